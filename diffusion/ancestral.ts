@@ -1,0 +1,48 @@
+/**
+ * Ancestral sampling (Ho et al. 2020, arXiv 2006.11239, algorithm 2): every timestep from T - 1 to
+ * 0, x' = m + sigma z with m the posterior mean c1 x0 + c2 x of the predicted x0 (equation 7), and
+ * no noise at timestep 0.
+ *
+ * With clipping, x0 is clipped before the mean is formed, as in the authors' code. Without it, an
+ * image is to be clipped to [-1, 1] once it is finished.
+ *
+ * @module
+ */
+import type { SamplerOptions } from "./options.ts";
+import { makePosterior, reverseLogVariance } from "./posterior.ts";
+import type { ReverseProcess, SamplerStep } from "./sampler_step.ts";
+import { outputToX0 } from "./target.ts";
+
+/**
+ * The steps of an ancestral sample; `options.eta` and `options.spacing` play no part.
+ *
+ * @throws {RangeError} if `options.steps` is neither null nor the number of timesteps
+ */
+export function ancestralSteps(options: SamplerOptions, process: ReverseProcess): SamplerStep[] {
+  const { schedule, target, clipX0 } = process;
+  if (options.steps !== null && options.steps !== schedule.timesteps) {
+    throw new RangeError(
+      `Cannot sample with ddpm: steps must be ${schedule.timesteps}, every timestep, ` +
+        `got ${options.steps} (ddim with eta 1 is the sampler that skips)`,
+    );
+  }
+  const { meanFromX0, meanFromXt } = makePosterior(schedule);
+  const logVariance = reverseLogVariance(schedule, process.variance);
+  const x0 = outputToX0(schedule, target);
+  // The output of an xprev network is the mean itself; going through x0 would only add round-off.
+  const direct = target === "xprev" && !clipX0;
+  return Array.from({ length: schedule.timesteps }, (_, i) => {
+    const timestep = schedule.timesteps - 1 - i;
+    return {
+      timestep,
+      previous: timestep - 1,
+      xToX0: x0.xt[timestep]!,
+      fToX0: x0.output[timestep]!,
+      clip: clipX0,
+      fromX0: direct ? 0 : meanFromX0[timestep]!,
+      fromX: direct ? 0 : meanFromXt[timestep]!,
+      fromF: direct ? 1 : 0,
+      noise: timestep === 0 ? 0 : Math.exp(0.5 * logVariance[timestep]!),
+    };
+  });
+}

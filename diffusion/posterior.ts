@@ -1,0 +1,43 @@
+/**
+ * The posterior of the forward process, q(x_{t-1} | x_t, x_0) = N(m, v) with
+ * m = c1 x_0 + c2 x_t (Ho et al. 2020, arXiv 2006.11239, equations 6 and 7). All in f64.
+ *
+ * @module
+ */
+import type { VarianceName } from "./options.ts";
+import type { Schedule } from "./schedule.ts";
+
+/** Tables of the posterior, each [T]. */
+export interface Posterior {
+  /** c1 = sqrt(A_{t-1}) beta_t / (1 - A_t). */
+  readonly meanFromX0: Float64Array;
+  /** c2 = sqrt(alpha_t) (1 - A_{t-1}) / (1 - A_t). */
+  readonly meanFromXt: Float64Array;
+  /** v = beta_t (1 - A_{t-1}) / (1 - A_t); 0 at timestep 0. */
+  readonly variance: Float64Array;
+}
+
+/** The posterior's tables for `schedule`. */
+export function makePosterior(schedule: Schedule): Posterior {
+  const { betas, alphas, alphasCumprod, alphasCumprodPrev } = schedule;
+  return {
+    meanFromX0: betas.map((beta, t) =>
+      Math.sqrt(alphasCumprodPrev[t]!) * beta / (1 - alphasCumprod[t]!)
+    ),
+    meanFromXt: alphas.map((alpha, t) =>
+      Math.sqrt(alpha) * (1 - alphasCumprodPrev[t]!) / (1 - alphasCumprod[t]!)
+    ),
+    variance: betas.map((beta, t) => beta * (1 - alphasCumprodPrev[t]!) / (1 - alphasCumprod[t]!)),
+  };
+}
+
+/**
+ * Logarithm of the variance of a reverse step, [T]: beta_t for `fixedlarge`, the posterior's for
+ * `fixedsmall` (Ho et al. 2020, section 3.2). Timestep 0 takes the posterior's at timestep 1 in
+ * both, as its own would be log 0.
+ */
+export function reverseLogVariance(schedule: Schedule, name: VarianceName): Float64Array {
+  const { variance } = makePosterior(schedule);
+  const table = name === "fixedlarge" ? schedule.betas : variance;
+  return table.map((value, t) => Math.log(t === 0 ? variance[1]! : value));
+}
