@@ -1,0 +1,13 @@
+import { siluBackward, siluForward } from "../../kernels/silu.ts";
+import type { Tensor } from "../graph.ts";
+
+/** SiLU, any shape. */
+export function silu(x: Tensor): Tensor {
+  const { capture } = x.graph;
+  return x.graph.record({
+    op: "silu",
+    inputs: [x],
+    output: siluForward(capture, x.ref),
+    backward: (dy) => [siluBackward(capture, x.ref, dy)],
+  });
+}

@@ -1,0 +1,25 @@
+/**
+ * Parameters: learned tensors as modules declare them, before any memory exists.
+ *
+ * @module
+ */
+
+/**
+ * How a parameter starts out.
+ *
+ * @param normal Draws of a standard normal distribution.
+ * @param uniform Draws of a uniform distribution in [0, 1).
+ */
+export type Initializer = (
+  values: Float32Array<ArrayBuffer>,
+  random: { uniform: () => number; normal: () => number },
+) => void;
+
+/** A learned tensor. */
+export class Parameter {
+  /**
+   * @param shape Sizes; convolutions are `[kh, kw, ci, co]`, linear layers `[in, out]`.
+   * @param init Fills the initial values.
+   */
+  constructor(readonly shape: readonly number[], readonly init: Initializer) {}
+}

@@ -1,0 +1,96 @@
+/**
+ * Arenas: many tensors packed into a few flat buffers, so that an optimiser, an average or a norm is a
+ * few dispatches over ranges instead of hundreds. Arenas made from the same entries have the same
+ * layout, so chunk `i` of one lies under chunk `i` of another.
+ *
+ * @module
+ */
+import { type Gpu, TENSOR_ALIGNMENT } from "./gpu.ts";
+import { BufferStorage, ELEMENT_BYTES, sizeOf, type TensorRef } from "./tensor.ts";
+
+/** A named shape to be placed in an arena. */
+export interface ArenaEntry {
+  readonly name: string;
+  readonly shape: readonly number[];
+}
+
+/** Tensors by name over flat chunks. */
+export class Arena {
+  private constructor(
+    /** The tensors, in the order of the entries. */
+    readonly tensors: ReadonlyMap<string, TensorRef>,
+    /** Whole buffers as flat f32 tensors; bytes between tensors are zero and stay zero. */
+    readonly chunks: readonly TensorRef[],
+  ) {}
+
+  /** Bytes of all chunks. */
+  get byteLength(): number {
+    return this.chunks.reduce((total, chunk) => total + chunk.storage.byteLength, 0);
+  }
+
+  /**
+   * Allocates an arena of zeros. A chunk is at most the device's largest binding and no tensor
+   * straddles two.
+   *
+   * @param maxChunkBytes Largest chunk, the device's largest binding unless given.
+   * @throws {RangeError} When one tensor is larger than a chunk may be.
+   */
+  static create(
+    gpu: Gpu,
+    label: string,
+    entries: readonly ArenaEntry[],
+    maxChunkBytes: number = Math.min(
+      gpu.limits.maxStorageBufferBindingSize,
+      gpu.limits.maxBufferSize,
+    ),
+  ): Arena {
+    const places: { entry: ArenaEntry; chunk: number; byteOffset: number }[] = [];
+    const sizes: number[] = [0];
+    for (const entry of entries) {
+      const bytes = Math.ceil(sizeOf(entry.shape) * ELEMENT_BYTES / TENSOR_ALIGNMENT) *
+        TENSOR_ALIGNMENT;
+      if (bytes > maxChunkBytes) {
+        throw new RangeError(
+          `Cannot create arena ${label}: tensor ${entry.name} must have at most ${maxChunkBytes} bytes, got ${bytes}`,
+        );
+      }
+      if (sizes.at(-1)! + bytes > maxChunkBytes) sizes.push(0);
+      const chunk = sizes.length - 1;
+      places.push({ entry, chunk, byteOffset: sizes[chunk]! });
+      sizes[chunk]! += bytes;
+    }
+    const chunks = sizes.map((bytes, i) =>
+      gpu.tensor([Math.max(bytes, 16) / ELEMENT_BYTES], { label: `${label} ${i}` })
+    );
+    const tensors = new Map<string, TensorRef>();
+    for (const { entry, chunk, byteOffset } of places) {
+      const { storage } = chunks[chunk]!;
+      if (!(storage instanceof BufferStorage)) continue;
+      const { name, shape } = entry;
+      tensors.set(name, {
+        storage,
+        byteOffset,
+        shape: [...shape],
+        dtype: "f32",
+        label: `${label} ${name}`,
+      });
+    }
+    return new Arena(tensors, chunks);
+  }
+
+  /**
+   * A tensor by name.
+   *
+   * @throws {RangeError} When there is none of that name.
+   */
+  get(name: string): TensorRef {
+    const tensor = this.tensors.get(name);
+    if (!tensor) throw new RangeError(`Cannot find ${name} in the arena: no tensor has that name`);
+    return tensor;
+  }
+
+  /** Frees the buffers. */
+  destroy(gpu: Gpu): void {
+    for (const chunk of this.chunks) gpu.destroyTensor(chunk);
+  }
+}

@@ -1,0 +1,136 @@
+/**
+ * Capture: a step is written down once, dispatch by dispatch, over symbolic tensors. Nothing runs and
+ * nothing is allocated; {@linkcode Capture.plan} turns the list into a {@linkcode Program}.
+ *
+ * @module
+ */
+import { type Gpu, TENSOR_ALIGNMENT } from "./gpu.ts";
+import { type Access, type BindingSpec, type Kernel, packParams } from "./kernel.ts";
+import { type PlanOptions, Program } from "./program.ts";
+import {
+  byteLengthOf,
+  type DType,
+  ELEMENT_BYTES,
+  InputStorage,
+  resolve,
+  sizeOf,
+  type TensorRef,
+  TransientStorage,
+} from "./tensor.ts";
+
+/** One recorded dispatch. */
+export interface Dispatch {
+  readonly kernel: Kernel;
+  readonly bindings: readonly { name: string; tensor: TensorRef; access: Access }[];
+  readonly params: ArrayBuffer;
+  readonly workgroups: readonly [number, number, number];
+}
+
+/** Arguments of {@linkcode Capture.dispatch}. */
+export interface DispatchArgs<B extends string, P extends string> {
+  readonly kernel: Kernel<B, P>;
+  readonly bindings: Readonly<Record<B, TensorRef>>;
+  readonly params: Readonly<Record<P, number>>;
+  /** Workgroups along x, y and z. */
+  readonly workgroups: readonly [number, number, number];
+}
+
+/** A recording of dispatches. */
+export class Capture {
+  readonly dispatches: Dispatch[] = [];
+  readonly inputs: TensorRef[] = [];
+  readonly kept = new Set<TransientStorage>();
+  #inputBytes = 0;
+
+  /**
+   * @param gpu The device that the program will run on.
+   * @param name Name in errors, as in "train step".
+   */
+  constructor(readonly gpu: Gpu, readonly name: string) {}
+
+  /** Bytes of the block of inputs. */
+  get inputBytes(): number {
+    return this.#inputBytes;
+  }
+
+  /** A tensor that lives only inside a replay; it must be written before it is read. */
+  transient(shape: readonly number[], label: string, dtype: DType = "f32"): TensorRef {
+    const storage = new TransientStorage(sizeOf(shape) * ELEMENT_BYTES, label);
+    return { storage, byteOffset: 0, shape: [...shape], dtype, label };
+  }
+
+  /**
+   * A small tensor that the host writes before each replay: `program.run({ name: values })`. All
+   * inputs travel in one write.
+   *
+   * @throws {TypeError} When the name is taken.
+   */
+  input(name: string, shape: readonly number[], dtype: DType = "f32"): TensorRef {
+    if (this.inputs.some((input) => input.label === name)) {
+      throw new TypeError(`Cannot add input ${name} to ${this.name}: its name must be unique`);
+    }
+    const bytes = sizeOf(shape) * ELEMENT_BYTES;
+    const storage = new InputStorage(name, this.#inputBytes, bytes);
+    this.#inputBytes += Math.ceil(bytes / TENSOR_ALIGNMENT) * TENSOR_ALIGNMENT;
+    const tensor: TensorRef = { storage, byteOffset: 0, shape: [...shape], dtype, label: name };
+    this.inputs.push(tensor);
+    return tensor;
+  }
+
+  /** Keeps a transient tensor alive to the end of the replay, so that it can be read afterwards. */
+  keep(tensor: TensorRef): TensorRef {
+    const { storage } = resolve(tensor);
+    if (storage.kind === "transient") this.kept.add(storage);
+    return tensor;
+  }
+
+  /**
+   * Records a dispatch after checking everything that the runtime would let pass in silence.
+   *
+   * @throws {TypeError} When a binding is missing, or two overlap and one is written.
+   * @throws {RangeError} When a grid or a binding is larger than the device allows.
+   */
+  dispatch<B extends string, P extends string>(args: DispatchArgs<B, P>): void {
+    const kernel = args.kernel as Kernel;
+    const { workgroups } = args;
+    const most = this.gpu.limits.maxComputeWorkgroupsPerDimension;
+    if (workgroups.some((n) => !Number.isInteger(n) || n < 0 || n > most)) {
+      throw new RangeError(
+        `Cannot dispatch ${kernel.name}: workgroups must be integers of at most ${most}, got ${
+          workgroups.join(" x ")
+        }`,
+      );
+    }
+    if (workgroups.includes(0)) return;
+    const bindings = Object.entries<BindingSpec>(kernel.bindings).map(([name, spec]) => {
+      const tensor = (args.bindings as Readonly<Record<string, TensorRef>>)[name];
+      if (!tensor) {
+        throw new TypeError(`Cannot dispatch ${kernel.name}: binding ${name} must be given`);
+      }
+      const bytes = byteLengthOf(tensor);
+      const { maxStorageBufferBindingSize: limit, minStorageBufferOffsetAlignment: alignment } =
+        this.gpu.limits;
+      if (bytes === 0 || bytes > limit) {
+        throw new RangeError(
+          `Cannot dispatch ${kernel.name}: ${name} (${tensor.label}) must have 1 to ${limit} bytes, got ${bytes}`,
+        );
+      }
+      if (tensor.byteOffset % alignment !== 0) {
+        throw new RangeError(
+          `Cannot dispatch ${kernel.name}: ${name} (${tensor.label}) must start at a multiple of ${alignment} bytes, got ${tensor.byteOffset}`,
+        );
+      }
+      return { name, tensor, access: spec.access };
+    });
+    const params = packParams(kernel, args.params);
+    this.dispatches.push({ kernel, bindings, params, workgroups });
+  }
+
+  /**
+   * Turns the recording into a program: places every tensor, makes pipelines, bind groups and
+   * buffers. The capture must not be used afterwards.
+   */
+  async plan(options: PlanOptions = {}): Promise<Program> {
+    return await Program.create(this, options);
+  }
+}

@@ -1,0 +1,103 @@
+/**
+ * Kernels are data: a name, typed storage bindings, uniform parameters, a workgroup size and WGSL.
+ * This file turns that data into a complete shader; the declarations of bindings and parameters are
+ * written here, so a kernel's own text is only its functions.
+ *
+ * @module
+ */
+
+/** How a kernel uses a binding; the WGSL declaration is `read_write` for all (see {@linkcode shaderCode}). */
+export type Access = "read" | "write" | "read_write";
+
+/** WGSL element types of storage arrays. */
+export type ElementType =
+  | "f32"
+  | "vec2f"
+  | "vec4f"
+  | "u32"
+  | "vec4u"
+  | "i32"
+  | "atomic<u32>";
+
+/** One storage binding: `array<type>`. */
+export interface BindingSpec {
+  readonly type: ElementType;
+  readonly access: Access;
+}
+
+/** Types of uniform parameters, four bytes each. */
+export type ParamType = "u32" | "i32" | "f32";
+
+/** A compute kernel. `B` are its binding names, `P` its parameter names. */
+export interface Kernel<B extends string = string, P extends string = string> {
+  /** Name in errors and profiles; tells the specialisation too, as in `conv2d.sub16x4`. */
+  readonly name: string;
+  /** Storage bindings in binding order. In WGSL each is a global `array<type>` of that name. */
+  readonly bindings: Readonly<Record<B, BindingSpec>>;
+  /** Uniform parameters, constant in a plan: `params.name` in WGSL. */
+  readonly params: Readonly<Record<P, ParamType>>;
+  /** Invocations of a workgroup; `WX`, `WY`, `WZ` in WGSL. */
+  readonly workgroupSize: readonly [number, number, number];
+  /** Bytes of workgroup memory that the WGSL declares; Deno does not check it, so the launcher does. */
+  readonly workgroupBytes?: number;
+  /** Whether the WGSL uses subgroup operations. */
+  readonly subgroups?: boolean;
+  /** Functions, with `@compute @workgroup_size(WX, WY, WZ) fn main(...)` among them. */
+  readonly wgsl: string;
+}
+
+/** Identity function that infers the binding and parameter names of a kernel. */
+export function defineKernel<B extends string, P extends string>(
+  kernel: Kernel<B, P>,
+): Kernel<B, P> {
+  return kernel;
+}
+
+/**
+ * The complete WGSL of a kernel.
+ *
+ * Every storage binding is declared `read_write`, inputs included: transient tensors share buffers,
+ * and WebGPU forbids a buffer to be bound read-only and writable in one dispatch even at disjoint
+ * ranges. It costs nothing measurable.
+ *
+ * @param kernel The kernel.
+ * @param enableSubgroups Whether the runtime wants `enable subgroups;` (Dawn does, naga refuses it).
+ */
+export function shaderCode(kernel: Kernel, enableSubgroups: boolean): string {
+  const lines: string[] = [];
+  if (kernel.subgroups && enableSubgroups) lines.push("enable subgroups;");
+  const [x, y, z] = kernel.workgroupSize;
+  lines.push(`const WX = ${x}u;`, `const WY = ${y}u;`, `const WZ = ${z}u;`);
+  let index = 0;
+  for (const [name, spec] of Object.entries<BindingSpec>(kernel.bindings)) {
+    lines.push(
+      `@group(0) @binding(${index++}) var<storage, read_write> ${name}: array<${spec.type}>;`,
+    );
+  }
+  const params = Object.entries<ParamType>(kernel.params);
+  if (params.length > 0) {
+    lines.push(`struct Params { ${params.map(([name, type]) => `${name}: ${type}`).join(", ")} }`);
+    lines.push(`@group(0) @binding(${index}) var<uniform> params: Params;`);
+  }
+  return `${lines.join("\n")}\n${kernel.wgsl}\n`;
+}
+
+/** Packs parameter values in declaration order, padded to 16 bytes as a uniform block must be. */
+export function packParams(kernel: Kernel, values: Readonly<Record<string, number>>): ArrayBuffer {
+  const entries = Object.entries<ParamType>(kernel.params);
+  const view = new DataView(new ArrayBuffer(Math.ceil(entries.length / 4) * 16));
+  entries.forEach(([name, type], i) => {
+    const value = values[name];
+    if (value === undefined) {
+      throw new TypeError(`Cannot dispatch ${kernel.name}: parameter ${name} must be given`);
+    }
+    if (type === "f32") view.setFloat32(4 * i, value, true);
+    else if (!Number.isInteger(value) || value < -0x80000000 || value > 0xffffffff) {
+      throw new RangeError(
+        `Cannot dispatch ${kernel.name}: parameter ${name} must be a 32-bit integer, got ${value}`,
+      );
+    } else if (type === "u32") view.setUint32(4 * i, value, true);
+    else view.setInt32(4 * i, value, true);
+  });
+  return view.buffer;
+}

@@ -1,0 +1,178 @@
+/**
+ * Symbolic tensors: a shape, a type and a place to be. While a step is captured no GPU memory
+ * exists; a {@linkcode TensorRef} then points at a {@linkcode TransientStorage}, which the plan packs
+ * into a shared buffer. Parameters, tables and images live in a {@linkcode BufferStorage} from the
+ * start.
+ *
+ * @module
+ */
+
+/** Element types of tensors; each takes four bytes. */
+export type DType = "f32" | "u32" | "i32";
+
+/** Bytes of one element of any {@linkcode DType}. */
+export const ELEMENT_BYTES = 4;
+
+/** Host arrays that fill or mirror a tensor. */
+export type HostArray =
+  | Float32Array<ArrayBuffer>
+  | Uint32Array<ArrayBuffer>
+  | Int32Array<ArrayBuffer>;
+
+/** Memory that lives only inside one replay; the plan decides where. */
+export class TransientStorage {
+  readonly kind = "transient";
+  /** Where the bytes really go once {@linkcode placeAt} was called. */
+  target: TensorRef | undefined;
+
+  /**
+   * @param byteLength Size in bytes.
+   * @param label Name used in errors and in the list of the biggest holders.
+   */
+  constructor(readonly byteLength: number, readonly label: string) {}
+}
+
+/** A value that the host writes before each replay, in the program's input block. */
+export class InputStorage {
+  readonly kind = "input";
+
+  /**
+   * @param name Key in `program.run({ name: values })`.
+   * @param blockOffset Byte offset inside the input block.
+   * @param byteLength Size in bytes.
+   */
+  constructor(readonly name: string, readonly blockOffset: number, readonly byteLength: number) {}
+
+  /** Name used in errors. */
+  get label(): string {
+    return this.name;
+  }
+}
+
+/** Memory that outlives a replay. */
+export class BufferStorage {
+  readonly kind = "buffer";
+
+  /**
+   * @param buffer The GPU buffer that holds the bytes.
+   * @param byteLength Size in bytes.
+   * @param label Name used in errors.
+   */
+  constructor(readonly buffer: GPUBuffer, readonly byteLength: number, readonly label: string) {}
+}
+
+/** Where a tensor's bytes are. */
+export type Storage = TransientStorage | InputStorage | BufferStorage;
+
+/** A dense, row-major tensor: channels-last images are `[N, H, W, C]`. */
+export interface TensorRef {
+  /** The memory that the tensor is a range of. */
+  readonly storage: Storage;
+  /** Start of the range, in bytes. */
+  readonly byteOffset: number;
+  /** Sizes, outermost first; `[]` is a scalar. */
+  readonly shape: readonly number[];
+  /** Type of an element. */
+  readonly dtype: DType;
+  /** Name used in errors and profiles. */
+  readonly label: string;
+}
+
+/** Number of elements of a shape. */
+export function sizeOf(shape: readonly number[]): number {
+  return shape.reduce((product, n) => product * n, 1);
+}
+
+/** Bytes that a tensor covers. */
+export function byteLengthOf(tensor: TensorRef): number {
+  return sizeOf(tensor.shape) * ELEMENT_BYTES;
+}
+
+/** `[2, 3, 4]` as text for errors. */
+export function formatShape(shape: readonly number[]): string {
+  return `[${shape.join(", ")}]`;
+}
+
+/**
+ * The same elements under another shape.
+ *
+ * @throws {RangeError} When the number of elements differs.
+ */
+export function reshape(tensor: TensorRef, shape: readonly number[]): TensorRef {
+  if (sizeOf(shape) !== sizeOf(tensor.shape)) {
+    throw new RangeError(
+      `Cannot reshape ${tensor.label}: ${formatShape(shape)} must have as many elements as ${
+        formatShape(tensor.shape)
+      }, got ${sizeOf(shape)} against ${sizeOf(tensor.shape)}`,
+    );
+  }
+  return { ...tensor, shape: [...shape] };
+}
+
+/**
+ * A contiguous range of a tensor's elements under a shape of its own.
+ *
+ * @param start Index of the first element in the flat tensor.
+ * @throws {RangeError} When the range leaves the tensor.
+ */
+export function slice(tensor: TensorRef, start: number, shape: readonly number[]): TensorRef {
+  if (start < 0 || start + sizeOf(shape) > sizeOf(tensor.shape)) {
+    throw new RangeError(
+      `Cannot slice ${tensor.label}: elements ${start} to ${
+        start + sizeOf(shape)
+      } must lie inside its ${sizeOf(tensor.shape)}`,
+    );
+  }
+  return { ...tensor, shape: [...shape], byteOffset: tensor.byteOffset + start * ELEMENT_BYTES };
+}
+
+/** Follows placements: the storage and byte offset where a tensor's bytes finally are. */
+export function resolve(tensor: TensorRef): { storage: Storage; byteOffset: number } {
+  let { storage, byteOffset } = tensor;
+  while (storage.kind === "transient" && storage.target) {
+    byteOffset += storage.target.byteOffset;
+    storage = storage.target.storage;
+  }
+  return { storage, byteOffset };
+}
+
+/**
+ * Makes a transient tensor live at `target`, so that whoever writes it writes there: how a weight's
+ * gradient lands in the gradient arena without a copy. Returns false, and changes nothing, when the
+ * tensor is only a part of its storage, is placed already or is not transient.
+ *
+ * @throws {RangeError} When the sizes differ.
+ */
+export function placeAt(tensor: TensorRef, target: TensorRef): boolean {
+  if (byteLengthOf(tensor) !== byteLengthOf(target)) {
+    throw new RangeError(
+      `Cannot place ${tensor.label} at ${target.label}: sizes must be equal, got ${
+        formatShape(tensor.shape)
+      } and ${formatShape(target.shape)}`,
+    );
+  }
+  const { storage } = tensor;
+  if (
+    storage.kind !== "transient" || storage.target || tensor.byteOffset !== 0 ||
+    storage.byteLength !== byteLengthOf(tensor)
+  ) return false;
+  storage.target = target;
+  return true;
+}
+
+/** A host array of the tensor's element type over `bytes`. */
+export function hostArray(
+  dtype: DType,
+  bytes: ArrayBuffer,
+  byteOffset = 0,
+  length?: number,
+): HostArray {
+  switch (dtype) {
+    case "f32":
+      return new Float32Array(bytes, byteOffset, length);
+    case "u32":
+      return new Uint32Array(bytes, byteOffset, length);
+    case "i32":
+      return new Int32Array(bytes, byteOffset, length);
+  }
+}

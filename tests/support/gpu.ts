@@ -1,0 +1,72 @@
+/**
+ * A GPU for tests: opened once a test file, with Vulkan forced on Linux as the commands do it.
+ *
+ * @module
+ */
+import { Capture } from "../../device/capture.ts";
+import { type Gpu, openGpu } from "../../device/gpu.ts";
+import type { PlanOptions } from "../../device/program.ts";
+import { type DType, type HostArray, sizeOf, type TensorRef } from "../../device/tensor.ts";
+
+if (Deno.build.os === "linux" && !Deno.env.get("DENO_WEBGPU_BACKEND")) {
+  Deno.env.set("DENO_WEBGPU_BACKEND", "vulkan");
+}
+
+let shared: Promise<Gpu> | undefined;
+
+/** The GPU of this test file. */
+export function testGpu(): Promise<Gpu> {
+  return shared ??= openGpu({ platform: Deno.build.os });
+}
+
+/** A persistent tensor filled with `data`. */
+export function upload(
+  gpu: Gpu,
+  shape: readonly number[],
+  data: ArrayLike<number>,
+  dtype: DType = "f32",
+): TensorRef {
+  const arrays = { f32: Float32Array, u32: Uint32Array, i32: Int32Array };
+  return gpu.tensor(shape, { dtype, data: arrays[dtype].from(data) as HostArray, label: "given" });
+}
+
+/**
+ * Captures `body`, runs it once and reads what it returns.
+ *
+ * @example `const { y } = await compute(gpu, (c) => ({ y: siluForward(c, x) }))`
+ */
+export async function compute<K extends string>(
+  gpu: Gpu,
+  body: (capture: Capture) => Record<K, TensorRef>,
+  options: PlanOptions = {},
+): Promise<Record<K, HostArray>> {
+  const capture = new Capture(gpu, "test");
+  const results = body(capture);
+  const entries = Object.entries<TensorRef>(results);
+  for (const [, tensor] of entries) capture.keep(tensor);
+  const program = await capture.plan(options);
+  program.run();
+  const read: [string, HostArray][] = [];
+  for (const [name, tensor] of entries) read.push([name, await program.read(tensor)]);
+  program.destroy();
+  return Object.fromEntries(read) as Record<K, HostArray>;
+}
+
+/** Reproducible values of a rough normal distribution, for inputs of tests. */
+export function randomValues(count: number, seed = 1, scale = 1): Float32Array<ArrayBuffer> {
+  let state = seed * 2654435761 >>> 0 || 1;
+  const next = () => {
+    state ^= state << 13;
+    state >>>= 0;
+    state ^= state >>> 17;
+    state ^= state << 5;
+    state >>>= 0;
+    return state / 2 ** 32;
+  };
+  return Float32Array.from({ length: count }, () => scale * 2 * (next() + next() + next() - 1.5));
+}
+
+/** {@linkcode randomValues} on the GPU. */
+export function randomTensor(gpu: Gpu, shape: readonly number[], seed = 1, scale = 1): TensorRef {
+  return upload(gpu, shape, randomValues(sizeOf(shape), seed, scale));
+}
