@@ -1,0 +1,405 @@
+/**
+ * denow and .ci/run as black boxes, offline: each test gives them a PATH of a few chosen tools and
+ * stand-ins for deno, npm and apt in a folder of its own.
+ *
+ * @module
+ */
+import { existsSync } from "node:fs";
+import { join } from "node:path";
+import { fileURLToPath } from "node:url";
+import { assert, assertEquals, assertMatch, assertStringIncludes } from "./support/assert.ts";
+
+const repository = fileURLToPath(new URL("..", import.meta.url));
+const denow = join(repository, "denow");
+const version = "2.9.6";
+const unix = Deno.build.os !== "windows";
+const linuxX64 = Deno.build.os === "linux" && Deno.build.arch === "x86_64";
+
+/** What denow may use besides the shell itself; apt-get, npm, deno and curl are left out. */
+const tools = [
+  ..."sh env dirname uname cat mkdir rm mv cp ls ln sed tail head mktemp cut tar gzip chmod".split(
+    " ",
+  ),
+  ..."grep find id sleep awk sha512sum shasum openssl tee".split(" "),
+];
+
+const fakeDeno = `#!/bin/sh
+if [ "$1" = -V ]; then echo "deno ${version}"; exit; fi
+echo "$0 got $*"
+echo "VK_DRIVER_FILES=$VK_DRIVER_FILES"
+echo "LD_LIBRARY_PATH=$LD_LIBRARY_PATH"
+echo "DENO_WEBGPU_BACKEND=$DENO_WEBGPU_BACKEND"
+echo "XDG_RUNTIME_DIR=$XDG_RUNTIME_DIR"
+`;
+
+interface Sandbox {
+  /** The whole sandbox. */
+  folder: string;
+  /** The folder on PATH; programs written here are found. */
+  bin: string;
+  cache: string;
+}
+
+function findOnPath(tool: string): string | undefined {
+  return (Deno.env.get("PATH") ?? "").split(":").concat("/usr/bin", "/bin", "/usr/sbin")
+    .map((folder) => join(folder, tool)).find((path) => existsSync(path));
+}
+
+function program(path: string, text: string): void {
+  Deno.writeTextFileSync(path, text);
+  Deno.chmodSync(path, 0o755);
+}
+
+async function withSandbox(body: (sandbox: Sandbox) => Promise<void>): Promise<void> {
+  const folder = Deno.makeTempDirSync({ prefix: "denow test " });
+  try {
+    const bin = join(folder, "bin");
+    Deno.mkdirSync(bin);
+    for (const tool of tools) {
+      const path = findOnPath(tool);
+      if (path !== undefined) Deno.symlinkSync(path, join(bin, tool));
+    }
+    await body({ folder, bin, cache: join(folder, "cache") });
+  } finally {
+    Deno.removeSync(folder, { recursive: true });
+  }
+}
+
+interface Outcome {
+  code: number;
+  stdout: string;
+  stderrLines: string[];
+}
+
+/** Runs denow in the sandbox; the Vulkan part is skipped unless `env` chooses otherwise. */
+async function run(
+  { bin, cache }: Sandbox,
+  args: string[],
+  env: Record<string, string> = { DENO_WEBGPU_BACKEND: "gl" },
+): Promise<Outcome> {
+  const { code, stdout, stderr } = await new Deno.Command(join(bin, "sh"), {
+    args: [denow, ...args],
+    clearEnv: true,
+    env: { PATH: bin, HOME: join(bin, "nowhere"), DIFFRACT_CACHE: cache, ...env },
+    stdin: "null",
+  }).output();
+  const text = new TextDecoder().decode(stderr);
+  return {
+    code,
+    stdout: new TextDecoder().decode(stdout),
+    stderrLines: text.split("\n").filter((line) => line !== ""),
+  };
+}
+
+for (const [name, script] of [["denow", denow], [".ci/run", join(repository, ".ci/run")]]) {
+  Deno.test(`${name} is executable and parses as POSIX shell`, { ignore: !unix }, async () => {
+    assert((Deno.statSync(script!).mode! & 0o111) === 0o111);
+    for (const shell of ["dash", "busybox", "sh"]) {
+      const path = findOnPath(shell);
+      if (path === undefined) continue;
+      const args = [...(shell === "busybox" ? ["sh"] : []), "-n", script!];
+      const { code, stderr } = await new Deno.Command(path, { args }).output();
+      assertEquals(code, 0, `${shell} -n: ${new TextDecoder().decode(stderr)}`);
+    }
+  });
+}
+
+Deno.test("denow pins the version of Deno that runs these tests", () => {
+  const pinned = /^deno_version=(.+)$/m.exec(Deno.readTextFileSync(denow))?.[1];
+  assertEquals(pinned, Deno.version.deno);
+  assertEquals(pinned, version);
+});
+
+Deno.test("denow passes every argument to the Deno on PATH", { ignore: !unix }, async () => {
+  await withSandbox(async (sandbox) => {
+    program(join(sandbox.bin, "deno"), fakeDeno);
+    const { code, stdout, stderrLines } = await run(sandbox, ["eval", "a  b", "", "$HOME"]);
+    assertEquals(code, 0);
+    assertEquals(stderrLines, []);
+    assertStringIncludes(stdout, `${join(sandbox.bin, "deno")} got eval a  b  $HOME`);
+  });
+});
+
+Deno.test("denow gives Deno's exit status", { ignore: !unix }, async () => {
+  await withSandbox(async (sandbox) => {
+    program(
+      join(sandbox.bin, "deno"),
+      `#!/bin/sh\n[ "$1" != -V ] || { echo deno ${version}; exit; }\nexit 42\n`,
+    );
+    assertEquals((await run(sandbox, ["test"])).code, 42);
+  });
+});
+
+Deno.test("denow prefers a cached Deno to another version on PATH", { ignore: !unix }, async () => {
+  await withSandbox(async (sandbox) => {
+    program(join(sandbox.bin, "deno"), "#!/bin/sh\necho deno 2.9.5\n");
+    const folder = join(sandbox.cache, `deno-${version}`);
+    Deno.mkdirSync(folder, { recursive: true });
+    program(join(folder, "deno"), fakeDeno);
+    const { code, stdout, stderrLines } = await run(sandbox, ["task", "test"]);
+    assertEquals(code, 0);
+    assertEquals(stderrLines, []);
+    assertStringIncludes(stdout, `${folder}/deno got task test`);
+  });
+});
+
+Deno.test("denow installs Deno with npm once, also when two start together", {
+  ignore: !linuxX64,
+}, async () => {
+  await withSandbox(async (sandbox) => {
+    Deno.writeTextFileSync(join(sandbox.folder, "fake_deno"), fakeDeno);
+    program(
+      join(sandbox.bin, "npm"),
+      `#!/bin/sh
+echo call >>"${sandbox.folder}/calls"
+mkdir -p node_modules/@deno/linux-x64-glibc
+sleep 0.3
+cp "${sandbox.folder}/fake_deno" node_modules/@deno/linux-x64-glibc/deno
+`,
+    );
+    const both = await Promise.all([run(sandbox, ["one"]), run(sandbox, ["two"])]);
+    assertEquals(both.map(({ code }) => code), [0, 0]);
+    const installs = both.flatMap(({ stderrLines }) => stderrLines)
+      .filter((line) => line.includes("installing Deno"));
+    assertEquals(installs, [`denow: installing Deno ${version} with npm into ${sandbox.cache}`]);
+    assertEquals(Deno.readTextFileSync(join(sandbox.folder, "calls")), "call\n");
+    const left = [...Deno.readDirSync(sandbox.cache)].map(({ name }) => name).sort();
+    assertEquals(left, [`deno-${version}`, "denow.log", "run"]);
+    assertEquals((await run(sandbox, ["three"])).stderrLines, []);
+  });
+});
+
+Deno.test("denow takes over the lock of a process that died", { ignore: !linuxX64 }, async () => {
+  await withSandbox(async (sandbox) => {
+    Deno.mkdirSync(join(sandbox.cache, "lock"), { recursive: true });
+    Deno.writeTextFileSync(join(sandbox.cache, "lock", "pid"), "99999999\n");
+    const { code, stderrLines } = await run(sandbox, ["x"]);
+    assertEquals(code, 1);
+    assertMatch(stderrLines.join("\n"), /install npm, curl or wget/);
+    assert(!existsSync(join(sandbox.cache, "lock")));
+  });
+});
+
+Deno.test("denow says in one line what to install when it can fetch nothing", {
+  ignore: !linuxX64,
+}, async () => {
+  await withSandbox(async (sandbox) => {
+    const { code, stdout, stderrLines } = await run(sandbox, ["task", "test"]);
+    assertEquals(code, 1);
+    assertEquals(stdout, "");
+    assertEquals(stderrLines.length, 1);
+    assertStringIncludes(
+      stderrLines[0]!,
+      "Cannot install Deno for linux-x64-glibc: install npm, curl or wget",
+    );
+  });
+});
+
+Deno.test("denow names the cache folder that it cannot write to", {
+  ignore: !linuxX64,
+}, async () => {
+  await withSandbox(async (sandbox) => {
+    Deno.writeTextFileSync(join(sandbox.folder, "file"), "");
+    const cache = join(sandbox.folder, "file", "cache");
+    const { code, stderrLines } = await run({ ...sandbox, cache }, ["x"]);
+    assertEquals(code, 1);
+    assertEquals(stderrLines.length, 1);
+    assertStringIncludes(stderrLines[0]!, `Cannot write to the cache folder ${cache}`);
+  });
+});
+
+Deno.test("denow refuses a tarball whose digest differs, and leaves nothing of it", {
+  ignore: !linuxX64 || findOnPath("curl") === undefined,
+}, async () => {
+  await withSandbox(async (sandbox) => {
+    Deno.symlinkSync(findOnPath("curl")!, join(sandbox.bin, "curl"));
+    const asked: string[] = [];
+    await using server = Deno.serve(
+      { port: 0, hostname: "127.0.0.1", onListen: () => {} },
+      (request) => {
+        asked.push(new URL(request.url).pathname);
+        return new Response("a tarball that someone has changed");
+      },
+    );
+    const registry = `http://127.0.0.1:${server.addr.port}/npm/`;
+    const home = join(sandbox.folder, "home");
+    Deno.mkdirSync(home);
+    Deno.writeTextFileSync(join(home, ".npmrc"), `fund=false\nregistry=${registry}\n`);
+    const { code, stderrLines } = await run(sandbox, ["x"], {
+      DENO_WEBGPU_BACKEND: "gl",
+      HOME: home,
+    });
+    assertEquals(code, 1);
+    assertEquals(asked, [`/npm/@deno/linux-x64-glibc/-/linux-x64-glibc-${version}.tgz`]);
+    assertEquals(stderrLines.length, 2);
+    assertMatch(stderrLines[1]!, /Cannot install Deno: the SHA-512 of .* must be de67784c/);
+    assertEquals([...Deno.readDirSync(sandbox.cache)].map(({ name }) => name), ["denow.log"]);
+  });
+});
+
+const ownDriver = { DIFFRACT_IGNORE_SYSTEM_VULKAN: "1" };
+
+Deno.test("denow runs Deno without a Vulkan driver, after one line that says what to install", {
+  ignore: Deno.build.os !== "linux",
+}, async () => {
+  await withSandbox(async (sandbox) => {
+    program(join(sandbox.bin, "deno"), fakeDeno);
+    const { code, stdout, stderrLines } = await run(sandbox, ["fmt"], ownDriver);
+    assertEquals(code, 0);
+    assertStringIncludes(stdout, "got fmt");
+    assertEquals(stderrLines.length, 1);
+    assertStringIncludes(stderrLines[0]!, "apt install mesa-vulkan-drivers libvulkan1");
+  });
+});
+
+Deno.test("denow unpacks a driver without rights and points the loader at it", {
+  ignore: !linuxX64,
+}, async () => {
+  await withSandbox(async (sandbox) => {
+    const { bin, cache, folder } = sandbox;
+    program(join(bin, "deno"), fakeDeno);
+    program(
+      join(bin, "apt-get"),
+      `#!/bin/sh
+echo "$*" >>"${folder}/apt"
+case " $* " in
+  *" install "*)
+    echo "Inst libexpat1 (2.5.0 Debian:12 [amd64])"
+    echo "Inst python3 (3.11 Debian:12 [amd64])"
+    echo "Inst libc6 [2.36-9] (2.36-10 Debian:12 [amd64])" ;;
+  *" download "*) for name; do :; done; : >all.deb ;;
+esac
+`,
+    );
+    program(
+      join(bin, "dpkg"),
+      `#!/bin/sh
+mkdir -p "$3/usr/lib/x86_64-linux-gnu" "$3/lib/x86_64-linux-gnu" "$3/usr/share/vulkan/icd.d"
+: >"$3/usr/lib/x86_64-linux-gnu/libvulkan_lvp.so"
+echo '{"ICD": {"api_version": "1.1.0", "library_path": "/usr/lib/x/libvulkan_lvp.so"}}' \\
+  >"$3/usr/share/vulkan/icd.d/lvp_icd.x86_64.json"
+`,
+    );
+    const first = await run(sandbox, ["task"], ownDriver);
+    assertEquals(first.code, 0);
+    assertEquals(first.stderrLines, [
+      `denow: unpacking a Vulkan driver (mesa-vulkan-drivers libvulkan1) into ${cache}`,
+    ]);
+    const downloads = Deno.readTextFileSync(join(folder, "apt")).split("\n")
+      .filter((line) => line.includes(" download "));
+    assertEquals(downloads.length, 1);
+    assertMatch(downloads[0]!, / download libexpat1 mesa-vulkan-drivers libvulkan1$/);
+    const icd = JSON.parse(Deno.readTextFileSync(join(cache, "vulkan", "lvp_icd.json")));
+    assertEquals(
+      icd.ICD.library_path,
+      join(cache, "vulkan/root/usr/lib/x86_64-linux-gnu/libvulkan_lvp.so"),
+    );
+    assert(existsSync(icd.ICD.library_path));
+
+    const second = await run(sandbox, ["task"], ownDriver);
+    assertEquals(second.stderrLines, []);
+    assertEquals(second.stdout, first.stdout);
+    assertStringIncludes(second.stdout, `VK_DRIVER_FILES=${cache}/vulkan/lvp_icd.json\n`);
+    assertStringIncludes(
+      second.stdout,
+      `LD_LIBRARY_PATH=${cache}/vulkan/root/usr/lib/x86_64-linux-gnu:${cache}/vulkan/root/lib/x86_64-linux-gnu\n`,
+    );
+    assertStringIncludes(second.stdout, "DENO_WEBGPU_BACKEND=vulkan\n");
+    assertStringIncludes(second.stdout, `XDG_RUNTIME_DIR=${cache}/run\n`);
+  });
+});
+
+Deno.test("denow tries apt once an hour, not at every start, where it fails", {
+  ignore: Deno.build.os !== "linux",
+}, async () => {
+  await withSandbox(async (sandbox) => {
+    program(join(sandbox.bin, "deno"), fakeDeno);
+    program(join(sandbox.bin, "dpkg"), "#!/bin/sh\nexit 1\n");
+    program(
+      join(sandbox.bin, "apt-get"),
+      `#!/bin/sh\necho call >>"${sandbox.folder}/calls"\nexit 100\n`,
+    );
+    const first = await run(sandbox, ["x"], ownDriver);
+    assertEquals(first.code, 0);
+    assertEquals(first.stderrLines.length, 2);
+    const calls = Deno.readTextFileSync(join(sandbox.folder, "calls"));
+    const second = await run(sandbox, ["x"], ownDriver);
+    assertEquals(second.stderrLines.length, 1);
+    assertStringIncludes(second.stderrLines[0]!, "no Vulkan driver here");
+    assertEquals(Deno.readTextFileSync(join(sandbox.folder, "calls")), calls);
+  });
+});
+
+Deno.test("denow adds little time when nothing is missing", { ignore: !unix }, async () => {
+  await withSandbox(async (sandbox) => {
+    program(join(sandbox.bin, "deno"), fakeDeno);
+    const times: number[] = [];
+    for (let i = 0; i < 5; i++) {
+      const start = performance.now();
+      await run(sandbox, ["x"], { VK_DRIVER_FILES: "/dev/null" });
+      times.push(performance.now() - start);
+    }
+    // 10 ms on the reference machine; the allowance is for one that is busy.
+    assert(Math.min(...times) < 200, `fastest of ${times.map(Math.round)} ms`);
+  });
+});
+
+for (
+  const { name, output, status, line, code } of [
+    {
+      name: "repeats Deno's counts",
+      output: "ok | 3 passed (1 step) | 0 failed (1s)\n\nFAILED | 12 passed | 2 failed | 1 ignored",
+      status: 1,
+      line: "12 passed, 2 failed",
+      code: 1,
+    },
+    {
+      name: "passes when all tests pass",
+      output: "ok | 7 passed | 0 failed (12ms)\n",
+      status: 0,
+      line: "7 passed, 0 failed",
+      code: 0,
+    },
+    {
+      name: "counts a run that died without a summary as one failure",
+      output: "Segmentation fault",
+      status: 139,
+      line: "0 passed, 1 failed",
+      code: 139,
+    },
+    {
+      name: "fails when the run ended well but tested nothing",
+      output: "",
+      status: 0,
+      line: "0 passed, 1 failed",
+      code: 1,
+    },
+    {
+      name: "counts a failure outside any test",
+      output: "FAILED | 4 passed | 0 failed (1 error)",
+      status: 1,
+      line: "4 passed, 1 failed",
+      code: 1,
+    },
+  ]
+) {
+  Deno.test(`.ci/run ${name}`, { ignore: !unix }, async () => {
+    await withSandbox(async ({ folder, bin }) => {
+      Deno.mkdirSync(join(folder, ".ci"));
+      Deno.copyFileSync(join(repository, ".ci/run"), join(folder, ".ci/run"));
+      Deno.writeTextFileSync(join(folder, "printed"), output);
+      program(
+        join(folder, "denow"),
+        `#!/bin/sh\n[ "$*" = "task test" ] || exit 77\ncat printed\nexit ${status}\n`,
+      );
+      const result = await new Deno.Command(join(folder, ".ci/run"), {
+        clearEnv: true,
+        env: { PATH: bin },
+        cwd: bin,
+      }).output();
+      const lines = new TextDecoder().decode(result.stdout).trimEnd().split("\n");
+      assertEquals(lines.at(-1), line);
+      assertEquals(result.code, code);
+    });
+  });
+}
