@@ -1,0 +1,51 @@
+import { TARGET_NAMES } from "../../diffusion/options.ts";
+import { makePosterior } from "../../diffusion/posterior.ts";
+import { makeSchedule } from "../../diffusion/schedule.ts";
+import { outputToEpsilon, outputToX0, targetForm } from "../../diffusion/target.ts";
+import { assertAllClose, assertEquals } from "../support/assert.ts";
+
+const schedule = makeSchedule({
+  timesteps: 1000,
+  schedule: "linear-torch",
+  betaStart: 1e-4,
+  betaEnd: 0.02,
+});
+
+for (const target of TARGET_NAMES) {
+  Deno.test(`outputToX0() and outputToEpsilon() undo targetForm() for ${target}`, () => {
+    const form = targetForm(schedule, target);
+    const toX0 = outputToX0(schedule, target), toEpsilon = outputToEpsilon(schedule, target);
+    const x0 = -0.7, noise = 1.3;
+    for (const t of [0, 1, 250, 999]) {
+      const xt = schedule.sqrtAlphasCumprod[t]! * x0 +
+        schedule.sqrtOneMinusAlphasCumprod[t]! * noise;
+      const output = form.x0[t]! * x0 + form.noise[t]! * noise + form.xt[t]! * xt;
+      const read = (table: typeof toX0) => table.xt[t]! * xt + table.output[t]! * output;
+      // f64 round-off, multiplied by up to 1 / c1 = 8e3 and 1 / sqrt(1 - A) = 1e2.
+      assertAllClose([read(toX0), read(toEpsilon)], [x0, noise], { rtol: 0, atol: 1e-10 });
+    }
+  });
+}
+
+Deno.test("targetForm() of xprev is the posterior mean, and the clean image at timestep 0", () => {
+  const form = targetForm(schedule, "xprev");
+  const posterior = makePosterior(schedule);
+  assertEquals(form.x0, posterior.meanFromX0);
+  assertEquals(form.xt, posterior.meanFromXt);
+  assertEquals([form.x0[0], form.noise[0], form.xt[0]], [1, 0, 0]);
+});
+
+Deno.test("outputToX0() gives the recorded images of the PyTorch code", () => {
+  const xt = [0.15006497502326965, -0.4883916676044464, -0.680932879447937, -1.6560496091842651];
+  const f = [-0.5696980953216553, -0.34415149688720703, -0.3769683837890625, -0.4401046633720398];
+  const recorded = {
+    epsilon: [0.1557697355747223, -0.4833413064479828, -1.1434253454208374, -191.40383911132812],
+    x0: f,
+    xprev: [-0.5696980953216553, -0.22387230396270752, 98.08515167236328, 9343.8681640625],
+  };
+  for (const target of TARGET_NAMES) {
+    const table = outputToX0(schedule, target);
+    const actual = [0, 1, 500, 999].map((t, i) => table.xt[t]! * xt[i]! + table.output[t]! * f[i]!);
+    assertAllClose(actual, recorded[target], { rtol: 2e-6, atol: 0, name: target });
+  }
+});
