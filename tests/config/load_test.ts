@@ -1,0 +1,265 @@
+import { configWarnings } from "../../config/checks.ts";
+import { configName, formatConfig, loadConfig, parseConfig } from "../../config/load.ts";
+import type { Override } from "../../config/load.ts";
+import type { Config } from "../../config/schema.ts";
+import { makeSchedule } from "../../diffusion/schedule.ts";
+import { samplerSteps } from "../../diffusion/samplers.ts";
+import { UsageError } from "../../support/errors.ts";
+import { assert, assertEquals, assertRejects, assertThrows } from "../support/assert.ts";
+
+const parse = (text: string, ...overrides: Override[]) =>
+  parseConfig(text, { path: "config/x.json", overrides });
+
+/** The message that the overrides, on a config of defaults, are refused with. */
+const refusal = (...overrides: Override[]) => assertThrows(() => parse("{}", ...overrides)).message;
+
+const shipped = (name: string) =>
+  decodeURIComponent(new URL(`../../config/${name}.json`, import.meta.url).pathname);
+
+Deno.test("parseConfig() gives an empty config the settings of Ho et al. 2020", () => {
+  const expected: Config = {
+    run: { dir: "runs/x", seed: 0 },
+    data: {
+      name: "cifar10",
+      dir: null,
+      size: null,
+      resize: "area",
+      flip: true,
+      limit: null,
+      holdout: 1024,
+      synthetic: { kind: "field", power: 2, channels: 3, count: 1024 },
+    },
+    model: {
+      name: "ho2020",
+      channels: 128,
+      channelMultipliers: [1, 2, 2, 2],
+      attentionLevels: [1],
+      blocks: 2,
+      dropout: 0.1,
+      groups: 32,
+    },
+    diffusion: {
+      timesteps: 1000,
+      schedule: "linear-torch",
+      betaStart: 1e-4,
+      betaEnd: 0.02,
+      target: "epsilon",
+      loss: "mse",
+      variance: "fixedlarge",
+      clipX0: true,
+      sampler: { name: "ddpm", steps: null, eta: 0, spacing: "uniform" },
+    },
+    optim: {
+      name: "adam",
+      lr: 2e-4,
+      betas: [0.9, 0.999],
+      eps: 1e-8,
+      weightDecay: 0,
+      warmupSteps: 5000,
+      decay: "constant",
+      gradClip: 1,
+      ema: { decay: 0.9999, warmup: false },
+    },
+    train: {
+      steps: 800000,
+      batchSize: 128,
+      accumulate: 1,
+      logEvery: 100,
+      sampleEvery: 1000,
+      sampleCount: 64,
+      evalEvery: 0,
+      evalCount: 1024,
+      checkpointEvery: 5000,
+      keep: 2,
+    },
+  };
+  assertEquals(parse("{}"), expected);
+  assertEquals(parse('{"$schema": "./schema.json"}'), expected);
+});
+
+for (const name of ["cifar10", "quickstart", "smoke"]) {
+  Deno.test(`loadConfig() accepts config/${name}.json without warnings`, async () => {
+    const config = await loadConfig(shipped(name));
+    assertEquals(config.run.dir, `runs/${name}`);
+    assertEquals(configWarnings(config), []);
+    assertEquals(makeSchedule(config.diffusion).timesteps, config.diffusion.timesteps);
+    assert(samplerSteps(config.diffusion).length > 0);
+  });
+}
+
+Deno.test("loadConfig() of config/cifar10.json is the defaults, so that both say one thing", async () => {
+  const config = await loadConfig(shipped("cifar10"));
+  assertEquals({ ...config, run: { ...config.run, dir: "runs/x" } }, parse("{}"));
+});
+
+Deno.test("loadConfig() says which file it cannot find", async () => {
+  await assertRejects(
+    () => loadConfig("config/none.json"),
+    UsageError,
+    "Cannot read config config/none.json: there is no such file",
+  );
+});
+
+Deno.test("configName() is the file name without .json", () => {
+  assertEquals(
+    ["config/quickstart.json", "C:\\a\\b.json", "plain", "a.json/b.c.json"].map(configName),
+    ["quickstart", "b", "plain", "b.c"],
+  );
+});
+
+Deno.test("parseConfig() applies overrides as JSON, or as text where JSON does not fit", () => {
+  const config = parse(
+    '{"train": {"steps": 5, "keep": 3}}',
+    ["train.steps", "10"],
+    ["train.steps", "1e2"],
+    ["model.channelMultipliers", "[1, 2]"],
+    ["diffusion.target", "x0"],
+    ["diffusion.variance", '"fixedsmall"'],
+    ["data.flip", "false"],
+    ["data.dir", "null"],
+    ["run.dir", "2024"],
+    ["diffusion.sampler", '{"name": "ddim", "steps": 25}'],
+    ["diffusion.sampler.eta", "0.5"],
+  );
+  assertEquals(config.train.steps, 100);
+  assertEquals(config.train.keep, 3);
+  assertEquals(config.model.channelMultipliers, [1, 2]);
+  assertEquals(config.diffusion.target, "x0");
+  assertEquals(config.diffusion.variance, "fixedsmall");
+  assertEquals(config.data.flip, false);
+  assertEquals(config.data.dir, null);
+  assertEquals(config.run.dir, "2024");
+  assertEquals(config.diffusion.sampler, {
+    name: "ddim",
+    steps: 25,
+    eta: 0.5,
+    spacing: "uniform",
+  });
+});
+
+Deno.test("parseConfig() refuses unknown keys in the file and suggests the known one", () => {
+  const cases: [text: string, message: string][] = [
+    ['{"trian": {}}', "trian must be a known key, did you mean train?"],
+    ['{"train": {"batchsize": 3}}', "train.batchsize must be a known key, did you mean train."],
+    ['{"optim": {"ema": {"decya": 1}}}', "did you mean optim.ema.decay?"],
+    ['{"__proto__": {"a": 1}}', "__proto__ must be a known key"],
+    ['{"train": {"$schema": "x"}}', "train.$schema must be a known key"],
+  ];
+  for (const [text, message] of cases) assertThrows(() => parse(text), UsageError, message);
+  assertThrows(() => parse('{"trian": {}}'), UsageError, "Cannot use config config/x.json: ");
+});
+
+Deno.test("parseConfig() blames the override that is wrong, in one line", () => {
+  const cases: [key: string, text: string, message: string][] = [
+    ["train.stesp", "1", "Cannot use --train.stesp=1: train.stesp must be a known key, did you"],
+    ["train.steps.x", "1", "did you mean train.steps?"],
+    ["__proto__.x", "1", "__proto__.x must be a known key"],
+    ["constructor", "1", "constructor must be a known key"],
+    ["diffusion.sampler", '{"nam": 1}', "diffusion.sampler.nam must be a known key, did you mean"],
+    ["train", "5", "Cannot use --train=5: train must be an object, got 5"],
+    [
+      "train.steps",
+      "abc",
+      'Cannot use --train.steps=abc: train.steps must be a whole number of at least 1, got "abc"',
+    ],
+    ["train.steps", "0", "train.steps must be a whole number of at least 1, got 0"],
+    ["train.steps", "1.5", "a whole number of at least 1, got 1.5"],
+    ["train.logEvery", "-1", "a whole number of at least 0, got -1"],
+    ["run.seed", "1e400", "a whole number from 0 to 9007199254740991, got Infinity"],
+    ["data.flip", "yes", 'data.flip must be true or false, got "yes"'],
+    ["data.synthetic.channels", "2", "data.synthetic.channels must be 1 or 3, got 2"],
+    ["diffusion.schedule", "cos", 'be one of linear, cosine, linear-torch, got "cos"'],
+    ["diffusion.betaStart", "0", "be a number between 0 and 1, got 0"],
+    ["diffusion.sampler.eta", "1.1", "be a number from 0 to 1, got 1.1"],
+    ["model.dropout", "1", "be a number of at least 0 and below 1, got 1"],
+    ["model.channelMultipliers", "[]", "be a list of at least one whole number of at least 1"],
+    ["model.channelMultipliers", "[1,0]", "model.channelMultipliers[1] must be a whole number"],
+    ["optim.betas", "[0.9]", "optim.betas must be a list of two numbers, got [0.9]"],
+    ["optim.lr", "0", "optim.lr must be a number above 0, got 0"],
+  ];
+  for (const [key, text, message] of cases) {
+    const error = assertThrows(() => parse("{}", [key, text]), UsageError, message);
+    assert(!error.message.includes("\n"), error.message);
+  }
+});
+
+Deno.test("parseConfig() hands on where the text stops being JSON", () => {
+  assertThrows(() => parse('{\n"train": }'), UsageError, "config/x.json: line 2, column 10 must");
+  assertThrows(() => parse("[]"), UsageError, "it must be an object, got []");
+});
+
+Deno.test("parseConfig() refuses a width that groups do not divide and names the nearest", () => {
+  const cases: [channels: string, groups: string, nearest: string][] = [
+    ["100", "32", "model.groups 25 or 50, or model.channels 96 or 128"],
+    ["16", "32", "model.groups 16, or model.channels 32"],
+    ["128", "48", "model.groups 32 or 64, or model.channels 96 or 144"],
+    ["16", "5", "model.groups 4 or 8, or model.channels 10 or 20"],
+  ];
+  for (const [channels, groups, nearest] of cases) {
+    const message = refusal(["model.channels", channels], ["model.groups", groups]);
+    assert(message.endsWith(`got ${groups}; the nearest that work are ${nearest}`), message);
+  }
+  const odd = refusal(["model.channels", "33"], ["model.groups", "3"]);
+  assert(odd.includes("model.channels must be even"), odd);
+  assertEquals(parse("{}", ["model.channels", "96"]).model.channels, 96);
+});
+
+Deno.test("parseConfig() refuses fields that only together break a rule", () => {
+  const cases: [overrides: Override[], message: string][] = [
+    [[["model.attentionLevels", "[4]"]], "model.attentionLevels must name levels from 0 to 3"],
+    [[["model.attentionLevels", "[1,1]"]], "model.attentionLevels must name each level once"],
+    [[["data.size", "30"]], "be a multiple of 8, got 30; the network halves the side 3 times"],
+    [[["data.name", "mnist"]], "data.size must be a multiple of 8, got 28; "],
+    [[["data.size", "40"]], "data.size must be at most 32, the side of cifar10, with resize area"],
+    [[["data.size", "24"], ["data.resize", "pad"]], "data.size must be at least 32"],
+    [[["data.limit", "100"]], "train.batchSize must be at most 100, the number of training images"],
+    [
+      [["data.name", "synthetic"], ["data.synthetic.count", "64"]],
+      "train.batchSize must be at most",
+    ],
+    [[["train.accumulate", "3"]], "train.accumulate must divide train.batchSize, 128, got 3"],
+    [
+      [["train.evalEvery", "5"], ["data.holdout", "9"]],
+      "train.evalCount must be at most data.hold",
+    ],
+    [[["diffusion.betaStart", "0.5"]], "diffusion.betaEnd must be at least diffusion.betaStart"],
+    [
+      [["diffusion.sampler.steps", "50"]],
+      "must be null or 1000 for ddpm, got 50; ddpm takes every",
+    ],
+    [
+      [["diffusion.sampler.name", "ddim"], ["diffusion.sampler.steps", "1001"]],
+      "diffusion.sampler.steps must be at most diffusion.timesteps, 1000, got 1001",
+    ],
+  ];
+  for (const [overrides, message] of cases) {
+    const actual = refusal(...overrides);
+    assert(actual.includes(message), `expected "${message}" in "${actual}"`);
+  }
+});
+
+Deno.test("parseConfig() allows what only looks like a broken rule", () => {
+  parse("{}", ["data.holdout", "0"]);
+  parse("{}", ["diffusion.betaStart", "0.5"], ["diffusion.schedule", "cosine"]);
+  parse("{}", ["diffusion.timesteps", "20"], ["diffusion.sampler.steps", "20"]);
+  parse("{}", ["data.name", "mnist"], ["data.size", "32"], ["data.resize", "pad"]);
+  parse("{}", ["data.name", "synthetic"], ["data.size", "96"]);
+});
+
+Deno.test("configWarnings() points at a cancelled time embedding and an endless warm-up", () => {
+  const cancelled = configWarnings(parse("{}", ["model.channels", "32"]));
+  assertEquals(cancelled.length, 1);
+  assert(cancelled[0]!.includes("one channel a group at level 0"), cancelled[0]);
+  const cold = configWarnings(parse("{}", ["train.steps", "10"]));
+  assertEquals(cold.length, 1);
+  assert(cold[0]!.includes("never reaches its peak"), cold[0]);
+});
+
+Deno.test("formatConfig() is deterministic, readable and read back to the same config", () => {
+  const a = parse('{"train": {"keep": 3, "steps": 7}, "model": {"attentionLevels": []}}');
+  const b = parse('{"model": {"attentionLevels": []}, "train": {"steps": 7, "keep": 3}}');
+  const odd = parse("{}", ["run.dir", 'a [\n 1 ] "b"']);
+  assertEquals(formatConfig(a), formatConfig(b));
+  assert(formatConfig(a).includes('"channelMultipliers": [1, 2, 2, 2],\n'));
+  for (const config of [a, odd]) assertEquals(parse(formatConfig(config)), config);
+});
