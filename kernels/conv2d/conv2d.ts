@@ -1,0 +1,80 @@
+/**
+ * 2-D convolution (cross-correlation, as every framework's "conv2d"), forward and both gradients, over
+ * channels-last images with any kernel, stride and zero padding.
+ *
+ * @module
+ */
+import type { Capture } from "../../device/capture.ts";
+import { formatShape, reshape, sizeOf, type TensorRef } from "../../device/tensor.ts";
+import { matmul } from "../matmul.ts";
+import { type Epilogue, gatherConv } from "./gather.ts";
+import { type Conv2dShape, isPointwiseConv } from "./shape.ts";
+
+export { type Conv2dOptions, type Conv2dShape, conv2dShape } from "./shape.ts";
+export { type Epilogue } from "./gather.ts";
+export { conv2dWeightGrad } from "./weight_grad.ts";
+
+/**
+ * `y = conv(x, weight) + bias + perImage + residual`.
+ *
+ * @param x `[n, h, w, ci]`
+ * @param weight `[kh, kw, ci, co]`
+ * @param epilogue bias `[co]`, perImage `[n, co]`, residual `[n, oh, ow, co]`, each optional.
+ * @returns `[n, oh, ow, co]`
+ * @throws {RangeError} When an added tensor has the wrong shape.
+ */
+export function conv2dForward(
+  capture: Capture,
+  x: TensorRef,
+  weight: TensorRef,
+  shape: Conv2dShape,
+  epilogue: Epilogue = {},
+): TensorRef {
+  const { n, oh, ow, ci, co } = shape;
+  const wanted = { bias: [co], perImage: [n, co], residual: [n, oh, ow, co] };
+  for (const [name, expected] of Object.entries(wanted)) {
+    const given = epilogue[name as keyof Epilogue];
+    if (given && formatShape(given.shape) !== formatShape(expected)) {
+      throw new RangeError(
+        `Cannot convolve: ${name} must have shape ${formatShape(expected)}, got ${
+          formatShape(given.shape)
+        }`,
+      );
+    }
+  }
+  if (isPointwiseConv(shape) && !epilogue.perImage && !epilogue.residual) {
+    const product = matmul(capture, {
+      a: { tensor: x, row: ci },
+      b: { tensor: weight, row: co },
+      m: n * oh * ow,
+      n: co,
+      k: ci,
+      bias: epilogue.bias,
+      label: "conv2d",
+    });
+    return reshape(product, [n, oh, ow, co]);
+  }
+  return gatherConv(capture, "forward", x, weight, shape, epilogue, "conv2d");
+}
+
+/** Gradient with respect to x `[n, h, w, ci]` from dy `[n, oh, ow, co]`. */
+export function conv2dInputGrad(
+  capture: Capture,
+  weight: TensorRef,
+  dy: TensorRef,
+  shape: Conv2dShape,
+): TensorRef {
+  const { n, h, w, ci, co } = shape;
+  if (isPointwiseConv(shape)) {
+    const product = matmul(capture, {
+      a: { tensor: dy, row: co },
+      b: { tensor: weight, row: co, transposed: true },
+      m: sizeOf([n, h, w]),
+      n: ci,
+      k: co,
+      label: "conv2d input gradient",
+    });
+    return reshape(product, [n, h, w, ci]);
+  }
+  return gatherConv(capture, "input", dy, weight, shape, {}, "conv2d input gradient");
+}

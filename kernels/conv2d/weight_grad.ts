@@ -1,0 +1,194 @@
+/**
+ * Gradient of a convolution with respect to its weight:
+ *
+ *     dw[ky, kx, ci, co] = sum over n, oy, ox of x[n, oy s + ky - py, ox s + kx - px, ci] dy[n, oy, ox, co]
+ *
+ * A matrix product whose k runs over output pixels, row by row. Few weights and many pixels would leave
+ * most of the machine idle, so the pixels are split into parts that are summed in a fixed order.
+ *
+ * Variants: `sub` (see gemm.ts) for input channels in multiples of four, `plain` everywhere.
+ *
+ * @module
+ */
+import type { Capture } from "../../device/capture.ts";
+import type { Kernel } from "../../device/kernel.ts";
+import { reshape, type TensorRef } from "../../device/tensor.ts";
+import {
+  chooseTile,
+  declareAccumulators,
+  forEachRow,
+  type GemmTile,
+  loadsOfA,
+  multiplyAdd,
+  rowsLoad,
+  vectorType,
+} from "../gemm.ts";
+import { FLAT_INDEX, flatGrid, STREAM_WORKGROUP } from "../grid.ts";
+import { matmul } from "../matmul.ts";
+import { sumMiddle } from "../reduce.ts";
+import { type Conv2dShape, isPointwiseConv, SHAPE_PARAMS } from "./shape.ts";
+
+/** Workgroups that the split aims at: enough for a few cores; it depends on shapes only. */
+const AIMED_WORKGROUPS = 16;
+
+/** Output pixels of a part are at least this many, so that parts stay worth their sum. */
+const LEAST_PIXELS = 512;
+
+/** Records `dw` `[kh, kw, ci, co]` from x `[n, h, w, ci]` and dy `[n, oh, ow, co]`. */
+export function conv2dWeightGrad(
+  capture: Capture,
+  x: TensorRef,
+  dy: TensorRef,
+  shape: Conv2dShape,
+): TensorRef {
+  const { n, ci, co, kh, kw, oh, ow } = shape;
+  const lanes = capture.gpu.subgroupSize;
+  if (isPointwiseConv(shape)) {
+    const product = matmul(capture, {
+      a: { tensor: x, row: ci, transposed: true },
+      b: { tensor: dy, row: co },
+      m: ci,
+      n: co,
+      k: n * oh * ow,
+      label: "conv2d weight gradient",
+    });
+    return reshape(product, [1, 1, ci, co]);
+  }
+  const tile = lanes && ci % 4 === 0 ? chooseTile(lanes, Math.min(ci, 16), co) : undefined;
+  const useSubgroups = tile !== undefined && co % tile.width === 0;
+  const columnBlocks = useSubgroups ? Math.ceil(co / (tile.lanes * tile.width)) : co;
+  const rowBlocks = useSubgroups
+    ? kh * kw * Math.ceil(ci / tile.rows)
+    : Math.ceil(kh * kw * ci / STREAM_WORKGROUP);
+  const parts = Math.max(
+    1,
+    Math.min(
+      Math.ceil(AIMED_WORKGROUPS / (columnBlocks * rowBlocks)),
+      Math.floor(n * oh * ow / LEAST_PIXELS),
+      n * oh,
+    ),
+  );
+  const count = kh * kw * ci * co;
+  const out = capture.transient([parts, count], "conv2d weight gradient");
+  const rowsPerPart = Math.ceil(n * oh / parts);
+  const params = { ...shape, rowsPerPart };
+  const bindings = { x, dy, out };
+  if (useSubgroups) {
+    const workgroups: [number, number, number] = [columnBlocks, rowBlocks, parts];
+    capture.dispatch({ kernel: subgroupKernel(tile), bindings, params, workgroups });
+  } else {
+    const workgroups = flatGrid(parts * count, STREAM_WORKGROUP);
+    capture.dispatch({ kernel: plainKernel(), bindings, params: { ...params, parts }, workgroups });
+  }
+  const sum = parts === 1 ? out : sumMiddle(capture, out, [1, parts, count]);
+  return reshape(sum, [kh, kw, ci, co]);
+}
+
+/**
+ * A workgroup owns `rows` input channels of one tap. Per step it takes four neighbouring output pixels;
+ * pixels past the end of a line or outside the image load as zeros of x, which cancels their dy.
+ */
+function subgroupKernel(tile: GemmTile): Kernel {
+  const vector = vectorType(tile.width);
+  const loads = [...Array(loadsOfA(tile)).keys()];
+  const perLoad = (text: (i: number, k: string, quad: string) => string) =>
+    loads.map((i) => text(i, rowsLoad(tile, i).k, rowsLoad(tile, i).quad)).join("\n");
+  return {
+    name: `conv2d.weight.sub${tile.rows}x${tile.width}`,
+    bindings: {
+      x: { type: "vec4f", access: "read" },
+      dy: { type: vector, access: "read" },
+      out: { type: vector, access: "write" },
+    },
+    params: { ...SHAPE_PARAMS, rowsPerPart: "u32" },
+    workgroupSize: [tile.lanes, 1, 1],
+    subgroups: true,
+    wgsl: `
+@compute @workgroup_size(WX, WY, WZ)
+fn main(@builtin(workgroup_id) group: vec3u, @builtin(local_invocation_id) local: vec3u) {
+  let lane = local.x;
+  let column = group.x * ${tile.lanes}u + lane;
+  let columns = params.co / ${tile.width}u;
+  let safeColumn = min(column, columns - 1u);
+  let depth = params.ci / 4u;
+  let blocks = (params.ci + ${tile.rows - 1}u) / ${tile.rows}u;
+  let tap = group.y / blocks;
+  let row = group.y % blocks * ${tile.rows}u;
+  let ky = i32(tap / params.kw) - i32(params.py);
+  let kx = i32(tap % params.kw) - i32(params.px);
+  ${
+      perLoad((i, k, quad) =>
+        `let k${i} = ${k};
+  let quad${i} = min(row / 4u + ${quad}, depth - 1u);`
+      )
+    }
+  ${declareAccumulators(tile)}
+  let lines = min((group.z + 1u) * params.rowsPerPart, params.n * params.oh);
+  for (var line = group.z * params.rowsPerPart; line < lines; line++) {
+    let sy = i32(line % params.oh * params.stride) + ky;
+    if (sy < 0 || sy >= i32(params.h)) { continue; }
+    let xLine = (line / params.oh * params.h + u32(sy)) * params.w;
+    let dyLine = line * params.ow;
+    for (var ox = 0u; ox < params.ow; ox += 4u) {
+      ${
+      perLoad((i) =>
+        `let sx${i} = i32((ox + k${i}) * params.stride) + kx;
+      let in${i} = sx${i} >= 0 && sx${i} < i32(params.w) && ox + k${i} < params.ow;
+      let a${i} = select(vec4f(), x[select(0u, (xLine + u32(sx${i})) * depth + quad${i}, in${i})], in${i});`
+      )
+    }
+      ${
+      [0, 1, 2, 3].map((q) =>
+        `let b${q} = dy[(dyLine + min(ox + ${q}u, params.ow - 1u)) * columns + safeColumn];`
+      ).join("\n")
+    }
+      ${multiplyAdd(tile, "rows")}
+    }
+  }
+  if (column >= columns) { return; }
+  let weights = params.kh * params.kw * params.ci;
+  let start = (group.z * weights + tap * params.ci + row) * columns + column;
+  let rows = params.ci - row;
+  ${forEachRow(tile, (i) => `if (${i}u < rows) { out[start + ${i}u * columns] = c${i}; }`)}
+}`,
+  };
+}
+
+function plainKernel(): Kernel {
+  return {
+    name: "conv2d.weight.plain",
+    bindings: {
+      x: { type: "f32", access: "read" },
+      dy: { type: "f32", access: "read" },
+      out: { type: "f32", access: "write" },
+    },
+    params: { ...SHAPE_PARAMS, rowsPerPart: "u32", parts: "u32" },
+    workgroupSize: [STREAM_WORKGROUP, 1, 1],
+    wgsl: `${FLAT_INDEX}
+@compute @workgroup_size(WX, WY, WZ)
+fn main(@builtin(global_invocation_id) global: vec3u, @builtin(num_workgroups) groups: vec3u) {
+  let item = flatInvocation(global, groups);
+  let column = item % params.co;
+  let channel = item / params.co % params.ci;
+  let tap = item / (params.co * params.ci) % (params.kh * params.kw);
+  let part = item / (params.co * params.ci * params.kh * params.kw);
+  if (part >= params.parts) { return; }
+  let ky = i32(tap / params.kw) - i32(params.py);
+  let kx = i32(tap % params.kw) - i32(params.px);
+  var sum = 0.0;
+  let lines = min((part + 1u) * params.rowsPerPart, params.n * params.oh);
+  for (var line = part * params.rowsPerPart; line < lines; line++) {
+    let sy = i32(line % params.oh * params.stride) + ky;
+    if (sy < 0 || sy >= i32(params.h)) { continue; }
+    let xLine = (line / params.oh * params.h + u32(sy)) * params.w;
+    for (var ox = 0u; ox < params.ow; ox++) {
+      let sx = i32(ox * params.stride) + kx;
+      if (sx < 0 || sx >= i32(params.w)) { continue; }
+      sum += x[(xLine + u32(sx)) * params.ci + channel] *
+        dy[(line * params.ow + ox) * params.co + column];
+    }
+  }
+  out[item] = sum;
+}`,
+  };
+}
