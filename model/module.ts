@@ -1,0 +1,52 @@
+/**
+ * Modules: plain classes whose parameters and children are properties, or arrays of them. Nothing is
+ * registered; a parameter's name is the path of properties that leads to it.
+ *
+ * @module
+ */
+import { sizeOf } from "../device/tensor.ts";
+import { Parameter } from "../autograd/parameter.ts";
+
+/** Base of everything that holds parameters; it tells modules from other property values. */
+export abstract class Module {}
+
+/**
+ * The parameters below a module with their dotted paths, as in `down.0.blocks.1.conv1.weight`, in the
+ * order in which classes declare them. One that is reachable twice has its first name.
+ *
+ * @throws {TypeError} When a property that leads to a parameter has a dot in its name.
+ */
+export function* namedParameters(module: Module): Generator<[name: string, parameter: Parameter]> {
+  yield* walk(module, "", new Set());
+}
+
+/** Number of learned values below a module. */
+export function countParameters(module: Module): number {
+  let count = 0;
+  for (const [, parameter] of namedParameters(module)) count += sizeOf(parameter.shape);
+  return count;
+}
+
+function* walk(
+  node: Module | readonly unknown[],
+  path: string,
+  seen: Set<object>,
+): Generator<[string, Parameter]> {
+  seen.add(node);
+  for (const [key, value] of Object.entries(node)) {
+    const leads = value instanceof Parameter || value instanceof Module || Array.isArray(value);
+    if (!leads || seen.has(value)) continue;
+    if (key.includes(".")) {
+      throw new TypeError(
+        `Cannot name the parameters of ${node.constructor.name}: a property's name must have no dot, got ${
+          JSON.stringify(key)
+        }`,
+      );
+    }
+    const name = path ? `${path}.${key}` : key;
+    if (value instanceof Parameter) {
+      seen.add(value);
+      yield [name, value];
+    } else yield* walk(value, name, seen);
+  }
+}
