@@ -1,0 +1,58 @@
+import {
+  conv2dForward,
+  conv2dInputGrad,
+  type Conv2dOptions,
+  conv2dShape,
+  conv2dWeightGrad,
+} from "../../kernels/conv2d/conv2d.ts";
+import { sumMiddle } from "../../kernels/reduce.ts";
+import type { Tensor } from "../graph.ts";
+
+/** What a convolution adds to its sum, and how it steps. */
+export interface Conv2dArgs extends Conv2dOptions {
+  /** `[co]` */
+  readonly bias?: Tensor | undefined;
+  /** `[n, co]`, added to every pixel of an image: the time embedding. */
+  readonly perImage?: Tensor | undefined;
+  /** Of the output's shape. */
+  readonly residual?: Tensor | undefined;
+}
+
+/**
+ * 2-D convolution (cross-correlation) with a fused sum.
+ *
+ * @param x `[n, h, w, ci]`
+ * @param weight `[kh, kw, ci, co]`
+ * @returns `[n, oh, ow, co]`
+ * @throws {RangeError} When the shapes do not fit.
+ */
+export function conv2d(x: Tensor, weight: Tensor, args: Conv2dArgs = {}): Tensor {
+  const { capture } = x.graph;
+  const { bias, perImage, residual } = args;
+  const shape = conv2dShape(x.shape, weight.ref, args);
+  const { n, oh, ow, co } = shape;
+  const added = [bias, perImage, residual].filter((tensor) => tensor !== undefined);
+  const output = conv2dForward(capture, x.ref, weight.ref, shape, {
+    bias: bias?.ref,
+    perImage: perImage?.ref,
+    residual: residual?.ref,
+  });
+  return x.graph.record({
+    op: "conv2d",
+    inputs: [x, weight, ...added],
+    output,
+    backward: (dy, [needsX, needsWeight]) => {
+      // The bias gradient is the sum of the gradients an image, where those are wanted too.
+      const dPerImage = perImage?.needsGrad ? sumMiddle(capture, dy, [n, oh * ow, co]) : null;
+      const dBias = bias?.needsGrad
+        ? sumMiddle(capture, dPerImage ?? dy, [1, dPerImage ? n : n * oh * ow, co])
+        : null;
+      const grads = new Map([[bias, dBias], [perImage, dPerImage], [residual, dy]]);
+      return [
+        needsX ? conv2dInputGrad(capture, weight.ref, dy, shape) : null,
+        needsWeight ? conv2dWeightGrad(capture, x.ref, dy, shape) : null,
+        ...added.map((tensor) => grads.get(tensor) ?? null),
+      ];
+    },
+  });
+}
