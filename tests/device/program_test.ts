@@ -1,0 +1,143 @@
+import { Arena } from "../../device/arena.ts";
+import { Capture } from "../../device/capture.ts";
+import { defineKernel } from "../../device/kernel.ts";
+import { placeAt, reshape, slice, type TensorRef } from "../../device/tensor.ts";
+import { addInto, addSame, copyInto } from "../../kernels/add.ts";
+import { siluForward } from "../../kernels/silu.ts";
+import { assert, assertEquals, assertRejects, assertThrows } from "../support/assert.ts";
+import { randomValues, testGpu, upload } from "../support/gpu.ts";
+
+/** A chain whose intermediate tensors can share memory. */
+function chain(capture: Capture, x: TensorRef): TensorRef {
+  let h = x;
+  for (let i = 0; i < 12; i++) h = addSame(capture, siluForward(capture, h), h);
+  return capture.keep(h);
+}
+
+Deno.test("Program gives equal bits with and without sharing of memory", async () => {
+  const gpu = await testGpu();
+  const x = upload(gpu, [1000], randomValues(1000));
+  const results = [];
+  const peaks = [];
+  for (const alias of [true, false]) {
+    const capture = new Capture(gpu, "chain");
+    const y = chain(capture, x);
+    const program = await capture.plan({ alias });
+    program.run();
+    results.push(await program.read(y));
+    peaks.push(program.memory.peakBytes);
+    program.destroy();
+  }
+  assertEquals(results[0], results[1]);
+  assert(peaks[0]! * 4 < peaks[1]!, `sharing must save memory, got ${peaks}`);
+});
+
+Deno.test("Program makes no GPU object when it is replayed", async () => {
+  const gpu = await testGpu();
+  const capture = new Capture(gpu, "replay");
+  const x = capture.input("x", [64]);
+  const y = chain(capture, x);
+  const program = await capture.plan();
+  program.run({ x: randomValues(64, 1) });
+  await program.read(y);
+  const { submits: _, ...before } = gpu.counters;
+  for (let i = 0; i < 5; i++) program.run({ x: randomValues(64, i) });
+  await program.read(y);
+  const { submits: __, ...after } = gpu.counters;
+  assertEquals(after, before);
+});
+
+Deno.test("Program takes its inputs anew in each run", async () => {
+  const gpu = await testGpu();
+  const capture = new Capture(gpu, "inputs");
+  const y = capture.keep(
+    addSame(capture, capture.input("a", [3]), capture.input("b", [3])),
+  );
+  const program = await capture.plan();
+  program.run({ a: [1, 2, 3], b: [10, 20, 30] });
+  assertEquals([...await program.read(y)], [11, 22, 33]);
+  program.run({ a: [4, 5, 6], b: [0, 0, 0.5] });
+  assertEquals([...await program.read(y)], [4, 5, 6.5]);
+  assertThrows(() => program.run({ a: [1, 2, 3] }), TypeError, "input b must be given");
+  assertThrows(() => program.run({ a: [1], b: [1, 2, 3] }), RangeError, "must have 3 values");
+  assertThrows(() => program.run({ a: [], b: [], c: [] }), TypeError, "input c must be one");
+});
+
+Deno.test("Program.profile() times every dispatch", async () => {
+  const gpu = await testGpu();
+  const capture = new Capture(gpu, "profiled");
+  chain(capture, upload(gpu, [64], randomValues(64)));
+  const program = await capture.plan();
+  const { kernels, wallMs } = await program.profile();
+  assertEquals(kernels.map(({ name }) => name).sort(), ["addSame.vec4f", "silu.vec4f"]);
+  assertEquals(kernels.reduce((n, { dispatches }) => n + dispatches, 0), program.dispatchCount);
+  assert(kernels.every(({ ms }) => ms >= 0) && wallMs > 0);
+});
+
+Deno.test("Capture refuses bindings that overlap when one is written", async () => {
+  const gpu = await testGpu();
+  const tensor = gpu.tensor([128]);
+  const capture = new Capture(gpu, "overlap");
+  addInto(capture, slice(tensor, 0, [64]), slice(tensor, 64, [64]));
+  copyInto(capture, slice(tensor, 0, [128]), slice(tensor, 0, [128]));
+  await assertRejects(() => capture.plan(), TypeError, "must not overlap");
+});
+
+Deno.test("Capture refuses to read what was never written", async () => {
+  const gpu = await testGpu();
+  const capture = new Capture(gpu, "unwritten");
+  siluForward(capture, capture.transient([4], "ghost"));
+  await assertRejects(() => capture.plan(), TypeError, "ghost must be written before");
+});
+
+Deno.test("Capture refuses a misaligned slice by name", async () => {
+  const gpu = await testGpu();
+  const tensor = gpu.tensor([128], { label: "odd" });
+  assertThrows(
+    () => siluForward(new Capture(gpu, "misaligned"), slice(tensor, 1, [4])),
+    RangeError,
+    "x (odd) must start at a multiple",
+  );
+});
+
+Deno.test("placeAt() makes a result land in another tensor's memory", async () => {
+  const gpu = await testGpu();
+  const slot = gpu.tensor([4], { label: "slot" });
+  const capture = new Capture(gpu, "placed");
+  const y = siluForward(capture, upload(gpu, [2, 2], [0, 0, 100, -100]));
+  assert(placeAt(reshape(y, [4]), slot));
+  assert(!placeAt(y, slot), "a second placement must be refused");
+  const program = await capture.plan();
+  program.run();
+  assertEquals([...await gpu.read(slot)].map(Math.abs), [0, 0, 100, 0]);
+  assertEquals(program.memory.peakBytes, 0);
+});
+
+Deno.test("Gpu names the kernel whose shader is refused", async () => {
+  const gpu = await testGpu();
+  const kernel = defineKernel({
+    name: "broken",
+    bindings: { y: { type: "f32", access: "write" } },
+    params: {},
+    workgroupSize: [1, 1, 1],
+    wgsl: "@compute @workgroup_size(WX, WY, WZ) fn main() { y[0] = nonsense; }",
+  });
+  await assertRejects(() => gpu.pipeline(kernel), Error, "Cannot build kernel broken");
+});
+
+Deno.test("Arena keeps one layout, aligns tensors and straddles no chunk", async () => {
+  const gpu = await testGpu();
+  const entries = [
+    { name: "a", shape: [3, 5] },
+    { name: "b", shape: [100] },
+    { name: "c", shape: [300] },
+  ];
+  const arena = Arena.create(gpu, "weights", entries, 1536);
+  assertEquals(arena.chunks.map((chunk) => chunk.shape[0]), [192, 320]);
+  assertEquals(arena.get("b").byteOffset, 256);
+  gpu.write(arena.get("b"), Float32Array.from({ length: 100 }, (_, i) => i));
+  const flat = await gpu.read(arena.chunks[0]!);
+  assertEquals([flat[63], flat[64], flat[163], flat[164]], [0, 0, 99, 0]);
+  assertThrows(() => arena.get("d"), RangeError, "Cannot find d");
+  assertThrows(() => Arena.create(gpu, "small", entries, 1024), RangeError, "tensor c");
+});
