@@ -1,0 +1,208 @@
+/**
+ * Commands declared as data. This file alone knows commander: another command-line library needs
+ * one more reader of {@linkcode CommandSpec}.
+ *
+ * @module
+ */
+import { Command, CommanderError, InvalidArgumentError, Option } from "commander";
+import { runMain, UsageError } from "./errors.ts";
+
+/** One option. Without `value` it is a switch: false unless given. */
+export interface OptionSpec {
+  description: string;
+  /** What the value is called in the help, e.g. "N"; its presence says that there is one. */
+  value?: string;
+  /** One letter, without the hyphen. */
+  short?: string;
+  /** Reads the value; what it throws becomes the reason ("must be ..., got ..."). */
+  parse?: (text: string) => unknown;
+  choices?: readonly string[];
+  /** The value when the option is absent. */
+  default?: unknown;
+  required?: boolean;
+}
+
+/** Options by property name: `outFile` is written `--out-file`. */
+export type OptionSpecs = Readonly<Record<string, OptionSpec>>;
+
+/** One command. */
+export interface CommandSpec<O extends OptionSpecs = OptionSpecs> {
+  /** The task's name: `deno task <name>`. */
+  name: string;
+  /** One sentence. */
+  summary: string;
+  /** More, shown by `--help` after the summary. */
+  description?: string;
+  options: O;
+  /** One optional argument without a name. */
+  argument?: { name: string; description: string };
+  /** When present, `--dotted.path=value` is accepted and handed on; the text is for the help. */
+  overrides?: string;
+  /** What follows `deno task <name> `, and what that does. */
+  examples: readonly { args: string; does: string }[];
+}
+
+type Parsed<S extends OptionSpec> = S extends { parse: (text: string) => infer T } ? T
+  : S extends { choices: readonly (infer C)[] } ? C
+  : string;
+type Absent<S extends OptionSpec> = S extends { default: infer D } ? D
+  : S extends { required: true } ? never
+  : undefined;
+type Widened<T> = T extends number ? number : T extends bigint ? bigint : T;
+
+/** The values of options, by property name. */
+export type OptionValues<O extends OptionSpecs> = {
+  [K in keyof O]: O[K] extends { value: string } ? Parsed<O[K]> | Widened<Absent<O[K]>> : boolean;
+};
+
+/** What a command line asks for. */
+export interface Invocation<O extends OptionSpecs> {
+  kind: "run";
+  options: OptionValues<O>;
+  argument: string | undefined;
+  /** Dotted paths and the text after "=", in the order given. */
+  overrides: [path: string, value: string][];
+}
+
+/** `--help` was given; `text` is to be printed. */
+export interface HelpRequest {
+  kind: "help";
+  text: string;
+}
+
+/** Keeps the literal types of a command's declaration. */
+export function defineCommand<const O extends OptionSpecs>(spec: CommandSpec<O>): CommandSpec<O> {
+  return spec;
+}
+
+/**
+ * Reads a command line.
+ *
+ * @throws UsageError, one line, with the nearest known option where one is near.
+ */
+export function parseCommand<const O extends OptionSpecs>(
+  spec: CommandSpec<O>,
+  args: readonly string[],
+): Invocation<O> | HelpRequest {
+  const { rest, overrides } = spec.overrides === undefined
+    ? { rest: [...args], overrides: [] }
+    : takeOverrides(args);
+  let help = "";
+  const command = toCommander(spec, (text) => help += text);
+  try {
+    command.parse(rest, { from: "user" });
+  } catch (error) {
+    if (!(error instanceof CommanderError)) throw error;
+    if (error.code === "commander.helpDisplayed") return { kind: "help", text: help.trimEnd() };
+    throw new UsageError(`Cannot run ${spec.name}: ${reasonOf(error)}, see --help`);
+  }
+  const values = command.opts();
+  for (const [name, { value }] of Object.entries(spec.options)) {
+    values[name] ??= value === undefined ? false : undefined;
+  }
+  return {
+    kind: "run",
+    options: values as OptionValues<O>,
+    argument: command.args[0],
+    overrides,
+  };
+}
+
+/**
+ * A script's whole main: reads `args`, prints the help if asked, else runs `action`, whose number,
+ * if any, is the exit code. Wrong use ends the process with exit code 2 and one line.
+ */
+export async function runCommand<const O extends OptionSpecs>(
+  spec: CommandSpec<O>,
+  action: (invocation: Invocation<O>) => number | void | Promise<number | void>,
+  args: readonly string[] = Deno.args,
+): Promise<void> {
+  await runMain(() => {
+    const invocation = parseCommand(spec, args);
+    if (invocation.kind === "run") return action(invocation);
+    console.log(invocation.text);
+  });
+}
+
+/** Separates `--a.b=value` from the rest; everything after a bare `--` is left alone. */
+function takeOverrides(args: readonly string[]) {
+  const rest: string[] = [];
+  const overrides: [string, string][] = [];
+  const end = args.indexOf("--");
+  const limit = end < 0 ? args.length : end;
+  for (const arg of args.slice(0, limit)) {
+    const match = /^--([^=.]+\.[^=]*)(=?)(.*)$/s.exec(arg);
+    if (match === null) {
+      rest.push(arg);
+      continue;
+    }
+    const [, path = "", equals, value = ""] = match;
+    if (equals === "") {
+      throw new UsageError(
+        `Cannot read --${path}: an override must carry its value after "=", as in --${path}=VALUE`,
+      );
+    }
+    if (!/^[A-Za-z_]\w*(\.[A-Za-z_0-9]\w*)+$/.test(path)) {
+      throw new UsageError(
+        `Cannot read --${path}: an override must name a dotted path, as in --train.batchSize=64`,
+      );
+    }
+    overrides.push([path, value]);
+  }
+  return { rest: [...rest, ...args.slice(limit)], overrides };
+}
+
+function toCommander(spec: CommandSpec, writeHelp: (text: string) => void): Command {
+  const command = new Command(`deno task ${spec.name}`)
+    .description(spec.summary + (spec.description === undefined ? "" : `\n\n${spec.description}`))
+    .allowExcessArguments(false)
+    .helpOption("-h, --help", "show this help")
+    .exitOverride()
+    .configureOutput({ writeOut: writeHelp, writeErr: () => {} });
+  if (spec.overrides !== undefined) command.usage("[options] [--dotted.path=value ...]");
+  for (const [name, option] of Object.entries(spec.options)) {
+    command.addOption(toCommanderOption(name, option));
+  }
+  if (spec.argument) command.argument(`[${spec.argument.name}]`, spec.argument.description);
+  let after = "";
+  if (spec.overrides !== undefined) {
+    after += `\nOverrides:\n  --dotted.path=value  ${spec.overrides}\n`;
+  }
+  if (spec.examples.length > 0) {
+    after += "\nExamples:\n";
+    for (const { args, does } of spec.examples) {
+      after += `  deno task ${`${spec.name} ${args}`.trimEnd()}\n      ${does}\n`;
+    }
+  }
+  if (after !== "") command.addHelpText("after", after.trimEnd());
+  return command;
+}
+
+function toCommanderOption(name: string, spec: OptionSpec): Option {
+  const kebab = name.replace(/[A-Z]/g, (letter) => `-${letter.toLowerCase()}`);
+  const short = spec.short === undefined ? "" : `-${spec.short}, `;
+  const value = spec.value === undefined ? "" : ` <${spec.value}>`;
+  const option = new Option(`${short}--${kebab}${value}`, spec.description);
+  if (spec.default !== undefined) option.default(spec.default);
+  if (spec.required) option.makeOptionMandatory();
+  if (spec.choices) option.choices([...spec.choices]);
+  const { parse } = spec;
+  if (parse) {
+    option.argParser((text: string) => {
+      try {
+        return parse(text);
+      } catch (error) {
+        throw new InvalidArgumentError(error instanceof Error ? error.message : String(error));
+      }
+    });
+  }
+  return option;
+}
+
+/** commander's message without its prefix, line breaks and final period. */
+function reasonOf(error: CommanderError): string {
+  return error.message
+    .replace(/^error: /, "")
+    .replace(/\s*\n\s*/g, " ")
+    .replace(/\.$/, "");
+}

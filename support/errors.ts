@@ -1,0 +1,49 @@
+/**
+ * Wrong use of a command, and how a command ends when something is thrown.
+ *
+ * @module
+ */
+
+/** Wrong use of a command: the process ends with exit code 2 after one line. */
+export class UsageError extends Error {
+  override name = "UsageError";
+}
+
+/** 2 for wrong use, 1 for anything else that was thrown. */
+export function exitCodeOf(error: unknown): 1 | 2 {
+  return error instanceof UsageError ? 2 : 1;
+}
+
+/**
+ * The text to print for what was thrown: `error: ` and the message, on one line for a
+ * {@linkcode UsageError}. With `trace`, the stack of any other error, causes included.
+ */
+export function describeError(error: unknown, trace = false): string {
+  if (!(error instanceof Error)) return `error: ${String(error)}`;
+  if (error instanceof UsageError) return `error: ${error.message.replace(/\s*\n\s*/g, " ")}`;
+  if (trace) {
+    const cause = error.cause === undefined
+      ? ""
+      : `\ncaused by ${describeError(error.cause, true)}`;
+    return `error: ${error.stack ?? error.message}${cause}`;
+  }
+  return `error: ${error.message || error.name}`;
+}
+
+/** Prints what was thrown on stderr and ends the process; DIFFRACT_TRACE=1 shows stacks. */
+export function reportAndExit(error: unknown): never {
+  const trace = Deno.env.get("DIFFRACT_TRACE") === "1";
+  console.error(describeError(error, trace));
+  Deno.exit(exitCodeOf(error));
+}
+
+/** Runs a script's main function; its number, if any, is the exit code. */
+export async function runMain(
+  main: () => number | void | Promise<number | void>,
+): Promise<void> {
+  try {
+    Deno.exitCode = (await main()) ?? 0;
+  } catch (error) {
+    reportAndExit(error);
+  }
+}

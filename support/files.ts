@@ -1,0 +1,130 @@
+/**
+ * Files that are whole or absent: writes that a crash cannot tear, reads that say what is wrong.
+ *
+ * @module
+ */
+import { statfs } from "node:fs/promises";
+import { basename, dirname, join } from "node:path";
+
+/** What can be written: text, bytes, or chunks of bytes in order. */
+export type FileContent = string | Uint8Array | Iterable<Uint8Array> | AsyncIterable<Uint8Array>;
+
+const reasons: Readonly<Record<string, string>> = {
+  ENOSPC: "the disk must have room, it is full",
+  EDQUOT: "the disk quota must have room, it is used up",
+  EACCES: "this user must have the right to, permission denied",
+  EPERM: "this user must have the right to, operation not permitted",
+  EROFS: "the file system must be writable, it is mounted read-only",
+  ENOENT: "the path must exist, no such file or folder",
+  ENOTDIR: "each folder on the path must be a folder, one is a file",
+  EISDIR: "the path must name a file, it is a folder",
+  EMFILE: "the process must have a free file handle, too many files are open",
+  ENAMETOOLONG: "the name must be shorter",
+  EFBIG: "the file must fit what the file system allows, it is too large",
+};
+
+/** One clear line for a failed file operation; the original is its cause. */
+export function fileError(verb: string, path: string, error: unknown): Error {
+  const code = (error as { code?: string } | null)?.code ?? "";
+  const raw = error instanceof Error ? error.message : String(error);
+  return new Error(`Cannot ${verb} ${path}: ${reasons[code] ?? raw}`, { cause: error });
+}
+
+async function attempt<T>(verb: string, path: string, action: () => Promise<T>): Promise<T> {
+  try {
+    return await action();
+  } catch (error) {
+    throw fileError(verb, path, error);
+  }
+}
+
+let temporaryFiles = 0;
+
+/**
+ * Replaces or creates a file so that its path always holds either the old content or the whole new
+ * one, even if the machine loses power: a temporary name in the same folder, synced, renamed, and
+ * the folder synced. A symbolic link is replaced, not followed.
+ *
+ * @throws Error in one line, with the cause, when the disk is full, a right is missing and the like;
+ * the temporary file is then removed. What `content` itself throws is passed on as it is.
+ */
+export async function atomicWrite(path: string, content: FileContent): Promise<void> {
+  const folder = dirname(path);
+  const temporary = join(folder, `.${basename(path)}.${Deno.pid}.${++temporaryFiles}.tmp`);
+  const file = await attempt(
+    "write",
+    path,
+    () => Deno.open(temporary, { write: true, createNew: true }),
+  );
+  try {
+    try {
+      for await (const chunk of chunksOf(content)) {
+        await attempt("write", path, () => writeAll(file, chunk));
+      }
+      await attempt("write", path, () => file.sync());
+    } finally {
+      file.close();
+    }
+    await attempt("write", path, () => Deno.rename(temporary, path));
+  } catch (error) {
+    await Deno.remove(temporary).catch(() => {});
+    throw error;
+  }
+  await attempt("write", path, () => syncFolder(folder));
+}
+
+function chunksOf(content: FileContent): Iterable<Uint8Array> | AsyncIterable<Uint8Array> {
+  if (typeof content === "string") return [new TextEncoder().encode(content)];
+  return content instanceof Uint8Array ? [content] : content;
+}
+
+async function writeAll(file: Deno.FsFile, bytes: Uint8Array): Promise<void> {
+  for (let written = 0; written < bytes.length;) {
+    written += await file.write(bytes.subarray(written));
+  }
+}
+
+/** Makes a rename durable. Windows has no such operation. */
+async function syncFolder(folder: string): Promise<void> {
+  if (Deno.build.os === "windows") return;
+  using handle = await Deno.open(folder, { read: true });
+  await handle.sync();
+}
+
+/** Makes a folder and those above it; one that exists is fine. */
+export async function ensureFolder(path: string): Promise<void> {
+  try {
+    await Deno.mkdir(path, { recursive: true });
+  } catch (error) {
+    if (error instanceof Deno.errors.AlreadyExists) {
+      throw new Error(`Cannot make the folder ${path}: the path must be free, it holds a file`, {
+        cause: error,
+      });
+    }
+    throw fileError("make the folder", path, error);
+  }
+}
+
+/**
+ * A file's bytes.
+ *
+ * @param maxBytes A larger file is refused before it is read.
+ * @throws Error in one line, with the cause.
+ */
+export function readFileChecked(path: string, maxBytes = Infinity): Promise<Uint8Array> {
+  return attempt("read", path, async () => {
+    const { size } = await Deno.stat(path);
+    if (size > maxBytes) {
+      throw new RangeError(`the file must have at most ${maxBytes} bytes, got ${size}`);
+    }
+    return await Deno.readFile(path);
+  });
+}
+
+/** Bytes that this user can still write below `path`, which must exist. */
+export function freeBytes(path: string): Promise<number> {
+  return attempt("ask for the free space of", path, async () => {
+    const { bavail, bsize } = await statfs(path);
+    return bavail * bsize;
+  });
+}

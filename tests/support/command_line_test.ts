@@ -1,0 +1,179 @@
+import { fileURLToPath } from "node:url";
+import { defineCommand, parseCommand } from "../../support/command_line.ts";
+import { UsageError } from "../../support/errors.ts";
+import { integer } from "../../support/numbers.ts";
+import { assert, assertEquals, assertStringIncludes, assertThrows } from "./assert.ts";
+
+const command = defineCommand({
+  name: "draw",
+  summary: "Draw samples from a checkpoint",
+  description: "Uses the EMA weights.",
+  options: {
+    checkpoint: { value: "RUN_OR_FILE", description: "what to load" },
+    steps: {
+      value: "N",
+      short: "n",
+      description: "steps",
+      parse: integer({ min: 1 }),
+      default: 50,
+    },
+    sampler: { value: "NAME", description: "solver", choices: ["ddpm", "ddim"], default: "ddpm" },
+    outFile: { value: "FILE", description: "the picture", default: "grid.png" },
+    dryRun: { description: "only say what would be done" },
+  },
+  argument: { name: "dir", description: "a folder" },
+  overrides: "replaces any key of the config",
+  examples: [{ args: "--steps 10", does: "draws in ten steps" }],
+});
+
+function run(...args: string[]) {
+  const parsed = parseCommand(command, args);
+  assert(parsed.kind === "run");
+  return parsed;
+}
+
+/** The message, which must be one line. */
+function refusal(...args: string[]): string {
+  const { message } = assertThrows(() => parseCommand(command, args), UsageError);
+  assert(!message.includes("\n"), message);
+  return message;
+}
+
+Deno.test("parseCommand() gives defaults, undefined and false for what is absent", () => {
+  assertEquals(run().options, {
+    checkpoint: undefined,
+    steps: 50,
+    sampler: "ddpm",
+    outFile: "grid.png",
+    dryRun: false,
+  });
+  assertEquals(run().argument, undefined);
+});
+
+Deno.test("parseCommand() reads values with types that follow the declaration", () => {
+  const { options, argument } = run(
+    ..."--checkpoint runs/a -n 7 --sampler=ddim --out-file x.png --dry-run golden".split(" "),
+  );
+  const steps: number = options.steps;
+  const sampler: "ddpm" | "ddim" = options.sampler;
+  const checkpoint: string | undefined = options.checkpoint;
+  const dryRun: boolean = options.dryRun;
+  assertEquals([steps, sampler, checkpoint, dryRun], [7, "ddim", "runs/a", true]);
+  assertEquals(options.outFile, "x.png");
+  assertEquals(argument, "golden");
+});
+
+Deno.test("parseCommand() hands dotted overrides on in order, text untouched", () => {
+  const { overrides, options } = run(
+    "--train.batchSize=64",
+    "--steps",
+    "9",
+    "--model.mult=[1,2]",
+    "--run.dir=",
+    "--data.note=a=b c\n.d",
+  );
+  assertEquals(overrides, [
+    ["train.batchSize", "64"],
+    ["model.mult", "[1,2]"],
+    ["run.dir", ""],
+    ["data.note", "a=b c\n.d"],
+  ]);
+  assertEquals(options.steps, 9);
+});
+
+Deno.test("parseCommand() refuses an override without = or without a proper path", () => {
+  assertEquals(
+    refusal("--train.steps", "3"),
+    'Cannot read --train.steps: an override must carry its value after "=", as in --train.steps=VALUE',
+  );
+  for (const path of ["train.", "train..steps", "1a.b", "train.a-b"]) {
+    assertStringIncludes(refusal(`--${path}=3`), `Cannot read --${path}: an override must name`);
+  }
+});
+
+Deno.test("parseCommand() leaves dots alone in values, arguments and after --", () => {
+  const { options, overrides } = run("--out-file=a.b.png", "--checkpoint", "./x.y");
+  assertEquals([options.outFile, options.checkpoint, overrides.length], ["a.b.png", "./x.y", 0]);
+  assertEquals(run("--", "--a.b=c").argument, "--a.b=c");
+});
+
+Deno.test("parseCommand() refuses overrides where the command has none", () => {
+  const { overrides: _, ...plain } = command;
+  assertThrows(
+    () => parseCommand(plain, ["--train.steps=3"]),
+    UsageError,
+    "unknown option '--train.steps=3'",
+  );
+});
+
+Deno.test("parseCommand() suggests the nearest option", () => {
+  assertEquals(
+    refusal("--stepz", "3"),
+    "Cannot run draw: unknown option '--stepz' (Did you mean --steps?), see --help",
+  );
+});
+
+Deno.test("parseCommand() says what is wrong with a value, an argument or their number", () => {
+  const steps = refusal("--steps", "many");
+  assertStringIncludes(steps, "--steps");
+  assertStringIncludes(steps, 'must be an integer of at least 1, got "many"');
+  assertStringIncludes(refusal("--sampler", "euler"), "Allowed choices are ddpm, ddim");
+  assertStringIncludes(refusal("--steps"), "argument missing");
+  assertStringIncludes(refusal("a", "b"), "too many arguments");
+});
+
+Deno.test("parseCommand() asks for a required option by name", () => {
+  const strict = defineCommand({
+    name: "judge",
+    summary: "Judge",
+    options: { config: { value: "FILE", description: "config", required: true } },
+    examples: [],
+  });
+  assertThrows(() => parseCommand(strict, []), UsageError, "'--config <FILE>' not specified");
+  const parsed = parseCommand(strict, ["--config", "a.json"]);
+  assert(parsed.kind === "run");
+  const config: string = parsed.options.config;
+  assertEquals(config, "a.json");
+});
+
+Deno.test("parseCommand() gives the help with options, defaults, overrides and examples", () => {
+  const parsed = parseCommand(command, ["--help"]);
+  assert(parsed.kind === "help");
+  for (
+    const part of [
+      "Usage: deno task draw",
+      "Draw samples from a checkpoint",
+      "Uses the EMA weights.",
+      "-n, --steps <N>",
+      "(default: 50)",
+      '(choices: "ddpm", "ddim"',
+      "--out-file <FILE>",
+      "--dry-run",
+      "-h, --help",
+      "a folder",
+      "--dotted.path=value",
+      "replaces any key of the config",
+      "deno task draw --steps 10\n      draws in ten steps",
+    ]
+  ) assertStringIncludes(parsed.text, part);
+});
+
+Deno.test("runCommand() prints help on stdout with 0 and wrong use on stderr with 2", async () => {
+  const wrapper = fileURLToPath(new URL("../../support/command_line.ts", import.meta.url));
+  const program = `import { runCommand } from ${JSON.stringify("file://" + wrapper)};
+    const spec = { name: "x", summary: "Does x", options: {}, examples: [] };
+    await runCommand(spec, () => { console.log("ran"); return 5; }, JSON.parse(Deno.args[0]));`;
+  const outcome = async (...args: string[]) => {
+    const { code, stdout, stderr } = await new Deno.Command(Deno.execPath(), {
+      args: ["eval", program, JSON.stringify(args)],
+      cwd: fileURLToPath(new URL("../..", import.meta.url)),
+      env: { NO_COLOR: "1" },
+    }).output();
+    return [code, new TextDecoder().decode(stdout), new TextDecoder().decode(stderr)] as const;
+  };
+  const [ran, help, wrong] = await Promise.all([outcome(), outcome("--help"), outcome("--y")]);
+  assertEquals(ran, [5, "ran\n", ""]);
+  assertEquals([help[0], help[2]], [0, ""]);
+  assertStringIncludes(help[1], "Usage: deno task x");
+  assertEquals(wrong, [2, "", "error: Cannot run x: unknown option '--y', see --help\n"]);
+});
