@@ -5,6 +5,7 @@
  * @module
  */
 import { createTarDecoder, packTar } from "modern-tar";
+import { gunzipStream } from "../support/compression.ts";
 
 /** A regular file of an archive. */
 export interface TarFile {
@@ -22,7 +23,7 @@ export interface TarLimits {
   readonly accept?: (name: string) => boolean;
   /** Largest file that is read, in bytes. Default 1 GiB. */
   readonly maxFileBytes?: number;
-  /** Largest archive, decompressed, in bytes. Default 16 GiB. */
+  /** Largest gzipped archive after decompression, in bytes. Default 16 GiB. */
   readonly maxTotalBytes?: number;
 }
 
@@ -37,7 +38,7 @@ const DEFAULT_TOTAL_BYTES = 2 ** 34;
  * @param stream The archive; gzip is told by its first two bytes. It is cancelled when the caller
  * stops early.
  * @throws SyntaxError when the archive is damaged or cut off.
- * @throws RangeError when a file or the archive is larger than the limits.
+ * @throws RangeError when a file or the decompressed archive is larger than the limits.
  */
 export async function* tarFiles(
   stream: ReadableStream<Uint8Array<ArrayBuffer>>,
@@ -49,12 +50,9 @@ export async function* tarFiles(
 ): AsyncGenerator<TarFile> {
   const { head, rest, cancel } = await peek(stream, 2);
   const plain = head[0] === 0x1f && head[1] === 0x8b
-    ? rest.pipeThrough(new DecompressionStream("gzip"))
+    ? gunzipStream(rest, { maxBytes: maxTotalBytes, name: "tar archive" })
     : rest;
-  const reader = plain
-    .pipeThrough(limitBytes(maxTotalBytes))
-    .pipeThrough(createTarDecoder({ strict: true }))
-    .getReader();
+  const reader = plain.pipeThrough(createTarDecoder({ strict: true })).getReader();
   let entries = 0;
   try {
     while (true) {
@@ -63,7 +61,9 @@ export async function* tarFiles(
       entries++;
       const { name, size, type } = entry.header;
       if (type !== "file" || !accept(name)) {
-        await entry.body.cancel();
+        // Read, not cancelled: modern-tar 0.8.6 reads ahead, and cancelling a small file whose
+        // bytes have all come makes it drop the file after it, which then never ends.
+        for await (const _ of entry.body);
         continue;
       }
       if (size > maxFileBytes) {
@@ -120,21 +120,6 @@ async function peek(stream: ReadableStream<Uint8Array<ArrayBuffer>>, count: numb
     cancel: (reason) => reader.cancel(reason),
   });
   return { head, rest, cancel: () => reader.cancel() };
-}
-
-function limitBytes(limit: number) {
-  let total = 0;
-  return new TransformStream<Uint8Array<ArrayBuffer>, Uint8Array<ArrayBuffer>>({
-    transform(chunk, controller) {
-      total += chunk.length;
-      if (total > limit) {
-        throw new RangeError(
-          `Cannot read tar archive: it must have at most ${limit} bytes decompressed, got more`,
-        );
-      }
-      controller.enqueue(chunk);
-    },
-  });
 }
 
 /** Grows with the bytes that arrive, not with what a header claims. */
