@@ -5,7 +5,7 @@
  *
  * @module
  */
-import { type Kernel, shaderCode } from "./kernel.ts";
+import { type BindingSpec, type Kernel, shaderCode } from "./kernel.ts";
 import { Readback } from "./readback.ts";
 import {
   BufferStorage,
@@ -287,22 +287,26 @@ export class Gpu {
   }
 
   /**
-   * The layout of a kernel's bindings, shared by all kernels with as many. It is explicit because
-   * the automatic one leaves out bindings that a shader declares and does not use.
+   * The layout of a kernel's bindings, shared by kernels with the same. It is explicit because the
+   * automatic one leaves out bindings that a shader declares and does not use, and it gives smallest
+   * sizes because wgpu 29, left to compare them at each dispatch, remembers those of an earlier bind
+   * group and refuses valid dispatches.
    */
   #layout(kernel: Kernel): GPUPipelineLayout {
-    const storage = Object.keys(kernel.bindings).length;
-    const uniform = Object.keys(kernel.params).length > 0;
-    const key = `${storage} ${uniform}`;
+    const sizes = Object.values<BindingSpec>(kernel.bindings).map(({ type }) =>
+      type.startsWith("vec") ? 4 * Number(type[3]) : 4
+    );
+    const uniformBytes = 4 * Object.keys(kernel.params).length;
+    const key = `${sizes} ${uniformBytes}`;
     const known = this.#layouts.get(key);
     if (known) return known;
-    const types: GPUBufferBindingType[] = new Array(storage).fill("storage");
-    if (uniform) types.push("uniform");
-    const entries = types.map((type, binding) => ({
-      binding,
-      visibility: GPUShaderStage.COMPUTE,
-      buffer: { type },
+    const buffers: GPUBufferBindingLayout[] = sizes.map((minBindingSize) => ({
+      type: "storage",
+      minBindingSize,
     }));
+    if (uniformBytes > 0) buffers.push({ type: "uniform", minBindingSize: uniformBytes });
+    const visibility = GPUShaderStage.COMPUTE;
+    const entries = buffers.map((buffer, binding) => ({ binding, visibility, buffer }));
     const layout = this.device.createPipelineLayout({
       bindGroupLayouts: [this.device.createBindGroupLayout({ entries })],
     });
