@@ -55,3 +55,22 @@ Deno.test("writeIdx() refuses a shape that does not fit", () => {
   assertThrows(() => writeIdx({ shape: [], data: new Uint8Array(1) }), RangeError, "1 to 255");
   assertThrows(() => writeIdx({ shape: [0.5], data: new Uint8Array(0) }), RangeError, "[0.5]");
 });
+
+Deno.test("readIdx() reads or refuses random mutations, and never makes up data", () => {
+  let state = 3;
+  const random = (n: number) => (state = Math.imul(state, 1664525) + 1013904223 >>> 0) % n;
+  let read = 0;
+  for (let round = 0; round < 2000; round++) {
+    const bytes = FILE.slice(0, FILE.length - random(3));
+    for (let k = 0; k < 2; k++) bytes[random(bytes.length)] = random(256);
+    try {
+      const { shape, data } = readIdx(bytes);
+      assertEquals(data, bytes.subarray(4 + 4 * shape.length));
+      assertEquals(shape.reduce((a, b) => a * b, 1), data.length);
+      read++;
+    } catch (error) {
+      if (!(error instanceof SyntaxError)) throw error;
+    }
+  }
+  assertEquals(read > 50 && read < 1000, true, `${read} read`);
+});
