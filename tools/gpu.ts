@@ -1,0 +1,19 @@
+/**
+ * The GPU of the scripts.
+ *
+ * @module
+ */
+import { type Gpu, openGpu } from "../device/gpu.ts";
+
+/**
+ * Opens the GPU, with Vulkan forced on Linux: without it Deno falls back to OpenGL in silence. Must
+ * come before anything else that asks for an adapter; DENO_WEBGPU_BACKEND overrides the choice.
+ *
+ * @throws {Error} When there is no usable adapter; the message says what to install.
+ */
+export function openScriptGpu(): Promise<Gpu> {
+  if (Deno.build.os === "linux" && !Deno.env.get("DENO_WEBGPU_BACKEND")) {
+    Deno.env.set("DENO_WEBGPU_BACKEND", "vulkan");
+  }
+  return openGpu({ platform: Deno.build.os });
+}

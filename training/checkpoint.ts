@@ -1,0 +1,239 @@
+/**
+ * Checkpoints: safetensors files that are whole or refused. The last tensor, `checksum`, is the
+ * SHA-256 of every byte before it, so that a file can be written in one pass and still be told from a
+ * damaged one.
+ *
+ * @module
+ */
+import { createHash, type Hash } from "node:crypto";
+import { join } from "node:path";
+import {
+  readSafetensorsHeader,
+  safetensorsHeader,
+  type TensorPlace,
+  type TensorSpec,
+} from "../formats/safetensors.ts";
+import { atomicWrite } from "../support/files.ts";
+
+/** Version of the layout; a file of another one is refused. */
+const FORMAT = "diffract checkpoint 1";
+const CHECKSUM = "checksum";
+const CHECKSUM_SPEC: TensorSpec = { dtype: "U8", shape: [32] };
+const READ_BYTES = 4 << 20;
+
+/** A tensor to be stored, fetched only when its turn comes. */
+export interface CheckpointTensor {
+  readonly name: string;
+  readonly shape: readonly number[];
+  readonly read: () => Promise<Float32Array<ArrayBuffer>>;
+}
+
+/** What a checkpoint says about itself. */
+export interface CheckpointFacts {
+  /** Completed optimiser steps. */
+  readonly step: number;
+  /** The run's config as text. */
+  readonly config: string;
+  /** Further facts by name, such as the adapter. */
+  readonly notes?: Readonly<Record<string, string>>;
+}
+
+/**
+ * Writes a checkpoint atomically. Equal content gives equal bytes.
+ *
+ * @throws {Error} One line, when the disk is full or the like; nothing is left behind then.
+ */
+export async function writeCheckpoint(
+  path: string,
+  { step, config, notes = {} }: CheckpointFacts,
+  tensors: readonly CheckpointTensor[],
+): Promise<void> {
+  const specs = tensors.map(({ name, shape }) => [name, { dtype: "F32", shape }] as const);
+  const header = safetensorsHeader([...specs, [CHECKSUM, CHECKSUM_SPEC]], {
+    format: FORMAT,
+    step: `${step}`,
+    config,
+    ...notes,
+  });
+  await atomicWrite(path, chunks(header, tensors));
+}
+
+async function* chunks(
+  header: Uint8Array,
+  tensors: readonly CheckpointTensor[],
+): AsyncGenerator<Uint8Array> {
+  const hash = createHash("sha256").update(header);
+  yield header;
+  for (const { read } of tensors) {
+    const { buffer, byteOffset, byteLength } = await read();
+    const bytes = new Uint8Array(buffer, byteOffset, byteLength);
+    hash.update(bytes);
+    yield bytes;
+  }
+  yield new Uint8Array(hash.digest());
+}
+
+/** A checkpoint that was found whole. */
+export class Checkpoint implements CheckpointFacts {
+  private constructor(
+    readonly path: string,
+    readonly step: number,
+    readonly config: string,
+    readonly notes: Readonly<Record<string, string>>,
+    /** The tensors and where they are. */
+    readonly tensors: ReadonlyMap<string, TensorPlace>,
+  ) {}
+
+  /**
+   * Reads a checkpoint's header and checks every byte.
+   *
+   * @throws {Error} One line that names the file and what is wrong with it.
+   */
+  static async open(path: string): Promise<Checkpoint> {
+    try {
+      using file = await Deno.open(path, { read: true });
+      return await Checkpoint.#read(path, file);
+    } catch (cause) {
+      const why = cause instanceof Deno.errors.NotFound
+        ? "there is no such file"
+        : (cause as Error).message.replace(/^Cannot read safetensors: /, "");
+      throw new Error(`Cannot read checkpoint ${path}: ${why}`, { cause });
+    }
+  }
+
+  static async #read(path: string, file: Deno.FsFile): Promise<Checkpoint> {
+    const { size } = await file.stat();
+    const length = new DataView((await readExactly(file, Math.min(8, size))).buffer);
+    // A length that is beyond the file is left for the reader to refuse.
+    const declared = size < 8 ? 0n : length.getBigUint64(0, true);
+    const headerBytes = declared <= BigInt(size) ? Math.min(size, 8 + Number(declared)) : size;
+    await file.seek(0, Deno.SeekMode.Start);
+    const header = await readExactly(file, Math.min(headerBytes, 64 << 20));
+    const { metadata, tensors } = readSafetensorsHeader(header, size);
+    const { format, step = "", config = "", ...notes } = metadata;
+    if (format !== FORMAT) {
+      throw new SyntaxError(
+        `its format must be "${FORMAT}", got ${format === undefined ? "none" : `"${format}"`}`,
+      );
+    }
+    if (!/^\d+$/.test(step) || !Number.isSafeInteger(Number(step))) {
+      throw new SyntaxError(`its step must be a whole number, got ${JSON.stringify(step)}`);
+    }
+    await checkSum(file, createHash("sha256").update(header), size - header.length, tensors);
+    const stored = new Map([...tensors].filter(([name]) => name !== CHECKSUM));
+    return new Checkpoint(path, Number(step), config, notes, stored);
+  }
+
+  /**
+   * Where a tensor is.
+   *
+   * @throws {Error} When it is absent or has another shape.
+   */
+  place(name: string, shape: readonly number[]): TensorPlace {
+    const place = this.tensors.get(name);
+    if (place?.dtype === "F32" && place.shape.join() === shape.join()) return place;
+    throw new Error(
+      `Cannot use checkpoint ${this.path}: tensor ${name} must be F32 of shape [${shape}], got ${
+        place ? `${place.dtype} of shape [${place.shape}]` : "none"
+      }`,
+    );
+  }
+
+  /** The values of a tensor; throws as {@linkcode place}. */
+  async read(name: string, shape: readonly number[]): Promise<Float32Array<ArrayBuffer>> {
+    const place = this.place(name, shape);
+    using file = await Deno.open(this.path, { read: true });
+    await file.seek(place.start, Deno.SeekMode.Start);
+    return new Float32Array((await readExactly(file, place.end - place.start)).buffer);
+  }
+}
+
+/** Hashes what follows the header and compares. */
+async function checkSum(
+  file: Deno.FsFile,
+  hash: Hash,
+  dataBytes: number,
+  tensors: ReadonlyMap<string, TensorPlace>,
+): Promise<void> {
+  const [name, place] = [...tensors].at(-1) ?? [];
+  if (name !== CHECKSUM || place?.end! - place?.start! !== 32) {
+    throw new SyntaxError("its last tensor must be the checksum");
+  }
+  for (let left = dataBytes - 32; left > 0;) {
+    const bytes = await readExactly(file, Math.min(left, READ_BYTES));
+    hash.update(bytes);
+    left -= bytes.length;
+  }
+  const stored = await readExactly(file, 32);
+  const computed = new Uint8Array(hash.digest());
+  if (!stored.every((byte, i) => byte === computed[i])) {
+    throw new SyntaxError("its bytes must match its checksum, they do not: the file is damaged");
+  }
+}
+
+async function readExactly(file: Deno.FsFile, count: number): Promise<Uint8Array<ArrayBuffer>> {
+  const bytes = new Uint8Array(count);
+  for (let filled = 0; filled < count;) {
+    const read = await file.read(bytes.subarray(filled));
+    if (read === null) throw new SyntaxError(`it must have ${count - filled} more bytes`);
+    filled += read;
+  }
+  return bytes;
+}
+
+/** Name of what belongs to a step: `step-000500`. */
+export function stepName(step: number): string {
+  return `step-${String(step).padStart(6, "0")}`;
+}
+
+/** Checkpoints in a folder, newest first; none where there is no folder. */
+export async function listCheckpoints(
+  folder: string,
+): Promise<{ step: number; path: string }[]> {
+  const found: { step: number; path: string }[] = [];
+  try {
+    for await (const { name } of Deno.readDir(folder)) {
+      const step = /^step-(\d{6,})\.safetensors$/.exec(name)?.[1];
+      if (step) found.push({ step: Number(step), path: join(folder, name) });
+    }
+  } catch (error) {
+    if (!(error instanceof Deno.errors.NotFound)) throw error;
+  }
+  return found.sort((a, b) => b.step - a.step);
+}
+
+/**
+ * The newest whole checkpoint in a folder, or null when it has none at all. Damaged ones are passed
+ * over, each with a line to `say`.
+ *
+ * @param check Throws when a whole checkpoint is still not one to use.
+ * @throws {Error} When there are checkpoints and none can be used.
+ */
+export async function newestCheckpoint(
+  folder: string,
+  say: (line: string) => void,
+  check: (checkpoint: Checkpoint) => void = () => {},
+): Promise<Checkpoint | null> {
+  const found = await listCheckpoints(folder);
+  const reasons: string[] = [];
+  for (const { path } of found) {
+    try {
+      const checkpoint = await Checkpoint.open(path);
+      check(checkpoint);
+      for (const reason of reasons) say(`${reason}; using ${path} instead`);
+      return checkpoint;
+    } catch (error) {
+      reasons.push((error as Error).message);
+    }
+  }
+  if (found.length === 0) return null;
+  throw new Error(
+    `Cannot use any checkpoint in ${folder}: at least one must be whole. ${reasons.join(". ")}`,
+  );
+}
+
+/** Removes all but the newest `keep` checkpoints up to `step`. */
+export async function pruneCheckpoints(folder: string, step: number, keep: number): Promise<void> {
+  const old = (await listCheckpoints(folder)).filter((entry) => entry.step <= step).slice(keep);
+  for (const { path } of old) await Deno.remove(path);
+}

@@ -1,0 +1,43 @@
+/**
+ * Observers: whatever looks at a run from time to time without changing it. Previews and validation
+ * losses are observers; spectral instruments and evaluations are meant to be.
+ *
+ * @module
+ */
+import type { Graph, Tensor } from "../autograd/graph.ts";
+import type { LogEvent } from "./log.ts";
+
+/** What a captured training step shows to observers. */
+export interface StepTensors {
+  /** The step's graph, to record further dispatches on. */
+  readonly graph: Graph;
+  /** Clean images `[n, h, w, c]` in [-1, 1]. */
+  readonly x0: Tensor;
+  /** Timesteps `[n]`, u32. */
+  readonly timesteps: Tensor;
+  /** What the network should output. */
+  readonly target: Tensor;
+  /** What it does output. */
+  readonly prediction: Tensor;
+}
+
+/** A look at a run. */
+export interface Observer {
+  /** Completed steps between two looks; 0 switches it off. */
+  readonly everySteps: number;
+  /** Whether there is one more look after the run's last step. */
+  readonly atEnd: boolean;
+  /** Records what it needs of each step, once, while the step is captured. */
+  capture?(tensors: StepTensors): void;
+  /**
+   * Looks, after `step` completed steps.
+   *
+   * @returns What to write to the log, if anything.
+   */
+  read(step: number): Promise<Omit<LogEvent, "step"> | null>;
+}
+
+/** Whether something that happens every `every` steps (0 = never) is due after `step` of them. */
+export function isDue(step: number, every: number): boolean {
+  return every > 0 && step % every === 0;
+}

@@ -1,0 +1,20 @@
+/**
+ * Everything that a run may choose, room by room, as training gets it: checked and complete.
+ *
+ * @module
+ */
+import type { DataOptions } from "../data/options.ts";
+import type { DiffusionOptions } from "../diffusion/options.ts";
+import type { UNetOptions } from "../model/options.ts";
+import type { OptimOptions } from "../optim/options.ts";
+import type { RunOptions, TrainingOptions } from "./options.ts";
+
+/** The options of a run. */
+export interface RunConfig {
+  readonly run: RunOptions;
+  readonly data: DataOptions;
+  readonly model: UNetOptions;
+  readonly diffusion: DiffusionOptions;
+  readonly optim: OptimOptions;
+  readonly train: TrainingOptions;
+}

@@ -1,0 +1,95 @@
+/**
+ * The folder that a run writes to:
+ *
+ *     config.json                          the resolved config
+ *     log.jsonl                            one event a line
+ *     samples/step-000500.png              previews
+ *     checkpoints/step-000500.safetensors  everything that a resumed run needs
+ *
+ * @module
+ */
+import { join } from "node:path";
+import { ensureFolder } from "../support/files.ts";
+
+/** The places in a run's folder. */
+export interface RunFolder {
+  readonly dir: string;
+  readonly config: string;
+  readonly log: string;
+  readonly samples: string;
+  readonly checkpoints: string;
+}
+
+/** The places below `dir`. */
+export function runFolder(dir: string): RunFolder {
+  return {
+    dir,
+    config: join(dir, "config.json"),
+    log: join(dir, "log.jsonl"),
+    samples: join(dir, "samples"),
+    checkpoints: join(dir, "checkpoints"),
+  };
+}
+
+/** Whether `dir` holds a run, begun or finished. */
+export async function holdsRun(dir: string): Promise<boolean> {
+  const { config, log, checkpoints } = runFolder(dir);
+  for (const path of [config, log, checkpoints]) {
+    if (await exists(path)) return true;
+  }
+  return false;
+}
+
+/** Makes the folders, and removes what writes that were cut short left behind. */
+export async function prepareRunFolder(dir: string): Promise<RunFolder> {
+  const folder = runFolder(dir);
+  for (const path of [folder.samples, folder.checkpoints]) {
+    await ensureFolder(path);
+    for await (const { name } of Deno.readDir(path)) {
+      if (/^\.step-\d+\..*\.tmp$/.test(name)) await Deno.remove(join(path, name));
+    }
+  }
+  return folder;
+}
+
+/** The folder below `parent` whose run was begun last, or null when there is none. */
+export async function newestRun(parent: string): Promise<string | null> {
+  let newest: { dir: string; time: number } | null = null;
+  for (const name of await foldersIn(parent)) {
+    const dir = join(parent, name);
+    const time = await timeOf(runFolder(dir).config);
+    if (time !== null && (!newest || time > newest.time)) newest = { dir, time };
+  }
+  return newest?.dir ?? null;
+}
+
+async function foldersIn(parent: string): Promise<string[]> {
+  const names: string[] = [];
+  try {
+    for await (const entry of Deno.readDir(parent)) if (entry.isDirectory) names.push(entry.name);
+  } catch (error) {
+    if (!(error instanceof Deno.errors.NotFound)) throw error;
+  }
+  return names.sort();
+}
+
+async function timeOf(path: string): Promise<number | null> {
+  try {
+    return (await Deno.stat(path)).mtime?.getTime() ?? null;
+  } catch (error) {
+    if (error instanceof Deno.errors.NotFound) return null;
+    throw error;
+  }
+}
+
+async function exists(path: string): Promise<boolean> {
+  try {
+    await Deno.lstat(path);
+    return true;
+  } catch (error) {
+    if (error instanceof Deno.errors.NotFound || error instanceof Deno.errors.NotADirectory) {
+      return false;
+    }
+    throw error;
+  }
+}

@@ -1,0 +1,110 @@
+/**
+ * What training changes: weights, their moving average, the optimiser's moments and the losses since
+ * the last line of the log. It is all that a checkpoint holds and a resumed run needs.
+ *
+ * @module
+ */
+import type { Arena } from "../device/arena.ts";
+import type { Gpu } from "../device/gpu.ts";
+import type { TensorRef } from "../device/tensor.ts";
+import type { Module } from "../model/module.ts";
+import { createArena, initialValues, writeArenas } from "../model/parameters.ts";
+import type { Checkpoint, CheckpointTensor } from "./checkpoint.ts";
+
+/** Arenas of one layout, one tensor a parameter in each. */
+export class TrainState {
+  readonly weights: Arena;
+  readonly grads: Arena;
+  readonly ema: Arena;
+  readonly firstMoments: Arena;
+  readonly secondMoments: Arena;
+  /** Losses of the latest steps, f32; step k's is at k modulo the length. */
+  readonly losses: TensorRef;
+
+  /** @param slots Length of `losses`. */
+  constructor(private readonly gpu: Gpu, readonly network: Module, slots: number) {
+    const arena = (label: string) => createArena(gpu, label, network);
+    this.weights = arena("weights");
+    this.grads = arena("gradients");
+    this.ema = arena("averaged weights");
+    this.firstMoments = arena("first moments");
+    this.secondMoments = arena("second moments");
+    this.losses = gpu.tensor([slots], { label: "losses" });
+  }
+
+  /** Bytes of all arenas. */
+  get byteLength(): number {
+    return [this.weights, this.grads, this.ema, this.firstMoments, this.secondMoments]
+      .reduce((sum, arena) => sum + arena.byteLength, 0);
+  }
+
+  /** Starts from scratch; the average starts as a copy of the weights. */
+  initialize(seed: number): void {
+    writeArenas(this.gpu, [this.weights, this.ema], initialValues(this.network, seed));
+  }
+
+  /** The tensors of a checkpoint, in a fixed order. */
+  checkpointTensors(): CheckpointTensor[] {
+    const list = [...this.#stored()].map(([name, tensor]) => ({ name, tensor }));
+    list.push({ name: LOSSES, tensor: this.losses });
+    return list.map(({ name, tensor }) => ({
+      name,
+      shape: tensor.shape,
+      read: () => this.gpu.readF32(tensor),
+    }));
+  }
+
+  /** Refuses a checkpoint of another network. */
+  check(checkpoint: Checkpoint): void {
+    for (const [name, tensor] of this.#stored()) checkpoint.place(name, tensor.shape);
+  }
+
+  /**
+   * Takes everything over from a checkpoint.
+   *
+   * @returns Whether the losses since the last line of the log could be taken over too; with another
+   *   logging interval they can't.
+   */
+  async load(checkpoint: Checkpoint): Promise<boolean> {
+    this.check(checkpoint);
+    for (const [name, tensor] of this.#stored()) {
+      this.gpu.write(tensor, await checkpoint.read(name, tensor.shape));
+    }
+    const stored = checkpoint.tensors.get(LOSSES)?.shape;
+    if (stored?.join() !== this.losses.shape.join()) return false;
+    this.gpu.write(this.losses, await checkpoint.read(LOSSES, this.losses.shape));
+    return true;
+  }
+
+  *#stored(): Generator<[name: string, tensor: TensorRef]> {
+    const arenas: [string, Arena][] = [
+      [WEIGHTS_PREFIX, this.weights],
+      [EMA_PREFIX, this.ema],
+      ["optim/m/", this.firstMoments],
+      ["optim/v/", this.secondMoments],
+    ];
+    for (const [prefix, arena] of arenas) {
+      for (const [name, tensor] of arena.tensors) yield [`${prefix}${name}`, tensor];
+    }
+  }
+}
+
+/** What comes before a parameter's name in a checkpoint: its weights, and their average. */
+export const WEIGHTS_PREFIX = "model/", EMA_PREFIX = "ema/";
+const LOSSES = "log/losses";
+
+/**
+ * Fills an arena with one set of a checkpoint's weights.
+ *
+ * @param prefix {@linkcode WEIGHTS_PREFIX} or {@linkcode EMA_PREFIX}.
+ */
+export async function loadWeights(
+  gpu: Gpu,
+  arena: Arena,
+  checkpoint: Checkpoint,
+  prefix: string,
+): Promise<void> {
+  for (const [name, tensor] of arena.tensors) {
+    gpu.write(tensor, await checkpoint.read(`${prefix}${name}`, tensor.shape));
+  }
+}

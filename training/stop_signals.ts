@@ -1,0 +1,43 @@
+/**
+ * Ctrl-C and SIGTERM as a wish: the first asks the run to finish its step and save, a second one
+ * ends the process at once.
+ *
+ * @module
+ */
+
+/** Exit code after a second signal, as shells give it to a process that was interrupted. */
+const INTERRUPTED = 130;
+
+/** Signals that this system can deliver. */
+const SIGNALS: readonly Deno.Signal[] = Deno.build.os === "windows"
+  ? ["SIGINT", "SIGBREAK"]
+  : ["SIGINT", "SIGTERM"];
+
+/** A watch over the process's signals. */
+export interface StopSignals {
+  /** Aborted by the first signal. */
+  readonly signal: AbortSignal;
+  /** Gives the signals their usual meaning back. */
+  stopWatching(): void;
+}
+
+/**
+ * Watches for signals. Handlers run only between macrotasks, so the program must yield.
+ *
+ * @param onFirst Called at the first signal, to tell the person.
+ */
+export function watchStopSignals(onFirst: () => void): StopSignals {
+  const controller = new AbortController();
+  const handle = () => {
+    if (controller.signal.aborted) Deno.exit(INTERRUPTED);
+    controller.abort();
+    onFirst();
+  };
+  for (const signal of SIGNALS) Deno.addSignalListener(signal, handle);
+  return {
+    signal: controller.signal,
+    stopWatching: () => {
+      for (const signal of SIGNALS) Deno.removeSignalListener(signal, handle);
+    },
+  };
+}
