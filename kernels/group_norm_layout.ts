@@ -1,0 +1,108 @@
+/**
+ * How group normalisation is cut into workgroups: a workgroup takes one image and a slab of
+ * neighbouring channels that holds whole groups, so that its statistics need no other workgroup.
+ * Its invocations form `rows` x `lanes`: lanes lie along the slab (one vector of channels each),
+ * rows share out the pixels.
+ *
+ * @module
+ */
+import type { Gpu } from "../device/gpu.ts";
+import { formatShape, type TensorRef } from "../device/tensor.ts";
+
+/** Widest slab that is wanted, in lanes: 8 x 16 bytes is a cache line of most GPUs. */
+const SLAB_LANES = 8;
+
+/** Most f32 of one array of workgroup memory; two such arrays are WebGPU's guaranteed 16 KiB. */
+const MOST_SHARED = 2048;
+
+/** The cut of one shape for one device. */
+export interface GroupNormLayout {
+  readonly images: number;
+  readonly pixels: number;
+  readonly channels: number;
+  readonly groups: number;
+  /** Channels of a vector: 4, or 1 where channels are not a multiple of 4. */
+  readonly width: 1 | 4;
+  /** Vectors of a slab. */
+  readonly slab: number;
+  /** Slabs of an image. */
+  readonly slabs: number;
+  /** Invocations along a slab; a slab with more vectors is walked in several turns. */
+  readonly lanes: number;
+  /** Invocations that share a lane's pixels. */
+  readonly rows: number;
+  readonly workgroup: number;
+  /** f32 of each array of workgroup memory. */
+  readonly shared: number;
+}
+
+/**
+ * Checks shapes and cuts them.
+ *
+ * @param x `[N, H, W, C]`, or any shape that begins with N and ends with C.
+ * @throws {RangeError} When the groups do not divide the channels, or one group has more channels
+ *   than fit into workgroup memory.
+ */
+export function layOutGroups(gpu: Gpu, x: TensorRef, groups: number): GroupNormLayout {
+  const images = x.shape[0] ?? 0;
+  const channels = x.shape.at(-1) ?? 0;
+  if (x.shape.length < 2 || !Number.isInteger(groups) || groups < 1 || channels % groups !== 0) {
+    throw new RangeError(
+      `Cannot normalise groups of ${
+        formatShape(x.shape)
+      }: groups must divide its last axis, got ${groups}`,
+    );
+  }
+  const pixels = x.shape.slice(1, -1).reduce((product, n) => product * n, 1);
+  const width = channels % 4 === 0 ? 4 : 1;
+  // A CPU driver runs a subgroup as one vector of a core and pays for barriers between subgroups.
+  const onCpu = gpu.subgroupSize > 0 && gpu.subgroupSize <= 8;
+  const workgroup = onCpu ? gpu.subgroupSize : 256;
+  const slab = chooseSlab(images, channels, groups, width, onCpu ? 4 : 128);
+  if (slab * width > MOST_SHARED) {
+    throw new RangeError(
+      `Cannot normalise groups of ${
+        formatShape(x.shape)
+      }: a group must have at most ${MOST_SHARED} channels, got ${
+        channels / groups
+      }. Use more groups`,
+    );
+  }
+  const lanes = Math.min(slab, workgroup);
+  const shared = slab <= workgroup ? workgroup * width : MOST_SHARED;
+  return {
+    images,
+    pixels,
+    channels,
+    groups,
+    width,
+    slab,
+    slabs: channels / width / slab,
+    lanes,
+    rows: Math.floor(workgroup / lanes),
+    workgroup,
+    shared,
+  };
+}
+
+/**
+ * Vectors of a slab: the most, up to {@linkcode SLAB_LANES}, that holds whole groups, divides the
+ * channels and leaves `enough` workgroups; the fewest possible where nothing does.
+ */
+function chooseSlab(
+  images: number,
+  channels: number,
+  groups: number,
+  width: number,
+  enough: number,
+): number {
+  const perGroup = channels / groups;
+  let least = perGroup;
+  while (least % width !== 0) least += perGroup;
+  const units = channels / least;
+  let best = 1;
+  for (let n = 2; n * least <= SLAB_LANES * width; n++) {
+    if (units % n === 0 && images * units / n >= enough) best = n;
+  }
+  return best * least / width;
+}
