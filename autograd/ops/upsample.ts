@@ -1,0 +1,17 @@
+import { upsampleBackward, upsampleForward } from "../../kernels/upsample.ts";
+import type { Tensor } from "../graph.ts";
+
+/**
+ * Nearest-neighbour upsampling, `[N, H, W, C]` to `[N, 2H, 2W, C]`.
+ *
+ * @throws {RangeError} When `x` has not four axes.
+ */
+export function upsampleNearest2x(x: Tensor): Tensor {
+  const { capture } = x.graph;
+  return x.graph.record({
+    op: "upsampleNearest2x",
+    inputs: [x],
+    output: upsampleForward(capture, x.ref),
+    backward: (dy) => [upsampleBackward(capture, dy)],
+  });
+}

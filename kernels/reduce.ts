@@ -1,0 +1,200 @@
+/**
+ * Sums over axes, in a fixed order: bias gradients (`[P, C] -> [C]`, `[N, P, C] -> [N, C]`), means of
+ * everything, and the gradients of broadcast operands.
+ *
+ * Axes that are summed or kept together are merged. A sum that leaves an inner axis is done by
+ * columns: lanes on neighbouring columns, each invocation adding a block of rows, then the blocks'
+ * sums likewise. A sum of the last axis is {@linkcode reduceRows}.
+ *
+ * @module
+ */
+import type { Capture } from "../device/capture.ts";
+import { defineKernel } from "../device/kernel.ts";
+import { formatShape, reshape, sizeOf, type TensorRef } from "../device/tensor.ts";
+import { FLAT_INDEX, flatGrid, STREAM_WORKGROUP } from "./grid.ts";
+import { IDENTITY, reduceRows } from "./reduce_rows.ts";
+import { scaleForward } from "./scale.ts";
+
+/** Rows that are added without cutting them into blocks. */
+const SERIAL_ROWS = 64;
+
+/**
+ * Checked axes in ascending order; negative ones count from the end.
+ *
+ * @throws {RangeError} When an axis is missing from the shape or named twice.
+ */
+export function normalizeAxes(name: string, axes: readonly number[], rank: number): number[] {
+  const result = axes.map((axis) => axis < 0 ? axis + rank : axis).sort((a, b) => a - b);
+  if (
+    new Set(result).size !== result.length ||
+    result.some((axis) => !Number.isInteger(axis) || axis < 0 || axis >= rank)
+  ) {
+    throw new RangeError(
+      `Cannot compute ${name}: axes must be distinct axes of a tensor of rank ${rank}, got [${
+        axes.join(", ")
+      }]`,
+    );
+  }
+  return result;
+}
+
+/** A shape with the given axes set to 1. */
+export function keptShape(shape: readonly number[], axes: readonly number[]): number[] {
+  return shape.map((size, axis) => axes.includes(axis) ? 1 : size);
+}
+
+/**
+ * `scale` times the sum over `axes`.
+ *
+ * @param axes Axes to sum, negative from the end; all unless given.
+ * @param keepDims Whether summed axes stay as axes of length 1.
+ * @throws {RangeError} When an axis does not exist.
+ */
+export function sumAxes(
+  capture: Capture,
+  x: TensorRef,
+  axes?: readonly number[],
+  { keepDims = false, scale = 1 }: { keepDims?: boolean; scale?: number } = {},
+): TensorRef {
+  const all = x.shape.map((_, axis) => axis);
+  const summed = normalizeAxes("sum", axes ?? all, x.shape.length);
+  const shape = keepDims
+    ? keptShape(x.shape, summed)
+    : x.shape.filter((_, axis) => !summed.includes(axis));
+  const groups = mergeGroups(x.shape, summed);
+  const passes = groups.filter((group) => group.summed).length;
+  if (passes === 0) {
+    return reshape(scale === 1 ? x : scaleForward(capture, x, scale), shape);
+  }
+  let result = x;
+  let inner = 1;
+  let pass = 0;
+  // From the last axis to the first, so that `inner` is what the passes so far have left.
+  for (let g = groups.length - 1; g >= 0; g--) {
+    const { size, summed } = groups[g]!;
+    if (!summed) {
+      inner *= size;
+      continue;
+    }
+    pass++;
+    const outer = sizeOf(groups.slice(0, g).map((group) => group.size));
+    result = sumMiddle(capture, result, [outer, size, inner], pass === passes ? scale : 1);
+  }
+  return reshape(result, shape);
+}
+
+/** Runs of axes that are all summed or all kept; axes of length 1 vanish. */
+function mergeGroups(shape: readonly number[], summedAxes: readonly number[]) {
+  const groups: { size: number; readonly summed: boolean }[] = [];
+  shape.forEach((size, axis) => {
+    if (size === 1) return;
+    const summed = summedAxes.includes(axis);
+    const last = groups.at(-1);
+    if (last && last.summed === summed) last.size *= size;
+    else groups.push({ size, summed });
+  });
+  return groups;
+}
+
+/**
+ * The gradient of a broadcast: sums `x` over the axes that `shape` was repeated along.
+ *
+ * @throws {RangeError} When `shape` does not broadcast to the shape of `x`.
+ */
+export function sumTo(capture: Capture, x: TensorRef, shape: readonly number[]): TensorRef {
+  const missing = x.shape.length - shape.length;
+  const axes = x.shape.flatMap((size, axis) => size !== (shape[axis - missing] ?? 1) ? [axis] : []);
+  if (missing < 0 || axes.some((axis) => (shape[axis - missing] ?? 1) !== 1)) {
+    throw new RangeError(
+      `Cannot sum ${x.label}: shape ${formatShape(shape)} must broadcast to ${
+        formatShape(x.shape)
+      }`,
+    );
+  }
+  return reshape(sumAxes(capture, x, axes), shape);
+}
+
+/**
+ * `scale` times the sum over the middle of three axes.
+ *
+ * @param x Any shape whose elements are `[outer, rows, inner]`.
+ * @returns `[outer, inner]`
+ */
+export function sumMiddle(
+  capture: Capture,
+  x: TensorRef,
+  [outer, rows, inner]: readonly [number, number, number],
+  scale = 1,
+): TensorRef {
+  if (sizeOf(x.shape) !== outer * rows * inner) {
+    throw new RangeError(
+      `Cannot sum ${x.label}: ${formatShape(x.shape)} must have the elements of ${
+        formatShape([outer, rows, inner])
+      }`,
+    );
+  }
+  if (inner === 1) {
+    return reduceRows(capture, IDENTITY, { x }, {}, { shape: [outer, inner], scale });
+  }
+  if (rows <= SERIAL_ROWS) return sumBlocks(capture, x, [outer, rows, inner], 1, scale);
+  // As many blocks as rows in a block: both passes have equally long chains of additions.
+  const blocks = Math.ceil(Math.sqrt(rows));
+  const partial = sumBlocks(capture, x, [outer, rows, inner], blocks, 1);
+  return sumBlocks(capture, partial, [outer, blocks, inner], 1, scale);
+}
+
+/** Sums of `blocks` runs of rows: `[outer, rows, inner] -> [outer, blocks, inner]`. */
+function sumBlocks(
+  capture: Capture,
+  x: TensorRef,
+  [outer, rows, inner]: readonly [number, number, number],
+  blocks: number,
+  scale: number,
+): TensorRef {
+  const width = inner % 4 === 0 ? 4 : 1;
+  const type = width === 4 ? "vec4f" : "f32";
+  const result = capture.transient(blocks === 1 ? [outer, inner] : [outer, blocks, inner], "sum");
+  const kernel = defineKernel({
+    name: `sumColumns.${type}`,
+    bindings: { x: { type, access: "read" }, result: { type, access: "write" } },
+    params: {
+      scale: "f32",
+      items: "u32",
+      rows: "u32",
+      columns: "u32",
+      blocks: "u32",
+      block: "u32",
+    },
+    workgroupSize: [STREAM_WORKGROUP, 1, 1],
+    wgsl: `${FLAT_INDEX}
+@compute @workgroup_size(WX, WY, WZ)
+fn main(@builtin(global_invocation_id) global: vec3u, @builtin(num_workgroups) groups: vec3u) {
+  let i = flatInvocation(global, groups);
+  if (i >= params.items) { return; }
+  let column = i % params.columns;
+  let block = (i / params.columns) % params.blocks;
+  let base = (i / params.columns / params.blocks) * params.rows;
+  let first = base + min(block * params.block, params.rows);
+  let last = base + min((block + 1u) * params.block, params.rows);
+  let end = last * params.columns + column;
+  var total = ${type}(0.0);
+  for (var k = first * params.columns + column; k < end; k += params.columns) { total += x[k]; }
+  result[i] = params.scale * total;
+}`,
+  });
+  const items = outer * blocks * inner / width;
+  capture.dispatch({
+    kernel,
+    bindings: { x, result },
+    params: {
+      scale,
+      items,
+      rows,
+      columns: inner / width,
+      blocks,
+      block: Math.ceil(rows / blocks),
+    },
+    workgroups: flatGrid(items, STREAM_WORKGROUP),
+  });
+  return result;
+}
