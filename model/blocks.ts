@@ -1,0 +1,136 @@
+/**
+ * What U-Nets are built from: residual blocks, attention over pixels, changes of resolution. Source:
+ * Ho et al. 2020 (arXiv 2006.11239), appendix B.
+ *
+ * @module
+ */
+import type { Tensor } from "../autograd/graph.ts";
+import { attention } from "../autograd/ops/attention.ts";
+import { dropout } from "../autograd/ops/dropout.ts";
+import { reshape } from "../autograd/ops/reshape.ts";
+import { upsampleNearest2x } from "../autograd/ops/upsample.ts";
+import { Conv2d, GroupNorm, Linear } from "./layers.ts";
+import { Module } from "./module.ts";
+
+/** Gain of layers that end a residual branch or the network: they start out as almost nothing. */
+export const NEARLY_ZERO_GAIN = 1e-5;
+
+/** Single-head attention of every pixel to all pixels of its image, added to the input. */
+export class AttentionBlock extends Module {
+  readonly norm: GroupNorm;
+  readonly query: Conv2d;
+  readonly key: Conv2d;
+  readonly value: Conv2d;
+  readonly output: Conv2d;
+
+  constructor(readonly channels: number, groups: number) {
+    super();
+    const projection = () => new Conv2d(channels, channels, { kernel: 1 });
+    this.norm = new GroupNorm(channels, groups);
+    this.query = projection();
+    this.key = projection();
+    this.value = projection();
+    // The reference code gives this layer a gain of 1e-5 and then resets it to 1 from outside.
+    this.output = projection();
+  }
+
+  /** `[N, H, W, channels]` to the same shape. */
+  forward(x: Tensor): Tensor {
+    const [n = 0, height = 0, width = 0] = x.shape;
+    const normal = this.norm.forward(x);
+    const tokens = (projection: Conv2d) =>
+      reshape(projection.forward(normal), [n, height * width, this.channels]);
+    const mixed = attention(tokens(this.query), tokens(this.key), tokens(this.value), {
+      heads: 1,
+      scale: this.channels ** -0.5,
+    });
+    return this.output.forward(reshape(mixed, x.shape), { residual: x });
+  }
+}
+
+/** Choices of a {@linkcode ResidualBlock}. */
+export interface ResidualBlockOptions {
+  /** Channels of the input. */
+  readonly inputs: number;
+  /** Channels of the output. */
+  readonly outputs: number;
+  /** Size of the time embedding. */
+  readonly timeChannels: number;
+  /** Groups of the normalisations. */
+  readonly groups: number;
+  /** Probability that dropout zeroes an element. */
+  readonly dropout: number;
+  /** Whether attention follows. */
+  readonly attention: boolean;
+}
+
+/** Two convolutions around the time embedding, a shortcut past them, then attention if asked for. */
+export class ResidualBlock extends Module {
+  readonly norm1: GroupNorm;
+  readonly conv1: Conv2d;
+  readonly time: Linear;
+  readonly norm2: GroupNorm;
+  readonly conv2: Conv2d;
+  /** Matches the channels where input and output differ. */
+  readonly shortcut: Conv2d | undefined;
+  readonly attention: AttentionBlock | undefined;
+  readonly dropout: number;
+
+  constructor(options: ResidualBlockOptions) {
+    super();
+    const { inputs, outputs, groups } = options;
+    this.norm1 = new GroupNorm(inputs, groups);
+    this.conv1 = new Conv2d(inputs, outputs, { kernel: 3 });
+    this.time = new Linear(options.timeChannels, outputs);
+    this.norm2 = new GroupNorm(outputs, groups);
+    this.conv2 = new Conv2d(outputs, outputs, { kernel: 3, gain: NEARLY_ZERO_GAIN });
+    this.shortcut = inputs === outputs ? undefined : new Conv2d(inputs, outputs, { kernel: 1 });
+    this.attention = options.attention ? new AttentionBlock(outputs, groups) : undefined;
+    this.dropout = options.dropout;
+  }
+
+  /**
+   * @param x `[N, H, W, inputs]`.
+   * @param time SiLU of the time embedding, `[N, timeChannels]`.
+   * @returns `[N, H, W, outputs]`.
+   */
+  forward(x: Tensor, time: Tensor): Tensor {
+    const first = this.conv1.forward(this.norm1.forward(x, { silu: true }), {
+      perImage: this.time.forward(time),
+    });
+    const dropped = dropout(this.norm2.forward(first, { silu: true }), this.dropout);
+    const residual = this.shortcut ? this.shortcut.forward(x) : x;
+    const sum = this.conv2.forward(dropped, { residual });
+    return this.attention ? this.attention.forward(sum) : sum;
+  }
+}
+
+/** Half the resolution by a strided convolution. */
+export class Downsample extends Module {
+  readonly conv: Conv2d;
+
+  constructor(channels: number) {
+    super();
+    this.conv = new Conv2d(channels, channels, { kernel: 3, stride: 2 });
+  }
+
+  /** `[N, H, W, C]` to `[N, H / 2, W / 2, C]`, rounded up. */
+  forward(x: Tensor): Tensor {
+    return this.conv.forward(x);
+  }
+}
+
+/** Twice the resolution: nearest neighbours, then a convolution. */
+export class Upsample extends Module {
+  readonly conv: Conv2d;
+
+  constructor(channels: number) {
+    super();
+    this.conv = new Conv2d(channels, channels, { kernel: 3 });
+  }
+
+  /** `[N, H, W, C]` to `[N, 2 H, 2 W, C]`. */
+  forward(x: Tensor): Tensor {
+    return this.conv.forward(upsampleNearest2x(x));
+  }
+}

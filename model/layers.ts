@@ -1,0 +1,117 @@
+/**
+ * Layers with weights: linear, convolution and group normalisation. Images are channels-last.
+ *
+ * @module
+ */
+import type { Tensor } from "../autograd/graph.ts";
+import { conv2d } from "../autograd/ops/conv2d.ts";
+import { groupNorm } from "../autograd/ops/group_norm.ts";
+import { linear } from "../autograd/ops/matmul.ts";
+import { Parameter } from "../autograd/parameter.ts";
+import { ones, xavierUniform, zeros } from "./init.ts";
+import { Module } from "./module.ts";
+
+/** `y = x W + b`. */
+export class Linear extends Module {
+  readonly weight: Parameter;
+  readonly bias: Parameter;
+
+  /**
+   * @param inputs Size of the input's last axis.
+   * @param outputs Size of the output's last axis.
+   * @param gain Of the Xavier-uniform weights; biases start at 0.
+   */
+  constructor(readonly inputs: number, readonly outputs: number, gain = 1) {
+    super();
+    const shape = [inputs, outputs];
+    this.weight = new Parameter(shape, xavierUniform(shape, gain));
+    this.bias = new Parameter([outputs], zeros);
+  }
+
+  /** `[..., inputs]` to `[..., outputs]`. */
+  forward(x: Tensor): Tensor {
+    return linear(x, x.graph.parameter(this.weight), x.graph.parameter(this.bias));
+  }
+}
+
+/** Choices of a {@linkcode Conv2d}. */
+export interface Conv2dOptions {
+  /** Side of the square kernel; odd. */
+  readonly kernel: number;
+  /** Distance between outputs, 1 unless given. */
+  readonly stride?: number;
+  /** Gain of the Xavier-uniform weights, 1 unless given; biases start at 0. */
+  readonly gain?: number;
+}
+
+/** What a convolution adds to its output while that is still at hand. */
+export interface ConvolutionExtras {
+  /** Added to every pixel of an image: `[N, co]`. */
+  readonly perImage?: Tensor;
+  /** Added element by element: the output's shape. */
+  readonly residual?: Tensor;
+}
+
+/** Square convolution, padded so that stride 1 keeps the image's size. */
+export class Conv2d extends Module {
+  readonly weight: Parameter;
+  readonly bias: Parameter;
+  readonly kernel: number;
+  readonly stride: number;
+
+  /**
+   * @param inputs Channels of the input.
+   * @param outputs Channels of the output.
+   */
+  constructor(
+    readonly inputs: number,
+    readonly outputs: number,
+    { kernel, stride = 1, gain = 1 }: Conv2dOptions,
+  ) {
+    super();
+    this.kernel = kernel;
+    this.stride = stride;
+    const shape = [kernel, kernel, inputs, outputs];
+    this.weight = new Parameter(shape, xavierUniform(shape, gain));
+    this.bias = new Parameter([outputs], zeros);
+  }
+
+  /** Zeros around the image, in pixels a side. */
+  get padding(): number {
+    return (this.kernel - 1) / 2;
+  }
+
+  /** `[N, H, W, inputs]` to `[N, ceil(H / stride), ceil(W / stride), outputs]`. */
+  forward(x: Tensor, extras: ConvolutionExtras = {}): Tensor {
+    const { graph } = x;
+    return conv2d(x, graph.parameter(this.weight), {
+      bias: graph.parameter(this.bias),
+      stride: this.stride,
+      padding: [this.padding, this.padding],
+      ...extras,
+    });
+  }
+}
+
+/** Group normalisation (Wu and He 2018) with eps 1e-5. */
+export class GroupNorm extends Module {
+  readonly weight: Parameter;
+  readonly bias: Parameter;
+
+  /**
+   * @param channels Size of the last axis; a multiple of `groups`.
+   * @param groups Number of groups of neighbouring channels.
+   */
+  constructor(channels: number, readonly groups: number) {
+    super();
+    this.weight = new Parameter([channels], ones);
+    this.bias = new Parameter([channels], zeros);
+  }
+
+  /** `[N, H, W, channels]` to the same shape, with SiLU after the normalisation if asked for. */
+  forward(x: Tensor, { silu = false }: { readonly silu?: boolean } = {}): Tensor {
+    const { graph } = x;
+    const weight = graph.parameter(this.weight), bias = graph.parameter(this.bias);
+    return groupNorm(x, weight, bias, { groups: this.groups, silu });
+  }
+}

@@ -1,0 +1,40 @@
+/**
+ * What the rest of the house knows of a denoising network, whichever it is.
+ *
+ * @module
+ */
+import type { Graph, Tensor } from "../autograd/graph.ts";
+import type { TensorRef } from "../device/tensor.ts";
+import type { Module } from "./module.ts";
+
+/** What data and diffusion process decide about a network. */
+export interface NetworkShape {
+  /** Channels of the images that go in and come out. */
+  readonly channels: number;
+  /** Timesteps T of the diffusion process; the network is asked for 0 to T - 1. */
+  readonly timesteps: number;
+}
+
+/** A function of noisy images and timesteps, with parameters. */
+export interface Network extends Module {
+  /**
+   * Records a forward pass.
+   *
+   * @param graph The graph of `x`, with slots for the network's parameters.
+   * @param x Noisy images `[N, H, W, channels]`, f32.
+   * @param timesteps Their timesteps `[N]`, u32.
+   * @returns The prediction, of the shape of `x`.
+   * @throws {RangeError} When the network can't take images of that shape.
+   */
+  forward(graph: Graph, x: Tensor, timesteps: TensorRef): Tensor;
+
+  /**
+   * Refuses images of a size that the network can't take.
+   *
+   * @throws {RangeError} Naming the nearest size that works.
+   */
+  checkImageSize(height: number, width: number): void;
+
+  /** Multiply-adds of a forward pass over one image; see flops.ts. */
+  multiplyAdds(height: number, width: number): number;
+}

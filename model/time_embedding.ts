@@ -1,0 +1,68 @@
+/**
+ * How a network is told the timestep: a table of sinusoids (Vaswani et al. 2017, section 3.5), then a
+ * small perceptron.
+ *
+ * @module
+ */
+import type { Graph, Tensor } from "../autograd/graph.ts";
+import { gatherRows } from "../autograd/ops/gather_rows.ts";
+import { silu } from "../autograd/ops/silu.ts";
+import type { Gpu } from "../device/gpu.ts";
+import type { TensorRef } from "../device/tensor.ts";
+import { Linear } from "./layers.ts";
+import { Module } from "./module.ts";
+
+/**
+ * `[timesteps, channels]`, row-major: row t is `sin(t w_0), cos(t w_0), sin(t w_1), ...` with
+ * `w_i = 10000^(-2 i / channels)`. Computed in f64 and cast once.
+ *
+ * @param timesteps Rows.
+ * @param channels Columns; even.
+ */
+export function sinusoidTable(timesteps: number, channels: number): Float32Array<ArrayBuffer> {
+  const table = new Float32Array(timesteps * channels);
+  for (let i = 0; i < channels / 2; i++) {
+    const frequency = 10000 ** (-2 * i / channels);
+    for (let t = 0; t < timesteps; t++) {
+      table[t * channels + 2 * i] = Math.sin(t * frequency);
+      table[t * channels + 2 * i + 1] = Math.cos(t * frequency);
+    }
+  }
+  return table;
+}
+
+/** Timesteps to vectors. The table is a constant, one buffer a device. */
+export class TimeEmbedding extends Module {
+  readonly first: Linear;
+  readonly second: Linear;
+  readonly #tables = new WeakMap<Gpu, TensorRef>();
+
+  /**
+   * @param timesteps Timesteps that may be asked for: 0 to this, exclusive.
+   * @param channels Width of the table; even.
+   * @param outputs Size of the embedding.
+   */
+  constructor(readonly timesteps: number, readonly channels: number, readonly outputs: number) {
+    super();
+    this.first = new Linear(channels, outputs);
+    this.second = new Linear(outputs, outputs);
+  }
+
+  /** `timesteps` of type u32 `[N]` to `[N, outputs]`. */
+  forward(graph: Graph, timesteps: TensorRef): Tensor {
+    const table = graph.constant(this.#table(graph.capture.gpu));
+    return this.second.forward(
+      silu(this.first.forward(gatherRows(table, graph.constant(timesteps)))),
+    );
+  }
+
+  #table(gpu: Gpu): TensorRef {
+    let table = this.#tables.get(gpu);
+    if (!table) {
+      const data = sinusoidTable(this.timesteps, this.channels);
+      table = gpu.tensor([this.timesteps, this.channels], { data, label: "time table" });
+      this.#tables.set(gpu, table);
+    }
+    return table;
+  }
+}

@@ -1,0 +1,164 @@
+/**
+ * The U-Net of Ho et al. 2020 (arXiv 2006.11239, appendix B) as its PyTorch re-implementation has it:
+ * residual blocks with a time embedding on the way down and up, joined level by level.
+ *
+ * @module
+ */
+import type { Graph, Tensor } from "../autograd/graph.ts";
+import { concat } from "../autograd/ops/concat.ts";
+import { silu } from "../autograd/ops/silu.ts";
+import { formatShape, type TensorRef } from "../device/tensor.ts";
+import { Downsample, NEARLY_ZERO_GAIN, ResidualBlock, Upsample } from "./blocks.ts";
+import {
+  convolutionMultiplyAdds,
+  residualMultiplyAdds,
+  timeEmbeddingMultiplyAdds,
+  total,
+} from "./flops.ts";
+import { Conv2d, GroupNorm } from "./layers.ts";
+import { Module } from "./module.ts";
+import type { Network, NetworkShape } from "./network.ts";
+import type { UNetOptions } from "./options.ts";
+import { TimeEmbedding } from "./time_embedding.ts";
+import { checkImageSides, checkUNetOptions } from "./unet_checks.ts";
+
+/** One resolution on the way down; the coarsest keeps its resolution. */
+export class DownLevel extends Module {
+  constructor(readonly blocks: ResidualBlock[], readonly downsample: Downsample | undefined) {
+    super();
+  }
+}
+
+/** One resolution on the way up; the finest keeps its resolution. */
+export class UpLevel extends Module {
+  constructor(readonly blocks: ResidualBlock[], readonly upsample: Upsample | undefined) {
+    super();
+  }
+}
+
+/** From the last features to the prediction. */
+export class Tail extends Module {
+  constructor(readonly norm: GroupNorm, readonly conv: Conv2d) {
+    super();
+  }
+}
+
+/** The network. Levels are counted from the finest on both ways: `down[1]` feeds `up[1]`. */
+export class UNet extends Module implements Network {
+  readonly timeEmbedding: TimeEmbedding;
+  readonly head: Conv2d;
+  readonly down: DownLevel[];
+  readonly middle: ResidualBlock[];
+  readonly up: UpLevel[];
+  readonly tail: Tail;
+
+  /**
+   * @throws {RangeError} When an option breaks its rule; the message says what works.
+   */
+  constructor(readonly options: UNetOptions, readonly shape: NetworkShape) {
+    super();
+    checkUNetOptions(options);
+    const { channels, channelMultipliers, attentionLevels, blocks, dropout, groups } = options;
+    const timeChannels = 4 * channels;
+    const last = channelMultipliers.length - 1;
+    const block = (inputs: number, outputs: number, attention: boolean) =>
+      new ResidualBlock({ inputs, outputs, timeChannels, groups, dropout, attention });
+
+    this.timeEmbedding = new TimeEmbedding(shape.timesteps, channels, timeChannels);
+    this.head = new Conv2d(shape.channels, channels, { kernel: 3 });
+    let width = channels;
+    const skips = [width];
+    this.down = channelMultipliers.map((multiplier, level) => {
+      const attention = attentionLevels.includes(level);
+      const list = Array.from({ length: blocks }, () => {
+        const made = block(width, multiplier * channels, attention);
+        skips.push(width = multiplier * channels);
+        return made;
+      });
+      if (level < last) skips.push(width);
+      return new DownLevel(list, level < last ? new Downsample(width) : undefined);
+    });
+    this.middle = [block(width, width, true), block(width, width, false)];
+    this.up = channelMultipliers.toReversed().map((multiplier, i) => {
+      const level = last - i;
+      const attention = attentionLevels.includes(level);
+      const list = Array.from({ length: blocks + 1 }, () => {
+        const made = block(width + (skips.pop() ?? 0), multiplier * channels, attention);
+        width = multiplier * channels;
+        return made;
+      });
+      return new UpLevel(list, level > 0 ? new Upsample(width) : undefined);
+    }).reverse();
+    this.tail = new Tail(
+      new GroupNorm(width, groups),
+      new Conv2d(width, shape.channels, { kernel: 3, gain: NEARLY_ZERO_GAIN }),
+    );
+  }
+
+  /** See {@linkcode Network.forward}. */
+  forward(graph: Graph, x: Tensor, timesteps: TensorRef): Tensor {
+    this.#checkInputs(x, timesteps);
+    // Every block begins its projection of the embedding with the same SiLU.
+    const time = silu(this.timeEmbedding.forward(graph, timesteps));
+    let h = this.head.forward(x);
+    const skips = [h];
+    for (const { blocks, downsample } of this.down) {
+      for (const block of blocks) skips.push(h = block.forward(h, time));
+      if (downsample) skips.push(h = downsample.forward(h));
+    }
+    for (const block of this.middle) h = block.forward(h, time);
+    for (const { blocks, upsample } of this.up.toReversed()) {
+      for (const block of blocks) {
+        const skip = skips.pop();
+        if (skip) h = block.forward(concat(h, skip), time);
+      }
+      if (upsample) h = upsample.forward(h);
+    }
+    return this.tail.conv.forward(this.tail.norm.forward(h, { silu: true }));
+  }
+
+  /** See {@linkcode Network.checkImageSize}. */
+  checkImageSize(height: number, width: number): void {
+    checkImageSides(height, width, this.down.length);
+  }
+
+  /** See {@linkcode Network.multiplyAdds}. */
+  multiplyAdds(height: number, width: number): number {
+    this.checkImageSize(height, width);
+    const at = (level: number) => [height / 2 ** level, width / 2 ** level] as const;
+    const residual = (level: number) => (block: ResidualBlock) =>
+      residualMultiplyAdds(block, ...at(level));
+    let sum = timeEmbeddingMultiplyAdds(this.timeEmbedding) +
+      convolutionMultiplyAdds(this.head, height, width) +
+      total(this.middle, residual(this.down.length - 1)) +
+      convolutionMultiplyAdds(this.tail.conv, height, width);
+    this.down.forEach(({ blocks, downsample }, level) => {
+      sum += total(blocks, residual(level));
+      if (downsample) sum += convolutionMultiplyAdds(downsample.conv, ...at(level + 1));
+    });
+    this.up.forEach(({ blocks, upsample }, level) => {
+      sum += total(blocks, residual(level));
+      if (upsample) sum += convolutionMultiplyAdds(upsample.conv, ...at(level - 1));
+    });
+    return sum;
+  }
+
+  #checkInputs(x: Tensor, timesteps: TensorRef): void {
+    const [n, height = 0, width = 0, channels] = x.shape;
+    if (x.shape.length !== 4 || channels !== this.shape.channels) {
+      throw new RangeError(
+        `Cannot run the U-Net: images must have shape [N, H, W, ${this.shape.channels}], got ${
+          formatShape(x.shape)
+        }`,
+      );
+    }
+    if (timesteps.dtype !== "u32" || timesteps.shape.length !== 1 || timesteps.shape[0] !== n) {
+      throw new RangeError(
+        `Cannot run the U-Net: timesteps must be u32 of shape [${n}], got ${timesteps.dtype} of shape ${
+          formatShape(timesteps.shape)
+        }`,
+      );
+    }
+    this.checkImageSize(height, width);
+  }
+}
