@@ -1,0 +1,50 @@
+import { join } from "node:path";
+import { holdsRun, newestRun, prepareRunFolder, runFolder } from "../../training/run_folder.ts";
+import { assertEquals } from "../support/assert.ts";
+
+async function inFolder(body: (folder: string) => Promise<void>): Promise<void> {
+  const folder = await Deno.makeTempDir();
+  try {
+    await body(folder);
+  } finally {
+    await Deno.remove(folder, { recursive: true });
+  }
+}
+
+Deno.test("holdsRun() is true once a run wrote anything, and not for an empty folder", () =>
+  inFolder(async (folder) => {
+    assertEquals(await holdsRun(join(folder, "none")), false);
+    assertEquals(await holdsRun(folder), false);
+    await Deno.writeTextFile(join(folder, "notes.txt"), "mine");
+    assertEquals(await holdsRun(folder), false);
+    await Deno.writeTextFile(runFolder(folder).config, "{}");
+    assertEquals(await holdsRun(folder), true);
+  }));
+
+Deno.test("prepareRunFolder() makes the folders and removes torn writes alone", () =>
+  inFolder(async (dir) => {
+    const { samples, checkpoints } = await prepareRunFolder(dir);
+    await Deno.writeTextFile(join(checkpoints, ".step-000005.safetensors.77.1.tmp"), "torn");
+    await Deno.writeTextFile(join(checkpoints, "step-000004.safetensors"), "kept");
+    await Deno.writeTextFile(join(samples, ".hidden"), "kept");
+    await prepareRunFolder(dir);
+    assertEquals([...Deno.readDirSync(checkpoints)].map(({ name }) => name), [
+      "step-000004.safetensors",
+    ]);
+    assertEquals([...Deno.readDirSync(samples)].map(({ name }) => name), [".hidden"]);
+  }));
+
+Deno.test("newestRun() is the run that was begun last", () =>
+  inFolder(async (folder) => {
+    assertEquals(await newestRun(join(folder, "none")), null);
+    assertEquals(await newestRun(folder), null);
+    const begun: [string, number][] = [["a", 1000], ["b", 3000], ["c", 2000]];
+    for (const [name, seconds] of begun) {
+      const { dir, config } = await prepareRunFolder(join(folder, name));
+      await Deno.writeTextFile(config, "{}");
+      await Deno.utime(config, seconds, seconds);
+      assertEquals(dir, join(folder, name));
+    }
+    await Deno.mkdir(join(folder, "no run"));
+    assertEquals(await newestRun(folder), join(folder, "b"));
+  }));
