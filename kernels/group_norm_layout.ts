@@ -9,8 +9,22 @@
 import type { Gpu } from "../device/gpu.ts";
 import { formatShape, type TensorRef } from "../device/tensor.ts";
 
-/** Widest slab that is wanted, in lanes: 8 x 16 bytes is a cache line of most GPUs. */
-const SLAB_LANES = 8;
+/** Cuts for a kind of device. */
+interface Tuning {
+  readonly workgroup: number;
+  /** Widest slab that is wanted, in vectors of 16 bytes. */
+  readonly slab: number;
+  /** Workgroups below which slabs are made narrower. */
+  readonly enough: number;
+}
+
+/**
+ * A CPU driver runs a subgroup as one vector of a core and pays for barriers between subgroups; a
+ * slab one cache line wide is still in the nearest cache when it is looked at again (8 vectors take
+ * a third longer). A GPU reads 128 bytes together.
+ */
+const CPU_TUNING = { slab: 4, enough: 4 };
+const GPU_TUNING: Tuning = { workgroup: 256, slab: 8, enough: 128 };
 
 /** Most f32 of one array of workgroup memory; two such arrays are WebGPU's guaranteed 16 KiB. */
 const MOST_SHARED = 2048;
@@ -55,10 +69,10 @@ export function layOutGroups(gpu: Gpu, x: TensorRef, groups: number): GroupNormL
   }
   const pixels = x.shape.slice(1, -1).reduce((product, n) => product * n, 1);
   const width = channels % 4 === 0 ? 4 : 1;
-  // A CPU driver runs a subgroup as one vector of a core and pays for barriers between subgroups.
   const onCpu = gpu.subgroupSize > 0 && gpu.subgroupSize <= 8;
-  const workgroup = onCpu ? gpu.subgroupSize : 256;
-  const slab = chooseSlab(images, channels, groups, width, onCpu ? 4 : 128);
+  const tuning = onCpu ? { ...CPU_TUNING, workgroup: gpu.subgroupSize } : GPU_TUNING;
+  const { workgroup } = tuning;
+  const slab = chooseSlab(images, channels, groups, width, tuning);
   if (slab * width > MOST_SHARED) {
     throw new RangeError(
       `Cannot normalise groups of ${
@@ -86,23 +100,23 @@ export function layOutGroups(gpu: Gpu, x: TensorRef, groups: number): GroupNormL
 }
 
 /**
- * Vectors of a slab: the most, up to {@linkcode SLAB_LANES}, that holds whole groups, divides the
- * channels and leaves `enough` workgroups; the fewest possible where nothing does.
+ * Vectors of a slab: the most, up to the tuning's width, that holds whole groups, divides the
+ * channels and leaves enough workgroups; the fewest possible where nothing does.
  */
 function chooseSlab(
   images: number,
   channels: number,
   groups: number,
   width: number,
-  enough: number,
+  tuning: Tuning,
 ): number {
   const perGroup = channels / groups;
   let least = perGroup;
   while (least % width !== 0) least += perGroup;
   const units = channels / least;
   let best = 1;
-  for (let n = 2; n * least <= SLAB_LANES * width; n++) {
-    if (units % n === 0 && images * units / n >= enough) best = n;
+  for (let n = 2; n * least <= tuning.slab * width; n++) {
+    if (units % n === 0 && images * units / n >= tuning.enough) best = n;
   }
   return best * least / width;
 }
