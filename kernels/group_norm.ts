@@ -18,8 +18,15 @@ import type { Capture } from "../device/capture.ts";
 import { defineKernel } from "../device/kernel.ts";
 import { formatShape, sizeOf, type TensorRef } from "../device/tensor.ts";
 import { sumAffineParts } from "./affine_parts.ts";
-import { FLAT_INDEX, flatGrid } from "./grid.ts";
-import { type GroupNormLayout, layOutGroups } from "./group_norm_layout.ts";
+import { flatGrid } from "./grid.ts";
+import {
+  GROUP_MAIN,
+  GROUP_PARAMS,
+  type GroupNormLayout,
+  groupParams,
+  groupText,
+  layOutGroups,
+} from "./group_norm_layout.ts";
 import { SIGMOID } from "./silu.ts";
 
 /** Choices of group normalisation. */
@@ -41,18 +48,7 @@ export interface GroupNormSaved {
 }
 
 /** Pixels that are summed before they are merged into the running sums, which keeps round-off low. */
-const CHUNK = 32;
-
-const COMMON_PARAMS = {
-  pixels: "u32",
-  stride: "u32",
-  slab: "u32",
-  slabs: "u32",
-  lanes: "u32",
-  rows: "u32",
-  groupChannels: "u32",
-  items: "u32",
-} as const;
+const CHUNKS = "const CHUNK = 32u;\n";
 
 /**
  * `y = silu?(groupnorm(x) weight + bias)`.
@@ -77,7 +73,7 @@ export function groupNormForward(
   capture.dispatch({
     kernel: forwardKernel(layout, options.silu),
     bindings: { x, weight, bias, y, mean, rstd },
-    params: { ...commonParams(layout), eps: options.eps },
+    params: { ...groupParams(layout), eps: options.eps },
     workgroups: flatGrid(layout.images * layout.slabs),
   });
   return { y, mean, rstd };
@@ -104,7 +100,7 @@ export function groupNormBackward(
   capture.dispatch({
     kernel,
     bindings: { x, dy, weight, bias, mean, rstd, parts, ...(dx ? { dx } : {}) },
-    params: commonParams(layout),
+    params: groupParams(layout),
     workgroups: flatGrid(layout.images * layout.slabs),
   });
   if (!wanted.affine) return { dx, dweight: null, dbias: null };
@@ -123,70 +119,6 @@ function checkAffine(layout: GroupNormLayout, weight: TensorRef, bias: TensorRef
   }
 }
 
-function commonParams(layout: GroupNormLayout) {
-  return {
-    pixels: layout.pixels,
-    stride: layout.channels / layout.width,
-    slab: layout.slab,
-    slabs: layout.slabs,
-    lanes: layout.lanes,
-    rows: layout.rows,
-    groupChannels: layout.channels / layout.groups,
-    items: layout.images * layout.slabs,
-  };
-}
-
-/** Text that both kernels share: where an invocation works, and moves to and from shared memory. */
-function commonText({ width, shared }: GroupNormLayout): string {
-  const type = width === 4 ? "vec4f" : "f32";
-  const component = (j: number) => width === 4 ? `[${j}]` : "";
-  const each = (line: (j: number) => string) =>
-    Array.from({ length: width }, (_, j) => line(j)).join("\n");
-  return `alias V = ${type};
-const W = ${width}u;
-const CHUNK = ${CHUNK}u;
-${FLAT_INDEX}
-// [row][channel of the slab]; after combining, a group's result is at its first channel of row 0.
-var<workgroup> sharedA: array<f32, ${shared}>;
-var<workgroup> sharedB: array<f32, ${shared}>;
-
-fn store(at: u32, a: V, b: V) {
-${each((j) => `  sharedA[at + ${j}u] = a${component(j)}; sharedB[at + ${j}u] = b${component(j)};`)}
-}
-
-// First channel, in the slab, of the group of each channel of a vector.
-fn groupStart(channel: u32) -> u32 { return channel - channel % params.groupChannels; }
-fn loadA(channel: u32) -> V {
-  return V(${
-    Array.from({ length: width }, (_, j) => `sharedA[groupStart(channel + ${j}u)]`).join(", ")
-  });
-}
-fn loadB(channel: u32) -> V {
-  return V(${
-    Array.from({ length: width }, (_, j) => `sharedB[groupStart(channel + ${j}u)]`).join(", ")
-  });
-}
-`;
-}
-
-const MAIN = `
-@compute @workgroup_size(WX, WY, WZ)
-fn main(@builtin(workgroup_id) id: vec3u, @builtin(num_workgroups) grid: vec3u,
-        @builtin(local_invocation_index) t: u32) {
-  let item = flatWorkgroup(id, grid);
-  if (item >= params.items) { return; }
-  let image = item / params.slabs;
-  let firstVector = (item % params.slabs) * params.slab;
-  let origin = image * params.pixels * params.stride + firstVector;
-  let row = t / params.lanes;
-  let lane = t % params.lanes;
-  let slabChannels = params.slab * W;
-  let firstGroup = image * (params.stride * W / params.groupChannels)
-    + firstVector * W / params.groupChannels;
-  // Invocations beyond the last whole row have no pixels.
-  let firstPixel = select(params.pixels, row, row < params.rows);
-`;
-
 function forwardKernel(layout: GroupNormLayout, silu: boolean) {
   const type = layout.width === 4 ? "vec4f" : "f32";
   return defineKernel({
@@ -199,13 +131,17 @@ function forwardKernel(layout: GroupNormLayout, silu: boolean) {
       mean: { type: "f32", access: "write" },
       rstd: { type: "f32", access: "write" },
     },
-    params: { ...COMMON_PARAMS, eps: "f32" },
+    params: { ...GROUP_PARAMS, eps: "f32" },
     workgroupSize: [layout.workgroup, 1, 1],
     workgroupBytes: 8 * layout.shared,
-    wgsl: `${commonText(layout)}${SIGMOID}
+    wgsl: `${groupText(layout)}${CHUNKS}${SIGMOID}
 fn activate(z: V) -> V { return ${silu ? "z * sigmoid(z)" : "z"}; }
+${MOMENTS}${GROUP_MAIN}${FORWARD}`,
+  });
+}
 
-struct Moments { mean: V, squares: V }
+/** Moments of a lane and of a channel, before they are combined a group. */
+const MOMENTS = `struct Moments { mean: V, squares: V }
 
 // Mean and sum of squared deviations of a lane's pixels (Chan, Golub and LeVeque 1983): each chunk
 // is summed relative to the mean so far, so nothing cancels however far the data are from zero.
@@ -253,7 +189,10 @@ fn pixelsOfRow(row: u32) -> f32 {
   if (row >= params.pixels) { return 0.0; }
   return f32((params.pixels - row - 1u) / params.rows + 1u);
 }
-${MAIN}
+`;
+
+/** Statistics of the slab's groups, then the output. */
+const FORWARD = `
   for (var v = lane; v < params.slab && firstPixel < params.pixels; v += params.lanes) {
     let moments = momentsOf(origin + v, firstPixel);
     store(row * slabChannels + v * W, moments.mean, moments.squares);
@@ -290,9 +229,7 @@ ${MAIN}
       y[i] = activate((x[i] - m) * scale + shift);
     }
   }
-}`,
-  });
-}
+}`;
 
 function backwardKernel(layout: GroupNormLayout, silu: boolean, withDx: boolean) {
   const type = layout.width === 4 ? "vec4f" : "f32";
@@ -301,7 +238,7 @@ function backwardKernel(layout: GroupNormLayout, silu: boolean, withDx: boolean)
       { length: layout.width },
       (_, j) => `${name}[firstGroup + (channel + ${j}u) / params.groupChannels]`,
     ).join(", ");
-  return defineKernel<string, keyof typeof COMMON_PARAMS>({
+  return defineKernel<string, keyof typeof GROUP_PARAMS>({
     name: `groupNorm${silu ? "Silu" : ""}Backward.${type}.${layout.workgroup}.${layout.shared}${
       withDx ? "" : ".affine"
     }`,
@@ -315,10 +252,10 @@ function backwardKernel(layout: GroupNormLayout, silu: boolean, withDx: boolean)
       parts: { type: "f32", access: "write" },
       ...(withDx ? { dx: { type, access: "write" } as const } : {}),
     },
-    params: COMMON_PARAMS,
+    params: GROUP_PARAMS,
     workgroupSize: [layout.workgroup, 1, 1],
     workgroupBytes: 8 * layout.shared,
-    wgsl: `${commonText(layout)}${SIGMOID}
+    wgsl: `${groupText(layout)}${CHUNKS}${SIGMOID}
 fn meanOf(firstGroup: u32, channel: u32) -> V { return V(${gather("mean")}); }
 fn rstdOf(firstGroup: u32, channel: u32) -> V { return V(${gather("rstd")}); }
 
@@ -332,7 +269,13 @@ ${
         : "  return dy;"
     }
 }
-${MAIN}
+${GROUP_MAIN}${BACKWARD_SUMS}${withDx ? BACKWARD_DX(layout.width) : ""}
+}`,
+  });
+}
+
+/** Sums of dz xhat and dz over the pixels of each channel. */
+const BACKWARD_SUMS = `
   for (var v = lane; v < params.slab && firstPixel < params.pixels; v += params.lanes) {
     let m = meanOf(firstGroup, v * W);
     let r = rstdOf(firstGroup, v * W);
@@ -371,10 +314,7 @@ ${MAIN}
     parts[at] = sumX;
     parts[at + params.stride * W] = sum;
   }
-${withDx ? BACKWARD_DX(layout.width) : ""}
-}`,
-  });
-}
+`;
 
 /** Means over each group of weight dz xhat and weight dz, then dx. */
 const BACKWARD_DX = (width: number) => `
@@ -398,11 +338,11 @@ const BACKWARD_DX = (width: number) => `
     let r = rstdOf(firstGroup, v * W);
     let w = weight[firstVector + v];
     let b = bias[firstVector + v];
-    let meanX = loadA(v * W);
-    let mean = loadB(v * W);
+    let meanDzX = loadA(v * W);
+    let meanDz = loadB(v * W);
     for (var p = firstPixel; p < params.pixels; p += params.rows) {
       let i = origin + v + p * params.stride;
       let xhat = (x[i] - m) * r;
-      dx[i] = r * (w * dzOf(dy[i], xhat, w, b) - (mean + xhat * meanX));
+      dx[i] = r * (w * dzOf(dy[i], xhat, w, b) - (meanDz + xhat * meanDzX));
     }
   }`;

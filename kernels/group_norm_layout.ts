@@ -8,6 +8,7 @@
  */
 import type { Gpu } from "../device/gpu.ts";
 import { formatShape, type TensorRef } from "../device/tensor.ts";
+import { FLAT_INDEX } from "./grid.ts";
 
 /** Cuts for a kind of device. */
 interface Tuning {
@@ -120,3 +121,80 @@ function chooseSlab(
   }
   return best * least / width;
 }
+
+/** Uniform parameters of kernels over a cut; `stride` is the vectors of a pixel. */
+export const GROUP_PARAMS = {
+  pixels: "u32",
+  stride: "u32",
+  slab: "u32",
+  slabs: "u32",
+  lanes: "u32",
+  rows: "u32",
+  groupChannels: "u32",
+  items: "u32",
+} as const;
+
+/** Values of {@linkcode GROUP_PARAMS}. */
+export function groupParams(layout: GroupNormLayout) {
+  return {
+    pixels: layout.pixels,
+    stride: layout.channels / layout.width,
+    slab: layout.slab,
+    slabs: layout.slabs,
+    lanes: layout.lanes,
+    rows: layout.rows,
+    groupChannels: layout.channels / layout.groups,
+    items: layout.images * layout.slabs,
+  };
+}
+
+/** WGSL of a cut: vectors `V` of `W` channels, and moves to and from workgroup memory. */
+export function groupText({ width, shared }: GroupNormLayout): string {
+  const type = width === 4 ? "vec4f" : "f32";
+  const component = (j: number) => width === 4 ? `[${j}]` : "";
+  const each = (line: (j: number) => string) =>
+    Array.from({ length: width }, (_, j) => line(j)).join("\n");
+  return `alias V = ${type};
+const W = ${width}u;
+${FLAT_INDEX}
+// [row][channel of the slab]; after combining, a group's result is at its first channel of row 0.
+var<workgroup> sharedA: array<f32, ${shared}>;
+var<workgroup> sharedB: array<f32, ${shared}>;
+
+fn store(at: u32, a: V, b: V) {
+${each((j) => `  sharedA[at + ${j}u] = a${component(j)}; sharedB[at + ${j}u] = b${component(j)};`)}
+}
+
+// First channel, in the slab, of the group of each channel of a vector.
+fn groupStart(channel: u32) -> u32 { return channel - channel % params.groupChannels; }
+fn loadA(channel: u32) -> V {
+  return V(${
+    Array.from({ length: width }, (_, j) => `sharedA[groupStart(channel + ${j}u)]`).join(", ")
+  });
+}
+fn loadB(channel: u32) -> V {
+  return V(${
+    Array.from({ length: width }, (_, j) => `sharedB[groupStart(channel + ${j}u)]`).join(", ")
+  });
+}
+`;
+}
+
+/** Opening of `main`: where an invocation works. */
+export const GROUP_MAIN = `
+@compute @workgroup_size(WX, WY, WZ)
+fn main(@builtin(workgroup_id) id: vec3u, @builtin(num_workgroups) grid: vec3u,
+        @builtin(local_invocation_index) t: u32) {
+  let item = flatWorkgroup(id, grid);
+  if (item >= params.items) { return; }
+  let image = item / params.slabs;
+  let firstVector = (item % params.slabs) * params.slab;
+  let origin = image * params.pixels * params.stride + firstVector;
+  let row = t / params.lanes;
+  let lane = t % params.lanes;
+  let slabChannels = params.slab * W;
+  let firstGroup = image * (params.stride * W / params.groupChannels)
+    + firstVector * W / params.groupChannels;
+  // Invocations beyond the last whole row have no pixels.
+  let firstPixel = select(params.pixels, row, row < params.rows);
+`;
