@@ -70,6 +70,14 @@ export function multiplyAdd(tile: GemmTile, contiguity: Contiguity): string {
   return lines.join("\n");
 }
 
+/** WGSL: the multiply-adds of a single k, over `a0`, `a1`, ... (f32, contiguous in k) and `b0`. */
+export function multiplyAddOne(tile: GemmTile): string {
+  return range(tile.rows).map((i) => {
+    const load = Math.floor(i / tile.lanes), lane = i % tile.lanes;
+    return `c${i} += subgroupBroadcast(a${load}, ${lane}u) * b0;`;
+  }).join("\n");
+}
+
 /**
  * WGSL: `b0` to `b3` from `width` vec4 loads along k, transposed in registers.
  *
@@ -92,23 +100,30 @@ export function forEachRow(tile: GemmTile, store: (i: number) => string): string
 }
 
 /**
- * A tile for `columns` columns: the widest vector that leaves no lane idle, and rows so that a tile
- * holds about as many accumulators whatever the width.
+ * A tile for a product of `rows` by `columns`: the widest vector that leaves few lanes idle, and as many
+ * rows as keep about 64 floats of accumulators a lane without padding the product much.
  *
+ * @param lanes Lanes of a subgroup.
+ * @param mostWidth Widest column vector, 4 unless given.
  * @returns Undefined where the subgroup scheme does not fit.
  */
-export function chooseTile(lanes: number, rows: number, columns: number): GemmTile | undefined {
-  if (lanes < 4 || 16 % lanes !== 0 && lanes % 16 !== 0) return undefined;
-  const waste = (width: number) => {
-    const block = lanes * width;
-    return Math.ceil(columns / block) * block / columns;
-  };
+export function chooseTile(
+  lanes: number,
+  rows: number,
+  columns: number,
+  mostWidth: 1 | 2 | 4 = 4,
+): GemmTile | undefined {
+  if (lanes < 4 || lanes > 32 || 32 % lanes !== 0) return undefined;
+  const padded = (size: number, block: number) => Math.ceil(size / block) * block / size;
   let width: 1 | 2 | 4 = 1;
   for (const w of [2, 4] as const) {
-    // A wider vector halves the loads a multiply-add; it pays for up to a quarter of idle lanes.
-    if (columns % w === 0 && waste(w) <= waste(width) * 1.25) width = w;
+    if (w > mostWidth || columns % w !== 0) continue;
+    // A wider vector needs fewer loads a multiply-add; it pays for up to a quarter of idle lanes.
+    if (padded(columns, lanes * w) <= padded(columns, lanes * width) * 1.25) width = w;
   }
-  const most = width === 4 ? 16 : 32;
-  const tileRows = Math.max(lanes, most);
-  return { rows: rows <= lanes ? lanes : tileRows, width, lanes };
+  let tileRows = Math.max(lanes, width === 4 ? 16 : 32);
+  while (tileRows > lanes && padded(rows, tileRows) > 1.25 * padded(rows, tileRows / 2)) {
+    tileRows /= 2;
+  }
+  return { rows: tileRows, width, lanes };
 }

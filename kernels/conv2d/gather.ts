@@ -8,7 +8,8 @@
  * where terms outside the image, or with a remainder, are zero. A row of the product is a pixel, k runs
  * over taps and channels. The epilogue adds bias, a vector an image (time embedding) and a residual.
  *
- * Variants: `sub` (see gemm.ts) for channels in multiples of four, `plain` everywhere.
+ * Variants: `sub` (see gemm.ts) where the adapter has subgroups, four channels a load where their number
+ * allows it, and `plain` everywhere.
  *
  * @module
  */
@@ -22,6 +23,7 @@ import {
   type GemmTile,
   loadsOfA,
   multiplyAdd,
+  multiplyAddOne,
   transposedB,
   vectorType,
 } from "../gemm.ts";
@@ -66,23 +68,44 @@ export function gatherConv(
     added.push(name);
   }
   const lanes = capture.gpu.subgroupSize;
-  const tile = lanes && depth % 4 === 0 ? chooseTile(lanes, rows, columns) : undefined;
+  const tile = lanes ? chooseTile(lanes, rows, columns) : undefined;
+  const { stride } = shape;
   if (tile && columns % tile.width === 0 && Math.ceil(rows / tile.rows) <= 65535) {
+    const [height, width] = mode === "forward" ? [oh, ow] : [h, w];
+    const powers = Number.isInteger(Math.log2(height)) && Number.isInteger(Math.log2(width));
+    const vectors = depth % 4 === 0;
     capture.dispatch({
-      kernel: subgroupKernel(mode, tile, added),
+      kernel: subgroupKernel({ mode, tile, added, stride, powers, vectors }),
       bindings,
-      params: { ...shape },
+      params: {
+        ...shape,
+        widthShift: Math.floor(Math.log2(width)),
+        imageShift: Math.floor(Math.log2(height * width)),
+      },
       workgroups: [Math.ceil(columns / (tile.lanes * tile.width)), Math.ceil(rows / tile.rows), 1],
     });
   } else {
     capture.dispatch({
-      kernel: plainKernel(mode, added),
+      kernel: plainKernel(mode, added, stride),
       bindings,
       params: { ...shape },
       workgroups: flatGrid(rows * columns, STREAM_WORKGROUP),
     });
   }
   return out;
+}
+
+/** What the code of a subgroup kernel depends on. */
+interface SubgroupVariant {
+  readonly mode: GatherMode;
+  readonly tile: GemmTile;
+  /** Names of the tensors that the epilogue adds. */
+  readonly added: readonly string[];
+  readonly stride: number;
+  /** Whether both sides of the output are powers of two: shifts instead of divisions. */
+  readonly powers: boolean;
+  /** Whether channels are loaded four at a time. */
+  readonly vectors: boolean;
 }
 
 /** WGSL names of the sizes of one mode. */
@@ -94,15 +117,18 @@ function names(mode: GatherMode) {
 
 /**
  * WGSL: `sourceOf(position, tap, pad, size)`, the source coordinate that a tap reads along one axis,
- * or -1 where it reads a zero.
+ * or -1 where it reads a zero. Integer division is slow, so the stride is part of the code.
  */
-function sourceFunction(mode: GatherMode): string {
+function sourceFunction(mode: GatherMode, stride: number): string {
+  const unit = stride === 1;
   const body = mode === "forward"
-    ? `let at = i32(position * params.stride + tap) - i32(pad);
+    ? `let at = i32(position${unit ? "" : ` * ${stride}u`} + tap) - i32(pad);
   return select(-1, at, at < i32(size));`
     : `let scaled = i32(position + pad) - i32(tap);
-  let at = scaled / i32(params.stride);
-  return select(-1, at, scaled >= 0 && at * i32(params.stride) == scaled && at < i32(size));`;
+  let at = scaled${unit ? "" : ` / ${stride}`};
+  return select(-1, at, ${
+      unit ? "" : `scaled >= 0 && at * ${stride} == scaled && `
+    }at < i32(size));`;
   return `fn sourceOf(position: u32, tap: u32, pad: u32, size: u32) -> i32 {\n  ${body}\n}\n`;
 }
 
@@ -130,27 +156,28 @@ function kernelBindings(
   return bindings;
 }
 
-function subgroupKernel(mode: GatherMode, tile: GemmTile, added: readonly string[]): Kernel {
+function subgroupKernel(variant: SubgroupVariant): Kernel {
+  const { mode, tile, added, stride, powers, vectors } = variant;
   const vector = vectorType(tile.width);
+  const wide = vectors ? "vec4f" : "f32";
   const size = names(mode);
-  const loads = [...Array(loadsOfA(tile)).keys()];
-  const perLoad = (text: (i: number) => string) => loads.map(text).join("\n");
-  // Forward: weight[tap, k, column]. Input gradient: weight[tap, column, k], transposed when loaded.
-  const loadB = mode === "forward"
-    ? [0, 1, 2, 3].map((q) => `let b${q} = weight[wt + ${q}u * columns];`).join("\n") +
-      "\nwt += 4u * columns;"
-    : transposedB(tile, (j) => `weight[wt + ${j}u * depth]`) + "\nwt++;";
-  const startB = mode === "forward"
-    ? "var wt = tap * depth * 4u * columns + safeColumn;"
-    : `var wt = (tap * columns + safeColumn) * ${tile.width}u * depth;`;
-  const pixels = `params.n * params.${size.height} * params.${size.width}`;
+  const perLoad = (text: (i: number) => string) =>
+    [...Array(loadsOfA(tile)).keys()].map(text).join("\n");
+  const divide = powers
+    ? { x: "& (params.{w} - 1u)", y: ">> params.widthShift", n: ">> params.imageShift" }
+    : { x: "% params.{w}", y: "/ params.{w}", n: "/ (params.{w} * params.{h})" };
+  const by = (axis: "x" | "y" | "n") =>
+    divide[axis].replaceAll("{w}", size.width).replaceAll("{h}", size.height);
+  const rowOf = powers ? `& (params.${size.height} - 1u)` : `% params.${size.height}`;
   return {
-    name: `conv2d.${mode}.sub${tile.rows}x${tile.width}${added.map((name) => `+${name}`).join("")}`,
-    bindings: kernelBindings(mode, added, "vec4f", vector),
-    params: SHAPE_PARAMS,
+    name: `conv2d.${mode}.sub${tile.rows}x${tile.width}${vectors ? "" : "s"}${
+      stride === 1 ? "" : `.stride${stride}`
+    }${powers ? ".pow2" : ""}${added.map((name) => `+${name}`).join("")}`,
+    bindings: kernelBindings(mode, added, wide, vector),
+    params: { ...SHAPE_PARAMS, widthShift: "u32", imageShift: "u32" },
     workgroupSize: [tile.lanes, 1, 1],
     subgroups: true,
-    wgsl: `${sourceFunction(mode)}
+    wgsl: `${sourceFunction(mode, stride)}
 @compute @workgroup_size(WX, WY, WZ)
 fn main(@builtin(workgroup_id) group: vec3u, @builtin(local_invocation_id) local: vec3u) {
   let lane = local.x;
@@ -158,59 +185,89 @@ fn main(@builtin(workgroup_id) group: vec3u, @builtin(local_invocation_id) local
   let column = group.x * ${tile.lanes}u + lane;
   let columns = params.${size.columns} / ${tile.width}u;
   let safeColumn = min(column, columns - 1u);
-  let depth = params.${size.depth} / 4u;
-  let pixels = ${pixels};
+  let depth = params.${size.depth}${vectors ? " / 4u" : ""};
+  let pixels = params.n * params.${size.height} * params.${size.width};
   // Each lane loads one pixel of A a load; pixels beyond the last are clamped and never stored.
   ${
       perLoad((i) =>
         `let p${i} = min(row + ${i * tile.lanes}u + lane, pixels - 1u);
-  let px${i} = p${i} % params.${size.width};
-  let py${i} = p${i} / params.${size.width} % params.${size.height};
-  let pn${i} = p${i} / (params.${size.width} * params.${size.height}) * params.${size.sh};`
+  let px${i} = p${i} ${by("x")};
+  let py${i} = (p${i} ${by("y")}) ${rowOf};
+  let pn${i} = (p${i} ${by("n")}) * params.${size.sh};`
       )
     }
   ${declareAccumulators(tile)}
-  for (var tap = 0u; tap < params.kh * params.kw; tap++) {
-    ${
+  var tap = 0u;
+  for (var ky = 0u; ky < params.kh; ky++) {
+    ${perLoad((i) => `let sy${i} = sourceOf(py${i}, ky, params.py, params.${size.sh});`)}
+    for (var kx = 0u; kx < params.kw; kx++) {
+      ${
       perLoad((i) =>
-        `let sy${i} = sourceOf(py${i}, tap / params.kw, params.py, params.${size.sh});
-    let sx${i} = sourceOf(px${i}, tap % params.kw, params.px, params.${size.sw});
-    let in${i} = sy${i} >= 0 && sx${i} >= 0;
-    let at${i} = select(0u, ((pn${i} + u32(sy${i})) * params.${size.sw} + u32(sx${i})) * depth, in${i});`
+        `let sx${i} = sourceOf(px${i}, kx, params.px, params.${size.sw});
+      let in${i} = sy${i} >= 0 && sx${i} >= 0;
+      let at${i} = select(0u, ((pn${i} + u32(sy${i})) * params.${size.sw} + u32(sx${i})) * depth, in${i});`
       )
     }
-    ${startB}
-    for (var k = 0u; k < depth; k++) {
-      ${perLoad((i) => `let a${i} = select(vec4f(), source[at${i} + k], in${i});`)}
-      ${loadB}
-      ${multiplyAdd(tile, "k")}
+      ${depthLoop(variant, perLoad)}
+      tap++;
     }
   }
   if (column >= columns) { return; }
   let rows = pixels - row;
-  let image = params.${size.width} * params.${size.height};
   let start = row * columns + column;
   ${
       forEachRow(tile, (i) =>
         `if (${i}u < rows) { out[start + ${i}u * columns] = c${i}${
-          epilogueTerms(added, `(row + ${i}u) / image`, "column", `start + ${i}u * columns`)
+          epilogueTerms(added, `((row + ${i}u) ${by("n")})`, "column", `start + ${i}u * columns`)
         }; }`)
     }
 }`,
   };
 }
 
-function plainKernel(mode: GatherMode, added: readonly string[]): Kernel {
+/** WGSL: the loop over the channels of one tap. */
+function depthLoop(
+  { mode, tile, vectors }: SubgroupVariant,
+  perLoad: (text: (i: number) => string) => string,
+): string {
+  // Forward: weight[tap, k, column]. Input gradient: weight[tap, column, k], transposed when loaded.
+  const forward = mode === "forward";
+  const start = forward
+    ? `var wt = tap * depth * ${vectors ? 4 : 1}u * columns + safeColumn;`
+    : `var wt = (tap * columns + safeColumn) * ${tile.width}u * depth;`;
+  const zero = vectors ? "vec4f()" : "0.0";
+  let body: string;
+  if (vectors) {
+    const loadB = forward
+      ? [0, 1, 2, 3].map((q) => `let b${q} = weight[wt + ${q}u * columns];`).join("\n")
+      : transposedB(tile, (j) => `weight[wt + ${j}u * depth]`);
+    body = `${loadB}\n${multiplyAdd(tile, "k")}`;
+  } else {
+    const gathered = [...Array(tile.width).keys()].map((j) => `weight[wt + ${j}u * depth]`);
+    const b0 = forward ? "weight[wt]" : `${vectorType(tile.width)}(${gathered.join(", ")})`;
+    body = `let b0 = ${b0};\n${multiplyAddOne(tile)}`;
+  }
+  return `${start}
+      for (var k = 0u; k < depth; k++) {
+        ${perLoad((i) => `let a${i} = select(${zero}, source[at${i} + k], in${i});`)}
+        ${body}
+        wt += ${forward ? `${vectors ? 4 : 1}u * columns` : "1u"};
+      }`;
+}
+
+function plainKernel(mode: GatherMode, added: readonly string[], stride: number): Kernel {
   const size = names(mode);
   const weightAt = mode === "forward"
     ? "(tap * depth + k) * columns + column"
     : "(tap * columns + column) * depth + k";
   return {
-    name: `conv2d.${mode}.plain${added.map((name) => `+${name}`).join("")}`,
+    name: `conv2d.${mode}.plain${stride === 1 ? "" : `.stride${stride}`}${
+      added.map((name) => `+${name}`).join("")
+    }`,
     bindings: kernelBindings(mode, added, "f32", "f32"),
     params: SHAPE_PARAMS,
     workgroupSize: [STREAM_WORKGROUP, 1, 1],
-    wgsl: `${FLAT_INDEX}${sourceFunction(mode)}
+    wgsl: `${FLAT_INDEX}${sourceFunction(mode, stride)}
 @compute @workgroup_size(WX, WY, WZ)
 fn main(@builtin(global_invocation_id) global: vec3u, @builtin(num_workgroups) groups: vec3u) {
   let item = flatInvocation(global, groups);

@@ -3,10 +3,12 @@
  *
  *     dw[ky, kx, ci, co] = sum over n, oy, ox of x[n, oy s + ky - py, ox s + kx - px, ci] dy[n, oy, ox, co]
  *
- * A matrix product whose k runs over output pixels, row by row. Few weights and many pixels would leave
- * most of the machine idle, so the pixels are split into parts that are summed in a fixed order.
+ * A matrix product whose k runs over pixels, line by line. The pixels are split into parts whose lines
+ * stay in a core's cache while every tile of weights passes over them; the parts' sums are added in a
+ * fixed order.
  *
- * Variants: `sub` (see gemm.ts) for input channels in multiples of four, `plain` everywhere.
+ * Variants: `sub` (see gemm.ts) for input channels in multiples of four; `narrow` (weight_grad_narrow.ts)
+ * for images of one or three channels; `plain` everywhere.
  *
  * @module
  */
@@ -24,15 +26,15 @@ import {
   vectorType,
 } from "../gemm.ts";
 import { FLAT_INDEX, flatGrid, STREAM_WORKGROUP } from "../grid.ts";
-import { matmul } from "../matmul.ts";
 import { sumMiddle } from "../reduce.ts";
-import { type Conv2dShape, isPointwiseConv, SHAPE_PARAMS } from "./shape.ts";
+import { type Conv2dShape, SHAPE_PARAMS } from "./shape.ts";
+import { chooseNarrow, narrowKernel } from "./weight_grad_narrow.ts";
 
-/** Workgroups that the split aims at: enough for a few cores; it depends on shapes only. */
-const AIMED_WORKGROUPS = 16;
+/** Floats of x and dy that a part may hold: half a mebibyte, half of a usual core's cache. */
+const PART_FLOATS = 131072;
 
-/** Output pixels of a part are at least this many, so that parts stay worth their sum. */
-const LEAST_PIXELS = 512;
+/** Pixels that a part has at least, so that writing and adding its sums stays a small share. */
+const LEAST_PIXELS = 1024;
 
 /** Records `dw` `[kh, kw, ci, co]` from x `[n, h, w, ci]` and dy `[n, oh, ow, co]`. */
 export function conv2dWeightGrad(
@@ -43,37 +45,32 @@ export function conv2dWeightGrad(
 ): TensorRef {
   const { n, ci, co, kh, kw, oh, ow } = shape;
   const lanes = capture.gpu.subgroupSize;
-  if (isPointwiseConv(shape)) {
-    const product = matmul(capture, {
-      a: { tensor: x, row: ci, transposed: true },
-      b: { tensor: dy, row: co },
-      m: ci,
-      n: co,
-      k: n * oh * ow,
-      label: "conv2d weight gradient",
-    });
-    return reshape(product, [1, 1, ci, co]);
-  }
-  const tile = lanes && ci % 4 === 0 ? chooseTile(lanes, Math.min(ci, 16), co) : undefined;
-  const useSubgroups = tile !== undefined && co % tile.width === 0;
-  const columnBlocks = useSubgroups ? Math.ceil(co / (tile.lanes * tile.width)) : co;
-  const rowBlocks = useSubgroups
-    ? kh * kw * Math.ceil(ci / tile.rows)
-    : Math.ceil(kh * kw * ci / STREAM_WORKGROUP);
-  const parts = Math.max(
-    1,
-    Math.min(
-      Math.ceil(AIMED_WORKGROUPS / (columnBlocks * rowBlocks)),
-      Math.floor(n * oh * ow / LEAST_PIXELS),
-      n * oh,
-    ),
-  );
+  const narrow = lanes ? chooseNarrow(lanes, shape) : undefined;
+  const tile = lanes && ci % 4 === 0 ? chooseTile(lanes, ci, co) : undefined;
+  // Lines of the images that are walked through: those of dy, or of x where dy is narrower.
+  const lines = narrow?.scans === "x" ? n * shape.h : n * oh;
+  const pixels = lines * (narrow?.scans === "x" ? shape.w : ow);
+  const pixelsPerPart = Math.max(LEAST_PIXELS, PART_FLOATS / (ci + co));
+  const linesPerPart = Math.ceil(lines / Math.max(1, Math.floor(pixels / pixelsPerPart)));
+  const parts = Math.ceil(lines / linesPerPart);
   const count = kh * kw * ci * co;
   const out = capture.transient([parts, count], "conv2d weight gradient");
-  const rowsPerPart = Math.ceil(n * oh / parts);
-  const params = { ...shape, rowsPerPart };
+  const params = { ...shape, linesPerPart };
   const bindings = { x, dy, out };
-  if (useSubgroups) {
+  if (narrow) {
+    capture.dispatch({
+      kernel: narrowKernel(narrow, shape.stride),
+      bindings,
+      params,
+      workgroups: [
+        Math.ceil(kh * kw * Math.min(ci, co) / lanes),
+        Math.ceil(Math.max(ci, co) / narrow.tile.rows),
+        parts,
+      ],
+    });
+  } else if (tile && co % tile.width === 0) {
+    const columnBlocks = Math.ceil(co / (tile.lanes * tile.width));
+    const rowBlocks = kh * kw * Math.ceil(ci / tile.rows);
     const workgroups: [number, number, number] = [columnBlocks, rowBlocks, parts];
     capture.dispatch({ kernel: subgroupKernel(tile), bindings, params, workgroups });
   } else {
@@ -100,7 +97,7 @@ function subgroupKernel(tile: GemmTile): Kernel {
       dy: { type: vector, access: "read" },
       out: { type: vector, access: "write" },
     },
-    params: { ...SHAPE_PARAMS, rowsPerPart: "u32" },
+    params: { ...SHAPE_PARAMS, linesPerPart: "u32" },
     workgroupSize: [tile.lanes, 1, 1],
     subgroups: true,
     wgsl: `
@@ -123,26 +120,35 @@ fn main(@builtin(workgroup_id) group: vec3u, @builtin(local_invocation_id) local
       )
     }
   ${declareAccumulators(tile)}
-  let lines = min((group.z + 1u) * params.rowsPerPart, params.n * params.oh);
-  for (var line = group.z * params.rowsPerPart; line < lines; line++) {
-    let sy = i32(line % params.oh * params.stride) + ky;
-    if (sy < 0 || sy >= i32(params.h)) { continue; }
-    let xLine = (line / params.oh * params.h + u32(sy)) * params.w;
-    let dyLine = line * params.ow;
-    for (var ox = 0u; ox < params.ow; ox += 4u) {
-      ${
+  let first = group.z * params.linesPerPart;
+  let end = min(first + params.linesPerPart, params.n * params.oh);
+  var image = first / params.oh;
+  var oy = first % params.oh;
+  for (var line = first; line < end; line++) {
+    let sy = i32(oy * params.stride) + ky;
+    if (sy >= 0 && sy < i32(params.h)) {
+      let xLine = (image * params.h + u32(sy)) * params.w;
+      let dyLine = line * params.ow;
+      for (var ox = 0u; ox < params.ow; ox += 4u) {
+        ${
       perLoad((i) =>
         `let sx${i} = i32((ox + k${i}) * params.stride) + kx;
-      let in${i} = sx${i} >= 0 && sx${i} < i32(params.w) && ox + k${i} < params.ow;
-      let a${i} = select(vec4f(), x[select(0u, (xLine + u32(sx${i})) * depth + quad${i}, in${i})], in${i});`
+        let in${i} = sx${i} >= 0 && sx${i} < i32(params.w) && ox + k${i} < params.ow;
+        let a${i} = select(vec4f(), x[select(0u, (xLine + u32(sx${i})) * depth + quad${i}, in${i})], in${i});`
       )
     }
-      ${
+        ${
       [0, 1, 2, 3].map((q) =>
         `let b${q} = dy[(dyLine + min(ox + ${q}u, params.ow - 1u)) * columns + safeColumn];`
       ).join("\n")
     }
-      ${multiplyAdd(tile, "rows")}
+        ${multiplyAdd(tile, "rows")}
+      }
+    }
+    oy++;
+    if (oy == params.oh) {
+      oy = 0u;
+      image++;
     }
   }
   if (column >= columns) { return; }
@@ -162,7 +168,7 @@ function plainKernel(): Kernel {
       dy: { type: "f32", access: "read" },
       out: { type: "f32", access: "write" },
     },
-    params: { ...SHAPE_PARAMS, rowsPerPart: "u32", parts: "u32" },
+    params: { ...SHAPE_PARAMS, linesPerPart: "u32", parts: "u32" },
     workgroupSize: [STREAM_WORKGROUP, 1, 1],
     wgsl: `${FLAT_INDEX}
 @compute @workgroup_size(WX, WY, WZ)
@@ -176,8 +182,8 @@ fn main(@builtin(global_invocation_id) global: vec3u, @builtin(num_workgroups) g
   let ky = i32(tap / params.kw) - i32(params.py);
   let kx = i32(tap % params.kw) - i32(params.px);
   var sum = 0.0;
-  let lines = min((part + 1u) * params.rowsPerPart, params.n * params.oh);
-  for (var line = part * params.rowsPerPart; line < lines; line++) {
+  let end = min((part + 1u) * params.linesPerPart, params.n * params.oh);
+  for (var line = part * params.linesPerPart; line < end; line++) {
     let sy = i32(line % params.oh * params.stride) + ky;
     if (sy < 0 || sy >= i32(params.h)) { continue; }
     let xLine = (line / params.oh * params.h + u32(sy)) * params.w;

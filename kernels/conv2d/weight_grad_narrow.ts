@@ -1,0 +1,128 @@
+/**
+ * The weight gradient where one side has few channels: the first and the last convolution of a network.
+ * Taps times the few channels are the columns, one a lane; the many channels are the rows, and the
+ * images that hold them are walked through pixel by pixel while each lane gathers what its tap pairs
+ * with that pixel from the narrow images.
+ *
+ * @module
+ */
+import type { Kernel } from "../../device/kernel.ts";
+import {
+  chooseTile,
+  declareAccumulators,
+  forEachRow,
+  type GemmTile,
+  loadsOfA,
+  multiplyAdd,
+  rowsLoad,
+} from "../gemm.ts";
+import { type Conv2dShape, SHAPE_PARAMS } from "./shape.ts";
+
+/** Channels below which a side counts as narrow. */
+const NARROW = 8;
+
+/** How a narrow weight gradient is computed. */
+export interface NarrowVariant {
+  /** The images that are walked through, which have the many channels. */
+  readonly scans: "x" | "dy";
+  readonly tile: GemmTile;
+}
+
+/** The variant for a shape, or undefined where neither side is narrow or the other is no multiple of 4. */
+export function chooseNarrow(lanes: number, { ci, co, kh, kw }: Conv2dShape) {
+  const [few, many] = ci < co ? [ci, co] : [co, ci];
+  if (few >= NARROW || many % 4 !== 0) return undefined;
+  const tile = chooseTile(lanes, many, kh * kw * few, 1);
+  return tile && { scans: ci < co ? "dy" : "x", tile } satisfies NarrowVariant;
+}
+
+/** The kernel of a variant; `out` is `[parts, kh, kw, ci, co]`. */
+export function narrowKernel({ scans, tile }: NarrowVariant, stride: number): Kernel {
+  const fromX = scans === "x";
+  const [height, width, many] = fromX ? ["h", "w", "ci"] : ["oh", "ow", "co"];
+  const [otherHeight, otherWidth, few] = fromX ? ["oh", "ow", "co"] : ["h", "w", "ci"];
+  const [scanned, gathered] = fromX ? ["x", "dy"] : ["dy", "x"];
+  const perLoad = (text: (i: number, k: string, quad: string) => string) =>
+    [...Array(loadsOfA(tile)).keys()]
+      .map((i) => text(i, rowsLoad(tile, i).k, rowsLoad(tile, i).quad)).join("\n");
+  // The coordinate that a tap pairs with `at`; -1 where there is none.
+  const partner = fromX
+    ? `let scaled = i32(at + pad) - i32(tap);
+  let other = scaled${stride === 1 ? "" : ` / ${stride}`};
+  return select(-1, other, scaled >= 0 && other * ${stride} == scaled && other < i32(size));`
+    : `let other = i32(at * ${stride}u + tap) - i32(pad);
+  return select(-1, other, other < i32(size));`;
+  return {
+    name: `conv2d.weight.narrow${tile.rows}.${scans}${stride === 1 ? "" : `.stride${stride}`}`,
+    bindings: {
+      x: { type: fromX ? "vec4f" : "f32", access: "read" },
+      dy: { type: fromX ? "f32" : "vec4f", access: "read" },
+      out: { type: "f32", access: "write" },
+    },
+    params: { ...SHAPE_PARAMS, linesPerPart: "u32" },
+    workgroupSize: [tile.lanes, 1, 1],
+    subgroups: true,
+    wgsl: `
+fn partner(at: u32, tap: u32, pad: u32, size: u32) -> i32 {
+  ${partner}
+}
+@compute @workgroup_size(WX, WY, WZ)
+fn main(@builtin(workgroup_id) group: vec3u, @builtin(local_invocation_id) local: vec3u) {
+  let lane = local.x;
+  let column = group.x * ${tile.lanes}u + lane;
+  let columns = params.kh * params.kw * params.${few};
+  let tap = column / params.${few};
+  let channel = column % params.${few};
+  let ky = tap / params.kw;
+  let kx = tap % params.kw;
+  let row = group.y * ${tile.rows}u;
+  let depth = params.${many} / 4u;
+  ${
+      perLoad((i, k, quad) =>
+        `let k${i} = ${k};
+  let quad${i} = min(row / 4u + ${quad}, depth - 1u);`
+      )
+    }
+  ${declareAccumulators(tile)}
+  let first = group.z * params.linesPerPart;
+  let end = min(first + params.linesPerPart, params.n * params.${height});
+  var image = first / params.${height};
+  var y = first % params.${height};
+  for (var line = first; line < end; line++) {
+    let oy = partner(y, ky, params.py, params.${otherHeight});
+    let inLine = oy >= 0 && column < columns;
+    let otherLine = (image * params.${otherHeight} + u32(max(oy, 0))) * params.${otherWidth};
+    for (var at = 0u; at < params.${width}; at += 4u) {
+      ${
+      perLoad((i) =>
+        `let in${i} = at + k${i} < params.${width};
+      let a${i} = select(vec4f(), ${scanned}[select(0u, (line * params.${width} + at + k${i}) * depth + quad${i}, in${i})], in${i});`
+      )
+    }
+      ${
+      [0, 1, 2, 3].map((q) =>
+        `let ox${q} = partner(at + ${q}u, kx, params.px, params.${otherWidth});
+      let ok${q} = inLine && ox${q} >= 0;
+      let b${q} = select(0.0, ${gathered}[select(0u, (otherLine + u32(ox${q})) * params.${few} + channel, ok${q})], ok${q});`
+      ).join("\n")
+    }
+      ${multiplyAdd(tile, "rows")}
+    }
+    y++;
+    if (y == params.${height}) {
+      y = 0u;
+      image++;
+    }
+  }
+  if (column >= columns) { return; }
+  let start = group.z * columns * params.${many}${
+      fromX ? ` + (tap * params.ci + row) * params.co + channel` : ` + column * params.co + row`
+    };
+  let rows = params.${many} - row;
+  ${
+      forEachRow(tile, (i) =>
+        `if (${i}u < rows) { out[start + ${i}u${fromX ? " * params.co" : ""}] = c${i}; }`)
+    }
+}`,
+  };
+}
