@@ -1,0 +1,92 @@
+/**
+ * The optimiser's part of a training step: the gradient's norm, clipping, Adam or AdamW and the
+ * moving average, over whole arenas.
+ *
+ * @module
+ */
+import type { Arena } from "../device/arena.ts";
+import type { Capture } from "../device/capture.ts";
+import type { TensorRef } from "../device/tensor.ts";
+import { ADAM_SCALARS, type AdamOptions, adamScalars, adamStep } from "../kernels/adam.ts";
+import { type GradNorm, gradNorm } from "../kernels/grad_norm.ts";
+import { emaDecay, learningRate } from "./learning_rate.ts";
+import type { OptimOptions } from "./options.ts";
+
+/** Shape of the tensor of an optimiser's run-time numbers: `capture.input(name, [...])`. */
+export const OPTIMIZER_SCALARS_SHAPE: readonly number[] = [ADAM_SCALARS];
+
+/** Arenas of one layout and the choices of an optimiser. */
+export interface OptimizerRecord {
+  readonly params: Arena;
+  readonly grads: Arena;
+  /** First moments. */
+  readonly m: Arena;
+  /** Second moments. */
+  readonly v: Arena;
+  /** Moving average of the parameters; none unless given. */
+  readonly ema?: Arena;
+  readonly options: OptimOptions;
+  /** The numbers of {@linkcode optimizerScalars}, written before each step. */
+  readonly scalars: TensorRef;
+}
+
+/**
+ * Records one step in place.
+ *
+ * @returns The gradient's norm before clipping and the coefficient that it was multiplied by.
+ * @throws {RangeError} When the arenas' layouts differ.
+ */
+export function recordOptimizer(
+  capture: Capture,
+  { params, grads, m, v, ema, options, scalars }: OptimizerRecord,
+): GradNorm {
+  const arenas = [params, grads, m, v, ...(ema ? [ema] : [])];
+  const layouts = arenas.map(({ chunks }) => chunks.map(({ shape }) => shape[0]).join(", "));
+  if (new Set(layouts).size !== 1) {
+    throw new RangeError(
+      `Cannot record the optimiser: its arenas must have one layout, got chunks of ${
+        layouts.join(" and ")
+      }`,
+    );
+  }
+  const result = gradNorm(capture, grads.chunks, options.gradClip);
+  params.chunks.forEach((param, i) => {
+    const average = ema?.chunks[i];
+    adamStep(
+      capture,
+      {
+        param,
+        grad: grads.chunks[i]!,
+        m: m.chunks[i]!,
+        v: v.chunks[i]!,
+        ...(average ? { ema: average } : {}),
+      },
+      scalars,
+      result.coefficient,
+      adamOptions(options),
+    );
+  });
+  return result;
+}
+
+/**
+ * The run-time numbers of a step, computed in f64.
+ *
+ * @param step completed optimiser steps, 0 for the first
+ * @param steps optimiser steps of the whole run
+ */
+export function optimizerScalars(
+  options: OptimOptions,
+  step: number,
+  steps: number,
+): Float32Array<ArrayBuffer> {
+  return adamScalars(adamOptions(options), {
+    step: step + 1,
+    lr: learningRate(options, step, steps),
+    emaDecay: emaDecay(options.ema, step),
+  });
+}
+
+function adamOptions({ name, betas, eps, weightDecay }: OptimOptions): AdamOptions {
+  return { decoupled: name === "adamw", betas, eps, weightDecay };
+}
