@@ -12,8 +12,14 @@ import { type Gpu, openGpu } from "../device/gpu.ts";
  * @throws {Error} When there is no usable adapter; the message says what to install.
  */
 export function openScriptGpu(): Promise<Gpu> {
-  if (Deno.build.os === "linux" && !Deno.env.get("DENO_WEBGPU_BACKEND")) {
-    Deno.env.set("DENO_WEBGPU_BACKEND", "vulkan");
+  if (Deno.build.os === "linux") {
+    setUnlessSet("DENO_WEBGPU_BACKEND", "vulkan");
+    // Without it drivers complain about a window system that nobody wants.
+    setUnlessSet("XDG_RUNTIME_DIR", Deno.env.get("TMPDIR") ?? "/tmp");
   }
   return openGpu({ platform: Deno.build.os });
+}
+
+function setUnlessSet(name: string, value: string): void {
+  if (!Deno.env.get(name)) Deno.env.set(name, value);
 }

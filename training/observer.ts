@@ -4,21 +4,17 @@
  *
  * @module
  */
-import type { Graph, Tensor } from "../autograd/graph.ts";
+import type { Graph } from "../autograd/graph.ts";
+import type { TensorRef } from "../device/tensor.ts";
+import type { ObjectiveTensors } from "../diffusion/objective.ts";
 import type { LogEvent } from "./log.ts";
 
 /** What a captured training step shows to observers. */
-export interface StepTensors {
+export interface StepTensors extends ObjectiveTensors {
   /** The step's graph, to record further dispatches on. */
   readonly graph: Graph;
   /** Clean images `[n, h, w, c]` in [-1, 1]. */
-  readonly x0: Tensor;
-  /** Timesteps `[n]`, u32. */
-  readonly timesteps: Tensor;
-  /** What the network should output. */
-  readonly target: Tensor;
-  /** What it does output. */
-  readonly prediction: Tensor;
+  readonly x0: TensorRef;
 }
 
 /** A look at a run. */

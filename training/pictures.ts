@@ -32,7 +32,7 @@ export function visibleScale({ height, width }: ImageSize): number {
 
 /** A PNG of images in a grid, enlarged so that small ones can be seen. */
 export function gridPng(images: Uint8Array, count: number, size: ImageSize): Uint8Array {
-  return encodePng(imageGrid(images, { count, ...size, padding: 1, scale: visibleScale(size) }));
+  return encodePng(imageGrid(images, { ...size, count, padding: 1, scale: visibleScale(size) }));
 }
 
 /** Writes a grid of images, `[count, height, width, channels]` in [-1, 1]. */

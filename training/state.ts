@@ -20,6 +20,7 @@ export class TrainState {
   readonly secondMoments: Arena;
   /** Losses of the latest steps, f32; step k's is at k modulo the length. */
   readonly losses: TensorRef;
+  #lossSeed: TensorRef | undefined;
 
   /** @param slots Length of `losses`. */
   constructor(private readonly gpu: Gpu, readonly network: Module, slots: number) {
@@ -34,8 +35,20 @@ export class TrainState {
 
   /** Bytes of all arenas. */
   get byteLength(): number {
-    return [this.weights, this.grads, this.ema, this.firstMoments, this.secondMoments]
-      .reduce((sum, arena) => sum + arena.byteLength, 0);
+    return this.#arenas.reduce((sum, arena) => sum + arena.byteLength, 0);
+  }
+
+  /** The gradient of the objective with respect to the loss of a part of the batch. */
+  lossSeed(share: number): TensorRef {
+    const data = Float32Array.of(share);
+    return this.#lossSeed ??= this.gpu.tensor([], { data, label: "share of the loss" });
+  }
+
+  /** Frees everything. */
+  destroy(): void {
+    for (const arena of this.#arenas) arena.destroy(this.gpu);
+    this.gpu.destroyTensor(this.losses);
+    if (this.#lossSeed) this.gpu.destroyTensor(this.#lossSeed);
   }
 
   /** Starts from scratch; the average starts as a copy of the weights. */
@@ -74,6 +87,10 @@ export class TrainState {
     if (stored?.join() !== this.losses.shape.join()) return false;
     this.gpu.write(this.losses, await checkpoint.read(LOSSES, this.losses.shape));
     return true;
+  }
+
+  get #arenas(): Arena[] {
+    return [this.weights, this.grads, this.ema, this.firstMoments, this.secondMoments];
   }
 
   *#stored(): Generator<[name: string, tensor: TensorRef]> {

@@ -4,6 +4,7 @@
  *
  * @module
  */
+import { setImmediate } from "node:timers";
 
 /** Exit code after a second signal, as shells give it to a process that was interrupted. */
 const INTERRUPTED = 130;
@@ -40,4 +41,9 @@ export function watchStopSignals(onFirst: () => void): StopSignals {
       for (const signal of SIGNALS) Deno.removeSignalListener(signal, handle);
     },
   };
+}
+
+/** Lets a handler of a signal run, which happens only between macrotasks. Takes microseconds. */
+export function pauseForSignals(): Promise<void> {
+  return new Promise((resolve) => void setImmediate(resolve));
 }

@@ -1,0 +1,171 @@
+/**
+ * Trains a diffusion model: `deno task train --config FILE [--section.key=value ...]`.
+ *
+ * @module
+ */
+import { relative } from "node:path";
+import { fileURLToPath } from "node:url";
+import { configWarnings } from "./config/checks.ts";
+import { formatConfig, loadConfig, type Override } from "./config/load.ts";
+import { resumeConfig } from "./config/resume.ts";
+import type { Config } from "./config/schema.ts";
+import { imageShape } from "./data/options.ts";
+import { defineCommand, type Invocation, runCommand } from "./support/command_line.ts";
+import { UsageError } from "./support/errors.ts";
+import { startProgress } from "./support/terminal.ts";
+import { openScriptGpu } from "./tools/gpu.ts";
+import { profileTraining } from "./tools/profile.ts";
+import type { LoopDisplay } from "./training/loop.ts";
+import { describeNetwork } from "./training/report.ts";
+import { imagesOf, networkOf, type RunResult, trainRun } from "./training/run.ts";
+import { holdsRun, runFolder } from "./training/run_folder.ts";
+import { watchStopSignals } from "./training/stop_signals.ts";
+import { Trainer } from "./training/trainer.ts";
+
+const QUICKSTART = relative(
+  Deno.cwd(),
+  fileURLToPath(new URL("./config/quickstart.json", import.meta.url)),
+);
+
+const command = defineCommand({
+  name: "train",
+  summary: "Train a diffusion model.",
+  description: "Writes config.json, log.jsonl, samples/ and checkpoints/ to the folder run.dir. " +
+    "Ctrl-C finishes the step, saves and exits; --resume goes on from there.",
+  options: {
+    config: { value: "FILE", description: "the run's config; config/quickstart.json by default" },
+    resume: { description: "go on with the run in run.dir, or start it" },
+    dryRun: { description: "print the resolved config and the network's size, and exit" },
+    profile: { description: "measure one step kernel by kernel, print the times, and exit" },
+  },
+  overrides: "sets a key of the config, as in --train.batchSize=64",
+  examples: [
+    { args: "", does: "trains the quickstart on Fashion-MNIST" },
+    {
+      args: "--config config/cifar10.json --train.batchSize=32 --run.dir=runs/small-batch",
+      does: "trains on CIFAR-10 with another batch size",
+    },
+    { args: "--config config/cifar10.json --resume", does: "goes on with runs/cifar10" },
+  ],
+});
+
+/** A config, the file that it comes from, and whether a begun run is to go on with it. */
+interface Choice {
+  readonly config: Config;
+  readonly source: string;
+  readonly dir: string;
+  readonly begun: boolean;
+}
+
+/**
+ * The config of the run: of the folder if its run goes on, else of the file.
+ *
+ * @throws {UsageError} When the folder holds a run and nobody asked to resume it.
+ */
+async function choose(
+  file: string,
+  overrides: readonly Override[],
+  { resume, folderMatters }: { resume: boolean; folderMatters: boolean },
+): Promise<Choice> {
+  const placed = await loadConfig(file, overrides.filter(([key]) => key === "run.dir"));
+  const dir = placed.run.dir ?? "";
+  const begun = await holdsRun(dir);
+  if (begun && resume) {
+    const source = runFolder(dir).config;
+    // The folder may have been moved since.
+    const here: Override = ["run.dir", dir];
+    const config = resumeConfig(await loadConfig(source), [...overrides, here]);
+    return { config, source, dir, begun };
+  }
+  if (begun && folderMatters) {
+    throw new UsageError(
+      `Cannot train in ${dir}: the folder holds a run already; go on with it by --resume, or ` +
+        "start another by --run.dir=FOLDER",
+    );
+  }
+  return { config: await loadConfig(file, overrides), source: file, dir, begun: false };
+}
+
+/** The config in checkpoints: where things lie is not what they are. */
+function withoutPaths(config: Config): Config {
+  return {
+    ...config,
+    run: { ...config.run, dir: null },
+    data: { ...config.data, dir: null },
+  };
+}
+
+/** A bar on a terminal; elsewhere a line whenever the log gets one. */
+function display(start: number, steps: number): LoopDisplay & { stop(): void } {
+  const bar = startProgress({ label: "train", total: steps, start });
+  const live = Deno.stderr.isTerminal();
+  return {
+    update: (step, note, notable) => {
+      if (live || notable) bar.update(step, note);
+    },
+    print: (line) => bar.print(line),
+    stop: () => bar.stop(),
+  };
+}
+
+async function profile(config: Config): Promise<void> {
+  const gpu = await openScriptGpu();
+  const { images } = await imagesOf(config, console.log);
+  const trainer = await Trainer.create(gpu, config, networkOf(config), images);
+  trainer.state.initialize(config.run.seed);
+  await profileTraining(trainer);
+  trainer.destroy();
+}
+
+async function run({ config, dir, begun }: Choice): Promise<RunResult> {
+  for (const warning of configWarnings(config)) console.log(`note: ${warning}`);
+  let shown: ReturnType<typeof display> | undefined;
+  const stop = watchStopSignals(() => {
+    const line = "Finishing the step, then saving; once more to quit at once";
+    if (shown) shown.print(line);
+    else console.log(line);
+  });
+  try {
+    return await trainRun(config, {
+      gpu: await openScriptGpu(),
+      dir,
+      configText: formatConfig(config),
+      checkpointConfig: formatConfig(withoutPaths(config)),
+      resume: begun,
+      say: (line) => console.log(line),
+      display: (start, steps) => shown = display(start, steps),
+      signal: stop.signal,
+    });
+  } finally {
+    shown?.stop();
+    stop.stopWatching();
+  }
+}
+
+async function train({ options, overrides }: Invocation<typeof command.options>): Promise<void> {
+  const { config: given, resume, dryRun, profile: profiling } = options;
+  const choice = await choose(given ?? QUICKSTART, overrides, {
+    resume,
+    folderMatters: !dryRun && !profiling,
+  });
+  const { config, source, dir } = choice;
+  if (dryRun) {
+    // The config alone on standard output, so that it can be kept as a file.
+    console.log(formatConfig(config).trimEnd());
+    const { size } = imageShape(config.data);
+    console.error(`${config.model.name}: ${describeNetwork(networkOf(config), size)}`);
+    for (const warning of configWarnings(config)) console.error(`note: ${warning}`);
+    return;
+  }
+  const unsaid = given === undefined && !choice.begun ? " (no --config given)" : "";
+  console.log(`Training ${source}${unsaid} in ${dir}`);
+  if (profiling) return await profile(config);
+  const { step, finished, checkpoint, picture } = await run(choice);
+  console.log(
+    finished ? `Finished ${step} steps` : `Stopped after step ${step}, go on by --resume`,
+  );
+  console.log(`checkpoint  ${checkpoint}`);
+  if (picture !== null) console.log(`picture     ${picture}`);
+}
+
+if (import.meta.main) await runCommand(command, train);

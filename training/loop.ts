@@ -1,0 +1,214 @@
+/**
+ * The training loop: steps, log, observers and checkpoints, until the last step or a wish to stop.
+ *
+ * @module
+ */
+import { join, relative } from "node:path";
+import { collectGarbage } from "../support/gc.ts";
+import { pruneCheckpoints, stepName, writeCheckpoint } from "./checkpoint.ts";
+import { Log, type LogEvent } from "./log.ts";
+import { isDue, type Observer } from "./observer.ts";
+import type { RunFolder } from "./run_folder.ts";
+import { pauseForSignals } from "./stop_signals.ts";
+import type { Trainer } from "./trainer.ts";
+
+/** Steps between two forced collections, see support/gc.ts. */
+const STEPS_A_COLLECTION = 200;
+
+/** Steps shorter than this are submitted several at a time before the loop waits for the GPU. */
+const QUICK_STEP_MS = 20;
+const QUICK_STEPS_IN_FLIGHT = 4;
+
+/** Where the loop shows how far it is. */
+export interface LoopDisplay {
+  /** After each step; `notable` after those that have a line in the log. */
+  update(step: number, note: string, notable: boolean): void;
+  /** A line for a person. */
+  print(line: string): void;
+}
+
+/** What the loop works with. */
+export interface LoopOptions {
+  readonly trainer: Trainer;
+  readonly folder: RunFolder;
+  /** The config that goes into checkpoints. */
+  readonly configText: string;
+  /** Completed steps of an earlier run. */
+  readonly start: number;
+  /** Whether the trainer's losses reach back to the last line of that run's log. */
+  readonly lossesKept: boolean;
+  readonly observers: readonly Observer[];
+  readonly display: LoopDisplay;
+  /** Aborted when the run should end after the step at hand. */
+  readonly signal: AbortSignal;
+}
+
+/** How a loop ended. */
+export interface LoopResult {
+  /** Completed steps. */
+  readonly step: number;
+  /** Whether all steps are done. */
+  readonly finished: boolean;
+  /** The last checkpoint. */
+  readonly checkpoint: string;
+}
+
+/**
+ * Trains.
+ *
+ * @throws {Error} When a loss is not finite; the last checkpoint is from before.
+ */
+export async function runLoop(options: LoopOptions): Promise<LoopResult> {
+  const loop = new Loop(options, await Log.open(options.folder.log, options.start));
+  try {
+    return await loop.run();
+  } finally {
+    loop.log.close();
+  }
+}
+
+class Loop {
+  #step: number;
+  /** Step of the last line with a loss; the next mean begins after it. */
+  #logged: number;
+  /** Steps up to here are known to have finite losses. */
+  #checked: number;
+  #saved = "";
+  #note = "";
+  readonly #clock: Clock;
+
+  constructor(private readonly options: LoopOptions, readonly log: Log) {
+    const { trainer, start, lossesKept } = options;
+    this.#step = this.#checked = start;
+    this.#logged = lossesKept ? start - start % trainer.lossSlots : start;
+    this.#clock = new Clock(trainer);
+  }
+
+  async run(): Promise<LoopResult> {
+    const { trainer, signal } = this.options;
+    const { steps } = trainer.config.train;
+    while (this.#step < steps) {
+      trainer.step(this.#step++);
+      await this.#clock.tick();
+      await pauseForSignals();
+      if (this.#step % STEPS_A_COLLECTION === 0) collectGarbage();
+      await this.#afterStep(this.#step === steps, signal.aborted);
+      if (signal.aborted) break;
+    }
+    return { step: this.#step, finished: this.#step >= steps, checkpoint: this.#saved };
+  }
+
+  async #afterStep(last: boolean, stopping: boolean): Promise<void> {
+    const { trainer, observers, display } = this.options;
+    const { logEvery, checkpointEvery } = trainer.config.train;
+    const step = this.#step;
+    const logging = logEvery > 0 && (last || isDue(step, logEvery));
+    const saving = last || stopping || isDue(step, checkpointEvery);
+    const looking = observers.filter((observer) =>
+      isDue(step, observer.everySteps) || (last && observer.atEnd && observer.everySteps > 0)
+    );
+    if (logging || saving || looking.length > 0 || step % trainer.lossSlots === 0) {
+      await this.#clock.pause();
+      await this.#checkLosses();
+      if (logging) await this.#writeLine();
+      for (const observer of looking) {
+        const event = await observer.read(step);
+        if (event) this.log.write({ step, ...event });
+      }
+      if (saving) await this.#save();
+      this.#clock.resume();
+    }
+    display.update(step, this.#note, logging);
+  }
+
+  /** Refuses to go on, and to save, once a loss or the gradient's norm is not finite. */
+  async #checkLosses(): Promise<void> {
+    const { trainer } = this.options;
+    const losses = await trainer.readLosses(this.#checked, this.#step);
+    const wrong = losses.findIndex((loss) => !Number.isFinite(loss));
+    const norm = wrong < 0 ? await trainer.readGradNorm() : 0;
+    if (wrong < 0 && Number.isFinite(norm)) {
+      this.#checked = this.#step;
+      return;
+    }
+    const [what, step, value] = wrong < 0
+      ? ["gradient norm", this.#step, norm]
+      : ["loss", this.#checked + wrong + 1, losses[wrong]];
+    throw new Error(
+      `Cannot go on training: the ${what} of step ${step} must be finite, got ${value}; ` +
+        `${
+          this.#saved ? `the last good checkpoint is ${this.#saved}` : "nothing was saved since"
+        }; a smaller optim.lr or a longer optim.warmupSteps may help`,
+    );
+  }
+
+  async #writeLine(): Promise<void> {
+    const { trainer } = this.options;
+    const losses = await trainer.readLosses(this.#logged, this.#step);
+    const loss = losses.reduce((sum, value) => sum + value, 0) / losses.length;
+    const { learningRate } = trainer;
+    const gradNorm = await trainer.readGradNorm();
+    const imagesPerSecond = this.#clock.imagesPerSecond();
+    this.log.write({ step: this.#step, loss, lr: learningRate, gradNorm, imagesPerSecond });
+    this.#logged = this.#step;
+    this.#note = `loss ${loss.toFixed(4)}  ${imagesPerSecond} images/s`;
+  }
+
+  async #save(): Promise<void> {
+    const { trainer, folder, configText } = this.options;
+    const path = join(folder.checkpoints, `${stepName(this.#step)}.safetensors`);
+    const facts = { step: this.#step, config: configText };
+    await writeCheckpoint(path, facts, trainer.state.checkpointTensors());
+    await pruneCheckpoints(folder.checkpoints, this.#step, trainer.config.train.keep);
+    this.#saved = path;
+    const file = relative(folder.dir, path).replaceAll("\\", "/");
+    const event: LogEvent = { step: this.#step, event: "checkpoint", file };
+    this.log.write(event);
+  }
+}
+
+/** Times the steps alone, and keeps the GPU a few steps behind at most. */
+class Clock {
+  /** Milliseconds and steps since the last rate was asked for. */
+  #ms = 0;
+  #steps = 0;
+  #since = performance.now();
+  #inFlight = 0;
+  #msAStep = Infinity;
+
+  constructor(private readonly trainer: Trainer) {}
+
+  /** After each step: waits for the GPU when enough is under way. */
+  async tick(): Promise<void> {
+    this.#steps++;
+    this.#inFlight++;
+    if (this.#inFlight < (this.#msAStep < QUICK_STEP_MS ? QUICK_STEPS_IN_FLIGHT : 1)) return;
+    await this.#wait();
+    this.#msAStep = (this.#ms + performance.now() - this.#since) / this.#steps;
+  }
+
+  /** Waits for the GPU and stops the time. */
+  async pause(): Promise<void> {
+    await this.#wait();
+    this.#ms += performance.now() - this.#since;
+    this.#since = performance.now();
+  }
+
+  /** Lets the time run again. */
+  resume(): void {
+    this.#since = performance.now();
+  }
+
+  /** Rate since the last call, rounded; call it while paused. */
+  imagesPerSecond(): number {
+    const { batchSize } = this.trainer.config.train;
+    const rate = this.#steps * batchSize * 1000 / Math.max(this.#ms, 1e-3);
+    this.#ms = this.#steps = 0;
+    return Number(rate.toPrecision(4));
+  }
+
+  async #wait(): Promise<void> {
+    await this.trainer.gpu.finish();
+    this.#inFlight = 0;
+  }
+}

@@ -1,0 +1,43 @@
+/**
+ * What a person is told about a run before it starts.
+ *
+ * @module
+ */
+import type { Gpu } from "../device/gpu.ts";
+import type { MemoryReport } from "../device/program.ts";
+import { countParameters } from "../model/module.ts";
+import type { Network } from "../model/network.ts";
+
+/** Bytes for a person: "35.2 MiB". */
+export function formatBytes(bytes: number): string {
+  const units = ["bytes", "KiB", "MiB", "GiB"];
+  let value = bytes, unit = 0;
+  while (value >= 1024 && unit < units.length - 1) {
+    value /= 1024;
+    unit++;
+  }
+  return `${unit === 0 ? value : value.toPrecision(3)} ${units[unit]}`;
+}
+
+/** One line on a plan's memory, with the biggest holders at its peak. */
+export function describeMemory({ peakBytes, unsharedBytes, holders }: MemoryReport): string {
+  const biggest = holders.slice(0, 3).map(({ label, bytes }) => `${label} ${formatBytes(bytes)}`);
+  return `${formatBytes(peakBytes)} of activations (${
+    formatBytes(unsharedBytes)
+  } without sharing); biggest at the peak: ${biggest.join(", ") || "none"}`;
+}
+
+/** One line on a network. */
+export function describeNetwork(network: Network, side: number): string {
+  const gigaflops = 2 * network.multiplyAdds(side, side) / 1e9;
+  return `${countParameters(network).toLocaleString("en-US")} parameters, ${
+    gigaflops.toPrecision(3)
+  } GFLOP an image forward`;
+}
+
+/** One line on the adapter. */
+export function describeGpu(gpu: Gpu): string {
+  return gpu.subgroupSize > 0
+    ? `${gpu.description}, subgroups of ${gpu.subgroupSize}`
+    : gpu.description;
+}

@@ -1,0 +1,152 @@
+/**
+ * A run from its data to its last checkpoint.
+ *
+ * @module
+ */
+import { firstImages, type ImageSet } from "../data/dataset.ts";
+import { imageShape } from "../data/options.ts";
+import { loadImages } from "../data/registry.ts";
+import type { Gpu } from "../device/gpu.ts";
+import type { Network } from "../model/network.ts";
+import { createNetwork } from "../model/presets.ts";
+import { atomicWrite } from "../support/files.ts";
+import { type Checkpoint, newestCheckpoint } from "./checkpoint.ts";
+import { type LoopDisplay, type LoopResult, runLoop } from "./loop.ts";
+import type { Observer } from "./observer.ts";
+import { createPreview } from "./preview.ts";
+import { describeGpu, describeMemory, describeNetwork, formatBytes } from "./report.ts";
+import type { RunConfig } from "./run_config.ts";
+import { prepareRunFolder, runFolder } from "./run_folder.ts";
+import { Trainer } from "./trainer.ts";
+import { createValidation } from "./validation.ts";
+
+/** What a run needs besides its config. */
+export interface RunContext {
+  readonly gpu: Gpu;
+  /** The run's folder. */
+  readonly dir: string;
+  /** Text of the folder's config.json. */
+  readonly configText: string;
+  /** Text of the config in checkpoints: without paths, so that equal runs have equal checkpoints. */
+  readonly checkpointConfig: string;
+  /** Whether to go on from the folder's newest checkpoint, if it has one. */
+  readonly resume: boolean;
+  /** Receives lines for a person. */
+  readonly say: (line: string) => void;
+  /** Starts the display of progress, once training begins. */
+  readonly display: (start: number, steps: number) => LoopDisplay;
+  /** Aborted when the run should end after the step at hand. */
+  readonly signal: AbortSignal;
+  /** More observers. */
+  readonly observers?: readonly Observer[];
+}
+
+/** How a run ended. */
+export interface RunResult extends LoopResult {
+  /** The newest preview of this run, if there is one. */
+  readonly picture: string | null;
+}
+
+/** The network that a config describes. */
+export function networkOf({ model, data, diffusion }: RunConfig): Network {
+  const { size, channels } = imageShape(data);
+  const network = createNetwork(model, { channels, timesteps: diffusion.timesteps });
+  network.checkImageSize(size, size);
+  return network;
+}
+
+/** The images of a config: the training set, and those held out if it wants any. */
+export async function imagesOf(
+  { data, train }: RunConfig,
+  say: (line: string) => void,
+): Promise<{ images: ImageSet; heldOut: ImageSet | null }> {
+  const images = await loadImages(data, "train", say);
+  if (train.batchSize > images.count) {
+    throw new RangeError(
+      `Cannot train: train.batchSize must be at most the ${images.count} images of ${images.name}, got ${train.batchSize}`,
+    );
+  }
+  if (train.evalEvery === 0) return { images, heldOut: null };
+  return { images, heldOut: firstImages(await loadImages(data, "test", say), data.holdout) };
+}
+
+/**
+ * Trains, or goes on training, and writes everything to the run's folder.
+ *
+ * @throws {Error} When data are missing, no checkpoint can be used or a loss is not finite.
+ */
+export async function trainRun(config: RunConfig, context: RunContext): Promise<RunResult> {
+  const { gpu, dir, say } = context;
+  const { steps } = config.train;
+  const network = networkOf(config);
+  const { images, heldOut } = await imagesOf(config, say);
+  const trainer = await Trainer.create(gpu, config, network, images, context.observers);
+  const begun = await begin(trainer, context);
+  if (begun.checkpoint && begun.start >= steps) {
+    say(`The run in ${dir} is finished: it has all of its ${steps} steps`);
+    trainer.destroy();
+    const { path } = begun.checkpoint;
+    return { step: begun.start, finished: true, checkpoint: path, picture: null };
+  }
+  tell(trainer, images, begun.start, say);
+
+  const folder = await prepareRunFolder(dir);
+  await atomicWrite(folder.config, context.configText);
+  const preview = await createPreview(trainer, folder);
+  const validation = heldOut && await createValidation(trainer, heldOut);
+  const observers = [validation, preview, ...(context.observers ?? [])];
+  const display = context.display(begun.start, steps);
+  const result = await runLoop({
+    trainer,
+    folder,
+    configText: context.checkpointConfig,
+    start: begun.start,
+    lossesKept: begun.lossesKept,
+    observers: observers.filter((observer) => observer !== null),
+    display,
+    signal: context.signal,
+  });
+  preview?.destroy();
+  validation?.destroy();
+  trainer.destroy();
+  return { ...result, picture: preview?.newest ?? null };
+}
+
+/** Where the run begins: at its newest checkpoint if it is to go on, else from scratch. */
+async function begin(
+  trainer: Trainer,
+  { dir, resume, say }: RunContext,
+): Promise<{ start: number; lossesKept: boolean; checkpoint: Checkpoint | null }> {
+  const checkpoint = resume
+    ? await newestCheckpoint(runFolder(dir).checkpoints, say, (it) => trainer.state.check(it))
+    : null;
+  if (!checkpoint) {
+    trainer.state.initialize(trainer.config.run.seed);
+    return { start: 0, lossesKept: true, checkpoint };
+  }
+  const lossesKept = await trainer.state.load(checkpoint);
+  return { start: checkpoint.step, lossesKept, checkpoint };
+}
+
+function tell(
+  trainer: Trainer,
+  images: ImageSet,
+  start: number,
+  say: (line: string) => void,
+): void {
+  const { gpu, config, network, state } = trainer;
+  const { count, height, width, channels } = images;
+  say(`adapter   ${describeGpu(gpu)}`);
+  say(
+    `data      ${count.toLocaleString("en-US")} images of ${height}x${width}x${channels}, ` +
+      `${images.name}`,
+  );
+  say(`network   ${config.model.name}, ${describeNetwork(network, height)}`);
+  say(
+    `memory    ${formatBytes(state.byteLength)} of weights, gradients, averages and moments; ` +
+      describeMemory(trainer.memory),
+  );
+  const { steps, batchSize } = config.train;
+  const from = start > 0 ? `, going on after ${start.toLocaleString("en-US")}` : "";
+  say(`steps     ${steps.toLocaleString("en-US")} of ${batchSize} images${from}`);
+}

@@ -1,0 +1,210 @@
+/**
+ * Training steps as programs. Without accumulation a step is one program; with it, one program adds
+ * the gradients of a micro-batch, and another ends the step and clears them.
+ *
+ * @module
+ */
+import { Graph } from "../autograd/graph.ts";
+import type { ImageSet } from "../data/dataset.ts";
+import { batchAt } from "../data/order.ts";
+import { Capture } from "../device/capture.ts";
+import type { Gpu } from "../device/gpu.ts";
+import type { KernelTime } from "../device/profile.ts";
+import type { InputValues, MemoryReport, Program } from "../device/program.ts";
+import type { TensorRef } from "../device/tensor.ts";
+import { Objective } from "../diffusion/objective.ts";
+import { fillZero } from "../kernels/fill.ts";
+import { addToRing } from "../kernels/ring.ts";
+import type { Network } from "../model/network.ts";
+import { parameterSlots } from "../model/parameters.ts";
+import { OPTIMIZER_SCALARS_SHAPE, optimizerScalars, recordOptimizer } from "../optim/adam.ts";
+import { learningRate } from "../optim/learning_rate.ts";
+import { seedKey } from "../support/philox.ts";
+import { ImageBank, indicesOf } from "./image_bank.ts";
+import type { Observer } from "./observer.ts";
+import type { ImageSize } from "./pictures.ts";
+import type { RunConfig } from "./run_config.ts";
+import { TrainState } from "./state.ts";
+
+/** Losses kept on the GPU where the log wants none: they are still checked. */
+const UNLOGGED_SLOTS = 100;
+
+/** A network being trained. */
+export class Trainer {
+  /** Length of the ring of losses. */
+  readonly lossSlots: number;
+  readonly state: TrainState;
+  readonly objective: Objective;
+  readonly #bank: ImageBank;
+  #gradients!: Program;
+  /** Ends a step with accumulation; without it the same program does both. */
+  #optimizer: Program | undefined;
+  #gradNorm!: TensorRef;
+  #lastStep = 0;
+
+  private constructor(
+    readonly gpu: Gpu,
+    readonly config: RunConfig,
+    readonly network: Network,
+    readonly images: ImageSet,
+  ) {
+    this.lossSlots = config.train.logEvery || UNLOGGED_SLOTS;
+    this.state = new TrainState(gpu, network, this.lossSlots);
+    this.objective = new Objective(gpu, config.diffusion);
+    this.#bank = new ImageBank(gpu, images);
+  }
+
+  /** Plans the programs; the weights are zeros until they are set through `state`. */
+  static async create(
+    gpu: Gpu,
+    config: RunConfig,
+    network: Network,
+    images: ImageSet,
+    observers: readonly Observer[] = [],
+  ): Promise<Trainer> {
+    const trainer = new Trainer(gpu, config, network, images);
+    await trainer.#plan(observers);
+    return trainer;
+  }
+
+  /** Size of an image. */
+  get imageSize(): ImageSize {
+    const { height, width, channels } = this.images;
+    return { height, width, channels };
+  }
+
+  /** Memory of the larger program. */
+  get memory(): MemoryReport {
+    return this.#gradients.memory;
+  }
+
+  /** Learning rate of the last step. */
+  get learningRate(): number {
+    return learningRate(this.config.optim, this.#lastStep, this.config.train.steps);
+  }
+
+  /**
+   * Submits a step and returns at once.
+   *
+   * @param step Completed steps before this one.
+   */
+  step(step: number): void {
+    this.#lastStep = step;
+    for (const values of this.#gradientInputs(step)) this.#gradients.run(values);
+    this.#optimizer?.run({ optimizer: this.#optimizerInput(step) });
+  }
+
+  /** Runs a step with each dispatch measured. */
+  async profileStep(step: number): Promise<KernelTime[]> {
+    const parts: KernelTime[] = [];
+    for (const values of this.#gradientInputs(step)) {
+      parts.push(...(await this.#gradients.profile(values)).kernels);
+    }
+    const optimizer = await this.#optimizer?.profile({ optimizer: this.#optimizerInput(step) });
+    return mergeTimes([...parts, ...(optimizer?.kernels ?? [])]);
+  }
+
+  /** Losses of the steps from `first` to before `end`, which must still be in the ring. */
+  async readLosses(first: number, end: number): Promise<number[]> {
+    if (first >= end) return [];
+    const ring = await this.gpu.readF32(this.state.losses);
+    return Array.from({ length: end - first }, (_, i) => ring[(first + i) % ring.length]!);
+  }
+
+  /** L2 norm of the last step's gradient before clipping. */
+  async readGradNorm(): Promise<number> {
+    const program = this.#optimizer ?? this.#gradients;
+    return (await program.readF32(this.#gradNorm))[0]!;
+  }
+
+  /** Frees everything. */
+  destroy(): void {
+    this.#gradients.destroy();
+    this.#optimizer?.destroy();
+    this.#bank.destroy();
+    this.objective.destroy();
+    this.state.destroy();
+  }
+
+  async #plan(observers: readonly Observer[]): Promise<void> {
+    const accumulated = this.config.train.accumulate > 1;
+    const capture = new Capture(this.gpu, accumulated ? "training micro-batch" : "training step");
+    this.#recordGradients(capture, observers);
+    if (!accumulated) this.#gradNorm = this.#recordOptimizer(capture);
+    this.#gradients = await capture.plan();
+    if (!accumulated) return;
+    const ending = new Capture(this.gpu, "optimiser step");
+    this.#gradNorm = this.#recordOptimizer(ending);
+    for (const chunk of this.state.grads.chunks) fillZero(ending, chunk);
+    this.#optimizer = await ending.plan();
+  }
+
+  #recordGradients(capture: Capture, observers: readonly Observer[]): void {
+    const { network, state } = this;
+    const { batchSize, accumulate } = this.config.train;
+    const graph = new Graph(capture, {
+      parameters: parameterSlots(network, state.weights, state.grads),
+      training: true,
+      accumulate: accumulate > 1,
+      random: capture.input("key", [4], "u32"),
+    });
+    const indices = capture.input("images", [batchSize / accumulate], "u32");
+    const slot = capture.input("slot", [2], "u32");
+    const x0 = this.#bank.gather(capture, indices);
+    const tensors = this.objective.record(graph, {
+      x0,
+      denoise: (graph, x, timesteps) => network.forward(graph, x, timesteps),
+    });
+    addToRing(capture, state.losses, slot, tensors.loss.ref, 1 / accumulate);
+    // The step's loss is the mean over its micro-batches, and so is its gradient.
+    graph.backward(tensors.loss, state.lossSeed(1 / accumulate));
+    for (const observer of observers) observer.capture?.({ graph, x0, ...tensors });
+  }
+
+  #recordOptimizer(capture: Capture): TensorRef {
+    const { weights, grads, firstMoments, secondMoments, ema } = this.state;
+    const { norm } = recordOptimizer(capture, {
+      params: weights,
+      grads,
+      m: firstMoments,
+      v: secondMoments,
+      ema,
+      options: this.config.optim,
+      scalars: capture.input("optimizer", OPTIMIZER_SCALARS_SHAPE),
+    });
+    return capture.keep(norm);
+  }
+
+  *#gradientInputs(step: number): Generator<InputValues> {
+    const { run: { seed }, data: { flip }, train: { batchSize, accumulate } } = this.config;
+    const indices = indicesOf(batchAt(step, batchSize, this.images.count, seed, { flip }));
+    const size = batchSize / accumulate;
+    for (let i = 0; i < accumulate; i++) {
+      const first = i * size;
+      yield {
+        images: indices.subarray(first, first + size),
+        key: [...seedKey(seed), step, first],
+        slot: [step % this.lossSlots, i > 0 ? 1 : 0],
+        ...(accumulate > 1 ? {} : { optimizer: this.#optimizerInput(step) }),
+      };
+    }
+  }
+
+  #optimizerInput(step: number): Float32Array {
+    return optimizerScalars(this.config.optim, step, this.config.train.steps);
+  }
+}
+
+/** Times of equal kernels added, longest first. */
+function mergeTimes(parts: readonly KernelTime[]): KernelTime[] {
+  const merged = new Map<string, KernelTime>();
+  for (const { name, dispatches, ms } of parts) {
+    const before = merged.get(name) ?? { name, dispatches: 0, ms: 0 };
+    merged.set(name, {
+      name,
+      dispatches: before.dispatches + dispatches,
+      ms: before.ms + ms,
+    });
+  }
+  return [...merged.values()].sort((a, b) => b.ms - a.ms);
+}

@@ -1,0 +1,69 @@
+/**
+ * The loss of the averaged weights on held-out images. Timesteps and noise depend on the seed and
+ * the image alone, so that losses of different steps compare.
+ *
+ * @module
+ */
+import { Graph } from "../autograd/graph.ts";
+import type { ImageSet } from "../data/dataset.ts";
+import { Capture } from "../device/capture.ts";
+import { parameterSlots } from "../model/parameters.ts";
+import { seedKey } from "../support/philox.ts";
+import { ImageBank } from "./image_bank.ts";
+import type { Observer } from "./observer.ts";
+import { pauseForSignals } from "./stop_signals.ts";
+import type { Trainer } from "./trainer.ts";
+
+/** The step in the random key; no training step has it. */
+const VALIDATION_STEP = 0xffffffff;
+
+/** An observer that measures. */
+export interface Validation extends Observer {
+  /** Frees its memory. */
+  destroy(): void;
+}
+
+/** Validation on the first `evalCount` of the held-out images. */
+export async function createValidation(
+  trainer: Trainer,
+  heldOut: ImageSet,
+): Promise<Validation> {
+  const { gpu, network, state, config } = trainer;
+  const { evalEvery, evalCount, batchSize, accumulate } = config.train;
+  const count = Math.min(evalCount, heldOut.count);
+  const size = Math.min(count, batchSize / accumulate);
+  const bank = new ImageBank(gpu, heldOut);
+  const capture = new Capture(gpu, "validation");
+  const graph = new Graph(capture, {
+    parameters: parameterSlots(network, state.ema),
+    random: capture.input("key", [4], "u32"),
+  });
+  const x0 = bank.gather(capture, capture.input("images", [size], "u32"));
+  const { loss } = trainer.objective.record(graph, {
+    x0,
+    denoise: (graph, x, timesteps) => network.forward(graph, x, timesteps),
+    perSample: true,
+  });
+  capture.keep(loss.ref);
+  const program = await capture.plan();
+  return {
+    everySteps: evalEvery,
+    atEnd: true,
+    async read() {
+      let sum = 0;
+      for (let first = 0; first < count; first += size) {
+        // The last batch is filled up with its last image, whose loss is left out.
+        const images = Array.from({ length: size }, (_, i) => Math.min(first + i, count - 1));
+        program.run({ images, key: [...seedKey(config.run.seed), VALIDATION_STEP, first] });
+        const losses = await program.readF32(loss.ref);
+        for (let i = 0; i < size && first + i < count; i++) sum += losses[i]!;
+        await pauseForSignals();
+      }
+      return { valLoss: sum / count };
+    },
+    destroy: () => {
+      program.destroy();
+      bank.destroy();
+    },
+  };
+}
