@@ -1,0 +1,128 @@
+/**
+ * `deno task verify [DIR]`: replays recorded reference numbers on this adapter. For users a check of
+ * their driver; for the project the test that cannot be argued with.
+ *
+ * @module
+ */
+import type { Gpu } from "../device/gpu.ts";
+import { defineCommand, runCommand } from "../support/command_line.ts";
+import { UsageError } from "../support/errors.ts";
+import { styled } from "../support/terminal.ts";
+import { openScriptGpu } from "./gpu.ts";
+import { verifyDiffusion } from "./verify/diffusion.ts";
+import { type CaseResult, GoldenFile } from "./verify/golden.ts";
+import { verifyOps } from "./verify/ops.ts";
+import { verifyUnet } from "./verify/unet.ts";
+
+/** Families that are replayed, in order. */
+const FAMILIES = ["ops", "unet-small", "diffusion"] as const;
+
+/** Recorded families that nothing replays yet, and where a folder keeps them. */
+const UNSUPPORTED: Readonly<Record<string, RegExp>> = {
+  inception: /^inception\.safetensors$/,
+  fid: /^fid\/.*\.npz$/,
+  ckpt: /^ckpt\/.*\.(pt|safetensors)$/,
+};
+
+/** Counts of a run. */
+export interface VerifySummary {
+  passed: number;
+  failed: number;
+  unsupported: number;
+}
+
+/**
+ * Replays every family that a folder holds.
+ *
+ * @param folder A folder in the layout of tests/golden.
+ * @throws {UsageError} When the folder holds no family or a damaged one.
+ */
+export async function* verifyFolder(gpu: Gpu, folder: string): AsyncGenerator<CaseResult> {
+  const files = await listFiles(folder);
+  const golden = new Map<string, GoldenFile>();
+  for (const family of FAMILIES) {
+    if (files.includes(`${family}.safetensors`)) {
+      golden.set(family, await GoldenFile.read(folder, family));
+    }
+  }
+  const unsupported = Object.entries(UNSUPPORTED).flatMap(([family, pattern]) =>
+    files.filter((file) => pattern.test(file)).map((file) => ({ family, file }))
+  );
+  if (golden.size === 0 && unsupported.length === 0) {
+    throw new UsageError(
+      `Cannot verify ${folder}: it must hold recorded numbers such as ops.safetensors, got none`,
+    );
+  }
+  const ops = golden.get("ops"),
+    unet = golden.get("unet-small"),
+    diffusion = golden.get("diffusion");
+  if (ops) yield* verifyOps(gpu, ops);
+  if (unet) yield* verifyUnet(gpu, unet);
+  if (diffusion) yield* verifyDiffusion(gpu, diffusion, unet);
+  for (const { family, file } of unsupported) {
+    yield { case: file, family, op: family, unsupported: true };
+  }
+}
+
+async function listFiles(folder: string): Promise<string[]> {
+  const files: string[] = [];
+  try {
+    for await (const entry of Deno.readDir(folder)) {
+      if (entry.isFile) files.push(entry.name);
+      if (!entry.isDirectory) continue;
+      for await (const inner of Deno.readDir(`${folder}/${entry.name}`)) {
+        if (inner.isFile) files.push(`${entry.name}/${inner.name}`);
+      }
+    }
+  } catch (error) {
+    const reason = error instanceof Error ? error.message : String(error);
+    throw new UsageError(`Cannot verify ${folder}: it must be a readable folder, got ${reason}`);
+  }
+  return files.sort();
+}
+
+function formatResult(result: CaseResult): string {
+  const name = `${result.family}/${result.case}`.padEnd(44);
+  if ("unsupported" in result) return `${name} ${"".padEnd(42)} unsupported`;
+  const verdict = result.ok ? "ok" : styled("red", "FAIL");
+  return `${name} ${result.tensor.slice(-42).padEnd(42)} ${
+    result.worst.toExponential(2).padStart(9)
+  } of ${result.budget.toExponential(2)}  ${verdict}`;
+}
+
+const command = defineCommand({
+  name: "verify",
+  summary: "Replays PyTorch's recorded numbers on this adapter",
+  description:
+    "Prints a line a case: its tensor nearest to the budget, the worst error, the budget, ok or FAIL. Exit code 1 on any FAIL.",
+  argument: { name: "DIR", description: "a folder of recorded numbers (default: tests/golden)" },
+  options: {
+    json: { description: "a JSON line a case, then the counts" },
+  },
+  examples: [
+    { args: "", does: "replays the small set that ships with the project" },
+    { args: "path/to/golden --json", does: "replays another folder for a program to read" },
+  ],
+});
+
+if (import.meta.main) {
+  await runCommand(command, async ({ options, argument }) => {
+    const folder = argument ?? new URL("../tests/golden", import.meta.url).pathname;
+    const gpu = await openScriptGpu();
+    if (!options.json) console.log(`Adapter: ${gpu.description}`);
+    const summary: VerifySummary = { passed: 0, failed: 0, unsupported: 0 };
+    for await (const result of verifyFolder(gpu, folder)) {
+      if ("unsupported" in result) summary.unsupported++;
+      else if (result.ok) summary.passed++;
+      else summary.failed++;
+      console.log(options.json ? JSON.stringify(result) : formatResult(result));
+    }
+    const { passed, failed, unsupported } = summary;
+    console.log(
+      options.json
+        ? JSON.stringify({ summary })
+        : `${passed} passed, ${failed} failed, ${unsupported} unsupported`,
+    );
+    return failed > 0 ? 1 : 0;
+  });
+}

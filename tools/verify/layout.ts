@@ -1,0 +1,60 @@
+/**
+ * Between PyTorch's layouts and the channels-last ones used here.
+ *
+ * @module
+ */
+import type { Recorded } from "./golden.ts";
+
+/** A layout by how PyTorch's axes are taken: ours[i] = theirs[axes[i]]. */
+export type Layout = readonly number[] | null;
+
+/** Images `[N, C, H, W] <-> [N, H, W, C]`. */
+export const IMAGE: Layout = [0, 2, 3, 1];
+/** Convolution weights `[O, I, kh, kw] <-> [kh, kw, I, O]`. */
+export const CONV: Layout = [2, 3, 1, 0];
+/** Linear weights `[out, in] <-> [in, out]`. */
+export const LINEAR: Layout = [1, 0];
+/** Attention heads `[B, heads, L, d] <-> [B, L, heads, d]`. */
+export const HEADS: Layout = [0, 2, 1, 3];
+
+/** Reorders a dense tensor: axis `i` of the result is axis `axes[i]` of the source. */
+export function permute(
+  data: ArrayLike<number>,
+  shape: readonly number[],
+  axes: readonly number[],
+): { data: Float32Array<ArrayBuffer>; shape: number[] } {
+  const strides = shape.map((_, i) => shape.slice(i + 1).reduce((a, b) => a * b, 1));
+  const outShape = axes.map((axis) => shape[axis]!);
+  const outStrides = axes.map((axis) => strides[axis]!);
+  const out = new Float32Array(data.length);
+  const index = new Array<number>(axes.length).fill(0);
+  let from = 0;
+  for (let to = 0; to < out.length; to++) {
+    out[to] = data[from]!;
+    for (let axis = axes.length - 1; axis >= 0; axis--) {
+      from += outStrides[axis]!;
+      if (++index[axis]! < outShape[axis]!) break;
+      from -= outStrides[axis]! * outShape[axis]!;
+      index[axis] = 0;
+    }
+  }
+  return { data: out, shape: outShape };
+}
+
+/** A recorded tensor in our layout. */
+export function fromTorch({ data, shape }: Recorded, layout: Layout) {
+  return layout
+    ? permute(data, shape, layout)
+    : { data: Float32Array.from(data), shape: [...shape] };
+}
+
+/** Our values back in PyTorch's layout; `shape` is PyTorch's. */
+export function toTorch(
+  data: ArrayLike<number>,
+  shape: readonly number[],
+  layout: Layout,
+): ArrayLike<number> {
+  if (!layout) return data;
+  const ours = layout.map((axis) => shape[axis]!);
+  return permute(data, ours, layout.map((_, axis) => layout.indexOf(axis))).data;
+}
