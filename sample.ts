@@ -35,8 +35,9 @@ import { EMA_PREFIX, loadWeights, WEIGHTS_PREFIX } from "./training/state.ts";
 
 /** Steps of DDIM where neither the command line nor the run says how many. */
 const DDIM_STEPS = 50;
-/** Frames of a movie at most. */
+/** Frames of a movie at most, and the side of an image in them in screen pixels, about. */
 const MOVIE_FRAMES = 60;
+const MOVIE_SIDE = 48;
 
 const command = defineCommand({
   name: "sample",
@@ -193,7 +194,7 @@ class Movie {
         images.set(part, at);
         at += part.length;
       }
-      const scale = visibleScale(this.size);
+      const scale = visibleScale(this.size, MOVIE_SIDE);
       return imageGrid(images, { count, ...this.size, padding: 1, scale });
     });
     const { width, height } = pictures[0]!;

@@ -183,6 +183,8 @@ function toCommanderOption(name: string, spec: OptionSpec): Option {
   const short = spec.short === undefined ? "" : `-${spec.short}, `;
   const value = spec.value === undefined ? "" : ` <${spec.value}>`;
   const option = new Option(`${short}--${kebab}${value}`, spec.description);
+  // commander would turn a switch named noX into X, true by default.
+  option.negate = false;
   if (spec.default !== undefined) option.default(spec.default);
   if (spec.required) option.makeOptionMandatory();
   if (spec.choices) option.choices([...spec.choices]);

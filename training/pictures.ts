@@ -25,9 +25,9 @@ export function toBytes(values: Float32Array): Uint8Array<ArrayBuffer> {
   return bytes;
 }
 
-/** Screen pixels a pixel that make images of this size easy to see. */
-export function visibleScale({ height, width }: ImageSize): number {
-  return Math.max(1, Math.floor(VISIBLE_SIDE / Math.max(height, width)));
+/** Screen pixels a pixel that give images of this size a longer side of about `side`. */
+export function visibleScale({ height, width }: ImageSize, side = VISIBLE_SIDE): number {
+  return Math.max(1, Math.floor(side / Math.max(height, width)));
 }
 
 /** A PNG of images in a grid, enlarged so that small ones can be seen. */

@@ -63,6 +63,20 @@ Deno.test("parseCommand() reads values with types that follow the declaration", 
   assertEquals(argument, "golden");
 });
 
+Deno.test("parseCommand() takes a switch whose name begins with no as it stands", () => {
+  const spec = defineCommand({
+    name: "draw",
+    summary: "Draw",
+    options: { noClip: { description: "leave it unclipped" } },
+    examples: [],
+  });
+  for (const [args, given] of [[[], false], [["--no-clip"], true]] as const) {
+    const parsed = parseCommand(spec, args);
+    assert(parsed.kind === "run");
+    assertEquals(parsed.options.noClip, given);
+  }
+});
+
 Deno.test("parseCommand() hands dotted overrides on in order, text untouched", () => {
   const { overrides, options } = run(
     "--train.batchSize=64",
