@@ -4,7 +4,7 @@
  *
  *     norm = sqrt(sum g^2),   coefficient = min(1, maxNorm / (norm + 1e-6))
  *
- * Two levels in a fixed order: blocks of each range, then the blocks' sums by a tree. Beside the sum
+ * Two levels in a fixed order: runs of each range, then the runs' sums by a tree. Beside the sum
  * of squares runs one of (2^-64 g)^2, which takes over where the first overflows, so every finite
  * gradient whose norm is finite in f32 has its norm. A NaN makes both results NaN; an infinity makes
  * the norm infinite and the coefficient 0.
@@ -15,10 +15,7 @@ import type { Capture } from "../device/capture.ts";
 import { defineKernel } from "../device/kernel.ts";
 import { sizeOf, slice, type TensorRef } from "../device/tensor.ts";
 import { FLAT_INDEX, flatGrid, STREAM_WORKGROUP } from "./grid.ts";
-
-/** Items that an invocation adds at least, and workgroups of a range at most. */
-const ITEMS_A_LANE = 16;
-const MAX_BLOCKS = 256;
+import { RUN_LANES, runLayout } from "./reduce_rows.ts";
 
 /** The norm and the coefficient, each `[1]`. */
 export interface GradNorm {
@@ -44,17 +41,17 @@ export function gradNorm(
     );
   }
   const layouts = chunks.map(layoutOf);
-  const partials = layouts.reduce((total, { blocks }) => total + blocks * STREAM_WORKGROUP, 0);
+  const partials = layouts.reduce((total, { groups }) => total + groups * STREAM_WORKGROUP, 0);
   const sums = capture.transient([partials, 2], "squares of the gradient");
   let first = 0;
   chunks.forEach((chunk, i) => {
-    const { width, items, blocks } = layouts[i]!;
-    const lanes = blocks * STREAM_WORKGROUP;
+    const { width, items, groups, run } = layouts[i]!;
+    const lanes = groups * STREAM_WORKGROUP;
     capture.dispatch({
       kernel: squaresKernel(width),
       bindings: { grad: chunk, result: slice(sums, 2 * first, [lanes, 2]) },
-      params: { items, block: Math.ceil(items / lanes) * STREAM_WORKGROUP },
-      workgroups: flatGrid(blocks),
+      params: { items, run },
+      workgroups: flatGrid(groups),
     });
     first += lanes;
   });
@@ -73,8 +70,7 @@ function layoutOf(chunk: TensorRef) {
   const count = sizeOf(chunk.shape);
   const width: 1 | 4 = count % 4 === 0 ? 4 : 1;
   const items = count / width;
-  const blocks = Math.min(MAX_BLOCKS, Math.ceil(items / (STREAM_WORKGROUP * ITEMS_A_LANE)));
-  return { width, items, blocks };
+  return { width, items, ...runLayout(items) };
 }
 
 function squaresKernel(width: 1 | 4) {
@@ -84,26 +80,23 @@ function squaresKernel(width: 1 | 4) {
   return defineKernel({
     name: `gradSquares.${type}`,
     bindings: { grad: { type, access: "read" }, result: { type: "vec2f", access: "write" } },
-    params: { items: "u32", block: "u32" },
+    params: { items: "u32", run: "u32" },
     workgroupSize: [STREAM_WORKGROUP, 1, 1],
     wgsl: `${FLAT_INDEX}
 @compute @workgroup_size(WX, WY, WZ)
-fn main(
-  @builtin(workgroup_id) group: vec3u,
-  @builtin(num_workgroups) groups: vec3u,
-  @builtin(local_invocation_index) lane: u32,
-) {
-  let start = flatWorkgroup(group, groups) * params.block;
-  let end = min(start + params.block, params.items);
+fn main(@builtin(global_invocation_id) global: vec3u, @builtin(num_workgroups) groups: vec3u) {
+  let i = flatInvocation(global, groups);
+  let start = (i / ${RUN_LANES}u) * params.run;
+  let end = min(start + params.run, params.items);
   var plain = ${type}(0.0);
   var scaled = ${type}(0.0);
-  for (var k = start + lane; k < end; k += WX) {
+  for (var k = start + i % ${RUN_LANES}u; k < end; k += ${RUN_LANES}u) {
     let g = grad[k];
     let small = 0x1p-64 * g;
     plain += g * g;
     scaled += small * small;
   }
-  result[flatWorkgroup(group, groups) * WX + lane] = vec2f(${total("plain")}, ${total("scaled")});
+  result[i] = vec2f(${total("plain")}, ${total("scaled")});
 }`,
   });
 }
