@@ -119,12 +119,8 @@ async function profile(config: Config): Promise<void> {
 
 async function run({ config, dir, begun }: Choice): Promise<RunResult> {
   for (const warning of configWarnings(config)) console.log(`note: ${warning}`);
-  let shown: ReturnType<typeof display> | undefined;
-  const stop = watchStopSignals(() => {
-    const line = "Finishing the step, then saving; once more to quit at once";
-    if (shown) shown.print(line);
-    else console.log(line);
-  });
+  const stop = new AbortController();
+  const cleanUp: (() => void)[] = [];
   try {
     return await trainRun(config, {
       gpu: await openScriptGpu(),
@@ -133,12 +129,19 @@ async function run({ config, dir, begun }: Choice): Promise<RunResult> {
       checkpointConfig: formatConfig(withoutPaths(config)),
       resume: begun,
       say: (line) => console.log(line),
-      display: (start, steps) => shown = display(start, steps),
+      display: (start, steps) => {
+        const shown = display(start, steps);
+        const unwatch = watchStopSignals(
+          stop,
+          () => shown.print("Finishing the step, then saving; once more to quit at once"),
+        );
+        cleanUp.push(unwatch, shown.stop);
+        return shown;
+      },
       signal: stop.signal,
     });
   } finally {
-    shown?.stop();
-    stop.stopWatching();
+    for (const action of cleanUp) action();
   }
 }
 

@@ -3,6 +3,7 @@
  *
  * @module
  */
+import type { ImageSet } from "../data/dataset.ts";
 import type { Gpu } from "../device/gpu.ts";
 import type { MemoryReport } from "../device/program.ts";
 import { countParameters } from "../model/module.ts";
@@ -19,6 +20,16 @@ export function formatBytes(bytes: number): string {
   return `${unit === 0 ? value : value.toPrecision(3)} ${units[unit]}`;
 }
 
+/** A count for a person: "60,000". */
+export function formatCount(count: number): string {
+  return count.toLocaleString("en-US");
+}
+
+/** One line on a set of images. */
+export function describeImages({ count, height, width, channels, name }: ImageSet): string {
+  return `${formatCount(count)} images of ${height}x${width}x${channels}, ${name}`;
+}
+
 /** One line on a plan's memory, with the biggest holders at its peak. */
 export function describeMemory({ peakBytes, unsharedBytes, holders }: MemoryReport): string {
   const biggest = holders.slice(0, 3).map(({ label, bytes }) => `${label} ${formatBytes(bytes)}`);
@@ -30,7 +41,7 @@ export function describeMemory({ peakBytes, unsharedBytes, holders }: MemoryRepo
 /** One line on a network. */
 export function describeNetwork(network: Network, side: number): string {
   const gigaflops = 2 * network.multiplyAdds(side, side) / 1e9;
-  return `${countParameters(network).toLocaleString("en-US")} parameters, ${
+  return `${formatCount(countParameters(network))} parameters, ${
     gigaflops.toPrecision(3)
   } GFLOP an image forward`;
 }

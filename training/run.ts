@@ -14,7 +14,14 @@ import { type Checkpoint, newestCheckpoint } from "./checkpoint.ts";
 import { type LoopDisplay, type LoopResult, runLoop } from "./loop.ts";
 import type { Observer } from "./observer.ts";
 import { createPreview } from "./preview.ts";
-import { describeGpu, describeMemory, describeNetwork, formatBytes } from "./report.ts";
+import {
+  describeGpu,
+  describeImages,
+  describeMemory,
+  describeNetwork,
+  formatBytes,
+  formatCount,
+} from "./report.ts";
 import type { RunConfig } from "./run_config.ts";
 import { prepareRunFolder, runFolder } from "./run_folder.ts";
 import { Trainer } from "./trainer.ts";
@@ -80,6 +87,9 @@ export async function trainRun(config: RunConfig, context: RunContext): Promise<
   const { steps } = config.train;
   const network = networkOf(config);
   const { images, heldOut } = await imagesOf(config, say);
+  say(`adapter   ${describeGpu(gpu)}`);
+  say(`data      ${describeImages(images)}`);
+  say(`network   ${config.model.name}, ${describeNetwork(network, images.height)}`);
   const trainer = await Trainer.create(gpu, config, network, images, context.observers);
   const begun = await begin(trainer, context);
   if (begun.checkpoint && begun.start >= steps) {
@@ -88,7 +98,7 @@ export async function trainRun(config: RunConfig, context: RunContext): Promise<
     const { path } = begun.checkpoint;
     return { step: begun.start, finished: true, checkpoint: path, picture: null };
   }
-  tell(trainer, images, begun.start, say);
+  tell(trainer, begun.start, say);
 
   const folder = await prepareRunFolder(dir);
   await atomicWrite(folder.config, context.configText);
@@ -128,25 +138,14 @@ async function begin(
   return { start: checkpoint.step, lossesKept, checkpoint };
 }
 
-function tell(
-  trainer: Trainer,
-  images: ImageSet,
-  start: number,
-  say: (line: string) => void,
-): void {
-  const { gpu, config, network, state } = trainer;
-  const { count, height, width, channels } = images;
-  say(`adapter   ${describeGpu(gpu)}`);
-  say(
-    `data      ${count.toLocaleString("en-US")} images of ${height}x${width}x${channels}, ` +
-      `${images.name}`,
-  );
-  say(`network   ${config.model.name}, ${describeNetwork(network, height)}`);
+/** What is known once the step is planned. */
+function tell(trainer: Trainer, start: number, say: (line: string) => void): void {
+  const { config, state, memory } = trainer;
   say(
     `memory    ${formatBytes(state.byteLength)} of weights, gradients, averages and moments; ` +
-      describeMemory(trainer.memory),
+      describeMemory(memory),
   );
   const { steps, batchSize } = config.train;
-  const from = start > 0 ? `, going on after ${start.toLocaleString("en-US")}` : "";
-  say(`steps     ${steps.toLocaleString("en-US")} of ${batchSize} images${from}`);
+  const from = start > 0 ? `, going on after ${formatCount(start)}` : "";
+  say(`steps     ${formatCount(steps)} of ${batchSize} images${from}`);
 }

@@ -14,32 +14,22 @@ const SIGNALS: readonly Deno.Signal[] = Deno.build.os === "windows"
   ? ["SIGINT", "SIGBREAK"]
   : ["SIGINT", "SIGTERM"];
 
-/** A watch over the process's signals. */
-export interface StopSignals {
-  /** Aborted by the first signal. */
-  readonly signal: AbortSignal;
-  /** Gives the signals their usual meaning back. */
-  stopWatching(): void;
-}
-
 /**
- * Watches for signals. Handlers run only between macrotasks, so the program must yield.
+ * Watches for signals until the returned function is called. Handlers run only between macrotasks,
+ * so the program must yield, see {@linkcode pauseForSignals}.
  *
+ * @param stop Aborted by the first signal.
  * @param onFirst Called at the first signal, to tell the person.
  */
-export function watchStopSignals(onFirst: () => void): StopSignals {
-  const controller = new AbortController();
+export function watchStopSignals(stop: AbortController, onFirst: () => void): () => void {
   const handle = () => {
-    if (controller.signal.aborted) Deno.exit(INTERRUPTED);
-    controller.abort();
+    if (stop.signal.aborted) Deno.exit(INTERRUPTED);
+    stop.abort();
     onFirst();
   };
   for (const signal of SIGNALS) Deno.addSignalListener(signal, handle);
-  return {
-    signal: controller.signal,
-    stopWatching: () => {
-      for (const signal of SIGNALS) Deno.removeSignalListener(signal, handle);
-    },
+  return () => {
+    for (const signal of SIGNALS) Deno.removeSignalListener(signal, handle);
   };
 }
 
