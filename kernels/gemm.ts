@@ -1,8 +1,8 @@
 /**
  * The subgroup-broadcast matrix product, shared by matmul and convolution: `C[m, n] += A[m, k] B[k, n]`.
  *
- * One workgroup is one subgroup. A lane owns one column vector of `width` floats and all `rows` rows of
- * the tile; per step of four k the lanes together load the tile of A, and each element reaches the
+ * One workgroup is one subgroup. A lane owns `vectors` column vectors of `width` floats and all `rows` rows
+ * of the tile; per step of four k the lanes together load the tile of A, and each element reaches the
  * multiply-adds of all lanes by `subgroupBroadcast`. Loads are what a CPU driver is slow at (each lane
  * loads by itself, with a mask and a bounds test), so few of them feed many multiply-adds; loops stay
  * rolled, because the code of an unrolled body no longer fits the instruction cache.
@@ -14,8 +14,10 @@
 export interface GemmTile {
   /** Rows of C, a multiple of the subgroup size. */
   readonly rows: number;
-  /** Columns of C that a lane owns: 1, 2 or 4. */
+  /** Floats of a column vector: 1, 2 or 4. */
   readonly width: 1 | 2 | 4;
+  /** Column vectors of a lane, one subgroup's width apart. */
+  readonly vectors: number;
   /** Lanes of the subgroup. */
   readonly lanes: number;
 }
@@ -28,6 +30,16 @@ export function vectorType(width: 1 | 2 | 4): "f32" | "vec2f" | "vec4f" {
   return width === 1 ? "f32" : width === 2 ? "vec2f" : "vec4f";
 }
 
+/** `16x8` in kernel names: rows and floats of a lane. */
+export function tileName({ rows, width, vectors }: GemmTile): string {
+  return `${rows}x${width * vectors}`;
+}
+
+/** Columns of C that a tile covers. */
+export function tileColumns({ lanes, width, vectors }: GemmTile): number {
+  return lanes * width * vectors;
+}
+
 const range = (n: number) => [...Array(n).keys()];
 
 /** Loads of A that a lane makes for each step of four k. */
@@ -35,9 +47,33 @@ export function loadsOfA(tile: GemmTile): number {
   return tile.rows / tile.lanes;
 }
 
-/** WGSL: declares the accumulators `c0`, `c1`, ... */
+/** WGSL lines, one a load of A. */
+export function perLoadOfA(tile: GemmTile, text: (load: number) => string): string {
+  return range(loadsOfA(tile)).map(text).join("\n");
+}
+
+/** WGSL lines, one a column vector of a lane. */
+export function perVector(tile: GemmTile, text: (vector: number) => string): string {
+  return range(tile.vectors).map(text).join("\n");
+}
+
+/**
+ * WGSL: `column0`, `column1`, ... count in vectors; `safe0`, ... are clamped to `columns - 1` so that a
+ * lane beyond the last column loads something valid.
+ *
+ * @param first WGSL expression of the tile's first column vector.
+ */
+export function declareColumns(tile: GemmTile, first: string): string {
+  return perVector(tile, (j) =>
+    `let column${j} = ${first} + ${j * tile.lanes}u + lane;
+  let safe${j} = min(column${j}, columns - 1u);`);
+}
+
+/** WGSL: declares the accumulators `c0_0`, `c0_1`, ... by row and vector. */
 export function declareAccumulators(tile: GemmTile): string {
-  return range(tile.rows).map((i) => `var c${i} = ${vectorType(tile.width)}();`).join("\n");
+  return range(tile.rows).map((i) =>
+    range(tile.vectors).map((j) => `var c${i}_${j} = ${vectorType(tile.width)}();`).join(" ")
+  ).join("\n");
 }
 
 /**
@@ -53,8 +89,8 @@ export function rowsLoad(tile: GemmTile, load: number): { k: string; quad: strin
 }
 
 /**
- * WGSL: the multiply-adds of one step of four k, over `a0`, `a1`, ... (vec4f, as loaded) and `b0` to
- * `b3` (column vectors).
+ * WGSL: the multiply-adds of one step of four k, over `a0`, `a1`, ... (vec4f, as loaded) and `b0_0`, ...
+ * (column vectors by k and vector).
  */
 export function multiplyAdd(tile: GemmTile, contiguity: Contiguity): string {
   const lines: string[] = [];
@@ -63,45 +99,70 @@ export function multiplyAdd(tile: GemmTile, contiguity: Contiguity): string {
       // Where element (row i, k q) of A was loaded.
       const item = contiguity === "k" ? i : q * (tile.rows / 4) + Math.floor(i / 4);
       const component = contiguity === "k" ? q : i % 4;
-      const load = Math.floor(item / tile.lanes), lane = item % tile.lanes;
-      lines.push(`c${i} += subgroupBroadcast(a${load}[${component}], ${lane}u) * b${q};`);
+      lines.push(addProducts(tile, i, q, item, `[${component}]`));
     }
   }
   return lines.join("\n");
 }
 
-/** WGSL: the multiply-adds of a single k, over `a0`, `a1`, ... (f32, contiguous in k) and `b0`. */
+/** WGSL: the multiply-adds of a single k, over `a0`, `a1`, ... (f32, contiguous in k) and `b0_0`, ... */
 export function multiplyAddOne(tile: GemmTile): string {
-  return range(tile.rows).map((i) => {
-    const load = Math.floor(i / tile.lanes), lane = i % tile.lanes;
-    return `c${i} += subgroupBroadcast(a${load}, ${lane}u) * b0;`;
-  }).join("\n");
+  return range(tile.rows).map((i) => addProducts(tile, i, 0, i, "")).join("\n");
+}
+
+function addProducts(tile: GemmTile, row: number, q: number, item: number, component: string) {
+  const load = Math.floor(item / tile.lanes), lane = item % tile.lanes;
+  const factor = `subgroupBroadcast(a${load}${component}, ${lane}u)`;
+  if (tile.vectors === 1) return `c${row}_0 += ${factor} * b${q}_0;`;
+  const sums = range(tile.vectors).map((j) => `c${row}_${j} += f * b${q}_${j};`);
+  return `{ let f = ${factor}; ${sums.join(" ")} }`;
 }
 
 /**
- * WGSL: `b0` to `b3` from `width` vec4 loads along k, transposed in registers.
+ * WGSL: `b0_0`, ... of four k from column vectors that are contiguous in memory.
  *
- * @param load WGSL expression of a vec4f for column `j` of the lane's vector.
+ * @param load WGSL expression of vector `j` at k `q`.
  */
-export function transposedB(tile: GemmTile, load: (j: number) => string): string {
-  const columns = range(tile.width);
-  const lines = columns.map((j) => `let t${j} = ${load(j)};`);
-  for (const q of range(4)) {
-    lines.push(
-      `let b${q} = ${vectorType(tile.width)}(${columns.map((j) => `t${j}[${q}]`).join(", ")});`,
-    );
+export function directB(tile: GemmTile, load: (q: number, j: number) => string): string {
+  return range(4).flatMap((q) => range(tile.vectors).map((j) => `let b${q}_${j} = ${load(q, j)};`))
+    .join("\n");
+}
+
+/**
+ * WGSL: `b0_0`, ... of four k from vec4 loads along k, transposed in registers.
+ *
+ * @param load WGSL expression of a vec4f for float `i` of vector `j`.
+ */
+export function transposedB(tile: GemmTile, load: (i: number, j: number) => string): string {
+  const lines: string[] = [];
+  for (const j of range(tile.vectors)) {
+    const columns = range(tile.width);
+    for (const i of columns) lines.push(`let t${i}_${j} = ${load(i, j)};`);
+    for (const q of range(4)) {
+      const parts = columns.map((i) => `t${i}_${j}[${q}]`).join(", ");
+      lines.push(`let b${q}_${j} = ${vectorType(tile.width)}(${parts});`);
+    }
   }
   return lines.join("\n");
 }
 
-/** WGSL: runs `store(i)` for every accumulator. */
-export function forEachRow(tile: GemmTile, store: (i: number) => string): string {
-  return range(tile.rows).map(store).join("\n");
+/**
+ * WGSL: stores every accumulator inside the product.
+ *
+ * @param store WGSL assignment for row `i` and vector `j`; `rows` is what is left below the tile's
+ *   first row.
+ */
+export function storeTile(tile: GemmTile, store: (i: number, j: number) => string): string {
+  return range(tile.vectors).map((j) =>
+    `if (column${j} < columns) {
+${range(tile.rows).map((i) => `if (${i}u < rows) { ${store(i, j)}; }`).join("\n")}
+}`
+  ).join("\n");
 }
 
 /**
- * A tile for a product of `rows` by `columns`: the widest vector that leaves few lanes idle, and as many
- * rows as keep about 64 floats of accumulators a lane without padding the product much.
+ * A tile for a product of `rows` by `columns`: wide where the columns fill it, and as many rows as keep
+ * the accumulators near 128 floats a lane without padding the product much.
  *
  * @param lanes Lanes of a subgroup.
  * @param mostWidth Widest column vector, 4 unless given.
@@ -121,9 +182,10 @@ export function chooseTile(
     // A wider vector needs fewer loads a multiply-add; it pays for up to a quarter of idle lanes.
     if (padded(columns, lanes * w) <= padded(columns, lanes * width) * 1.25) width = w;
   }
-  let tileRows = Math.max(lanes, width === 4 ? 16 : 32);
+  const vectors = width === 4 && padded(columns, lanes * 8) <= padded(columns, lanes * 4) ? 2 : 1;
+  let tileRows = Math.max(lanes, vectors === 2 ? 16 : 32);
   while (tileRows > lanes && padded(rows, tileRows) > 1.25 * padded(rows, tileRows / 2)) {
     tileRows /= 2;
   }
-  return { rows: tileRows, width, lanes };
+  return { rows: tileRows, width, vectors, lanes };
 }

@@ -15,11 +15,16 @@ import { sizeOf, type TensorRef } from "../device/tensor.ts";
 import {
   chooseTile,
   declareAccumulators,
-  forEachRow,
+  declareColumns,
+  directB,
   type GemmTile,
-  loadsOfA,
   multiplyAdd,
+  perLoadOfA,
+  perVector,
   rowsLoad,
+  storeTile,
+  tileColumns,
+  tileName,
   transposedB,
   vectorType,
 } from "./gemm.ts";
@@ -100,7 +105,7 @@ export function matmul(capture: Capture, args: MatmulArgs): TensorRef {
       bindings,
       params,
       workgroups: [
-        Math.ceil(n / (tile.lanes * tile.width)),
+        Math.ceil(n / tileColumns(tile)),
         Math.ceil(m / tile.rows),
         outer * inner,
       ],
@@ -176,7 +181,6 @@ function subgroupKernel(
   bias: boolean,
 ): Kernel {
   const vector = vectorType(tile.width);
-  const loads = [...Array(loadsOfA(tile)).keys()];
   const bindings: Record<string, BindingSpec> = {
     a: { type: "vec4f", access: "read" },
     b: { type: transposed.b ? "vec4f" : vector, access: "read" },
@@ -185,29 +189,29 @@ function subgroupKernel(
   if (bias) bindings.bias = { type: vector, access: "read" };
   const w = `${tile.width}u`;
   // Rows and columns beyond the matrix are clamped when loading and skipped when storing.
-  const prepareA = transposed.a
-    ? loads.map((i) => {
-      const { k, quad } = rowsLoad(tile, i);
-      return `let at${i} = aStart + ${k} * aRow + min(row / 4u + ${quad}, params.m / 4u - 1u);`;
-    })
-    : loads.map((i) =>
-      `let at${i} = aStart + min(row + ${i * tile.lanes}u + lane, params.m - 1u) * aRow;`
-    );
-  const loadA = loads.map((i) =>
-    transposed.a ? `let a${i} = a[at${i} + 4u * k * aRow];` : `let a${i} = a[at${i} + k];`
+  const prepareA = perLoadOfA(tile, (i) => {
+    if (!transposed.a) {
+      return `let at${i} = aStart + min(row + ${i * tile.lanes}u + lane, params.m - 1u) * aRow;`;
+    }
+    const { k, quad } = rowsLoad(tile, i);
+    return `let at${i} = aStart + ${k} * aRow + min(row / 4u + ${quad}, params.m / 4u - 1u);`;
+  });
+  const loadA = perLoadOfA(
+    tile,
+    (i) => transposed.a ? `let a${i} = a[at${i} + 4u * k * aRow];` : `let a${i} = a[at${i} + k];`,
   );
-  const prepareB = transposed.b
-    ? [...Array(tile.width).keys()].map((j) =>
-      `let bt${j} = bStart + (safeColumn * ${w} + ${j}u) * (params.bRow / 4u);`
-    )
-    : [`let bt = bStart + safeColumn; let bRow = params.bRow / ${w};`];
+  const prepareB = perVector(
+    tile,
+    (j) =>
+      transposed.b
+        ? `let bt${j} = bStart + safe${j} * ${w} * (params.bRow / 4u);`
+        : `let bt${j} = bStart + safe${j};`,
+  );
   const loadB = transposed.b
-    ? transposedB(tile, (j) => `b[bt${j} + k]`)
-    : [0, 1, 2, 3].map((q) => `let b${q} = b[bt + (4u * k + ${q}u) * bRow];`).join("\n");
+    ? transposedB(tile, (i, j) => `b[bt${j} + ${i}u * (params.bRow / 4u) + k]`)
+    : directB(tile, (q, j) => `b[bt${j} + (4u * k + ${q}u) * bRow]`);
   return {
-    name: `matmul.sub${tile.rows}x${tile.width}${transposed.a ? ".aT" : ""}${
-      transposed.b ? ".bT" : ""
-    }`,
+    name: `matmul.sub${tileName(tile)}${transposed.a ? ".aT" : ""}${transposed.b ? ".bT" : ""}`,
     bindings,
     params: PARAMS,
     workgroupSize: [tile.lanes, 1, 1],
@@ -217,28 +221,28 @@ function subgroupKernel(
 fn main(@builtin(workgroup_id) group: vec3u, @builtin(local_invocation_id) local: vec3u) {
   let lane = local.x;
   let row = group.y * ${tile.rows}u;
-  let column = group.x * ${tile.lanes}u + lane;
   let columns = params.n / ${w};
-  let safeColumn = min(column, columns - 1u);
+  ${declareColumns(tile, `group.x * ${tile.lanes * tile.vectors}u`)}
   let aStart = startOf(group.z, params.aOuter, params.aInner) / 4u;
   let bStart = startOf(group.z, params.bOuter, params.bInner) / ${transposed.b ? "4u" : w};
   let aRow = params.aRow / 4u;
-  ${prepareA.join("\n")}
-  ${prepareB.join("\n")}
+  let bRow = params.bRow / ${w};
+  ${prepareA}
+  ${prepareB}
   ${declareAccumulators(tile)}
   for (var k = 0u; k < params.k / 4u; k++) {
-    ${loadA.join("\n")}
+    ${loadA}
     ${loadB}
     ${multiplyAdd(tile, transposed.a ? "rows" : "k")}
   }
-  if (column >= columns) { return; }
-  let shift = ${bias ? "bias[column]" : `${vector}()`};
   let outRow = params.outRow / ${w};
-  let outStart = startOf(group.z, params.outOuter, params.outInner) / ${w} + row * outRow + column;
+  let outStart = startOf(group.z, params.outOuter, params.outInner) / ${w} + row * outRow;
   let rows = params.m - row;
   ${
-      forEachRow(tile, (i) =>
-        `if (${i}u < rows) { out[outStart + ${i}u * outRow] = params.alpha * c${i} + shift; }`)
+      storeTile(tile, (i, j) =>
+        `out[outStart + ${i}u * outRow + column${j}] = params.alpha * c${i}_${j}${
+          bias ? ` + bias[column${j}]` : ""
+        }`)
     }
 }`,
   };

@@ -19,11 +19,16 @@ import type { TensorRef } from "../../device/tensor.ts";
 import {
   chooseTile,
   declareAccumulators,
-  forEachRow,
+  declareColumns,
+  directB,
   type GemmTile,
-  loadsOfA,
   multiplyAdd,
   multiplyAddOne,
+  perLoadOfA,
+  perVector,
+  storeTile,
+  tileColumns,
+  tileName,
   transposedB,
   vectorType,
 } from "../gemm.ts";
@@ -82,7 +87,7 @@ export function gatherConv(
         widthShift: Math.floor(Math.log2(width)),
         imageShift: Math.floor(Math.log2(height * width)),
       },
-      workgroups: [Math.ceil(columns / (tile.lanes * tile.width)), Math.ceil(rows / tile.rows), 1],
+      workgroups: [Math.ceil(columns / tileColumns(tile)), Math.ceil(rows / tile.rows), 1],
     });
   } else {
     capture.dispatch({
@@ -161,8 +166,7 @@ function subgroupKernel(variant: SubgroupVariant): Kernel {
   const vector = vectorType(tile.width);
   const wide = vectors ? "vec4f" : "f32";
   const size = names(mode);
-  const perLoad = (text: (i: number) => string) =>
-    [...Array(loadsOfA(tile)).keys()].map(text).join("\n");
+  const perLoad = (text: (i: number) => string) => perLoadOfA(tile, text);
   const divide = powers
     ? { x: "& (params.{w} - 1u)", y: ">> params.widthShift", n: ">> params.imageShift" }
     : { x: "% params.{w}", y: "/ params.{w}", n: "/ (params.{w} * params.{h})" };
@@ -170,7 +174,7 @@ function subgroupKernel(variant: SubgroupVariant): Kernel {
     divide[axis].replaceAll("{w}", size.width).replaceAll("{h}", size.height);
   const rowOf = powers ? `& (params.${size.height} - 1u)` : `% params.${size.height}`;
   return {
-    name: `conv2d.${mode}.sub${tile.rows}x${tile.width}${vectors ? "" : "s"}${
+    name: `conv2d.${mode}.sub${tileName(tile)}${vectors ? "" : "s"}${
       stride === 1 ? "" : `.stride${stride}`
     }${powers ? ".pow2" : ""}${added.map((name) => `+${name}`).join("")}`,
     bindings: kernelBindings(mode, added, wide, vector),
@@ -182,9 +186,8 @@ function subgroupKernel(variant: SubgroupVariant): Kernel {
 fn main(@builtin(workgroup_id) group: vec3u, @builtin(local_invocation_id) local: vec3u) {
   let lane = local.x;
   let row = group.y * ${tile.rows}u;
-  let column = group.x * ${tile.lanes}u + lane;
   let columns = params.${size.columns} / ${tile.width}u;
-  let safeColumn = min(column, columns - 1u);
+  ${declareColumns(tile, `group.x * ${tile.lanes * tile.vectors}u`)}
   let depth = params.${size.depth}${vectors ? " / 4u" : ""};
   let pixels = params.n * params.${size.height} * params.${size.width};
   // Each lane loads one pixel of A a load; pixels beyond the last are clamped and never stored.
@@ -212,14 +215,14 @@ fn main(@builtin(workgroup_id) group: vec3u, @builtin(local_invocation_id) local
       tap++;
     }
   }
-  if (column >= columns) { return; }
   let rows = pixels - row;
-  let start = row * columns + column;
+  let start = row * columns;
   ${
-      forEachRow(tile, (i) =>
-        `if (${i}u < rows) { out[start + ${i}u * columns] = c${i}${
-          epilogueTerms(added, `((row + ${i}u) ${by("n")})`, "column", `start + ${i}u * columns`)
-        }; }`)
+      storeTile(tile, (i, j) => {
+        const at = `start + ${i}u * columns + column${j}`;
+        const image = `((row + ${i}u) ${by("n")})`;
+        return `out[${at}] = c${i}_${j}${epilogueTerms(added, image, `column${j}`, at)}`;
+      })
     }
 }`,
   };
@@ -232,26 +235,35 @@ function depthLoop(
 ): string {
   // Forward: weight[tap, k, column]. Input gradient: weight[tap, column, k], transposed when loaded.
   const forward = mode === "forward";
-  const start = forward
-    ? `var wt = tap * depth * ${vectors ? 4 : 1}u * columns + safeColumn;`
-    : `var wt = (tap * columns + safeColumn) * ${tile.width}u * depth;`;
-  const zero = vectors ? "vec4f()" : "0.0";
+  const step = vectors ? 4 : 1;
+  const start = perVector(
+    tile,
+    (j) =>
+      forward
+        ? `var wt${j} = tap * depth * ${step}u * columns + safe${j};`
+        : `var wt${j} = (tap * columns + safe${j}) * ${tile.width}u * depth;`,
+  );
+  const next = perVector(tile, (j) => `wt${j} += ${forward ? `${step}u * columns` : "1u"};`);
   let body: string;
   if (vectors) {
     const loadB = forward
-      ? [0, 1, 2, 3].map((q) => `let b${q} = weight[wt + ${q}u * columns];`).join("\n")
-      : transposedB(tile, (j) => `weight[wt + ${j}u * depth]`);
+      ? directB(tile, (q, j) => `weight[wt${j} + ${q}u * columns]`)
+      : transposedB(tile, (i, j) => `weight[wt${j} + ${i}u * depth]`);
     body = `${loadB}\n${multiplyAdd(tile, "k")}`;
   } else {
-    const gathered = [...Array(tile.width).keys()].map((j) => `weight[wt + ${j}u * depth]`);
-    const b0 = forward ? "weight[wt]" : `${vectorType(tile.width)}(${gathered.join(", ")})`;
-    body = `let b0 = ${b0};\n${multiplyAddOne(tile)}`;
+    const loadB = perVector(tile, (j) => {
+      const parts = [...Array(tile.width).keys()].map((i) => `weight[wt${j} + ${i}u * depth]`);
+      const value = forward ? `weight[wt${j}]` : `${vectorType(tile.width)}(${parts.join(", ")})`;
+      return `let b0_${j} = ${value};`;
+    });
+    body = `${loadB}\n${multiplyAddOne(tile)}`;
   }
+  const zero = vectors ? "vec4f()" : "0.0";
   return `${start}
       for (var k = 0u; k < depth; k++) {
         ${perLoad((i) => `let a${i} = select(${zero}, source[at${i} + k], in${i});`)}
         ${body}
-        wt += ${forward ? `${vectors ? 4 : 1}u * columns` : "1u"};
+        ${next}
       }`;
 }
 

@@ -18,11 +18,15 @@ import { reshape, type TensorRef } from "../../device/tensor.ts";
 import {
   chooseTile,
   declareAccumulators,
-  forEachRow,
+  declareColumns,
+  directB,
   type GemmTile,
-  loadsOfA,
   multiplyAdd,
+  perLoadOfA,
   rowsLoad,
+  storeTile,
+  tileColumns,
+  tileName,
   vectorType,
 } from "../gemm.ts";
 import { FLAT_INDEX, flatGrid, STREAM_WORKGROUP } from "../grid.ts";
@@ -69,7 +73,7 @@ export function conv2dWeightGrad(
       ],
     });
   } else if (tile && co % tile.width === 0) {
-    const columnBlocks = Math.ceil(co / (tile.lanes * tile.width));
+    const columnBlocks = Math.ceil(co / tileColumns(tile));
     const rowBlocks = kh * kw * Math.ceil(ci / tile.rows);
     const workgroups: [number, number, number] = [columnBlocks, rowBlocks, parts];
     capture.dispatch({ kernel: subgroupKernel(tile), bindings, params, workgroups });
@@ -87,11 +91,8 @@ export function conv2dWeightGrad(
  */
 function subgroupKernel(tile: GemmTile): Kernel {
   const vector = vectorType(tile.width);
-  const loads = [...Array(loadsOfA(tile)).keys()];
-  const perLoad = (text: (i: number, k: string, quad: string) => string) =>
-    loads.map((i) => text(i, rowsLoad(tile, i).k, rowsLoad(tile, i).quad)).join("\n");
   return {
-    name: `conv2d.weight.sub${tile.rows}x${tile.width}`,
+    name: `conv2d.weight.sub${tileName(tile)}`,
     bindings: {
       x: { type: "vec4f", access: "read" },
       dy: { type: vector, access: "read" },
@@ -104,9 +105,8 @@ function subgroupKernel(tile: GemmTile): Kernel {
 @compute @workgroup_size(WX, WY, WZ)
 fn main(@builtin(workgroup_id) group: vec3u, @builtin(local_invocation_id) local: vec3u) {
   let lane = local.x;
-  let column = group.x * ${tile.lanes}u + lane;
   let columns = params.co / ${tile.width}u;
-  let safeColumn = min(column, columns - 1u);
+  ${declareColumns(tile, `group.x * ${tile.lanes * tile.vectors}u`)}
   let depth = params.ci / 4u;
   let blocks = (params.ci + ${tile.rows - 1}u) / ${tile.rows}u;
   let tap = group.y / blocks;
@@ -114,10 +114,11 @@ fn main(@builtin(workgroup_id) group: vec3u, @builtin(local_invocation_id) local
   let ky = i32(tap / params.kw) - i32(params.py);
   let kx = i32(tap % params.kw) - i32(params.px);
   ${
-      perLoad((i, k, quad) =>
-        `let k${i} = ${k};
-  let quad${i} = min(row / 4u + ${quad}, depth - 1u);`
-      )
+      perLoadOfA(tile, (i) => {
+        const { k, quad } = rowsLoad(tile, i);
+        return `let k${i} = ${k};
+  let quad${i} = min(row / 4u + ${quad}, depth - 1u);`;
+      })
     }
   ${declareAccumulators(tile)}
   let first = group.z * params.linesPerPart;
@@ -131,16 +132,13 @@ fn main(@builtin(workgroup_id) group: vec3u, @builtin(local_invocation_id) local
       let dyLine = line * params.ow;
       for (var ox = 0u; ox < params.ow; ox += 4u) {
         ${
-      perLoad((i) =>
+      perLoadOfA(tile, (i) =>
         `let sx${i} = i32((ox + k${i}) * params.stride) + kx;
         let in${i} = sx${i} >= 0 && sx${i} < i32(params.w) && ox + k${i} < params.ow;
-        let a${i} = select(vec4f(), x[select(0u, (xLine + u32(sx${i})) * depth + quad${i}, in${i})], in${i});`
-      )
+        let a${i} = select(vec4f(), x[select(0u, (xLine + u32(sx${i})) * depth + quad${i}, in${i})], in${i});`)
     }
         ${
-      [0, 1, 2, 3].map((q) =>
-        `let b${q} = dy[(dyLine + min(ox + ${q}u, params.ow - 1u)) * columns + safeColumn];`
-      ).join("\n")
+      directB(tile, (q, j) => `dy[(dyLine + min(ox + ${q}u, params.ow - 1u)) * columns + safe${j}]`)
     }
         ${multiplyAdd(tile, "rows")}
       }
@@ -151,11 +149,10 @@ fn main(@builtin(workgroup_id) group: vec3u, @builtin(local_invocation_id) local
       image++;
     }
   }
-  if (column >= columns) { return; }
   let weights = params.kh * params.kw * params.ci;
-  let start = (group.z * weights + tap * params.ci + row) * columns + column;
+  let start = (group.z * weights + tap * params.ci + row) * columns;
   let rows = params.ci - row;
-  ${forEachRow(tile, (i) => `if (${i}u < rows) { out[start + ${i}u * columns] = c${i}; }`)}
+  ${storeTile(tile, (i, j) => `out[start + ${i}u * columns + column${j}] = c${i}_${j}`)}
 }`,
   };
 }

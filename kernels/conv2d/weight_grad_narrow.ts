@@ -10,11 +10,13 @@ import type { Kernel } from "../../device/kernel.ts";
 import {
   chooseTile,
   declareAccumulators,
-  forEachRow,
+  declareColumns,
+  directB,
   type GemmTile,
-  loadsOfA,
   multiplyAdd,
+  perLoadOfA,
   rowsLoad,
+  storeTile,
 } from "../gemm.ts";
 import { type Conv2dShape, SHAPE_PARAMS } from "./shape.ts";
 
@@ -42,9 +44,6 @@ export function narrowKernel({ scans, tile }: NarrowVariant, stride: number): Ke
   const [height, width, many] = fromX ? ["h", "w", "ci"] : ["oh", "ow", "co"];
   const [otherHeight, otherWidth, few] = fromX ? ["oh", "ow", "co"] : ["h", "w", "ci"];
   const [scanned, gathered] = fromX ? ["x", "dy"] : ["dy", "x"];
-  const perLoad = (text: (i: number, k: string, quad: string) => string) =>
-    [...Array(loadsOfA(tile)).keys()]
-      .map((i) => text(i, rowsLoad(tile, i).k, rowsLoad(tile, i).quad)).join("\n");
   // The coordinate that a tap pairs with `at`; -1 where there is none.
   const partner = fromX
     ? `let scaled = i32(at + pad) - i32(tap);
@@ -69,19 +68,20 @@ fn partner(at: u32, tap: u32, pad: u32, size: u32) -> i32 {
 @compute @workgroup_size(WX, WY, WZ)
 fn main(@builtin(workgroup_id) group: vec3u, @builtin(local_invocation_id) local: vec3u) {
   let lane = local.x;
-  let column = group.x * ${tile.lanes}u + lane;
   let columns = params.kh * params.kw * params.${few};
-  let tap = column / params.${few};
-  let channel = column % params.${few};
+  ${declareColumns(tile, `group.x * ${tile.lanes}u`)}
+  let tap = safe0 / params.${few};
+  let channel = safe0 % params.${few};
   let ky = tap / params.kw;
   let kx = tap % params.kw;
   let row = group.y * ${tile.rows}u;
   let depth = params.${many} / 4u;
   ${
-      perLoad((i, k, quad) =>
-        `let k${i} = ${k};
-  let quad${i} = min(row / 4u + ${quad}, depth - 1u);`
-      )
+      perLoadOfA(tile, (i) => {
+        const { k, quad } = rowsLoad(tile, i);
+        return `let k${i} = ${k};
+  let quad${i} = min(row / 4u + ${quad}, depth - 1u);`;
+      })
     }
   ${declareAccumulators(tile)}
   let first = group.z * params.linesPerPart;
@@ -90,21 +90,23 @@ fn main(@builtin(workgroup_id) group: vec3u, @builtin(local_invocation_id) local
   var y = first % params.${height};
   for (var line = first; line < end; line++) {
     let oy = partner(y, ky, params.py, params.${otherHeight});
-    let inLine = oy >= 0 && column < columns;
+    let inLine = oy >= 0;
     let otherLine = (image * params.${otherHeight} + u32(max(oy, 0))) * params.${otherWidth};
     for (var at = 0u; at < params.${width}; at += 4u) {
       ${
-      perLoad((i) =>
+      perLoadOfA(tile, (i) =>
         `let in${i} = at + k${i} < params.${width};
-      let a${i} = select(vec4f(), ${scanned}[select(0u, (line * params.${width} + at + k${i}) * depth + quad${i}, in${i})], in${i});`
-      )
+      let a${i} = select(vec4f(), ${scanned}[select(0u, (line * params.${width} + at + k${i}) * depth + quad${i}, in${i})], in${i});`)
     }
       ${
       [0, 1, 2, 3].map((q) =>
         `let ox${q} = partner(at + ${q}u, kx, params.px, params.${otherWidth});
-      let ok${q} = inLine && ox${q} >= 0;
-      let b${q} = select(0.0, ${gathered}[select(0u, (otherLine + u32(ox${q})) * params.${few} + channel, ok${q})], ok${q});`
+      let ok${q} = inLine && ox${q} >= 0;`
       ).join("\n")
+    }
+      ${
+      directB(tile, (q) =>
+        `select(0.0, ${gathered}[select(0u, (otherLine + u32(ox${q})) * params.${few} + channel, ok${q})], ok${q})`)
     }
       ${multiplyAdd(tile, "rows")}
     }
@@ -114,15 +116,11 @@ fn main(@builtin(workgroup_id) group: vec3u, @builtin(local_invocation_id) local
       image++;
     }
   }
-  if (column >= columns) { return; }
   let start = group.z * columns * params.${many}${
-      fromX ? ` + (tap * params.ci + row) * params.co + channel` : ` + column * params.co + row`
+      fromX ? " + (tap * params.ci + row) * params.co + channel" : " + column0 * params.co + row"
     };
   let rows = params.${many} - row;
-  ${
-      forEachRow(tile, (i) =>
-        `if (${i}u < rows) { out[start + ${i}u${fromX ? " * params.co" : ""}] = c${i}; }`)
-    }
+  ${storeTile(tile, (i) => `out[start + ${i}u${fromX ? " * params.co" : ""}] = c${i}_0`)}
 }`,
   };
 }
