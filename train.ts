@@ -152,16 +152,17 @@ async function train({ options, overrides }: Invocation<typeof command.options>)
     folderMatters: !dryRun && !profiling,
   });
   const { config, source, dir } = choice;
+  const title = `${source}${given === undefined && !choice.begun ? " (no --config given)" : ""}`;
   if (dryRun) {
     // The config alone on standard output, so that it can be kept as a file.
     console.log(formatConfig(config).trimEnd());
     const { size } = imageShape(config.data);
+    console.error(`From ${title}`);
     console.error(`${config.model.name}: ${describeNetwork(networkOf(config), size)}`);
     for (const warning of configWarnings(config)) console.error(`note: ${warning}`);
     return;
   }
-  const unsaid = given === undefined && !choice.begun ? " (no --config given)" : "";
-  console.log(`Training ${source}${unsaid} in ${dir}`);
+  console.log(`Training ${title} in ${dir}`);
   if (profiling) return await profile(config);
   const { step, finished, checkpoint, picture } = await run(choice);
   console.log(

@@ -73,7 +73,7 @@ class Loop {
   #logged: number;
   /** Steps up to here are known to have finite losses. */
   #checked: number;
-  #saved = "";
+  #saved: { step: number; path: string } | undefined;
   #note = "";
   readonly #clock: Clock;
 
@@ -92,22 +92,25 @@ class Loop {
       await this.#clock.tick();
       await pauseForSignals();
       if (this.#step % STEPS_A_COLLECTION === 0) collectGarbage();
-      await this.#afterStep(this.#step === steps, signal.aborted);
-      if (signal.aborted) break;
+      await this.#afterStep(this.#step === steps);
+      // A wish that came after the last chance to save waits for the next step.
+      if (signal.aborted && this.#saved?.step === this.#step) break;
     }
-    return { step: this.#step, finished: this.#step >= steps, checkpoint: this.#saved };
+    const checkpoint = this.#saved?.path ?? "";
+    return { step: this.#step, finished: this.#step >= steps, checkpoint };
   }
 
-  async #afterStep(last: boolean, stopping: boolean): Promise<void> {
-    const { trainer, observers, display } = this.options;
+  async #afterStep(last: boolean): Promise<void> {
+    const { trainer, observers, display, signal } = this.options;
     const { logEvery, checkpointEvery } = trainer.config.train;
     const step = this.#step;
     const logging = logEvery > 0 && (last || isDue(step, logEvery));
-    const saving = last || stopping || isDue(step, checkpointEvery);
+    const saving = last || isDue(step, checkpointEvery);
     const looking = observers.filter((observer) =>
       isDue(step, observer.everySteps) || (last && observer.atEnd && observer.everySteps > 0)
     );
-    if (logging || saving || looking.length > 0 || step % trainer.lossSlots === 0) {
+    const checking = step % trainer.lossSlots === 0;
+    if (logging || saving || checking || looking.length > 0 || signal.aborted) {
       await this.#clock.pause();
       await this.#checkLosses();
       if (logging) await this.#writeLine();
@@ -115,7 +118,7 @@ class Loop {
         const event = await observer.read(step);
         if (event) this.log.write({ step, ...event });
       }
-      if (saving) await this.#save();
+      if (saving || signal.aborted) await this.#save();
       this.#clock.resume();
     }
     display.update(step, this.#note, logging);
@@ -137,7 +140,9 @@ class Loop {
     throw new Error(
       `Cannot go on training: the ${what} of step ${step} must be finite, got ${value}; ` +
         `${
-          this.#saved ? `the last good checkpoint is ${this.#saved}` : "nothing was saved since"
+          this.#saved
+            ? `the last good checkpoint is ${this.#saved.path}`
+            : "nothing was saved since the start"
         }; a smaller optim.lr or a longer optim.warmupSteps may help`,
     );
   }
@@ -160,7 +165,7 @@ class Loop {
     const facts = { step: this.#step, config: configText };
     await writeCheckpoint(path, facts, trainer.state.checkpointTensors());
     await pruneCheckpoints(folder.checkpoints, this.#step, trainer.config.train.keep);
-    this.#saved = path;
+    this.#saved = { step: this.#step, path };
     const file = relative(folder.dir, path).replaceAll("\\", "/");
     const event: LogEvent = { step: this.#step, event: "checkpoint", file };
     this.log.write(event);

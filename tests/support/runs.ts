@@ -1,0 +1,99 @@
+/**
+ * Small training runs and spawned commands for tests.
+ *
+ * @module
+ */
+import { fileURLToPath } from "node:url";
+import { formatConfig, loadConfig, type Override } from "../../config/load.ts";
+import type { Config } from "../../config/schema.ts";
+import type { Observer } from "../../training/observer.ts";
+import { type RunResult, trainRun } from "../../training/run.ts";
+import { testGpu } from "./gpu.ts";
+
+/** The repository. */
+export const ROOT = fileURLToPath(new URL("../../", import.meta.url));
+
+/** config/smoke.json with overrides: "train.steps=10". */
+export function smokeConfig(...overrides: string[]): Promise<Config> {
+  return loadConfig(`${ROOT}config/smoke.json`, overrides.map(splitOverride));
+}
+
+function splitOverride(text: string): Override {
+  const at = text.indexOf("=");
+  return [text.slice(0, at), text.slice(at + 1)];
+}
+
+/** Choices of {@linkcode trainInFolder}. */
+export interface TestRunOptions {
+  readonly resume?: boolean;
+  /** Completed steps after which the run is asked to stop. */
+  readonly stopAfter?: number;
+}
+
+/** Trains in this process and returns what was said besides the result. */
+export async function trainInFolder(
+  config: Config,
+  dir: string,
+  { resume = false, stopAfter }: TestRunOptions = {},
+): Promise<RunResult & { lines: string[] }> {
+  const lines: string[] = [];
+  const controller = new AbortController();
+  const stopper: Observer = {
+    everySteps: stopAfter ?? 0,
+    atEnd: false,
+    read: () => {
+      controller.abort();
+      return Promise.resolve(null);
+    },
+  };
+  const text = formatConfig({ ...config, run: { ...config.run, dir: null } });
+  const result = await trainRun(config, {
+    gpu: await testGpu(),
+    dir,
+    configText: text,
+    checkpointConfig: text,
+    resume,
+    say: (line) => lines.push(line),
+    display: () => ({ update: () => {}, print: (line) => lines.push(line) }),
+    signal: controller.signal,
+    observers: [stopper],
+  });
+  return { ...result, lines };
+}
+
+/** Runs `body` with a temporary folder. */
+export async function inFolder(body: (folder: string) => Promise<void>): Promise<void> {
+  const folder = await Deno.makeTempDir();
+  try {
+    await body(folder);
+  } finally {
+    await Deno.remove(folder, { recursive: true });
+  }
+}
+
+/** What a spawned script gave. */
+export interface ScriptResult {
+  readonly code: number;
+  readonly out: string;
+  readonly err: string;
+}
+
+/** Runs a script of the repository to its end. */
+export async function runScript(
+  script: string,
+  args: readonly string[],
+  cwd = ROOT,
+): Promise<ScriptResult> {
+  const { code, stdout, stderr } = await new Deno.Command(Deno.execPath(), {
+    args: ["run", "-A", "--config", `${ROOT}deno.json`, `${ROOT}${script}`, ...args],
+    cwd,
+    env: { NO_COLOR: "1" },
+  }).output();
+  const decoder = new TextDecoder();
+  return { code, out: decoder.decode(stdout), err: decoder.decode(stderr) };
+}
+
+/** The error lines of a script, without what drivers write. */
+export function errorLines({ err }: ScriptResult): string[] {
+  return err.split("\n").filter((line) => line !== "" && !line.includes("XDG_RUNTIME_DIR"));
+}
