@@ -1,0 +1,119 @@
+import { Graph } from "../../autograd/graph.ts";
+import { add } from "../../autograd/ops/add.ts";
+import { mseLoss } from "../../autograd/ops/losses.ts";
+import { mul } from "../../autograd/ops/mul.ts";
+import { reshape } from "../../autograd/ops/reshape.ts";
+import { silu } from "../../autograd/ops/silu.ts";
+import { Parameter } from "../../autograd/parameter.ts";
+import { Capture } from "../../device/capture.ts";
+import { assertAllClose, assertEquals, assertThrows } from "../support/assert.ts";
+import { randomValues, testGpu, upload } from "../support/gpu.ts";
+import { differentiate, operand } from "../support/gradients.ts";
+
+Deno.test("Graph adds the gradients of a tensor that feeds several ops", async () => {
+  const gpu = await testGpu();
+  const x = operand([3, 5], 1);
+  // y = x x + x, so dx = dy (2 x + 1); the residual hands the same upstream gradient to both.
+  const { dy, grads } = await differentiate(gpu, [x], ([x]) => add(mul(x!, x!), x!));
+  const expected = Array.from(dy, (d, i) => d * (2 * x.values[i]! + 1));
+  assertAllClose(grads[0]!, expected, { atol: 1e-5 });
+});
+
+Deno.test("Graph carries gradients through reshapes", async () => {
+  const gpu = await testGpu();
+  const { dy, grads } = await differentiate(
+    gpu,
+    [operand([2, 6])],
+    ([x]) => reshape(add(reshape(x!, [3, 4]), reshape(x!, [3, 4])), [12]),
+  );
+  assertAllClose(grads[0]!, Array.from(dy, (d) => 2 * d));
+});
+
+/** Records loss = mean((w x)^2) with `w` a parameter; returns its gradient after `runs` replays. */
+async function parameterGradient(accumulate: boolean, runs: number) {
+  const gpu = await testGpu();
+  const parameter = new Parameter([8], () => {});
+  const slot = {
+    value: upload(gpu, [8], randomValues(8, 1)),
+    grad: upload(gpu, [8], new Array(8).fill(0.5)),
+  };
+  const capture = new Capture(gpu, "parameter");
+  const graph = new Graph(capture, { parameters: new Map([[parameter, slot]]), accumulate });
+  const x = graph.constant(upload(gpu, [8], randomValues(8, 2)));
+  const zero = graph.constant(upload(gpu, [8], new Array(8).fill(0)));
+  const loss = mseLoss(mul(graph.parameter(parameter), x), zero);
+  const others = graph.backward(loss);
+  assertEquals(others.size, 0);
+  const program = await capture.plan();
+  for (let i = 0; i < runs; i++) program.run();
+  const w = randomValues(8, 1), v = randomValues(8, 2);
+  const once = Array.from(w, (value, i) => 2 / 8 * value * v[i]! ** 2);
+  return { grad: await gpu.readF32(slot.grad), once };
+}
+
+Deno.test("Graph overwrites a parameter's gradient in its slot", async () => {
+  const { grad, once } = await parameterGradient(false, 2);
+  assertAllClose(grad, once);
+});
+
+Deno.test("Graph adds to a parameter's gradient when it accumulates", async () => {
+  const { grad, once } = await parameterGradient(true, 2);
+  assertAllClose(grad, once.map((g) => 0.5 + 2 * g));
+});
+
+Deno.test("Graph delivers one upstream gradient to two parameters", async () => {
+  const gpu = await testGpu();
+  const parameters = [new Parameter([4], () => {}), new Parameter([4], () => {})];
+  const slots = parameters.map(() => ({ value: gpu.tensor([4]), grad: gpu.tensor([4]) }));
+  const capture = new Capture(gpu, "two");
+  const graph = new Graph(capture, {
+    parameters: new Map(parameters.map((parameter, i) => [parameter, slots[i]!])),
+  });
+  const sum = add(graph.parameter(parameters[0]!), graph.parameter(parameters[1]!));
+  graph.backward(sum, upload(gpu, [4], [1, 2, 3, 4]));
+  const program = await capture.plan();
+  program.run();
+  for (const { grad } of slots) assertEquals([...await gpu.read(grad)], [1, 2, 3, 4]);
+});
+
+Deno.test("Graph records no gradient for what nobody wants", async () => {
+  const gpu = await testGpu();
+  const capture = new Capture(gpu, "needs");
+  const graph = new Graph(capture);
+  const x = graph.constant(gpu.tensor([4])), y = graph.variable(gpu.tensor([4]));
+  const product = mul(silu(x), y);
+  const forward = capture.dispatches.length;
+  graph.backward(product, gpu.tensor([4]));
+  assertEquals(capture.dispatches.slice(forward).length, 1);
+});
+
+Deno.test("Graph refuses an op without derivative when it is recorded", async () => {
+  const gpu = await testGpu();
+  const graph = new Graph(new Capture(gpu, "rule"));
+  const x = graph.variable(gpu.tensor([4]));
+  const record = { op: "floor", inputs: [x], output: x.ref };
+  assertThrows(() => graph.record(record), TypeError, "Cannot record floor");
+  const constant = graph.constant(gpu.tensor([4]));
+  assertEquals(graph.record({ ...record, inputs: [constant] }).needsGrad, false);
+});
+
+Deno.test("Graph refuses to differentiate a constant, or a vector without a seed", async () => {
+  const gpu = await testGpu();
+  const graph = new Graph(new Capture(gpu, "loss"));
+  assertThrows(
+    () => graph.backward(graph.constant(gpu.tensor([]))),
+    TypeError,
+    "must depend on a parameter",
+  );
+  assertThrows(
+    () => graph.backward(silu(graph.variable(gpu.tensor([4])))),
+    TypeError,
+    "must be a scalar",
+  );
+});
+
+Deno.test("Graph refuses a parameter that it has no slot for", async () => {
+  const gpu = await testGpu();
+  const graph = new Graph(new Capture(gpu, "slot"));
+  assertThrows(() => graph.parameter(new Parameter([4], () => {})), RangeError, "shape [4]");
+});
