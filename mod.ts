@@ -1,0 +1,68 @@
+/**
+ * Diffract as a library: kernels on WebGPU, a small autograd on top, U-Nets, the diffusion process.
+ *
+ * Everything here runs wherever there is a `navigator.gpu`: in Deno and, as it uses no files and no
+ * runtime of its own, in a web page.
+ *
+ * @example Differentiate a function on the GPU
+ * ```ts ignore
+ * import { Capture, Graph, openGpu, silu } from "./mod.ts";
+ *
+ * const gpu = await openGpu();
+ * const capture = new Capture(gpu, "example");
+ * const graph = new Graph(capture);
+ * const x = graph.variable(gpu.tensor([3], { data: new Float32Array([-1, 0, 1]) }));
+ * const y = silu(x);
+ * const dy = gpu.tensor([3], { data: new Float32Array([1, 1, 1]) });
+ * const dx = capture.keep(graph.backward(y, dy).get(x)!);
+ * const program = await capture.plan();
+ * program.run();
+ * console.log(await program.read(dx));
+ * ```
+ *
+ * @module
+ */
+export { Arena, type ArenaEntry } from "./device/arena.ts";
+export { Capture } from "./device/capture.ts";
+export { Gpu, type GpuEnvironment, openGpu } from "./device/gpu.ts";
+export { defineKernel, type Kernel } from "./device/kernel.ts";
+export { type InputValues, type MemoryReport, Program } from "./device/program.ts";
+export { type DType, type HostArray, sizeOf, type TensorRef } from "./device/tensor.ts";
+
+export { Graph, type GraphOptions, type ParameterSlot, Tensor } from "./autograd/graph.ts";
+export { Parameter } from "./autograd/parameter.ts";
+export { add } from "./autograd/ops/add.ts";
+export { attention } from "./autograd/ops/attention.ts";
+export { concat } from "./autograd/ops/concat.ts";
+export { conv2d } from "./autograd/ops/conv2d.ts";
+export { dropout } from "./autograd/ops/dropout.ts";
+export { gatherRows } from "./autograd/ops/gather_rows.ts";
+export { gelu } from "./autograd/ops/gelu.ts";
+export { groupNorm } from "./autograd/ops/group_norm.ts";
+export { layerNorm } from "./autograd/ops/layer_norm.ts";
+export { huberLoss, l1Loss, mseLoss, smoothL1Loss } from "./autograd/ops/losses.ts";
+export { bmm, linear } from "./autograd/ops/matmul.ts";
+export { mul } from "./autograd/ops/mul.ts";
+export { avgPool2d, maxPool2d } from "./autograd/ops/pool.ts";
+export { mean, sum } from "./autograd/ops/reduce.ts";
+export { reshape } from "./autograd/ops/reshape.ts";
+export { scale } from "./autograd/ops/scale.ts";
+export { silu } from "./autograd/ops/silu.ts";
+export { softmax } from "./autograd/ops/softmax.ts";
+export { upsampleNearest2x } from "./autograd/ops/upsample.ts";
+
+export { countParameters, Module, namedParameters } from "./model/module.ts";
+export type { Network, NetworkShape } from "./model/network.ts";
+export type { UNetOptions } from "./model/options.ts";
+export { createArena, initialValues, parameterSlots, writeArenas } from "./model/parameters.ts";
+export { createNetwork } from "./model/presets.ts";
+export { UNet } from "./model/unet.ts";
+export { fromStateDict, pytorchNames, toStateDict } from "./model/names/pytorch_ddpm.ts";
+
+export type { DiffusionOptions, SamplerOptions } from "./diffusion/options.ts";
+export { makePosterior, reverseLogVariance } from "./diffusion/posterior.ts";
+export { samplerSteps } from "./diffusion/samplers.ts";
+export { makeSchedule, type Schedule } from "./diffusion/schedule.ts";
+export type { OptimOptions } from "./optim/options.ts";
+export { optimizerScalars, recordOptimizer } from "./optim/adam.ts";
+export { emaDecay, learningRate } from "./optim/learning_rate.ts";
