@@ -11,7 +11,7 @@ import type { Network } from "../model/network.ts";
 
 /** Bytes for a person: "35.2 MiB". */
 export function formatBytes(bytes: number): string {
-  const units = ["bytes", "KiB", "MiB", "GiB"];
+  const units = ["bytes", "KiB", "MiB", "GiB", "TiB"];
   let value = bytes, unit = 0;
   while (value >= 1024 && unit < units.length - 1) {
     value /= 1024;
