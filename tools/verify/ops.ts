@@ -21,6 +21,7 @@ import { softmax } from "../../autograd/ops/softmax.ts";
 import { upsampleNearest2x } from "../../autograd/ops/upsample.ts";
 import { Capture } from "../../device/capture.ts";
 import type { Gpu } from "../../device/gpu.ts";
+import { FFT_CASES, FFT_RUNNERS } from "./fft.ts";
 import { budgetOf, type CaseResult, Comparison, type GoldenFile, type Recorded } from "./golden.ts";
 import { CONV, fromTorch, HEADS, IMAGE, type Layout, LINEAR, toTorch } from "./layout.ts";
 import { OPTIMIZER_CASES } from "./optimizer.ts";
@@ -158,15 +159,16 @@ const RUNNERS: Readonly<Record<string, OpRunner>> = {
     run: (inputs, entry) =>
       huberLoss(input(inputs, "input"), input(inputs, "target"), { delta: number(entry, "delta") }),
   },
+  ...FFT_RUNNERS,
   ...SEED_BLOCKS,
 };
 
 /** Replays every case of the family. */
 export async function* verifyOps(gpu: Gpu, golden: GoldenFile): AsyncGenerator<CaseResult> {
   for (const entry of golden.manifest.cases as readonly OpCase[]) {
-    const optimizer = OPTIMIZER_CASES[entry.op];
+    const own = OPTIMIZER_CASES[entry.op] ?? FFT_CASES[entry.op];
     const runner = RUNNERS[entry.op];
-    if (optimizer) yield await optimizer(gpu, golden, entry);
+    if (own) yield await own(gpu, golden, entry);
     else if (runner) yield await verifyOp(gpu, golden, entry, runner);
     else yield { case: entry.case, family: "ops", op: entry.op, unsupported: true };
   }

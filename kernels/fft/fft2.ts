@@ -1,0 +1,118 @@
+/**
+ * The 2-D discrete Fourier transform of every channel of images:
+ *
+ *     X[ky, kx] = scale sum_{y, x} x[y, x] exp(-+ 2 pi i (ky y / H + kx x / W))
+ *
+ * with minus forward and plus inverse. Complex tensors have a last axis of 2, real and imaginary
+ * part: `[N, H, W, C, 2]`. A point is then one 8-byte load, twice as much a load as with the parts in
+ * two tensors, and it is one tensor for the tape.
+ *
+ * Planes of up to 1024 points take one dispatch; larger ones a pass over rows and one over columns.
+ *
+ * @module
+ */
+import type { Capture } from "../../device/capture.ts";
+import { formatShape, sizeOf, type TensorRef } from "../../device/tensor.ts";
+import { flatGrid } from "../grid.ts";
+import { fourierKernel, MAX_BLOCK } from "./kernel.ts";
+import { stagesOf, twiddleTensor } from "./plan.ts";
+
+/** Choices of a transform. */
+export interface FourierOptions {
+  /** Whether exponents are positive. */
+  readonly inverse: boolean;
+  /** Factor of the result. */
+  readonly scale: number;
+  /** Whether the imaginary part is left out: `[N, H, W, C]`. */
+  readonly realOutput?: boolean;
+}
+
+/** Sizes of images, and whether they are complex. */
+export interface FourierShape {
+  readonly samples: number;
+  readonly height: number;
+  readonly width: number;
+  readonly channels: number;
+  readonly complex: boolean;
+}
+
+/**
+ * The sizes of `[N, H, W, C]` (real) or `[N, H, W, C, 2]` (complex).
+ *
+ * @throws {RangeError} When the shape is neither.
+ */
+export function fourierShape(shape: readonly number[]): FourierShape {
+  const [samples = 0, height = 0, width = 0, channels = 0, parts] = shape;
+  if (shape.length < 4 || shape.length > 5 || (parts ?? 2) !== 2) {
+    throw new RangeError(
+      `Cannot transform: the shape must be [N, H, W, C] or [N, H, W, C, 2], got ${
+        formatShape(shape)
+      }`,
+    );
+  }
+  return { samples, height, width, channels, complex: parts === 2 };
+}
+
+/**
+ * The transform of `x`.
+ *
+ * @param x `[N, H, W, C]` or `[N, H, W, C, 2]`; H and W of 1 to 64, or up to 128 with prime factors 2,
+ *   3, 5 and 7 alone.
+ * @returns `[N, H, W, C, 2]`, or `[N, H, W, C]` with `realOutput`.
+ * @throws {RangeError} When the shape or a length is not supported.
+ */
+export function fourierTransform(
+  capture: Capture,
+  x: TensorRef,
+  { inverse, scale, realOutput = false }: FourierOptions,
+): TensorRef {
+  const { samples, height, width, channels, complex } = fourierShape(x.shape);
+  stagesOf(height);
+  stagesOf(width);
+  const swap = inverse;
+  if (height * width <= MAX_BLOCK) {
+    const pass = { lengths: [height, width], inner: channels, outer: samples };
+    return record(capture, x, { ...pass, swap, scale, realInput: !complex, realOutput });
+  }
+  const rows = { lengths: [width], inner: channels, outer: samples * height };
+  const columns = { lengths: [height], inner: width * channels, outer: samples };
+  const half = record(capture, x, {
+    ...rows,
+    swap,
+    scale: 1,
+    realInput: !complex,
+    realOutput: false,
+  });
+  return record(capture, half, { ...columns, swap, scale, realInput: false, realOutput }, x.shape);
+}
+
+interface Pass {
+  readonly lengths: readonly number[];
+  /** Elements between neighbouring points of the innermost transformed axis. */
+  readonly inner: number;
+  readonly outer: number;
+  readonly swap: boolean;
+  readonly scale: number;
+  readonly realInput: boolean;
+  readonly realOutput: boolean;
+}
+
+function record(
+  capture: Capture,
+  x: TensorRef,
+  { lengths, inner, outer, swap, scale, realInput, realOutput }: Pass,
+  shape: readonly number[] = x.shape,
+): TensorRef {
+  const points = sizeOf(lengths);
+  const all = outer * inner;
+  const lines = Math.min(all, Math.floor(MAX_BLOCK / points));
+  const plain = shape.slice(0, 4);
+  const result = capture.transient(realOutput ? plain : [...plain, 2], "fft");
+  capture.dispatch({
+    kernel: fourierKernel({ lengths, lines, realInput, realOutput }),
+    bindings: { x, twiddle: twiddleTensor(capture.gpu, lengths.toReversed()), result },
+    params: { inner, lines: all, swap: swap ? 1 : 0, scale },
+    workgroups: flatGrid(Math.ceil(all / lines)),
+  });
+  return result;
+}
