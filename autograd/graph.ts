@@ -21,8 +21,14 @@ export type InputGrads = readonly (TensorRef | null)[];
  *
  * @param gradOutput Gradient of the loss with respect to the op's output.
  * @param needs Which inputs want a gradient; others may be null.
+ * @param absorb Hands over what other ops have contributed to input `i`'s gradient so far, if
+ *   anything; a rule that calls it must return the sum. Kernels with an epilogue save a pass by it.
  */
-export type BackwardRule = (gradOutput: TensorRef, needs: readonly boolean[]) => InputGrads;
+export type BackwardRule = (
+  gradOutput: TensorRef,
+  needs: readonly boolean[],
+  absorb: (i: number) => TensorRef | undefined,
+) => InputGrads;
 
 /** An op to be recorded. */
 export interface OpRecord {
@@ -165,7 +171,18 @@ export class Graph {
       const gradOutput = grads.get(output);
       if (!gradOutput || !record.backward) continue;
       grads.delete(output);
-      const inputGrads = record.backward(gradOutput, record.inputs.map((x) => x.needsGrad));
+      const inputGrads = record.backward(
+        gradOutput,
+        record.inputs.map((x) => x.needsGrad),
+        (i) => {
+          const input = record.inputs[i];
+          // A tensor that is several inputs of one op has several contributions to come.
+          if (!input || record.inputs.filter((other) => other === input).length > 1) return;
+          const before = grads.get(input);
+          grads.delete(input);
+          return before;
+        },
+      );
       record.inputs.forEach((input, i) => {
         const grad = inputGrads[i];
         if (grad && input.needsGrad) {

@@ -79,6 +79,14 @@ export function groupNormForward(
   return { y, mean, rstd };
 }
 
+/** What {@linkcode groupNormBackward} computes. */
+export interface GroupNormWanted {
+  readonly x: boolean;
+  readonly affine: boolean;
+  /** Added to dx while that is at hand: the gradient of x from elsewhere, of its shape. */
+  readonly plus?: TensorRef | undefined;
+}
+
 /**
  * Gradients of {@linkcode groupNormForward} from the upstream gradient `dy`.
  *
@@ -91,15 +99,26 @@ export function groupNormBackward(
     & GroupNormSaved,
   dy: TensorRef,
   options: GroupNormOptions,
-  wanted: { readonly x: boolean; readonly affine: boolean } = { x: true, affine: true },
+  wanted: GroupNormWanted = { x: true, affine: true },
 ): { dx: TensorRef | null; dweight: TensorRef | null; dbias: TensorRef | null } {
   const layout = layOutGroups(capture.gpu, x, options.groups);
   const parts = capture.transient([layout.images, 2, layout.channels], "groupNorm parts");
   const dx = wanted.x ? capture.transient(x.shape, "groupNorm dx") : null;
-  const kernel = backwardKernel(layout, options.silu, dx !== null);
+  const plus = dx && wanted.plus;
+  const kernel = backwardKernel(layout, options.silu, dx !== null, Boolean(plus));
   capture.dispatch({
     kernel,
-    bindings: { x, dy, weight, bias, mean, rstd, parts, ...(dx ? { dx } : {}) },
+    bindings: {
+      x,
+      dy,
+      weight,
+      bias,
+      mean,
+      rstd,
+      parts,
+      ...(dx ? { dx } : {}),
+      ...(plus ? { plus } : {}),
+    },
     params: groupParams(layout),
     workgroups: flatGrid(layout.images * layout.slabs),
   });
@@ -231,7 +250,12 @@ const FORWARD = `
   }
 }`;
 
-function backwardKernel(layout: GroupNormLayout, silu: boolean, withDx: boolean) {
+function backwardKernel(
+  layout: GroupNormLayout,
+  silu: boolean,
+  withDx: boolean,
+  plus: boolean,
+) {
   const type = layout.width === 4 ? "vec4f" : "f32";
   const gather = (name: string) =>
     Array.from(
@@ -240,7 +264,7 @@ function backwardKernel(layout: GroupNormLayout, silu: boolean, withDx: boolean)
     ).join(", ");
   return defineKernel<string, keyof typeof GROUP_PARAMS>({
     name: `groupNorm${silu ? "Silu" : ""}Backward.${type}.${layout.workgroup}.${layout.shared}${
-      withDx ? "" : ".affine"
+      withDx ? plus ? "+plus" : "" : ".affine"
     }`,
     bindings: {
       x: { type, access: "read" },
@@ -251,6 +275,7 @@ function backwardKernel(layout: GroupNormLayout, silu: boolean, withDx: boolean)
       rstd: { type: "f32", access: "read" },
       parts: { type: "f32", access: "write" },
       ...(withDx ? { dx: { type, access: "write" } as const } : {}),
+      ...(plus ? { plus: { type, access: "read" } as const } : {}),
     },
     params: GROUP_PARAMS,
     workgroupSize: [layout.workgroup, 1, 1],
@@ -269,7 +294,7 @@ ${
         : "  return dy;"
     }
 }
-${GROUP_MAIN}${BACKWARD_SUMS}${withDx ? BACKWARD_DX(layout.width) : ""}
+${GROUP_MAIN}${BACKWARD_SUMS}${withDx ? backwardDx(layout.width, plus) : ""}
 }`,
   });
 }
@@ -317,7 +342,7 @@ const BACKWARD_SUMS = `
 `;
 
 /** Means over each group of weight dz xhat and weight dz, then dx. */
-const BACKWARD_DX = (width: number) => `
+const backwardDx = (width: number, plus: boolean) => `
   workgroupBarrier();
   let size = f32(params.pixels) * f32(params.groupChannels);
   for (var g = t; g * params.groupChannels < slabChannels; g += WX) {
@@ -343,6 +368,8 @@ const BACKWARD_DX = (width: number) => `
     for (var p = firstPixel; p < params.pixels; p += params.rows) {
       let i = origin + v + p * params.stride;
       let xhat = (x[i] - m) * r;
-      dx[i] = r * (w * dzOf(dy[i], xhat, w, b) - (meanDz + xhat * meanDzX));
+      dx[i] = ${
+  plus ? "plus[i] + " : ""
+}r * (w * dzOf(dy[i], xhat, w, b) - (meanDz + xhat * meanDzX));
     }
   }`;

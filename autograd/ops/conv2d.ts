@@ -41,7 +41,7 @@ export function conv2d(x: Tensor, weight: Tensor, args: Conv2dArgs = {}): Tensor
     op: "conv2d",
     inputs: [x, weight, ...added],
     output,
-    backward: (dy, [needsX, needsWeight]) => {
+    backward: (dy, [needsX, needsWeight], absorb) => {
       // The bias gradient is the sum of the gradients an image, where those are wanted too.
       const dPerImage = perImage?.needsGrad ? sumMiddle(capture, dy, [n, oh * ow, co]) : null;
       const dBias = bias?.needsGrad
@@ -49,7 +49,7 @@ export function conv2d(x: Tensor, weight: Tensor, args: Conv2dArgs = {}): Tensor
         : null;
       const grads = new Map([[bias, dBias], [perImage, dPerImage], [residual, dy]]);
       return [
-        needsX ? conv2dInputGrad(capture, weight.ref, dy, shape) : null,
+        needsX ? conv2dInputGrad(capture, weight.ref, dy, shape, absorb(0)) : null,
         needsWeight ? conv2dWeightGrad(capture, x.ref, dy, shape) : null,
         ...added.map((tensor) => grads.get(tensor) ?? null),
       ];

@@ -33,8 +33,10 @@ export function groupNorm(
     op: silu ? "groupNormSilu" : "groupNorm",
     inputs: [x, weight, bias],
     output: y,
-    backward: (dy, [needsX = false, needsWeight, needsBias]) => {
-      const wanted = { x: needsX, affine: Boolean(needsWeight || needsBias) };
+    backward: (dy, [needsX = false, needsWeight, needsBias], absorb) => {
+      // The ninth storage binding; WebGPU promises eight.
+      const plus = capture.gpu.limits.maxStorageBuffersPerShaderStage > 8 ? absorb(0) : undefined;
+      const wanted = { x: needsX, affine: Boolean(needsWeight || needsBias), plus };
       const { dx, dweight, dbias } = groupNormBackward(capture, saved, dy, options, wanted);
       return [dx, needsWeight ? dweight : null, needsBias ? dbias : null];
     },

@@ -57,15 +57,20 @@ export function conv2dForward(
   return gatherConv(capture, "forward", x, weight, shape, epilogue, "conv2d");
 }
 
-/** Gradient with respect to x `[n, h, w, ci]` from dy `[n, oh, ow, co]`. */
+/**
+ * Gradient with respect to x `[n, h, w, ci]` from dy `[n, oh, ow, co]`.
+ *
+ * @param plus Added to it: the gradient of x from elsewhere, of its shape.
+ */
 export function conv2dInputGrad(
   capture: Capture,
   weight: TensorRef,
   dy: TensorRef,
   shape: Conv2dShape,
+  plus?: TensorRef,
 ): TensorRef {
   const { n, h, w, ci, co } = shape;
-  if (isPointwiseConv(shape)) {
+  if (isPointwiseConv(shape) && !plus) {
     const product = matmul(capture, {
       a: { tensor: dy, row: co },
       b: { tensor: weight, row: co, transposed: true },
@@ -76,5 +81,6 @@ export function conv2dInputGrad(
     });
     return reshape(product, [n, h, w, ci]);
   }
-  return gatherConv(capture, "input", dy, weight, shape, {}, "conv2d input gradient");
+  const epilogue = { residual: plus };
+  return gatherConv(capture, "input", dy, weight, shape, epilogue, "conv2d input gradient");
 }

@@ -1,5 +1,7 @@
-import { Graph } from "../../autograd/graph.ts";
+import { Graph, type Tensor } from "../../autograd/graph.ts";
 import { add } from "../../autograd/ops/add.ts";
+import { conv2d } from "../../autograd/ops/conv2d.ts";
+import { groupNorm } from "../../autograd/ops/group_norm.ts";
 import { mseLoss } from "../../autograd/ops/losses.ts";
 import { mul } from "../../autograd/ops/mul.ts";
 import { reshape } from "../../autograd/ops/reshape.ts";
@@ -116,4 +118,38 @@ Deno.test("Graph refuses a parameter that it has no slot for", async () => {
   const gpu = await testGpu();
   const graph = new Graph(new Capture(gpu, "slot"));
   assertThrows(() => graph.parameter(new Parameter([4], () => {})), RangeError, "shape [4]");
+});
+
+Deno.test("Graph lets rules absorb what other ops contributed, whatever the order", async () => {
+  const gpu = await testGpu();
+  const operands = [
+    operand([1, 4, 4, 8], 1),
+    operand([8], 2),
+    operand([8], 3),
+    operand([3, 3, 8, 8], 4, 0.2),
+    operand([1, 1, 8, 8], 5, 0.2),
+  ];
+  const norm = (t: Tensor[]) => groupNorm(t[0]!, t[1]!, t[2]!, { groups: 4, silu: true });
+  const wide = (t: Tensor[]) => conv2d(t[0]!, t[3]!, { padding: [1, 1] });
+  const narrow = (t: Tensor[]) => conv2d(t[0]!, t[4]!);
+  // Each op alone.
+  const parts: Float32Array[] = [];
+  for (const op of [norm, wide, narrow]) {
+    const used = op === norm ? [0, 1, 2] : op === wide ? [0, 3] : [0, 4];
+    const { grads } = await differentiate(gpu, used.map((i) => operands[i]!), (given) => {
+      const t: Tensor[] = [];
+      used.forEach((i, j) => t[i] = given[j]!);
+      return op(t);
+    });
+    parts.push(grads[0]!);
+  }
+  const expected = parts[0]!.map((g, i) => g + parts[1]![i]! + parts[2]![i]!);
+  for (const order of [[norm, wide, narrow], [narrow, norm, wide], [wide, narrow, norm]]) {
+    const { grads } = await differentiate(
+      gpu,
+      operands,
+      (t) => add(add(order[0]!(t), order[1]!(t)), order[2]!(t)),
+    );
+    assertAllClose(grads[0]!, expected, { atol: 1e-5 });
+  }
 });
