@@ -5,6 +5,7 @@
  */
 import { Graph, type Tensor } from "../../autograd/graph.ts";
 import { attention } from "../../autograd/ops/attention.ts";
+import { batchNormEval } from "../../autograd/ops/batch_norm.ts";
 import { concat } from "../../autograd/ops/concat.ts";
 import { conv2d } from "../../autograd/ops/conv2d.ts";
 import { gelu } from "../../autograd/ops/gelu.ts";
@@ -15,6 +16,7 @@ import { bmm, linear } from "../../autograd/ops/matmul.ts";
 import { mul } from "../../autograd/ops/mul.ts";
 import { avgPool2d, maxPool2d } from "../../autograd/ops/pool.ts";
 import { reshape } from "../../autograd/ops/reshape.ts";
+import { resizeBilinear } from "../../autograd/ops/resize_bilinear.ts";
 import { scale } from "../../autograd/ops/scale.ts";
 import { silu } from "../../autograd/ops/silu.ts";
 import { softmax } from "../../autograd/ops/softmax.ts";
@@ -78,6 +80,10 @@ const RUNNERS: Readonly<Record<string, OpRunner>> = {
     layouts: image,
     run: (inputs) => upsampleNearest2x(input(inputs, "x")),
   },
+  resize_bilinear: {
+    layouts: image,
+    run: (inputs, entry) => resizeBilinear(input(inputs, "x"), pair(entry, "size")),
+  },
   maxpool2d: {
     layouts: image,
     run: (inputs, entry) => maxPool2d(input(inputs, "x"), pool(entry)),
@@ -95,6 +101,17 @@ const RUNNERS: Readonly<Record<string, OpRunner>> = {
     run: (inputs, entry) =>
       groupNorm(input(inputs, "x"), input(inputs, "weight"), input(inputs, "bias"), {
         groups: number(entry, "groups"),
+        eps: number(entry, "eps"),
+      }),
+  },
+  batchnorm_eval: {
+    layouts: image,
+    run: (inputs, entry) =>
+      batchNormEval(input(inputs, "x"), {
+        weight: input(inputs, "weight"),
+        bias: input(inputs, "bias"),
+        mean: input(inputs, "running_mean"),
+        variance: input(inputs, "running_var"),
         eps: number(entry, "eps"),
       }),
   },
