@@ -119,10 +119,10 @@ export class Gpu {
 
   /** One line that names the adapter. */
   get description(): string {
-    const { vendor, architecture, device, description } = this.info;
-    return [description || device || "unknown GPU", architecture || vendor].filter(Boolean).join(
-      ", ",
-    );
+    const { vendor, architecture, description } = this.info;
+    // Deno gives the vendor as a bare number, which tells nobody anything.
+    const known = [description, architecture, Number.isNaN(Number(vendor)) ? vendor : ""];
+    return known.filter(Boolean).join(", ") || "unknown GPU";
   }
 
   /** Whether the device has a feature. */
