@@ -37,6 +37,8 @@ export interface OpRecord {
   readonly output: TensorRef;
   /** Absent when the op has no derivative; it is then refused for inputs that want one. */
   readonly backward?: BackwardRule;
+  /** Makes the output again in the backward pass; for ops that cost little and fill much memory. */
+  readonly recompute?: () => TensorRef;
 }
 
 /** Where a parameter's value is and where its gradient goes. */
@@ -53,18 +55,34 @@ export interface GraphOptions {
   readonly training?: boolean;
   /** Add to the parameters' gradients instead of overwriting them; false unless given. */
   readonly accumulate?: boolean;
+  /** Make outputs of cheap ops again in the backward pass instead of keeping them; false unless given. */
+  readonly recompute?: boolean;
   /** Random numbers of this step: `[seedLow, seedHigh, step, firstSample]` as u32. */
   readonly random?: TensorRef;
 }
 
 /** A symbolic tensor that knows how it was made. */
 export class Tensor {
+  #again: TensorRef | undefined;
+
   /**
    * @param graph The graph that it belongs to.
    * @param ref Its shape and place.
    * @param needsGrad Whether a gradient with respect to it is wanted.
+   * @param recompute Makes its values again, where they are not kept for the backward pass.
    */
-  constructor(readonly graph: Graph, readonly ref: TensorRef, readonly needsGrad: boolean) {}
+  constructor(
+    readonly graph: Graph,
+    readonly ref: TensorRef,
+    readonly needsGrad: boolean,
+    private readonly recompute?: () => TensorRef,
+  ) {}
+
+  /** Its values for a backward rule: kept from the forward pass, or made again once for all rules. */
+  saved(): TensorRef {
+    if (!this.recompute) return this.ref;
+    return this.#again ??= this.recompute();
+  }
 
   /** Sizes, outermost first. */
   get shape(): readonly number[] {
@@ -146,7 +164,8 @@ export class Graph {
         `Cannot record ${record.op}: it has no derivative, so no input may want a gradient`,
       );
     }
-    const output = new Tensor(this, record.output, needsGrad);
+    const recompute = this.options.recompute ? record.recompute : undefined;
+    const output = new Tensor(this, record.output, needsGrad, recompute);
     if (needsGrad) this.#ops.push({ record, output });
     return output;
   }

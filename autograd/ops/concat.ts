@@ -13,6 +13,7 @@ export function concat(a: Tensor, b: Tensor): Tensor {
     op: "concat",
     inputs: [a, b],
     output: concatForward(capture, a.ref, b.ref),
+    recompute: () => concatForward(capture, a.saved(), b.saved()),
     backward: (dy, needs) => [
       needs[0] ? sliceLast(capture, dy, 0, widthA) : null,
       needs[1] ? sliceLast(capture, dy, widthA, widthB) : null,

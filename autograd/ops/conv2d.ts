@@ -50,7 +50,7 @@ export function conv2d(x: Tensor, weight: Tensor, args: Conv2dArgs = {}): Tensor
       const grads = new Map([[bias, dBias], [perImage, dPerImage], [residual, dy]]);
       return [
         needsX ? conv2dInputGrad(capture, weight.ref, dy, shape, absorb(0)) : null,
-        needsWeight ? conv2dWeightGrad(capture, x.ref, dy, shape) : null,
+        needsWeight ? conv2dWeightGrad(capture, x.saved(), dy, shape) : null,
         ...added.map((tensor) => grads.get(tensor) ?? null),
       ];
     },

@@ -23,6 +23,7 @@ export function dropout(x: Tensor, p: number): Tensor {
     op: "dropout",
     inputs: [x],
     output: dropoutForward(capture, x.ref, random, options),
+    recompute: () => dropoutForward(capture, x.saved(), random, options),
     backward: (dy) => [dropoutForward(capture, dy, random, options)],
   });
 }

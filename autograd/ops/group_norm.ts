@@ -28,16 +28,23 @@ export function groupNorm(
   const { capture } = x.graph;
   const options = { groups, eps, silu };
   const { y, mean, rstd } = groupNormForward(capture, x.ref, weight.ref, bias.ref, options);
-  const saved = { x: x.ref, weight: weight.ref, bias: bias.ref, mean, rstd };
+  const saved = { weight: weight.ref, bias: bias.ref, mean, rstd };
   return x.graph.record({
     op: silu ? "groupNormSilu" : "groupNorm",
     inputs: [x, weight, bias],
     output: y,
+    recompute: () => groupNormForward(capture, x.saved(), weight.ref, bias.ref, options).y,
     backward: (dy, [needsX = false, needsWeight, needsBias], absorb) => {
       // The ninth storage binding; WebGPU promises eight.
       const plus = capture.gpu.limits.maxStorageBuffersPerShaderStage > 8 ? absorb(0) : undefined;
       const wanted = { x: needsX, affine: Boolean(needsWeight || needsBias), plus };
-      const { dx, dweight, dbias } = groupNormBackward(capture, saved, dy, options, wanted);
+      const { dx, dweight, dbias } = groupNormBackward(
+        capture,
+        { x: x.saved(), ...saved },
+        dy,
+        options,
+        wanted,
+      );
       return [dx, needsWeight ? dweight : null, needsBias ? dbias : null];
     },
   });

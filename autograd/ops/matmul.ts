@@ -47,7 +47,7 @@ export function linear(x: Tensor, weight: Tensor, bias?: Tensor): Tensor {
         : null,
       needsWeight
         ? matmul(capture, {
-          a: { tensor: x.ref, row: k, transposed: true },
+          a: { tensor: x.saved(), row: k, transposed: true },
           b: { tensor: dy, row: n },
           m: k,
           n,

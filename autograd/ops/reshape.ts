@@ -11,6 +11,7 @@ export function reshape(x: Tensor, shape: readonly number[]): Tensor {
     op: "reshape",
     inputs: [x],
     output: reshapeRef(x.ref, shape),
+    recompute: () => reshapeRef(x.saved(), shape),
     backward: (dy) => [reshapeRef(dy, x.shape)],
   });
 }

@@ -8,6 +8,7 @@ export function silu(x: Tensor): Tensor {
     op: "silu",
     inputs: [x],
     output: siluForward(capture, x.ref),
-    backward: (dy) => [siluBackward(capture, x.ref, dy)],
+    recompute: () => siluForward(capture, x.saved()),
+    backward: (dy) => [siluBackward(capture, x.saved(), dy)],
   });
 }

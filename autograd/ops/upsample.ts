@@ -12,6 +12,7 @@ export function upsampleNearest2x(x: Tensor): Tensor {
     op: "upsampleNearest2x",
     inputs: [x],
     output: upsampleForward(capture, x.ref),
+    recompute: () => upsampleForward(capture, x.saved()),
     backward: (dy) => [upsampleBackward(capture, dy)],
   });
 }

@@ -1,6 +1,8 @@
 import { Graph, type Tensor } from "../../autograd/graph.ts";
 import { add } from "../../autograd/ops/add.ts";
+import { concat } from "../../autograd/ops/concat.ts";
 import { conv2d } from "../../autograd/ops/conv2d.ts";
+import { dropout } from "../../autograd/ops/dropout.ts";
 import { groupNorm } from "../../autograd/ops/group_norm.ts";
 import { mseLoss } from "../../autograd/ops/losses.ts";
 import { mul } from "../../autograd/ops/mul.ts";
@@ -8,7 +10,8 @@ import { reshape } from "../../autograd/ops/reshape.ts";
 import { silu } from "../../autograd/ops/silu.ts";
 import { Parameter } from "../../autograd/parameter.ts";
 import { Capture } from "../../device/capture.ts";
-import { assertAllClose, assertEquals, assertThrows } from "../support/assert.ts";
+import { sizeOf } from "../../device/tensor.ts";
+import { assert, assertAllClose, assertEquals, assertThrows } from "../support/assert.ts";
 import { randomValues, testGpu, upload } from "../support/gpu.ts";
 import { differentiate, operand } from "../support/gradients.ts";
 
@@ -152,4 +155,41 @@ Deno.test("Graph lets rules absorb what other ops contributed, whatever the orde
     );
     assertAllClose(grads[0]!, expected, { atol: 1e-5 });
   }
+});
+
+/** A small stretch of a U-Net, its gradients and its peak memory. */
+async function stretch(recompute: boolean) {
+  const gpu = await testGpu();
+  const capture = new Capture(gpu, "stretch");
+  const random = upload(gpu, [4], [1, 2, 3, 4], "u32");
+  const graph = new Graph(capture, { training: true, recompute, random });
+  const variable = (shape: number[], seed: number, scale = 1) =>
+    graph.variable(upload(gpu, shape, randomValues(sizeOf(shape), seed, scale)));
+  const norm = (x: Tensor, seed: number) =>
+    groupNorm(x, variable([x.shape.at(-1)!], seed), variable([x.shape.at(-1)!], seed + 1), {
+      groups: 4,
+      silu: true,
+    });
+  const x = variable([2, 16, 16, 8], 1);
+  let h = x;
+  for (let i = 0; i < 4; i++) {
+    const wide = concat(h, x);
+    h = conv2d(dropout(norm(wide, 10 * i + 2), 0.2), variable([3, 3, 16, 8], 10 * i + 4, 0.2), {
+      padding: [1, 1],
+    });
+  }
+  const grads = graph.backward(mseLoss(h, graph.constant(gpu.tensor(h.shape))));
+  const refs = [...grads.values()].map((ref) => capture.keep(ref));
+  const program = await capture.plan();
+  program.run();
+  const values: number[][] = [];
+  for (const ref of refs) values.push(Array.from(await program.read(ref)));
+  return { values, peak: program.memory.peakBytes, dispatches: program.dispatchCount };
+}
+
+Deno.test("Graph gives equal bits and needs less memory when it recomputes", async () => {
+  const kept = await stretch(false), again = await stretch(true);
+  assertEquals(again.values, kept.values);
+  assert(again.peak < 0.8 * kept.peak, `${again.peak} bytes against ${kept.peak}`);
+  assert(again.dispatches > kept.dispatches);
 });
