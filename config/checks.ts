@@ -4,6 +4,8 @@
  * @module
  */
 import { imageShape, NATIVE_SHAPES } from "../data/options.ts";
+import { PRINTED_REASON } from "../diffusion/spectral_forms.ts";
+import { usesTMax } from "../diffusion/t_max.ts";
 import type { Config, Violation } from "./schema.ts";
 
 type Check = (config: Config) => Violation | null;
@@ -113,6 +115,30 @@ const samplerStepsExist: Check = ({ diffusion: { timesteps, sampler } }) => {
     : violation("diffusion.sampler.steps", `be at most diffusion.timesteps, ${timesteps}`);
 };
 
+const tMaxIsInside: Check = ({ diffusion }) => {
+  const { tMax, timesteps } = diffusion;
+  return !usesTMax(diffusion) || tMax === "auto" || tMax < timesteps
+    ? null
+    : violation("diffusion.tMax", `be below diffusion.timesteps, ${timesteps}`);
+};
+
+const binsFitTimesteps: Check = ({ diffusion: { timestepSampler, timesteps } }) =>
+  timestepSampler.name !== "adaptive" || timestepSampler.bins <= timesteps
+    ? null
+    : violation("diffusion.timestepSampler.bins", `be at most diffusion.timesteps, ${timesteps}`);
+
+const printedIsMeant: Check = ({ diffusion: { spectralLoss: { lambda, mode, allowPrinted } } }) =>
+  lambda === 0 || mode !== "printed" || allowPrinted
+    ? null
+    : violation("diffusion.spectralLoss.mode", "be one that trains", {
+      hint: `${PRINTED_REASON}; diffusion.spectralLoss.allowPrinted=true lets it pass`,
+    });
+
+const bandsWeighSomething: Check = ({ diffusion: { spectralLoss: { lambda, bands } } }) =>
+  lambda === 0 || bands === null || bands.some((weight) => weight > 0)
+    ? null
+    : violation("diffusion.spectralLoss.bands", "have a weight above 0");
+
 const CHECKS: readonly Check[] = [
   widthIsEven,
   groupsDivideWidth,
@@ -124,6 +150,10 @@ const CHECKS: readonly Check[] = [
   evaluationFitsHoldout,
   betasAscend,
   samplerStepsExist,
+  tMaxIsInside,
+  binsFitTimesteps,
+  printedIsMeant,
+  bandsWeighSomething,
 ];
 
 /** The first rule between fields that `config` breaks, or null. */

@@ -19,7 +19,12 @@ import {
   type SamplerOptions,
   SCHEDULE_NAMES,
   SPACING_NAMES,
+  SPECTRAL_MODE_NAMES,
+  type SpectralLossOptions,
+  SPECTRUM_NAMES,
   TARGET_NAMES,
+  TIMESTEP_SAMPLER_NAMES,
+  type TimestepOptions,
   VARIANCE_NAMES,
 } from "../diffusion/options.ts";
 import { MODEL_NAMES, type UNetOptions } from "../model/options.ts";
@@ -151,6 +156,44 @@ const sampler = section<SamplerOptions>("The sampler of previews", {
   spacing: oneOf(SPACING_NAMES).default("uniform").describe("How DDIM picks its timesteps"),
 });
 
+const timestepSampler = section<TimestepOptions>("The timesteps that training draws", {
+  name: oneOf(TIMESTEP_SAMPLER_NAMES).default("uniform").describe("Their distribution"),
+  probability: belowOne(true).default(0.5).describe("reweighted: probability of t < tMax"),
+  importanceCorrect: flag().default(false).describe(
+    "reweighted, lognormal: weight losses so that their mean estimates the uniform one",
+  ),
+  logMean: z.number("be a number").default(-1.2).describe("lognormal: mean of log sigma"),
+  logDeviation: positive().default(1.2).describe("lognormal: deviation of log sigma"),
+  bins: whole(1).default(20).describe("adaptive: bins of timesteps"),
+  decay: belowOne().default(0.95).describe("adaptive: share of a bin's average kept a loss"),
+  uniformShare: z.number("be a number above 0 and at most 1").gt(
+    0,
+    "be a number above 0 and at most 1",
+  ).max(1, "be a number above 0 and at most 1").default(0.1)
+    .describe("adaptive: share of the draws that stay uniform"),
+});
+
+const spectralLoss = section<SpectralLossOptions>("The spectrum loss, for t < tMax", {
+  lambda: atLeastZero().default(0).describe("Its weight beside the loss; 0 = off"),
+  mode: oneOf(SPECTRAL_MODE_NAMES).default("ddim").describe("What is compared"),
+  spectrum: oneOf(SPECTRUM_NAMES).default("complex").describe("On which spectrum"),
+  power: z.number("be a number").default(1).describe("Exponent p of the weight |k|^p"),
+  bands: z.array(atLeastZero(), "be a list of numbers of at least 0").min(
+    1,
+    "be a list of at least one number",
+  ).nullable().default(null).describe(
+    "Weights of the mean and of the octaves of |k|, the last for all above; null = |k|^p",
+  ),
+  allowPrinted: flag().default(false).describe("Let mode printed pass, which trains nothing"),
+});
+
+const tMax = z.union(
+  [z.literal("auto"), whole(1)],
+  'be "auto" or a whole number of at least 1',
+).default("auto").describe(
+  "Timesteps below it count as those of high frequencies; auto = found from the data",
+);
+
 const diffusion = section<DiffusionOptions>("The diffusion process", {
   timesteps: whole(2).default(1000).describe("Timesteps of the forward process"),
   schedule: oneOf(SCHEDULE_NAMES).default("linear-torch").describe("The noise schedule"),
@@ -158,6 +201,9 @@ const diffusion = section<DiffusionOptions>("The diffusion process", {
   betaEnd: belowOne(true).default(0.02).describe("beta of the last timestep (not cosine)"),
   target: oneOf(TARGET_NAMES).default("epsilon").describe("What the network outputs"),
   loss: oneOf(LOSS_NAMES).default("mse").describe("The elementwise loss"),
+  timestepSampler,
+  spectralLoss,
+  tMax,
   variance: oneOf(VARIANCE_NAMES).default("fixedlarge").describe("Variance of a ddpm step"),
   clipX0: flag().default(true).describe("Clip the predicted x0 while sampling"),
   sampler,

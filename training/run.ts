@@ -7,6 +7,7 @@ import { firstImages, type ImageSet } from "../data/dataset.ts";
 import { imageShape } from "../data/options.ts";
 import { loadImages } from "../data/registry.ts";
 import type { Gpu } from "../device/gpu.ts";
+import { usesTMax } from "../diffusion/t_max.ts";
 import type { Network } from "../model/network.ts";
 import { createNetwork } from "../model/presets.ts";
 import { atomicWrite } from "../support/files.ts";
@@ -140,11 +141,19 @@ async function begin(
 
 /** What is known once the step is planned. */
 function tell(trainer: Trainer, start: number, say: (line: string) => void): void {
-  const { config, state, memory } = trainer;
+  const { config, diffusion, state, memory } = trainer;
   say(
     `memory    ${formatBytes(state.byteLength)} of weights, gradients, averages and moments; ` +
       describeMemory(memory),
   );
+  if (usesTMax(diffusion)) {
+    say(
+      `tMax      ${diffusion.tMax} of ${diffusion.timesteps}` +
+        (config.diffusion.tMax === "auto"
+          ? ", where the noise meets the data's highest octave (usual choices: 50 and 100)"
+          : ""),
+    );
+  }
   const { steps, batchSize } = config.train;
   const from = start > 0 ? `, going on after ${formatCount(start)}` : "";
   say(`steps     ${formatCount(steps)} of ${batchSize} images${from}`);

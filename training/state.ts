@@ -22,8 +22,16 @@ export class TrainState {
   readonly losses: TensorRef;
   #lossSeed: TensorRef | undefined;
 
-  /** @param slots Length of `losses`. */
-  constructor(private readonly gpu: Gpu, readonly network: Module, slots: number) {
+  /**
+   * @param slots Length of `losses`.
+   * @param learnt What else training changes, by name; it stays its maker's to free.
+   */
+  constructor(
+    private readonly gpu: Gpu,
+    readonly network: Module,
+    slots: number,
+    private readonly learnt: ReadonlyMap<string, TensorRef> = new Map(),
+  ) {
     const arena = (label: string) => createArena(gpu, label, network);
     this.weights = arena("weights");
     this.grads = arena("gradients");
@@ -97,17 +105,20 @@ export class TrainState {
     const arenas: [string, Arena][] = [
       [WEIGHTS_PREFIX, this.weights],
       [EMA_PREFIX, this.ema],
-      ["optim/m/", this.firstMoments],
-      ["optim/v/", this.secondMoments],
+      [FIRST_MOMENTS_PREFIX, this.firstMoments],
+      [SECOND_MOMENTS_PREFIX, this.secondMoments],
     ];
     for (const [prefix, arena] of arenas) {
       for (const [name, tensor] of arena.tensors) yield [`${prefix}${name}`, tensor];
     }
+    yield* this.learnt;
   }
 }
 
 /** What comes before a parameter's name in a checkpoint: its weights, and their average. */
 export const WEIGHTS_PREFIX = "model/", EMA_PREFIX = "ema/";
+/** The same for the moments of its gradient. */
+export const FIRST_MOMENTS_PREFIX = "optim/m/", SECOND_MOMENTS_PREFIX = "optim/v/";
 const LOSSES = "log/losses";
 
 /**

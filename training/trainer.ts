@@ -12,7 +12,9 @@ import type { Gpu } from "../device/gpu.ts";
 import type { KernelTime } from "../device/profile.ts";
 import type { InputValues, MemoryReport, Program } from "../device/program.ts";
 import type { TensorRef } from "../device/tensor.ts";
+import type { DiffusionOptions } from "../diffusion/options.ts";
 import { Objective } from "../diffusion/objective.ts";
+import { resolveTMax } from "../diffusion/t_max.ts";
 import { fillZero } from "../kernels/fill.ts";
 import { addToRing } from "../kernels/ring.ts";
 import type { Network } from "../model/network.ts";
@@ -35,6 +37,8 @@ export class Trainer {
   readonly lossSlots: number;
   readonly state: TrainState;
   readonly objective: Objective;
+  /** The config's process, with `tMax` as the images have it. */
+  readonly diffusion: DiffusionOptions;
   readonly #bank: ImageBank;
   #gradients!: Program;
   /** Ends a step with accumulation; without it the same program does both. */
@@ -49,8 +53,9 @@ export class Trainer {
     readonly images: ImageSet,
   ) {
     this.lossSlots = config.train.logEvery || UNLOGGED_SLOTS;
-    this.state = new TrainState(gpu, network, this.lossSlots);
-    this.objective = new Objective(gpu, config.diffusion);
+    this.diffusion = resolveTMax(config.diffusion, images);
+    this.objective = new Objective(gpu, this.diffusion);
+    this.state = new TrainState(gpu, network, this.lossSlots, this.objective.state);
     this.#bank = new ImageBank(gpu, images);
   }
 

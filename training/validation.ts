@@ -43,6 +43,7 @@ export async function createValidation(
     x0,
     denoise: (graph, x, timesteps) => network.forward(graph, x, timesteps),
     perSample: true,
+    plain: true,
   });
   capture.keep(loss.ref);
   const program = await capture.plan();

@@ -9,6 +9,7 @@ import { targetForm } from "../../diffusion/target.ts";
 import { integerBelow, philox4x32, seedKey } from "../../support/philox.ts";
 import { assert, assertAllClose, assertEquals } from "../support/assert.ts";
 import { randomTensor, testGpu } from "../support/gpu.ts";
+import { PLAIN_TRAINING } from "./options.ts";
 
 const OPTIONS: DiffusionOptions = {
   timesteps: 50,
@@ -17,6 +18,7 @@ const OPTIONS: DiffusionOptions = {
   betaEnd: 0.3,
   target: "epsilon",
   loss: "mse",
+  ...PLAIN_TRAINING,
   variance: "fixedlarge",
   clipX0: true,
   sampler: { name: "ddpm", steps: null, eta: 0, spacing: "uniform" },

@@ -10,6 +10,7 @@ import { makeSchedule } from "../../diffusion/schedule.ts";
 import { spaceTimesteps } from "../../diffusion/spacing.ts";
 import { targetForm } from "../../diffusion/target.ts";
 import { assert, assertAllClose, assertEquals, assertThrows } from "../support/assert.ts";
+import { PLAIN_TRAINING } from "./options.ts";
 
 const ddpm: SamplerOptions = { name: "ddpm", steps: null, eta: 0, spacing: "uniform" };
 const ddim = (steps: number | null, eta: number, spacing: SpacingName = "uniform") => ({
@@ -25,6 +26,7 @@ const base: DiffusionOptions = {
   betaEnd: 0.02,
   target: "epsilon",
   loss: "mse",
+  ...PLAIN_TRAINING,
   variance: "fixedlarge",
   clipX0: true,
   sampler: ddpm,

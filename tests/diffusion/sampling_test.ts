@@ -6,6 +6,7 @@ import { samplerSteps } from "../../diffusion/samplers.ts";
 import { Sampler } from "../../diffusion/sampling.ts";
 import { assert, assertAllClose, assertEquals, assertRejects } from "../support/assert.ts";
 import { testGpu } from "../support/gpu.ts";
+import { PLAIN_TRAINING } from "./options.ts";
 
 const DDIM: SamplerOptions = { name: "ddim", steps: 10, eta: 1, spacing: "uniform" };
 const OPTIONS: DiffusionOptions = {
@@ -15,6 +16,7 @@ const OPTIONS: DiffusionOptions = {
   betaEnd: 0.3,
   target: "epsilon",
   loss: "mse",
+  ...PLAIN_TRAINING,
   variance: "fixedlarge",
   clipX0: true,
   sampler: DDIM,

@@ -1,0 +1,45 @@
+import { parseConfig } from "../../config/load.ts";
+import type { Override } from "../../config/load.ts";
+import { assert, assertEquals, assertStringIncludes, assertThrows } from "../support/assert.ts";
+
+const parse = (...overrides: Override[]) => parseConfig("{}", { path: "config/x.json", overrides });
+const refusal = (...overrides: Override[]) => assertThrows(() => parse(...overrides)).message;
+
+Deno.test("parseConfig() refuses the printed spectrum loss with its reason, unless it is allowed", () => {
+  const printed: Override[] = [
+    ["diffusion.spectralLoss.lambda", "1"],
+    ["diffusion.spectralLoss.mode", "printed"],
+  ];
+  const message = refusal(...printed);
+  for (const part of ["diffusion.spectralLoss.mode", "identically 0", "allowPrinted=true"]) {
+    assertStringIncludes(message, part);
+  }
+  assertEquals(parse(printed[1]!).diffusion.spectralLoss.lambda, 0);
+  assert(parse(...printed, ["diffusion.spectralLoss.allowPrinted", "true"]));
+});
+
+Deno.test("parseConfig() knows tMax as a number or auto, below the timesteps where it is used", () => {
+  assertEquals(parse(["diffusion.tMax", "auto"]).diffusion.tMax, "auto");
+  assertEquals(parse(["diffusion.tMax", "50"]).diffusion.tMax, 50);
+  assertStringIncludes(refusal(["diffusion.tMax", "often"]), 'must be "auto" or a whole number');
+  const reweighted: Override = ["diffusion.timestepSampler.name", "reweighted"];
+  assertStringIncludes(
+    refusal(reweighted, ["diffusion.tMax", "1000"]),
+    "diffusion.tMax must be below diffusion.timesteps, 1000",
+  );
+  assertEquals(parse(["diffusion.tMax", "1000"]).diffusion.tMax, 1000);
+});
+
+Deno.test("parseConfig() refuses more bins than timesteps, and bands without weight", () => {
+  const adaptive: Override = ["diffusion.timestepSampler.name", "adaptive"];
+  assertStringIncludes(
+    refusal(adaptive, ["diffusion.timestepSampler.bins", "1001"]),
+    "must be at most diffusion.timesteps",
+  );
+  assertStringIncludes(
+    refusal(["diffusion.spectralLoss.lambda", "1"], ["diffusion.spectralLoss.bands", "[0, 0]"]),
+    "must have a weight above 0",
+  );
+  const { spectralLoss } = parse(["diffusion.spectralLoss.bands", "[0, 1, 4]"]).diffusion;
+  assertEquals(spectralLoss.bands, [0, 1, 4]);
+});
