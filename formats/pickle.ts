@@ -1,0 +1,391 @@
+/**
+ * Reads Python pickles of protocols 2 to 5 as data. Nothing is imported, called or set: a global is
+ * only a name, and what a name may build is decided by the caller's short list. Opcodes that a
+ * torch.save file has no use for are refused, and so is any pickle whose objects would take much more
+ * memory than its bytes. Format: CPython's Lib/pickletools.py.
+ *
+ * @module
+ */
+
+/** A tuple; lists are plain arrays. */
+export class PickleTuple<X extends object> {
+  constructor(readonly items: readonly PickleValue<X>[]) {}
+}
+
+/** A reference to something in a Python module, by name alone. */
+export class PickleGlobal {
+  /** @param name Dotted, module first: "collections.OrderedDict". */
+  constructor(readonly name: string) {}
+}
+
+/** What a dict may be keyed by. */
+export type PickleKey = string | number | bigint;
+
+/** A dict in its order of insertion. */
+export class PickleDict<X extends object> extends Map<PickleKey, PickleValue<X>> {}
+
+/** A value in a pickle; X are the objects that the caller makes. */
+export type PickleValue<X extends object> =
+  | null
+  | boolean
+  | number
+  | bigint
+  | string
+  | Uint8Array
+  | PickleTuple<X>
+  | PickleValue<X>[]
+  | PickleDict<X>
+  | PickleGlobal
+  | X;
+
+/** What the pickles of one kind of file may refer to and build. */
+export interface PickleHost<X extends object> {
+  /** Whether a dotted name may be referred to at all. */
+  allows(name: string): boolean;
+  /** What the named constructor makes of its arguments; throws when it is none. */
+  build(name: string, args: readonly PickleValue<X>[]): PickleValue<X>;
+  /** What a persistent id stands for. */
+  persistent(id: PickleValue<X>): PickleValue<X>;
+}
+
+/** A pickle's value, and the first byte after it. */
+export interface Unpickled<X extends object> {
+  readonly value: PickleValue<X>;
+  readonly end: number;
+}
+
+/** Objects may take this much, and twice the pickle's bytes. */
+const FREE_BYTES = 32 << 20;
+/** About what an object of each kind takes, in bytes. */
+const COST = { dict: 320, list: 96, tuple: 96, text: 48, number: 24, memo: 48, item: 64 };
+/** Longer integers are refused: they are no part of a checkpoint, and slow to read. */
+const LONGEST_INTEGER = 256;
+/** Longer module or attribute names are refused. */
+const LONGEST_NAME = 256;
+
+/**
+ * Reads one pickle.
+ *
+ * @param start Its first byte.
+ * @throws {SyntaxError} When the bytes are damaged, use an opcode or a name that is not allowed, or
+ *   build more than their size justifies.
+ */
+export function readPickle<X extends object>(
+  bytes: Uint8Array,
+  host: PickleHost<X>,
+  start = 0,
+): Unpickled<X> {
+  return new Machine(bytes, host, start).run();
+}
+
+const utf8 = new TextDecoder("utf-8", { fatal: true, ignoreBOM: true });
+const latin1 = new TextDecoder("latin1");
+
+/** Python's pickle machine: a stack, marks on it, and a memo. */
+class Machine<X extends object> {
+  readonly #view: DataView;
+  readonly #stack: PickleValue<X>[] = [];
+  readonly #marks: number[] = [];
+  readonly #memo = new Map<number, PickleValue<X>>();
+  #opcodeAt = 0;
+  #budget: number;
+
+  constructor(
+    private readonly bytes: Uint8Array,
+    private readonly host: PickleHost<X>,
+    private at: number,
+  ) {
+    this.#view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
+    this.#budget = FREE_BYTES + 2 * (bytes.length - at);
+  }
+
+  run(): Unpickled<X> {
+    if (this.#byte() !== 0x80) this.#fail("must begin with a protocol number");
+    const protocol = this.#byte();
+    if (protocol < 2 || protocol > 5) {
+      this.#fail(`must be of protocol 2 to 5, got ${protocol}`);
+    }
+    while (true) {
+      this.#opcodeAt = this.at;
+      const opcode = this.#byte();
+      if (opcode === 0x2e) {
+        const value = this.#pop();
+        if (this.#stack.length > 0) this.#fail("must end with one value");
+        return { value, end: this.at };
+      }
+      if (!this.#constant(opcode) && !this.#container(opcode) && !this.#reference(opcode)) {
+        const text = opcode.toString(16).padStart(2, "0");
+        this.#fail(`must not use opcode 0x${text}, which no checkpoint needs`);
+      }
+    }
+  }
+
+  /** Opcodes that push a value of their own. */
+  #constant(opcode: number): boolean {
+    switch (opcode) {
+      case 0x4e: // NONE
+        return this.#push(null, COST.number);
+      case 0x88: // NEWTRUE
+        return this.#push(true, COST.number);
+      case 0x89: // NEWFALSE
+        return this.#push(false, COST.number);
+      case 0x4b: // BININT1
+        return this.#push(this.#byte(), COST.number);
+      case 0x4d: // BININT2
+        return this.#push(this.#view.getUint16(this.#take(2), true), COST.number);
+      case 0x4a: // BININT
+        return this.#push(this.#view.getInt32(this.#take(4), true), COST.number);
+      case 0x47: // BINFLOAT
+        return this.#push(this.#view.getFloat64(this.#take(8)), COST.number);
+      case 0x8a: // LONG1
+        return this.#push(this.#integer(this.#byte()), COST.text);
+      case 0x8b: // LONG4
+        return this.#push(this.#integer(this.#length(4)), COST.text);
+      case 0x8c: // SHORT_BINUNICODE
+        return this.#text(this.#byte(), utf8);
+      case 0x58: // BINUNICODE
+        return this.#text(this.#length(4), utf8);
+      case 0x8d: // BINUNICODE8
+        return this.#text(this.#length(8), utf8);
+      case 0x55: // SHORT_BINSTRING, Python 2's str
+        return this.#text(this.#byte(), latin1);
+      case 0x54: // BINSTRING
+        return this.#text(this.#length(4), latin1);
+      case 0x43: // SHORT_BINBYTES
+        return this.#raw(this.#byte());
+      case 0x42: // BINBYTES
+        return this.#raw(this.#length(4));
+      default:
+        return false;
+    }
+  }
+
+  /** Opcodes that make or fill a container. */
+  #container(opcode: number): boolean {
+    switch (opcode) {
+      case 0x28: // MARK
+        this.#charge(COST.number);
+        this.#marks.push(this.#stack.length);
+        return true;
+      case 0x7d: // EMPTY_DICT
+        return this.#push(new PickleDict<X>(), COST.dict);
+      case 0x5d: // EMPTY_LIST
+        return this.#push([], COST.list);
+      case 0x29: // EMPTY_TUPLE
+        return this.#push(new PickleTuple<X>([]), COST.tuple);
+      case 0x85: // TUPLE1
+      case 0x86: // TUPLE2
+      case 0x87: // TUPLE3
+        return this.#tuple(this.#popMany(opcode - 0x84));
+      case 0x74: // TUPLE
+        return this.#tuple(this.#popMark());
+      case 0x61: // APPEND
+        return this.#append(this.#popMany(1));
+      case 0x65: // APPENDS
+        return this.#append(this.#popMark());
+      case 0x73: // SETITEM
+        return this.#setItems(this.#popMany(2));
+      case 0x75: // SETITEMS
+        return this.#setItems(this.#popMark());
+      default:
+        return false;
+    }
+  }
+
+  /** Opcodes that refer to something: the memo, a name, the caller's objects. */
+  #reference(opcode: number): boolean {
+    switch (opcode) {
+      case 0x71: // BINPUT
+        return this.#remember(this.#byte());
+      case 0x72: // LONG_BINPUT
+        return this.#remember(this.#view.getUint32(this.#take(4), true));
+      case 0x94: // MEMOIZE
+        return this.#remember(this.#memo.size);
+      case 0x68: // BINGET
+        return this.#recall(this.#byte());
+      case 0x6a: // LONG_BINGET
+        return this.#recall(this.#view.getUint32(this.#take(4), true));
+      case 0x95: // FRAME: a hint for buffered reading
+        this.#length(8);
+        return true;
+      case 0x63: // GLOBAL
+        return this.#global(this.#line(), this.#line());
+      case 0x93: { // STACK_GLOBAL
+        const [module, name] = this.#popMany(2);
+        if (typeof module !== "string" || typeof name !== "string") {
+          this.#fail("must name a module and something in it by strings");
+        }
+        return this.#global(module, name);
+      }
+      case 0x51: // BINPERSID
+        return this.#push(this.host.persistent(this.#pop()), COST.tuple);
+      case 0x52: // REDUCE
+        return this.#reduce();
+      case 0x62: // BUILD
+        return this.#build();
+      default:
+        return false;
+    }
+  }
+
+  #reduce(): boolean {
+    const [callable, args] = this.#popMany(2);
+    if (!(callable instanceof PickleGlobal) || !(args instanceof PickleTuple)) {
+      this.#fail("must apply a named constructor to a tuple");
+    }
+    return this.#push(this.host.build(callable.name, args.items), COST.dict);
+  }
+
+  /** A state_dict carries versions of its modules as an attribute, which is dropped. */
+  #build(): boolean {
+    const state = this.#pop(), target = this.#stack.at(-1);
+    const harmless = target instanceof PickleDict && state instanceof PickleDict &&
+      [...state.keys()].every((key) => key === "_metadata");
+    if (!harmless) this.#fail("must set no attribute but the _metadata of a dict");
+    return true;
+  }
+
+  #global(module: string, name: string): boolean {
+    const dotted = `${module}.${name}`;
+    if (!this.host.allows(dotted)) {
+      this.#fail(`must refer to nothing but what tensors need, got ${JSON.stringify(dotted)}`);
+    }
+    return this.#push(new PickleGlobal(dotted), COST.tuple + 2 * dotted.length);
+  }
+
+  #tuple(items: PickleValue<X>[]): boolean {
+    return this.#push(new PickleTuple<X>(items), COST.tuple);
+  }
+
+  #append(items: PickleValue<X>[]): boolean {
+    const list = this.#stack.at(-1);
+    if (!Array.isArray(list)) this.#fail("must append to a list");
+    for (const item of items) list.push(item);
+    return true;
+  }
+
+  #setItems(items: PickleValue<X>[]): boolean {
+    const dict = this.#stack.at(-1);
+    if (!(dict instanceof PickleDict)) this.#fail("must set items of a dict");
+    if (items.length % 2 !== 0) this.#fail("must set pairs of a key and a value");
+    for (let i = 0; i < items.length; i += 2) {
+      const key = items[i];
+      if (typeof key !== "string" && typeof key !== "number" && typeof key !== "bigint") {
+        this.#fail("must key dicts by strings or numbers");
+      }
+      this.#charge(COST.item);
+      dict.set(key, items[i + 1]!);
+    }
+    return true;
+  }
+
+  #remember(key: number): boolean {
+    const value = this.#stack.at(-1);
+    if (value === undefined || this.#stack.length === this.#marks.at(-1)) {
+      this.#fail("must have a value to remember");
+    }
+    this.#charge(COST.memo);
+    this.#memo.set(key, value);
+    return true;
+  }
+
+  #recall(key: number): boolean {
+    const value = this.#memo.get(key);
+    if (value === undefined) this.#fail(`must have remembered value ${key} before it is used`);
+    return this.#push(value, COST.number);
+  }
+
+  #push(value: PickleValue<X>, cost: number): true {
+    this.#charge(cost);
+    this.#stack.push(value);
+    return true;
+  }
+
+  #text(length: number, decoder: TextDecoder): boolean {
+    const at = this.#take(length);
+    this.#charge(COST.text + 2 * length);
+    try {
+      return this.#push(decoder.decode(this.bytes.subarray(at, at + length)), 0);
+    } catch {
+      return this.#fail("must hold text in UTF-8");
+    }
+  }
+
+  #raw(length: number): boolean {
+    const at = this.#take(length);
+    return this.#push(this.bytes.slice(at, at + length), COST.list + length);
+  }
+
+  /** Two's complement, little-endian. */
+  #integer(length: number): number | bigint {
+    if (length > LONGEST_INTEGER) {
+      this.#fail(`must hold integers of at most ${LONGEST_INTEGER} bytes, got ${length}`);
+    }
+    const at = this.#take(length);
+    let value = 0n;
+    for (let i = length - 1; i >= 0; i--) value = (value << 8n) | BigInt(this.bytes[at + i]!);
+    value = BigInt.asIntN(8 * length, value);
+    const number = Number(value);
+    return Number.isSafeInteger(number) ? number : value;
+  }
+
+  #line(): string {
+    const rest = this.bytes.subarray(this.at, this.at + LONGEST_NAME + 1);
+    const length = rest.indexOf(0x0a);
+    if (length < 0) this.#fail(`must end a name within ${LONGEST_NAME} bytes`);
+    this.at += length + 1;
+    return latin1.decode(rest.subarray(0, length));
+  }
+
+  /** A length of 4 or 8 bytes, no more than the bytes that are left. */
+  #length(size: 4 | 8): number {
+    const at = this.#take(size);
+    const length = size === 4
+      ? this.#view.getUint32(at, true)
+      : Number(this.#view.getBigUint64(at, true));
+    if (length > this.bytes.length - this.at) this.#cut();
+    return length;
+  }
+
+  #pop(): PickleValue<X> {
+    return this.#popMany(1)[0]!;
+  }
+
+  #popMany(count: number): PickleValue<X>[] {
+    if (this.#stack.length - count < (this.#marks.at(-1) ?? 0)) {
+      this.#fail("must have enough values on its stack");
+    }
+    return this.#stack.splice(this.#stack.length - count, count);
+  }
+
+  #popMark(): PickleValue<X>[] {
+    const mark = this.#marks.pop();
+    if (mark === undefined) this.#fail("must have a mark on its stack");
+    return this.#stack.splice(mark);
+  }
+
+  #byte(): number {
+    return this.bytes[this.#take(1)]!;
+  }
+
+  /** Steps over bytes that must be there; returns the first one's place. */
+  #take(count: number): number {
+    const at = this.at;
+    if (count > this.bytes.length - at) this.#cut();
+    this.at += count;
+    return at;
+  }
+
+  #charge(bytes: number): void {
+    this.#budget -= bytes;
+    if (this.#budget < 0) this.#fail("must not build more than its size justifies");
+  }
+
+  #cut(): never {
+    this.#fail(`must not be cut short, the ${this.bytes.length} bytes end inside it`);
+  }
+
+  #fail(rule: string): never {
+    throw new SyntaxError(`Cannot read pickle: what stands at byte ${this.#opcodeAt} ${rule}`);
+  }
+}

@@ -1,0 +1,162 @@
+import { PickleDict } from "../../formats/pickle.ts";
+import { looksLikePt, PtTensor, type PtValue, readPt } from "../../formats/pt.ts";
+import { writeZip } from "../../formats/zip.ts";
+import { assert, assertEquals, assertThrows } from "../support/assert.ts";
+import {
+  legacyStart,
+  op,
+  pickle,
+  type Saved,
+  savedF32,
+  SavedTensor,
+  torchFiles,
+  torchLegacy,
+  torchZip,
+} from "../support/torch_file.ts";
+
+const GOLDEN = new URL("../golden/ckpt/", import.meta.url);
+const FORMS = { zip: torchZip, legacy: torchLegacy } as const;
+
+function entries(value: PtValue): Map<string | number | bigint, PtValue> {
+  assert(value instanceof PickleDict);
+  return value;
+}
+
+function numbers(value: PtValue | undefined): number[] {
+  assert(value instanceof PtTensor);
+  return Array.from<number | bigint, number>(value.read().data as never, Number);
+}
+
+function refuses(bytes: Uint8Array, part: string): void {
+  assertThrows(() => readPt(bytes), SyntaxError, part);
+}
+
+/** A view of twelve elements 0 to 11 that no contiguous tensor is. */
+function view(shape: number[], strides: number[], offset = 0): SavedTensor {
+  const { storage } = savedF32([12], Array.from({ length: 12 }, (_, i) => i));
+  return new SavedTensor(storage, shape, strides, offset);
+}
+
+for (const [form, write] of Object.entries(FORMS)) {
+  Deno.test(`readPt() reads nested values and tensors of the ${form} form`, () => {
+    const value: Saved = new Map<string | number, Saved>([
+      ["a", savedF32([2, 2], [1, 2, 3, 4])],
+      ["b", new Map<string | number, Saved>([[1, [true, null, 2.5, "x"]]])],
+    ]);
+    const dict = entries(readPt(write(value)));
+    assertEquals(numbers(dict.get("a")), [1, 2, 3, 4]);
+    assertEquals(entries(dict.get("b")!).get(1), [true, null, 2.5, "x"]);
+  });
+
+  Deno.test(`readPt() follows strides, offsets and shared storages of the ${form} form`, () => {
+    const base = view([12], [1]);
+    const tensors = new Map<string, Saved>([
+      ["base", base],
+      ["transposed", new SavedTensor(base.storage, [3, 2], [1, 3])],
+      ["every other", new SavedTensor(base.storage, [3], [2], 1)],
+      ["expanded", new SavedTensor(base.storage, [2, 3], [1, 0], 4)],
+      ["scalar", new SavedTensor(base.storage, [], [], 7)],
+      ["empty", new SavedTensor(base.storage, [0, 4], [4, 1])],
+    ]);
+    const dict = entries(readPt(write(tensors)));
+    assertEquals(numbers(dict.get("transposed")), [0, 3, 1, 4, 2, 5]);
+    assertEquals(numbers(dict.get("every other")), [1, 3, 5]);
+    assertEquals(numbers(dict.get("expanded")), [4, 4, 4, 5, 5, 5]);
+    assertEquals(numbers(dict.get("scalar")), [7]);
+    assertEquals(numbers(dict.get("empty")), []);
+  });
+
+  Deno.test(`readPt() refuses tensors that leave their storage, ${form} form`, () => {
+    for (
+      const tensor of [
+        view([13], [1]),
+        view([12], [1], 1),
+        view([2, 6], [7, 1]),
+        view([2147483647], [1]),
+        view([2147483647, 2147483647, 2147483647], [1, 1, 1]),
+        view([0], [1], 13),
+        view([1, 1], [1, 1], 2147483647),
+      ]
+    ) refuses(write(tensor), "must lie inside its storage");
+  });
+
+  Deno.test(`readPt() refuses a few bytes expanded to gigabytes, ${form} form`, () => {
+    refuses(write(view([100000, 100000], [0, 0])), "must take at most");
+    refuses(write(view([2147483647], [0])), "must take at most");
+  });
+
+  Deno.test(`readPt() refuses a ${form} file cut at any byte`, () => {
+    const whole = write(new Map([["w", savedF32([5], [1, 2, 3, 4, 5])]]));
+    for (let length = 0; length < whole.length; length += 3) {
+      refuses(whole.subarray(0, length), "Cannot read");
+    }
+    refuses(Uint8Array.of(...whole, 0), "Cannot read");
+  });
+
+  Deno.test(`readPt() refuses storages of another size, ${form} form`, () => {
+    const tensor = view([12], [1]);
+    const claimed = { ...tensor.storage, count: 2147483647 };
+    refuses(write(new SavedTensor(claimed, [12], [1])), "must have");
+    const two = [tensor, new SavedTensor({ ...tensor.storage, count: 6 }, [6], [1])];
+    refuses(write(two), "must have one type and size");
+  });
+}
+
+Deno.test("readPt() reads every recorded type and refuses every recorded attack", () => {
+  for (const { name } of Deno.readDirSync(GOLDEN)) {
+    if (!name.endsWith(".pt")) continue;
+    const bytes = Deno.readFileSync(new URL(name, GOLDEN));
+    if (/^dtypes(_legacy)?\.pt$/.test(name)) {
+      const dict = entries(readPt(bytes));
+      assertEquals(dict.size, 20);
+      assertEquals(numbers(dict.get("i64")), [1, -2, 2 ** 40]);
+    } else refuses(bytes, "Cannot read");
+  }
+});
+
+Deno.test("readPt() refuses constructors with arguments of another kind", () => {
+  const wrong = [
+    [op.global("torch._utils", "_rebuild_tensor_v2"), op.emptyTuple, op.reduce],
+    [op.global("torch._utils", "_rebuild_parameter"), op.text("x"), op.tuple1, op.reduce],
+    [op.global("torch", "FloatStorage"), op.emptyTuple, op.reduce],
+    [op.global("collections", "OrderedDict"), op.text("x"), op.tuple1, op.reduce],
+    [op.text("id"), op.persistentId],
+  ];
+  for (const parts of wrong) refuses(zipOf(pickle(...parts)), "Cannot read PyTorch file");
+  for (const [module, name] of [["torch", "load"], ["torch", "_utils"], ["torch", "__proto__"]]) {
+    refuses(zipOf(pickle(op.global(module!, name!))), "must refer to nothing");
+  }
+});
+
+Deno.test("readPt() refuses TorchScript, big-endian files and archives without one data.pkl", () => {
+  const files = torchFiles(savedF32([1], [1]));
+  const bytes = new TextEncoder().encode("big");
+  const withFile = (name: string, bytes: Uint8Array) => writeZip([...files, [name, bytes]]);
+  refuses(withFile("archive/constants.pkl", pickle(op.none)), "TorchScript");
+  refuses(withFile("archive/byteorder", bytes), 'must be little, got "big"');
+  refuses(withFile("other/data.pkl", pickle(op.none)), "one data.pkl, got 2");
+  refuses(writeZip([["a", bytes]]), "one data.pkl, got 0");
+});
+
+Deno.test("readPt() refuses legacy files with another magic, version, order or storage list", () => {
+  const [magic, version, system] = legacyStart() as [Uint8Array, Uint8Array, Uint8Array];
+  const join = (...parts: Uint8Array[]) => Uint8Array.from(parts.flatMap((part) => [...part]));
+  refuses(join(pickle(op.long(1n << 70n)), version, system), "magic number");
+  refuses(join(magic, pickle(op.int(1)), system), "magic number");
+  refuses(join(magic, version, pickle(op.emptyDict)), "byte order");
+  const none = pickle(op.none);
+  refuses(join(magic, version, system, none, none), "list of its storages");
+  const unknown = pickle(op.emptyList, op.mark, op.text("9"), op.appends);
+  refuses(join(magic, version, system, none, unknown), "must be used and come once");
+  refuses(join(magic, version, system, none, pickle(op.emptyList), none), "must end at byte");
+});
+
+Deno.test("looksLikePt() tells both forms from other files", () => {
+  assert(looksLikePt(torchZip(null)) && looksLikePt(torchLegacy(null)));
+  assert(!looksLikePt(new Uint8Array(16)) && !looksLikePt(new Uint8Array()));
+  refuses(new Uint8Array(16), "must begin as a zip archive");
+});
+
+function zipOf(data: Uint8Array): Uint8Array {
+  return writeZip([["archive/data.pkl", data]]);
+}
