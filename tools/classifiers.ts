@@ -1,0 +1,72 @@
+/**
+ * The classifier of a data set from the cache, trained now where there is none.
+ *
+ * @module
+ */
+import type { ImageSet } from "../data/dataset.ts";
+import { loadImages } from "../data/registry.ts";
+import type { DataOptions } from "../data/options.ts";
+import type { Gpu } from "../device/gpu.ts";
+import {
+  accuracyOf,
+  ClassifierFeatures,
+  classifierPath,
+  readClassifier,
+  setName,
+  writeClassifier,
+} from "../metrics/classifier_features.ts";
+import { CLASSIFIER_STEPS, trainClassifier } from "../metrics/classifier_training.ts";
+import { startProgress } from "../support/terminal.ts";
+
+/** Where a classifier is to come from and to go. */
+export interface ClassifierChoice {
+  /** Its file; the place in the cache unless given. */
+  readonly path?: string | undefined;
+  /** Whether to train even where there is a file; false unless given. */
+  readonly again?: boolean;
+  /** Optimiser steps where it is trained. */
+  readonly steps?: number | undefined;
+  /** Receives lines for a person. */
+  readonly say: (line: string) => void;
+}
+
+/**
+ * Features of a data set's own classifier.
+ *
+ * @param images The training images.
+ * @param data Where they come from; the test images judge the classifier.
+ * @throws {RangeError} When the set has no classes.
+ * @throws {Error} When the file is damaged.
+ */
+export async function ownFeatures(
+  gpu: Gpu,
+  images: ImageSet,
+  data: DataOptions,
+  { path = classifierPath(images), again = false, steps, say }: ClassifierChoice,
+): Promise<ClassifierFeatures> {
+  if (!again && await isFile(path)) {
+    return await ClassifierFeatures.create(gpu, await readClassifier(path));
+  }
+  say(`Training a classifier of ${images.name} for its features, once; it goes to ${path}`);
+  const progress = startProgress({ label: "features", total: steps ?? CLASSIFIER_STEPS });
+  const trained = await trainClassifier(gpu, images, {
+    ...(steps === undefined ? {} : { steps }),
+    onStep: (step, _, loss) => progress.update(step, `loss ${loss.toFixed(3)}`),
+  });
+  progress.stop();
+  const named = { ...trained, set: setName(images), checksum: images.checksum };
+  const features = await ClassifierFeatures.create(gpu, named);
+  const accuracy = await accuracyOf(features, await loadImages(data, "test", say));
+  await writeClassifier(path, { ...named, accuracy });
+  say(`It gets ${(100 * accuracy).toFixed(1)} % of the test images right`);
+  return features;
+}
+
+async function isFile(path: string): Promise<boolean> {
+  try {
+    return (await Deno.stat(path)).isFile;
+  } catch (error) {
+    if (error instanceof Deno.errors.NotFound) return false;
+    throw error;
+  }
+}
