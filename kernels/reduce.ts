@@ -15,8 +15,15 @@ import { FLAT_INDEX, flatGrid, STREAM_WORKGROUP } from "./grid.ts";
 import { IDENTITY, reduceRows, RUN_LANES } from "./reduce_rows.ts";
 import { scaleForward } from "./scale.ts";
 
-/** Rows that are added without cutting them into blocks. */
+/** Rows that are always added in one pass. */
 const SERIAL_ROWS = 64;
+
+/** With this many columns to work on, more rows are too: a second pass would cost more than it wins. */
+const ENOUGH_LANES = 64;
+const MOST_SERIAL_ROWS = 1024;
+
+/** Rows of a chain of additions; chains are added to each other, which keeps round-off small. */
+const CHAIN = 32;
 
 /**
  * Checked axes in ascending order; negative ones count from the end.
@@ -136,7 +143,10 @@ export function sumMiddle(
   if (inner === 1) {
     return reduceRows(capture, IDENTITY, { x }, {}, { shape: [outer, inner], scale });
   }
-  if (rows <= SERIAL_ROWS) return sumBlocks(capture, x, [outer, rows, inner], 1, scale);
+  const lanes = outer * inner / (inner % 4 === 0 ? 4 : 1);
+  if (rows <= SERIAL_ROWS || (lanes >= ENOUGH_LANES && rows <= MOST_SERIAL_ROWS)) {
+    return sumBlocks(capture, x, [outer, rows, inner], 1, scale);
+  }
   // As many blocks as rows in a block: both passes have equally long chains of additions.
   const blocks = Math.ceil(Math.sqrt(rows));
   const partial = sumBlocks(capture, x, [outer, rows, inner], blocks, 1);
@@ -200,8 +210,14 @@ fn main(@builtin(global_invocation_id) global: vec3u, @builtin(num_workgroups) g
   let last = min(first + params.block, params.rows);
   let end = (outer * params.rows + last) * params.columns + column;
   ${each((k) => `var total${k} = ${type}(0.0);`)}
-  for (var k = (outer * params.rows + first) * params.columns + column; k < end; k += params.columns) {
-    ${each((k) => `total${k} += x[k + ${k * RUN_LANES}u];`)}
+  var k = (outer * params.rows + first) * params.columns + column;
+  while (k < end) {
+    let stop = min(k + ${CHAIN}u * params.columns, end);
+    ${each((k) => `var chain${k} = ${type}(0.0);`)}
+    for (; k < stop; k += params.columns) {
+      ${each((k) => `chain${k} += x[k + ${k * RUN_LANES}u];`)}
+    }
+    ${each((k) => `total${k} += chain${k};`)}
   }
   let at = (outer * params.blocks + block) * params.columns + column;
   ${each((k) => `result[at + ${k * RUN_LANES}u] = params.scale * total${k};`)}
