@@ -5,36 +5,25 @@
  */
 import { join } from "node:path";
 import { parseConfig } from "./config/load.ts";
-import type { Config } from "./config/schema.ts";
 import { imageShape } from "./data/options.ts";
-import type { Gpu } from "./device/gpu.ts";
-import {
-  SAMPLER_NAMES,
-  type SamplerName,
-  type SamplerOptions,
-  SPACING_NAMES,
-  type SpacingName,
-} from "./diffusion/options.ts";
-import type { SamplerStep } from "./diffusion/sampler_step.ts";
-import { samplerSteps } from "./diffusion/samplers.ts";
-import { SAMPLE_BATCH, Sampler } from "./diffusion/sampling.ts";
 import { encodeGif } from "./formats/gif.ts";
 import { encodePng, imageGrid } from "./formats/png.ts";
-import { createArena, parameterSlots } from "./model/parameters.ts";
 import { defineCommand, type OptionValues, runCommand } from "./support/command_line.ts";
 import { UsageError } from "./support/errors.ts";
 import { atomicWrite, ensureFolder } from "./support/files.ts";
-import { decimal, integer } from "./support/numbers.ts";
+import { integer } from "./support/numbers.ts";
 import { startProgress } from "./support/terminal.ts";
 import { openScriptGpu } from "./tools/gpu.ts";
-import { Checkpoint, newestCheckpoint } from "./training/checkpoint.ts";
+import {
+  chooseSampler,
+  findCheckpoint,
+  loadSampler,
+  SAMPLER_OPTIONS,
+  stepsOf,
+  WEIGHTS_OPTIONS,
+} from "./tools/sampling.ts";
 import { gridPng, type ImageSize, toBytes, visibleScale } from "./training/pictures.ts";
-import { networkOf } from "./training/run.ts";
-import { newestRun, runFolder } from "./training/run_folder.ts";
-import { EMA_PREFIX, loadWeights, WEIGHTS_PREFIX } from "./training/state.ts";
 
-/** Steps of DDIM where neither the command line nor the run says how many. */
-const DDIM_STEPS = 50;
 /** Frames of a movie at most, and the side of an image in them in screen pixels, about. */
 const MOVIE_FRAMES = 60;
 const MOVIE_SIDE = 48;
@@ -49,14 +38,7 @@ const command = defineCommand({
       value: "RUN_OR_FILE",
       description: "a run's folder or a checkpoint; the newest run below runs/ by default",
     },
-    sampler: { value: "NAME", choices: SAMPLER_NAMES, description: "the sampler" },
-    steps: { value: "N", parse: integer({ min: 1 }), description: "steps an image" },
-    eta: {
-      value: "E",
-      parse: decimal({ min: 0, max: 1 }),
-      description: "noise of a ddim step: 0 none, 1 as ancestral sampling",
-    },
-    spacing: { value: "S", choices: SPACING_NAMES, description: "how ddim picks its timesteps" },
+    ...SAMPLER_OPTIONS,
     count: { value: "N", parse: integer({ min: 1 }), default: 16, description: "images" },
     seed: {
       value: "S",
@@ -67,18 +49,7 @@ const command = defineCommand({
     out: { value: "FILE", default: "samples.png", description: "where the grid goes, a PNG" },
     images: { value: "DIR", description: "also write each image as a PNG of its own there" },
     movie: { value: "FILE", description: "also write how the grid came about, an animated GIF" },
-    weights: {
-      value: "KIND",
-      choices: ["ema", "raw"],
-      default: "ema",
-      description: "averaged weights, or those of the last step",
-    },
-    batch: {
-      value: "N",
-      parse: integer({ min: 1 }),
-      default: SAMPLE_BATCH,
-      description: "images computed at once; another number may change the last bits",
-    },
+    ...WEIGHTS_OPTIONS,
     noClip: { description: "leave the predicted image unclipped while sampling" },
   },
   examples: [
@@ -91,78 +62,6 @@ const command = defineCommand({
 });
 
 type Options = OptionValues<typeof command.options>;
-
-/** The sampler that the options ask for, where they are silent the run's. */
-export function chooseSampler(
-  options: Pick<Options, "sampler" | "steps" | "eta" | "spacing">,
-  { timesteps, sampler }: { timesteps: number; sampler: SamplerOptions },
-): SamplerOptions {
-  const name: SamplerName = options.sampler ?? sampler.name;
-  if (name === "ddpm") {
-    for (const option of ["eta", "spacing"] as const) {
-      if (options[option] === undefined) continue;
-      throw new UsageError(
-        `Cannot use --${option} with ddpm: only ddim has one, add --sampler ddim`,
-      );
-    }
-    return { ...sampler, name, steps: options.steps ?? null };
-  }
-  const own = name === sampler.name ? sampler.steps : Math.min(DDIM_STEPS, timesteps);
-  const spacing: SpacingName = options.spacing ?? sampler.spacing;
-  return { name, steps: options.steps ?? own, eta: options.eta ?? sampler.eta, spacing };
-}
-
-/** The steps, with what is wrong about the options said as wrong use. */
-function stepsOf(config: Config, sampler: SamplerOptions, clip: boolean): SamplerStep[] {
-  try {
-    const { diffusion } = config;
-    return samplerSteps({ ...diffusion, clipX0: clip && diffusion.clipX0 }, sampler);
-  } catch (cause) {
-    throw cause instanceof RangeError ? new UsageError(cause.message, { cause }) : cause;
-  }
-}
-
-/** The checkpoint that a path names: a file, or the newest of a run's folder. */
-async function findCheckpoint(path: string | undefined): Promise<Checkpoint> {
-  const place = path ?? await newestRun("runs");
-  if (place === null) {
-    throw new UsageError(
-      "Cannot sample: there is no run below runs/, train one or give --checkpoint RUN_OR_FILE",
-    );
-  }
-  let isFolder: boolean;
-  try {
-    isFolder = (await Deno.stat(place)).isDirectory;
-  } catch (cause) {
-    throw new UsageError(`Cannot sample from ${place}: there is no such file or folder`, { cause });
-  }
-  if (!isFolder) return await Checkpoint.open(place);
-  const checkpoint =
-    await newestCheckpoint(runFolder(place).checkpoints, (line) => console.error(line)) ??
-      await newestCheckpoint(place, (line) => console.error(line));
-  if (checkpoint) return checkpoint;
-  throw new UsageError(
-    `Cannot sample from ${place}: the folder must hold a checkpoint, it has none`,
-  );
-}
-
-/** A sampler with the checkpoint's weights. */
-async function loadSampler(
-  gpu: Gpu,
-  config: Config,
-  checkpoint: Checkpoint,
-  { weights, batch }: Pick<Options, "weights" | "batch">,
-): Promise<Sampler> {
-  const network = networkOf(config);
-  const { size, channels } = imageShape(config.data);
-  const arena = createArena(gpu, "weights", network);
-  await loadWeights(gpu, arena, checkpoint, weights === "ema" ? EMA_PREFIX : WEIGHTS_PREFIX);
-  return await Sampler.create(gpu, {
-    shape: [batch, size, size, channels],
-    parameters: parameterSlots(network, arena),
-    denoise: (graph, x, timesteps) => network.forward(graph, x, timesteps),
-  });
-}
 
 /** Frames of the images on their way, and when to take one. */
 class Movie {
@@ -222,8 +121,8 @@ async function sample(options: Options): Promise<void> {
   const config = parseConfig(checkpoint.config, { path: checkpoint.path });
   const choice = chooseSampler(options, config.diffusion);
   const steps = stepsOf(config, choice, !options.noClip);
-  const { size: side, channels } = imageShape(config.data);
-  const size = { height: side, width: side, channels };
+  const { height, width, channels } = imageShape(config.data);
+  const size = { height, width, channels };
   console.log(
     `Sampling ${count} images from ${checkpoint.path} (${options.weights} weights, step ` +
       `${checkpoint.step}) by ${choice.name} in ${steps.length} steps`,

@@ -1,7 +1,7 @@
 import { join } from "node:path";
 import { decodePng } from "../formats/png.ts";
-import { chooseSampler } from "../sample.ts";
 import { UsageError } from "../support/errors.ts";
+import { chooseSampler } from "../tools/sampling.ts";
 import {
   assert,
   assertEquals,

@@ -1,0 +1,132 @@
+/**
+ * From a checkpoint and options of a command line to a sampler, for every script that draws images.
+ *
+ * @module
+ */
+import type { Config } from "../config/schema.ts";
+import { imageShape } from "../data/options.ts";
+import type { Gpu } from "../device/gpu.ts";
+import {
+  SAMPLER_NAMES,
+  type SamplerName,
+  type SamplerOptions,
+  SPACING_NAMES,
+  type SpacingName,
+} from "../diffusion/options.ts";
+import type { SamplerStep } from "../diffusion/sampler_step.ts";
+import { samplerSteps } from "../diffusion/samplers.ts";
+import { SAMPLE_BATCH, Sampler } from "../diffusion/sampling.ts";
+import { createArena, parameterSlots } from "../model/parameters.ts";
+import type { OptionSpecs, OptionValues } from "../support/command_line.ts";
+import { UsageError } from "../support/errors.ts";
+import { decimal, integer } from "../support/numbers.ts";
+import { Checkpoint, newestCheckpoint } from "../training/checkpoint.ts";
+import { networkOf } from "../training/run.ts";
+import { newestRun, runFolder } from "../training/run_folder.ts";
+import { EMA_PREFIX, loadWeights, WEIGHTS_PREFIX } from "../training/state.ts";
+
+/** Steps of DDIM where neither the command line nor the run says how many. */
+const DDIM_STEPS = 50;
+
+/** Options that choose a sampler. */
+export const SAMPLER_OPTIONS = {
+  sampler: { value: "NAME", choices: SAMPLER_NAMES, description: "the sampler" },
+  steps: { value: "N", parse: integer({ min: 1 }), description: "steps an image" },
+  eta: {
+    value: "E",
+    parse: decimal({ min: 0, max: 1 }),
+    description: "noise of a ddim step: 0 none, 1 as ancestral sampling",
+  },
+  spacing: { value: "S", choices: SPACING_NAMES, description: "how ddim picks its timesteps" },
+} as const satisfies OptionSpecs;
+
+/** Options that choose weights and how many images run at once. */
+export const WEIGHTS_OPTIONS = {
+  weights: {
+    value: "KIND",
+    choices: ["ema", "raw"],
+    default: "ema",
+    description: "averaged weights, or those of the last step",
+  },
+  batch: {
+    value: "N",
+    parse: integer({ min: 1 }),
+    default: SAMPLE_BATCH,
+    description: "images computed at once; another number may change the last bits",
+  },
+} as const satisfies OptionSpecs;
+
+type SamplerValues = OptionValues<typeof SAMPLER_OPTIONS>;
+type WeightsValues = OptionValues<typeof WEIGHTS_OPTIONS>;
+
+/** The sampler that the options ask for, where they are silent the run's. */
+export function chooseSampler(
+  options: SamplerValues,
+  { timesteps, sampler }: { timesteps: number; sampler: SamplerOptions },
+): SamplerOptions {
+  const name: SamplerName = options.sampler ?? sampler.name;
+  if (name === "ddpm") {
+    for (const option of ["eta", "spacing"] as const) {
+      if (options[option] === undefined) continue;
+      throw new UsageError(
+        `Cannot use --${option} with ddpm: only ddim has one, add --sampler ddim`,
+      );
+    }
+    return { ...sampler, name, steps: options.steps ?? null };
+  }
+  const own = name === sampler.name ? sampler.steps : Math.min(DDIM_STEPS, timesteps);
+  const spacing: SpacingName = options.spacing ?? sampler.spacing;
+  return { name, steps: options.steps ?? own, eta: options.eta ?? sampler.eta, spacing };
+}
+
+/** The steps, with what is wrong about the options said as wrong use. */
+export function stepsOf(config: Config, sampler: SamplerOptions, clip: boolean): SamplerStep[] {
+  try {
+    const { diffusion } = config;
+    return samplerSteps({ ...diffusion, clipX0: clip && diffusion.clipX0 }, sampler);
+  } catch (cause) {
+    throw cause instanceof RangeError ? new UsageError(cause.message, { cause }) : cause;
+  }
+}
+
+/** The checkpoint that a path names: a file, or the newest of a run's folder. */
+export async function findCheckpoint(path: string | undefined): Promise<Checkpoint> {
+  const place = path ?? await newestRun("runs");
+  if (place === null) {
+    throw new UsageError(
+      "Cannot sample: there is no run below runs/, train one or give --checkpoint RUN_OR_FILE",
+    );
+  }
+  let isFolder: boolean;
+  try {
+    isFolder = (await Deno.stat(place)).isDirectory;
+  } catch (cause) {
+    throw new UsageError(`Cannot sample from ${place}: there is no such file or folder`, { cause });
+  }
+  if (!isFolder) return await Checkpoint.open(place);
+  const checkpoint =
+    await newestCheckpoint(runFolder(place).checkpoints, (line) => console.error(line)) ??
+      await newestCheckpoint(place, (line) => console.error(line));
+  if (checkpoint) return checkpoint;
+  throw new UsageError(
+    `Cannot sample from ${place}: the folder must hold a checkpoint, it has none`,
+  );
+}
+
+/** A sampler with the checkpoint's weights. */
+export async function loadSampler(
+  gpu: Gpu,
+  config: Config,
+  checkpoint: Checkpoint,
+  { weights, batch }: WeightsValues,
+): Promise<Sampler> {
+  const network = networkOf(config);
+  const { height, width, channels } = imageShape(config.data);
+  const arena = createArena(gpu, "weights", network);
+  await loadWeights(gpu, arena, checkpoint, weights === "ema" ? EMA_PREFIX : WEIGHTS_PREFIX);
+  return await Sampler.create(gpu, {
+    shape: [batch, height, width, channels],
+    parameters: parameterSlots(network, arena),
+    denoise: (graph, x, timesteps) => network.forward(graph, x, timesteps),
+  });
+}
