@@ -17,8 +17,9 @@ const LAST_SIDE = 4;
 
 /** The images and classes of a classifier. */
 export interface ClassifierShape {
-  /** Side of the images in pixels. */
-  readonly size: number;
+  /** Sides of the images in pixels. */
+  readonly height: number;
+  readonly width: number;
   readonly channels: number;
   readonly classes: number;
 }
@@ -47,7 +48,8 @@ export class Classifier extends Module {
     super();
     const levels = [new Level(shape.channels, FIRST_WIDTH, 1)];
     let width = FIRST_WIDTH;
-    for (let side = shape.size; side > LAST_SIDE; side = Math.ceil(side / 2)) {
+    const shorter = Math.min(shape.height, shape.width);
+    for (let side = shorter; side > LAST_SIDE; side = Math.ceil(side / 2)) {
       const next = Math.min(LAST_WIDTH, 2 * width);
       levels.push(new Level(width, next, 2));
       width = next;
@@ -64,7 +66,7 @@ export class Classifier extends Module {
   /**
    * Records a forward pass.
    *
-   * @param x Images `[N, size, size, channels]` in [-1, 1].
+   * @param x Images `[N, height, width, channels]` in [-1, 1].
    * @returns Features `[N, dimension]` and class scores `[N, classes]` before the softmax.
    */
   forward(x: Tensor): { features: Tensor; scores: Tensor } {

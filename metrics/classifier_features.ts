@@ -2,7 +2,7 @@
  * Features of the classifier of a data set: its file, and the classifier at work.
  *
  * The file is a safetensors file of its parameters by name, with metadata: `format`, `set` (name of
- * the data set), `checksum` (of the training images), `size`, `channels`, `classes`, `steps` and
+ * the data set), `checksum` (of the training images), `height`, `width`, `channels`, `classes`, `steps` and
  * `accuracy` (share of the test images that it gets right, or "").
  *
  * @module
@@ -57,7 +57,7 @@ export async function writeClassifier(
   path: string,
   { classifier, weights, set, checksum, steps, accuracy }: StoredClassifier,
 ): Promise<void> {
-  const { size, channels, classes } = classifier.shape;
+  const { height, width, channels, classes } = classifier.shape;
   const tensors = Array.from(
     namedParameters(classifier),
     ([name, { shape }]) => [name, { dtype: "F32", shape, data: weights.get(name)! }] as const,
@@ -69,7 +69,8 @@ export async function writeClassifier(
       format: FORMAT,
       set,
       checksum,
-      size: `${size}`,
+      height: `${height}`,
+      width: `${width}`,
       channels: `${channels}`,
       classes: `${classes}`,
       steps: `${steps}`,
@@ -90,12 +91,13 @@ export async function readClassifier(path: string): Promise<StoredClassifier> {
     if (metadata.format !== FORMAT) {
       throw new SyntaxError(`its format must be "${FORMAT}", got "${metadata.format ?? "none"}"`);
     }
-    const [size = 0, channels = 0, classes = 0] = ["size", "channels", "classes"].map((key) => {
+    const shape = ["height", "width", "channels", "classes"].map((key) => {
       const value = Number(metadata[key]);
       if (Number.isInteger(value) && value > 0 && value <= 65536) return value;
       throw new SyntaxError(`its ${key} must be a whole number above 0, got ${metadata[key]}`);
     });
-    const classifier = new Classifier({ size, channels, classes });
+    const [height = 0, width = 0, channels = 0, classes = 0] = shape;
+    const classifier = new Classifier({ height, width, channels, classes });
     const weights = new Map<string, Float32Array<ArrayBuffer>>();
     for (const [name, { shape }] of namedParameters(classifier)) {
       const tensor = tensors.get(name);
@@ -132,13 +134,13 @@ export class ClassifierFeatures implements FeatureExtractor {
     private readonly program: Program,
     private readonly outputs: { readonly features: TensorRef; readonly probabilities: TensorRef },
   ) {
-    const { size, channels, classes } = stored.classifier.shape;
+    const { height, width, channels, classes } = stored.classifier.shape;
     const hash = createHash("sha256");
     for (const [name, values] of stored.weights) {
       hash.update(name).update(new Uint8Array(values.buffer));
     }
     const sum = hash.digest("hex").slice(0, 8);
-    this.name = `own classifier of ${stored.set} ${size}x${size}x${channels} (${sum})`;
+    this.name = `own classifier of ${stored.set} ${height}x${width}x${channels} (${sum})`;
     this.dimension = stored.classifier.dimension;
     this.classes = classes;
   }
@@ -149,12 +151,12 @@ export class ClassifierFeatures implements FeatureExtractor {
     stored: Omit<StoredClassifier, "accuracy">,
   ): Promise<ClassifierFeatures> {
     const { classifier, weights } = stored;
-    const { size, channels } = classifier.shape;
+    const { height, width, channels } = classifier.shape;
     const arena = createArena(gpu, "classifier", classifier);
     writeArenas(gpu, [arena], weights);
     const capture = new Capture(gpu, "classifier");
     const graph = new Graph(capture, { parameters: parameterSlots(classifier, arena) });
-    const x = graph.constant(capture.input("x", [BATCH, size, size, channels]));
+    const x = graph.constant(capture.input("x", [BATCH, height, width, channels]));
     const { features, scores } = classifier.forward(x);
     const outputs = { features: features.ref, probabilities: softmax(scores).ref };
     for (const tensor of Object.values(outputs)) capture.keep(tensor);
@@ -162,15 +164,15 @@ export class ClassifierFeatures implements FeatureExtractor {
   }
 
   async extract(pixels: Pixels): Promise<Features> {
-    const { size, channels } = this.stored.classifier.shape;
-    if (pixels.height !== size || pixels.width !== size || pixels.channels !== channels) {
+    const { height, width, channels } = this.stored.classifier.shape;
+    if (pixels.height !== height || pixels.width !== width || pixels.channels !== channels) {
       throw new RangeError(
-        `Cannot judge images by the ${this.name}: they must be ${size}x${size}x${channels}, got ${pixels.height}x${pixels.width}x${pixels.channels}`,
+        `Cannot judge images by the ${this.name}: they must be ${height}x${width}x${channels}, got ${pixels.height}x${pixels.width}x${pixels.channels}`,
       );
     }
     const features = new Float32Array(pixels.count * this.dimension);
     const probabilities = new Float32Array(pixels.count * this.classes);
-    const x = new Float32Array(BATCH * size * size * channels);
+    const x = new Float32Array(BATCH * height * width * channels);
     for (let first = 0; first < pixels.count; first += BATCH) {
       const { images, count } = slicePixels(pixels, first, BATCH);
       for (let i = 0; i < images.length; i++) x[i] = images[i]! / 127.5 - 1;

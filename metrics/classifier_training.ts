@@ -71,8 +71,8 @@ export async function trainClassifier(
       `Cannot train a classifier: the images must have classes, those of ${images.name} have none`,
     );
   }
-  const { height: size, channels } = images;
-  const classifier = new Classifier({ size, channels, classes: classNames.length });
+  const { height, width, channels } = images;
+  const classifier = new Classifier({ height, width, channels, classes: classNames.length });
   const batch = Math.min(BATCH, images.count);
   const steps = options.steps ?? CLASSIFIER_STEPS;
   const arenas = ["weights", "gradients", "first moments", "second moments"].map((label) =>
@@ -110,10 +110,10 @@ async function planStep(
   [params, grads, m, v]: readonly [Arena, Arena, Arena, Arena],
   batch: number,
 ): Promise<{ program: Program; loss: TensorRef }> {
-  const { size, channels } = classifier.shape;
+  const { height, width, channels } = classifier.shape;
   const capture = new Capture(gpu, "classifier's training step");
   const graph = new Graph(capture, { parameters: parameterSlots(classifier, params, grads) });
-  const x = graph.constant(capture.input("x", [batch, size, size, channels]));
+  const x = graph.constant(capture.input("x", [batch, height, width, channels]));
   const labels = graph.constant(capture.input("labels", [batch], "u32"));
   const loss = mean(crossEntropy(classifier.forward(x).scores, labels));
   graph.backward(loss);

@@ -21,8 +21,8 @@ export interface InceptionScore {
 export class InceptionScorer {
   #seen = 0;
   /** Sum of p log p of each split, and sums of p, `[splits, classes]`. */
-  readonly negentropies: Float64Array;
-  readonly sums: Float64Array;
+  readonly negentropies: Float64Array<ArrayBuffer>;
+  readonly sums: Float64Array<ArrayBuffer>;
 
   /**
    * @param count Images that will come; split i has those from floor(i N / splits) on.

@@ -18,29 +18,33 @@ export interface Gaussian {
 /** A running mean and covariance. */
 export class Moments {
   #count = 0;
-  readonly mean: Float64Array;
+  readonly mean: Float64Array<ArrayBuffer>;
   /** Sum of outer products of the deviations, `[d, d]`; only its lower triangle counts. */
-  readonly scatter: Float64Array;
+  readonly scatter: Float64Array<ArrayBuffer>;
 
   constructor(readonly dimension: number) {
     this.mean = new Float64Array(dimension);
     this.scatter = new Float64Array(dimension * dimension);
   }
 
-  /** Moments as {@linkcode parts} gave them. */
-  static restore(count: number, mean: Float64Array, scatter: Float64Array): Moments {
-    const moments = new Moments(mean.length);
-    if (scatter.length !== mean.length ** 2) {
+  /**
+   * Moments as they were after `count` rows.
+   *
+   * @throws {RangeError} When the arrays have other sizes.
+   */
+  restore(count: number, mean: Float64Array, scatter: Float64Array): this {
+    const d = this.dimension;
+    if (mean.length !== d || scatter.length !== d * d) {
       throw new RangeError(
-        `Cannot restore moments: the scatter must have ${
-          mean.length ** 2
-        } elements, got ${scatter.length}`,
+        `Cannot restore moments: ${d} features must have a scatter of ${
+          d * d
+        } elements, got ${mean.length} and ${scatter.length}`,
       );
     }
-    moments.#count = count;
-    moments.mean.set(mean);
-    moments.scatter.set(scatter);
-    return moments;
+    this.#count = count;
+    this.mean.set(mean);
+    this.scatter.set(scatter);
+    return this;
   }
 
   /** Rows so far. */

@@ -10,6 +10,7 @@ import { UsageError } from "../support/errors.ts";
 import { styled } from "../support/terminal.ts";
 import { openScriptGpu } from "./gpu.ts";
 import { verifyDiffusion } from "./verify/diffusion.ts";
+import { FID_INDEX, verifyFid } from "./verify/fid.ts";
 import { type CaseResult, GoldenFile } from "./verify/golden.ts";
 import { verifyOps } from "./verify/ops.ts";
 import { verifyUnet } from "./verify/unet.ts";
@@ -20,7 +21,6 @@ const FAMILIES = ["ops", "unet-small", "diffusion"] as const;
 /** Recorded families that nothing replays yet, and where a folder keeps them. */
 const UNSUPPORTED: Readonly<Record<string, RegExp>> = {
   inception: /^inception\.safetensors$/,
-  fid: /^fid\/.*\.npz$/,
   ckpt: /^ckpt\/.*\.(pt|safetensors)$/,
 };
 
@@ -48,7 +48,8 @@ export async function* verifyFolder(gpu: Gpu, folder: string): AsyncGenerator<Ca
   const unsupported = Object.entries(UNSUPPORTED).flatMap(([family, pattern]) =>
     files.filter((file) => pattern.test(file)).map((file) => ({ family, file }))
   );
-  if (golden.size === 0 && unsupported.length === 0) {
+  const hasFid = files.includes(FID_INDEX);
+  if (golden.size === 0 && !hasFid && unsupported.length === 0) {
     throw new UsageError(
       `Cannot verify ${folder}: it must hold recorded numbers such as ops.safetensors, got none`,
     );
@@ -59,6 +60,7 @@ export async function* verifyFolder(gpu: Gpu, folder: string): AsyncGenerator<Ca
   if (ops) yield* verifyOps(gpu, ops);
   if (unet) yield* verifyUnet(gpu, unet);
   if (diffusion) yield* verifyDiffusion(gpu, diffusion, unet);
+  if (hasFid) yield* verifyFid(folder);
   for (const { family, file } of unsupported) {
     yield { case: file, family, op: family, unsupported: true };
   }

@@ -66,8 +66,9 @@ def write_json(path, value):
 def write_sums(folder, made_with):
     """Lists sizes and sha256 of the data files in `manifest.json`."""
     files = []
-    for name in sorted(os.listdir(folder)):
-        if name == "manifest.json" or not name.endswith((".json", ".safetensors")):
+    names = os.listdir(folder) + ["fid/" + name for name in os.listdir(os.path.join(folder, "fid"))]
+    for name in sorted(names):
+        if name == "manifest.json" or not name.endswith((".json", ".safetensors", ".npz")):
             continue
         path = os.path.join(folder, name)
         with open(path, "rb") as file:

@@ -93,12 +93,12 @@ Deno.test("Moments does not depend on how rows are cut into batches, and loses n
   }
 });
 
-Deno.test("Moments.restore() goes on bit for bit", () => {
+Deno.test("Moments restored goes on bit for bit", () => {
   const rows = randomValues(60 * 5, 3);
   const whole = new Moments(5), begun = new Moments(5);
   whole.add(rows.subarray(0, 100));
   begun.add(rows.subarray(0, 100));
-  const again = Moments.restore(begun.count, begun.mean.slice(), begun.scatter.slice());
+  const again = new Moments(5).restore(begun.count, begun.mean.slice(), begun.scatter.slice());
   whole.add(rows.subarray(100));
   again.add(rows.subarray(100));
   assertEquals(again.gaussian(), whole.gaussian());

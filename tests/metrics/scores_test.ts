@@ -117,21 +117,21 @@ Deno.test("manifoldMetrics() refuses sets that are no larger than the neighbourh
   assertThrows(() => manifoldMetrics(set(5, 2, 1), set(9, 2, 2)), RangeError, "more than 5 rows");
 });
 
-/** One image of a plane wave with so many cycles across and down. */
-function wave(side: number, across: number, down: number, channels = 1) {
-  const images = new Uint8Array(side * side * channels);
-  for (let y = 0; y < side; y++) {
+/** One image of a plane wave with so many cycles in `side` pixels across and down. */
+function wave(side: number, across: number, down: number, channels = 1, height = side) {
+  const images = new Uint8Array(height * side * channels);
+  for (let y = 0; y < height; y++) {
     for (let x = 0; x < side; x++) {
       const value = 127.5 + 100 * Math.cos(2 * Math.PI * (across * x + down * y) / side);
       images.fill(Math.round(value), (y * side + x) * channels, (y * side + x + 1) * channels);
     }
   }
-  return { images, count: 1, height: side, width: side, channels };
+  return { images, count: 1, height, width: side, channels };
 }
 
 for (const side of [8, 9, 28]) {
   Deno.test(`RadialSpectrum finds a wave in its ring, for a side of ${side}`, () => {
-    const spectrum = new RadialSpectrum(side);
+    const spectrum = new RadialSpectrum(side, side);
     assertEquals(spectrum.dimension, Math.floor(side / 2));
     for (const [across, down, ring] of [[1, 0, 1], [0, 2, 2], [2, 2, 3], [3, -2, 4]] as const) {
       for (const channels of [1, 3]) {
@@ -139,6 +139,9 @@ for (const side of [8, 9, 28]) {
         assertEquals(powers.indexOf(Math.max(...powers)), ring - 1);
       }
     }
+    const high = new RadialSpectrum(2 * side, side);
+    const powers = high.features(wave(side, 2, 2, 1, 2 * side));
+    assertEquals([powers.length, powers.indexOf(Math.max(...powers))], [spectrum.dimension, 2]);
   });
 }
 
@@ -148,7 +151,7 @@ Deno.test("RadialSpectrum conserves power: rings of noise hold its variance", ()
     randomValues(count * side * side, 8, 20),
     (x) => Math.round(127.5 + x),
   );
-  const rows = new RadialSpectrum(side).features({
+  const rows = new RadialSpectrum(side, side).features({
     images,
     count,
     height: side,
@@ -160,5 +163,9 @@ Deno.test("RadialSpectrum conserves power: rings of noise hold its variance", ()
   const rings = new Float64Array(8);
   rows.forEach((log, i) => void (rings[i % 8] = rings[i % 8]! + Math.exp(log) / count));
   assertAllClose(rings, new Array(8).fill(variance), { rtol: 0.1 });
-  assertThrows(() => new RadialSpectrum(16).features(wave(8, 1, 1)), RangeError, "16 pixels");
+  assertThrows(
+    () => new RadialSpectrum(16, 16).features(wave(8, 1, 1)),
+    RangeError,
+    "must be 16x16",
+  );
 });
