@@ -156,7 +156,7 @@ async function train({ options, overrides }: Invocation<typeof command.options>)
   if (dryRun) {
     // The config alone on standard output, so that it can be kept as a file.
     console.log(formatConfig(config).trimEnd());
-    const { size } = imageShape(config.data);
+    const size = imageShape(config.data);
     console.error(`From ${title}`);
     console.error(`${config.model.name}: ${describeNetwork(networkOf(config), size)}`);
     for (const warning of configWarnings(config)) console.error(`note: ${warning}`);

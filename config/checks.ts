@@ -3,7 +3,7 @@
  *
  * @module
  */
-import { imageShape, NATIVE_SHAPES } from "../data/options.ts";
+import { imageShape, nativeShape } from "../data/options.ts";
 import { PRINTED_REASON } from "../diffusion/spectral_forms.ts";
 import { usesTMax } from "../diffusion/t_max.ts";
 import type { Config, Violation } from "./schema.ts";
@@ -68,9 +68,10 @@ const sizeHalvesEvenly: Check = ({ data, model: { channelMultipliers } }) => {
   });
 };
 
-const resizeGoesItsWay: Check = ({ data: { name, size, resize } }) => {
+const resizeGoesItsWay: Check = ({ data }) => {
+  const { name, size, resize } = data;
   if (name === "synthetic" || size === null) return null;
-  const native = NATIVE_SHAPES[name].size;
+  const native = nativeShape(data).size;
   if (resize === "area" && size > native) {
     return violation("data.size", `be at most ${native}, the side of ${name}, with resize area`);
   }

@@ -8,7 +8,13 @@ import * as z from "zod";
 import {
   type DataOptions,
   DATASET_NAMES,
+  MIX_KINDS,
+  type MixOptions,
+  OVERLAY_BLENDS,
+  OVERLAY_POSITIONS,
   RESIZE_NAMES,
+  SECOND_SPLITS,
+  SOURCE_NAMES,
   SYNTHETIC_KINDS,
   type SyntheticOptions,
 } from "../data/options.ts";
@@ -77,6 +83,11 @@ function belowOne(open = false) {
   return open ? number.gt(0, rule) : number.min(0, rule);
 }
 
+function aboveZeroToOne() {
+  const rule = "be a number above 0 and at most 1";
+  return z.number(rule).gt(0, rule).max(1, rule);
+}
+
 function oneOf<const T extends readonly string[]>(names: T) {
   return z.enum(names, `be ${names.length > 1 ? "one of " : ""}${names.join(", ")}`);
 }
@@ -116,6 +127,25 @@ const synthetic = section<SyntheticOptions>('Options of the set "synthetic"', {
   count: whole(1).default(1024).describe("Images in the training split"),
 });
 
+const mix = section<MixOptions>('Options of the set "mix"', {
+  first: oneOf(SOURCE_NAMES).default("cifar10").describe("The first set"),
+  second: oneOf(SOURCE_NAMES).default("mnist").describe("The second set"),
+  kind: oneOf(MIX_KINDS).default("union").describe(
+    "Images of both, the second's laid on the first's, or set below them",
+  ),
+  ratio: belowOne(true).nullable().default(null).describe(
+    "union: share of the second set; null = all of both",
+  ),
+  position: oneOf(OVERLAY_POSITIONS).default("random").describe("overlay: where it lies"),
+  blend: oneOf(OVERLAY_BLENDS).default("max").describe(
+    "overlay: the brighter value, or covered by brightness",
+  ),
+  opacity: aboveZeroToOne().default(1).describe("overlay: factor of the second image"),
+  secondSplit: oneOf(SECOND_SPLITS).default("same").describe(
+    "Split of the second set; test where its training images are missing",
+  ),
+});
+
 const data = section<DataOptions>("The data set", {
   name: oneOf(DATASET_NAMES).default("cifar10").describe("The data set"),
   dir: text().nullable().default(null).describe(
@@ -127,10 +157,13 @@ const data = section<DataOptions>("The data set", {
   resize: oneOf(RESIZE_NAMES).default("area").describe(
     "How images get that side: averaged down, or padded up",
   ),
-  flip: flag().default(true).describe("Mirror training images with probability 1/2"),
+  flip: flag().default(true).describe(
+    "Mirror training images with probability 1/2; digits never are",
+  ),
   limit: whole(1).nullable().default(null).describe("Training images used; null = all"),
   holdout: whole(0).default(1024).describe("Images of the test split held for validation"),
   synthetic,
+  mix,
 });
 
 const model = section<UNetOptions>("The network", {
@@ -166,11 +199,9 @@ const timestepSampler = section<TimestepOptions>("The timesteps that training dr
   logDeviation: positive().default(1.2).describe("lognormal: deviation of log sigma"),
   bins: whole(1).default(20).describe("adaptive: bins of timesteps"),
   decay: belowOne().default(0.95).describe("adaptive: share of a bin's average kept a loss"),
-  uniformShare: z.number("be a number above 0 and at most 1").gt(
-    0,
-    "be a number above 0 and at most 1",
-  ).max(1, "be a number above 0 and at most 1").default(0.1)
-    .describe("adaptive: share of the draws that stay uniform"),
+  uniformShare: aboveZeroToOne().default(0.1).describe(
+    "adaptive: share of the draws that stay uniform",
+  ),
 });
 
 const spectralLoss = section<SpectralLossOptions>("The spectrum loss, for t < tMax", {

@@ -25,13 +25,15 @@ export interface RawImages extends Pixels {
   readonly labels: Uint8Array | null;
   /** What the labels mean. */
   readonly classNames?: readonly string[];
+  /** [count], 1 where an image may be mirrored left to right; absent where all may. */
+  readonly mirrorable?: Uint8Array;
 }
 
 /** A set of images, ready for training. */
 export interface ImageSet extends RawImages {
   /** Name of the set and split, as in "cifar10 train". */
   readonly name: string;
-  /** SHA-256 of the shape, the images and the labels, in hex: equal sets have equal checksums. */
+  /** SHA-256 of shape, images, labels and marks, in hex: equal sets have equal checksums. */
   readonly checksum: string;
 }
 
@@ -47,12 +49,18 @@ export type Say = (line: string) => void;
  * @throws RangeError when the images or labels do not fit the shape.
  */
 export function imageSet(name: string, raw: RawImages): ImageSet {
-  const { images, labels, count, height, width, channels } = raw;
+  const { images, labels, mirrorable, count, height, width, channels } = raw;
   const size = count * height * width * channels;
   if (images.length !== size) {
     throw new RangeError(
       `Cannot make the set ${name}: ${count} images of ${height}x${width}x${channels} must have ` +
         `${size} bytes, got ${images.length}`,
+    );
+  }
+  if (mirrorable && mirrorable.length !== count) {
+    throw new RangeError(
+      `Cannot make the set ${name}: ${count} images must have as many marks for mirroring, ` +
+        `got ${mirrorable.length}`,
     );
   }
   if (labels && labels.length !== count) {
@@ -64,17 +72,27 @@ export function imageSet(name: string, raw: RawImages): ImageSet {
   const hash = createHash("sha256").update(`${count} ${height} ${width} ${channels};`);
   hash.update(images);
   if (labels) hash.update(labels);
+  if (mirrorable) hash.update(mirrorable);
   return { ...raw, name, checksum: hash.digest("hex") };
 }
 
 /** The first `count` images, or all when there are fewer. The arrays are views. */
 export function firstImages<Raw extends RawImages>(raw: Raw, count: number): Raw {
-  if (count >= raw.count) return raw;
+  return count >= raw.count ? raw : someImages(raw, 0, count);
+}
+
+/** The last `count` images, or all when there are fewer. The arrays are views. */
+export function lastImages<Raw extends RawImages>(raw: Raw, count: number): Raw {
+  return count >= raw.count ? raw : someImages(raw, raw.count - count, raw.count);
+}
+
+function someImages<Raw extends RawImages>(raw: Raw, start: number, end: number): Raw {
   const size = raw.height * raw.width * raw.channels;
   return {
     ...raw,
-    count,
-    images: raw.images.subarray(0, count * size),
-    labels: raw.labels && raw.labels.subarray(0, count),
+    count: end - start,
+    images: raw.images.subarray(start * size, end * size),
+    labels: raw.labels && raw.labels.subarray(start, end),
+    ...(raw.mirrorable ? { mirrorable: raw.mirrorable.subarray(start, end) } : {}),
   };
 }

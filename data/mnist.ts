@@ -123,7 +123,7 @@ async function findIdx(folder: string, name: string): Promise<string | null> {
 /**
  * Loads a split.
  *
- * @returns 28x28 grey images with labels, in the order of the files.
+ * @returns 28x28 grey images with labels, in the order of the files. Digits may not be mirrored.
  * @throws Error when the files are nowhere, SyntaxError when one is damaged (with its path and
  * the byte).
  */
@@ -166,5 +166,6 @@ export async function loadMnist(
     width: size,
     channels: 1,
     classNames: FACTS[name].classNames,
+    ...(name === "mnist" ? { mirrorable: new Uint8Array(count!) } : {}),
   };
 }

@@ -4,11 +4,47 @@
  * @module
  */
 
+/** The data sets that are read or made; `mix` is composed of two of them. */
+export const SOURCE_NAMES = ["fashion-mnist", "mnist", "cifar10", "synthetic"] as const;
+
+/** A data set that is read or made. */
+export type SourceName = typeof SOURCE_NAMES[number];
+
 /** The data sets that can be named in a config. */
-export const DATASET_NAMES = ["fashion-mnist", "mnist", "cifar10", "synthetic"] as const;
+export const DATASET_NAMES = [...SOURCE_NAMES, "mix"] as const;
 
 /** A data set that can be named in a config. */
 export type DatasetName = typeof DATASET_NAMES[number];
+
+/**
+ * How two sets become one: `union` has images of both, `overlay` lays an image of the second on each
+ * of the first, `dominoes` sets one of the second below each of the first.
+ */
+export const MIX_KINDS = ["union", "overlay", "dominoes"] as const;
+
+/** How two sets become one. */
+export type MixKind = typeof MIX_KINDS[number];
+
+/** Where an overlaid image lies: anywhere inside, or in the middle. */
+export const OVERLAY_POSITIONS = ["random", "centre"] as const;
+
+/** Where an overlaid image lies. */
+export type OverlayPosition = typeof OVERLAY_POSITIONS[number];
+
+/**
+ * How an overlaid image meets what lies below: `max` takes the brighter value, `over` covers it by
+ * the brightness of the pixel (Porter and Duff 1984, with black as nothing).
+ */
+export const OVERLAY_BLENDS = ["max", "over"] as const;
+
+/** How an overlaid image meets what lies below. */
+export type OverlayBlend = typeof OVERLAY_BLENDS[number];
+
+/** Splits that the second set of a mix can come from. */
+export const SECOND_SPLITS = ["same", "test"] as const;
+
+/** A split that the second set of a mix can come from. */
+export type SecondSplit = typeof SECOND_SPLITS[number];
 
 /**
  * How images get their side: `area` averages pixels down to it, `pad` adds a border in the
@@ -30,7 +66,7 @@ export type SyntheticKind = typeof SYNTHETIC_KINDS[number];
 
 /** The side and channels of the images of each set as they are stored. */
 export const NATIVE_SHAPES: Readonly<
-  Record<Exclude<DatasetName, "synthetic">, { readonly size: number; readonly channels: 1 | 3 }>
+  Record<Exclude<SourceName, "synthetic">, { readonly size: number; readonly channels: 1 | 3 }>
 > = {
   "fashion-mnist": { size: 28, channels: 1 },
   "mnist": { size: 28, channels: 1 },
@@ -52,17 +88,47 @@ export interface SyntheticOptions {
   count: number;
 }
 
+/** Options of the set `mix`; other sets ignore them. */
+export interface MixOptions {
+  /** The first set. Default "cifar10". */
+  first: SourceName;
+  /** The second set. Default "mnist". */
+  second: SourceName;
+  /** How they become one. Default "union". */
+  kind: MixKind;
+  /** Share of the second set in a union, between 0 and 1; null takes all of both. Default null. */
+  ratio: number | null;
+  /** Where an overlaid image lies. Default "random". */
+  position: OverlayPosition;
+  /** How an overlaid image meets what lies below. Default "max". */
+  blend: OverlayBlend;
+  /** Factor of the overlaid image, in (0, 1]. Default 1. */
+  opacity: number;
+  /**
+   * Where the second set's images come from: "same" is the split at hand; "test" is for sets whose
+   * training images are missing, and trains on the first six in seven of the test split while the
+   * rest is held out. Default "same".
+   */
+  secondSplit: SecondSplit;
+}
+
 /** Options of the data set of a run. */
 export interface DataOptions {
   /** The data set. Default "cifar10". */
   name: DatasetName;
-  /** Folder with the original files; null looks in the known places. Default null. */
+  /**
+   * Folder with the original files; null looks in the known places. A mix looks in the subfolder of
+   * each set's name first. Default null.
+   */
   dir: string | null;
   /** Side of the images that the model sees, in pixels; null keeps the native side. Default null. */
   size: number | null;
   /** How images get that side. Default "area". */
   resize: ResizeName;
-  /** Whether a training image is mirrored left to right with probability 1/2. Default true. */
+  /**
+   * Whether a training image is mirrored left to right with probability 1/2; digits never are.
+   * Default true.
+   */
   flip: boolean;
   /** Training images used, from the first; null uses all. Default null. */
   limit: number | null;
@@ -70,14 +136,35 @@ export interface DataOptions {
   holdout: number;
   /** Options of the set `synthetic`. */
   synthetic: SyntheticOptions;
+  /** Options of the set `mix`. */
+  mix: MixOptions;
 }
 
-/** The shape that the images of `options` have: side in pixels and channels. */
-export function imageShape(
-  options: Pick<DataOptions, "name" | "size" | "synthetic">,
+/** What the shape of images depends on. */
+type ShapeOptions = Pick<DataOptions, "name" | "size" | "synthetic" | "mix">;
+
+/** Side in pixels and channels of a set's images as they are stored, or composed. */
+export function nativeShape(
+  { name, synthetic, mix }: Pick<ShapeOptions, "name" | "synthetic" | "mix">,
 ): { size: number; channels: 1 | 3 } {
-  const native = options.name === "synthetic"
-    ? { size: SYNTHETIC_SIZE, channels: options.synthetic.channels }
-    : NATIVE_SHAPES[options.name];
-  return { size: options.size ?? native.size, channels: native.channels };
+  if (name === "synthetic") return { size: SYNTHETIC_SIZE, channels: synthetic.channels };
+  if (name !== "mix") return NATIVE_SHAPES[name];
+  const parts = [mix.first, mix.second].map((part) => nativeShape({ name: part, synthetic, mix }));
+  return {
+    size: Math.max(...parts.map(({ size }) => size)),
+    channels: parts.some(({ channels }) => channels === 3) ? 3 : 1,
+  };
+}
+
+/**
+ * The shape that the images of `options` have: sides in pixels and channels. `size` is the side that
+ * options speak of, the width; dominoes are twice as high.
+ */
+export function imageShape(
+  options: ShapeOptions,
+): { size: number; height: number; width: number; channels: 1 | 3 } {
+  const native = nativeShape(options);
+  const size = options.size ?? native.size;
+  const stacked = options.name === "mix" && options.mix.kind === "dominoes";
+  return { size, height: stacked ? 2 * size : size, width: size, channels: native.channels };
 }

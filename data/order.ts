@@ -77,6 +77,7 @@ function recentOrder(count: number, seed: number, epoch: number): Uint32Array {
  * @param count Images in the set.
  * @param seed An integer from 0 to 2^53 - 1.
  * @param options.flip Whether images are mirrored with probability 1/2; without it none is.
+ * @param options.mirrorable [count], 0 where an image is never mirrored; absent where all may be.
  * @throws RangeError when a number is out of its range, or a batch is larger than the set.
  */
 export function batchAt(
@@ -84,7 +85,7 @@ export function batchAt(
   batchSize: number,
   count: number,
   seed: number,
-  { flip = false }: { flip?: boolean } = {},
+  { flip = false, mirrorable }: { flip?: boolean; mirrorable?: Uint8Array | undefined } = {},
 ): Batch {
   checkInteger("step", step, 0, Number.MAX_SAFE_INTEGER);
   const batches = batchesPerEpoch(count, batchSize);
@@ -93,7 +94,10 @@ export function batchAt(
   const indices = recentOrder(count, seed, epoch).slice(start, start + batchSize);
   const flips = new Uint8Array(batchSize);
   if (flip) {
-    for (let i = 0; i < batchSize; i++) flips[i] = isFlipped(seed, epoch, indices[i]!) ? 1 : 0;
+    for (let i = 0; i < batchSize; i++) {
+      const index = indices[i]!;
+      flips[i] = mirrorable?.[index] !== 0 && isFlipped(seed, epoch, index) ? 1 : 0;
+    }
   }
   return { indices, flips, epoch };
 }

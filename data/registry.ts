@@ -3,19 +3,22 @@
  *
  * @module
  */
+import { join } from "node:path";
 import { loadCifar10 } from "./cifar10.ts";
 import {
   firstImages,
   type ImageSet,
   imageSet,
+  lastImages,
   type RawImages,
   type Say,
   type Split,
 } from "./dataset.ts";
+import { mixImages } from "./mix.ts";
 import { loadMnist } from "./mnist.ts";
-import { type DataOptions, type DatasetName, imageShape } from "./options.ts";
+import { type DataOptions, imageShape, type SourceName } from "./options.ts";
 import { resizeImages } from "./resize.ts";
-import type { Surroundings } from "./source.ts";
+import { exists, type Surroundings } from "./source.ts";
 import { makeSynthetic } from "./synthetic.ts";
 
 type Loader = (
@@ -25,7 +28,7 @@ type Loader = (
   surroundings: Surroundings,
 ) => RawImages | Promise<RawImages>;
 
-const LOADERS: Readonly<Record<DatasetName, Loader>> = {
+const LOADERS: Readonly<Record<SourceName, Loader>> = {
   "fashion-mnist": ({ dir }, split, say, around) =>
     loadMnist("fashion-mnist", split, dir, say, around),
   "mnist": ({ dir }, split, say, around) => loadMnist("mnist", split, dir, say, around),
@@ -38,6 +41,45 @@ const LOADERS: Readonly<Record<DatasetName, Loader>> = {
       imageShape(options).size,
     ),
 };
+
+/** Parts of seven of a test split that train where a mix has no other images of the set. */
+const TRAINING_SEVENTHS = 6;
+
+/** Both sets of a mix, composed. */
+async function loadMix(
+  options: DataOptions,
+  split: Split,
+  say: Say,
+  surroundings: Surroundings,
+): Promise<RawImages> {
+  const { mix, dir, limit, resize } = options;
+  const load = async (name: SourceName, of: Split) => {
+    const own = dir === null ? null : join(dir, name);
+    const folder = own !== null && await exists(own) ? own : dir;
+    // At their native size: a mix is resized as a whole.
+    const alone = { ...options, name, dir: folder, size: null };
+    return await LOADERS[name](alone, of, say, surroundings);
+  };
+  const first = await load(mix.first, split);
+  let second = await load(mix.second, mix.secondSplit === "test" ? "test" : split);
+  if (mix.secondSplit === "test") {
+    const training = Math.ceil(second.count * TRAINING_SEVENTHS / 7);
+    second = split === "train"
+      ? firstImages(second, training)
+      : lastImages(second, second.count - training);
+    if (second.count === 0) {
+      throw new RangeError(
+        `Cannot mix: ${mix.second} must have at least 2 test images to train on some of them, got 1`,
+      );
+    }
+  }
+  return mixImages(first, second, mix, {
+    split,
+    limit: split === "train" ? limit ?? Infinity : Infinity,
+    size: imageShape(options).size,
+    resize,
+  });
+}
 
 /**
  * Loads a split of the data set that the options name, fetching it when it is nowhere, and brings
@@ -54,13 +96,21 @@ export async function loadImages(
   say: Say,
   surroundings: Surroundings = {},
 ): Promise<ImageSet> {
-  let raw = await LOADERS[options.name](options, split, say, surroundings);
+  let raw = options.name === "mix"
+    ? await loadMix(options, split, say, surroundings)
+    : await LOADERS[options.name](options, split, say, surroundings);
   if (split === "train" && options.limit !== null) {
     if (options.limit > raw.count) {
       say(`data.limit is ${options.limit}, but ${options.name} has ${raw.count} training images`);
     }
     raw = firstImages(raw, options.limit);
   }
-  const { size } = imageShape(options);
-  return imageSet(`${options.name} ${split}`, resizeImages(raw, size, options.resize));
+  const { height, width } = imageShape(options);
+  const fits = raw.height === height && raw.width === width;
+  const resized = fits ? raw : resizeImages(raw, width, options.resize);
+  return imageSet(`${nameOf(options)} ${split}`, resized);
+}
+
+function nameOf({ name, mix }: DataOptions): string {
+  return name === "mix" ? `${mix.kind} of ${mix.first} and ${mix.second}` : name;
 }

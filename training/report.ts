@@ -39,8 +39,11 @@ export function describeMemory({ peakBytes, unsharedBytes, holders }: MemoryRepo
 }
 
 /** One line on a network. */
-export function describeNetwork(network: Network, side: number): string {
-  const gigaflops = 2 * network.multiplyAdds(side, side) / 1e9;
+export function describeNetwork(
+  network: Network,
+  { height, width }: { readonly height: number; readonly width: number },
+): string {
+  const gigaflops = 2 * network.multiplyAdds(height, width) / 1e9;
   return `${formatCount(countParameters(network))} parameters, ${
     gigaflops.toPrecision(3)
   } GFLOP an image forward`;

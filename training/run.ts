@@ -57,9 +57,9 @@ export interface RunResult extends LoopResult {
 
 /** The network that a config describes. */
 export function networkOf({ model, data, diffusion }: RunConfig): Network {
-  const { size, channels } = imageShape(data);
+  const { height, width, channels } = imageShape(data);
   const network = createNetwork(model, { channels, timesteps: diffusion.timesteps });
-  network.checkImageSize(size, size);
+  network.checkImageSize(height, width);
   return network;
 }
 
@@ -90,7 +90,7 @@ export async function trainRun(config: RunConfig, context: RunContext): Promise<
   const { images, heldOut } = await imagesOf(config, say);
   say(`adapter   ${describeGpu(gpu)}`);
   say(`data      ${describeImages(images)}`);
-  say(`network   ${config.model.name}, ${describeNetwork(network, images.height)}`);
+  say(`network   ${config.model.name}, ${describeNetwork(network, images)}`);
   const trainer = await Trainer.create(gpu, config, network, images, context.observers);
   const begun = await begin(trainer, context);
   if (begun.checkpoint && begun.start >= steps) {

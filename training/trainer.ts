@@ -182,7 +182,8 @@ export class Trainer {
 
   *#gradientInputs(step: number): Generator<InputValues> {
     const { run: { seed }, data: { flip }, train: { batchSize, accumulate } } = this.config;
-    const indices = indicesOf(batchAt(step, batchSize, this.images.count, seed, { flip }));
+    const { count, mirrorable } = this.images;
+    const indices = indicesOf(batchAt(step, batchSize, count, seed, { flip, mirrorable }));
     const size = batchSize / accumulate;
     for (let i = 0; i < accumulate; i++) {
       const first = i * size;

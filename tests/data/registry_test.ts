@@ -14,6 +14,16 @@ const OPTIONS: DataOptions = {
   limit: null,
   holdout: 5,
   synthetic: { kind: "field", power: 2, channels: 3, count: 12 },
+  mix: {
+    first: "cifar10",
+    second: "mnist",
+    kind: "union",
+    ratio: null,
+    position: "random",
+    blend: "max",
+    opacity: 1,
+    secondSplit: "same",
+  },
 };
 
 Deno.test("loadImages() makes synthetic splits of the asked size", async () => {
