@@ -23,6 +23,8 @@ const FREE: readonly string[] = [
   "train.evalCount",
   "train.checkpointEvery",
   "train.keep",
+  // How much memory a step takes; its bits are the same.
+  "train.recompute",
   // How images are drawn; training knows none of it.
   "diffusion.variance",
   "diffusion.clipX0",

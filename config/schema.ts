@@ -264,6 +264,9 @@ const train = section<TrainingOptions>("The training loop", {
   steps: whole(1).default(800000).describe("Optimiser steps of the whole run"),
   batchSize: whole(1).default(128).describe("Images an optimiser step"),
   accumulate: whole(1).default(1).describe("Micro-batches a batch is cut into to save memory"),
+  recompute: z.boolean().default(true).describe(
+    "Make outputs of cheap ops again in the backward pass: less memory, the same bits",
+  ),
   logEvery: interval("lines of the log", 100),
   sampleEvery: interval("preview grids", 1000),
   sampleCount: whole(1).default(64).describe("Images in a preview grid"),

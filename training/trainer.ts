@@ -151,6 +151,7 @@ export class Trainer {
       parameters: parameterSlots(network, state.weights, state.grads),
       training: true,
       accumulate: accumulate > 1,
+      recompute: this.config.train.recompute,
       random: capture.input("key", [4], "u32"),
     });
     const indices = capture.input("images", [batchSize / accumulate], "u32");

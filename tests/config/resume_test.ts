@@ -20,6 +20,7 @@ Deno.test("lockedKeys() frees exactly what reaches neither weights nor data orde
     "diffusion.sampler.eta",
     "diffusion.sampler.spacing",
     "train.steps",
+    "train.recompute",
     "train.logEvery",
     "train.sampleEvery",
     "train.sampleCount",
