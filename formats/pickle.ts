@@ -54,10 +54,10 @@ export interface Unpickled<X extends object> {
   readonly end: number;
 }
 
-/** Objects may take this much, and twice the pickle's bytes. */
+/** Objects may take this much, and as much as the file that the pickle is in. */
 const FREE_BYTES = 32 << 20;
 /** About what an object of each kind takes, in bytes. */
-const COST = { dict: 320, list: 96, tuple: 96, text: 48, number: 24, memo: 48, item: 64 };
+const COST = { dict: 320, list: 96, tuple: 96, text: 48, number: 24, memo: 96, item: 64 };
 /** Longer integers are refused: they are no part of a checkpoint, and slow to read. */
 const LONGEST_INTEGER = 256;
 /** Longer module or attribute names are refused. */
@@ -67,6 +67,7 @@ const LONGEST_NAME = 256;
  * Reads one pickle.
  *
  * @param start Its first byte.
+ * @param fileBytes Bytes of the file that it is in, which justify as much memory.
  * @throws {SyntaxError} When the bytes are damaged, use an opcode or a name that is not allowed, or
  *   build more than their size justifies.
  */
@@ -74,8 +75,9 @@ export function readPickle<X extends object>(
   bytes: Uint8Array,
   host: PickleHost<X>,
   start = 0,
+  fileBytes: number = bytes.length,
 ): Unpickled<X> {
-  return new Machine(bytes, host, start).run();
+  return new Machine(bytes, host, start, fileBytes).run();
 }
 
 const utf8 = new TextDecoder("utf-8", { fatal: true, ignoreBOM: true });
@@ -94,9 +96,10 @@ class Machine<X extends object> {
     private readonly bytes: Uint8Array,
     private readonly host: PickleHost<X>,
     private at: number,
+    fileBytes: number,
   ) {
     this.#view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
-    this.#budget = FREE_BYTES + 2 * (bytes.length - at);
+    this.#budget = FREE_BYTES + fileBytes;
   }
 
   run(): Unpickled<X> {

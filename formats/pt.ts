@@ -49,6 +49,8 @@ const ELEMENT_BYTES: Readonly<Record<Dtype, number>> = {
 /** A tensor whose elements overlap in its storage may take this much, or as much as the storage. */
 const FREE_OVERLAP_BYTES = 4 << 20;
 const MAX_RANK = 64;
+/** Room for 100,000 tensors; elements are not in the pickle. */
+const MAX_PICKLE_BYTES = 32 << 20;
 
 /** First pickle of a legacy file, and the version in the second. */
 const LEGACY_MAGIC = 0x1950a86a20f9469cfc6cn;
@@ -204,8 +206,12 @@ function readZipForm(bytes: Uint8Array): PtValue {
     const text = new TextDecoder().decode(archive.read(order).subarray(0, 16)).trim();
     if (text !== "little") throw damaged(`its byte order must be little, got ${quote(text)}`);
   }
+  const { size: pickleBytes = 0 } = archive.entries.get(pickle) ?? {};
+  if (pickleBytes > MAX_PICKLE_BYTES) {
+    throw damaged(`its data.pkl must have at most ${MAX_PICKLE_BYTES} bytes, got ${pickleBytes}`);
+  }
   const host = new TorchHost();
-  const value = readPickle<Inner>(archive.read(pickle), host).value;
+  const { value } = readPickle<Inner>(archive.read(pickle), host, 0, bytes.length);
   for (const storage of host.storages.values()) {
     const name = `${prefix}data/${storage.key}`;
     const { size } = archive.entries.get(name) ?? {};

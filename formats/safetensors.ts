@@ -5,6 +5,7 @@
  *
  * @module
  */
+import { headerEntries, METADATA } from "./safetensors_header.ts";
 
 /**
  * Element types and the array that holds each. F16 and BF16 are kept as raw 16-bit words, BOOL as
@@ -70,8 +71,8 @@ export interface SafetensorsFile {
   readonly tensors: Map<string, StoredTensor>;
 }
 
-/** The header size above which the reference implementation refuses a file, in bytes. */
-const MAX_HEADER_BYTES = 100_000_000;
+/** Room for 100,000 tensors and more; a larger header is refused, in bytes. */
+const MAX_HEADER_BYTES = 16 << 20;
 
 function damaged(what: string): SyntaxError {
   return new SyntaxError(`Cannot read safetensors: ${what}`);
@@ -100,11 +101,10 @@ export function readSafetensorsHeader(
     );
   }
   const dataStart = 8 + Number(declared);
-  const header = parseHeader(bytes.subarray(8, dataStart));
   const places: [string, TensorPlace][] = [];
   let metadata: Record<string, string> = {};
-  for (const [name, value] of Object.entries(header)) {
-    if (name === "__metadata__") metadata = readMetadata(value);
+  for (const [name, value] of parsedEntries(bytes.subarray(8, dataStart))) {
+    if (name === METADATA) metadata = readMetadata(value);
     else places.push([name, readPlace(name, value, dataStart, fileSize)]);
   }
   places.sort(([, a], [, b]) => a.start - b.start || a.end - b.end);
@@ -147,15 +147,19 @@ export function tensorData(dtype: Dtype, bytes: Uint8Array): TensorData {
   );
 }
 
-function parseHeader(bytes: Uint8Array): Record<string, unknown> {
-  let header: unknown;
-  try {
-    header = JSON.parse(new TextDecoder("utf-8", { fatal: true }).decode(bytes));
-  } catch (error) {
-    throw damaged(`the header must be JSON in UTF-8 (${(error as Error).message})`);
+/** The header's entries, with what is wrong about it in this file's words. */
+function* parsedEntries(bytes: Uint8Array): Generator<[name: string, value: unknown]> {
+  const entries = headerEntries(bytes);
+  while (true) {
+    let next;
+    try {
+      next = entries.next();
+    } catch (error) {
+      throw damaged(`the header ${(error as Error).message}`);
+    }
+    if (next.done) return;
+    yield next.value;
   }
-  if (!isRecord(header)) throw damaged("the header must be a JSON object");
-  return header;
 }
 
 function isRecord(value: unknown): value is Record<string, unknown> {

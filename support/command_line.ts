@@ -36,6 +36,8 @@ export interface CommandSpec<O extends OptionSpecs = OptionSpecs> {
   options: O;
   /** One optional argument without a name. */
   argument?: { name: string; description: string };
+  /** Instead of `argument`: several of them in order, each optional. */
+  arguments?: readonly { name: string; description: string }[];
   /** When present, `--dotted.path=value` is accepted and handed on; the text is for the help. */
   overrides?: string;
   /** What follows `deno task <name> `, and what that does. */
@@ -60,6 +62,8 @@ export interface Invocation<O extends OptionSpecs> {
   kind: "run";
   options: OptionValues<O>;
   argument: string | undefined;
+  /** All arguments without a name, in order. */
+  arguments: readonly string[];
   /** Dotted paths and the text after "=", in the order given. */
   overrides: [path: string, value: string][];
 }
@@ -104,6 +108,7 @@ export function parseCommand<const O extends OptionSpecs>(
     kind: "run",
     options: values as OptionValues<O>,
     argument: command.args[0],
+    arguments: command.args,
     overrides,
   };
 }
@@ -163,7 +168,9 @@ function toCommander(spec: CommandSpec, writeHelp: (text: string) => void): Comm
   for (const [name, option] of Object.entries(spec.options)) {
     command.addOption(toCommanderOption(name, option));
   }
-  if (spec.argument) command.argument(`[${spec.argument.name}]`, spec.argument.description);
+  for (const { name, description } of spec.arguments ?? (spec.argument ? [spec.argument] : [])) {
+    command.argument(`[${name}]`, description);
+  }
   let after = "";
   if (spec.overrides !== undefined) {
     after += `\nOverrides:\n  --dotted.path=value  ${spec.overrides}\n`;

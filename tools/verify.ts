@@ -9,6 +9,7 @@ import { defineCommand, runCommand } from "../support/command_line.ts";
 import { UsageError } from "../support/errors.ts";
 import { styled } from "../support/terminal.ts";
 import { openScriptGpu } from "./gpu.ts";
+import { CKPT_INDEX, verifyCkpt } from "./verify/ckpt.ts";
 import { verifyDiffusion } from "./verify/diffusion.ts";
 import { FID_INDEX, verifyFid } from "./verify/fid.ts";
 import { type CaseResult, GoldenFile } from "./verify/golden.ts";
@@ -17,12 +18,6 @@ import { verifyUnet } from "./verify/unet.ts";
 
 /** Families that are replayed, in order. */
 const FAMILIES = ["ops", "unet-small", "diffusion"] as const;
-
-/** Recorded families that nothing replays yet, and where a folder keeps them. */
-const UNSUPPORTED: Readonly<Record<string, RegExp>> = {
-  inception: /^inception\.safetensors$/,
-  ckpt: /^ckpt\/.*\.(pt|safetensors)$/,
-};
 
 /** Counts of a run. */
 export interface VerifySummary {
@@ -45,11 +40,8 @@ export async function* verifyFolder(gpu: Gpu, folder: string): AsyncGenerator<Ca
       golden.set(family, await GoldenFile.read(folder, family));
     }
   }
-  const unsupported = Object.entries(UNSUPPORTED).flatMap(([family, pattern]) =>
-    files.filter((file) => pattern.test(file)).map((file) => ({ family, file }))
-  );
-  const hasFid = files.includes(FID_INDEX);
-  if (golden.size === 0 && !hasFid && unsupported.length === 0) {
+  const hasFid = files.includes(FID_INDEX), hasCkpt = files.includes(CKPT_INDEX);
+  if (golden.size === 0 && !hasFid && !hasCkpt) {
     throw new UsageError(
       `Cannot verify ${folder}: it must hold recorded numbers such as ops.safetensors, got none`,
     );
@@ -61,9 +53,7 @@ export async function* verifyFolder(gpu: Gpu, folder: string): AsyncGenerator<Ca
   if (unet) yield* verifyUnet(gpu, unet);
   if (diffusion) yield* verifyDiffusion(gpu, diffusion, unet);
   if (hasFid) yield* verifyFid(folder);
-  for (const { family, file } of unsupported) {
-    yield { case: file, family, op: family, unsupported: true };
-  }
+  if (hasCkpt) yield* verifyCkpt(gpu, folder);
 }
 
 async function listFiles(folder: string): Promise<string[]> {

@@ -102,7 +102,7 @@ for (const [form, write] of Object.entries(FORMS)) {
   });
 }
 
-Deno.test("readPt() reads every recorded type and refuses every recorded attack", () => {
+Deno.test("readPt() reads every recorded good file and refuses every recorded attack", () => {
   for (const { name } of Deno.readDirSync(GOLDEN)) {
     if (!name.endsWith(".pt")) continue;
     const bytes = Deno.readFileSync(new URL(name, GOLDEN));
@@ -110,6 +110,14 @@ Deno.test("readPt() reads every recorded type and refuses every recorded attack"
       const dict = entries(readPt(bytes));
       assertEquals(dict.size, 20);
       assertEquals(numbers(dict.get("i64")), [1, -2, 2 ** 40]);
+    } else if (name.startsWith("module")) {
+      const module = entries(readPt(bytes));
+      assertEquals([...module.keys()], ["net_model", "optim", "sched", "step"]);
+      const names = ["0.weight", "0.bias", "1.0.weight", "1.0.bias", "1.1.weight"];
+      assertEquals([...entries(module.get("net_model")!).keys()], names);
+      const state = entries(entries(module.get("optim")!).get("state")!);
+      assertEquals(numbers(entries(state.get(0)!).get("step")), [3]);
+      assertEquals(entries(module.get("sched")!).get("_last_lr"), [0.001]);
     } else refuses(bytes, "Cannot read");
   }
 });

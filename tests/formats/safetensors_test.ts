@@ -190,3 +190,32 @@ Deno.test("readSafetensors() reads or refuses random mutations, and nothing else
   }
   assert(refused > 1000, `only ${refused} refused`);
 });
+
+Deno.test("readSafetensors() refuses a name used twice", () => {
+  const entry = '"t":{"dtype":"U8","shape":[0],"data_offsets":[0,0]}';
+  assertThrows(() => readSafetensors(rawFile(`{${entry},${entry}}`)), SyntaxError, '"t" once');
+});
+
+Deno.test("readSafetensors() reads white space, escapes and an empty header", () => {
+  assertEquals(readSafetensors(rawFile(" {\n } ")).tensors.size, 0);
+  const name = '"a\\"\\u00e9,{"';
+  const text = `{ ${name} : { "dtype" : "U8", "shape" : [ 1 ], "data_offsets" : [ 0, 1 ] } }`;
+  const { tensors } = readSafetensors(rawFile(text, Uint8Array.of(7)));
+  assertEquals([...tensors.keys()], ['a"é,{']);
+});
+
+Deno.test("readSafetensors() stops at the first entry that is none, however long the header", () => {
+  const cases: [string, string][] = [
+    ["[".repeat(1 << 20), "JSON object"],
+    [`{"a":${"[".repeat(1 << 20)}`, "at most 8192 characters"],
+    [`{"a":{},${'"b":{},'.repeat(1 << 16)}}`, '"a" must have one of the types'],
+    [`{"${"a".repeat(1 << 20)}":{}}`, "at most 65536 characters"],
+    [`{"a":"${"b".repeat(1 << 20)}"}`, "at most 8192 characters"],
+  ];
+  for (const [header, part] of cases) {
+    assertThrows(() => readSafetensors(rawFile(header)), SyntaxError, part);
+  }
+  const bytes = new Uint8Array(18 << 20).fill(0x20);
+  new DataView(bytes.buffer).setBigUint64(0, BigInt(bytes.length - 8), true);
+  assertThrows(() => readSafetensors(bytes), SyntaxError, "must be at most 16777216");
+});

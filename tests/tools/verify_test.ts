@@ -46,7 +46,7 @@ Deno.test("verify finds every shipped case within its budget", async () => {
     assert(/^(resize_bilinear|batchnorm_eval)/.test(op), `${op} must be supported`);
   }
   const families = new Set(results.map(({ family }) => family));
-  assertEquals([...families], ["ops", "unet-small", "diffusion", "fid"]);
+  assertEquals([...families], ["ops", "unet-small", "diffusion", "fid", "ckpt"]);
   assert(results.length >= 70);
 });
 
