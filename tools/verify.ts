@@ -13,11 +13,12 @@ import { CKPT_INDEX, verifyCkpt } from "./verify/ckpt.ts";
 import { verifyDiffusion } from "./verify/diffusion.ts";
 import { FID_INDEX, verifyFid } from "./verify/fid.ts";
 import { type CaseResult, GoldenFile } from "./verify/golden.ts";
+import { verifyInception } from "./verify/inception.ts";
 import { verifyOps } from "./verify/ops.ts";
 import { verifyUnet } from "./verify/unet.ts";
 
 /** Families that are replayed, in order. */
-const FAMILIES = ["ops", "unet-small", "diffusion"] as const;
+const FAMILIES = ["ops", "unet-small", "diffusion", "inception"] as const;
 
 /** Counts of a run. */
 export interface VerifySummary {
@@ -48,10 +49,12 @@ export async function* verifyFolder(gpu: Gpu, folder: string): AsyncGenerator<Ca
   }
   const ops = golden.get("ops"),
     unet = golden.get("unet-small"),
-    diffusion = golden.get("diffusion");
+    diffusion = golden.get("diffusion"),
+    inception = golden.get("inception");
   if (ops) yield* verifyOps(gpu, ops);
   if (unet) yield* verifyUnet(gpu, unet);
   if (diffusion) yield* verifyDiffusion(gpu, diffusion, unet);
+  if (inception) yield* verifyInception(gpu, inception);
   if (hasFid) yield* verifyFid(folder);
   if (hasCkpt) yield* verifyCkpt(gpu, folder);
 }
