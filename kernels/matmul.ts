@@ -5,13 +5,13 @@
  *
  * Either operand may be stored as its transpose, and a batch has two indices, so that attention heads
  * need no copies. Variants: `sub` (subgroup broadcast, see gemm.ts) where sizes and strides are
- * multiples of four and the adapter has subgroups, and `plain` everywhere.
+ * multiples of four and the adapter has subgroups; `tiled` (matmul_tiled.ts) and `plain` everywhere.
  *
  * @module
  */
 import type { Capture } from "../device/capture.ts";
 import type { BindingSpec, Kernel } from "../device/kernel.ts";
-import { sizeOf, type TensorRef } from "../device/tensor.ts";
+import type { TensorRef } from "../device/tensor.ts";
 import {
   chooseTile,
   declareAccumulators,
@@ -29,42 +29,20 @@ import {
   vectorType,
 } from "./gemm.ts";
 import { FLAT_INDEX, flatGrid, STREAM_WORKGROUP } from "./grid.ts";
+import {
+  BATCH,
+  checkExtent,
+  dispatchArgs,
+  isMultiple,
+  type MatmulArgs,
+  outOf,
+  PARAMS,
+  transposedOf,
+} from "./matmul_args.ts";
+import { tiledVariants } from "./matmul_tiled.ts";
+import { recordVariant, type Variant } from "./variants.ts";
 
-/** A batch of matrices inside a tensor; strides count elements. */
-export interface MatrixBatch {
-  readonly tensor: TensorRef;
-  /** Stride between rows as stored. */
-  readonly row: number;
-  /** Stride between outer batches; 0 unless given, which shares one matrix. */
-  readonly outer?: number;
-  /** Stride between inner batches (heads); 0 unless given. */
-  readonly inner?: number;
-  /** Whether the matrix is stored as its transpose: element (i, j) at `j * row + i`. */
-  readonly transposed?: boolean;
-}
-
-/** Arguments of {@linkcode matmul}. */
-export interface MatmulArgs {
-  /** `[m, k]` in each batch. */
-  readonly a: MatrixBatch;
-  /** `[k, n]` in each batch. */
-  readonly b: MatrixBatch;
-  readonly m: number;
-  readonly n: number;
-  readonly k: number;
-  /** Number of outer batches; 1 unless given. */
-  readonly outer?: number;
-  /** Number of inner batches; 1 unless given. */
-  readonly inner?: number;
-  /** Where the product goes; a dense `[outer * inner, m, n]` unless given. */
-  readonly out?: MatrixBatch;
-  /** `[n]`, added to every row. */
-  readonly bias?: TensorRef | undefined;
-  /** Factor of the product; 1 unless given. */
-  readonly alpha?: number;
-  /** Name of the result in errors. */
-  readonly label?: string;
-}
+export { type MatmulArgs, type MatrixBatch } from "./matmul_args.ts";
 
 /**
  * Records the product.
@@ -74,106 +52,61 @@ export interface MatmulArgs {
  */
 export function matmul(capture: Capture, args: MatmulArgs): TensorRef {
   const { m, n, k, outer = 1, inner = 1 } = args;
-  const out: MatrixBatch = args.out ?? {
-    tensor: capture.transient([outer * inner, m, n], args.label ?? "matmul"),
-    row: n,
-    inner: m * n,
-    outer: inner * m * n,
-  };
   checkExtent("a", args.a, m, k, outer, inner);
   checkExtent("b", args.b, k, n, outer, inner);
-  checkExtent("out", out, m, n, outer, inner);
+  const flags = [
+    args.a.transposed && "aT",
+    args.b.transposed && "bT",
+    args.bias && "bias",
+    args.out && "out",
+  ].filter(Boolean);
+  const key = ["matmul", `${m}x${n}x${k}`, `${outer}x${inner}`, ...flags].join(" ");
+  return recordVariant(capture, key, [
+    ...subgroupVariants(capture, args),
+    ...tiledVariants(args),
+    { family: "plain", name: "plain", record: (capture) => recordPlain(capture, args) },
+  ]);
+}
+
+function subgroupVariants(capture: Capture, args: MatmulArgs): Variant[] {
+  const { m, n, outer = 1, inner = 1 } = args;
   const lanes = capture.gpu.subgroupSize;
   const tile = lanes ? chooseTile(lanes, m, n) : undefined;
-  const useSubgroups = tile && fitsSubgroups(args, out, tile);
-  const bindings: Record<string, TensorRef> = {
-    a: args.a.tensor,
-    b: args.b.tensor,
-    out: out.tensor,
+  if (!tile || !fitsSubgroups(args, tile)) return [];
+  const record = (capture: Capture) => {
+    const out = outOf(capture, args);
+    capture.dispatch({
+      kernel: subgroupKernel(tile, transposedOf(args), args.bias !== undefined),
+      ...dispatchArgs(args, out),
+      workgroups: [Math.ceil(n / tileColumns(tile)), Math.ceil(m / tile.rows), outer * inner],
+    });
+    return out.tensor;
   };
-  if (args.bias) bindings.bias = args.bias;
-  const params: Record<string, number> = { m, n, k, heads: inner, alpha: args.alpha ?? 1 };
-  for (const [name, matrix] of [["a", args.a], ["b", args.b], ["out", out]] as const) {
-    params[`${name}Row`] = matrix.row;
-    params[`${name}Outer`] = matrix.outer ?? 0;
-    params[`${name}Inner`] = matrix.inner ?? 0;
-  }
-  const transposed = { a: args.a.transposed ?? false, b: args.b.transposed ?? false };
-  if (useSubgroups) {
-    capture.dispatch({
-      kernel: subgroupKernel(tile, transposed, args.bias !== undefined),
-      bindings,
-      params,
-      workgroups: [
-        Math.ceil(n / tileColumns(tile)),
-        Math.ceil(m / tile.rows),
-        outer * inner,
-      ],
-    });
-  } else {
-    capture.dispatch({
-      kernel: plainKernel(transposed, args.bias !== undefined),
-      bindings,
-      params: { ...params, items: outer * inner * m * n },
-      workgroups: flatGrid(outer * inner * m * n, STREAM_WORKGROUP),
-    });
-  }
+  return [{ family: "subgroup", name: `subgroup${tileName(tile)}`, record }];
+}
+
+function recordPlain(capture: Capture, args: MatmulArgs): TensorRef {
+  const { m, n, outer = 1, inner = 1 } = args;
+  const out = outOf(capture, args);
+  const { bindings, params } = dispatchArgs(args, out);
+  const items = outer * inner * m * n;
+  capture.dispatch({
+    kernel: plainKernel(transposedOf(args), args.bias !== undefined),
+    bindings,
+    params: { ...params, items },
+    workgroups: flatGrid(items, STREAM_WORKGROUP),
+  });
   return out.tensor;
 }
 
-function checkExtent(
-  name: string,
-  matrix: MatrixBatch,
-  rows: number,
-  columns: number,
-  outer: number,
-  inner: number,
-): void {
-  const [long, wide] = matrix.transposed ? [columns, rows] : [rows, columns];
-  const needed = (outer - 1) * (matrix.outer ?? 0) + (inner - 1) * (matrix.inner ?? 0) +
-    (long - 1) * matrix.row + wide;
-  if (matrix.row < wide || needed > sizeOf(matrix.tensor.shape)) {
-    throw new RangeError(
-      `Cannot multiply matrices: ${name} (${matrix.tensor.label}) must have ${needed} elements for ${outer} x ${inner} matrices of ${rows} x ${columns} with row stride ${matrix.row}, got ${
-        sizeOf(matrix.tensor.shape)
-      }`,
-    );
-  }
-}
-
 /** vec4 loads need what they step over to be multiples of four (B: of the column width). */
-function fitsSubgroups(args: MatmulArgs, out: MatrixBatch, tile: GemmTile): boolean {
-  const { a, b, m, n, k, outer = 1, inner = 1 } = args;
-  const multiple = (matrix: MatrixBatch, of: number) =>
-    sizeOf(matrix.tensor.shape) % of === 0 &&
-    [matrix.row, matrix.outer ?? 0, matrix.inner ?? 0].every((stride) => stride % of === 0);
+function fitsSubgroups(args: MatmulArgs, tile: GemmTile): boolean {
+  const { a, b, out, m, n, k, outer = 1, inner = 1 } = args;
   return k % 4 === 0 && n % tile.width === 0 && (!a.transposed || m % 4 === 0) &&
-    multiple(a, 4) && multiple(b, b.transposed ? 4 : tile.width) && multiple(out, tile.width) &&
+    isMultiple(a, 4) && isMultiple(b, b.transposed ? 4 : tile.width) &&
+    (!out || isMultiple(out, tile.width)) &&
     Math.ceil(m / tile.rows) <= 65535 && outer * inner <= 65535;
 }
-
-const PARAMS = {
-  m: "u32",
-  n: "u32",
-  k: "u32",
-  heads: "u32",
-  alpha: "f32",
-  aRow: "u32",
-  aOuter: "u32",
-  aInner: "u32",
-  bRow: "u32",
-  bOuter: "u32",
-  bInner: "u32",
-  outRow: "u32",
-  outOuter: "u32",
-  outInner: "u32",
-} as const;
-
-const BATCH = `
-fn startOf(batch: u32, outer: u32, inner: u32) -> u32 {
-  return batch / params.heads * outer + batch % params.heads * inner;
-}
-`;
 
 function subgroupKernel(
   tile: GemmTile,

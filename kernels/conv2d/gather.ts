@@ -9,12 +9,12 @@
  * over taps and channels. The epilogue adds bias, a vector an image (time embedding) and a residual.
  *
  * Variants: `sub` (see gemm.ts) where the adapter has subgroups, four channels a load where their number
- * allows it, and `plain` everywhere.
+ * allows it; `tiled` (gather_tiled.ts) and `plain` everywhere.
  *
  * @module
  */
 import type { Capture } from "../../device/capture.ts";
-import type { BindingSpec, Kernel } from "../../device/kernel.ts";
+import type { Kernel } from "../../device/kernel.ts";
 import type { TensorRef } from "../../device/tensor.ts";
 import {
   chooseTile,
@@ -33,20 +33,22 @@ import {
   vectorType,
 } from "../gemm.ts";
 import { FLAT_INDEX, flatGrid, STREAM_WORKGROUP } from "../grid.ts";
+import { recordVariant, type Variant } from "../variants.ts";
+import {
+  bind,
+  type Epilogue,
+  epilogueTerms,
+  type GatherMode,
+  type GatherProduct,
+  gatherSizes,
+  kernelBindings,
+  names,
+  sourceFunction,
+} from "./gather_source.ts";
+import { tiledVariants } from "./gather_tiled.ts";
 import { type Conv2dShape, SHAPE_PARAMS } from "./shape.ts";
 
-/** Which of the two sums is computed. */
-export type GatherMode = "forward" | "input";
-
-/** What the epilogue adds. */
-export interface Epilogue {
-  /** `[co]` */
-  readonly bias?: TensorRef | undefined;
-  /** `[n, co]` */
-  readonly perImage?: TensorRef | undefined;
-  /** The output's shape. */
-  readonly residual?: TensorRef | undefined;
-}
+export { type Epilogue, type GatherMode } from "./gather_source.ts";
 
 /**
  * Records the sum over `source` into a new tensor.
@@ -62,25 +64,35 @@ export function gatherConv(
   epilogue: Epilogue,
   label: string,
 ): TensorRef {
-  const { n, h, w, ci, co, oh, ow } = shape;
-  const [rows, depth, columns] = mode === "forward" ? [n * oh * ow, ci, co] : [n * h * w, co, ci];
-  const out = capture.transient(mode === "forward" ? [n, oh, ow, co] : [n, h, w, ci], label);
-  const bindings: Record<string, TensorRef> = { source, weight, out };
-  const added: string[] = [];
-  for (const [name, tensor] of Object.entries<TensorRef | undefined>({ ...epilogue })) {
-    if (!tensor) continue;
-    bindings[name] = tensor;
-    added.push(name);
-  }
+  const { n, h, w, ci, co, kh, kw, stride } = shape;
+  const added = Object.entries<TensorRef | undefined>({ ...epilogue })
+    .flatMap(([name, tensor]) => tensor ? [name] : []);
+  const product: GatherProduct = { mode, source, weight, shape, epilogue, added, label };
+  const key = [
+    `conv2d.${mode}`,
+    `${n}x${h}x${w} ${ci}-${co} ${kh}x${kw}`,
+    stride > 1 && `stride${stride}`,
+    ...added,
+  ].filter(Boolean).join(" ");
+  return recordVariant(capture, key, [
+    ...subgroupVariants(capture, product),
+    ...tiledVariants(product),
+    { family: "plain", name: "plain", record: (capture) => recordPlain(capture, product) },
+  ]);
+}
+
+function subgroupVariants(capture: Capture, product: GatherProduct): Variant[] {
+  const { mode, shape, added } = product;
+  const { rows, columns, depth, height, width } = gatherSizes(mode, shape);
   const lanes = capture.gpu.subgroupSize;
   const tile = lanes ? chooseTile(lanes, rows, columns) : undefined;
-  const { stride } = shape;
-  if (tile && columns % tile.width === 0 && Math.ceil(rows / tile.rows) <= 65535) {
-    const [height, width] = mode === "forward" ? [oh, ow] : [h, w];
+  if (!tile || columns % tile.width !== 0 || Math.ceil(rows / tile.rows) > 65535) return [];
+  const record = (capture: Capture) => {
     const powers = Number.isInteger(Math.log2(height)) && Number.isInteger(Math.log2(width));
     const vectors = depth % 4 === 0;
+    const { out, bindings } = bind(capture, product);
     capture.dispatch({
-      kernel: subgroupKernel({ mode, tile, added, stride, powers, vectors }),
+      kernel: subgroupKernel({ mode, tile, added, stride: shape.stride, powers, vectors }),
       bindings,
       params: {
         ...shape,
@@ -89,14 +101,21 @@ export function gatherConv(
       },
       workgroups: [Math.ceil(columns / tileColumns(tile)), Math.ceil(rows / tile.rows), 1],
     });
-  } else {
-    capture.dispatch({
-      kernel: plainKernel(mode, added, stride),
-      bindings,
-      params: { ...shape },
-      workgroups: flatGrid(rows * columns, STREAM_WORKGROUP),
-    });
-  }
+    return out;
+  };
+  return [{ family: "subgroup", name: `subgroup${tileName(tile)}`, record }];
+}
+
+function recordPlain(capture: Capture, product: GatherProduct): TensorRef {
+  const { mode, shape, added } = product;
+  const { rows, columns } = gatherSizes(mode, shape);
+  const { out, bindings } = bind(capture, product);
+  capture.dispatch({
+    kernel: plainKernel(mode, added, shape.stride),
+    bindings,
+    params: { ...shape },
+    workgroups: flatGrid(rows * columns, STREAM_WORKGROUP),
+  });
   return out;
 }
 
@@ -111,54 +130,6 @@ interface SubgroupVariant {
   readonly powers: boolean;
   /** Whether channels are loaded four at a time. */
   readonly vectors: boolean;
-}
-
-/** WGSL names of the sizes of one mode. */
-function names(mode: GatherMode) {
-  return mode === "forward"
-    ? { height: "oh", width: "ow", columns: "co", depth: "ci", sh: "h", sw: "w" }
-    : { height: "h", width: "w", columns: "ci", depth: "co", sh: "oh", sw: "ow" };
-}
-
-/**
- * WGSL: `sourceOf(position, tap, pad, size)`, the source coordinate that a tap reads along one axis,
- * or -1 where it reads a zero. Integer division is slow, so the stride is part of the code.
- */
-function sourceFunction(mode: GatherMode, stride: number): string {
-  const unit = stride === 1;
-  const body = mode === "forward"
-    ? `let at = i32(position${unit ? "" : ` * ${stride}u`} + tap) - i32(pad);
-  return select(-1, at, at < i32(size));`
-    : `let scaled = i32(position + pad) - i32(tap);
-  let at = scaled${unit ? "" : ` / ${stride}`};
-  return select(-1, at, ${
-      unit ? "" : `scaled >= 0 && at * ${stride} == scaled && `
-    }at < i32(size));`;
-  return `fn sourceOf(position: u32, tap: u32, pad: u32, size: u32) -> i32 {\n  ${body}\n}\n`;
-}
-
-function epilogueTerms(added: readonly string[], image: string, column: string, at: string) {
-  const terms: Record<string, string> = {
-    bias: `bias[${column}]`,
-    perImage: `perImage[${image} * columns + ${column}]`,
-    residual: `residual[${at}]`,
-  };
-  return added.map((name) => ` + ${terms[name]}`).join("");
-}
-
-function kernelBindings(
-  mode: GatherMode,
-  added: readonly string[],
-  wide: BindingSpec["type"],
-  vector: BindingSpec["type"],
-): Record<string, BindingSpec> {
-  const bindings: Record<string, BindingSpec> = {
-    source: { type: wide, access: "read" },
-    weight: { type: mode === "forward" ? vector : wide, access: "read" },
-    out: { type: vector, access: "write" },
-  };
-  for (const name of added) bindings[name] = { type: vector, access: "read" };
-  return bindings;
 }
 
 function subgroupKernel(variant: SubgroupVariant): Kernel {

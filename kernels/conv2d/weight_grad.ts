@@ -8,13 +8,13 @@
  * fixed order.
  *
  * Variants: `sub` (see gemm.ts) for input channels in multiples of four; `narrow` (weight_grad_narrow.ts)
- * for images of one or three channels; `plain` everywhere.
+ * for images of one or three channels; `tiled` (weight_grad_tiled.ts) and `plain` everywhere.
  *
  * @module
  */
 import type { Capture } from "../../device/capture.ts";
 import type { Kernel } from "../../device/kernel.ts";
-import { reshape, type TensorRef } from "../../device/tensor.ts";
+import { sizeOf, type TensorRef } from "../../device/tensor.ts";
 import {
   chooseTile,
   declareAccumulators,
@@ -30,9 +30,11 @@ import {
   vectorType,
 } from "../gemm.ts";
 import { FLAT_INDEX, flatGrid, STREAM_WORKGROUP } from "../grid.ts";
-import { sumMiddle } from "../reduce.ts";
+import { recordVariant, type Variant } from "../variants.ts";
 import { type Conv2dShape, SHAPE_PARAMS } from "./shape.ts";
-import { chooseNarrow, narrowKernel } from "./weight_grad_narrow.ts";
+import { chooseNarrow, narrowKernel, type NarrowVariant } from "./weight_grad_narrow.ts";
+import { addParts, partialSums, type WeightGradProduct } from "./weight_grad_parts.ts";
+import { tiledWeightGrads } from "./weight_grad_tiled.ts";
 
 /** Floats of x and dy that a part may hold: half a mebibyte, half of a usual core's cache. */
 const PART_FLOATS = 131072;
@@ -47,42 +49,97 @@ export function conv2dWeightGrad(
   dy: TensorRef,
   shape: Conv2dShape,
 ): TensorRef {
-  const { n, ci, co, kh, kw, oh, ow } = shape;
+  const { n, h, w, ci, co, kh, kw, stride } = shape;
+  const product: WeightGradProduct = { x, dy, shape };
+  const key = [
+    "conv2d.weight",
+    `${n}x${h}x${w} ${ci}-${co} ${kh}x${kw}`,
+    stride > 1 && `stride${stride}`,
+  ].filter(Boolean).join(" ");
+  return recordVariant(capture, key, [
+    ...subgroupVariants(capture, product),
+    ...tiledWeightGrads(product),
+    { family: "plain", name: "plain", record: (capture) => recordPlain(capture, product) },
+  ]);
+}
+
+function subgroupVariants(capture: Capture, product: WeightGradProduct): Variant[] {
+  const { shape } = product;
+  const { ci, co } = shape;
   const lanes = capture.gpu.subgroupSize;
+  const variants: Variant[] = [];
   const narrow = lanes ? chooseNarrow(lanes, shape) : undefined;
-  const tile = lanes && ci % 4 === 0 ? chooseTile(lanes, ci, co) : undefined;
-  // Lines of the images that are walked through: those of dy, or of x where dy is narrower.
-  const lines = narrow?.scans === "x" ? n * shape.h : n * oh;
-  const pixels = lines * (narrow?.scans === "x" ? shape.w : ow);
-  const pixelsPerPart = Math.max(LEAST_PIXELS, PART_FLOATS / (ci + co));
-  const linesPerPart = Math.ceil(lines / Math.max(1, Math.floor(pixels / pixelsPerPart)));
-  const parts = Math.ceil(lines / linesPerPart);
-  const count = kh * kw * ci * co;
-  const out = capture.transient([parts, count], "conv2d weight gradient");
-  const params = { ...shape, linesPerPart };
-  const bindings = { x, dy, out };
   if (narrow) {
-    capture.dispatch({
-      kernel: narrowKernel(narrow, shape.stride),
-      bindings,
-      params,
-      workgroups: [
-        Math.ceil(kh * kw * Math.min(ci, co) / lanes),
-        Math.ceil(Math.max(ci, co) / narrow.tile.rows),
-        parts,
-      ],
-    });
-  } else if (tile && co % tile.width === 0) {
-    const columnBlocks = Math.ceil(co / tileColumns(tile));
-    const rowBlocks = kh * kw * Math.ceil(ci / tile.rows);
-    const workgroups: [number, number, number] = [columnBlocks, rowBlocks, parts];
-    capture.dispatch({ kernel: subgroupKernel(tile), bindings, params, workgroups });
-  } else {
-    const workgroups = flatGrid(parts * count, STREAM_WORKGROUP);
-    capture.dispatch({ kernel: plainKernel(), bindings, params: { ...params, parts }, workgroups });
+    const record = (capture: Capture) => recordNarrow(capture, product, narrow);
+    variants.push({ family: "subgroup", name: `narrow${narrow.tile.rows}`, record });
   }
-  const sum = parts === 1 ? out : sumMiddle(capture, out, [1, parts, count]);
-  return reshape(sum, [kh, kw, ci, co]);
+  const tile = lanes && ci % 4 === 0 ? chooseTile(lanes, ci, co) : undefined;
+  if (tile && co % tile.width === 0) {
+    const record = (capture: Capture) => recordSubgroups(capture, product, tile);
+    variants.push({ family: "subgroup", name: `subgroup${tileName(tile)}`, record });
+  }
+  return variants;
+}
+
+function recordNarrow(
+  capture: Capture,
+  product: WeightGradProduct,
+  narrow: NarrowVariant,
+): TensorRef {
+  const { x, dy, shape } = product;
+  const { n, h, w, ci, co, kh, kw, oh, ow, stride } = shape;
+  // Lines of the images that are walked through.
+  const [lines, width] = narrow.scans === "x" ? [n * h, w] : [n * oh, ow];
+  const { parts, linesPerPart } = partsOf(lines, width, shape);
+  const out = partialSums(capture, shape, parts);
+  capture.dispatch({
+    kernel: narrowKernel(narrow, stride),
+    bindings: { x, dy, out },
+    params: { ...shape, linesPerPart },
+    workgroups: [
+      Math.ceil(kh * kw * Math.min(ci, co) / narrow.tile.lanes),
+      Math.ceil(Math.max(ci, co) / narrow.tile.rows),
+      parts,
+    ],
+  });
+  return addParts(capture, out, shape);
+}
+
+function recordSubgroups(capture: Capture, product: WeightGradProduct, tile: GemmTile): TensorRef {
+  const { x, dy, shape } = product;
+  const { n, ci, co, kh, kw, oh, ow } = shape;
+  const { parts, linesPerPart } = partsOf(n * oh, ow, shape);
+  const out = partialSums(capture, shape, parts);
+  capture.dispatch({
+    kernel: subgroupKernel(tile),
+    bindings: { x, dy, out },
+    params: { ...shape, linesPerPart },
+    workgroups: [
+      Math.ceil(co / tileColumns(tile)),
+      kh * kw * Math.ceil(ci / tile.rows),
+      parts,
+    ],
+  });
+  return addParts(capture, out, shape);
+}
+
+function recordPlain(capture: Capture, { x, dy, shape }: WeightGradProduct): TensorRef {
+  const { parts, linesPerPart } = partsOf(shape.n * shape.oh, shape.ow, shape);
+  const out = partialSums(capture, shape, parts);
+  capture.dispatch({
+    kernel: plainKernel(),
+    bindings: { x, dy, out },
+    params: { ...shape, linesPerPart, parts },
+    workgroups: flatGrid(sizeOf(out.shape), STREAM_WORKGROUP),
+  });
+  return addParts(capture, out, shape);
+}
+
+/** How many lines of the images that are walked through a part has. */
+function partsOf(lines: number, width: number, { ci, co }: Conv2dShape) {
+  const pixelsPerPart = Math.max(LEAST_PIXELS, PART_FLOATS / (ci + co));
+  const linesPerPart = Math.ceil(lines / Math.max(1, Math.floor(lines * width / pixelsPerPart)));
+  return { parts: Math.ceil(lines / linesPerPart), linesPerPart };
 }
 
 /**

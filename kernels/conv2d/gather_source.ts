@@ -1,0 +1,113 @@
+/**
+ * What all variants of gather.ts share: names of the sizes in either direction, the pixel that a tap
+ * reads, and the epilogue.
+ *
+ * @module
+ */
+import type { Capture } from "../../device/capture.ts";
+import type { BindingSpec } from "../../device/kernel.ts";
+import type { TensorRef } from "../../device/tensor.ts";
+import type { Conv2dShape } from "./shape.ts";
+
+/** Which of the two sums is computed. */
+export type GatherMode = "forward" | "input";
+
+/** What the epilogue adds. */
+export interface Epilogue {
+  /** `[co]` */
+  readonly bias?: TensorRef | undefined;
+  /** `[n, co]` */
+  readonly perImage?: TensorRef | undefined;
+  /** The output's shape. */
+  readonly residual?: TensorRef | undefined;
+}
+
+/** A sum to be computed. */
+export interface GatherProduct {
+  readonly mode: GatherMode;
+  /** The images that are gathered: x `[n, h, w, ci]` or dy `[n, oh, ow, co]`. */
+  readonly source: TensorRef;
+  readonly weight: TensorRef;
+  readonly shape: Conv2dShape;
+  readonly epilogue: Epilogue;
+  /** Names of what the epilogue adds. */
+  readonly added: readonly string[];
+  readonly label: string;
+}
+
+/** Sizes of the product: pixels by channels, and the sides of the result's images. */
+export function gatherSizes(mode: GatherMode, { n, h, w, ci, co, oh, ow }: Conv2dShape) {
+  return mode === "forward"
+    ? { rows: n * oh * ow, depth: ci, columns: co, height: oh, width: ow }
+    : { rows: n * h * w, depth: co, columns: ci, height: h, width: w };
+}
+
+/** A new tensor for the result and the bindings of every variant. */
+export function bind(
+  capture: Capture,
+  { mode, source, weight, shape, epilogue, label }: GatherProduct,
+) {
+  const { columns, height, width } = gatherSizes(mode, shape);
+  const out = capture.transient([shape.n, height, width, columns], label);
+  const bindings: Record<string, TensorRef> = { source, weight, out };
+  for (const [name, tensor] of Object.entries<TensorRef | undefined>({ ...epilogue })) {
+    if (tensor) bindings[name] = tensor;
+  }
+  return { out, bindings };
+}
+
+/** WGSL names of the sizes of one mode. */
+export function names(mode: GatherMode) {
+  return mode === "forward"
+    ? { height: "oh", width: "ow", columns: "co", depth: "ci", sh: "h", sw: "w" }
+    : { height: "h", width: "w", columns: "ci", depth: "co", sh: "oh", sw: "ow" };
+}
+
+/**
+ * WGSL: `sourceOf(position, tap, pad, size)`, the source coordinate that a tap reads along one axis,
+ * or -1 where it reads a zero. Integer division is slow, so the stride is part of the code.
+ */
+export function sourceFunction(mode: GatherMode, stride: number): string {
+  const unit = stride === 1;
+  const body = mode === "forward"
+    ? `let at = i32(position${unit ? "" : ` * ${stride}u`} + tap) - i32(pad);
+  return select(-1, at, at < i32(size));`
+    : `let scaled = i32(position + pad) - i32(tap);
+  let at = scaled${unit ? "" : ` / ${stride}`};
+  return select(-1, at, ${
+      unit ? "" : `scaled >= 0 && at * ${stride} == scaled && `
+    }at < i32(size));`;
+  return `fn sourceOf(position: u32, tap: u32, pad: u32, size: u32) -> i32 {\n  ${body}\n}\n`;
+}
+
+/**
+ * WGSL: what the epilogue adds to one element, or to one vector.
+ *
+ * @param image Index of the element's image; `columns` counts columns of an image's vector.
+ * @param column Index into the bias.
+ * @param at Index into the result.
+ */
+export function epilogueTerms(added: readonly string[], image: string, column: string, at: string) {
+  const terms: Record<string, string> = {
+    bias: `bias[${column}]`,
+    perImage: `perImage[${image} * columns + ${column}]`,
+    residual: `residual[${at}]`,
+  };
+  return added.map((name) => ` + ${terms[name]}`).join("");
+}
+
+/** Bindings: source, weight, out and what is added. */
+export function kernelBindings(
+  mode: GatherMode,
+  added: readonly string[],
+  wide: BindingSpec["type"],
+  vector: BindingSpec["type"],
+): Record<string, BindingSpec> {
+  const bindings: Record<string, BindingSpec> = {
+    source: { type: wide, access: "read" },
+    weight: { type: mode === "forward" ? vector : wide, access: "read" },
+    out: { type: vector, access: "write" },
+  };
+  for (const name of added) bindings[name] = { type: vector, access: "read" };
+  return bindings;
+}

@@ -1,0 +1,188 @@
+/**
+ * The convolution of gather.ts through workgroup memory (see ../gemm_tiled.ts), for any sizes. k runs over
+ * taps and channels; each tap's channels are padded to a multiple of four, so that a vec4 of k never
+ * straddles two taps. Invocations count taps and channels up from slice to slice, as division is slow.
+ *
+ * @module
+ */
+import type { Capture } from "../../device/capture.ts";
+import type { Kernel } from "../../device/kernel.ts";
+import type { TensorRef } from "../../device/tensor.ts";
+import {
+  perLoad,
+  quadFunction,
+  rankTiles,
+  REST,
+  storeTile,
+  tiledKernel,
+  type TiledOperand,
+  tileGrid,
+  tileName,
+  type WorkgroupTile,
+} from "../gemm_tiled.ts";
+import type { Variant } from "../variants.ts";
+import {
+  bind,
+  epilogueTerms,
+  type GatherMode,
+  type GatherProduct,
+  gatherSizes,
+  kernelBindings,
+  names,
+  sourceFunction,
+} from "./gather_source.ts";
+import { SHAPE_PARAMS } from "./shape.ts";
+
+/** The tiled ways of computing a convolution, best guess first. */
+export function tiledVariants(product: GatherProduct): Variant[] {
+  const { rows, columns } = gatherSizes(product.mode, product.shape);
+  return rankTiles(rows, columns, 1).map((tile) => ({
+    family: "tiled",
+    name: tileName(tile),
+    record: (capture) => recordTiled(capture, product, tile),
+  }));
+}
+
+function recordTiled(capture: Capture, product: GatherProduct, tile: WorkgroupTile): TensorRef {
+  const { mode, shape, added } = product;
+  const { rows, columns, depth } = gatherSizes(mode, shape);
+  const { out, bindings } = bind(capture, product);
+  capture.dispatch({
+    kernel: gatherKernel({
+      mode,
+      tile,
+      added,
+      stride: shape.stride,
+      wideDepth: depth % 4 === 0,
+      wideColumns: columns % 4 === 0,
+    }),
+    bindings,
+    params: { ...shape },
+    workgroups: tileGrid(tile, rows, columns, 1),
+  });
+  return out;
+}
+
+/** What the code depends on. */
+interface TiledGather {
+  readonly mode: GatherMode;
+  readonly tile: WorkgroupTile;
+  /** Names of the tensors that the epilogue adds. */
+  readonly added: readonly string[];
+  readonly stride: number;
+  /** Whether the summed channels are loaded four at a time. */
+  readonly wideDepth: boolean;
+  /** Whether the result's channels are. */
+  readonly wideColumns: boolean;
+}
+
+function gatherKernel(variant: TiledGather): Kernel {
+  const { mode, tile, added, stride, wideDepth, wideColumns } = variant;
+  const size = names(mode);
+  const forward = mode === "forward";
+  const flags = `${wideDepth ? "" : "d"}${wideColumns ? "" : "c"}`;
+  return tiledKernel({
+    tile,
+    name: `conv2d.${mode}.${tileName(tile)}${stride === 1 ? "" : `.stride${stride}`}${
+      flags && `.scalar-${flags}`
+    }${added.map((name) => `+${name}`).join("")}`,
+    bindings: kernelBindings(
+      mode,
+      added,
+      wideDepth ? "vec4f" : "f32",
+      wideColumns ? "vec4f" : "f32",
+    ),
+    params: SHAPE_PARAMS,
+    functions: REST + sourceFunction(mode, stride) + quadFunction("quadA", "source", wideDepth) +
+      quadFunction("quadB", "weight", forward ? wideColumns : wideDepth),
+    a: {
+      along: "k",
+      prepare: perLoad(
+        tile,
+        "a",
+        (n) =>
+          `let sy${n} = sourceOf(py${n}, ky, params.py, params.${size.sh});
+  let sx${n} = sourceOf(px${n}, kx, params.px, params.${size.sw});
+  let in${n} = ky < params.kh && sy${n} >= 0 && sx${n} >= 0;`,
+      ),
+      load: (n) =>
+        `quadA(((pn${n} + u32(sy${n})) * params.${size.sw} + u32(sx${n})) * depth + channel, select(0u, depth - channel, in${n}))`,
+    },
+    b: forward ? forwardWeight(tile, wideDepth) : inputWeight(),
+    setup: `let depth = params.${size.depth};
+  let padded = ${wideDepth ? "depth" : "(depth + 3u) / 4u * 4u"};
+  let all = params.${size.columns};
+  let end = params.kh * params.kw * padded;
+  let pixels = params.n * params.${size.height} * params.${size.width};
+  ${forward ? "let columnsLeft = rest(column + bLine, all);" : ""}
+  ${
+      perLoad(tile, "a", (n) =>
+        `let p${n} = min(row + aLine${n}, pixels - 1u);
+  let line${n} = p${n} / params.${size.width};
+  let px${n} = p${n} % params.${size.width};
+  let py${n} = line${n} % params.${size.height};
+  let pn${n} = line${n} / params.${size.height} * params.${size.sh};`)
+    }
+  var channel = aK;
+  var kx = 0u;
+  var ky = 0u;
+  ${CARRY}`,
+    advance: `channel += ${tile.depth}u;
+    ${CARRY}`,
+    store: storeGathered(variant, size),
+  });
+}
+
+/** WGSL: carries channels that went over the last into taps. */
+const CARRY = `while (channel >= padded) {
+    channel -= padded;
+    kx++;
+    if (kx == params.kw) { kx = 0u; ky++; }
+  }`;
+
+/** weight[tap, k, column]: without padding k runs on through the taps. */
+function forwardWeight(tile: WorkgroupTile, wideDepth: boolean): TiledOperand {
+  const prepare = wideDepth
+    ? perLoad(tile, "b", (n) =>
+      `let wk${n} = next + bK${n};
+  let win${n} = wk${n} < end;`)
+    : perLoad(tile, "b", (n) =>
+      `let wt${n} = (next + bK${n}) / padded;
+  let wc${n} = (next + bK${n}) % padded;
+  let wk${n} = wt${n} * depth + wc${n};
+  let win${n} = wc${n} < depth && next + bK${n} < end;`);
+  return {
+    along: "lines",
+    prepare,
+    load: (n) => `quadB(wk${n} * all + column + bLine, select(0u, columnsLeft, win${n}))`,
+  };
+}
+
+/** weight[tap, column, k]: an invocation's k in B is that in A, so tap and channel are known. */
+function inputWeight(): TiledOperand {
+  return {
+    along: "k",
+    load: (n) =>
+      `quadB(((ky * params.kw + kx) * all + min(column + bLine${n}, all - 1u)) * depth + channel, select(0u, depth - channel, ky < params.kh))`,
+  };
+}
+
+function storeGathered(
+  { tile, added, wideColumns }: TiledGather,
+  size: ReturnType<typeof names>,
+): string {
+  const image = added.includes("perImage")
+    ? (row: string) => `let image = ${row} / (params.${size.height} * params.${size.width});`
+    : () => "";
+  const stored = storeTile(tile, {
+    rows: "pixels",
+    columns: "all",
+    wide: wideColumns,
+    prepare: image,
+    store: (value, column, index) => {
+      const at = index(`r * all + ${column}`);
+      return `out[${at}] = ${value}${epilogueTerms(added, "image", index(column), at)};`;
+    },
+  });
+  return `let columns = all${wideColumns ? " / 4u" : ""};\n  ${stored}`;
+}

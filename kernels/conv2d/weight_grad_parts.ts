@@ -1,0 +1,39 @@
+/**
+ * Sums over parts of the pixels, which every variant of the weight gradient writes side by side and
+ * which are then added in a fixed order.
+ *
+ * @module
+ */
+import type { Capture } from "../../device/capture.ts";
+import { reshape, type TensorRef } from "../../device/tensor.ts";
+import { sumMiddle } from "../reduce.ts";
+import type { Conv2dShape } from "./shape.ts";
+
+/** A weight gradient to be computed. */
+export interface WeightGradProduct {
+  /** `[n, h, w, ci]` */
+  readonly x: TensorRef;
+  /** `[n, oh, ow, co]` */
+  readonly dy: TensorRef;
+  readonly shape: Conv2dShape;
+}
+
+/** A new tensor `[parts, kh * kw * ci * co]`. */
+export function partialSums(
+  capture: Capture,
+  { kh, kw, ci, co }: Conv2dShape,
+  parts: number,
+): TensorRef {
+  return capture.transient([parts, kh * kw * ci * co], "conv2d weight gradient");
+}
+
+/** The sum of the parts, `[kh, kw, ci, co]`. */
+export function addParts(
+  capture: Capture,
+  sums: TensorRef,
+  { kh, kw, ci, co }: Conv2dShape,
+): TensorRef {
+  const [parts = 1, count = 0] = sums.shape;
+  const sum = parts === 1 ? sums : sumMiddle(capture, sums, [1, parts, count]);
+  return reshape(sum, [kh, kw, ci, co]);
+}
