@@ -39,7 +39,7 @@ export interface DispatchArgs<B extends string, P extends string> {
 export class Capture {
   readonly dispatches: Dispatch[] = [];
   readonly inputs: TensorRef[] = [];
-  readonly kept = new Set<TransientStorage>();
+  readonly kept: Set<TransientStorage> = new Set();
   #inputBytes = 0;
 
   /**
