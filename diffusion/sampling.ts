@@ -43,8 +43,17 @@ export interface SamplingWatch {
   onImages?(step: number, images: Float32Array): void;
 }
 
+/** Shares of image and noise where a sample starts from an image: x_t = signal x_0 + noise e. */
+export interface NoiseLevel {
+  readonly signal: number;
+  readonly noise: number;
+}
+
 /** A network ready to be sampled from. */
 export class Sampler {
+  /** Adds noise to given images; made when first wanted. */
+  #noising: Program | undefined;
+
   private constructor(
     private readonly gpu: Gpu,
     private readonly shape: readonly number[],
@@ -100,21 +109,88 @@ export class Sampler {
     return result.map((value) => Math.max(-1, Math.min(1, value)));
   }
 
+  /**
+   * Adds noise to images and removes it again: each image's noise comes from its own seed.
+   *
+   * @param images `[seeds.length, h, w, c]` in [-1, 1].
+   * @param level How much noise; of the first step's timestep.
+   * @param steps From that timestep on, of diffusion/reconstruction.ts.
+   * @param seeds From 0 to 2^53 - 1 each.
+   * @returns Images of the same shape, clipped to [-1, 1].
+   * @throws {RangeError} When the number of values is not that of the images.
+   */
+  async reconstruct(
+    images: Float32Array,
+    level: NoiseLevel,
+    steps: readonly SamplerStep[],
+    seeds: readonly number[],
+    watch: SamplingWatch = {},
+  ): Promise<Float32Array<ArrayBuffer>> {
+    const [batch = 1, ...image] = this.shape;
+    const length = sizeOf(image);
+    if (images.length !== seeds.length * length) {
+      throw new RangeError(
+        `Cannot reconstruct images: ${seeds.length} of them must have ${
+          seeds.length * length
+        } values, got ${images.length}`,
+      );
+    }
+    const noising = this.#noising ??= await this.#planNoising();
+    const result = new Float32Array(images.length);
+    const scalars = samplerScalars({
+      ...{ xToX0: 0, fToX0: 0, clip: false, fromX0: 0, fromF: 0 },
+      fromX: level.signal,
+      noise: level.noise,
+    });
+    for (let at = 0; at < seeds.length; at += batch) {
+      const own = seeds.slice(at, at + batch);
+      const x0 = new Float32Array(batch * length);
+      x0.set(images.subarray(at * length, (at + own.length) * length));
+      noising.run({ x0, keys: keyRows(own, batch, 0), scalars });
+      await this.#takeSteps(steps, own, at / batch, watch);
+      result.set(await this.#read(own.length * length), at * length);
+    }
+    return result.map((value) => Math.max(-1, Math.min(1, value)));
+  }
+
   /** Frees the programs and the batch; the weights are not the sampler's. */
   destroy(): void {
+    this.#noising?.destroy();
     this.starting.destroy();
     this.stepping.destroy();
     this.gpu.destroyTensor(this.x);
+  }
+
+  /** x = signal x0 + noise e, which is a sampler's update without the network. */
+  async #planNoising(): Promise<Program> {
+    const [samples = 1, ...image] = this.shape;
+    const capture = new Capture(this.gpu, "adding noise");
+    const x0 = capture.input("x0", this.shape);
+    const keys = capture.input("keys", [samples, 4], "u32");
+    const scalars = capture.input("scalars", [SAMPLER_SCALARS]);
+    const z = randomNormal(capture, keys, { samples, shape: image, stream: STREAMS.noise });
+    copyInto(capture, this.x, samplerStep(capture, { x: x0, f: x0, z }, scalars));
+    return await capture.plan();
   }
 
   async #makeBatch(
     steps: readonly SamplerStep[],
     seeds: readonly number[],
     batch: number,
+    watch: SamplingWatch,
+  ): Promise<void> {
+    this.starting.run({ keys: keyRows(seeds, this.shape[0] ?? 1, 0) });
+    await this.#takeSteps(steps, seeds, batch, watch);
+  }
+
+  /** All steps, on the batch at hand. */
+  async #takeSteps(
+    steps: readonly SamplerStep[],
+    seeds: readonly number[],
+    batch: number,
     { onStep, wants, onImages }: SamplingWatch,
   ): Promise<void> {
     const [samples = 1, ...image] = this.shape;
-    this.starting.run({ keys: keyRows(seeds, samples, 0) });
     for (const [i, step] of steps.entries()) {
       this.stepping.run({
         keys: keyRows(seeds, samples, i),

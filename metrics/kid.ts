@@ -8,8 +8,8 @@
  */
 import { type Matrix, visitRowProducts } from "./products.ts";
 
-/** Blocks where there are samples for them, and their largest size. */
-const BLOCKS = 10, LARGEST_BLOCK = 1000;
+/** Blocks where there are samples for them, and the limits of their size. */
+const BLOCKS = 10, SMALLEST_BLOCK = 100, LARGEST_BLOCK = 1000;
 
 /** A set of features, `[count, dimension]`. */
 export interface FeatureSet {
@@ -41,12 +41,14 @@ export function countRows({ rows, dimension }: FeatureSet): number {
  */
 export function kernelDistance(x: FeatureSet, y: FeatureSet): KernelDistance {
   const count = Math.min(countRows(x), countRows(y));
-  const blockSize = Math.max(2, Math.min(LARGEST_BLOCK, Math.floor(count / BLOCKS)));
-  const blocks = Math.max(1, Math.floor(count / blockSize));
+  const share = Math.floor(count / BLOCKS);
+  const blockSize = Math.min(count, LARGEST_BLOCK, Math.max(SMALLEST_BLOCK, share));
+  const blocks = Math.floor(count / Math.max(1, blockSize));
   const part = ({ rows, dimension }: FeatureSet, block: number) => ({
     dimension,
     rows: rows.subarray(block * blockSize * dimension, (block + 1) * blockSize * dimension),
   });
+  if (blockSize < 2) throw tooFew(x, y);
   const estimates = Array.from(
     { length: blocks },
     (_, block) => squaredDiscrepancy(part(x, block), part(y, block)).unbiased,
@@ -75,11 +77,7 @@ export function squaredDiscrepancy(
   y: FeatureSet,
 ): { unbiased: number; biased: number } {
   const d = x.dimension, n = countRows(x), m = countRows(y);
-  if (y.dimension !== d || n < 2 || m < 2) {
-    throw new RangeError(
-      `Cannot take a kernel distance: both sides must have as many features and at least two rows, got ${n} x ${d} and ${m} x ${y.dimension}`,
-    );
-  }
+  if (y.dimension !== d || n < 2 || m < 2) throw tooFew(x, y);
   const own = (rows: Matrix, count: number) => {
     let diagonal = 0, all = 0;
     visitRowProducts(rows, count, rows, count, d, (i, products) => {
@@ -103,6 +101,15 @@ export function squaredDiscrepancy(
     unbiased: xx.apart / (n * (n - 1)) + yy.apart / (m * (m - 1)) - cross,
     biased: xx.all / (n * n) + yy.all / (m * m) - cross,
   };
+}
+
+function tooFew(x: FeatureSet, y: FeatureSet): RangeError {
+  const shape = (set: FeatureSet) => `${countRows(set)} x ${set.dimension}`;
+  return new RangeError(
+    `Cannot take a kernel distance: both sides must have as many features and at least two rows, got ${
+      shape(x)
+    } and ${shape(y)}`,
+  );
 }
 
 function kernel(product: number, d: number): number {

@@ -1,0 +1,200 @@
+/**
+ * Judges images: `deno task eval --checkpoint RUN_OR_FILE` or `--images DIR`.
+ *
+ * @module
+ */
+import { join } from "node:path";
+import type { FeatureExtractor } from "./metrics/features.ts";
+import { needsFeatures } from "./metrics/collection.ts";
+import { FEATURES_NAMES, METRIC_NAMES, type MetricName } from "./metrics/options.ts";
+import { judge, type Metric } from "./metrics/report.ts";
+import { defineCommand, type OptionValues, runCommand } from "./support/command_line.ts";
+import { UsageError } from "./support/errors.ts";
+import { atomicWrite, ensureFolder } from "./support/files.ts";
+import { integer } from "./support/numbers.ts";
+import { formatTable } from "./support/terminal.ts";
+import { collect } from "./tools/evaluation/collect.ts";
+import { chooseExtractor } from "./tools/evaluation/extractor.ts";
+import { chooseReference, collectReference } from "./tools/evaluation/reference.ts";
+import { chooseSubject, type Subject } from "./tools/evaluation/subject.ts";
+import { openScriptGpu } from "./tools/gpu.ts";
+import { SAMPLER_OPTIONS, WEIGHTS_OPTIONS } from "./tools/sampling.ts";
+import { watchStopSignals } from "./training/stop_signals.ts";
+
+/** Images drawn unless told otherwise; papers take 50,000. */
+const COUNT = 1000;
+
+const command = defineCommand({
+  name: "eval",
+  summary: "Judges samples of a checkpoint, or a folder of images.",
+  description: "Compares them with a data set by distances on features and on spectra. Every " +
+    "number names its features; numbers of different features, or of different counts, do not " +
+    "compare. A stopped evaluation goes on where it was when the same command is given again.",
+  options: {
+    checkpoint: {
+      value: "RUN_OR_FILE",
+      description: "a run's folder or a checkpoint; the newest run below runs/ by default",
+    },
+    images: {
+      value: "DIR",
+      description: "judge a folder of PNGs instead, or a data set such as fashion-mnist:test",
+    },
+    metrics: {
+      value: "LIST",
+      parse: parseMetrics,
+      default: METRIC_NAMES.join(","),
+      description: `of ${METRIC_NAMES.join(",")}`,
+    },
+    count: {
+      value: "N",
+      parse: integer({ min: 6 }),
+      description: `images; ${COUNT} of a checkpoint by default, else all`,
+    },
+    reference: {
+      value: "DATASET_OR_NPZ",
+      description: "what they should look like; the run's training images by default",
+    },
+    referenceCount: {
+      value: "N",
+      parse: integer({ min: 6 }),
+      description: "images of it, the first ones; all by default",
+    },
+    keep: {
+      value: "N",
+      parse: integer({ min: 6 }),
+      default: 10_000,
+      description: "images a side that kid and precision compare at most",
+    },
+    features: {
+      value: "WHOSE",
+      choices: FEATURES_NAMES,
+      default: "auto",
+      description: "own: a classifier of the reference; inception: what papers use",
+    },
+    inceptionWeights: { value: "FILE", description: "Inception's weights: .pth or .safetensors" },
+    ddof: {
+      value: "0|1",
+      parse: integer({ min: 0, max: 1 }),
+      default: 0,
+      description: "of the Inception Score's deviation: 0 as numpy's, 1 as PyTorch's",
+    },
+    ...SAMPLER_OPTIONS,
+    ...WEIGHTS_OPTIONS,
+    seed: {
+      value: "S",
+      parse: integer({ min: 0 }),
+      default: 0,
+      description: "seed of the first image",
+    },
+    out: { value: "FILE", description: "where the JSON goes; beside the checkpoint by default" },
+  },
+  overrides: "sets a key of the reference's data set, as in --data.size=16",
+  examples: [
+    { args: "--checkpoint runs/quickstart", does: "judges 1,000 samples of a run" },
+    {
+      args: "--checkpoint runs/cifar10 --count 50000 --features inception",
+      does: "FID and Inception Score as papers report them",
+    },
+    {
+      args: "--images fashion-mnist:test --data.size=16",
+      does: "judges real images: what a perfect model would get",
+    },
+  ],
+});
+
+/** What eval's command line asks for. */
+export type EvalOptions = OptionValues<typeof command.options>;
+
+/** Reads "fid,spectrum". */
+function parseMetrics(text: string): string {
+  const names = text.split(",");
+  const wrong = names.find((name) => !METRIC_NAMES.includes(name as MetricName));
+  if (wrong === undefined) return text;
+  throw new RangeError(`must be some of ${METRIC_NAMES.join(",")}, got ${JSON.stringify(wrong)}`);
+}
+
+/** A table of metrics for a person. */
+function metricsTable(metrics: readonly Metric[]): string {
+  const number = (value: number) => value.toPrecision(5);
+  const rows = metrics.map(({ label, value, spread, better, features, note }) => [
+    label,
+    spread === undefined ? number(value) : `${number(value)} +- ${spread.toPrecision(2)}`,
+    better,
+    [features ?? "no features", note].filter((part) => part !== undefined).join("; "),
+  ]);
+  return formatTable(["metric", "value", "better", "made with"], rows);
+}
+
+/** The JSON of an evaluation. */
+function reportJson(
+  { about, name }: Subject,
+  reference: { readonly name: string; readonly count: number | null },
+  metrics: readonly Metric[],
+  { count, features }: { readonly count: number; readonly features: string | null },
+): string {
+  const values = Object.fromEntries(metrics.map(({ key, label: _, ...rest }) => [key, rest]));
+  const { name: referenceName, count: referenceCount } = reference;
+  const report = {
+    subject: { name, ...about, count },
+    reference: { name: referenceName, count: referenceCount },
+    features,
+    metrics: values,
+  };
+  return `${JSON.stringify(report, null, 2)}\n`;
+}
+
+async function evaluate(
+  options: EvalOptions,
+  overrides: readonly [string, string][],
+): Promise<number> {
+  const metrics = options.metrics.split(",") as MetricName[];
+  const say = (line: string) => console.log(line);
+  if (options.checkpoint !== undefined && options.images !== undefined) {
+    throw new UsageError("Cannot judge both: give either --checkpoint or --images");
+  }
+  const gpu = await openScriptGpu();
+  const subject = await chooseSubject(gpu, options, overrides, say);
+  const { source } = subject;
+  const count = Math.min(
+    options.count ?? (source.count === Infinity ? COUNT : Infinity),
+    source.count,
+  );
+  const choice = await chooseReference(subject, options, overrides, say);
+  let extractor: FeatureExtractor | null = null;
+  if (needsFeatures(metrics)) {
+    const { features, inceptionWeights } = options;
+    extractor = await chooseExtractor(gpu, { features, inceptionWeights, own: choice.own, say });
+  }
+  const out = options.out ?? subject.out;
+  await ensureFolder(join(out, ".."));
+  say(`Judging ${count} of ${subject.name} against ${choice.name}`);
+  if (extractor) say(`features  ${extractor.dimension} of the ${extractor.name}`);
+  const stop = new AbortController();
+  const unwatch = watchStopSignals(stop, () => console.error("Stopping after the batch at hand"));
+  const { signal } = stop, { keep } = options, state = `${out}.state`;
+  try {
+    const common = { metrics, extractor, keep, signal, say };
+    const reference = await collectReference(choice, { ...common, limit: options.referenceCount });
+    const side = reference &&
+      await collect(source, { ...common, label: "eval", count, state });
+    if (!reference || !side) {
+      say("Stopped; the same command goes on");
+      return 130;
+    }
+    const ddof = options.ddof === 1 ? 1 : 0;
+    const found = await judge(side, reference, { metrics, ddof }, say);
+    const facts = { count, features: extractor?.name ?? null };
+    await atomicWrite(out, reportJson(subject, reference, found, facts));
+    await Deno.remove(state).catch(() => {});
+    say(metricsTable(found));
+    say(`Wrote ${out}`);
+  } finally {
+    unwatch();
+    extractor?.destroy();
+  }
+  return 0;
+}
+
+if (import.meta.main) {
+  await runCommand(command, ({ options, overrides }) => evaluate(options, overrides));
+}
