@@ -14,6 +14,7 @@ import { defineCommand, type Invocation, runCommand } from "./support/command_li
 import { UsageError } from "./support/errors.ts";
 import { startProgress } from "./support/terminal.ts";
 import { openScriptGpu } from "./tools/gpu.ts";
+import { runInstruments, stepInstruments } from "./tools/instruments.ts";
 import { profileTraining } from "./tools/profile.ts";
 import type { LoopDisplay } from "./training/loop.ts";
 import { describeNetwork } from "./training/report.ts";
@@ -111,19 +112,24 @@ function display(start: number, steps: number): LoopDisplay & { stop(): void } {
 async function profile(config: Config): Promise<void> {
   const gpu = await openScriptGpu();
   const { images } = await imagesOf(config, console.log);
-  const trainer = await Trainer.create(gpu, config, networkOf(config), images);
+  const instruments = stepInstruments(gpu, config);
+  const trainer = await Trainer.create(gpu, config, networkOf(config), images, instruments);
   trainer.state.initialize(config.run.seed);
   await profileTraining(trainer);
   trainer.destroy();
+  for (const instrument of instruments) instrument.destroy?.();
 }
 
 async function run({ config, dir, begun }: Choice): Promise<RunResult> {
   for (const warning of configWarnings(config)) console.log(`note: ${warning}`);
   const stop = new AbortController();
   const cleanUp: (() => void)[] = [];
+  const gpu = await openScriptGpu();
+  const observers = stepInstruments(gpu, config);
+  for (const observer of observers) cleanUp.push(() => observer.destroy?.());
   try {
     return await trainRun(config, {
-      gpu: await openScriptGpu(),
+      gpu,
       dir,
       configText: formatConfig(config),
       checkpointConfig: formatConfig(withoutPaths(config)),
@@ -139,6 +145,8 @@ async function run({ config, dir, begun }: Choice): Promise<RunResult> {
         return shown;
       },
       signal: stop.signal,
+      observers,
+      observe: (trainer) => runInstruments(config, trainer),
     });
   } finally {
     for (const action of cleanUp) action();

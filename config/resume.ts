@@ -29,6 +29,8 @@ const FREE: readonly string[] = [
   "diffusion.variance",
   "diffusion.clipX0",
   "diffusion.sampler",
+  // Who watches.
+  "instruments",
 ];
 
 /**

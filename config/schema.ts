@@ -33,6 +33,7 @@ import {
   type TimestepOptions,
   VARIANCE_NAMES,
 } from "../diffusion/options.ts";
+import type { InstrumentOptions } from "../metrics/instrument_options.ts";
 import { MODEL_NAMES, type UNetOptions } from "../model/options.ts";
 import {
   DECAY_NAMES,
@@ -50,6 +51,7 @@ export interface Config {
   diffusion: DiffusionOptions;
   optim: OptimOptions;
   train: TrainingOptions;
+  instruments: InstrumentOptions;
 }
 
 // The message of every rule completes the sentence "<key> must ...".
@@ -276,9 +278,34 @@ const train = section<TrainingOptions>("The training loop", {
   keep: whole(1).default(2).describe("Checkpoints kept, the newest ones"),
 });
 
+function shares() {
+  const rule = "be a list of numbers of at least 0 and below 1";
+  return z.array(z.number(rule).min(0, rule).lt(1, rule), rule).min(1, rule);
+}
+
+const instruments = section<InstrumentOptions>(
+  "What watches the spectrum; nothing here is learnt from",
+  {
+    bandLoss: flag().default(true).describe(
+      "Log losses by frequency band and timestep, gathered in every step",
+    ),
+    timestepBins: whole(1).default(10).describe("Bins of timesteps of those losses"),
+    spectra: flag().default(true).describe(
+      "Log power spectra of data, noisy images, predictions and samples with every preview",
+    ),
+    spectraCount: whole(2).default(64).describe("Training images that are noised and predicted"),
+    spectraTimesteps: shares().default([0.02, 0.05, 0.1, 0.2, 0.4, 0.7]).describe(
+      "Timesteps at which they are, as shares of diffusion.timesteps",
+    ),
+    spectraReference: whole(2).default(1024).describe(
+      "Training images that samples are compared with",
+    ),
+  },
+);
+
 const configSchema = z.strictObject({
   $schema: z.string("be a string").optional().describe("Where this schema is; ignored"),
-  ...{ run, data, model, diffusion, optim, train },
+  ...{ run, data, model, diffusion, optim, train, instruments },
 }, "be an object");
 
 /** A field that breaks a rule: "<path> must <rule>, got <value>; <hint>". */

@@ -11,7 +11,7 @@ import type { Pixels } from "../data/dataset.ts";
  * Power of 8-bit rounding a coefficient, in the units of an orthonormal transform of values in
  * [-1, 1]: the floor below which the power of an image is not known.
  */
-const ROUNDING_POWER = (2 / 255) ** 2 / 12;
+export const ROUNDING_POWER = (2 / 255) ** 2 / 12;
 
 /** Log power spectra of images of one size. */
 export class RadialSpectrum {

@@ -1,6 +1,6 @@
 /**
  * Observers: whatever looks at a run from time to time without changing it. Previews and validation
- * losses are observers; spectral instruments and evaluations are meant to be.
+ * losses are observers, and so are the spectral instruments of metrics/.
  *
  * @module
  */
@@ -17,20 +17,32 @@ export interface StepTensors extends ObjectiveTensors {
   readonly x0: TensorRef;
 }
 
+/** What a look gives to the log: known fields, and an observer's own. */
+export type Observation = Omit<LogEvent, "step"> & { readonly [field: string]: unknown };
+
 /** A look at a run. */
 export interface Observer {
   /** Completed steps between two looks; 0 switches it off. */
   readonly everySteps: number;
   /** Whether there is one more look after the run's last step. */
   readonly atEnd: boolean;
+  /**
+   * What it has gathered on the GPU and not yet read, f32 tensors by name: a checkpoint holds them,
+   * so that a resumed run writes the lines of one that never stopped.
+   */
+  readonly state?: ReadonlyMap<string, TensorRef>;
   /** Records what it needs of each step, once, while the step is captured. */
   capture?(tensors: StepTensors): void;
+  /** Gets the images of each preview, `[n, h, w, c]` in [-1, 1], before the look of that step. */
+  preview?(images: Float32Array<ArrayBuffer>): void;
   /**
    * Looks, after `step` completed steps.
    *
    * @returns What to write to the log, if anything.
    */
-  read(step: number): Promise<Omit<LogEvent, "step"> | null>;
+  read(step: number): Promise<Observation | null>;
+  /** Frees its memory, if it has any. */
+  destroy?(): void;
 }
 
 /** Whether something that happens every `every` steps (0 = never) is due after `step` of them. */

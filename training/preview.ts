@@ -23,8 +23,16 @@ export interface Preview extends Observer {
   destroy(): void;
 }
 
-/** The previews of a run, or null when its config wants none. */
-export async function createPreview(trainer: Trainer, folder: RunFolder): Promise<Preview | null> {
+/**
+ * The previews of a run, or null when its config wants none.
+ *
+ * @param observers Who else gets the images.
+ */
+export async function createPreview(
+  trainer: Trainer,
+  folder: RunFolder,
+  observers: readonly Observer[] = [],
+): Promise<Preview | null> {
   const { gpu, network, state, config, imageSize: size } = trainer;
   const { sampleEvery, sampleCount } = config.train;
   if (sampleEvery === 0) return null;
@@ -46,6 +54,7 @@ export async function createPreview(trainer: Trainer, folder: RunFolder): Promis
       const path = join(folder.samples, `${stepName(step)}.png`);
       const images = await sampler.sample(steps, seeds, { onStep: pauseForSignals });
       await writeGrid(path, images, sampleCount, size);
+      for (const observer of observers) observer.preview?.(images);
       newest = path;
       return { event: "sample", file: relative(folder.dir, path).replaceAll("\\", "/") };
     },

@@ -45,8 +45,10 @@ export interface RunContext {
   readonly display: (start: number, steps: number) => LoopDisplay;
   /** Aborted when the run should end after the step at hand. */
   readonly signal: AbortSignal;
-  /** More observers. */
+  /** More observers; they stay the caller's to free. */
   readonly observers?: readonly Observer[];
+  /** Makes observers that look at the trainer itself, and not at its steps; the run frees them. */
+  readonly observe?: (trainer: Trainer) => Promise<readonly Observer[]>;
 }
 
 /** How a run ended. */
@@ -103,9 +105,11 @@ export async function trainRun(config: RunConfig, context: RunContext): Promise<
 
   const folder = await prepareRunFolder(dir);
   await atomicWrite(folder.config, context.configText);
-  const preview = await createPreview(trainer, folder);
+  const onlookers = await context.observe?.(trainer) ?? [];
+  const others = [...(context.observers ?? []), ...onlookers];
+  const preview = await createPreview(trainer, folder, others);
   const validation = heldOut && await createValidation(trainer, heldOut);
-  const observers = [validation, preview, ...(context.observers ?? [])];
+  const observers = [validation, preview, ...others];
   const display = context.display(begun.start, steps);
   const result = await runLoop({
     trainer,
@@ -117,8 +121,7 @@ export async function trainRun(config: RunConfig, context: RunContext): Promise<
     display,
     signal: context.signal,
   });
-  preview?.destroy();
-  validation?.destroy();
+  for (const observer of [preview, validation, ...onlookers]) observer?.destroy?.();
   trainer.destroy();
   return { ...result, picture: preview?.newest ?? null };
 }

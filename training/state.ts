@@ -25,12 +25,14 @@ export class TrainState {
   /**
    * @param slots Length of `losses`.
    * @param learnt What else training changes, by name; it stays its maker's to free.
+   * @param gathered What observers have gathered for the next line of the log, likewise.
    */
   constructor(
     private readonly gpu: Gpu,
     readonly network: Module,
     slots: number,
     private readonly learnt: ReadonlyMap<string, TensorRef> = new Map(),
+    private readonly gathered: ReadonlyMap<string, TensorRef> = new Map(),
   ) {
     const arena = (label: string) => createArena(gpu, label, network);
     this.weights = arena("weights");
@@ -66,8 +68,8 @@ export class TrainState {
 
   /** The tensors of a checkpoint, in a fixed order. */
   checkpointTensors(): CheckpointTensor[] {
-    const list = [...this.#stored()].map(([name, tensor]) => ({ name, tensor }));
-    list.push({ name: LOSSES, tensor: this.losses });
+    const list = [...this.#stored(), [LOSSES, this.losses] as const, ...this.gathered]
+      .map(([name, tensor]) => ({ name, tensor }));
     return list.map(({ name, tensor }) => ({
       name,
       shape: tensor.shape,
@@ -91,9 +93,16 @@ export class TrainState {
     for (const [name, tensor] of this.#stored()) {
       this.gpu.write(tensor, await checkpoint.read(name, tensor.shape));
     }
-    const stored = checkpoint.tensors.get(LOSSES)?.shape;
-    if (stored?.join() !== this.losses.shape.join()) return false;
-    this.gpu.write(this.losses, await checkpoint.read(LOSSES, this.losses.shape));
+    // With other instruments what was gathered is of no use, and they begin anew.
+    for (const [name, tensor] of this.gathered) await this.#take(checkpoint, name, tensor);
+    return await this.#take(checkpoint, LOSSES, this.losses);
+  }
+
+  /** Fills a tensor if the checkpoint has one of its name and shape. */
+  async #take(checkpoint: Checkpoint, name: string, tensor: TensorRef): Promise<boolean> {
+    const stored = checkpoint.tensors.get(name)?.shape;
+    if (stored?.join() !== tensor.shape.join()) return false;
+    this.gpu.write(tensor, await checkpoint.read(name, tensor.shape));
     return true;
   }
 

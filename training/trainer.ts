@@ -51,11 +51,13 @@ export class Trainer {
     readonly config: RunConfig,
     readonly network: Network,
     readonly images: ImageSet,
+    observers: readonly Observer[],
   ) {
     this.lossSlots = config.train.logEvery || UNLOGGED_SLOTS;
     this.diffusion = resolveTMax(config.diffusion, images);
     this.objective = new Objective(gpu, this.diffusion);
-    this.state = new TrainState(gpu, network, this.lossSlots, this.objective.state);
+    const gathered = new Map(observers.flatMap(({ state }) => [...state ?? []]));
+    this.state = new TrainState(gpu, network, this.lossSlots, this.objective.state, gathered);
     this.#bank = new ImageBank(gpu, images);
   }
 
@@ -67,7 +69,7 @@ export class Trainer {
     images: ImageSet,
     observers: readonly Observer[] = [],
   ): Promise<Trainer> {
-    const trainer = new Trainer(gpu, config, network, images);
+    const trainer = new Trainer(gpu, config, network, images, observers);
     await trainer.#plan(observers);
     return trainer;
   }

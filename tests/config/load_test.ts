@@ -102,6 +102,14 @@ Deno.test("parseConfig() gives an empty config the settings of Ho et al. 2020", 
       checkpointEvery: 5000,
       keep: 2,
     },
+    instruments: {
+      bandLoss: true,
+      timestepBins: 10,
+      spectra: true,
+      spectraCount: 64,
+      spectraTimesteps: [0.02, 0.05, 0.1, 0.2, 0.4, 0.7],
+      spectraReference: 1024,
+    },
   };
   assertEquals(parse("{}"), expected);
   assertEquals(parse('{"$schema": "./schema.json"}'), expected);

@@ -28,6 +28,12 @@ Deno.test("lockedKeys() frees exactly what reaches neither weights nor data orde
     "train.evalCount",
     "train.checkpointEvery",
     "train.keep",
+    "instruments.bandLoss",
+    "instruments.timestepBins",
+    "instruments.spectra",
+    "instruments.spectraCount",
+    "instruments.spectraTimesteps",
+    "instruments.spectraReference",
   ]);
 });
 

@@ -7,6 +7,7 @@ import { fileURLToPath } from "node:url";
 import { formatConfig, loadConfig, type Override } from "../../config/load.ts";
 import type { Config } from "../../config/schema.ts";
 import type { Observer } from "../../training/observer.ts";
+import { runInstruments, stepInstruments } from "../../tools/instruments.ts";
 import { type RunResult, trainRun } from "../../training/run.ts";
 import { testGpu } from "./gpu.ts";
 
@@ -28,13 +29,15 @@ export interface TestRunOptions {
   readonly resume?: boolean;
   /** Completed steps after which the run is asked to stop. */
   readonly stopAfter?: number;
+  /** Whether the config's instruments watch, as they do in commands; false unless given. */
+  readonly instruments?: boolean;
 }
 
 /** Trains in this process and returns what was said besides the result. */
 export async function trainInFolder(
   config: Config,
   dir: string,
-  { resume = false, stopAfter }: TestRunOptions = {},
+  { resume = false, stopAfter, instruments = false }: TestRunOptions = {},
 ): Promise<RunResult & { lines: string[] }> {
   const lines: string[] = [];
   const controller = new AbortController();
@@ -47,8 +50,10 @@ export async function trainInFolder(
     },
   };
   const text = formatConfig({ ...config, run: { ...config.run, dir: null } });
+  const gpu = await testGpu();
+  const watching = instruments ? stepInstruments(gpu, config) : [];
   const result = await trainRun(config, {
-    gpu: await testGpu(),
+    gpu,
     dir,
     configText: text,
     checkpointConfig: text,
@@ -56,8 +61,10 @@ export async function trainInFolder(
     say: (line) => lines.push(line),
     display: () => ({ update: () => {}, print: (line) => lines.push(line) }),
     signal: controller.signal,
-    observers: [stopper],
+    observers: [...watching, stopper],
+    ...(instruments ? { observe: (trainer) => runInstruments(config, trainer) } : {}),
   });
+  for (const instrument of watching) instrument.destroy?.();
   return { ...result, lines };
 }
 
