@@ -124,11 +124,11 @@ async function read(
   );
 }
 
-/** Converting a checkpoint of ours changes nothing about it. */
+/** Converting a checkpoint of ours changes nothing about it, and plain tensors have no config. */
 function refuseOverrides(overrides: readonly Override[]): void {
   if (overrides.length === 0) return;
   throw new UsageError(
-    `Cannot use --${overrides[0]![0]}: the config of a checkpoint of ours must stay as it is`,
+    `Cannot use --${overrides[0]![0]}: only an imported network gets a config, and this is none`,
   );
 }
 

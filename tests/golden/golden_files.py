@@ -66,9 +66,11 @@ def write_json(path, value):
 def write_sums(folder, made_with):
     """Lists sizes and sha256 of the data files in `manifest.json`."""
     files = []
-    names = os.listdir(folder) + ["fid/" + name for name in os.listdir(os.path.join(folder, "fid"))]
+    names = os.listdir(folder)
+    for inner in ("ckpt", "fid"):
+        names += [f"{inner}/{name}" for name in os.listdir(os.path.join(folder, inner))]
     for name in sorted(names):
-        if name == "manifest.json" or not name.endswith((".json", ".safetensors", ".npz")):
+        if name == "manifest.json" or not name.endswith((".json", ".safetensors", ".npz", ".pt")):
             continue
         path = os.path.join(folder, name)
         with open(path, "rb") as file:

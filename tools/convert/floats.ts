@@ -13,8 +13,9 @@ import type { StoredTensor } from "../../formats/safetensors.ts";
 export function toF32({ dtype, data }: StoredTensor): Float32Array<ArrayBuffer> {
   switch (dtype) {
     case "F32":
+      return new Float32Array(data as Float32Array);
     case "F64":
-      return Float32Array.from(data as Float32Array | Float64Array);
+      return new Float32Array(data as Float64Array);
     case "F16":
       return Float32Array.from(data as Uint16Array, halfToFloat);
     case "BF16": {

@@ -136,7 +136,7 @@ function plain(value: unknown): unknown {
  */
 export async function writeSource(path: string, source: Source): Promise<void> {
   const tensors = [...source.tensors];
-  const total = tensors.reduce((sum, [, { read: _, ...spec }]) => sum + byteLength(spec), 0);
+  const total = tensors.reduce((sum, [, tensor]) => sum + byteLength(tensor), 0);
   const most = FREE_BYTES + 4 * source.byteLength;
   if (total > most) {
     throw new RangeError(

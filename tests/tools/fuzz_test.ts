@@ -1,0 +1,35 @@
+import { fuzz, FUZZ_KINDS, fuzzSeeds } from "../../tools/fuzz.ts";
+import { mutate, Random } from "../../tools/fuzz/mutate.ts";
+import { assert, assertEquals, assertRejects } from "../support/assert.ts";
+
+const GOLDEN = new URL("../golden/ckpt", import.meta.url).pathname;
+/** A slice of what `deno task fuzz` runs. */
+const COUNT = 500;
+
+for (const kind of FUZZ_KINDS) {
+  Deno.test(`fuzz() finds ${COUNT} mutated ${kind} files read or refused, and nothing else`, async () => {
+    const report = fuzz(kind, await fuzzSeeds(kind, GOLDEN), { count: COUNT, seed: 2 });
+    assertEquals(report.failures, []);
+    assertEquals(report.read + report.refused, COUNT);
+    assert(report.read > 5, `only ${report.read} read`);
+    assert(report.reasons.size > 5, `only ${report.reasons.size} reasons`);
+  });
+}
+
+Deno.test("mutate() changes most inputs, and equal numbers give equal bytes", () => {
+  const bytes = Uint8Array.from({ length: 200 }, (_, i) => i);
+  let changed = 0;
+  for (let i = 0; i < 200; i++) {
+    const once = mutate(bytes, bytes, new Random(1, i)),
+      twice = mutate(bytes, bytes, new Random(1, i));
+    assertEquals(once, twice);
+    if (once.length !== bytes.length || once.some((byte, k) => byte !== bytes[k])) changed++;
+  }
+  assert(changed > 150, `only ${changed} changed`);
+});
+
+Deno.test("fuzzSeeds() refuses a folder without files to mutate", async () => {
+  const folder = await Deno.makeTempDir();
+  await assertRejects(() => fuzzSeeds("pt-zip", folder), Error, "must hold a pt-zip file");
+  await Deno.remove(folder);
+});
