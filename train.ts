@@ -13,6 +13,7 @@ import { imageShape } from "./data/options.ts";
 import { defineCommand, type Invocation, runCommand } from "./support/command_line.ts";
 import { UsageError } from "./support/errors.ts";
 import { startProgress } from "./support/terminal.ts";
+import { runEvaluation } from "./tools/evaluation/observer.ts";
 import { openScriptGpu } from "./tools/gpu.ts";
 import { runInstruments, stepInstruments } from "./tools/instruments.ts";
 import { profileTraining } from "./tools/profile.ts";
@@ -127,14 +128,16 @@ async function run({ config, dir, begun }: Choice): Promise<RunResult> {
   const gpu = await openScriptGpu();
   const observers = stepInstruments(gpu, config);
   for (const observer of observers) cleanUp.push(() => observer.destroy?.());
+  const checkpointConfig = formatConfig(withoutPaths(config));
+  const say = (line: string) => console.log(line);
   try {
     return await trainRun(config, {
       gpu,
       dir,
       configText: formatConfig(config),
-      checkpointConfig: formatConfig(withoutPaths(config)),
+      checkpointConfig,
       resume: begun,
-      say: (line) => console.log(line),
+      say,
       display: (start, steps) => {
         const shown = display(start, steps);
         const unwatch = watchStopSignals(
@@ -146,7 +149,10 @@ async function run({ config, dir, begun }: Choice): Promise<RunResult> {
       },
       signal: stop.signal,
       observers,
-      observe: (trainer) => runInstruments(config, trainer),
+      observe: async (trainer) => [
+        ...await runInstruments(config, trainer),
+        ...await runEvaluation(trainer, { ...config, dir, configText: checkpointConfig, say }),
+      ],
     });
   } finally {
     for (const action of cleanUp) action();

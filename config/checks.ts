@@ -98,6 +98,11 @@ const evaluationFitsHoldout: Check = ({ data: { holdout }, train: { evalEvery, e
     ? null
     : violation("train.evalCount", `be at most data.holdout, ${holdout}`);
 
+const bestIsComputed: Check = ({ metrics: { every, names, best } }) =>
+  every === 0 || names.includes(best)
+    ? null
+    : violation("metrics.best", `be among metrics.names, ${names.join(", ")}`);
+
 const betasAscend: Check = ({ diffusion: { schedule, betaStart, betaEnd } }) =>
   schedule === "cosine" || betaStart <= betaEnd
     ? null
@@ -149,6 +154,7 @@ const CHECKS: readonly Check[] = [
   batchFitsData,
   accumulateDividesBatch,
   evaluationFitsHoldout,
+  bestIsComputed,
   betasAscend,
   samplerStepsExist,
   tMaxIsInside,

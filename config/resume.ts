@@ -31,6 +31,7 @@ const FREE: readonly string[] = [
   "diffusion.sampler",
   // Who watches.
   "instruments",
+  "metrics",
 ];
 
 /**

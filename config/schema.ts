@@ -34,6 +34,7 @@ import {
   VARIANCE_NAMES,
 } from "../diffusion/options.ts";
 import type { InstrumentOptions } from "../metrics/instrument_options.ts";
+import { FEATURES_NAMES, METRIC_NAMES, type MetricsOptions } from "../metrics/options.ts";
 import { MODEL_NAMES, type UNetOptions } from "../model/options.ts";
 import {
   DECAY_NAMES,
@@ -52,6 +53,7 @@ export interface Config {
   optim: OptimOptions;
   train: TrainingOptions;
   instruments: InstrumentOptions;
+  metrics: MetricsOptions;
 }
 
 // The message of every rule completes the sentence "<key> must ...".
@@ -303,9 +305,26 @@ const instruments = section<InstrumentOptions>(
   },
 );
 
+const metrics = section<MetricsOptions>("Evaluation of samples while training", {
+  every: interval("evaluations", 0),
+  names: z.array(oneOf(METRIC_NAMES), "be a list of metrics").min(1, "name at least one metric")
+    .default(["fid", "spectrum"]).describe("What is computed"),
+  count: whole(16).default(1000).describe("Images drawn for one evaluation"),
+  reference: whole(16).nullable().default(null).describe(
+    "Training images that they are compared with; null = all",
+  ),
+  features: oneOf(FEATURES_NAMES).default("own").describe(
+    "Whose features judge: a classifier of the data set, or Inception",
+  ),
+  estimate: flag().default(false).describe("Estimate the Frechet distance on the GPU in f32"),
+  best: oneOf(["fid", "spectrum"]).default("fid").describe(
+    "The distance whose lowest value marks checkpoints/best.safetensors",
+  ),
+});
+
 const configSchema = z.strictObject({
   $schema: z.string("be a string").optional().describe("Where this schema is; ignored"),
-  ...{ run, data, model, diffusion, optim, train, instruments },
+  ...{ run, data, model, diffusion, optim, train, instruments, metrics },
 }, "be an object");
 
 /** A field that breaks a rule: "<path> must <rule>, got <value>; <hint>". */

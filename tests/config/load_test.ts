@@ -110,6 +110,15 @@ Deno.test("parseConfig() gives an empty config the settings of Ho et al. 2020", 
       spectraTimesteps: [0.02, 0.05, 0.1, 0.2, 0.4, 0.7],
       spectraReference: 1024,
     },
+    metrics: {
+      every: 0,
+      names: ["fid", "spectrum"],
+      count: 1000,
+      reference: null,
+      features: "own",
+      estimate: false,
+      best: "fid",
+    },
   };
   assertEquals(parse("{}"), expected);
   assertEquals(parse('{"$schema": "./schema.json"}'), expected);

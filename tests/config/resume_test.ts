@@ -34,6 +34,13 @@ Deno.test("lockedKeys() frees exactly what reaches neither weights nor data orde
     "instruments.spectraCount",
     "instruments.spectraTimesteps",
     "instruments.spectraReference",
+    "metrics.every",
+    "metrics.names",
+    "metrics.count",
+    "metrics.reference",
+    "metrics.features",
+    "metrics.estimate",
+    "metrics.best",
   ]);
 });
 
