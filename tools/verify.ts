@@ -5,6 +5,7 @@
  * @module
  */
 import type { Gpu } from "../device/gpu.ts";
+import { setVariantPolicy, VARIANT_FAMILIES } from "../kernels/variants.ts";
 import { defineCommand, runCommand } from "../support/command_line.ts";
 import { UsageError } from "../support/errors.ts";
 import { styled } from "../support/terminal.ts";
@@ -93,10 +94,16 @@ const command = defineCommand({
   argument: { name: "DIR", description: "a folder of recorded numbers (default: tests/golden)" },
   options: {
     json: { description: "a JSON line a case, then the counts" },
+    variant: {
+      value: "FAMILY",
+      choices: VARIANT_FAMILIES,
+      description: "compute products and convolutions by one family of kernels where it fits",
+    },
   },
   examples: [
     { args: "", does: "replays the small set that ships with the project" },
     { args: "path/to/golden --json", does: "replays another folder for a program to read" },
+    { args: "--variant tiled", does: "holds the kernels for graphics cards to the same numbers" },
   ],
 });
 
@@ -104,6 +111,7 @@ if (import.meta.main) {
   await runCommand(command, async ({ options, argument }) => {
     const folder = argument ?? new URL("../tests/golden", import.meta.url).pathname;
     const gpu = await openScriptGpu();
+    if (options.variant) setVariantPolicy(gpu, { forced: options.variant });
     if (!options.json) console.log(`Adapter: ${gpu.description}`);
     const summary: VerifySummary = { passed: 0, failed: 0, unsupported: 0 };
     for await (const result of verifyFolder(gpu, folder)) {
