@@ -3,6 +3,7 @@
  *
  * @module
  */
+import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { formatConfig, loadConfig, type Override } from "../../config/load.ts";
 import type { Config } from "../../config/schema.ts";
@@ -76,6 +77,20 @@ export async function inFolder(body: (folder: string) => Promise<void>): Promise
   } finally {
     await Deno.remove(folder, { recursive: true });
   }
+}
+
+/** Runs `body` with a temporary folder, which is also where caches are kept meanwhile. */
+export async function inFolderWithCache(body: (folder: string) => Promise<void>): Promise<void> {
+  const before = Deno.env.get("DIFFRACT_CACHE");
+  await inFolder(async (folder) => {
+    Deno.env.set("DIFFRACT_CACHE", join(folder, "cache"));
+    try {
+      await body(folder);
+    } finally {
+      if (before === undefined) Deno.env.delete("DIFFRACT_CACHE");
+      else Deno.env.set("DIFFRACT_CACHE", before);
+    }
+  });
 }
 
 /** What a spawned script gave. */

@@ -21,6 +21,8 @@ const FORMAT = "diffract evaluation 1";
 export interface CollectOptions extends Omit<CollectionOptions, "height" | "width"> {
   /** A word for the progress display. */
   readonly label: string;
+  /** Whether progress is left to somebody else; false unless given. */
+  readonly quiet?: boolean;
   /** Where the state is stored; nowhere unless given. */
   readonly state?: string;
   /** Whether the state stays once all images have come; false unless given. */
@@ -46,7 +48,7 @@ export async function collect(
     if (collection.count < count) say(`Going on after ${collection.count} of ${count} (${label})`);
   }
   const start = collection.count;
-  const progress = startProgress({ label, total: count, start });
+  const progress = options.quiet ? null : startProgress({ label, total: count, start });
   const live = Deno.stderr.isTerminal();
   let stored = performance.now(), shown = stored, last = start;
   while (collection.count < count && !signal?.aborted) {
@@ -54,7 +56,7 @@ export async function collect(
     await collection.add(await source.read(first, Math.min(CHUNK, count - first)));
     const now = performance.now();
     if (live || now - shown > LINE_MS) {
-      progress.update(last = collection.count);
+      progress?.update(last = collection.count);
       shown = now;
     }
     if (state !== undefined && now - stored > STORE_MS && collection.count < count) {
@@ -65,8 +67,8 @@ export async function collect(
     await new Promise((resolve) => setTimeout(resolve, 0));
   }
   const done = collection.count >= count;
-  if (last < collection.count) progress.update(collection.count);
-  progress.stop();
+  if (last < collection.count) progress?.update(collection.count);
+  progress?.stop();
   if (state !== undefined && start < count && (!done || options.keepState)) {
     await store(collection, state, fingerprint);
   }

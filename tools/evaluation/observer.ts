@@ -134,7 +134,7 @@ class Evaluation implements Observer {
     const { metrics: { names, count, estimate }, say } = this.options;
     const side = await collect(this.#source(kind, step), {
       ...{ label: `evaluation (${kind})`, metrics: names, extractor: this.extractor },
-      ...{ count, keep: count, say },
+      ...{ count, keep: count, say, quiet: true },
     });
     if (!side) throw new Error("Cannot evaluate: the samples must be complete");
     const gpu = estimate ? { estimateOn: this.trainer.gpu } : {};
