@@ -14,6 +14,9 @@ import type { InceptionWeights } from "./inception_weights.ts";
 /** SHA-256 of the weights whose numbers papers report. */
 export const PUBLISHED_SHA256 = "6726825d0af5f729cebd5821db510b11b1cfad8faad88a03f1befd49fb9129b2";
 
+/** Name of the features that papers take FIDs on. */
+export const PUBLISHED_NAME = "Inception v3 (2015-12-05)";
+
 /** Inception on the GPU. */
 export class InceptionFeatures implements FeatureExtractor {
   readonly name: string;
@@ -25,7 +28,7 @@ export class InceptionFeatures implements FeatureExtractor {
   constructor(gpu: Gpu, weights: InceptionWeights, sha256: string) {
     this.#network = createInception(gpu, weights);
     this.name = sha256 === PUBLISHED_SHA256
-      ? "Inception v3 (2015-12-05)"
+      ? PUBLISHED_NAME
       : `Inception v3 with other weights (${sha256.slice(0, 8)})`;
   }
 

@@ -5,8 +5,9 @@
  *
  *     Y0 = A, Z0 = I;  T = (3 I - Z Y) / 2,  Y <- Y T,  Z <- T Z;  Y -> A^(1/2)
  *
- * Slow directions of nearly singular covariances are left unfinished, so it comes out a little high;
- * metrics/frechet.ts is the number to report.
+ * Slow directions of nearly singular covariances are left unfinished, so it comes out a little high,
+ * and singular ones (fewer samples than features) may leave the range of f32; metrics/frechet.ts is
+ * the number to report.
  *
  * @module
  */
@@ -29,16 +30,16 @@ const combine = definePointwise({
 });
 
 /**
- * The estimate.
+ * The estimate; null where the iteration leaves the range of f32.
  *
- * @throws {RangeError} When the dimensions differ, or the iteration has left the range of f32.
+ * @throws {RangeError} When the dimensions differ.
  */
 export async function estimateFrechet(
   gpu: Gpu,
   a: Gaussian,
   b: Gaussian,
   { iterations = ITERATIONS }: { readonly iterations?: number } = {},
-): Promise<number> {
+): Promise<number | null> {
   if (a.dimension !== b.dimension) {
     throw new RangeError(
       `Cannot estimate a Frechet distance: both sides must have as many features, got ${a.dimension} and ${b.dimension}`,
@@ -58,11 +59,7 @@ export async function estimateFrechet(
   const norm = Math.sqrt(squares);
   if (norm === 0) return rest;
   const root = await scaledRootTrace(gpu, product, norm, d, iterations);
-  if (!Number.isFinite(root)) {
-    throw new RangeError(
-      "Cannot estimate a Frechet distance: the iteration must converge, it left the range of f32; the covariances are too close to singular",
-    );
-  }
+  if (!Number.isFinite(root)) return null;
   return Math.max(0, rest - 2 * root * Math.sqrt(norm));
 }
 

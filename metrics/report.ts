@@ -8,6 +8,7 @@ import type { Collection } from "./collection.ts";
 import { frechetDistance } from "./frechet.ts";
 import { countRows, type FeatureSet, kernelDistance } from "./kid.ts";
 import type { Gaussian } from "./moments.ts";
+import { PUBLISHED_NAME } from "./inception_features.ts";
 import { estimateFrechet } from "./newton_schulz.ts";
 import type { MetricName } from "./options.ts";
 import { manifoldMetrics } from "./precision_recall.ts";
@@ -44,7 +45,7 @@ export interface ReportOptions {
   readonly metrics: readonly MetricName[];
   /** Of the Inception Score's standard deviation; 0 unless given. */
   readonly ddof?: 0 | 1;
-  /** Estimates the Frechet distance there, in f32, instead of computing it in f64. */
+  /** Estimates the Frechet distance there, in f32, where that works, instead of computing it in f64. */
   readonly estimateOn?: Gpu;
 }
 
@@ -81,7 +82,7 @@ export async function judge(
   if (side.scorer) {
     const { mean, std, splits } = side.scorer.score({ ddof: options.ddof ?? 0 });
     const note = `${splits.length} splits, ddof ${options.ddof ?? 0}`;
-    const label = features?.startsWith("Inception") ? "Inception Score" : "classifier score";
+    const label = features === PUBLISHED_NAME ? "Inception Score" : "classifier score";
     found.push({
       ...{ key: "inceptionScore", label, value: mean, spread: std, features, note },
       better: "higher",
@@ -104,13 +105,11 @@ async function frechetMetric(
   { estimateOn }: ReportOptions,
 ): Promise<Metric> {
   const features = side.options.extractor!.name;
-  const label = features.startsWith("Inception") ? "FID" : "Frechet distance";
+  const label = features === PUBLISHED_NAME ? "FID" : "Frechet distance";
   const gaussian = side.moments!.gaussian();
   const common = { key: "frechetDistance", label, features, better: "lower" } as const;
-  if (estimateOn) {
-    const value = await estimateFrechet(estimateOn, gaussian, reference);
-    return { ...common, value, note: "estimated in f32" };
-  }
+  const estimate = estimateOn ? await estimateFrechet(estimateOn, gaussian, reference) : null;
+  if (estimate !== null) return { ...common, value: estimate, note: "estimated in f32" };
   const { distance: value, ranks, fullRank } = frechetDistance(gaussian, reference);
   const d = gaussian.dimension;
   if (fullRank) return { ...common, value };
@@ -139,13 +138,14 @@ function pairMetrics(
       side,
       reference,
     );
+    const label = features === PUBLISHED_NAME ? "KID" : "kernel distance";
     const note = interval
       ? `95 % from ${interval[0].toPrecision(3)} to ${
         interval[1].toPrecision(3)
       }; ${blocks} blocks of ${blockSize}`
       : `one block of ${blockSize}`;
     found.push({
-      ...{ key: "kernelDistance", label: "kernel distance (KID)", value: distance, features, note },
+      ...{ key: "kernelDistance", label, value: distance, features, note },
       ...(standardError === null ? {} : { spread: standardError }),
       better: "lower",
     });
