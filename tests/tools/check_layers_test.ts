@@ -78,6 +78,13 @@ Deno.test("checkLayers() refuses imports of scripts, mod.ts, tests, bench and th
   );
 });
 
+Deno.test("checkLayers() lets the command that runs the benchmarks reach them", () => {
+  assertEquals(check({ "tools/bench.ts": `import "../bench/cases.ts";` }), []);
+  assertEquals(check({ "tools/bench.ts": `import "../tests/support/gpu.ts";` }), [
+    "Cannot import tests/support/gpu.ts from tools/bench.ts: nothing outside tests and bench may import tests",
+  ]);
+});
+
 Deno.test("checkLayers() leaves tests and bench alone", () => {
   assertEquals(
     check({

@@ -1,0 +1,117 @@
+/**
+ * `deno task bench`: how fast kernels and whole steps are on this adapter, beside what it can do at most.
+ *
+ * @module
+ */
+import { CASES } from "../bench/cases.ts";
+import { measure, selectCases } from "../bench/measure.ts";
+import {
+  compareRuns,
+  comparisonTable,
+  formatRun,
+  isMeasurement,
+  jsonLine,
+  measurementTable,
+  parseRun,
+  type SavedRun,
+} from "../bench/report.ts";
+import { setVariantPolicy, VARIANT_FAMILIES } from "../kernels/variants.ts";
+import { defineCommand, runCommand } from "../support/command_line.ts";
+import { UsageError } from "../support/errors.ts";
+import { atomicWrite, readFileChecked } from "../support/files.ts";
+import { openScriptGpu } from "./gpu.ts";
+
+function positive(text: string): number {
+  const value = Number(text);
+  if (!Number.isInteger(value) || value < 1) {
+    throw new RangeError(`must be an integer of at least 1, got ${text}`);
+  }
+  return value;
+}
+
+const command = defineCommand({
+  name: "bench",
+  summary: "Measures kernels and whole steps beside what this adapter can do at most",
+  description:
+    "Every case is checked against a reference before it is timed. Samples of all cases take turns; the median and the best are printed, and the share of the measured ceiling. Exit code 1 when a case is wrong.",
+  options: {
+    json: { description: "a JSON line a measurement" },
+    filter: {
+      value: "TEXT",
+      description: "only cases whose name contains TEXT, or one of several, separated by commas",
+    },
+    list: { description: "print the cases and stop" },
+    save: { value: "FILE", description: "keep the run as JSON" },
+    compare: { value: "FILE", description: "print how much faster this run is than a kept one" },
+    rounds: { value: "N", parse: positive, default: 5, description: "samples a case" },
+    sampleMs: {
+      value: "MS",
+      parse: positive,
+      default: 200,
+      description: "milliseconds that a sample aims at",
+    },
+    batch: {
+      value: "N",
+      parse: positive,
+      default: 2,
+      description: "images of a batch of the CIFAR-10 network",
+    },
+    variant: {
+      value: "FAMILY",
+      choices: VARIANT_FAMILIES,
+      description: "compute products and convolutions by one family of kernels where it fits",
+    },
+  },
+  examples: [
+    { args: "", does: "measures everything; minutes on a CPU driver" },
+    { args: "--filter conv2d,matmul --json", does: "a few cases, for a program to read" },
+    { args: "--save before.json", does: "keeps a run, for --compare before.json after a change" },
+  ],
+});
+
+async function readRun(path: string): Promise<SavedRun> {
+  return parseRun(new TextDecoder().decode(await readFileChecked(path)), path);
+}
+
+if (import.meta.main) {
+  await runCommand(command, async ({ options }) => {
+    if (options.list) {
+      for (const { name, summary } of CASES) console.log(`${name.padEnd(22)} ${summary}`);
+      return;
+    }
+    const before = options.compare ? await readRun(options.compare) : undefined;
+    let cases;
+    try {
+      cases = selectCases(CASES, options.filter ?? "");
+    } catch (cause) {
+      if (!(cause instanceof RangeError)) throw cause;
+      throw new UsageError(cause.message, { cause });
+    }
+    const gpu = await openScriptGpu();
+    if (options.variant) setVariantPolicy(gpu, { forced: options.variant });
+    if (!options.json) console.log(`Adapter: ${gpu.description}`);
+    const { batch, rounds, sampleMs } = options;
+    const say = (line: string) => console.error(line);
+    const outcomes = await measure(gpu, cases, { batch, rounds, sampleMs, say });
+    const measurements = outcomes.filter(isMeasurement);
+    const adapter = gpu.description;
+    if (options.json) outcomes.forEach((outcome) => console.log(jsonLine(outcome, adapter)));
+    else console.log(measurementTable(outcomes));
+    if (before) {
+      const comparisons = compareRuns(before.measurements, measurements);
+      if (options.json) comparisons.forEach((line) => console.log(JSON.stringify(line)));
+      else {
+        console.log(`Against ${options.compare} of ${before.date} on ${before.adapter}:`);
+        console.log(comparisonTable(comparisons));
+      }
+    }
+    if (options.save) {
+      const { deno } = Deno.version;
+      const runtime = `Deno ${deno}, ${Deno.build.os} ${Deno.build.arch}`;
+      const run = { adapter, date: new Date().toISOString(), runtime, measurements };
+      await atomicWrite(options.save, formatRun(run));
+    }
+    gpu.destroy();
+    return outcomes.every(isMeasurement) ? 0 : 1;
+  });
+}
