@@ -39,8 +39,8 @@ export function smallestEffect({ deviation, count }: Estimate): number | null {
   return quantiles * deviation / Math.sqrt(count);
 }
 
-/** Choices of {@linkcode bootstrapInterval}. */
-export interface BootstrapOptions {
+/** Choices of {@linkcode resample}. */
+export interface ResampleOptions {
   /** Samples that are drawn from, each time as many. */
   readonly count: number;
   /** Resamplings. */
@@ -49,27 +49,32 @@ export interface BootstrapOptions {
 }
 
 /**
- * The percentile interval, 95 %, of a statistic under resampling with replacement (Efron 1979).
+ * A statistic of samples drawn with replacement, again and again (the bootstrap, Efron 1979).
  *
  * @param statistic Of the samples with these indices; the same indices may serve paired sets.
  */
-export function bootstrapInterval(
-  { count, rounds, seed }: BootstrapOptions,
-  statistic: (indices: Uint32Array) => number,
-): { low: number; high: number } {
+export function resample<T>(
+  { count, rounds, seed }: ResampleOptions,
+  statistic: (indices: Uint32Array) => T,
+): T[] {
   const [low, high] = seedKey(seed);
   const words = new Uint32Array(4), indices = new Uint32Array(count);
-  const values = Array.from({ length: rounds }, (_, round) => {
+  return Array.from({ length: rounds }, (_, round) => {
     for (let i = 0; i < count; i++) {
       if (i % 4 === 0) philoxInto(words, 0, i / 4, round, 0xb0075, 0, low, high);
       indices[i] = integerBelow(words[i % 4]!, count);
     }
     return statistic(indices);
-  }).sort((a, b) => a - b);
+  });
+}
+
+/** The interval that holds the middle 95 % of values. */
+export function percentileInterval(values: readonly number[]): { low: number; high: number } {
+  const sorted = values.toSorted((a, b) => a - b);
   const at = (share: number) => {
-    const place = share * (rounds - 1), below = Math.floor(place);
-    const next = values[Math.min(below + 1, rounds - 1)]!;
-    return values[below]! + (place - below) * (next - values[below]!);
+    const place = share * (sorted.length - 1), below = Math.floor(place);
+    const next = sorted[Math.min(below + 1, sorted.length - 1)]!;
+    return sorted[below]! + (place - below) * (next - sorted[below]!);
   };
   return { low: at(0.025), high: at(0.975) };
 }

@@ -1,0 +1,159 @@
+/**
+ * Experiments: one JSON file that names methods and seeds, and with them a grid of runs.
+ *
+ *     {
+ *       "about": "a sentence",
+ *       "dir": "runs/name",                       null or absent: runs/ and the file's name
+ *       "seeds": [1, 2, 3],
+ *       "samples": { "count": 256, "steps": 25, "seed": 1000000 },
+ *       "config": { ... },                        what all runs share, as in a run's config
+ *       "methods": { "baseline": {}, "other": { "diffusion.tMax": 50 } }
+ *     }
+ *
+ * A method is a list of dotted keys and their values. The first method is what others are compared
+ * with. All methods of a seed share initial weights, the order of the data and the noise.
+ *
+ * @module
+ */
+import { UsageError } from "../support/errors.ts";
+import { parseJson } from "./json.ts";
+import { isSection } from "./keys.ts";
+import { configName, type Override, parseConfig } from "./load.ts";
+import type { Config } from "./schema.ts";
+
+/** How a run is sampled when it is done: DDIM without noise, from x_T that all runs share. */
+export interface ExperimentSamples {
+  /** Images. Default 256. */
+  readonly count: number;
+  /** Steps of DDIM. Default 25. */
+  readonly steps: number;
+  /** Seed of the first image. Default 1000000. */
+  readonly seed: number;
+}
+
+/** One run of the grid. */
+export interface ExperimentRun {
+  readonly method: string;
+  readonly seed: number;
+  /** Its folder is `<dir>/<method>/seed-<seed>`. */
+  readonly config: Config;
+}
+
+/** A grid of runs. */
+export interface Experiment {
+  readonly name: string;
+  readonly about: string;
+  readonly dir: string;
+  readonly methods: readonly string[];
+  readonly seeds: readonly number[];
+  readonly samples: ExperimentSamples;
+  /** All methods of a seed before the next seed, so that what is there compares at any time. */
+  readonly runs: readonly ExperimentRun[];
+}
+
+const KEYS = ["about", "dir", "seeds", "samples", "config", "methods"];
+const SAMPLE_DEFAULTS: ExperimentSamples = { count: 256, steps: 25, seed: 1000000 };
+
+/**
+ * Reads an experiment and checks the config of each of its runs.
+ *
+ * @param overrides Of all runs, after the methods' own; `run.dir` gives the experiment's folder.
+ * @throws {UsageError} One line: what is wrong, and where.
+ */
+export function parseExperiment(
+  source: string,
+  path: string,
+  overrides: readonly Override[] = [],
+): Experiment {
+  const wrong = (what: string) => new UsageError(`Cannot use experiment ${path}: ${what}`);
+  let tree: unknown;
+  try {
+    tree = parseJson(source, path);
+  } catch (cause) {
+    throw cause instanceof SyntaxError ? new UsageError(cause.message, { cause }) : cause;
+  }
+  if (!isSection(tree)) throw wrong("it must be an object");
+  const unknown = Object.keys(tree).find((key) => !KEYS.includes(key));
+  if (unknown !== undefined) {
+    throw wrong(`${unknown} must be one of its keys, ${KEYS.join(", ")}`);
+  }
+  const { about = "", methods, config = {} } = tree;
+  if (typeof about !== "string") throw wrong("about must be a string");
+  if (!isSection(config)) throw wrong("config must be an object");
+  if (!isSection(methods) || Object.keys(methods).length === 0) {
+    throw wrong("methods must be an object with at least one method");
+  }
+  const seeds = readSeeds(tree.seeds, wrong);
+  const samples = readSamples(tree.samples ?? {}, wrong);
+  const dir = overrides.findLast(([key]) => key === "run.dir")?.[1] ?? tree.dir ??
+    `runs/${configName(path)}`;
+  if (typeof dir !== "string" || dir === "") throw wrong("dir must be a string");
+  const shared = JSON.stringify(config);
+  const runs = seeds.flatMap((seed) =>
+    Object.entries(methods).map(([method, changes]): ExperimentRun => {
+      if (!/^[\w.+-]+$/.test(method)) {
+        throw wrong(`a method's name must be letters, digits, . + - and _, got "${method}"`);
+      }
+      if (!isSection(changes)) throw wrong(`methods.${method} must be an object of dotted keys`);
+      const own = Object.entries(changes).map(([key, value]): Override => [
+        key,
+        JSON.stringify(value),
+      ]);
+      const place: Override[] = [
+        ["run.seed", `${seed}`],
+        ["run.dir", `${dir}/${method}/seed-${seed}`],
+      ];
+      const overridden = [...own, ...overrides, ...place];
+      return { method, seed, config: configOf(shared, path, method, overridden) };
+    })
+  );
+  const name = configName(path);
+  return { name, about, dir, methods: Object.keys(methods), seeds, samples, runs };
+}
+
+/** As {@linkcode parseExperiment}, for the file at `path`. */
+export async function loadExperiment(
+  path: string,
+  overrides: readonly Override[] = [],
+): Promise<Experiment> {
+  let source: string;
+  try {
+    source = await Deno.readTextFile(path);
+  } catch (cause) {
+    const why = cause instanceof Deno.errors.NotFound ? "there is no such file" : `${cause}`;
+    throw new UsageError(`Cannot read experiment ${path}: ${why}`, { cause });
+  }
+  return parseExperiment(source, path, overrides);
+}
+
+function configOf(shared: string, path: string, method: string, overrides: Override[]): Config {
+  try {
+    return parseConfig(shared, { path, overrides });
+  } catch (cause) {
+    if (!(cause instanceof UsageError)) throw cause;
+    const text = `Cannot use experiment ${path}, method ${method}: ${cause.message}`;
+    throw new UsageError(text, { cause });
+  }
+}
+
+function readSeeds(seeds: unknown, wrong: (what: string) => UsageError): number[] {
+  const isSeed = (value: unknown): value is number =>
+    Number.isSafeInteger(value) && Number(value) >= 0;
+  if (!Array.isArray(seeds) || seeds.length === 0 || !seeds.every(isSeed)) {
+    throw wrong("seeds must be a list of at least one whole number of at least 0");
+  }
+  if (new Set(seeds).size < seeds.length) throw wrong("seeds must name each seed once");
+  return seeds;
+}
+
+function readSamples(samples: unknown, wrong: (what: string) => UsageError): ExperimentSamples {
+  if (!isSection(samples)) throw wrong("samples must be an object");
+  for (const [key, value] of Object.entries(samples)) {
+    if (!(key in SAMPLE_DEFAULTS)) throw wrong(`samples.${key} must be a known key`);
+    const least = key === "count" ? 2 : key === "steps" ? 1 : 0;
+    if (!Number.isSafeInteger(value) || Number(value) < least) {
+      throw wrong(`samples.${key} must be a whole number of at least ${least}, got ${value}`);
+    }
+  }
+  return { ...SAMPLE_DEFAULTS, ...samples };
+}

@@ -1,0 +1,50 @@
+/**
+ * Pictures from SVG drawings: the wrapper of resvg and of the face that it sets text in, so that a
+ * drawing looks the same on every machine, with or without fonts of its own.
+ *
+ * @module
+ */
+// Named here so that the package is fetched with the program; its files are read below.
+import face from "@fontsource/inter/package.json" with { type: "json" };
+import { initWasm, Resvg } from "@resvg/resvg-wasm";
+import { fileURLToPath } from "node:url";
+
+/** The family that text must name first to be drawn in the face at hand. */
+export const SVG_FONT = "Inter";
+
+/** Weights and characters of the face that are at hand. */
+const FACES = [
+  "inter-latin-400-normal",
+  "inter-latin-600-normal",
+  "inter-latin-400-italic",
+  "inter-greek-400-normal",
+];
+
+let fonts: Promise<Uint8Array[]> | undefined;
+
+async function load(): Promise<Uint8Array[]> {
+  const read = (specifier: string) => Deno.readFile(fileURLToPath(import.meta.resolve(specifier)));
+  await initWasm(await read("@resvg/resvg-wasm/index_bg.wasm"));
+  return await Promise.all(FACES.map((name) => read(`${face.name}/files/${name}.woff2`)));
+}
+
+/**
+ * Draws an SVG document as a PNG.
+ *
+ * @param scale Screen pixels a unit of the drawing. Default 2.
+ * @throws {SyntaxError} When the text is no SVG.
+ */
+export async function rasterizeSvg(svg: string, scale = 2): Promise<Uint8Array> {
+  const fontBuffers = await (fonts ??= load());
+  try {
+    const drawing = new Resvg(svg, {
+      fitTo: { mode: "zoom", value: scale },
+      font: { fontBuffers, loadSystemFonts: false, defaultFontFamily: SVG_FONT },
+    });
+    return drawing.render().asPng();
+  } catch (cause) {
+    throw new SyntaxError(`Cannot draw an SVG: ${cause instanceof Error ? cause.message : cause}`, {
+      cause,
+    });
+  }
+}

@@ -1,0 +1,77 @@
+import { loadExperiment, parseExperiment } from "../../config/experiment.ts";
+import { configWarnings } from "../../config/checks.ts";
+import { UsageError } from "../../support/errors.ts";
+import { assertEquals, assertStringIncludes, assertThrows } from "../support/assert.ts";
+
+const GRID = {
+  seeds: [1, 2],
+  config: { train: { steps: 10 } },
+  methods: { a: {}, b: { "diffusion.tMax": 50, "optim.lr": 0.5 } },
+};
+
+Deno.test("parseExperiment() makes a run for each method and seed, seed by seed", () => {
+  const { runs, dir, methods, samples } = parseExperiment(JSON.stringify(GRID), "x/grid.json");
+  assertEquals(dir, "runs/grid");
+  assertEquals(methods, ["a", "b"]);
+  assertEquals(samples, { count: 256, steps: 25, seed: 1000000 });
+  assertEquals(runs.map(({ config }) => [config.run.dir, config.run.seed]), [
+    ["runs/grid/a/seed-1", 1],
+    ["runs/grid/b/seed-1", 1],
+    ["runs/grid/a/seed-2", 2],
+    ["runs/grid/b/seed-2", 2],
+  ]);
+  assertEquals(runs.map(({ config }) => config.diffusion.tMax), ["auto", 50, "auto", 50]);
+  assertEquals(runs.map(({ config }) => config.train.steps), [10, 10, 10, 10]);
+  assertEquals(runs[1]!.config.optim.lr, 0.5);
+});
+
+Deno.test("parseExperiment() applies overrides after the methods' own, and moves the folder", () => {
+  const overrides = [["optim.lr", "0.25"], ["run.dir", "else where"]] as const;
+  const { runs, dir } = parseExperiment(JSON.stringify(GRID), "grid.json", overrides);
+  assertEquals(dir, "else where");
+  assertEquals(runs[1]!.config.optim.lr, 0.25);
+  assertEquals(runs[1]!.config.run.dir, "else where/b/seed-1");
+});
+
+Deno.test("parseExperiment() refuses what it cannot run, in one line that says where", () => {
+  const cases: [Record<string, unknown>, string][] = [
+    [{ ...GRID, seed: 1 }, "seed must be one of its keys"],
+    [{ ...GRID, seeds: [] }, "seeds must be a list"],
+    [{ ...GRID, seeds: [1, 1] }, "each seed once"],
+    [{ ...GRID, seeds: [-1] }, "seeds must be a list"],
+    [{ ...GRID, methods: {} }, "at least one method"],
+    [{ ...GRID, methods: { "a/b": {} } }, 'got "a/b"'],
+    [{ ...GRID, methods: { a: 3 } }, "methods.a must be an object"],
+    [{ ...GRID, methods: { a: { "optim.rl": 1 } } }, "did you mean optim.lr"],
+    [{ ...GRID, methods: { a: { "optim.lr": -1 } } }, "optim.lr must be a number above 0"],
+    [{ ...GRID, samples: { count: 1 } }, "samples.count must be a whole number of at least 2"],
+    [{ ...GRID, samples: { eta: 1 } }, "samples.eta must be a known key"],
+    [{ ...GRID, config: { trian: {} } }, "trian must be a known key"],
+    [{ ...GRID, dir: 3 }, "dir must be a string"],
+  ];
+  for (const [grid, part] of cases) {
+    const error = assertThrows(
+      () => parseExperiment(JSON.stringify(grid), "g.json"),
+      UsageError,
+      part,
+    );
+    assertEquals(error.message.includes("\n"), false);
+    assertStringIncludes(error.message, "g.json");
+  }
+  assertThrows(() => parseExperiment("{", "g.json"), UsageError, "g.json");
+});
+
+for (const name of ["cifar10-16", "synthetic", "cifar10"]) {
+  Deno.test(`loadExperiment() accepts config/spectral/${name}.json: four methods, three seeds`, async () => {
+    const path = new URL(`../../config/spectral/${name}.json`, import.meta.url).pathname;
+    const { runs, methods, seeds, dir } = await loadExperiment(decodeURIComponent(path));
+    assertEquals([methods.length, seeds.length, runs.length], [4, 3, 12]);
+    assertEquals(dir, `runs/spectral/${name}`);
+    for (const { config } of runs) assertEquals(configWarnings(config), []);
+    const of = (method: string) => runs.find((run) => run.method === method)!.config.diffusion;
+    assertEquals(of("baseline").timestepSampler.name, "uniform");
+    assertEquals(of("baseline").spectralLoss.lambda, 0);
+    assertEquals(of("both").timestepSampler, of("reweighted").timestepSampler);
+    assertEquals(of("both").spectralLoss, of("spectrum").spectralLoss);
+  });
+}
