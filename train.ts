@@ -10,6 +10,7 @@ import { formatConfig, loadConfig, type Override } from "./config/load.ts";
 import { resumeConfig } from "./config/resume.ts";
 import type { Config } from "./config/schema.ts";
 import { imageShape } from "./data/options.ts";
+import type { Gpu } from "./device/gpu.ts";
 import { defineCommand, type Invocation, runCommand } from "./support/command_line.ts";
 import { UsageError } from "./support/errors.ts";
 import { startProgress } from "./support/terminal.ts";
@@ -17,12 +18,14 @@ import { runEvaluation } from "./tools/evaluation/observer.ts";
 import { openScriptGpu } from "./tools/gpu.ts";
 import { runInstruments, stepInstruments } from "./tools/instruments.ts";
 import { profileTraining } from "./tools/profile.ts";
+import { applyTuning, TUNE_MODES, type TuneMode, writeChoices } from "./tools/tuning.ts";
 import type { LoopDisplay } from "./training/loop.ts";
 import { describeNetwork } from "./training/report.ts";
 import { imagesOf, networkOf, type RunResult, trainRun } from "./training/run.ts";
 import { holdsRun, runFolder } from "./training/run_folder.ts";
 import { watchStopSignals } from "./training/stop_signals.ts";
 import { Trainer } from "./training/trainer.ts";
+import { stepOps } from "./training/tuning.ts";
 
 const QUICKSTART = relative(
   Deno.cwd(),
@@ -38,6 +41,12 @@ const command = defineCommand({
     config: { value: "FILE", description: "the run's config; config/quickstart.json by default" },
     resume: { description: "go on with the run in run.dir, or start it" },
     dryRun: { description: "print the resolved config and the network's size, and exit" },
+    tune: {
+      value: "MODE",
+      choices: TUNE_MODES,
+      default: "cached",
+      description: "choose kernels by default rules, by earlier measurements, or measure first",
+    },
     profile: { description: "measure one step kernel by kernel, print the times, and exit" },
   },
   overrides: "sets a key of the config, as in --train.batchSize=64",
@@ -110,8 +119,16 @@ function display(start: number, steps: number): LoopDisplay & { stop(): void } {
   };
 }
 
-async function profile(config: Config): Promise<void> {
+/** Chooses kernels for the run's steps; a run that goes on keeps its own choices. */
+async function tune(gpu: Gpu, config: Config, mode: TuneMode, recorded?: string) {
+  const { batchSize, accumulate } = config.train;
+  const ops = stepOps(gpu, networkOf(config), batchSize / accumulate, imageShape(config.data));
+  return await applyTuning({ gpu, mode, recorded, ops, say: console.log });
+}
+
+async function profile(config: Config, mode: TuneMode): Promise<void> {
   const gpu = await openScriptGpu();
+  await tune(gpu, config, mode);
   const { images } = await imagesOf(config, console.log);
   const instruments = stepInstruments(gpu, config);
   const trainer = await Trainer.create(gpu, config, networkOf(config), images, instruments);
@@ -121,11 +138,13 @@ async function profile(config: Config): Promise<void> {
   for (const instrument of instruments) instrument.destroy?.();
 }
 
-async function run({ config, dir, begun }: Choice): Promise<RunResult> {
+async function run({ config, dir, begun }: Choice, mode: TuneMode): Promise<RunResult> {
   for (const warning of configWarnings(config)) console.log(`note: ${warning}`);
   const stop = new AbortController();
   const cleanUp: (() => void)[] = [];
   const gpu = await openScriptGpu();
+  const { tuning } = runFolder(dir);
+  const choices = await tune(gpu, config, mode, begun ? tuning : undefined);
   const observers = stepInstruments(gpu, config);
   for (const observer of observers) cleanUp.push(() => observer.destroy?.());
   const checkpointConfig = formatConfig(withoutPaths(config));
@@ -149,10 +168,13 @@ async function run({ config, dir, begun }: Choice): Promise<RunResult> {
       },
       signal: stop.signal,
       observers,
-      observe: async (trainer) => [
-        ...await runInstruments(config, trainer),
-        ...await runEvaluation(trainer, { ...config, dir, configText: checkpointConfig, say }),
-      ],
+      observe: async (trainer) => {
+        await writeChoices(gpu, tuning, choices);
+        return [
+          ...await runInstruments(config, trainer),
+          ...await runEvaluation(trainer, { ...config, dir, configText: checkpointConfig, say }),
+        ];
+      },
     });
   } finally {
     for (const action of cleanUp) action();
@@ -177,8 +199,8 @@ async function train({ options, overrides }: Invocation<typeof command.options>)
     return;
   }
   console.log(`Training ${title} in ${dir}`);
-  if (profiling) return await profile(config);
-  const { step, finished, checkpoint, picture } = await run(choice);
+  if (profiling) return await profile(config, options.tune);
+  const { step, finished, checkpoint, picture } = await run(choice, options.tune);
   console.log(
     finished ? `Finished ${step} steps` : `Stopped after step ${step}, go on by --resume`,
   );

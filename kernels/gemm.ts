@@ -189,3 +189,21 @@ export function chooseTile(
   }
   return { rows: tileRows, width, vectors, lanes };
 }
+
+/** Most accumulators of a lane, in floats. */
+const MOST_ACCUMULATORS = 128;
+
+/** The tiles that fit such a product, {@linkcode chooseTile}'s first. */
+export function fittingTiles(lanes: number, rows: number, columns: number): GemmTile[] {
+  const best = chooseTile(lanes, rows, columns);
+  if (!best) return [];
+  const tiles = [best];
+  for (let tileRows = lanes; tileRows <= Math.max(32, lanes); tileRows *= 2) {
+    for (const vectors of best.width === 4 ? [1, 2] : [1]) {
+      if (tileRows * vectors * best.width > MOST_ACCUMULATORS) continue;
+      if (tileRows === best.rows && vectors === best.vectors) continue;
+      tiles.push({ ...best, rows: tileRows, vectors });
+    }
+  }
+  return tiles;
+}

@@ -13,10 +13,10 @@ import type { Capture } from "../device/capture.ts";
 import type { BindingSpec, Kernel } from "../device/kernel.ts";
 import type { TensorRef } from "../device/tensor.ts";
 import {
-  chooseTile,
   declareAccumulators,
   declareColumns,
   directB,
+  fittingTiles,
   type GemmTile,
   multiplyAdd,
   perLoadOfA,
@@ -70,19 +70,20 @@ export function matmul(capture: Capture, args: MatmulArgs): TensorRef {
 
 function subgroupVariants(capture: Capture, args: MatmulArgs): Variant[] {
   const { m, n, outer = 1, inner = 1 } = args;
-  const lanes = capture.gpu.subgroupSize;
-  const tile = lanes ? chooseTile(lanes, m, n) : undefined;
-  if (!tile || !fitsSubgroups(args, tile)) return [];
-  const record = (capture: Capture) => {
-    const out = outOf(capture, args);
-    capture.dispatch({
-      kernel: subgroupKernel(tile, transposedOf(args), args.bias !== undefined),
-      ...dispatchArgs(args, out),
-      workgroups: [Math.ceil(n / tileColumns(tile)), Math.ceil(m / tile.rows), outer * inner],
-    });
-    return out.tensor;
-  };
-  return [{ family: "subgroup", name: `subgroup${tileName(tile)}`, record }];
+  const tiles = fittingTiles(capture.gpu.subgroupSize, m, n);
+  return tiles.filter((tile) => fitsSubgroups(args, tile)).map((tile) => ({
+    family: "subgroup",
+    name: `subgroup${tileName(tile)}`,
+    record(capture) {
+      const out = outOf(capture, args);
+      capture.dispatch({
+        kernel: subgroupKernel(tile, transposedOf(args), args.bias !== undefined),
+        ...dispatchArgs(args, out),
+        workgroups: [Math.ceil(n / tileColumns(tile)), Math.ceil(m / tile.rows), outer * inner],
+      });
+      return out.tensor;
+    },
+  }));
 }
 
 function recordPlain(capture: Capture, args: MatmulArgs): TensorRef {

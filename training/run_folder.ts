@@ -2,6 +2,7 @@
  * The folder that a run writes to:
  *
  *     config.json                          the resolved config
+ *     tuning.json                          which kernels compute it on its adapter
  *     log.jsonl                            one event a line
  *     samples/step-000500.png              previews
  *     checkpoints/step-000500.safetensors  everything that a resumed run needs
@@ -15,6 +16,7 @@ import { ensureFolder } from "../support/files.ts";
 export interface RunFolder {
   readonly dir: string;
   readonly config: string;
+  readonly tuning: string;
   readonly log: string;
   readonly samples: string;
   readonly checkpoints: string;
@@ -25,6 +27,7 @@ export function runFolder(dir: string): RunFolder {
   return {
     dir,
     config: join(dir, "config.json"),
+    tuning: join(dir, "tuning.json"),
     log: join(dir, "log.jsonl"),
     samples: join(dir, "samples"),
     checkpoints: join(dir, "checkpoints"),

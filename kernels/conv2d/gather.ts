@@ -17,10 +17,10 @@ import type { Capture } from "../../device/capture.ts";
 import type { Kernel } from "../../device/kernel.ts";
 import type { TensorRef } from "../../device/tensor.ts";
 import {
-  chooseTile,
   declareAccumulators,
   declareColumns,
   directB,
+  fittingTiles,
   type GemmTile,
   multiplyAdd,
   multiplyAddOne,
@@ -84,26 +84,29 @@ export function gatherConv(
 function subgroupVariants(capture: Capture, product: GatherProduct): Variant[] {
   const { mode, shape, added } = product;
   const { rows, columns, depth, height, width } = gatherSizes(mode, shape);
-  const lanes = capture.gpu.subgroupSize;
-  const tile = lanes ? chooseTile(lanes, rows, columns) : undefined;
-  if (!tile || columns % tile.width !== 0 || Math.ceil(rows / tile.rows) > 65535) return [];
-  const record = (capture: Capture) => {
-    const powers = Number.isInteger(Math.log2(height)) && Number.isInteger(Math.log2(width));
-    const vectors = depth % 4 === 0;
-    const { out, bindings } = bind(capture, product);
-    capture.dispatch({
-      kernel: subgroupKernel({ mode, tile, added, stride: shape.stride, powers, vectors }),
-      bindings,
-      params: {
-        ...shape,
-        widthShift: Math.floor(Math.log2(width)),
-        imageShift: Math.floor(Math.log2(height * width)),
-      },
-      workgroups: [Math.ceil(columns / tileColumns(tile)), Math.ceil(rows / tile.rows), 1],
-    });
-    return out;
-  };
-  return [{ family: "subgroup", name: `subgroup${tileName(tile)}`, record }];
+  const powers = Number.isInteger(Math.log2(height)) && Number.isInteger(Math.log2(width));
+  const vectors = depth % 4 === 0;
+  const tiles = fittingTiles(capture.gpu.subgroupSize, rows, columns);
+  const fits = (tile: GemmTile) =>
+    columns % tile.width === 0 && Math.ceil(rows / tile.rows) <= 65535;
+  return tiles.filter(fits).map((tile) => ({
+    family: "subgroup",
+    name: `subgroup${tileName(tile)}`,
+    record(capture) {
+      const { out, bindings } = bind(capture, product);
+      capture.dispatch({
+        kernel: subgroupKernel({ mode, tile, added, stride: shape.stride, powers, vectors }),
+        bindings,
+        params: {
+          ...shape,
+          widthShift: Math.floor(Math.log2(width)),
+          imageShift: Math.floor(Math.log2(height * width)),
+        },
+        workgroups: [Math.ceil(columns / tileColumns(tile)), Math.ceil(rows / tile.rows), 1],
+      });
+      return out;
+    },
+  }));
 }
 
 function recordPlain(capture: Capture, product: GatherProduct): TensorRef {

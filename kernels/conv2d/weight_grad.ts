@@ -16,10 +16,10 @@ import type { Capture } from "../../device/capture.ts";
 import type { Kernel } from "../../device/kernel.ts";
 import { sizeOf, type TensorRef } from "../../device/tensor.ts";
 import {
-  chooseTile,
   declareAccumulators,
   declareColumns,
   directB,
+  fittingTiles,
   type GemmTile,
   multiplyAdd,
   perLoadOfA,
@@ -73,8 +73,8 @@ function subgroupVariants(capture: Capture, product: WeightGradProduct): Variant
     const record = (capture: Capture) => recordNarrow(capture, product, narrow);
     variants.push({ family: "subgroup", name: `narrow${narrow.tile.rows}`, record });
   }
-  const tile = lanes && ci % 4 === 0 ? chooseTile(lanes, ci, co) : undefined;
-  if (tile && co % tile.width === 0) {
+  for (const tile of ci % 4 === 0 ? fittingTiles(lanes, ci, co) : []) {
+    if (co % tile.width !== 0) continue;
     const record = (capture: Capture) => recordSubgroups(capture, product, tile);
     variants.push({ family: "subgroup", name: `subgroup${tileName(tile)}`, record });
   }

@@ -1,0 +1,159 @@
+/**
+ * Measures which variants are fastest on this adapter. A step is captured without being planned, which
+ * lists its products and convolutions; then each that is not known yet is run by each of its variants on
+ * scratch tensors of its sizes.
+ *
+ * @module
+ */
+import { Capture } from "../device/capture.ts";
+import type { Gpu } from "../device/gpu.ts";
+import { resolve, type Storage, type TensorRef } from "../device/tensor.ts";
+import { setVariantPolicy, type Variant, type VariantPolicy, variantPolicy } from "./variants.ts";
+
+/** Names of the chosen variants by key. */
+export type VariantTable = ReadonlyMap<string, string>;
+
+/** Bounds of a tuning. */
+export interface TuneOptions {
+  /** Milliseconds after which no further op is begun. */
+  readonly budgetMs: number;
+  /** Ops that are known already. */
+  readonly known?: VariantTable;
+  /** Told what is measured. */
+  readonly say?: (line: string) => void;
+}
+
+/** Samples of a variant that might be the fastest. */
+const SAMPLES = 5;
+/** A variant whose first run takes longer than the best by this factor is not run again. */
+const HOPELESS = 2;
+/** Plain kernels are tried where the best takes less than this; they fit small ops only. */
+const PLAIN_BELOW_MS = 0.5;
+/** Share by which another variant must beat the default, so that noise decides nothing. */
+const LEAST_GAIN = 0.05;
+
+/** The ops that `record` chooses variants for, with the variants, the default first. */
+export function collectOps(gpu: Gpu, record: () => void): Map<string, readonly Variant[]> {
+  const ops = new Map<string, readonly Variant[]>();
+  withPolicy(gpu, {
+    observe: (key, variants, chosen) =>
+      void ops.set(key, [chosen, ...variants.filter((variant) => variant !== chosen)]),
+  }, record);
+  return ops;
+}
+
+/** Runs `body` under another policy. */
+function withPolicy<T>(gpu: Gpu, policy: VariantPolicy, body: () => T): T {
+  const before = variantPolicy(gpu);
+  setVariantPolicy(gpu, policy);
+  try {
+    return body();
+  } finally {
+    setVariantPolicy(gpu, before);
+  }
+}
+
+/**
+ * Measures ops one after the other, as many as the budget allows.
+ *
+ * @param ops Of {@linkcode collectOps}.
+ * @returns What is known and what was measured.
+ */
+export async function tuneVariants(
+  gpu: Gpu,
+  ops: ReadonlyMap<string, readonly Variant[]>,
+  { budgetMs, known = new Map(), say }: TuneOptions,
+): Promise<Map<string, string>> {
+  const table = new Map(known);
+  const end = performance.now() + budgetMs;
+  for (const [key, variants] of ops) {
+    if (table.has(key) || variants.length < 2) continue;
+    if (performance.now() >= end) break;
+    const fastest = await fastestOf(gpu, variants);
+    say?.(`${key}: ${fastest.name}`);
+    table.set(key, fastest.name);
+  }
+  return table;
+}
+
+interface Trial {
+  readonly variant: Variant;
+  readonly run: () => Promise<number>;
+  readonly destroy: () => void;
+  /** Milliseconds of the best run. */
+  best: number;
+}
+
+async function fastestOf(gpu: Gpu, variants: readonly Variant[]): Promise<Variant> {
+  const trials: Trial[] = [];
+  try {
+    for (const variant of variants) {
+      const best = Math.min(...trials.map((trial) => trial.best));
+      if (variant.family === "plain" && best > PLAIN_BELOW_MS) continue;
+      const trial = await startTrial(gpu, variant);
+      trials.push(trial);
+      await trial.run();
+      trial.best = await trial.run();
+    }
+    const best = Math.min(...trials.map((trial) => trial.best));
+    const hopeful = trials.filter((trial) => trial.best <= HOPELESS * best);
+    for (let i = 0; i < SAMPLES; i++) {
+      for (const trial of hopeful) trial.best = Math.min(trial.best, await trial.run());
+    }
+    const [first] = trials;
+    const fastest = hopeful.reduce((a, b) => b.best < a.best ? b : a);
+    return first!.best * (1 - LEAST_GAIN) <= fastest.best ? first!.variant : fastest.variant;
+  } finally {
+    for (const trial of trials) trial.destroy();
+  }
+}
+
+/** Plans a variant over scratch tensors. */
+async function startTrial(gpu: Gpu, variant: Variant): Promise<Trial> {
+  const recorded = new Capture(gpu, `tuning ${variant.name}`);
+  variant.record(recorded);
+  const capture = new Capture(gpu, recorded.name);
+  const scratch: TensorRef[] = [];
+  const replacements = new Map<Storage, TensorRef>();
+  const written = new Set<Storage>();
+  const replace = (tensor: TensorRef): TensorRef => {
+    const { storage, byteOffset } = resolve(tensor);
+    if (written.has(storage)) return tensor;
+    let replacement = replacements.get(storage);
+    if (!replacement) {
+      const { label, byteLength } = storage;
+      replacement = gpu.tensor([byteLength / 4], { label, dtype: tensor.dtype });
+      scratch.push(replacement);
+      replacements.set(storage, replacement);
+    }
+    return { ...tensor, storage: replacement.storage, byteOffset };
+  };
+  for (const dispatch of recorded.dispatches) {
+    // What the variant writes first is its own; everything else belongs to the step.
+    for (const { tensor, access } of dispatch.bindings) {
+      const { storage } = resolve(tensor);
+      if (access === "write" && storage.kind === "transient") written.add(storage);
+    }
+    const bindings = dispatch.bindings.map(({ tensor, ...rest }) => ({
+      ...rest,
+      tensor: replace(tensor),
+    }));
+    capture.dispatches.push({ ...dispatch, bindings });
+  }
+  const program = await capture.plan();
+  return {
+    variant,
+    best: Infinity,
+    async run() {
+      await gpu.finish();
+      const start = performance.now();
+      program.run();
+      await gpu.finish();
+      return performance.now() - start;
+    },
+    destroy() {
+      program.destroy();
+      for (const tensor of scratch) gpu.destroyTensor(tensor);
+    },
+  };
+}
