@@ -73,14 +73,15 @@ function lossFigure(methods: readonly Method[]): Figure | null {
 }
 
 /** "1–2", "2–4", ..., "16+"; the mean colour is 0. */
-function bandLabels(bands: readonly number[]): string[] {
+export function bandLabels(bands: readonly number[]): string[] {
   return bands.map((low, i) => {
     const high = bands[i + 1];
     return low === 0 ? "0" : high === undefined ? `${low}+` : `${low}–${high}`;
   });
 }
 
-function bandsOf(methods: readonly Method[]): readonly number[] {
+/** Lower bounds of the bands that the runs have logged; none where none has. */
+export function bandsOf(methods: readonly Method[]): readonly number[] {
   return methods.flatMap(({ runs }) => runs.flatMap(({ bandLosses }) => bandLosses))[0]?.bands ??
     [];
 }

@@ -4,7 +4,9 @@
  * @module
  */
 import { dottedEntries, isSection } from "../../config/keys.ts";
-import type { Figure } from "./figures.ts";
+import { bandCurves, LEARNING_SHARES, learningTimes } from "../../metrics/learning_times.ts";
+import { estimate } from "../../metrics/statistics.ts";
+import { bandLabels, bandsOf, type Figure } from "./figures.ts";
 import { estimateOf, formatEstimate, QUANTITIES, type Quantity } from "./quantities.ts";
 import type { Method } from "./read_run.ts";
 import { escapeText, svgDocument } from "./svg.ts";
@@ -43,7 +45,9 @@ export function makePage({ title, methods, figures }: PageParts): string {
     `<h1>${escapeText(title)}</h1>`,
     `<p class="about">${escapeText(describe(methods))}</p>`,
     shown.length > 0 ? `<h2>Numbers</h2>${numbersTable(methods, shown)}` : "",
-    ...figures.map(figureSection),
+    ...figures.map((figure) =>
+      figureSection(figure) + (figure.name === "bands" ? timesTable(methods) : "")
+    ),
     `<h2>Methods</h2>${methodsTable(methods)}`,
   ];
   return `<!doctype html>
@@ -96,6 +100,30 @@ function numbersTable(methods: readonly Method[], quantities: readonly Quantity[
   return `<div class="wide"><table><thead><tr>${
     head.map((name) => `<th>${escapeText(name)}</th>`).join("")
   }</tr></thead><tbody>${rows.join("")}</tbody></table></div><p class="about">${note}</p>`;
+}
+
+/** Steps to a half and to nine tenths of the way of each band's loss: two rows a method. */
+function timesTable(methods: readonly Method[]): string {
+  const labels = bandLabels(bandsOf(methods));
+  const rows = methods.flatMap(({ name, runs }) =>
+    LEARNING_SHARES.map((share, i) => {
+      const cells = labels.map((_, band) => {
+        const times = runs.flatMap((run) => {
+          const curve = bandCurves(run.bandLosses)[band];
+          return curve ? learningTimes(curve)[i] ?? [] : [];
+        });
+        return `<td>${escapeText(formatEstimate(estimate(times)))}</td>`;
+      });
+      return `<tr><th>${escapeText(name)}</th><td>${100 * share} %</td>${cells.join("")}</tr>`;
+    })
+  );
+  const head = ["steps to", "of the way", ...labels.map((label) => `|k| ${label}`)];
+  return `<div class="wide"><table><thead><tr>${
+    head.map((cell) => `<th>${escapeText(cell)}</th>`).join("")
+  }</tr></thead><tbody>${
+    rows.join("")
+  }</tbody></table></div><p class="about">Steps after which a ` +
+    "band's loss has gone so much of its way from its first value to the mean of its last tenth.</p>";
 }
 
 function methodsTable(methods: readonly Method[]): string {
