@@ -112,7 +112,9 @@ export class Capture {
         this.gpu.limits;
       if (bytes === 0 || bytes > limit) {
         throw new RangeError(
-          `Cannot dispatch ${kernel.name}: ${name} (${tensor.label}) must have 1 to ${limit} bytes, got ${bytes}`,
+          `Cannot dispatch ${kernel.name}: ${name} (${tensor.label}) must have 1 to ${limit} bytes, got ${bytes}${
+            bytes > limit ? "; a smaller batch, or one in several parts, makes it fit" : ""
+          }`,
         );
       }
       if (tensor.byteOffset % alignment !== 0) {

@@ -33,7 +33,7 @@ import { FLAT_INDEX, flatGrid, STREAM_WORKGROUP } from "../grid.ts";
 import { recordVariant, type Variant } from "../variants.ts";
 import { type Conv2dShape, SHAPE_PARAMS } from "./shape.ts";
 import { chooseNarrow, narrowKernel, type NarrowVariant } from "./weight_grad_narrow.ts";
-import { addParts, partialSums, type WeightGradProduct } from "./weight_grad_parts.ts";
+import { addParts, mostParts, partialSums, type WeightGradProduct } from "./weight_grad_parts.ts";
 import { tiledWeightGrads } from "./weight_grad_tiled.ts";
 
 /** Floats of x and dy that a part may hold: half a mebibyte, half of a usual core's cache. */
@@ -136,9 +136,11 @@ function recordPlain(capture: Capture, { x, dy, shape }: WeightGradProduct): Ten
 }
 
 /** How many lines of the images that are walked through a part has. */
-function partsOf(lines: number, width: number, { ci, co }: Conv2dShape) {
+function partsOf(lines: number, width: number, shape: Conv2dShape) {
+  const { ci, co } = shape;
   const pixelsPerPart = Math.max(LEAST_PIXELS, PART_FLOATS / (ci + co));
-  const linesPerPart = Math.ceil(lines / Math.max(1, Math.floor(lines * width / pixelsPerPart)));
+  const wanted = Math.max(1, Math.floor(lines * width / pixelsPerPart));
+  const linesPerPart = Math.ceil(lines / Math.min(wanted, mostParts(shape)));
   return { parts: Math.ceil(lines / linesPerPart), linesPerPart };
 }
 

@@ -18,6 +18,14 @@ export interface WeightGradProduct {
   readonly shape: Conv2dShape;
 }
 
+/** Bytes that all parts of one gradient may take together: large batches have many pixels. */
+const MOST_BYTES = 32 << 20;
+
+/** How many parts fit; at least one. */
+export function mostParts({ kh, kw, ci, co }: Conv2dShape): number {
+  return Math.max(1, Math.floor(MOST_BYTES / (4 * kh * kw * ci * co)));
+}
+
 /** A new tensor `[parts, kh * kw * ci * co]`. */
 export function partialSums(
   capture: Capture,

@@ -22,7 +22,7 @@ import {
 } from "../gemm_tiled.ts";
 import type { Variant } from "../variants.ts";
 import { SHAPE_PARAMS } from "./shape.ts";
-import { addParts, partialSums, type WeightGradProduct } from "./weight_grad_parts.ts";
+import { addParts, mostParts, partialSums, type WeightGradProduct } from "./weight_grad_parts.ts";
 
 /** Pixels that a part has at least, so that writing and adding its sums stays a small share. */
 const LEAST_PIXELS = 512;
@@ -31,11 +31,12 @@ const LEAST_PIXELS = 512;
 export function tiledWeightGrads(product: WeightGradProduct): Variant[] {
   const { n, oh, ow, co } = product.shape;
   const rows = paddedRows(product);
-  const mostParts = Math.max(1, Math.min(65535, Math.floor(n * oh * ow / LEAST_PIXELS)));
-  return rankTiles(rows, co, mostParts).map((tile) => {
+  const pixels = Math.max(1, Math.floor(n * oh * ow / LEAST_PIXELS));
+  const most = Math.min(65535, pixels, mostParts(product.shape));
+  return rankTiles(rows, co, most).map((tile) => {
     const [x, y] = tileGrid(tile, rows, co, 1);
     const wanted = Math.ceil(BUSY_INVOCATIONS / (x * y * tile.across * tile.down));
-    const parts = Math.min(wanted, mostParts);
+    const parts = Math.min(wanted, most);
     return {
       family: "tiled",
       name: tileName(tile),

@@ -1,3 +1,5 @@
+import { Capture } from "../../device/capture.ts";
+import { byteLengthOf } from "../../device/tensor.ts";
 import {
   conv2dForward,
   conv2dInputGrad,
@@ -5,7 +7,7 @@ import {
   conv2dWeightGrad,
 } from "../../kernels/conv2d/conv2d.ts";
 import { conv2dGradReference, conv2dReference } from "../reference/conv2d.ts";
-import { assertAllClose, assertThrows } from "../support/assert.ts";
+import { assert, assertAllClose, assertThrows } from "../support/assert.ts";
 import { compute, randomValues, testGpu, upload } from "../support/gpu.ts";
 
 interface Case {
@@ -96,4 +98,16 @@ Deno.test("conv2d() refuses channels that differ and names both shapes", async (
   const gpu = await testGpu();
   const weight = gpu.tensor([3, 3, 4, 8]);
   assertThrows(() => conv2dShape([1, 5, 5, 3], weight, {}), RangeError, "must be [N, H, W, 4]");
+});
+
+Deno.test("conv2dWeightGrad() keeps the parts of large batches within 32 MiB", async () => {
+  const gpu = await testGpu();
+  const capture = new Capture(gpu, "large");
+  const weight = capture.transient([3, 3, 256, 256], "weight");
+  const x = capture.transient([64, 32, 32, 256], "x");
+  conv2dWeightGrad(capture, x, x, conv2dShape(x.shape, weight, { padding: [1, 1] }));
+  const written = capture.dispatches.flatMap(({ bindings }) =>
+    bindings.filter(({ access }) => access === "write").map(({ tensor }) => byteLengthOf(tensor))
+  );
+  assert(Math.max(...written) <= 32 << 20, `${Math.max(...written)} bytes`);
 });
