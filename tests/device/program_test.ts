@@ -141,3 +141,16 @@ Deno.test("Arena keeps one layout, aligns tensors and straddles no chunk", async
   assertThrows(() => arena.get("d"), RangeError, "Cannot find d");
   assertThrows(() => Arena.create(gpu, "small", entries, 1024), RangeError, "tensor c");
 });
+
+Deno.test("Capture.keep() holds an early result to the end, where its bytes would be reused", async () => {
+  const gpu = await testGpu();
+  const x = upload(gpu, [256], randomValues(256));
+  const capture = new Capture(gpu, "kept");
+  const early = capture.keep(addSame(capture, x, x));
+  // Ten more tensors of the same size, each dead after the next: unkept, `early` shares with them.
+  let h = siluForward(capture, early);
+  for (let i = 0; i < 10; i++) h = siluForward(capture, h);
+  const program = await capture.plan();
+  program.run();
+  assertEquals(await program.read(early), randomValues(256).map((v) => v + v));
+});
