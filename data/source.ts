@@ -34,6 +34,8 @@ export interface Source<Found> {
 export interface Surroundings {
   /** The folder where data sets are kept. Default {@linkcode datasetCache}. */
   readonly cache?: string;
+  /** The folder where decoded images are kept. Default: the user's cache folder. */
+  readonly decoded?: string;
   /** Runs apt and dpkg. Default: on this machine. */
   readonly run?: RunCommand;
   /** How patient downloads are. */

@@ -85,6 +85,7 @@ export async function writeFiles(folder: string, files: Record<string, Uint8Arra
 export function alone(cache: string): Surroundings {
   return {
     cache,
+    decoded: `${cache}/decoded`,
     run: () => Promise.resolve({ code: 127, output: "no apt-get here" }),
     download: { attempts: 1, stallTimeout: 1000 },
   };
