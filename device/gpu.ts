@@ -5,6 +5,7 @@
  *
  * @module
  */
+import { DeviceHealth } from "./health.ts";
 import { type BindingSpec, type Kernel, shaderCode } from "./kernel.ts";
 import { Readback } from "./readback.ts";
 import {
@@ -73,6 +74,8 @@ export class Gpu {
     shaderModules: 0,
     submits: 0,
   };
+  /** Errors that nobody saw, and the loss of the device, end up here. */
+  readonly health = new DeviceHealth();
   /** Lanes of a subgroup, or 0 where subgroups are absent or their size varies. */
   readonly subgroupSize: number;
   readonly #pipelines = new Map<string, GPUComputePipeline>();
@@ -92,23 +95,17 @@ export class Gpu {
       : 0;
     this.#readback = new Readback(device, this.counters);
     device.addEventListener("uncapturederror", (event) => {
-      // Deno drops uncaptured errors silently and later reads give zeros. A throw in this listener
-      // becomes a global uncaught error, which ends the program.
+      // Deno drops uncaptured errors silently and later reads give zeros.
       const { error } = event as GPUUncapturedErrorEvent;
-      throw new Error(
+      this.health.fail(
         `GPU error${this.#running ? ` while ${this.#running}` : ""}: ${
           error.message || error.constructor.name
         }`,
       );
     });
-    device.lost.then((lost) => {
-      if (!this.#destroyed) {
-        queueMicrotask(() => {
-          throw new Error(
-            `GPU device lost (${lost.reason}): ${lost.message || "the driver gave no reason"}`,
-          );
-        });
-      }
+    device.lost.then(({ reason, message }) => {
+      if (this.#destroyed) return;
+      this.health.fail(`GPU device lost (${reason}): ${message || "the driver gave no reason"}`);
     });
   }
 

@@ -17,6 +17,7 @@ import {
   type TensorRef,
   type TransientStorage,
 } from "./tensor.ts";
+import type { TracedDispatch } from "./trace.ts";
 
 /** Choices of {@linkcode Capture.plan}. */
 export interface PlanOptions {
@@ -27,6 +28,7 @@ export interface PlanOptions {
 /** A dispatch ready to be encoded. */
 export interface EncodedDispatch {
   readonly name: string;
+  readonly bindings: Dispatch["bindings"];
   readonly pipeline: GPUComputePipeline;
   readonly bindGroup: GPUBindGroup;
   readonly workgroups: readonly [number, number, number];
@@ -126,10 +128,14 @@ export class Program {
    */
   run(values: InputValues = {}): void {
     this.#writeInputs(values);
+    this.#submit(this.encoded);
+  }
+
+  #submit(list: readonly EncodedDispatch[]): void {
     this.gpu.running(this.name);
     const encoder = this.gpu.device.createCommandEncoder({ label: this.name });
     const pass = encoder.beginComputePass({ label: this.name });
-    encodeInto(pass, this.encoded);
+    encodeInto(pass, list);
     pass.end();
     this.gpu.counters.submits++;
     this.gpu.device.queue.submit([encoder.finish()]);
@@ -144,6 +150,20 @@ export class Program {
     this.#writeInputs(values);
     this.gpu.running(this.name);
     return await profileDispatches(this.gpu, this.encoded);
+  }
+
+  /** Writes the inputs and hands over the step dispatch by dispatch; the caller runs them in order. */
+  trace(values: InputValues = {}): TracedDispatch[] {
+    this.#writeInputs(values);
+    return this.encoded.map((dispatch, index) => ({
+      index,
+      kernel: dispatch.name,
+      bindings: dispatch.bindings.map((binding) => ({
+        ...binding,
+        read: () => this.read(binding.tensor),
+      })),
+      run: () => this.#submit([dispatch]),
+    }));
   }
 
   /** Reads a tensor of the last replay; a transient must have been kept. */
@@ -374,7 +394,8 @@ async function encodeAll(
     });
     const error = await gpu.device.popErrorScope();
     if (error) throw new Error(`Cannot bind kernel ${kernel.name}: ${error.message}`);
-    encoded.push({ name: kernel.name, pipeline, bindGroup, workgroups });
+    const { bindings } = dispatch;
+    encoded.push({ name: kernel.name, bindings, pipeline, bindGroup, workgroups });
   }
   return encoded;
 }

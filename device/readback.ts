@@ -7,7 +7,7 @@
  * @module
  */
 
-/** Largest piece that is read at once. */
+/** Size of the staging buffer, and so the largest piece that is read at once. */
 const STAGING_BYTES = 8 << 20;
 
 /** Reads GPU buffers through one staging buffer. */
@@ -38,7 +38,7 @@ export class Readback {
   }
 
   #copy(buffer: GPUBuffer, offset: number, bytes: number): GPUBuffer {
-    const staging = this.#stagingOf(bytes);
+    const staging = this.#stagingBuffer();
     const encoder = this.#device.createCommandEncoder({ label: "read" });
     encoder.copyBufferToBuffer(buffer, offset, staging, 0, bytes);
     this.counters.submits++;
@@ -46,16 +46,13 @@ export class Readback {
     return staging;
   }
 
-  /** Grows in powers of four, so that a run settles after a few reads. */
-  #stagingOf(bytes: number): GPUBuffer {
-    if (this.#staging && this.#staging.size >= bytes) return this.#staging;
-    this.#staging?.destroy();
-    let size = 64 << 10;
-    while (size < bytes) size *= 4;
+  /** Made whole at the first read: one that grew would do so in the midst of a run. */
+  #stagingBuffer(): GPUBuffer {
+    if (this.#staging) return this.#staging;
     // Mapped once at creation: Deno aborts the process when the range of a never-mapped buffer is
     // asked for.
     const staging = this.#device.createBuffer({
-      size,
+      size: STAGING_BYTES,
       usage: GPUBufferUsage.MAP_READ | GPUBufferUsage.COPY_DST,
       mappedAtCreation: true,
       label: "staging",
