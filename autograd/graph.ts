@@ -11,23 +11,38 @@
 import type { Capture } from "../device/capture.ts";
 import { formatShape, placeAt, reshape, sizeOf, type TensorRef } from "../device/tensor.ts";
 import { addInto, addSame, copyInto } from "../kernels/add.ts";
+import { type PartialSum, sumParts } from "../kernels/partial_sums.ts";
+import { DeferredSums } from "./deferred_sums.ts";
 import type { Parameter } from "./parameter.ts";
+import { removeUnread } from "./unread.ts";
 
 /** Gradients of an op's inputs, in order; null where an input has none. */
 export type InputGrads = readonly (TensorRef | null)[];
+
+/** Ways for a rule to save passes over memory. */
+export interface GradientFlow {
+  /**
+   * Hands over what other ops have contributed to input `i`'s gradient so far, if anything; a rule
+   * that calls it must return the sum, as kernels with an epilogue can.
+   */
+  absorb(i: number): TensorRef | undefined;
+  /**
+   * The gradient of input `i` from its parts: null where the graph sees to it, together with others,
+   * else the sum.
+   */
+  defer(i: number, sum: PartialSum): TensorRef | null;
+}
 
 /**
  * The derivative of one op at one place.
  *
  * @param gradOutput Gradient of the loss with respect to the op's output.
  * @param needs Which inputs want a gradient; others may be null.
- * @param absorb Hands over what other ops have contributed to input `i`'s gradient so far, if
- *   anything; a rule that calls it must return the sum. Kernels with an epilogue save a pass by it.
  */
 export type BackwardRule = (
   gradOutput: TensorRef,
   needs: readonly boolean[],
-  absorb: (i: number) => TensorRef | undefined,
+  flow: GradientFlow,
 ) => InputGrads;
 
 /** An op to be recorded. */
@@ -47,6 +62,15 @@ export interface ParameterSlot {
   readonly grad?: TensorRef;
 }
 
+/**
+ * What the backward pass makes again instead of keeping it:
+ *
+ * - `false`: nothing;
+ * - `true`: outputs of cheap ops, by {@linkcode OpRecord.recompute};
+ * - `"blocks"`: those, and everything inside a {@linkcode Graph.checkpoint}.
+ */
+export type Recompute = boolean | "blocks";
+
 /** Choices of a {@linkcode Graph}. */
 export interface GraphOptions {
   /** Slots of the parameters that the graph may use. */
@@ -55,8 +79,8 @@ export interface GraphOptions {
   readonly training?: boolean;
   /** Add to the parameters' gradients instead of overwriting them; false unless given. */
   readonly accumulate?: boolean;
-  /** Make outputs of cheap ops again in the backward pass instead of keeping them; false unless given. */
-  readonly recompute?: boolean;
+  /** What the backward pass makes again; nothing unless given. The bits are the same. */
+  readonly recompute?: Recompute;
   /** Random numbers of this step: `[seedLow, seedHigh, step, firstSample]` as u32. */
   readonly random?: TensorRef;
 }
@@ -90,17 +114,31 @@ export class Tensor {
   }
 }
 
+/** Something to be differentiated: an op, or a stretch of ops that is run again first. */
+interface Entry {
+  readonly output: Tensor;
+  readonly record?: OpRecord;
+  readonly replay?: { readonly body: () => Tensor; readonly firstStream: number };
+}
+
 /** The ops of one capture and their rules. */
 export class Graph {
   /** Whether dropout drops. */
   readonly training: boolean;
   /** Streams below 16 belong to the diffusion process; each dropout takes the next one. */
   #nextStream = 16;
-  readonly #ops: { record: OpRecord; output: Tensor }[] = [];
+  #entries: Entry[] = [];
+  #replaying = false;
   readonly #parameters = new Map<Parameter, Tensor>();
+  /** Where the gradients of parameters go. */
+  readonly #slots = new Map<Tensor, TensorRef>();
+  /** Ops that each tensor feeds, replays not counted. */
+  readonly #uses = new Map<Tensor, number>();
+  readonly #deferred: DeferredSums;
 
   constructor(readonly capture: Capture, private readonly options: GraphOptions = {}) {
     this.training = options.training ?? false;
+    this.#deferred = new DeferredSums(capture, options.accumulate ?? false);
   }
 
   /**
@@ -149,6 +187,7 @@ export class Graph {
     }
     const tensor = new Tensor(this, slot.value, slot.grad !== undefined);
     this.#parameters.set(parameter, tensor);
+    if (slot.grad) this.#slots.set(tensor, slot.grad);
     return tensor;
   }
 
@@ -166,7 +205,28 @@ export class Graph {
     }
     const recompute = this.options.recompute ? record.recompute : undefined;
     const output = new Tensor(this, record.output, needsGrad, recompute);
-    if (needsGrad) this.#ops.push({ record, output });
+    if (!needsGrad) return output;
+    this.#entries.push({ record, output });
+    if (this.#replaying) return output;
+    for (const input of record.inputs) this.#uses.set(input, (this.#uses.get(input) ?? 0) + 1);
+    return output;
+  }
+
+  /**
+   * Runs a stretch of ops, of which only the inputs and the output are kept where the graph recomputes
+   * `"blocks"`: when the backward pass gets there, the stretch is run again with the same random
+   * streams and then differentiated (Chen et al. 2016, "Training Deep Nets with Sublinear Memory
+   * Cost"). What it computes, and every gradient, has the same bits. Stretches inside a stretch are
+   * parts of it.
+   *
+   * @param body The ops. It must do the same each time, and its tensors must not be used outside.
+   */
+  checkpoint(body: () => Tensor): Tensor {
+    if (this.options.recompute !== "blocks" || this.#replaying) return body();
+    const firstStream = this.#nextStream;
+    const { result } = this.#apart(body);
+    const output = new Tensor(this, result.ref, result.needsGrad);
+    if (result.needsGrad) this.#entries.push({ output, replay: { body, firstStream } });
     return output;
   }
 
@@ -186,37 +246,86 @@ export class Graph {
       );
     }
     const grads = new Map<Tensor, TensorRef>([[loss, seed ?? this.#one(loss)]]);
-    for (const { record, output } of this.#ops.toReversed()) {
-      const gradOutput = grads.get(output);
-      if (!gradOutput || !record.backward) continue;
-      grads.delete(output);
-      const inputGrads = record.backward(
-        gradOutput,
-        record.inputs.map((x) => x.needsGrad),
-        (i) => {
-          const input = record.inputs[i];
-          // A tensor that is several inputs of one op has several contributions to come.
-          if (!input || record.inputs.filter((other) => other === input).length > 1) return;
-          const before = grads.get(input);
-          grads.delete(input);
-          return before;
-        },
-      );
-      record.inputs.forEach((input, i) => {
-        const grad = inputGrads[i];
-        if (grad && input.needsGrad) {
-          grads.set(input, this.#sum(record.op, grads.get(input), grad, input));
-        }
-      });
-    }
-    for (const [parameter, tensor] of this.#parameters) {
+    this.#differentiate(this.#entries, grads);
+    this.#deferred.flush();
+    for (const [tensor, slot] of this.#slots) {
       const grad = grads.get(tensor);
-      const slot = this.options.parameters?.get(parameter)?.grad;
-      if (!grad || !slot) continue;
+      if (!grad) continue;
       this.#deliver(grad, slot);
       grads.delete(tensor);
     }
     return grads;
+  }
+
+  /** Goes through entries in reverse, turning gradients of outputs into gradients of inputs. */
+  #differentiate(entries: readonly Entry[], grads: Map<Tensor, TensorRef>): void {
+    for (const { record, replay, output } of entries.toReversed()) {
+      const gradOutput = grads.get(output);
+      if (!gradOutput) continue;
+      grads.delete(output);
+      if (record) this.#applyRule(record, gradOutput, grads);
+      else if (replay) {
+        const { dispatches } = this.capture;
+        const first = dispatches.length;
+        const { result, entries } = this.#replay(replay);
+        const end = dispatches.length;
+        // An identity hands its input through, which may have a gradient already.
+        grads.set(result, this.#sum("a checkpoint", grads.get(result), gradOutput, result));
+        this.#differentiate(entries, grads);
+        // The stretch's last ops, whose outputs no rule asks for.
+        removeUnread(this.capture, first, end);
+      }
+    }
+  }
+
+  #applyRule(record: OpRecord, gradOutput: TensorRef, grads: Map<Tensor, TensorRef>): void {
+    if (!record.backward) return;
+    const inputGrads = record.backward(gradOutput, record.inputs.map((x) => x.needsGrad), {
+      absorb: (i) => {
+        const input = record.inputs[i];
+        // A tensor that is several inputs of one op has several contributions to come.
+        if (!input || record.inputs.filter((other) => other === input).length > 1) return;
+        const before = grads.get(input);
+        grads.delete(input);
+        return before;
+      },
+      defer: (i, sum) => this.#defer(record.inputs[i], sum),
+    });
+    record.inputs.forEach((input, i) => {
+      const grad = inputGrads[i];
+      if (grad && input.needsGrad) {
+        grads.set(input, this.#sum(record.op, grads.get(input), grad, input));
+      }
+    });
+  }
+
+  /** Puts the sum off where it is all of a parameter's gradient. */
+  #defer(input: Tensor | undefined, sum: PartialSum): TensorRef | null {
+    const slot = input && this.#uses.get(input) === 1 ? this.#slots.get(input) : undefined;
+    return slot && this.#deferred.add(sum, slot) ? null : sumParts(this.capture, sum);
+  }
+
+  /** Runs `body` with entries of its own. */
+  #apart(body: () => Tensor): { result: Tensor; entries: Entry[] } {
+    const outer = this.#entries;
+    this.#entries = [];
+    try {
+      return { result: body(), entries: this.#entries };
+    } finally {
+      this.#entries = outer;
+    }
+  }
+
+  #replay({ body, firstStream }: NonNullable<Entry["replay"]>) {
+    const nextStream = this.#nextStream;
+    this.#nextStream = firstStream;
+    this.#replaying = true;
+    try {
+      return this.#apart(body);
+    } finally {
+      this.#replaying = false;
+      this.#nextStream = nextStream;
+    }
   }
 
   #sum(op: string, before: TensorRef | undefined, grad: TensorRef, input: Tensor): TensorRef {
@@ -244,7 +353,6 @@ export class Graph {
         }`,
       );
     }
-    const { gpu } = this.capture;
-    return gpu.tensor(loss.shape, { data: new Float32Array([1]), label: "one" });
+    return this.capture.constant(loss.shape, new Float32Array([1]), "one");
   }
 }

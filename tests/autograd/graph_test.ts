@@ -1,4 +1,4 @@
-import { Graph, type Tensor } from "../../autograd/graph.ts";
+import { Graph, type Recompute, type Tensor } from "../../autograd/graph.ts";
 import { add } from "../../autograd/ops/add.ts";
 import { concat } from "../../autograd/ops/concat.ts";
 import { conv2d } from "../../autograd/ops/conv2d.ts";
@@ -157,39 +157,77 @@ Deno.test("Graph lets rules absorb what other ops contributed, whatever the orde
   }
 });
 
+/** Blocks of {@linkcode stretch}. */
+const STRETCHES = 8;
+
 /** A small stretch of a U-Net, its gradients and its peak memory. */
-async function stretch(recompute: boolean) {
+async function stretch(recompute: Recompute) {
   const gpu = await testGpu();
   const capture = new Capture(gpu, "stretch");
   const random = upload(gpu, [4], [1, 2, 3, 4], "u32");
   const graph = new Graph(capture, { training: true, recompute, random });
   const variable = (shape: number[], seed: number, scale = 1) =>
     graph.variable(upload(gpu, shape, randomValues(sizeOf(shape), seed, scale)));
-  const norm = (x: Tensor, seed: number) =>
-    groupNorm(x, variable([x.shape.at(-1)!], seed), variable([x.shape.at(-1)!], seed + 1), {
-      groups: 4,
-      silu: true,
-    });
   const x = variable([2, 16, 16, 8], 1);
   let h = x;
-  for (let i = 0; i < 4; i++) {
-    const wide = concat(h, x);
-    h = conv2d(dropout(norm(wide, 10 * i + 2), 0.2), variable([3, 3, 16, 8], 10 * i + 4, 0.2), {
-      padding: [1, 1],
+  for (let i = 0; i < STRETCHES; i++) {
+    const weight = variable([16], 10 * i + 2), bias = variable([16], 10 * i + 3);
+    const wide = variable([3, 3, 16, 16], 10 * i + 4, 0.2);
+    const narrow = variable([3, 3, 16, 8], 10 * i + 5, 0.2);
+    const before = h;
+    h = graph.checkpoint(() => {
+      const both = concat(before, x);
+      const normal = dropout(groupNorm(both, weight, bias, { groups: 4, silu: true }), 0.2);
+      const middle = conv2d(normal, wide, { padding: [1, 1] });
+      return conv2d(dropout(silu(middle), 0.3), narrow, { padding: [1, 1], residual: before });
     });
   }
-  const grads = graph.backward(mseLoss(h, graph.constant(gpu.tensor(h.shape))));
-  const refs = [...grads.values()].map((ref) => capture.keep(ref));
+  const last = dropout(h, 0.5);
+  const grads = graph.backward(mseLoss(last, graph.constant(gpu.tensor(h.shape))));
+  const refs = [last.ref, ...grads.values()].map((ref) => capture.keep(ref));
   const program = await capture.plan();
   program.run();
   const values: number[][] = [];
   for (const ref of refs) values.push(Array.from(await program.read(ref)));
-  return { values, peak: program.memory.peakBytes, dispatches: program.dispatchCount };
+  const names = capture.dispatches.map(({ kernel }) => kernel.name);
+  return { values, peak: program.memory.peakBytes, names };
 }
 
 Deno.test("Graph gives equal bits and needs less memory when it recomputes", async () => {
-  const kept = await stretch(false), again = await stretch(true);
-  assertEquals(again.values, kept.values);
-  assert(again.peak < 0.8 * kept.peak, `${again.peak} bytes against ${kept.peak}`);
-  assert(again.dispatches > kept.dispatches);
+  const kept = await stretch(false), cheap = await stretch(true), blocks = await stretch("blocks");
+  for (const again of [cheap, blocks]) {
+    assertEquals(again.values, kept.values);
+    assert(again.names.length > kept.names.length);
+  }
+  assert(cheap.peak < 0.9 * kept.peak, `${cheap.peak} bytes against ${kept.peak}`);
+  assert(blocks.peak < 0.75 * cheap.peak, `${blocks.peak} bytes against ${cheap.peak}`);
+});
+
+Deno.test("Graph.checkpoint() runs again only what the rules ask for", async () => {
+  const cheap = await stretch(true), blocks = await stretch("blocks");
+  const convolutions = (names: string[]) =>
+    names.filter((name) => name.startsWith("conv2d") && !name.includes("rad")).length;
+  // Of the two convolutions of each stretch, the last one's output is not needed.
+  assertEquals(convolutions(blocks.names) - convolutions(cheap.names), STRETCHES);
+});
+
+Deno.test("Graph.checkpoint() takes a body that hands a tensor through, and one inside another", async () => {
+  const gpu = await testGpu();
+  const x = operand([2, 3], 1);
+  const { dy, grads } = await differentiate(gpu, [x], ([x], graph) => {
+    const same = graph.checkpoint(() => x!);
+    return add(graph.checkpoint(() => graph.checkpoint(() => mul(same, same))), x!);
+  }, { recompute: "blocks" });
+  assertAllClose(grads[0]!, Array.from(dy, (d, i) => d * (2 * x.values[i]! + 1)), { atol: 1e-5 });
+});
+
+Deno.test("Graph.checkpoint() records nothing for what nobody wants", async () => {
+  const gpu = await testGpu();
+  const capture = new Capture(gpu, "needs");
+  const graph = new Graph(capture, { recompute: "blocks" });
+  const x = graph.constant(gpu.tensor([4])), y = graph.variable(gpu.tensor([4]));
+  const product = mul(graph.checkpoint(() => silu(silu(x))), y);
+  const forward = capture.dispatches.length;
+  graph.backward(product, gpu.tensor([4]));
+  assertEquals(capture.dispatches.slice(forward).length, 1);
 });

@@ -3,7 +3,7 @@
  *
  * @module
  */
-import { Graph, type Tensor } from "../../autograd/graph.ts";
+import { Graph, type Recompute, type Tensor } from "../../autograd/graph.ts";
 import { Capture } from "../../device/capture.ts";
 import type { Gpu } from "../../device/gpu.ts";
 import { sizeOf, type TensorRef } from "../../device/tensor.ts";
@@ -35,7 +35,7 @@ export async function differentiate(
   gpu: Gpu,
   operands: readonly Operand[],
   fn: (inputs: Tensor[], graph: Graph) => Tensor,
-  options: { training?: boolean; random?: TensorRef } = {},
+  options: { training?: boolean; random?: TensorRef; recompute?: Recompute } = {},
 ): Promise<Differentiated> {
   const capture = new Capture(gpu, "test");
   const graph = new Graph(capture, options);
