@@ -18,6 +18,7 @@ import { runEvaluation } from "./tools/evaluation/observer.ts";
 import { openScriptGpu } from "./tools/gpu.ts";
 import { runInstruments, stepInstruments } from "./tools/instruments.ts";
 import { profileTraining } from "./tools/profile.ts";
+import { eventMirror } from "./tools/tensorboard/event_file.ts";
 import { applyTuning, TUNE_MODES, type TuneMode, writeChoices } from "./tools/tuning.ts";
 import type { LoopDisplay } from "./training/loop.ts";
 import { describeNetwork } from "./training/report.ts";
@@ -168,6 +169,7 @@ async function run({ config, dir, begun }: Choice, mode: TuneMode): Promise<RunR
       },
       signal: stop.signal,
       observers,
+      mirror: eventMirror(config, formatConfig(config)),
       observe: async (trainer) => {
         await writeChoices(gpu, tuning, choices);
         return [

@@ -23,6 +23,7 @@ const FREE: readonly string[] = [
   "train.evalCount",
   "train.checkpointEvery",
   "train.keep",
+  "train.tensorboard",
   // How much memory a step takes; its bits are the same.
   "train.recompute",
   // How images are drawn; training knows none of it.

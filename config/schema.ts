@@ -268,9 +268,11 @@ const train = section<TrainingOptions>("The training loop", {
   steps: whole(1).default(800000).describe("Optimiser steps of the whole run"),
   batchSize: whole(1).default(128).describe("Images an optimiser step"),
   accumulate: whole(1).default(1).describe("Micro-batches a batch is cut into to save memory"),
-  recompute: z.boolean().default(true).describe(
-    "Make outputs of cheap ops again in the backward pass: less memory, the same bits",
-  ),
+  recompute: z.union([z.boolean(), z.literal("blocks")], "be true, false or blocks").default(true)
+    .describe(
+      "What the backward pass makes again to save memory, with the same bits: outputs of cheap ops " +
+        "(true), whole blocks as well (blocks), nothing (false)",
+    ),
   logEvery: interval("lines of the log", 100),
   sampleEvery: interval("preview grids", 1000),
   sampleCount: whole(1).default(64).describe("Images in a preview grid"),
@@ -278,6 +280,9 @@ const train = section<TrainingOptions>("The training loop", {
   evalCount: whole(1).default(1024).describe("Held-out images in a validation loss"),
   checkpointEvery: interval("checkpoints", 5000),
   keep: whole(1).default(2).describe("Checkpoints kept, the newest ones"),
+  tensorboard: flag().default(false).describe(
+    "Write the log as TensorBoard's event files too; deno task tensorboard does so afterwards",
+  ),
 });
 
 function shares() {

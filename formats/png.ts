@@ -69,8 +69,13 @@ export function decodePng(bytes: Uint8Array): Picture {
   return { width, height, channels, data };
 }
 
-/** Checks what the header claims against the bytes that are there, before anything is inflated. */
-function checkPngHeader(bytes: Uint8Array) {
+/**
+ * Size and channels of a PNG of 8 bits a channel. What the header claims is checked against the bytes
+ * that are there; nothing is inflated.
+ *
+ * @throws SyntaxError, TypeError as {@linkcode decodePng}.
+ */
+export function checkPngHeader(bytes: Uint8Array): Omit<Picture, "data"> {
   const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
   if (bytes.length < 33 || !hasPngSignature(bytes) || view.getUint32(12) !== 0x49484452) {
     throw new SyntaxError("Cannot decode PNG: the bytes must begin with a PNG signature and IHDR");

@@ -26,20 +26,27 @@ export interface LogEvent {
   readonly file?: string;
 }
 
+/** Who else gets the lines of a log: another format, say. */
+export interface LogMirror {
+  /** Gets a line once it is in the log. */
+  write(event: LogEvent): void;
+  close(): void;
+}
+
 /** Appends events to a file. */
 export class Log {
   readonly #file: Deno.FsFile;
 
-  private constructor(file: Deno.FsFile) {
+  private constructor(file: Deno.FsFile, private readonly mirror: LogMirror | null) {
     this.#file = file;
   }
 
   /** Opens a log that goes on after `step`: what is later, or torn, is cut off. */
-  static async open(path: string, step: number): Promise<Log> {
+  static async open(path: string, step: number, mirror: LogMirror | null = null): Promise<Log> {
     const before = await textOf(path);
     const kept = linesUpTo(before, step);
     if (kept !== before) await atomicWrite(path, kept);
-    return new Log(await Deno.open(path, { append: true, create: true }));
+    return new Log(await Deno.open(path, { append: true, create: true }), mirror);
   }
 
   /** Writes one line, at once. */
@@ -48,11 +55,13 @@ export class Log {
     for (let written = 0; written < bytes.length;) {
       written += this.#file.writeSync(bytes.subarray(written));
     }
+    this.mirror?.write(event);
   }
 
-  /** Closes the file. */
+  /** Closes the file, and the mirror. */
   close(): void {
     this.#file.close();
+    this.mirror?.close();
   }
 }
 

@@ -6,7 +6,7 @@
 import { join, relative } from "node:path";
 import { collectGarbage } from "../support/gc.ts";
 import { pruneCheckpoints, stepName, writeCheckpoint } from "./checkpoint.ts";
-import { Log, type LogEvent } from "./log.ts";
+import { Log, type LogEvent, type LogMirror } from "./log.ts";
 import { isDue, type Observer } from "./observer.ts";
 import type { RunFolder } from "./run_folder.ts";
 import { pauseForSignals } from "./stop_signals.ts";
@@ -38,6 +38,8 @@ export interface LoopOptions {
   /** Whether the trainer's losses reach back to the last line of that run's log. */
   readonly lossesKept: boolean;
   readonly observers: readonly Observer[];
+  /** Who else gets the lines of the log; the loop closes it. */
+  readonly mirror: LogMirror | null;
   readonly display: LoopDisplay;
   /** Aborted when the run should end after the step at hand. */
   readonly signal: AbortSignal;
@@ -59,7 +61,7 @@ export interface LoopResult {
  * @throws {Error} When a loss is not finite; the last checkpoint is from before.
  */
 export async function runLoop(options: LoopOptions): Promise<LoopResult> {
-  const loop = new Loop(options, await Log.open(options.folder.log, options.start));
+  const loop = new Loop(options, await Log.open(options.folder.log, options.start, options.mirror));
   try {
     return await loop.run();
   } finally {

@@ -12,6 +12,7 @@ import type { Network } from "../model/network.ts";
 import { createNetwork } from "../model/presets.ts";
 import { atomicWrite } from "../support/files.ts";
 import { type Checkpoint, newestCheckpoint } from "./checkpoint.ts";
+import type { LogMirror } from "./log.ts";
 import { type LoopDisplay, type LoopResult, runLoop } from "./loop.ts";
 import type { Observer } from "./observer.ts";
 import { createPreview } from "./preview.ts";
@@ -49,6 +50,8 @@ export interface RunContext {
   readonly observers?: readonly Observer[];
   /** Makes observers that look at the trainer itself, and not at its steps; the run frees them. */
   readonly observe?: (trainer: Trainer) => Promise<readonly Observer[]>;
+  /** Opens what else gets the lines of the log, of a run that goes on after so many steps. */
+  readonly mirror?: (start: number) => LogMirror | null;
 }
 
 /** How a run ended. */
@@ -118,6 +121,7 @@ export async function trainRun(config: RunConfig, context: RunContext): Promise<
     start: begun.start,
     lossesKept: begun.lossesKept,
     observers: observers.filter((observer) => observer !== null),
+    mirror: context.mirror?.(begun.start) ?? null,
     display,
     signal: context.signal,
   });

@@ -101,6 +101,7 @@ Deno.test("parseConfig() gives an empty config the settings of Ho et al. 2020", 
       evalCount: 1024,
       checkpointEvery: 5000,
       keep: 2,
+      tensorboard: false,
     },
     instruments: {
       bandLoss: true,

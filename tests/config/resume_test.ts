@@ -28,6 +28,7 @@ Deno.test("lockedKeys() frees exactly what reaches neither weights nor data orde
     "train.evalCount",
     "train.checkpointEvery",
     "train.keep",
+    "train.tensorboard",
     "instruments.bandLoss",
     "instruments.timestepBins",
     "instruments.spectra",

@@ -22,6 +22,7 @@ import { networkOf, trainRun } from "../../training/run.ts";
 import { holdsRun, runFolder } from "../../training/run_folder.ts";
 import { pauseForSignals } from "../../training/stop_signals.ts";
 import { EMA_PREFIX, loadWeights } from "../../training/state.ts";
+import { eventMirror } from "../tensorboard/event_file.ts";
 import { runInstruments, stepInstruments } from "../instruments.ts";
 
 /** Images in the picture beside the samples. */
@@ -112,6 +113,7 @@ async function train(
         return bar;
       },
       observe: (trainer) => runInstruments(config, trainer),
+      mirror: eventMirror(config, configText),
     });
     return finished;
   } finally {

@@ -61,7 +61,7 @@ export async function readRun(dir: string): Promise<RunRecord> {
     );
   }
   const config = await loadConfig(folder.config);
-  const lines = text.split("\n").flatMap((line) => parseLine(line) ?? []);
+  const lines = parseLog<Line>(text);
   const ofEvent = <T>(name: string) =>
     lines.filter(({ event }) => event === name) as unknown as At<T>[];
   const curve = (field: "loss" | "valLoss") =>
@@ -96,14 +96,16 @@ interface Line {
   readonly [field: string]: unknown;
 }
 
-/** A torn last line is no line. */
-function parseLine(line: string): Line | null {
-  try {
-    const value = JSON.parse(line);
-    return typeof value?.step === "number" ? value : null;
-  } catch {
-    return null;
-  }
+/** The events of a log; a torn last line is none. */
+export function parseLog<T extends { readonly step: number }>(text: string): T[] {
+  return text.split("\n").flatMap((line) => {
+    try {
+      const value = JSON.parse(line);
+      return typeof value?.step === "number" ? [value] : [];
+    } catch {
+      return [];
+    }
+  });
 }
 
 async function textOf(path: string): Promise<string | null> {

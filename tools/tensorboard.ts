@@ -1,0 +1,89 @@
+/**
+ * Writes event files of runs that have none: `deno task tensorboard RUN [RUN ...]`.
+ *
+ * @module
+ */
+import { basename, join, resolve } from "node:path";
+import { loadConfig } from "../config/load.ts";
+import { defineCommand, type Invocation, runCommand } from "../support/command_line.ts";
+import { UsageError } from "../support/errors.ts";
+import { ensureFolder } from "../support/files.ts";
+import type { LogEvent } from "../training/log.ts";
+import { runFolder } from "../training/run_folder.ts";
+import { parseLog, runsBelow } from "./report/read_run.ts";
+import { EventFile, eventFilesIn } from "./tensorboard/event_file.ts";
+
+const command = defineCommand({
+  name: "tensorboard",
+  summary: "Write what runs have logged as TensorBoard's event files.",
+  description: "Scalars, preview grids and the config. The times of events are counted back from " +
+    "the log's last change at the logged speed. A run writes such files itself with " +
+    "--train.tensorboard=true.",
+  arguments: [{ name: "RUN...", description: "folders of runs, or of experiments" }],
+  options: {
+    out: { value: "DIR", description: "a folder for each run in DIR, instead of the run's own" },
+  },
+  examples: [
+    { args: "runs/quickstart", does: "makes runs/ something that tensorboard --logdir reads" },
+    { args: "runs/a runs/b --out events", does: "writes to events/a and events/b" },
+  ],
+});
+
+/** Seconds since 1970 of each line, the last at `end`. */
+export function wallTimes(lines: readonly LogEvent[], batchSize: number, end: number): number[] {
+  let seconds = 0, before = 0;
+  const passed = lines.map(({ step, loss, imagesPerSecond }) => {
+    if (loss !== undefined && imagesPerSecond) {
+      seconds += Math.max(0, step - before) * batchSize / imagesPerSecond;
+      before = step;
+    }
+    return seconds;
+  });
+  return passed.map((at) => end - seconds + at);
+}
+
+/** Writes one run's file and returns its path and the number of lines that it comes from. */
+async function exportRun(run: string, folder: string): Promise<{ path: string; count: number }> {
+  const { log, config: configPath } = runFolder(run);
+  await ensureFolder(folder);
+  const [present] = eventFilesIn(folder);
+  if (present !== undefined) {
+    throw new UsageError(
+      `Cannot write events of ${run}: ${folder} must have no event files of a run yet, it has ` +
+        `${present}; remove it, or choose another folder by --out`,
+    );
+  }
+  const config = await loadConfig(configPath);
+  const lines = parseLog<LogEvent>(await Deno.readTextFile(log));
+  const changed = (await Deno.stat(log)).mtime?.getTime() ?? Date.now();
+  const times = wallTimes(lines, config.train.batchSize, changed / 1000);
+  const file = EventFile.create({
+    ...{ run, folder, start: 0 },
+    configText: await Deno.readTextFile(configPath),
+    begun: times[0] ?? changed / 1000,
+  });
+  try {
+    lines.forEach((line, i) => file.write(line, times[i]));
+  } finally {
+    file.close();
+  }
+  return { path: file.path, count: lines.length };
+}
+
+async function main(
+  { arguments: paths, options: { out } }: Invocation<typeof command.options>,
+): Promise<void> {
+  if (paths.length === 0) {
+    throw new UsageError("Cannot write events: a run's folder must be named, see --help");
+  }
+  for (const path of paths) {
+    for (const run of await runsBelow(path)) {
+      const inner = run === path ? "" : run.slice(path.length);
+      const folder = out === undefined ? run : join(out, basename(resolve(path)), inner);
+      const { path: written, count } = await exportRun(run, folder);
+      console.log(`Wrote ${written} from ${count} lines`);
+    }
+  }
+}
+
+if (import.meta.main) await runCommand(command, main);
