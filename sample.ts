@@ -134,7 +134,7 @@ async function sample(options: Options): Promise<void> {
   const progress = startProgress({ label: "sample", total: rounds * steps.length });
   const values = await sampler.sample(steps, Array.from({ length: count }, (_, i) => seed + i), {
     wants: (step) => movie?.wants(step) ?? false,
-    onImages: (step, images) => movie?.add(step, images),
+    onImages: (step, { after }) => movie?.add(step, after),
     onStep: (round, step) => {
       const done = round * steps.length + step + 1;
       if (Deno.stderr.isTerminal() || step === steps.length - 1) progress.update(done);

@@ -190,7 +190,9 @@ const sampler = section<SamplerOptions>("The sampler of previews", {
   eta: z.number("be a number from 0 to 1").min(0, "be a number from 0 to 1")
     .max(1, "be a number from 0 to 1").default(0)
     .describe("Noise of a DDIM step: 0 = none, 1 = as ancestral"),
-  spacing: oneOf(SPACING_NAMES).default("uniform").describe("How DDIM picks its timesteps"),
+  spacing: oneOf(SPACING_NAMES).default("uniform").describe(
+    "How samplers that skip pick their timesteps",
+  ),
 });
 
 const timestepSampler = section<TimestepOptions>("The timesteps that training draws", {

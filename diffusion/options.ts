@@ -28,8 +28,8 @@ export const VARIANCE_NAMES = ["fixedlarge", "fixedsmall"] as const;
 /** A variance of the reverse step. */
 export type VarianceName = typeof VARIANCE_NAMES[number];
 
-/** Samplers: `ddpm` visits every timestep, `ddim` may skip. */
-export const SAMPLER_NAMES = ["ddpm", "ddim"] as const;
+/** Samplers: `ddpm` visits every timestep, `ddim` may skip, `dpmpp-2m` skips far. */
+export const SAMPLER_NAMES = ["ddpm", "ddim", "dpmpp-2m"] as const;
 
 /** A sampler. */
 export type SamplerName = typeof SAMPLER_NAMES[number];
@@ -113,7 +113,7 @@ export interface SamplerOptions {
   steps: number | null;
   /** Noise of a DDIM step in [0, 1]: 0 none, 1 the ancestral posterior's. Default 0. */
   eta: number;
-  /** How DDIM picks its timesteps. Default "uniform". */
+  /** How samplers that skip pick their timesteps. Default "uniform". */
   spacing: SpacingName;
 }
 

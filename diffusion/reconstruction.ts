@@ -5,9 +5,8 @@
  * @module
  */
 import type { DiffusionOptions, SamplerOptions } from "./options.ts";
-import type { SamplerStep } from "./sampler_step.ts";
+import type { NoiseLevel, SamplerStep } from "./sampler_step.ts";
 import { SAMPLERS } from "./samplers.ts";
-import type { NoiseLevel } from "./sampling.ts";
 import { makeSchedule, scheduleFromBetas } from "./schedule.ts";
 
 /** How far images are noised, and the way back. */

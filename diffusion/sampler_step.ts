@@ -3,7 +3,7 @@
  * network's output f and fresh Gaussian noise z:
  *
  *     x0 = xToX0 x + fToX0 f,  clipped to [-1, 1] when `clip`
- *     x' = fromX0 x0 + fromX x + fromF f + noise z
+ *     x' = fromX0 x0 + fromX x + fromF f + noise z + fromBefore x0 of the step before
  *
  * Coefficients are computed in f64; the GPU gets them cast once.
  *
@@ -32,6 +32,8 @@ export interface SamplerStep {
   readonly fromF: number;
   /** Standard deviation of the noise in the result; 0 draws none. */
   readonly noise: number;
+  /** Share of the x0 that the step before predicted; 0 unless given. A first step has none. */
+  readonly fromBefore?: number;
 }
 
 /** What a sampler must know about the process and the network. */
@@ -43,4 +45,10 @@ export interface ReverseProcess {
   readonly variance: VarianceName;
   /** Whether every predicted x0 is clipped to [-1, 1]. */
   readonly clipX0: boolean;
+}
+
+/** Shares of image and noise: x_t = signal x_0 + noise e. */
+export interface NoiseLevel {
+  readonly signal: number;
+  readonly noise: number;
 }

@@ -5,6 +5,7 @@
  */
 import { ancestralSteps } from "./ancestral.ts";
 import { ddimSteps } from "./ddim.ts";
+import { dpmSolverSteps } from "./dpm_solver.ts";
 import type { DiffusionOptions, SamplerName, SamplerOptions } from "./options.ts";
 import { makeSchedule } from "./schedule.ts";
 import type { ReverseProcess, SamplerStep } from "./sampler_step.ts";
@@ -15,6 +16,7 @@ export const SAMPLERS: Readonly<
 > = {
   ddpm: ancestralSteps,
   ddim: ddimSteps,
+  "dpmpp-2m": dpmSolverSteps,
 };
 
 /**

@@ -19,7 +19,9 @@ import { randomNormal } from "../kernels/random.ts";
 import { SAMPLER_SCALARS, samplerScalars, samplerStep } from "../kernels/sampler_step.ts";
 import { seedKey } from "../support/philox.ts";
 import { type Denoiser, STREAMS } from "./denoiser.ts";
-import type { SamplerStep } from "./sampler_step.ts";
+import type { InpaintingWay, Move } from "./inpainting.ts";
+import { KnownParts, noiseScalars } from "./known_parts.ts";
+import type { NoiseLevel, SamplerStep } from "./sampler_step.ts";
 
 /** Images computed at once, unless another number is asked for. */
 export const SAMPLE_BATCH = 16;
@@ -33,32 +35,50 @@ export interface SamplerParts {
   readonly denoise: Denoiser;
 }
 
-/** Who looks while images are made. Steps count from 0. */
-export interface SamplingWatch {
-  /** After each step of each batch. */
-  onStep?(batch: number, step: number): void | Promise<void>;
-  /** Whether {@linkcode onImages} wants the images after a step. */
-  wants?(step: number): boolean;
-  /** The images of a batch after a step, without the unused ones, `[n, h, w, c]`. */
-  onImages?(step: number, images: Float32Array): void;
+/** What a step did to the images of a batch, unused ones left out, each `[n, h, w, c]`. */
+export interface StepImages {
+  /** The images before the step, x_t. */
+  readonly before: Float32Array<ArrayBuffer>;
+  /** The clean images that it predicted from them, clipped if the step clips. */
+  readonly predicted: Float32Array<ArrayBuffer>;
+  /** The images after it. */
+  readonly after: Float32Array<ArrayBuffer>;
 }
 
-/** Shares of image and noise where a sample starts from an image: x_t = signal x_0 + noise e. */
-export interface NoiseLevel {
-  readonly signal: number;
-  readonly noise: number;
+/** Who looks while images are made. Steps, and other moves, count from 0. */
+export interface SamplingWatch {
+  /** After each move of each batch. */
+  onStep?(batch: number, step: number): void | Promise<void>;
+  /** Whether {@linkcode onImages} wants to see a step. */
+  wants?(step: number): boolean;
+  /** What a step did. */
+  onImages?(step: number, images: StepImages): void;
+  /** Once aborted, sampling throws its reason after the move at hand. */
+  readonly signal?: AbortSignal;
+}
+
+/** Given images, and where they are to stay as they are. */
+export interface InpaintingTask {
+  /** `[n, h, w, c]` in [-1, 1]. */
+  readonly images: Float32Array;
+  /** 1 where a value is known and 0 where it is to be made, `[n, h, w, c]`. */
+  readonly known: Float32Array;
 }
 
 /** A network ready to be sampled from. */
 export class Sampler {
   /** Adds noise to given images; made when first wanted. */
   #noising: Program | undefined;
+  /** What inpainting needs besides; made when first wanted. */
+  #knownParts: KnownParts | undefined;
 
   private constructor(
     private readonly gpu: Gpu,
     private readonly shape: readonly number[],
     /** The images at hand, of `shape`. */
     private readonly x: TensorRef,
+    /** The clean images that the last step predicted, of `shape`. */
+    private readonly predicted: TensorRef,
     private readonly starting: Program,
     private readonly stepping: Program,
   ) {}
@@ -67,6 +87,7 @@ export class Sampler {
   static async create(gpu: Gpu, { shape, parameters, denoise }: SamplerParts): Promise<Sampler> {
     const [samples, ...image] = shape;
     const x = gpu.tensor(shape, { label: "samples" });
+    const predicted = gpu.tensor(shape, { label: "predicted samples" });
 
     const start = new Capture(gpu, "sampling start");
     const startKeys = start.input("keys", [samples, 4], "u32");
@@ -80,8 +101,8 @@ export class Sampler {
     const graph = new Graph(step, { parameters });
     const f = denoise(graph, graph.constant(x), timesteps).ref;
     const z = randomNormal(step, keys, { samples, shape: image, stream: STREAMS.samplerNoise });
-    copyInto(step, x, samplerStep(step, { x, f, z }, scalars));
-    return new Sampler(gpu, shape, x, await start.plan(), await step.plan());
+    copyInto(step, x, samplerStep(step, { x, f, z, predicted }, scalars));
+    return new Sampler(gpu, shape, x, predicted, await start.plan(), await step.plan());
   }
 
   /**
@@ -97,16 +118,68 @@ export class Sampler {
     seeds: readonly number[],
     watch: SamplingWatch = {},
   ): Promise<Float32Array<ArrayBuffer>> {
-    const [batch = 1, ...image] = this.shape;
-    const length = sizeOf(image);
-    const result = new Float32Array(seeds.length * length);
+    return await this.#draw(asMoves(steps), seeds, watch, (own) => this.#startFromNoise(own));
+  }
+
+  /**
+   * The noise that the images of these seeds start from, `[seeds.length, h, w, c]`.
+   *
+   * @throws {RangeError} For seeds that are not from 0 to 2^53 - 1.
+   */
+  async startNoise(seeds: readonly number[]): Promise<Float32Array<ArrayBuffer>> {
+    const [batch = 1] = this.shape;
+    const result = new Float32Array(seeds.length * this.#length);
     for (let at = 0; at < seeds.length; at += batch) {
       const own = seeds.slice(at, at + batch);
-      await this.#makeBatch(steps, own, at / batch, watch);
-      result.set(await this.#read(own.length * length), at * length);
+      this.#startFromNoise(own);
+      result.set(await this.#read(this.x, own.length), at * this.#length);
     }
-    // A sampler that does not clip its predictions may end outside.
-    return result.map((value) => Math.max(-1, Math.min(1, value)));
+    return result;
+  }
+
+  /**
+   * Makes images from given noise in place of the seeds' own; what a step draws still comes from the
+   * seeds. From {@linkcode startNoise} it gives what {@linkcode sample} gives, bit for bit.
+   *
+   * @param start `[seeds.length, h, w, c]`.
+   * @returns `[seeds.length, h, w, c]`, clipped to [-1, 1].
+   * @throws {RangeError} When the number of values is not that of the images.
+   */
+  async sampleFrom(
+    start: Float32Array,
+    steps: readonly SamplerStep[],
+    seeds: readonly number[],
+    watch: SamplingWatch = {},
+  ): Promise<Float32Array<ArrayBuffer>> {
+    this.#check("sample from noises", start, seeds);
+    return await this.#draw(asMoves(steps), seeds, watch, (_, at) => {
+      this.gpu.write(this.x, this.#batchOf(start, at));
+    });
+  }
+
+  /**
+   * Fills in what is missing of images. Known values come back as they were given, bit for bit.
+   *
+   * @param way Of diffusion/inpainting.ts.
+   * @param seeds Of the noise, from 0 to 2^53 - 1 each.
+   * @returns Images of the shape of the given ones, clipped to [-1, 1].
+   * @throws {RangeError} When the number of values is not that of the images.
+   */
+  async inpaint(
+    { images, known }: InpaintingTask,
+    { start, moves }: InpaintingWay,
+    seeds: readonly number[],
+    watch: SamplingWatch = {},
+  ): Promise<Float32Array<ArrayBuffer>> {
+    this.#check("inpaint images", images, seeds);
+    this.#check("keep known parts", known, seeds);
+    const parts = this.#knownParts ??= await KnownParts.create(this.gpu, this.x);
+    return await this.#draw(moves, seeds, watch, (own, at) => {
+      this.#startFromNoise(own);
+      parts.set(this.#batchOf(images, at), this.#batchOf(known, at));
+      // A row of noise that no move draws.
+      parts.keep(start, keyRows(own, this.shape[0] ?? 1, moves.length));
+    }, parts);
   }
 
   /**
@@ -126,39 +199,44 @@ export class Sampler {
     seeds: readonly number[],
     watch: SamplingWatch = {},
   ): Promise<Float32Array<ArrayBuffer>> {
-    const [batch = 1, ...image] = this.shape;
-    const length = sizeOf(image);
-    if (images.length !== seeds.length * length) {
-      throw new RangeError(
-        `Cannot reconstruct images: ${seeds.length} of them must have ${
-          seeds.length * length
-        } values, got ${images.length}`,
-      );
-    }
+    this.#check("reconstruct images", images, seeds);
     const noising = this.#noising ??= await this.#planNoising();
-    const result = new Float32Array(images.length);
-    const scalars = samplerScalars({
-      ...{ xToX0: 0, fToX0: 0, clip: false, fromX0: 0, fromF: 0 },
-      fromX: level.signal,
-      noise: level.noise,
+    const scalars = noiseScalars(level);
+    return await this.#draw(asMoves(steps), seeds, watch, (own, at) => {
+      const keys = keyRows(own, this.shape[0] ?? 1, 0);
+      noising.run({ x0: this.#batchOf(images, at), keys, scalars });
     });
-    for (let at = 0; at < seeds.length; at += batch) {
-      const own = seeds.slice(at, at + batch);
-      const x0 = new Float32Array(batch * length);
-      x0.set(images.subarray(at * length, (at + own.length) * length));
-      noising.run({ x0, keys: keyRows(own, batch, 0), scalars });
-      await this.#takeSteps(steps, own, at / batch, watch);
-      result.set(await this.#read(own.length * length), at * length);
-    }
-    return result.map((value) => Math.max(-1, Math.min(1, value)));
   }
 
   /** Frees the programs and the batch; the weights are not the sampler's. */
   destroy(): void {
     this.#noising?.destroy();
+    this.#knownParts?.destroy();
     this.starting.destroy();
     this.stepping.destroy();
     this.gpu.destroyTensor(this.x);
+    this.gpu.destroyTensor(this.predicted);
+  }
+
+  /** Values an image. */
+  get #length(): number {
+    return sizeOf(this.shape.slice(1));
+  }
+
+  #check(verb: string, images: Float32Array, seeds: readonly number[]): void {
+    const count = seeds.length * this.#length;
+    if (images.length === count) return;
+    throw new RangeError(
+      `Cannot ${verb}: ${seeds.length} of them must have ${count} values, got ${images.length}`,
+    );
+  }
+
+  /** The images of a batch from `first` on, filled up with zeros. */
+  #batchOf(images: Float32Array, first: number): Float32Array<ArrayBuffer> {
+    const whole = new Float32Array(sizeOf(this.shape));
+    const from = first * this.#length;
+    whole.set(images.subarray(from, from + whole.length));
+    return whole;
   }
 
   /** x = signal x0 + noise e, which is a sampler's update without the network. */
@@ -173,40 +251,77 @@ export class Sampler {
     return await capture.plan();
   }
 
-  async #makeBatch(
-    steps: readonly SamplerStep[],
-    seeds: readonly number[],
-    batch: number,
-    watch: SamplingWatch,
-  ): Promise<void> {
+  #startFromNoise(seeds: readonly number[]): void {
     this.starting.run({ keys: keyRows(seeds, this.shape[0] ?? 1, 0) });
-    await this.#takeSteps(steps, seeds, batch, watch);
   }
 
-  /** All steps, on the batch at hand. */
-  async #takeSteps(
-    steps: readonly SamplerStep[],
+  /**
+   * Makes the images of all seeds, batch by batch.
+   *
+   * @param begin Fills the batch at hand; gets its seeds and the index of the first.
+   */
+  async #draw(
+    moves: readonly Move[],
     seeds: readonly number[],
-    batch: number,
-    { onStep, wants, onImages }: SamplingWatch,
-  ): Promise<void> {
-    const [samples = 1, ...image] = this.shape;
-    for (const [i, step] of steps.entries()) {
-      this.stepping.run({
-        keys: keyRows(seeds, samples, i),
-        timesteps: new Uint32Array(samples).fill(step.timestep),
-        scalars: samplerScalars(step),
-      });
-      await this.gpu.finish();
-      await onStep?.(batch, i);
-      if (wants?.(i)) onImages?.(i, await this.#read(seeds.length * sizeOf(image)));
+    watch: SamplingWatch,
+    begin: (seeds: readonly number[], at: number) => void,
+    parts?: KnownParts,
+  ): Promise<Float32Array<ArrayBuffer>> {
+    const [batch = 1] = this.shape;
+    const result = new Float32Array(seeds.length * this.#length);
+    for (let at = 0; at < seeds.length; at += batch) {
+      const own = seeds.slice(at, at + batch);
+      begin(own, at);
+      for (const [i, move] of moves.entries()) {
+        await this.#take(move, i, own, watch, parts);
+        await watch.onStep?.(at / batch, i);
+        watch.signal?.throwIfAborted();
+      }
+      result.set(await this.#read(this.x, own.length), at * this.#length);
     }
+    // A sampler that does not clip its predictions may end outside.
+    return result.map((value) => Math.max(-1, Math.min(1, value)));
   }
 
-  /** The first values of the batch at hand. */
-  async #read(length: number): Promise<Float32Array<ArrayBuffer>> {
-    return (await this.gpu.readF32(this.x)).slice(0, length);
+  /** One move, on the batch at hand. */
+  async #take(
+    move: Move,
+    i: number,
+    seeds: readonly number[],
+    { wants, onImages }: SamplingWatch,
+    parts: KnownParts | undefined,
+  ): Promise<void> {
+    const [samples = 1] = this.shape, count = seeds.length;
+    const keys = keyRows(seeds, samples, i);
+    if (move.kind === "back") {
+      parts?.renoise(move.level, keys);
+      await this.gpu.finish();
+      return;
+    }
+    const { step, known } = move;
+    const seen = wants?.(i) ?? false;
+    const before = seen ? await this.#read(this.x, count) : null;
+    this.stepping.run({
+      keys,
+      timesteps: new Uint32Array(samples).fill(step.timestep),
+      scalars: samplerScalars(step),
+    });
+    if (known) parts?.keep(known, keys);
+    await this.gpu.finish();
+    if (!before) return;
+    const predicted = await this.#read(this.predicted, count);
+    onImages?.(i, { before, predicted, after: await this.#read(this.x, count) });
   }
+
+  /** The first images of a tensor. */
+  async #read(tensor: TensorRef, count: number): Promise<Float32Array<ArrayBuffer>> {
+    return (await this.gpu.readF32(tensor)).slice(0, count * this.#length);
+  }
+}
+
+/** Steps as moves without known parts. */
+function asMoves(steps: readonly SamplerStep[]): Move[] {
+  return steps.map((step) => ({ kind: "step", step }));
 }
 
 /** A key of kernels/philox.ts for each image; places without a seed take that of 0. */

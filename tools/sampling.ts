@@ -25,8 +25,13 @@ import { networkOf } from "../training/run.ts";
 import { newestRun, runFolder } from "../training/run_folder.ts";
 import { EMA_PREFIX, loadWeights, WEIGHTS_PREFIX } from "../training/state.ts";
 
-/** Steps of DDIM where neither the command line nor the run says how many. */
-const DDIM_STEPS = 50;
+/** Steps of samplers that skip where neither the command line nor the run says how many. */
+const STEPS = { "ddim": 50, "dpmpp-2m": 20 } as const;
+
+/** Samplers that each option is for. */
+const OPTION_OF = { eta: ["ddim"], spacing: ["ddim", "dpmpp-2m"] } as const satisfies Readonly<
+  Record<string, readonly SamplerName[]>
+>;
 
 /** Options that choose a sampler. */
 export const SAMPLER_OPTIONS = {
@@ -37,7 +42,7 @@ export const SAMPLER_OPTIONS = {
     parse: decimal({ min: 0, max: 1 }),
     description: "noise of a ddim step: 0 none, 1 as ancestral sampling",
   },
-  spacing: { value: "S", choices: SPACING_NAMES, description: "how ddim picks its timesteps" },
+  spacing: { value: "S", choices: SPACING_NAMES, description: "how timesteps are skipped" },
 } as const satisfies OptionSpecs;
 
 /** Options that choose weights and how many images run at once. */
@@ -65,16 +70,17 @@ export function chooseSampler(
   { timesteps, sampler }: { timesteps: number; sampler: SamplerOptions },
 ): SamplerOptions {
   const name: SamplerName = options.sampler ?? sampler.name;
-  if (name === "ddpm") {
-    for (const option of ["eta", "spacing"] as const) {
-      if (options[option] === undefined) continue;
-      throw new UsageError(
-        `Cannot use --${option} with ddpm: only ddim has one, add --sampler ddim`,
-      );
-    }
-    return { ...sampler, name, steps: options.steps ?? null };
+  for (const option of ["eta", "spacing"] as const) {
+    const whose: readonly SamplerName[] = OPTION_OF[option];
+    if (options[option] === undefined || whose.includes(name)) continue;
+    throw new UsageError(
+      `Cannot use --${option} with ${name}: only ${whose.join(" and ")} ${
+        whose.length === 1 ? "has" : "have"
+      } one, add --sampler ${whose[0]}`,
+    );
   }
-  const own = name === sampler.name ? sampler.steps : Math.min(DDIM_STEPS, timesteps);
+  if (name === "ddpm") return { ...sampler, name, steps: options.steps ?? null };
+  const own = name === sampler.name ? sampler.steps : Math.min(STEPS[name], timesteps);
   const spacing: SpacingName = options.spacing ?? sampler.spacing;
   return { name, steps: options.steps ?? own, eta: options.eta ?? sampler.eta, spacing };
 }

@@ -3,7 +3,7 @@ import { scale } from "../../autograd/ops/scale.ts";
 import type { DiffusionOptions, SamplerOptions } from "../../diffusion/options.ts";
 import type { SamplerStep } from "../../diffusion/sampler_step.ts";
 import { samplerSteps } from "../../diffusion/samplers.ts";
-import { Sampler } from "../../diffusion/sampling.ts";
+import { Sampler, type StepImages } from "../../diffusion/sampling.ts";
 import { assert, assertAllClose, assertEquals, assertRejects } from "../support/assert.ts";
 import { testGpu } from "../support/gpu.ts";
 import { PLAIN_TRAINING } from "./options.ts";
@@ -117,11 +117,103 @@ Deno.test("Sampler.sample() shows images on the way and counts batches and steps
   await sampler.sample(steps, [1, 2, 3, 4, 5], {
     onStep: (batch, step) => void seen.push(`${batch}.${step}`),
     wants: (step) => step % 2 === 1,
-    onImages: (step, images) => shown.push([step, images.length / LENGTH]),
+    onImages: (step, { after }) => shown.push([step, after.length / LENGTH]),
   });
   assertEquals(seen.join(" "), "0.0 0.1 0.2 0.3 0.4 1.0 1.1 1.2 1.3 1.4");
   assertEquals(shown, [[1, 4], [3, 4], [1, 1], [3, 1]]);
   sampler.destroy();
+});
+
+Deno.test("Sampler.sample() shows what a step began with, predicted and made", async () => {
+  const sampler = await makeSampler(4);
+  const steps = samplerSteps({ ...OPTIONS, sampler: { ...DDIM, eta: 0 } });
+  const looks: StepImages[] = [];
+  const images = await sampler.sample(steps, [1, 2, 3], {
+    wants: () => true,
+    onImages: (_, look) => looks.push(look),
+  });
+  assertEquals(looks[0]!.before, await sampler.startNoise([1, 2, 3]));
+  for (const [i, step] of steps.entries()) {
+    const { before, predicted, after } = looks[i]!;
+    if (i > 0) assertEquals(before, looks[i - 1]!.after);
+    const clean = before.map((x) => {
+      return Math.max(-1, Math.min(1, (step.xToX0 + factor * step.fToX0) * x));
+    });
+    assertAllClose(predicted, clean, { rtol: 1e-5, atol: 1e-5 });
+    const next = before.map((x, k) =>
+      step.fromX0 * clean[k]! + (step.fromX + factor * step.fromF) * x
+    );
+    assertAllClose(after, next, { rtol: 1e-5, atol: 1e-5 });
+  }
+  assertEquals(looks.at(-1)!.after, images);
+  sampler.destroy();
+});
+
+Deno.test("Sampler.sampleFrom() a seed's own noise gives the seed's image bit for bit", async () => {
+  const sampler = await makeSampler(2);
+  const steps = samplerSteps(OPTIONS);
+  const seeds = [8, 2, 5];
+  const start = await sampler.startNoise(seeds);
+  assertEquals(await sampler.startNoise([5]), start.slice(2 * LENGTH));
+  assertEquals(await sampler.sampleFrom(start, steps, seeds), await sampler.sample(steps, seeds));
+  const other = await sampler.sampleFrom(start.map((x) => x / 2), steps, seeds);
+  assert(other.some((value, i) => value !== start[i]));
+  await assertRejects(
+    () => sampler.sampleFrom(start, steps, [1]),
+    RangeError,
+    "Cannot sample from noises: 1 of them must have 6 values, got 18",
+  );
+  sampler.destroy();
+});
+
+Deno.test("Sampler.sample() follows a solver that looks back, whatever was drawn before", async () => {
+  const sampler = await makeSampler(4);
+  const steps = samplerSteps({ ...OPTIONS, sampler: { ...DDIM, name: "dpmpp-2m" } });
+  assert(steps.some(({ fromBefore = 0 }) => fromBefore !== 0));
+  const first = await sampler.sample(steps, [1, 2, 3]);
+  assertEquals(
+    await sampler.sample(steps, [9, 8, 7, 6, 1, 2, 3]).then((x) => x.slice(4 * LENGTH)),
+    first,
+  );
+  const start = await sampler.startNoise([1, 2, 3]);
+  const expected = Array.from(start, (value) => {
+    let x = value, before = 0;
+    for (const step of steps) {
+      const f = factor * x;
+      const x0 = Math.max(-1, Math.min(1, step.xToX0 * x + step.fToX0 * f));
+      x = step.fromX0 * x0 + step.fromX * x + step.fromF * f + (step.fromBefore ?? 0) * before;
+      before = x0;
+    }
+    return x;
+  });
+  assertAllClose(first, expected, { rtol: 1e-4, atol: 1e-5 });
+  sampler.destroy();
+});
+
+Deno.test("Sampler.sample() stops after the step at hand when it is told to", async () => {
+  const sampler = await makeSampler(2);
+  const stop = new AbortController();
+  let steps = 0;
+  await assertRejects(
+    () =>
+      sampler.sample(samplerSteps(OPTIONS), [1, 2, 3], {
+        signal: stop.signal,
+        onStep: () => {
+          if (++steps === 3) stop.abort(new Error("told to stop"));
+        },
+      }),
+    Error,
+    "told to stop",
+  );
+  assertEquals(steps, 3);
+  // What was left lying about does not reach the next images.
+  const fresh = await makeSampler(2);
+  assertEquals(
+    await sampler.sample(samplerSteps(OPTIONS), [1]),
+    await fresh.sample(samplerSteps(OPTIONS), [1]),
+  );
+  sampler.destroy();
+  fresh.destroy();
 });
 
 Deno.test("Sampler.sample() makes no GPU object once it has run", async () => {

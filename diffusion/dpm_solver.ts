@@ -1,0 +1,55 @@
+/**
+ * DPM-Solver++(2M) (Lu, Zhou, Bao, Chen, Li and Zhu 2022, arXiv 2211.01095, algorithm 2): the same
+ * equation as DDIM without noise, solved to second order with the x0 that the step before predicted.
+ * With a = sqrt(A), s = sqrt(1 - A), l = log(a / s), from timestep i - 1 to i:
+ *
+ *     h_i = l_i - l_{i-1}    r_i = h_{i-1} / h_i
+ *     D_i = (1 + 1 / (2 r_i)) x0_{i-1} - 1 / (2 r_i) x0_{i-2}
+ *     x_i = s_i / s_{i-1} x_{i-1} - a_i (exp(-h_i) - 1) D_i
+ *
+ * The first step has no prediction before it and is of first order, which is a step of DDIM; so is the
+ * last one, to the clean image, where h is infinite.
+ *
+ * @module
+ */
+import type { SamplerOptions } from "./options.ts";
+import type { ReverseProcess, SamplerStep } from "./sampler_step.ts";
+import { spaceTimesteps } from "./spacing.ts";
+import { outputToX0 } from "./target.ts";
+
+/**
+ * The steps of a sample; `options.eta` plays no part.
+ *
+ * @throws {RangeError} if `options.steps` is not from 1 to T
+ */
+export function dpmSolverSteps(options: SamplerOptions, process: ReverseProcess): SamplerStep[] {
+  const { schedule, target, clipX0 } = process;
+  const steps = options.steps ?? schedule.timesteps;
+  const timesteps = spaceTimesteps(options.spacing, schedule.timesteps, steps);
+  const x0 = outputToX0(schedule, target);
+  const signal = (t: number) => t < 0 ? 1 : schedule.sqrtAlphasCumprod[t]!;
+  const noise = (t: number) => t < 0 ? 0 : schedule.sqrtOneMinusAlphasCumprod[t]!;
+  const logRatio = (t: number) => Math.log(signal(t) / noise(t));
+  return timesteps.map((timestep, i) => {
+    const previous = timesteps[i + 1] ?? -1;
+    const ratio = noise(previous) / noise(timestep);
+    // -a (exp(-h) - 1), without an infinite h at the end.
+    const share = signal(previous) - signal(timestep) * ratio;
+    const before = timesteps[i - 1];
+    const lean = before === undefined || previous < 0
+      ? 0
+      : (logRatio(previous) - logRatio(timestep)) / (logRatio(timestep) - logRatio(before)) / 2;
+    return {
+      timestep,
+      previous,
+      xToX0: x0.xt[timestep]!,
+      fToX0: x0.output[timestep]!,
+      clip: clipX0,
+      fromX0: share * (1 + lean),
+      fromX: ratio,
+      fromF: 0,
+      noise: 0,
+      fromBefore: -share * lean,
+    };
+  });
+}

@@ -1,0 +1,103 @@
+/**
+ * Inpainting by RePaint (Lugmayr et al. 2022, arXiv 2201.09865, algorithm 1): a network that knows
+ * nothing of masks is sampled from, and after each step the known part is put back at the noise level
+ * of the result (equation 8; the paper's index there is that of the step, which differs once a sampler
+ * skips). So that both parts fit together, the way down is gone over again: `jump` steps are undone by
+ * noise and taken anew, `resample` times in all at each `jump`-th timestep.
+ *
+ * `resample` 1 only puts the known part back; with `jump` 1 it is the algorithm as printed.
+ *
+ * @module
+ */
+import type { DiffusionOptions, SamplerOptions } from "./options.ts";
+import type { NoiseLevel, SamplerStep } from "./sampler_step.ts";
+import { samplerSteps } from "./samplers.ts";
+import { makeSchedule, type Schedule } from "./schedule.ts";
+
+/** A move of sampling: a step, after which known parts are put back, or back to more noise. */
+export type Move =
+  | { readonly kind: "step"; readonly step: SamplerStep; readonly known?: NoiseLevel }
+  | { readonly kind: "back"; readonly level: NoiseLevel };
+
+/** A way from noise to whole images. */
+export interface InpaintingWay {
+  /** Noise level of the known part where the way begins. */
+  readonly start: NoiseLevel;
+  readonly moves: readonly Move[];
+}
+
+/** How often a way is gone over again. */
+export interface RepaintOptions {
+  /** Times that each part of the way is taken, at least 1. */
+  readonly resample: number;
+  /** Steps that are undone at once, from 1 to one less than the steps. */
+  readonly jump: number;
+}
+
+/**
+ * The moves of RePaint over the steps of a sampler.
+ *
+ * @throws {RangeError} When an option is outside its range, or the sampler looks back at the step
+ *   before, which is another one after a jump.
+ */
+export function repaintMoves(
+  diffusion: DiffusionOptions,
+  sampler: SamplerOptions,
+  { resample, jump }: RepaintOptions,
+): InpaintingWay {
+  const steps = samplerSteps(diffusion, sampler);
+  if (steps.some(({ fromBefore = 0 }) => fromBefore !== 0)) {
+    throw new RangeError(
+      `Cannot inpaint with ${sampler.name}: the sampler must not look back at earlier steps, take ` +
+        "ddpm or ddim",
+    );
+  }
+  const most = Math.max(1, steps.length - 1);
+  for (
+    const [name, value, limit] of [["resample", resample, Infinity], ["jump", jump, most]] as const
+  ) {
+    if (Number.isInteger(value) && value >= 1 && value <= limit) continue;
+    const range = limit === Infinity ? "of at least 1" : `from 1 to ${limit}`;
+    throw new RangeError(`Cannot inpaint: ${name} must be a whole number ${range}, got ${value}`);
+  }
+  const schedule = makeSchedule(diffusion);
+  const start = levelAt(schedule, steps[0]!.timestep);
+  return { start, moves: walk(schedule, steps, { resample, jump }) };
+}
+
+/** Down the steps, and up again where it is due. */
+function walk(
+  schedule: Schedule,
+  steps: readonly SamplerStep[],
+  { resample, jump }: RepaintOptions,
+): Move[] {
+  const moves: Move[] = [];
+  /** How often the way went up again, by steps left. */
+  const risen = new Map<number, number>();
+  for (let done = 0; done < steps.length;) {
+    const step = steps[done++]!;
+    moves.push({ kind: "step", step, known: levelAt(schedule, step.previous) });
+    const left = steps.length - 1 - done;
+    const times = risen.get(left) ?? 0;
+    if (left < 0 || left % jump !== 0 || done < jump || times === resample - 1) continue;
+    risen.set(left, times + 1);
+    done -= jump;
+    const ratio = schedule.alphasCumprod[steps[done]!.timestep]! /
+      schedule.alphasCumprod[step.previous]!;
+    // Several steps of the forward process at once: equation 4 of Ho et al. from where it stands.
+    moves.push({
+      kind: "back",
+      level: { signal: Math.sqrt(ratio), noise: Math.sqrt(1 - ratio) },
+    });
+  }
+  return moves;
+}
+
+/** Shares of image and noise at a timestep; -1 is the clean image. */
+function levelAt(schedule: Schedule, timestep: number): NoiseLevel {
+  if (timestep < 0) return { signal: 1, noise: 0 };
+  return {
+    signal: schedule.sqrtAlphasCumprod[timestep]!,
+    noise: schedule.sqrtOneMinusAlphasCumprod[timestep]!,
+  };
+}
