@@ -1,16 +1,15 @@
 /**
- * Pictures from SVG drawings: the wrapper of resvg and of the face that it sets text in, so that a
- * drawing looks the same on every machine, with or without fonts of its own.
+ * Pictures from SVG drawings: the wrapper of resvg. Text is set in the face at hand, so that a drawing
+ * looks the same on every machine, with or without fonts of its own.
  *
  * @module
  */
-// Named here so that the package is fetched with the program; its files are read below.
-import face from "@fontsource/inter/package.json" with { type: "json" };
 import { initWasm, Resvg } from "@resvg/resvg-wasm";
 import { fileURLToPath } from "node:url";
+import { FACE, readFace } from "./face.ts";
 
 /** The family that text must name first to be drawn in the face at hand. */
-export const SVG_FONT = "Inter";
+export const SVG_FONT = FACE;
 
 /** Weights and characters of the face that are at hand. */
 const FACES = [
@@ -23,9 +22,9 @@ const FACES = [
 let fonts: Promise<Uint8Array[]> | undefined;
 
 async function load(): Promise<Uint8Array[]> {
-  const read = (specifier: string) => Deno.readFile(fileURLToPath(import.meta.resolve(specifier)));
-  await initWasm(await read("@resvg/resvg-wasm/index_bg.wasm"));
-  return await Promise.all(FACES.map((name) => read(`${face.name}/files/${name}.woff2`)));
+  const wasm = fileURLToPath(import.meta.resolve("@resvg/resvg-wasm/index_bg.wasm"));
+  await initWasm(await Deno.readFile(wasm));
+  return await Promise.all(FACES.map(readFace));
 }
 
 /**

@@ -3,7 +3,7 @@
  *
  * @module
  */
-import type { BandMatrix } from "../../metrics/band_loss.ts";
+import type { BandLossEvent, BandMatrix } from "../../metrics/band_loss.ts";
 import { bandCurves, type CurvePoint, smoothed } from "../../metrics/learning_times.ts";
 import type { SpectrumSummary } from "../../metrics/power_law.ts";
 import type { ChartPoint } from "./line_chart.ts";
@@ -53,9 +53,20 @@ export function methodBandCurves(method: Method): ChartPoint[][] {
 
 /** The noise loss of the last tenth of all runs of a method, by bin and band. */
 export function finalMatrix({ runs }: Method): BandMatrix {
-  const lines = runs.flatMap(({ bandLosses }) =>
-    bandLosses.slice(-Math.max(1, Math.floor(bandLosses.length / 10)))
+  return meanMatrix(
+    runs.flatMap(({ bandLosses }) => bandLosses.slice(-tenthOf(bandLosses.length))),
   );
+}
+
+/** A tenth of so many lines, at least one. */
+export function tenthOf(lines: number): number {
+  return Math.max(1, Math.floor(lines / 10));
+}
+
+/** The noise loss of several lines together, by bin and band; null where none has a sample. */
+export function meanMatrix(
+  lines: readonly Pick<BandLossEvent, "epsilon" | "counts">[],
+): BandMatrix {
   const [first] = lines;
   if (!first) return [];
   return first.epsilon.map((row, bin) =>

@@ -5,7 +5,8 @@
  */
 import type { SpectrumSummary } from "../../metrics/power_law.ts";
 import { finalMatrix, methodBandCurves, methodCurve, spectrumPoints } from "./curves.ts";
-import { heatMap, rangeOf, sequenceColour } from "./heat_map.ts";
+import { sequenceColour } from "./colours.ts";
+import { heatMap, rangeOf } from "./heat_map.ts";
 import { type ChartPoint, lineChart, type Series } from "./line_chart.ts";
 import type { Method } from "./read_run.ts";
 import { formatTick, octaveTicks } from "./scale.ts";

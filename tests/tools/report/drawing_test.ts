@@ -1,4 +1,5 @@
-import { colourAt, heatMap, rangeOf, shortNumber } from "../../../tools/report/heat_map.ts";
+import { colourAt, shortNumber } from "../../../tools/report/colours.ts";
+import { heatMap, rangeOf } from "../../../tools/report/heat_map.ts";
 import { lineChart } from "../../../tools/report/line_chart.ts";
 import { formatTick, makeScale, octaveTicks } from "../../../tools/report/scale.ts";
 import { escapeText, grid, svgDocument, text } from "../../../tools/report/svg.ts";
