@@ -12,6 +12,7 @@ import {
   conv2dShape,
   conv2dWeightGrad,
 } from "../kernels/conv2d/conv2d.ts";
+import { sumParts } from "../kernels/partial_sums.ts";
 import { conv2dGradReference, conv2dReference } from "../tests/reference/conv2d.ts";
 import { assertAllClose } from "../tests/support/assert.ts";
 import { randomValues, upload } from "../tests/support/gpu.ts";
@@ -97,7 +98,7 @@ const forwardAndBackward: BenchCase = {
       record: (capture) => ({
         y: conv2dForward(capture, refs.x, refs.w, shape),
         dx: conv2dInputGrad(capture, refs.w, refs.dy, shape),
-        dw: conv2dWeightGrad(capture, refs.x, refs.dy, shape),
+        dw: sumParts(capture, conv2dWeightGrad(capture, refs.x, refs.dy, shape).weight),
       }),
       async validate(read) {
         const { one, of } = lastImage(shape, x);

@@ -8,6 +8,7 @@ import { sizeOf } from "../device/tensor.ts";
 import { ADAM_SCALARS, adamScalars, adamStep } from "../kernels/adam.ts";
 import { fourierTransform } from "../kernels/fft/fft2.ts";
 import { groupNormBackward, groupNormForward } from "../kernels/group_norm.ts";
+import { sumParts } from "../kernels/partial_sums.ts";
 import { siluForward } from "../kernels/silu.ts";
 import { adamReference } from "../tests/reference/adam.ts";
 import { dft2 } from "../tests/reference/fft.ts";
@@ -73,7 +74,13 @@ function groupNorm(backward: boolean): BenchCase {
           );
           if (!backward) return { y };
           const grads = groupNormBackward(capture, { ...refs, ...saved }, refs.dy, GROUPS);
-          return { y, dx: grads.dx!, dweight: grads.dweight!, dbias: grads.dbias! };
+          const { dx, dweight, dbias } = grads;
+          return {
+            y,
+            dx: dx!,
+            dweight: sumParts(capture, dweight),
+            dbias: sumParts(capture, dbias),
+          };
         },
         async validate(read) {
           const pixels = IMAGES[1] * IMAGES[2];

@@ -10,7 +10,10 @@ import { type PlanOptions, Program } from "./program.ts";
 import {
   byteLengthOf,
   type DType,
+  dtypeOf,
   ELEMENT_BYTES,
+  formatShape,
+  type HostArray,
   InputStorage,
   resolve,
   sizeOf,
@@ -39,6 +42,8 @@ export interface DispatchArgs<B extends string, P extends string> {
 export class Capture {
   readonly dispatches: Dispatch[] = [];
   readonly inputs: TensorRef[] = [];
+  /** Small tensors that never change, with their values; they travel in the block of inputs. */
+  readonly constants: { readonly tensor: TensorRef; readonly values: HostArray }[] = [];
   readonly kept: Set<TransientStorage> = new Set();
   #inputBytes = 0;
 
@@ -69,12 +74,30 @@ export class Capture {
     if (this.inputs.some((input) => input.label === name)) {
       throw new TypeError(`Cannot add input ${name} to ${this.name}: its name must be unique`);
     }
-    const bytes = sizeOf(shape) * ELEMENT_BYTES;
-    const storage = new InputStorage(name, this.#inputBytes, bytes);
-    this.#inputBytes += Math.ceil(bytes / TENSOR_ALIGNMENT) * TENSOR_ALIGNMENT;
-    const tensor: TensorRef = { storage, byteOffset: 0, shape: [...shape], dtype, label: name };
+    const tensor = this.#inBlock(name, shape, dtype);
     this.inputs.push(tensor);
     return tensor;
+  }
+
+  /** A small tensor that holds the same values in every replay, such as a table of places. */
+  constant(shape: readonly number[], values: HostArray, label: string): TensorRef {
+    if (sizeOf(shape) !== values.length) {
+      throw new RangeError(
+        `Cannot add constant ${label} to ${this.name}: ${
+          formatShape(shape)
+        } must have as many elements as there are values, got ${values.length}`,
+      );
+    }
+    const tensor = this.#inBlock(label, shape, dtypeOf(values));
+    this.constants.push({ tensor, values });
+    return tensor;
+  }
+
+  #inBlock(label: string, shape: readonly number[], dtype: DType): TensorRef {
+    const bytes = sizeOf(shape) * ELEMENT_BYTES;
+    const storage = new InputStorage(label, this.#inputBytes, bytes);
+    this.#inputBytes += Math.ceil(bytes / TENSOR_ALIGNMENT) * TENSOR_ALIGNMENT;
+    return { storage, byteOffset: 0, shape: [...shape], dtype, label };
   }
 
   /** Keeps a transient tensor alive to the end of the replay, so that it can be read afterwards. */

@@ -106,6 +106,7 @@ export class Program {
     const encoded = await encodeAll(capture, locate, params);
     const ownBuffers = [...buffers, ...(inputBuffer ? [inputBuffer] : []), ...params.buffers];
     const block = new ArrayBuffer(capture.inputBytes);
+    for (const { tensor, values } of capture.constants) writeValues(block, tensor, values);
     return new Program(
       gpu,
       name,
@@ -204,21 +205,18 @@ export class Program {
           }, got ${given.length}`,
         );
       }
-      const { storage } = input;
-      if (storage.kind !== "input") continue;
-      writeValues(this.inputBlock, storage.blockOffset, input, given);
+      writeValues(this.inputBlock, input, given);
     }
     if (this.inputBuffer) this.gpu.device.queue.writeBuffer(this.inputBuffer, 0, this.inputBlock);
   }
 }
 
-function writeValues(
-  block: ArrayBuffer,
-  offset: number,
-  input: TensorRef,
-  values: ArrayLike<number>,
-): void {
-  switch (input.dtype) {
+/** Writes a tensor's values at its place in the block of inputs. */
+function writeValues(block: ArrayBuffer, tensor: TensorRef, values: ArrayLike<number>): void {
+  const { storage, dtype } = tensor;
+  if (storage.kind !== "input") return;
+  const offset = storage.blockOffset;
+  switch (dtype) {
     case "f32":
       return new Float32Array(block, offset, values.length).set(values);
     case "u32":

@@ -160,6 +160,11 @@ export function placeAt(tensor: TensorRef, target: TensorRef): boolean {
   return true;
 }
 
+/** The element type of a host array. */
+export function dtypeOf(values: HostArray): DType {
+  return values instanceof Float32Array ? "f32" : values instanceof Uint32Array ? "u32" : "i32";
+}
+
 /** A host array of the tensor's element type over `bytes`. */
 export function hostArray(
   dtype: DType,

@@ -8,7 +8,7 @@
  *
  * mean and rstd = 1 / sqrt(variance + eps) are taken over the m elements of one image and group.
  *
- * One dispatch forward and two backward. A group may have any number of channels, so a vector of
+ * One dispatch forward and one backward, which leaves the gradients of weight and bias in parts. A group may have any number of channels, so a vector of
  * four may straddle groups: sums are taken a channel first and combined a group in workgroup memory;
  * the second look at the image then comes from the cache.
  *
@@ -17,7 +17,7 @@
 import type { Capture } from "../device/capture.ts";
 import { defineKernel } from "../device/kernel.ts";
 import { formatShape, sizeOf, type TensorRef } from "../device/tensor.ts";
-import { sumAffineParts } from "./affine_parts.ts";
+import { affineSums } from "./affine_parts.ts";
 import { flatGrid } from "./grid.ts";
 import {
   GROUP_MAIN,
@@ -27,6 +27,7 @@ import {
   groupText,
   layOutGroups,
 } from "./group_norm_layout.ts";
+import type { PartialSum } from "./partial_sums.ts";
 import { SIGMOID } from "./silu.ts";
 
 /** Choices of group normalisation. */
@@ -82,7 +83,6 @@ export function groupNormForward(
 /** What {@linkcode groupNormBackward} computes. */
 export interface GroupNormWanted {
   readonly x: boolean;
-  readonly affine: boolean;
   /** Added to dx while that is at hand: the gradient of x from elsewhere, of its shape. */
   readonly plus?: TensorRef | undefined;
 }
@@ -90,7 +90,8 @@ export interface GroupNormWanted {
 /**
  * Gradients of {@linkcode groupNormForward} from the upstream gradient `dy`.
  *
- * @param wanted Which gradients are wanted; null stands for the others.
+ * @param wanted Whether the gradient of x is wanted; else null stands for it.
+ * @returns dx, and the gradients of weight and bias in parts.
  */
 export function groupNormBackward(
   capture: Capture,
@@ -99,8 +100,8 @@ export function groupNormBackward(
     & GroupNormSaved,
   dy: TensorRef,
   options: GroupNormOptions,
-  wanted: GroupNormWanted = { x: true, affine: true },
-): { dx: TensorRef | null; dweight: TensorRef | null; dbias: TensorRef | null } {
+  wanted: GroupNormWanted = { x: true },
+): { dx: TensorRef | null; dweight: PartialSum; dbias: PartialSum } {
   const layout = layOutGroups(capture.gpu, x, options.groups);
   const parts = capture.transient([layout.images, 2, layout.channels], "groupNorm parts");
   const dx = wanted.x ? capture.transient(x.shape, "groupNorm dx") : null;
@@ -122,8 +123,7 @@ export function groupNormBackward(
     params: groupParams(layout),
     workgroups: flatGrid(layout.images * layout.slabs),
   });
-  if (!wanted.affine) return { dx, dweight: null, dbias: null };
-  return { dx, ...sumAffineParts(capture, parts) };
+  return { dx, ...affineSums(parts) };
 }
 
 function checkAffine(layout: GroupNormLayout, weight: TensorRef, bias: TensorRef): void {

@@ -10,8 +10,9 @@
 import type { Capture } from "../device/capture.ts";
 import { defineKernel } from "../device/kernel.ts";
 import { formatShape, sizeOf, type TensorRef } from "../device/tensor.ts";
-import { sumAffineParts } from "./affine_parts.ts";
+import { affineSums } from "./affine_parts.ts";
 import { FLAT_INDEX, flatGrid, STREAM_WORKGROUP } from "./grid.ts";
+import type { PartialSum } from "./partial_sums.ts";
 import {
   layOutRows,
   ROW_MAIN,
@@ -88,12 +89,12 @@ export function layerNormBackwardInput(
   return dx;
 }
 
-/** Gradients of {@linkcode layerNormForward} with respect to `weight` and `bias`. */
+/** Gradients of {@linkcode layerNormForward} with respect to `weight` and `bias`, in parts. */
 export function layerNormBackwardAffine(
   capture: Capture,
   { x, mean, rstd }: { x: TensorRef } & LayerNormSaved,
   dy: TensorRef,
-): { dweight: TensorRef; dbias: TensorRef } {
+): { dweight: PartialSum; dbias: PartialSum } {
   const layout = layOutRows(capture.gpu, "layerNorm", x);
   const partRows = Math.max(PART_ROWS, Math.ceil(layout.rows / MOST_PARTS));
   const count = Math.ceil(layout.rows / partRows);
@@ -105,7 +106,7 @@ export function layerNormBackwardAffine(
     params: { ...rowParams(layout), partRows, items },
     workgroups: flatGrid(items, STREAM_WORKGROUP),
   });
-  return sumAffineParts(capture, parts);
+  return affineSums(parts);
 }
 
 function forwardKernel(layout: RowLayout) {

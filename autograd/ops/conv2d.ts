@@ -41,16 +41,18 @@ export function conv2d(x: Tensor, weight: Tensor, args: Conv2dArgs = {}): Tensor
     op: "conv2d",
     inputs: [x, weight, ...added],
     output,
-    backward: (dy, [needsX, needsWeight], absorb) => {
-      // The bias gradient is the sum of the gradients an image, where those are wanted too.
+    backward: (dy, [needsX, needsWeight], { absorb, defer }) => {
+      const sums = needsWeight ? conv2dWeightGrad(capture, x.saved(), dy, shape) : null;
       const dPerImage = perImage?.needsGrad ? sumMiddle(capture, dy, [n, oh * ow, co]) : null;
-      const dBias = bias?.needsGrad
-        ? sumMiddle(capture, dPerImage ?? dy, [1, dPerImage ? n : n * oh * ow, co])
-        : null;
-      const grads = new Map([[bias, dBias], [perImage, dPerImage], [residual, dy]]);
+      const dBias = () => {
+        if (!bias?.needsGrad) return null;
+        if (sums?.bias) return defer(2, sums.bias);
+        return sumMiddle(capture, dPerImage ?? dy, [1, dPerImage ? n : n * oh * ow, co]);
+      };
+      const grads = new Map([[bias, dBias()], [perImage, dPerImage], [residual, dy]]);
       return [
         needsX ? conv2dInputGrad(capture, weight.ref, dy, shape, absorb(0)) : null,
-        needsWeight ? conv2dWeightGrad(capture, x.saved(), dy, shape) : null,
+        sums && defer(1, sums.weight),
         ...added.map((tensor) => grads.get(tensor) ?? null),
       ];
     },

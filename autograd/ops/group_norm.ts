@@ -34,10 +34,10 @@ export function groupNorm(
     inputs: [x, weight, bias],
     output: y,
     recompute: () => groupNormForward(capture, x.saved(), weight.ref, bias.ref, options).y,
-    backward: (dy, [needsX = false, needsWeight, needsBias], absorb) => {
+    backward: (dy, [needsX = false, needsWeight, needsBias], { absorb, defer }) => {
       // The ninth storage binding; WebGPU promises eight.
       const plus = capture.gpu.limits.maxStorageBuffersPerShaderStage > 8 ? absorb(0) : undefined;
-      const wanted = { x: needsX, affine: Boolean(needsWeight || needsBias), plus };
+      const wanted = { x: needsX, plus };
       const { dx, dweight, dbias } = groupNormBackward(
         capture,
         { x: x.saved(), ...saved },
@@ -45,7 +45,7 @@ export function groupNorm(
         options,
         wanted,
       );
-      return [dx, needsWeight ? dweight : null, needsBias ? dbias : null];
+      return [dx, needsWeight ? defer(1, dweight) : null, needsBias ? defer(2, dbias) : null];
     },
   });
 }

@@ -27,11 +27,11 @@ export function layerNorm(
     op: "layerNorm",
     inputs: [x, weight, bias],
     output: y,
-    backward: (dy, [needsX, needsWeight, needsBias]) => {
+    backward: (dy, [needsX, needsWeight, needsBias], { defer }) => {
       const dx = needsX ? layerNormBackwardInput(capture, saved, dy) : null;
       if (!needsWeight && !needsBias) return [dx, null, null];
       const { dweight, dbias } = layerNormBackwardAffine(capture, saved, dy);
-      return [dx, needsWeight ? dweight : null, needsBias ? dbias : null];
+      return [dx, needsWeight ? defer(1, dweight) : null, needsBias ? defer(2, dbias) : null];
     },
   });
 }

@@ -13,6 +13,7 @@ import { type Conv2dShape, isPointwiseConv } from "./shape.ts";
 export { type Conv2dOptions, type Conv2dShape, conv2dShape } from "./shape.ts";
 export { type Epilogue } from "./gather.ts";
 export { conv2dWeightGrad } from "./weight_grad.ts";
+export { type WeightGrads } from "./weight_grad_parts.ts";
 
 /**
  * `y = conv(x, weight) + bias + perImage + residual`.

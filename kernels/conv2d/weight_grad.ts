@@ -2,10 +2,11 @@
  * Gradient of a convolution with respect to its weight:
  *
  *     dw[ky, kx, ci, co] = sum over n, oy, ox of x[n, oy s + ky - py, ox s + kx - px, ci] dy[n, oy, ox, co]
+ *     db[co]             = sum over n, oy, ox of dy[n, oy, ox, co]
  *
  * A matrix product whose k runs over pixels, line by line. The pixels are split into parts whose lines
- * stay in a core's cache while every tile of weights passes over them; the parts' sums are added in a
- * fixed order.
+ * stay in a core's cache while every tile of weights passes over them. The bias's gradient is one more
+ * row, by workgroups of its own.
  *
  * Variants: `sub` (see gemm.ts) for input channels in multiples of four; `narrow` (weight_grad_narrow.ts)
  * for images of one or three channels; `tiled` (weight_grad_tiled.ts) and `plain` everywhere.
@@ -23,6 +24,7 @@ import {
   type GemmTile,
   multiplyAdd,
   perLoadOfA,
+  perVector,
   rowsLoad,
   storeTile,
   tileColumns,
@@ -33,7 +35,14 @@ import { FLAT_INDEX, flatGrid, STREAM_WORKGROUP } from "../grid.ts";
 import { recordVariant, type Variant } from "../variants.ts";
 import { type Conv2dShape, SHAPE_PARAMS } from "./shape.ts";
 import { chooseNarrow, narrowKernel, type NarrowVariant } from "./weight_grad_narrow.ts";
-import { addParts, mostParts, partialSums, type WeightGradProduct } from "./weight_grad_parts.ts";
+import {
+  gradsOf,
+  mostParts,
+  partialSums,
+  type WeightGradProduct,
+  type WeightGrads,
+  weightRows,
+} from "./weight_grad_parts.ts";
 import { tiledWeightGrads } from "./weight_grad_tiled.ts";
 
 /** Floats of x and dy that a part may hold: half a mebibyte, half of a usual core's cache. */
@@ -42,13 +51,13 @@ const PART_FLOATS = 131072;
 /** Pixels that a part has at least, so that writing and adding its sums stays a small share. */
 const LEAST_PIXELS = 1024;
 
-/** Records `dw` `[kh, kw, ci, co]` from x `[n, h, w, ci]` and dy `[n, oh, ow, co]`. */
+/** Records the parts of `dw` `[kh, kw, ci, co]` and `db` `[co]` from x `[n, h, w, ci]` and dy `[n, oh, ow, co]`. */
 export function conv2dWeightGrad(
   capture: Capture,
   x: TensorRef,
   dy: TensorRef,
   shape: Conv2dShape,
-): TensorRef {
+): WeightGrads {
   const { n, h, w, ci, co, kh, kw, stride } = shape;
   const product: WeightGradProduct = { x, dy, shape };
   const key = [
@@ -56,11 +65,12 @@ export function conv2dWeightGrad(
     `${n}x${h}x${w} ${ci}-${co} ${kh}x${kw}`,
     stride > 1 && `stride${stride}`,
   ].filter(Boolean).join(" ");
-  return recordVariant(capture, key, [
+  const parts = recordVariant(capture, key, [
     ...subgroupVariants(capture, product),
     ...tiledWeightGrads(product),
     { family: "plain", name: "plain", record: (capture) => recordPlain(capture, product) },
   ]);
+  return gradsOf(parts, shape);
 }
 
 function subgroupVariants(capture: Capture, product: WeightGradProduct): Variant[] {
@@ -91,7 +101,7 @@ function recordNarrow(
   // Lines of the images that are walked through.
   const [lines, width] = narrow.scans === "x" ? [n * h, w] : [n * oh, ow];
   const { parts, linesPerPart } = partsOf(lines, width, shape);
-  const out = partialSums(capture, shape, parts);
+  const out = partialSums(capture, shape, parts, { bias: false });
   capture.dispatch({
     kernel: narrowKernel(narrow, stride),
     bindings: { x, dy, out },
@@ -102,37 +112,37 @@ function recordNarrow(
       parts,
     ],
   });
-  return addParts(capture, out, shape);
+  return out;
 }
 
 function recordSubgroups(capture: Capture, product: WeightGradProduct, tile: GemmTile): TensorRef {
   const { x, dy, shape } = product;
   const { n, ci, co, kh, kw, oh, ow } = shape;
   const { parts, linesPerPart } = partsOf(n * oh, ow, shape);
-  const out = partialSums(capture, shape, parts);
+  const out = partialSums(capture, shape, parts, { bias: true });
   capture.dispatch({
     kernel: subgroupKernel(tile),
     bindings: { x, dy, out },
     params: { ...shape, linesPerPart },
     workgroups: [
       Math.ceil(co / tileColumns(tile)),
-      kh * kw * Math.ceil(ci / tile.rows),
+      kh * kw * Math.ceil(ci / tile.rows) + 1,
       parts,
     ],
   });
-  return addParts(capture, out, shape);
+  return out;
 }
 
 function recordPlain(capture: Capture, { x, dy, shape }: WeightGradProduct): TensorRef {
   const { parts, linesPerPart } = partsOf(shape.n * shape.oh, shape.ow, shape);
-  const out = partialSums(capture, shape, parts);
+  const out = partialSums(capture, shape, parts, { bias: true });
   capture.dispatch({
     kernel: plainKernel(),
     bindings: { x, dy, out },
-    params: { ...shape, linesPerPart, parts },
+    params: { ...shape, linesPerPart, parts, rows: weightRows(shape) + 1 },
     workgroups: flatGrid(sizeOf(out.shape), STREAM_WORKGROUP),
   });
-  return addParts(capture, out, shape);
+  return out;
 }
 
 /** How many lines of the images that are walked through a part has. */
@@ -179,9 +189,26 @@ fn main(@builtin(workgroup_id) group: vec3u, @builtin(local_invocation_id) local
   let quad${i} = min(row / 4u + ${quad}, depth - 1u);`;
       })
     }
-  ${declareAccumulators(tile)}
   let first = group.z * params.linesPerPart;
   let end = min(first + params.linesPerPart, params.n * params.oh);
+  let weights = params.kh * params.kw * params.ci;
+  let sums = group.z * (weights + 1u) * columns;
+  if (tap == params.kh * params.kw) {
+    ${perVector(tile, (j) => `var sum${j} = ${vector}();`)}
+    for (var line = first; line < end; line++) {
+      ${perVector(tile, (j) => `var ofLine${j} = ${vector}();`)}
+      for (var at = line * params.ow; at < (line + 1u) * params.ow; at++) {
+        ${perVector(tile, (j) => `ofLine${j} += dy[at * columns + safe${j}];`)}
+      }
+      ${perVector(tile, (j) => `sum${j} += ofLine${j};`)}
+    }
+    ${
+      perVector(tile, (j) =>
+        `if (column${j} < columns) { out[sums + weights * columns + column${j}] = sum${j}; }`)
+    }
+    return;
+  }
+  ${declareAccumulators(tile)}
   var image = first / params.oh;
   var oy = first % params.oh;
   for (var line = first; line < end; line++) {
@@ -208,8 +235,7 @@ fn main(@builtin(workgroup_id) group: vec3u, @builtin(local_invocation_id) local
       image++;
     }
   }
-  let weights = params.kh * params.kw * params.ci;
-  let start = (group.z * weights + tap * params.ci + row) * columns;
+  let start = sums + (tap * params.ci + row) * columns;
   let rows = params.ci - row;
   ${storeTile(tile, (i, j) => `out[start + ${i}u * columns + column${j}] = c${i}_${j}`)}
 }`,
@@ -224,22 +250,28 @@ function plainKernel(): Kernel {
       dy: { type: "f32", access: "read" },
       out: { type: "f32", access: "write" },
     },
-    params: { ...SHAPE_PARAMS, linesPerPart: "u32", parts: "u32" },
+    params: { ...SHAPE_PARAMS, linesPerPart: "u32", parts: "u32", rows: "u32" },
     workgroupSize: [STREAM_WORKGROUP, 1, 1],
     wgsl: `${FLAT_INDEX}
 @compute @workgroup_size(WX, WY, WZ)
 fn main(@builtin(global_invocation_id) global: vec3u, @builtin(num_workgroups) groups: vec3u) {
   let item = flatInvocation(global, groups);
   let column = item % params.co;
-  let channel = item / params.co % params.ci;
-  let tap = item / (params.co * params.ci) % (params.kh * params.kw);
-  let part = item / (params.co * params.ci * params.kh * params.kw);
+  let row = item / params.co % params.rows;
+  let part = item / (params.co * params.rows);
   if (part >= params.parts) { return; }
+  let channel = row % params.ci;
+  let tap = row / params.ci;
+  let isBias = tap == params.kh * params.kw;
   let ky = i32(tap / params.kw) - i32(params.py);
   let kx = i32(tap % params.kw) - i32(params.px);
   var sum = 0.0;
   let end = min((part + 1u) * params.linesPerPart, params.n * params.oh);
   for (var line = part * params.linesPerPart; line < end; line++) {
+    if (isBias) {
+      for (var ox = 0u; ox < params.ow; ox++) { sum += dy[(line * params.ow + ox) * params.co + column]; }
+      continue;
+    }
     let sy = i32(line % params.oh * params.stride) + ky;
     if (sy < 0 || sy >= i32(params.h)) { continue; }
     let xLine = (line / params.oh * params.h + u32(sy)) * params.w;

@@ -15,6 +15,7 @@ import {
   rankTiles,
   REST,
   storeTile,
+  tileColumns,
   tiledKernel,
   tileGrid,
   tileName,
@@ -22,7 +23,7 @@ import {
 } from "../gemm_tiled.ts";
 import type { Variant } from "../variants.ts";
 import { SHAPE_PARAMS } from "./shape.ts";
-import { addParts, mostParts, partialSums, type WeightGradProduct } from "./weight_grad_parts.ts";
+import { mostParts, partialSums, type WeightGradProduct } from "./weight_grad_parts.ts";
 
 /** Pixels that a part has at least, so that writing and adding its sums stays a small share. */
 const LEAST_PIXELS = 512;
@@ -60,14 +61,15 @@ function recordTiled(
   const pixels = n * oh * ow;
   const pixelsPerPart = Math.ceil(pixels / wantedParts);
   const parts = Math.ceil(pixels / pixelsPerPart);
-  const out = partialSums(capture, shape, parts);
+  const out = partialSums(capture, shape, parts, { bias: true });
+  const [columns, blocks, batches] = tileGrid(tile, paddedRows(product), co, parts);
   capture.dispatch({
     kernel: weightGradKernel(tile, stride, { x: ci % 4 === 0, out: co % 4 === 0 }),
     bindings: { x, dy, out },
-    params: { ...shape, pixelsPerPart },
-    workgroups: tileGrid(tile, paddedRows(product), co, parts),
+    params: { ...shape, pixelsPerPart, blocks },
+    workgroups: [columns, blocks + 1, batches],
   });
-  return addParts(capture, out, shape);
+  return out;
 }
 
 /** @param wide Which images have channels in multiples of four. */
@@ -89,7 +91,7 @@ function weightGradKernel(
       dy: { type: vector, access: "read" },
       out: { type: vector, access: "write" },
     },
-    params: { ...SHAPE_PARAMS, pixelsPerPart: "u32" },
+    params: { ...SHAPE_PARAMS, pixelsPerPart: "u32", blocks: "u32" },
     functions: REST + quadFunction("quadA", "x", wide.x) + quadFunction("quadB", "dy", wide.out),
     a: {
       along: "lines",
@@ -116,6 +118,11 @@ function weightGradKernel(
   let columnsLeft = rest(column + bLine, params.co);
   let first = group.z * params.pixelsPerPart;
   let end = min(params.pixelsPerPart, params.n * params.oh * params.ow - first);
+  let sums = group.z * (taps * params.ci + 1u);
+  if (group.y == params.blocks) {
+    ${biasSums(tile, wide.out)}
+    return;
+  }
   ${
       perLoad(tile, "a", (n) =>
         `var ox${n} = (first + aK${n}) % params.ow;
@@ -129,8 +136,7 @@ function weightGradKernel(
     oy${n}++;
     if (oy${n} == params.oh) { oy${n} = 0u; image${n}++; }
   }`),
-    store: `let sums = group.z * taps * params.ci;
-  ${
+    store: `${
       storeTile(tile, {
         rows: "taps * padded",
         columns: "params.co",
@@ -148,4 +154,27 @@ function weightGradKernel(
       })
     }`,
   });
+}
+
+/** WGSL: the last workgroups of a part sum dy, whose pixels the invocations share out. */
+function biasSums(tile: WorkgroupTile, wide: boolean): string {
+  const quads = tileColumns(tile) / 4;
+  const shares = tile.across * tile.down / quads;
+  const at = "(sums + taps * params.ci) * params.co + at";
+  const store = wide
+    ? `if (left > 0u) { out[(${at}) / 4u] = sum; }`
+    : [0, 1, 2, 3].map((i) => `if (left > ${i}u) { out[${at} + ${i}u] = sum[${i}]; }`).join(
+      "\n    ",
+    );
+  return `let at = column + thread % ${quads}u * 4u;
+    let left = rest(at, params.co);
+    var sum = vec4f();
+    for (var p = thread / ${quads}u; p < end; p += ${shares}u) {
+      sum += quadB((first + p) * params.co + at, left);
+    }
+    sliceA[thread] = sum;
+    workgroupBarrier();
+    if (thread >= ${quads}u) { return; }
+    for (var s = 1u; s < ${shares}u; s++) { sum += sliceA[thread + s * ${quads}u]; }
+    ${store}`;
 }

@@ -7,8 +7,9 @@ import {
   conv2dWeightGrad,
 } from "../../kernels/conv2d/conv2d.ts";
 import { conv2dGradReference, conv2dReference } from "../reference/conv2d.ts";
-import { assert, assertAllClose, assertThrows } from "../support/assert.ts";
+import { assert, assertAllClose, assertEquals, assertThrows } from "../support/assert.ts";
 import { compute, randomValues, testGpu, upload } from "../support/gpu.ts";
+import { weightGrads } from "../support/weight_grads.ts";
 
 interface Case {
   readonly x: [number, number, number, number];
@@ -50,21 +51,25 @@ for (const { x: xShape, weight: wShape, ...options } of CASES) {
     const weight = upload(gpu, wShape, w);
     const shape = conv2dShape(xShape, weight, options);
     const dy = randomValues(shape.n * shape.oh * shape.ow * shape.co, 3);
-    const { y, dx, dw } = await compute(gpu, (capture) => {
+    const { y, dx, dw, db } = await compute<string>(gpu, (capture) => {
       const xRef = upload(gpu, xShape, x);
       const dyRef = upload(gpu, [shape.n, shape.oh, shape.ow, shape.co], dy);
       return {
         y: conv2dForward(capture, xRef, weight, shape),
         dx: conv2dInputGrad(capture, weight, dyRef, shape),
-        dw: conv2dWeightGrad(capture, xRef, dyRef, shape),
+        ...weightGrads(capture, xRef, dyRef, shape),
       };
     });
     const grads = conv2dGradReference(shape, x, w, dy);
-    assertAllClose(y, conv2dReference(shape, x, w), { atol: 2e-5, rtol: 1e-5, name: "y" });
-    assertAllClose(dx, grads.dx, { atol: 2e-5, rtol: 1e-5, name: "dx" });
+    assertAllClose(y!, conv2dReference(shape, x, w), { atol: 2e-5, rtol: 1e-5, name: "y" });
+    assertAllClose(dx!, grads.dx, { atol: 2e-5, rtol: 1e-5, name: "dx" });
     // Each weight sums over all pixels, and round-off grows with the root of their number.
     const atol = 5e-6 * Math.sqrt(shape.n * shape.oh * shape.ow);
-    assertAllClose(dw, grads.dw, { atol, rtol: 1e-5, name: "dw" });
+    assertAllClose(dw!, grads.dw, { atol, rtol: 1e-5, name: "dw" });
+    if (db) assertAllClose(db, grads.db, { atol, rtol: 1e-5, name: "db" });
+    const { ci, co } = shape;
+    const narrow = Math.min(ci, co) < 8 && Math.max(ci, co) % 4 === 0;
+    assertEquals(db === undefined, narrow, "whether the bias's gradient comes along");
   });
 }
 

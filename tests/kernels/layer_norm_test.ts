@@ -4,6 +4,7 @@ import {
   layerNormBackwardInput,
   layerNormForward,
 } from "../../kernels/layer_norm.ts";
+import { sumParts } from "../../kernels/partial_sums.ts";
 import { normaliseReference } from "../reference/normalise.ts";
 import { assertAllClose, assertThrows } from "../support/assert.ts";
 import { compute, randomValues, testGpu, upload } from "../support/gpu.ts";
@@ -28,10 +29,12 @@ for (const shape of SHAPES) {
           const upstream = upload(gpu, shape, dy);
           const { y, ...moments } = layerNormForward(capture, refs.x, refs.weight, shift, 1e-5);
           const saved = { ...refs, ...moments };
+          const { dweight, dbias } = layerNormBackwardAffine(capture, saved, upstream);
           return {
             y,
             dx: layerNormBackwardInput(capture, saved, upstream),
-            ...layerNormBackwardAffine(capture, saved, upstream),
+            dweight: sumParts(capture, dweight),
+            dbias: sumParts(capture, dbias),
           };
         });
         const images = count / channels;

@@ -1,18 +1,14 @@
 import { Capture } from "../../device/capture.ts";
 import type { Gpu } from "../../device/gpu.ts";
 import type { HostArray, TensorRef } from "../../device/tensor.ts";
-import {
-  conv2dForward,
-  conv2dInputGrad,
-  conv2dShape,
-  conv2dWeightGrad,
-} from "../../kernels/conv2d/conv2d.ts";
+import { conv2dForward, conv2dInputGrad, conv2dShape } from "../../kernels/conv2d/conv2d.ts";
 import { matmul } from "../../kernels/matmul.ts";
 import { chooseVariant, setVariantPolicy, type Variant } from "../../kernels/variants.ts";
 import { conv2dGradReference, conv2dReference } from "../reference/conv2d.ts";
 import { matmulReference } from "../reference/matmul.ts";
 import { assert, assertAllClose, assertEquals, assertThrows } from "../support/assert.ts";
 import { compute, randomValues, testGpu, upload } from "../support/gpu.ts";
+import { weightGrads } from "../support/weight_grads.ts";
 import { withSubgroupSize } from "../support/wide_gpu.ts";
 
 type Results = Record<string, HostArray>;
@@ -191,7 +187,7 @@ for (const { x: xShape, weight: wShape, padding, stride, extent } of CONVOLUTION
       (capture) => ({
         y: conv2dForward(capture, xRef, weight, shape, epilogue),
         dx: conv2dInputGrad(capture, weight, dyRef, shape, plusRef),
-        dw: conv2dWeightGrad(capture, xRef, dyRef, shape),
+        ...weightGrads(capture, xRef, dyRef, shape),
       }),
       (results, names) => {
         const budget = { atol: 2e-5, rtol: 1e-5 };
@@ -200,6 +196,8 @@ for (const { x: xShape, weight: wShape, padding, stride, extent } of CONVOLUTION
         // Each weight sums over all pixels, and round-off grows with the root of their number.
         const atol = 5e-6 * Math.sqrt(n * oh * ow);
         assertAllClose(results.dw!, grads.dw, { atol, rtol: 1e-5, name: `dw by ${names}` });
+        const { db } = results;
+        if (db) assertAllClose(db, grads.db, { atol, rtol: 1e-5, name: `db by ${names}` });
       },
     );
     assertEquals(known.size, 3);

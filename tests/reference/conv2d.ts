@@ -43,11 +43,13 @@ export function conv2dGradReference(
   x: Values,
   weight: Values,
   dy: Values,
-): { dx: Float64Array; dw: Float64Array } {
+): { dx: Float64Array; dw: Float64Array; db: Float64Array } {
   const dx = new Float64Array(x.length), dw = new Float64Array(weight.length);
   eachTerm(s, (i, j, k) => {
     dx[i]! += weight[j]! * dy[k]!;
     dw[j]! += x[i]! * dy[k]!;
   });
-  return { dx, dw };
+  const db = new Float64Array(s.co);
+  for (let i = 0; i < dy.length; i++) db[i % s.co]! += dy[i]!;
+  return { dx, dw, db };
 }

@@ -7,7 +7,8 @@
 import { Capture } from "../../device/capture.ts";
 import type { Gpu } from "../../device/gpu.ts";
 
-/** A capture over `capture` whose GPU claims subgroups of `size`; dispatches go to `capture`. */
+/** A capture over `capture` whose GPU claims subgroups of `size`; dispatches and constants go to
+ * `capture`. */
 export function withSubgroupSize(capture: Capture, size: number): Capture {
   const pretend = (gpu: Gpu) =>
     new Proxy(gpu, {
@@ -19,5 +20,6 @@ export function withSubgroupSize(capture: Capture, size: number): Capture {
     });
   const wide = new Capture(pretend(capture.gpu), capture.name);
   wide.dispatch = (args) => capture.dispatch(args);
+  wide.constant = (...args) => capture.constant(...args);
   return wide;
 }
