@@ -1,7 +1,7 @@
 /**
  * Reads Python pickles of protocols 2 to 5 as data. Nothing is imported, called or set: a global is
- * only a name, and what a name may build is decided by the caller's short list. Opcodes that a
- * torch.save file has no use for are refused, and so is any pickle whose objects would take much more
+ * only a name, and what a name may build is decided by the caller's short list. Opcodes that
+ * files of tensors have no use for are refused, and so is any pickle whose objects would take much more
  * memory than its bytes. Format: CPython's Lib/pickletools.py.
  *
  * @module
@@ -46,6 +46,10 @@ export interface PickleHost<X extends object> {
   build(name: string, args: readonly PickleValue<X>[]): PickleValue<X>;
   /** What a persistent id stands for. */
   persistent(id: PickleValue<X>): PickleValue<X>;
+  /** What a string of Python 2 is, which may be text or bytes. Text in Latin-1 unless given. */
+  legacyString?(bytes: Uint8Array): string | Uint8Array;
+  /** Gives an object of the caller's its state; where it returns false, that is refused. */
+  setState?(target: PickleValue<X>, state: PickleValue<X>): boolean;
 }
 
 /** A pickle's value, and the first byte after it. */
@@ -145,15 +149,15 @@ class Machine<X extends object> {
       case 0x8b: // LONG4
         return this.#push(this.#integer(this.#length(4)), COST.text);
       case 0x8c: // SHORT_BINUNICODE
-        return this.#text(this.#byte(), utf8);
+        return this.#text(this.#byte());
       case 0x58: // BINUNICODE
-        return this.#text(this.#length(4), utf8);
+        return this.#text(this.#length(4));
       case 0x8d: // BINUNICODE8
-        return this.#text(this.#length(8), utf8);
+        return this.#text(this.#length(8));
       case 0x55: // SHORT_BINSTRING, Python 2's str
-        return this.#text(this.#byte(), latin1);
+        return this.#legacyString(this.#byte());
       case 0x54: // BINSTRING
-        return this.#text(this.#length(4), latin1);
+        return this.#legacyString(this.#length(4));
       case 0x43: // SHORT_BINBYTES
         return this.#raw(this.#byte());
       case 0x42: // BINBYTES
@@ -242,6 +246,7 @@ class Machine<X extends object> {
   /** A state_dict carries versions of its modules as an attribute, which is dropped. */
   #build(): boolean {
     const state = this.#pop(), target = this.#stack.at(-1);
+    if (target !== undefined && this.host.setState?.(target, state)) return true;
     const harmless = target instanceof PickleDict && state instanceof PickleDict &&
       [...state.keys()].every((key) => key === "_metadata");
     if (!harmless) this.#fail("must set no attribute but the _metadata of a dict");
@@ -272,7 +277,11 @@ class Machine<X extends object> {
     if (!(dict instanceof PickleDict)) this.#fail("must set items of a dict");
     if (items.length % 2 !== 0) this.#fail("must set pairs of a key and a value");
     for (let i = 0; i < items.length; i += 2) {
-      const key = items[i];
+      const item = items[i];
+      // Bytes of Python 3 stand for the names that Python 2 wrote.
+      const key = item instanceof Uint8Array && item.length <= LONGEST_NAME
+        ? latin1.decode(item)
+        : item;
       if (typeof key !== "string" && typeof key !== "number" && typeof key !== "bigint") {
         this.#fail("must key dicts by strings or numbers");
       }
@@ -304,14 +313,22 @@ class Machine<X extends object> {
     return true;
   }
 
-  #text(length: number, decoder: TextDecoder): boolean {
+  #text(length: number): boolean {
     const at = this.#take(length);
-    this.#charge(COST.text + 2 * length);
+    let text;
     try {
-      return this.#push(decoder.decode(this.bytes.subarray(at, at + length)), 0);
+      text = utf8.decode(this.bytes.subarray(at, at + length));
     } catch {
       return this.#fail("must hold text in UTF-8");
     }
+    return this.#push(text, COST.text + 2 * text.length);
+  }
+
+  #legacyString(length: number): boolean {
+    const at = this.#take(length);
+    const bytes = this.bytes.subarray(at, at + length);
+    const value = this.host.legacyString?.(bytes) ?? latin1.decode(bytes);
+    return this.#push(value, COST.text + (typeof value === "string" ? length : COST.list));
   }
 
   #raw(length: number): boolean {

@@ -1,5 +1,13 @@
 import { assertEquals, assertThrows } from "../support/assert.ts";
-import { CIFAR_RECORD, readCifarBinary, writeCifarBinary } from "../../formats/cifar_binary.ts";
+import {
+  CIFAR_10,
+  CIFAR_100,
+  cifarRecord,
+  readCifarBinary,
+  writeCifarBinary,
+} from "../../formats/cifar_binary.ts";
+
+const CIFAR_RECORD = cifarRecord(CIFAR_10);
 
 function batch(labels: number[]): Uint8Array {
   const bytes = new Uint8Array(labels.length * CIFAR_RECORD);
@@ -49,4 +57,24 @@ Deno.test("writeCifarBinary() refuses sizes and labels that do not fit", () => {
     "label 0 must be 0 to 9",
   );
   assertThrows(() => writeCifarBinary({ images: new Uint8Array(1), labels }), RangeError, "3072");
+});
+
+Deno.test("readCifarBinary() reads CIFAR-100, whose records have two labels", () => {
+  const images = Uint8Array.from({ length: 2 * 3072 }, (_, i) => i * 11);
+  const bytes = writeCifarBinary({ images, labels: new Uint8Array([99, 12]) }, CIFAR_100);
+  assertEquals(bytes.length, 2 * 3074);
+  bytes[0] = 19;
+  const batch = readCifarBinary(bytes, CIFAR_100);
+  assertEquals(batch, { count: 2, images, labels: new Uint8Array([99, 12]) });
+  assertThrows(
+    () => readCifarBinary(bytes.with(3074, 20), CIFAR_100),
+    SyntaxError,
+    "Cannot read CIFAR-100 batch: byte 3074 (the coarse label of record 1) must be 0 to 19, got 20",
+  );
+  assertThrows(
+    () => readCifarBinary(bytes.with(3075, 100), CIFAR_100),
+    SyntaxError,
+    "(the fine label of record 1) must be 0 to 99, got 100",
+  );
+  assertThrows(() => readCifarBinary(bytes), SyntaxError);
 });

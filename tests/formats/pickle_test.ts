@@ -177,3 +177,36 @@ Deno.test("readPickle() refuses to build more than its size justifies", () => {
     assertThrows(() => readPickle(bomb, HOST), SyntaxError, "must not build more");
   }
 });
+
+Deno.test("readPickle() takes keys of bytes for the names that they spell", () => {
+  const dict = read(op.emptyDict, [0x43, 2, 0x6f, 0xe9], op.int(1), op.setItem);
+  assert(dict instanceof PickleDict);
+  assertEquals([...dict], [["oé", 1]]);
+  const long = [0x42, 1, 1, 0, 0, ...new Array<number>(257).fill(97)];
+  refuses("must key dicts by", op.emptyDict, long, op.int(1), op.setItem);
+});
+
+Deno.test("readPickle() asks the host what a string of Python 2 is, and how its objects take state", () => {
+  const made = { state: null as PickleValue<object> };
+  const host: PickleHost<object> = {
+    allows: () => true,
+    build: () => made,
+    persistent: () => null,
+    legacyString: (bytes) => bytes.length > 1 ? bytes : "short",
+    setState: (target, state) => {
+      if (target !== made) return false;
+      made.state = state;
+      return true;
+    },
+  };
+  const value = readPickle(pickle([0x55, 2, 7, 8], [0x55, 1, 7], [0x86]), host).value;
+  assertEquals((value as PickleTuple<object>).items, [Uint8Array.of(7, 8), "short"]);
+  const object = [op.global("a", "b"), op.emptyTuple, op.reduce, op.int(5), op.build];
+  assert(readPickle(pickle(...object), host).value === made);
+  assertEquals(made.state, 5);
+  assertThrows(
+    () => readPickle(pickle(op.emptyList, op.emptyDict, op.build), host),
+    SyntaxError,
+    "must set no attribute",
+  );
+});
