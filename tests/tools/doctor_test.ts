@@ -1,0 +1,60 @@
+import type { Finding } from "../../tools/doctor/finding.ts";
+import { assert, assertEquals, assertStringIncludes } from "../support/assert.ts";
+import { ROOT } from "../support/runs.ts";
+
+interface Answer {
+  readonly works: boolean;
+  readonly findings: readonly Finding[];
+}
+
+/** Runs the doctor to its end with other variables, DENO_DIR and PATH as they are. */
+async function doctor(args: string[], env: Record<string, string> = {}) {
+  const { code, stdout, stderr } = await new Deno.Command(Deno.execPath(), {
+    args: ["run", "-A", "tools/doctor.ts", ...args],
+    cwd: ROOT,
+    env: { NO_COLOR: "1", ...env },
+  }).output();
+  const decoder = new TextDecoder();
+  return { code, out: decoder.decode(stdout), err: decoder.decode(stderr) };
+}
+
+async function answer(env: Record<string, string>) {
+  const { code, out } = await doctor(["--json"], env);
+  return { code, ...JSON.parse(out) as Answer };
+}
+
+function named(findings: readonly Finding[], name: string): Finding {
+  const found = findings.find((finding) => finding.name === name);
+  assert(found !== undefined, `no finding is named ${name}`);
+  return found;
+}
+
+Deno.test("doctor says that training works, and how fast, and ends with 0", async () => {
+  const { code, out, err } = await doctor([]);
+  assertEquals(code, 0, out + err);
+  for (const part of ["Runtime", "GPU", "Training", "Configs", "Disk and data"]) {
+    assert(out.split("\n").includes(part), `${part} is missing in ${out}`);
+  }
+  assertStringIncludes(out, "the loss falls from");
+  assert(/the quickstart +\d+ ms a step of 16 images/.test(out), out);
+  assert(/Training works here[^\n]*\n$/.test(out), out);
+});
+
+Deno.test("doctor names a variable that hides the driver, and ends with 1", async () => {
+  if (Deno.build.os !== "linux") return;
+  const { code, works, findings } = await answer({ VK_DRIVER_FILES: "/nowhere/icd.json" });
+  assertEquals([code, works], [1, false]);
+  const { status, text, remedy } = named(findings, "VK_DRIVER_FILES");
+  assertEquals(status, "fail");
+  assertStringIncludes(text, "/nowhere/icd.json");
+  assertStringIncludes(remedy ?? "", "unset VK_DRIVER_FILES");
+  assertEquals(named(findings, "opening the adapter").remedy, "see Vulkan above");
+});
+
+Deno.test("doctor names a DENO_WEBGPU_BACKEND that Deno does not know, and ends with 1", async () => {
+  if (Deno.build.os !== "linux") return;
+  const { code, out, err } = await doctor([], { DENO_WEBGPU_BACKEND: "nonsense" });
+  assertEquals([code, err], [1, ""]);
+  assertStringIncludes(out, 'DENO_WEBGPU_BACKEND  is "nonsense"');
+  assertStringIncludes(out.trimEnd().split("\n").at(-1)!, "unset DENO_WEBGPU_BACKEND");
+});
