@@ -8,10 +8,8 @@
 import { BitReader, damaged, HuffmanTable } from "./jpeg_huffman.ts";
 import { type ColourSpace, pixelsOf, writeBlock } from "./jpeg_pixels.ts";
 import { type Component, decodeScan, type Scan, type ScanPart } from "./jpeg_scan.ts";
-import type { Picture } from "./png.ts";
+import { MAX_PIXELS, type Picture } from "./picture.ts";
 
-/** A picture with more pixels is refused. */
-const MAX_PIXELS = 1 << 26;
 /** Encoders write about ten; more are only there to keep a reader busy. */
 const MAX_SCANS = 100;
 

@@ -1,27 +1,13 @@
 /**
- * Reads and writes PNG pictures of 8 bits a channel, and lays images out as a grid: the wrapper
- * of fast-png.
+ * Writes PNG pictures of 8 bits a channel, and lays images out as a grid: the wrapper of fast-png.
  *
  * @module
  */
-import { decode, encode, hasPngSignature } from "fast-png";
+import { encode } from "fast-png";
+import type { Picture } from "./picture.ts";
 
-/** A picture of 8 bits a channel. */
-export interface Picture {
-  /** Width in pixels. */
-  readonly width: number;
-  /** Height in pixels. */
-  readonly height: number;
-  /** 1 (grey), 3 (RGB) or 4 (RGBA). */
-  readonly channels: number;
-  /** [height, width, channels] in row-major order. */
-  readonly data: Uint8Array;
-}
-
-const COLOUR_CHANNELS: Readonly<Record<number, number>> = { 0: 1, 2: 3, 6: 4 };
-
-/** Deflate cannot shrink by more than this factor. */
-const MAX_DEFLATE_RATIO = 1032;
+export type { Picture } from "./picture.ts";
+export { checkPngHeader, decodePng } from "./png_decode.ts";
 
 /**
  * Writes a PNG.
@@ -42,88 +28,6 @@ export function encodePng({ width, height, channels, data }: Picture): Uint8Arra
     );
   }
   return encode({ width, height, channels, depth: 8, data });
-}
-
-/**
- * Reads a PNG of 8 bits a channel; checksums are checked.
- *
- * @throws SyntaxError when the bytes are damaged.
- * @throws TypeError when the picture has a palette, grey with alpha, or another depth.
- */
-export function decodePng(bytes: Uint8Array): Picture {
-  const { width, height, channels } = checkPngHeader(bytes);
-  let picture;
-  try {
-    picture = decode(bytes, { checkCrc: true });
-  } catch (error) {
-    throw new SyntaxError(`Cannot decode PNG: ${(error as Error).message}`, { cause: error });
-  }
-  const data = picture.data;
-  // A second IHDR could have changed the sizes that were checked.
-  if (
-    !(data instanceof Uint8Array) || data.length !== width * height * channels ||
-    picture.width !== width || picture.channels !== channels
-  ) {
-    throw new SyntaxError("Cannot decode PNG: the pixels must fit the header's size");
-  }
-  return { width, height, channels, data };
-}
-
-/**
- * Size and channels of a PNG of 8 bits a channel. What the header claims is checked against the bytes
- * that are there; nothing is inflated.
- *
- * @throws SyntaxError, TypeError as {@linkcode decodePng}.
- */
-export function checkPngHeader(bytes: Uint8Array): Omit<Picture, "data"> {
-  const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
-  if (bytes.length < 33 || !hasPngSignature(bytes) || view.getUint32(12) !== 0x49484452) {
-    throw new SyntaxError("Cannot decode PNG: the bytes must begin with a PNG signature and IHDR");
-  }
-  const width = view.getUint32(16), height = view.getUint32(20);
-  const depth = bytes[24]!, colour = bytes[25]!;
-  const channels = COLOUR_CHANNELS[colour];
-  if (depth !== 8 || channels === undefined) {
-    throw new TypeError(
-      "Cannot decode PNG: the picture must be grey, RGB or RGBA with 8 bits a channel, got colour " +
-        `type ${colour} with ${depth} bits`,
-    );
-  }
-  if (width === 0 || height === 0) {
-    throw new SyntaxError(`Cannot decode PNG: the size must not be 0, got ${width}x${height}`);
-  }
-  const raw = height * (1 + width * channels);
-  const packed = idatBytes(bytes, view);
-  if (raw > packed * MAX_DEFLATE_RATIO) {
-    throw new SyntaxError(
-      `Cannot decode PNG: ${width}x${height} pixels must come from at least ` +
-        `${Math.ceil(raw / MAX_DEFLATE_RATIO)} bytes of data, got ${packed}`,
-    );
-  }
-  // Interlacing adds filter bytes and careless writers store blocks: far less than double.
-  if (packed > 2 * raw + 65536) {
-    throw new SyntaxError(
-      `Cannot decode PNG: ${width}x${height} pixels must come from at most ${2 * raw + 65536} ` +
-        `bytes of data, got ${packed}`,
-    );
-  }
-  return { width, height, channels };
-}
-
-/** Bytes in all IDAT chunks. */
-function idatBytes(bytes: Uint8Array, view: DataView): number {
-  let total = 0;
-  for (let at = 8; at + 12 <= bytes.length;) {
-    const length = view.getUint32(at);
-    if (length > bytes.length - at - 12) {
-      throw new SyntaxError(
-        `Cannot decode PNG: the chunk at byte ${at} must end inside the file, got ${length} bytes`,
-      );
-    }
-    if (view.getUint32(at + 4) === 0x49444154) total += length;
-    at += 12 + length;
-  }
-  return total;
 }
 
 /** How images are laid out. */

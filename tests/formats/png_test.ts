@@ -1,5 +1,8 @@
 import { assert, assertEquals, assertThrows } from "../support/assert.ts";
-import { decodePng, encodePng, imageGrid } from "../../formats/png.ts";
+import { deflateSync } from "node:zlib";
+import { withoutAlpha } from "../../formats/picture.ts";
+import { checkPngHeader, decodePng, encodePng, imageGrid } from "../../formats/png.ts";
+import { writePng } from "./png_writer.ts";
 
 const picture = (width: number, height: number, channels: number) => ({
   width,
@@ -63,11 +66,91 @@ Deno.test("decodePng() refuses data that is too short or much too long for its s
   assertThrows(() => decodePng(big), SyntaxError, "must come from at most");
 });
 
-Deno.test("decodePng() refuses kinds that it does not read", () => {
+/** Samples that look random, each of `depth` bits. */
+function samplesOf(count: number, depth: number): number[] {
+  let state = count;
+  return Array.from({ length: count }, () => {
+    state = Math.imul(state, 1664525) + 1013904223;
+    return (state >>> 8) % 2 ** depth;
+  });
+}
+
+const DEPTHS: readonly [colour: number, samples: number, depths: number[]][] = [
+  [0, 1, [1, 2, 4, 8, 16]],
+  [2, 3, [8, 16]],
+  [4, 2, [8, 16]],
+  [6, 4, [8, 16]],
+];
+
+Deno.test("decodePng() brings every colour type and depth to 8 bits, with every filter", () => {
+  for (const [colour, perPixel, depths] of DEPTHS) {
+    for (const depth of depths) {
+      for (const [width, height] of [[1, 1], [13, 11], [5, 8], [8, 5]] as const) {
+        for (const interlaced of [false, true]) {
+          const samples = samplesOf(width * height * perPixel, depth);
+          const bytes = writePng({ width, height, colour, depth, interlaced, samples });
+          const data = Uint8Array.from(
+            samples,
+            (value) => depth === 16 ? value >> 8 : Math.round(value * 255 / (2 ** depth - 1)),
+          );
+          const what = `colour ${colour}, ${depth} bits, ${width}x${height}, ${interlaced}`;
+          assertEquals(decodePng(bytes), { width, height, channels: perPixel, data }, what);
+          assertEquals(checkPngHeader(bytes), { width, height, channels: perPixel }, what);
+        }
+      }
+    }
+  }
+});
+
+Deno.test("decodePng() looks colours up in a palette", () => {
+  for (const depth of [1, 2, 4, 8]) {
+    for (const interlaced of [false, true]) {
+      const samples = samplesOf(11 * 9, depth);
+      const palette = Uint8Array.from({ length: 3 * 2 ** depth }, (_, i) => 251 * i);
+      const options = { width: 11, height: 9, colour: 3, depth, interlaced, samples, palette };
+      const data = samples.flatMap((value) => [...palette.subarray(3 * value, 3 * value + 3)]);
+      assertEquals(decodePng(writePng(options)), {
+        width: 11,
+        height: 9,
+        channels: 3,
+        data: Uint8Array.from(data),
+      });
+      const short = writePng({ ...options, palette: palette.subarray(0, 3) });
+      assertThrows(() => decodePng(short), SyntaxError, "must be one of 1 colours");
+    }
+  }
+});
+
+Deno.test("withoutAlpha() drops the last of two or four channels alone", () => {
+  const rgba = picture(2, 1, 4), grey = picture(3, 1, 2);
+  assertEquals([...withoutAlpha(rgba).data], [0, 37, 74, 148, 185, 222]);
+  assertEquals([...withoutAlpha(grey).data], [0, 74, 148]);
+  assertEquals([withoutAlpha(rgba).channels, withoutAlpha(grey).channels], [3, 1]);
+  assert(withoutAlpha(picture(2, 2, 3)).data.length === 12);
+});
+
+Deno.test("decodePng() refuses kinds that PNG does not have", () => {
   const bytes = encodePng(picture(5, 7, 3));
-  assertThrows(() => decodePng(withHeaderByte(bytes, 25, 3)), TypeError, "colour type 3");
-  assertThrows(() => decodePng(withHeaderByte(bytes, 24, 16)), TypeError, "16 bits");
+  assertThrows(() => decodePng(withHeaderByte(bytes, 25, 3)), SyntaxError, "palette, got none");
+  assertThrows(() => decodePng(withHeaderByte(bytes, 25, 5)), SyntaxError, "type 5");
+  assertThrows(() => decodePng(withHeaderByte(bytes, 24, 4)), SyntaxError, "with 4 bits");
+  assertThrows(() => decodePng(withHeaderByte(bytes, 28, 2)), SyntaxError, "interlacing 0 or 1");
   assertThrows(() => decodePng(new Uint8Array(40)), SyntaxError, "signature");
+});
+
+Deno.test("decodePng() inflates no more than the size needs, and nothing beside the pixels", () => {
+  // A profile that would inflate to 64 MiB, and a picture with more data than pixels.
+  const bomb = new Uint8Array(deflateSync(new Uint8Array(64 << 20)));
+  const profile = new Uint8Array([...new TextEncoder().encode("name"), 0, 0, ...bomb]);
+  const options = { width: 3, height: 2, colour: 0, depth: 8, samples: [1, 2, 3, 4, 5, 6] };
+  const before = Deno.memoryUsage().external;
+  const read = decodePng(writePng({ ...options, extra: [["iCCP", profile]] }));
+  assertEquals([...read.data], options.samples);
+  const long = writePng({ ...options, height: 1 });
+  assertThrows(() => decodePng(long), SyntaxError, "inflate to 4 bytes, got more");
+  const far = writePng({ ...options, extra: [["IDAT", bomb]] });
+  assertThrows(() => decodePng(far), SyntaxError, "inflate to 8 bytes");
+  assert(Deno.memoryUsage().external - before < 8 << 20);
 });
 
 Deno.test("decodePng() refuses every truncation and every changed byte but in free chunks", () => {
@@ -79,7 +162,7 @@ Deno.test("decodePng() refuses every truncation and every changed byte but in fr
     const changed = bytes.slice();
     changed[at]! ^= 0x55;
     const error = assertThrows(() => decodePng(changed), Error, "Cannot decode PNG: ");
-    assert(error instanceof SyntaxError || error instanceof TypeError, `byte ${at}: ${error}`);
+    assert(error instanceof SyntaxError, `byte ${at}: ${error}`);
   }
 });
 

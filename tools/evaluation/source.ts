@@ -89,7 +89,7 @@ async function readPicture(path: string): Promise<Picture> {
   const bytes = await readFileChecked(path);
   try {
     const picture = decodePng(bytes);
-    if (picture.channels === 4) throw new RangeError("images must have no transparency");
+    if (picture.channels % 2 === 0) throw new RangeError("images must have no transparency");
     return picture;
   } catch (cause) {
     throw new Error(`Cannot judge ${path}: ${(cause as Error).message}`, { cause });
