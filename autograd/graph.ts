@@ -11,6 +11,7 @@
 import type { Capture } from "../device/capture.ts";
 import { formatShape, placeAt, reshape, sizeOf, type TensorRef } from "../device/tensor.ts";
 import { addInto, addSame, copyInto } from "../kernels/add.ts";
+import { fillZero } from "../kernels/fill.ts";
 import { type PartialSum, sumParts } from "../kernels/partial_sums.ts";
 import { DeferredSums } from "./deferred_sums.ts";
 import type { Parameter } from "./parameter.ts";
@@ -26,6 +27,11 @@ export interface GradientFlow {
    * that calls it must return the sum, as kernels with an epilogue can.
    */
   absorb(i: number): TensorRef | undefined;
+  /**
+   * A gradient of input `i` that several rules make together: zeros at first. A rule that asks for it
+   * adds to a part of it and returns null for the input.
+   */
+  shared(i: number): TensorRef;
   /**
    * The gradient of input `i` from its parts: null where the graph sees to it, together with others,
    * else the sum.
@@ -135,6 +141,8 @@ export class Graph {
   /** Ops that each tensor feeds, replays not counted. */
   readonly #uses = new Map<Tensor, number>();
   readonly #deferred: DeferredSums;
+  /** Gradients that rules are adding to, see {@linkcode GradientFlow.shared}. */
+  readonly #shared = new Map<Tensor, TensorRef>();
 
   constructor(readonly capture: Capture, private readonly options: GraphOptions = {}) {
     this.training = options.training ?? false;
@@ -249,10 +257,11 @@ export class Graph {
     this.#differentiate(this.#entries, grads);
     this.#deferred.flush();
     for (const [tensor, slot] of this.#slots) {
-      const grad = grads.get(tensor);
-      if (!grad) continue;
-      this.#deliver(grad, slot);
-      grads.delete(tensor);
+      const grad = this.#takeGrad(tensor, grads);
+      if (grad) this.#deliver(grad, slot);
+    }
+    for (const tensor of [...this.#shared.keys()]) {
+      grads.set(tensor, this.#takeGrad(tensor, grads)!);
     }
     return grads;
   }
@@ -260,9 +269,8 @@ export class Graph {
   /** Goes through entries in reverse, turning gradients of outputs into gradients of inputs. */
   #differentiate(entries: readonly Entry[], grads: Map<Tensor, TensorRef>): void {
     for (const { record, replay, output } of entries.toReversed()) {
-      const gradOutput = grads.get(output);
+      const gradOutput = this.#takeGrad(output, grads);
       if (!gradOutput) continue;
-      grads.delete(output);
       if (record) this.#applyRule(record, gradOutput, grads);
       else if (replay) {
         const { dispatches } = this.capture;
@@ -289,6 +297,7 @@ export class Graph {
         grads.delete(input);
         return before;
       },
+      shared: (i) => this.#sharedGrad(record.inputs[i]!),
       defer: (i, sum) => this.#defer(record.inputs[i], sum),
     });
     record.inputs.forEach((input, i) => {
@@ -297,6 +306,24 @@ export class Graph {
         grads.set(input, this.#sum(record.op, grads.get(input), grad, input));
       }
     });
+  }
+
+  #sharedGrad(input: Tensor): TensorRef {
+    let grad = this.#shared.get(input);
+    if (!grad) {
+      grad = this.capture.transient(input.shape, "shared gradient");
+      fillZero(this.capture, grad);
+      this.#shared.set(input, grad);
+    }
+    return grad;
+  }
+
+  /** All that rules have contributed to a tensor's gradient. */
+  #takeGrad(tensor: Tensor, grads: Map<Tensor, TensorRef>): TensorRef | undefined {
+    const grad = grads.get(tensor), shared = this.#shared.get(tensor);
+    grads.delete(tensor);
+    this.#shared.delete(tensor);
+    return grad && shared ? addSame(this.capture, grad, shared) : grad ?? shared;
   }
 
   /** Puts the sum off where it is all of a parameter's gradient. */

@@ -143,14 +143,58 @@ export function sumMiddle(
   if (inner === 1) {
     return reduceRows(capture, IDENTITY, { x }, {}, { shape: [outer, inner], scale });
   }
+  return sumColumns(capture, x, [outer, rows, inner], { scale });
+}
+
+/**
+ * Adds the sum over the middle of three axes to columns of a matrix.
+ *
+ * @param x Any shape whose elements are `[outer, rows, inner]`.
+ * @param matrix `[outer, C]`.
+ * @param start The first of the `inner` columns.
+ * @throws {RangeError} When the matrix lacks them.
+ */
+export function sumMiddleInto(
+  capture: Capture,
+  x: TensorRef,
+  sizes: readonly [number, number, number],
+  matrix: TensorRef,
+  start: number,
+): void {
+  const [outer, , inner] = sizes;
+  const [rows = 0, row = 0] = matrix.shape;
+  if (rows !== outer || start < 0 || start + inner > row) {
+    throw new RangeError(
+      `Cannot add sums to columns ${start} to ${start + inner} of ${
+        formatShape(matrix.shape)
+      }: it must have them, and ${outer} rows`,
+    );
+  }
+  sumColumns(capture, x, sizes, { scale: 1, into: { matrix, row, start } });
+}
+
+/** Columns of a matrix that sums are added to. */
+interface Columns {
+  readonly matrix: TensorRef;
+  /** Elements from one row to the next. */
+  readonly row: number;
+  readonly start: number;
+}
+
+function sumColumns(
+  capture: Capture,
+  x: TensorRef,
+  [outer, rows, inner]: readonly [number, number, number],
+  last: { readonly scale: number; readonly into?: Columns },
+): TensorRef {
   const lanes = outer * inner / (inner % 4 === 0 ? 4 : 1);
   if (rows <= SERIAL_ROWS || (lanes >= ENOUGH_LANES && rows <= MOST_SERIAL_ROWS)) {
-    return sumBlocks(capture, x, [outer, rows, inner], 1, scale);
+    return sumBlocks(capture, x, [outer, rows, inner], 1, last);
   }
   // As many blocks as rows in a block: both passes have equally long chains of additions.
   const blocks = Math.ceil(Math.sqrt(rows));
-  const partial = sumBlocks(capture, x, [outer, rows, inner], blocks, 1);
-  return sumBlocks(capture, partial, [outer, blocks, inner], 1, scale);
+  const partial = sumBlocks(capture, x, [outer, rows, inner], blocks, { scale: 1 });
+  return sumBlocks(capture, partial, [outer, blocks, inner], 1, last);
 }
 
 /** Sums of `blocks` runs of rows: `[outer, rows, inner] -> [outer, blocks, inner]`. */
@@ -159,17 +203,28 @@ function sumBlocks(
   x: TensorRef,
   [outer, rows, inner]: readonly [number, number, number],
   blocks: number,
-  scale: number,
+  { scale, into }: { readonly scale: number; readonly into?: Columns },
 ): TensorRef {
-  const width = inner % 4 === 0 ? 4 : 1;
+  const { row = inner, start = 0 } = into ?? {};
+  const width = [inner, row, start].every((n) => n % 4 === 0) ? 4 : 1;
   const columns = inner / width;
   const share = [4, 2].find((n) => columns % (n * RUN_LANES) === 0) ?? 1;
-  const result = capture.transient(blocks === 1 ? [outer, inner] : [outer, blocks, inner], "sum");
+  const result = into?.matrix ??
+    capture.transient(blocks === 1 ? [outer, inner] : [outer, blocks, inner], "sum");
   const items = outer * blocks * columns / share;
   capture.dispatch({
-    kernel: columnsKernel(width === 4 ? "vec4f" : "f32", share),
+    kernel: columnsKernel(width === 4 ? "vec4f" : "f32", share, into !== undefined),
     bindings: { x, result },
-    params: { scale, items, rows, columns, blocks, block: Math.ceil(rows / blocks) },
+    params: {
+      scale,
+      items,
+      rows,
+      columns,
+      blocks,
+      block: Math.ceil(rows / blocks),
+      row: row / width,
+      start: start / width,
+    },
     workgroups: flatGrid(items, STREAM_WORKGROUP),
   });
   return result;
@@ -179,12 +234,15 @@ function sumBlocks(
  * Eight lanes add `8 share` neighbouring columns of a block: with four a lane, rows of 128 floats
  * are read front to back, which on the CPU driver is twice as fast as one column a lane.
  */
-function columnsKernel(type: "vec4f" | "f32", share: number) {
+function columnsKernel(type: "vec4f" | "f32", share: number, add: boolean) {
   const each = (line: (k: number) => string) =>
     Array.from({ length: share }, (_, k) => line(k)).join("\n  ");
   return defineKernel({
-    name: `sumColumns.${type}x${share}`,
-    bindings: { x: { type, access: "read" }, result: { type, access: "write" } },
+    name: `sumColumns.${type}x${share}${add ? ".add" : ""}`,
+    bindings: {
+      x: { type, access: "read" },
+      result: { type, access: add ? "read_write" : "write" },
+    },
     params: {
       scale: "f32",
       items: "u32",
@@ -192,6 +250,8 @@ function columnsKernel(type: "vec4f" | "f32", share: number) {
       columns: "u32",
       blocks: "u32",
       block: "u32",
+      row: "u32",
+      start: "u32",
     },
     workgroupSize: [STREAM_WORKGROUP, 1, 1],
     wgsl: `${FLAT_INDEX}
@@ -219,8 +279,8 @@ fn main(@builtin(global_invocation_id) global: vec3u, @builtin(num_workgroups) g
     }
     ${each((k) => `total${k} += chain${k};`)}
   }
-  let at = (outer * params.blocks + block) * params.columns + column;
-  ${each((k) => `result[at + ${k * RUN_LANES}u] = params.scale * total${k};`)}
+  let at = (outer * params.blocks + block) * params.row + params.start + column;
+  ${each((k) => `result[at + ${k * RUN_LANES}u] ${add ? "+" : ""}= params.scale * total${k};`)}
 }`,
   });
 }

@@ -20,7 +20,8 @@ export { type WeightGrads } from "./weight_grad_parts.ts";
  *
  * @param x `[n, h, w, ci]`
  * @param weight `[kh, kw, ci, co]`
- * @param epilogue bias `[co]`, perImage `[n, co]`, residual `[n, oh, ow, co]`, each optional.
+ * @param epilogue bias `[co]`, perImage `[n, C]`, of which the `co` columns from `perImageStart` are
+ *   added, residual `[n, oh, ow, co]`, each optional.
  * @returns `[n, oh, ow, co]`
  * @throws {RangeError} When an added tensor has the wrong shape.
  */
@@ -32,9 +33,18 @@ export function conv2dForward(
   epilogue: Epilogue = {},
 ): TensorRef {
   const { n, oh, ow, ci, co } = shape;
-  const wanted = { bias: [co], perImage: [n, co], residual: [n, oh, ow, co] };
+  const { perImage, perImageStart = 0 } = epilogue;
+  const width = perImage?.shape[1] ?? 0;
+  if (perImage && !(perImageStart >= 0 && perImageStart + co <= width)) {
+    throw new RangeError(
+      `Cannot convolve: perImage must have columns ${perImageStart} to ${
+        perImageStart + co
+      }, got shape ${formatShape(perImage.shape)}`,
+    );
+  }
+  const wanted = { bias: [co], perImage: [n, width], residual: [n, oh, ow, co] } as const;
   for (const [name, expected] of Object.entries(wanted)) {
-    const given = epilogue[name as keyof Epilogue];
+    const given = epilogue[name as keyof typeof wanted];
     if (given && formatShape(given.shape) !== formatShape(expected)) {
       throw new RangeError(
         `Cannot convolve: ${name} must have shape ${formatShape(expected)}, got ${

@@ -35,7 +35,10 @@ import {
 import { FLAT_INDEX, flatGrid, STREAM_WORKGROUP } from "../grid.ts";
 import { recordVariant, type Variant } from "../variants.ts";
 import {
+  type Added,
+  addedBy,
   bind,
+  columnStrides,
   type Epilogue,
   epilogueTerms,
   type GatherMode,
@@ -43,10 +46,12 @@ import {
   gatherSizes,
   kernelBindings,
   names,
+  paramTypes,
+  paramValues,
   sourceFunction,
 } from "./gather_source.ts";
 import { tiledVariants } from "./gather_tiled.ts";
-import { type Conv2dShape, SHAPE_PARAMS } from "./shape.ts";
+import type { Conv2dShape } from "./shape.ts";
 
 export { type Epilogue, type GatherMode } from "./gather_source.ts";
 
@@ -65,8 +70,7 @@ export function gatherConv(
   label: string,
 ): TensorRef {
   const { n, h, w, ci, co, kh, kw, stride } = shape;
-  const added = Object.entries<TensorRef | undefined>({ ...epilogue })
-    .flatMap(([name, tensor]) => tensor ? [name] : []);
+  const added = addedBy(epilogue);
   const product: GatherProduct = { mode, source, weight, shape, epilogue, added, label };
   const key = [
     `conv2d.${mode}`,
@@ -88,7 +92,8 @@ function subgroupVariants(capture: Capture, product: GatherProduct): Variant[] {
   const vectors = depth % 4 === 0;
   const tiles = fittingTiles(capture.gpu.subgroupSize, rows, columns);
   const fits = (tile: GemmTile) =>
-    columns % tile.width === 0 && Math.ceil(rows / tile.rows) <= 65535;
+    columnStrides(product).every((n) => n % tile.width === 0) &&
+    Math.ceil(rows / tile.rows) <= 65535;
   return tiles.filter(fits).map((tile) => ({
     family: "subgroup",
     name: `subgroup${tileName(tile)}`,
@@ -98,7 +103,7 @@ function subgroupVariants(capture: Capture, product: GatherProduct): Variant[] {
         kernel: subgroupKernel({ mode, tile, added, stride: shape.stride, powers, vectors }),
         bindings,
         params: {
-          ...shape,
+          ...paramValues(product, tile.width),
           widthShift: Math.floor(Math.log2(width)),
           imageShift: Math.floor(Math.log2(height * width)),
         },
@@ -116,7 +121,7 @@ function recordPlain(capture: Capture, product: GatherProduct): TensorRef {
   capture.dispatch({
     kernel: plainKernel(mode, added, shape.stride),
     bindings,
-    params: { ...shape },
+    params: paramValues(product, 1),
     workgroups: flatGrid(rows * columns, STREAM_WORKGROUP),
   });
   return out;
@@ -127,7 +132,7 @@ interface SubgroupVariant {
   readonly mode: GatherMode;
   readonly tile: GemmTile;
   /** Names of the tensors that the epilogue adds. */
-  readonly added: readonly string[];
+  readonly added: readonly Added[];
   readonly stride: number;
   /** Whether both sides of the output are powers of two: shifts instead of divisions. */
   readonly powers: boolean;
@@ -152,7 +157,7 @@ function subgroupKernel(variant: SubgroupVariant): Kernel {
       stride === 1 ? "" : `.stride${stride}`
     }${powers ? ".pow2" : ""}${added.map((name) => `+${name}`).join("")}`,
     bindings: kernelBindings(mode, added, wide, vector),
-    params: { ...SHAPE_PARAMS, widthShift: "u32", imageShift: "u32" },
+    params: { ...paramTypes(added), widthShift: "u32", imageShift: "u32" },
     workgroupSize: [tile.lanes, 1, 1],
     subgroups: true,
     wgsl: `${sourceFunction(mode, stride)}
@@ -241,7 +246,7 @@ function depthLoop(
       }`;
 }
 
-function plainKernel(mode: GatherMode, added: readonly string[], stride: number): Kernel {
+function plainKernel(mode: GatherMode, added: readonly Added[], stride: number): Kernel {
   const size = names(mode);
   const weightAt = mode === "forward"
     ? "(tap * depth + k) * columns + column"
@@ -251,7 +256,7 @@ function plainKernel(mode: GatherMode, added: readonly string[], stride: number)
       added.map((name) => `+${name}`).join("")
     }`,
     bindings: kernelBindings(mode, added, "f32", "f32"),
-    params: SHAPE_PARAMS,
+    params: paramTypes(added),
     workgroupSize: [STREAM_WORKGROUP, 1, 1],
     wgsl: `${FLAT_INDEX}${sourceFunction(mode, stride)}
 @compute @workgroup_size(WX, WY, WZ)

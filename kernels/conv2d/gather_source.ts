@@ -7,7 +7,7 @@
 import type { Capture } from "../../device/capture.ts";
 import type { BindingSpec } from "../../device/kernel.ts";
 import type { TensorRef } from "../../device/tensor.ts";
-import type { Conv2dShape } from "./shape.ts";
+import { type Conv2dShape, SHAPE_PARAMS } from "./shape.ts";
 
 /** Which of the two sums is computed. */
 export type GatherMode = "forward" | "input";
@@ -16,8 +16,10 @@ export type GatherMode = "forward" | "input";
 export interface Epilogue {
   /** `[co]` */
   readonly bias?: TensorRef | undefined;
-  /** `[n, co]` */
+  /** `[n, C]`, of which `co` columns are added to every pixel of an image. */
   readonly perImage?: TensorRef | undefined;
+  /** The first of these columns; 0 unless given. */
+  readonly perImageStart?: number | undefined;
   /** The output's shape. */
   readonly residual?: TensorRef | undefined;
 }
@@ -31,8 +33,41 @@ export interface GatherProduct {
   readonly shape: Conv2dShape;
   readonly epilogue: Epilogue;
   /** Names of what the epilogue adds. */
-  readonly added: readonly string[];
+  readonly added: readonly Added[];
   readonly label: string;
+}
+
+/** What an epilogue may add. */
+const ADDED = ["bias", "perImage", "residual"] as const;
+export type Added = typeof ADDED[number];
+
+/** Names of what an epilogue adds. */
+export function addedBy(epilogue: Epilogue): Added[] {
+  return ADDED.filter((name) => epilogue[name]);
+}
+
+/** Elements that vectors along the columns must divide. */
+export function columnStrides({ mode, shape, epilogue }: GatherProduct): number[] {
+  const { perImage, perImageStart = 0 } = epilogue;
+  const { columns } = gatherSizes(mode, shape);
+  return [columns, ...(perImage ? [perImage.shape[1] ?? 0, perImageStart] : [])];
+}
+
+/** Uniform parameters of every variant. */
+export function paramTypes(added: readonly Added[]): Record<string, "u32"> {
+  return added.includes("perImage")
+    ? { ...SHAPE_PARAMS, perImageRow: "u32", perImageStart: "u32" }
+    : SHAPE_PARAMS;
+}
+
+/** Their values for vectors of `width` columns. */
+export function paramValues(
+  { shape, epilogue: { perImage, perImageStart = 0 } }: GatherProduct,
+  width: number,
+): Record<string, number> {
+  if (!perImage) return { ...shape };
+  const perImageRow = (perImage.shape[1] ?? 0) / width;
+  return { ...shape, perImageRow, perImageStart: perImageStart / width };
 }
 
 /** Sizes of the product: pixels by channels, and the sides of the result's images. */
@@ -45,14 +80,12 @@ export function gatherSizes(mode: GatherMode, { n, h, w, ci, co, oh, ow }: Conv2
 /** A new tensor for the result and the bindings of every variant. */
 export function bind(
   capture: Capture,
-  { mode, source, weight, shape, epilogue, label }: GatherProduct,
+  { mode, source, weight, shape, epilogue, added, label }: GatherProduct,
 ) {
   const { columns, height, width } = gatherSizes(mode, shape);
   const out = capture.transient([shape.n, height, width, columns], label);
   const bindings: Record<string, TensorRef> = { source, weight, out };
-  for (const [name, tensor] of Object.entries<TensorRef | undefined>({ ...epilogue })) {
-    if (tensor) bindings[name] = tensor;
-  }
+  for (const name of added) bindings[name] = epilogue[name]!;
   return { out, bindings };
 }
 
@@ -83,14 +116,14 @@ export function sourceFunction(mode: GatherMode, stride: number): string {
 /**
  * WGSL: what the epilogue adds to one element, or to one vector.
  *
- * @param image Index of the element's image; `columns` counts columns of an image's vector.
+ * @param image Index of the element's image.
  * @param column Index into the bias.
  * @param at Index into the result.
  */
-export function epilogueTerms(added: readonly string[], image: string, column: string, at: string) {
-  const terms: Record<string, string> = {
+export function epilogueTerms(added: readonly Added[], image: string, column: string, at: string) {
+  const terms: Record<Added, string> = {
     bias: `bias[${column}]`,
-    perImage: `perImage[${image} * columns + ${column}]`,
+    perImage: `perImage[${image} * params.perImageRow + params.perImageStart + ${column}]`,
     residual: `residual[${at}]`,
   };
   return added.map((name) => ` + ${terms[name]}`).join("");
@@ -99,7 +132,7 @@ export function epilogueTerms(added: readonly string[], image: string, column: s
 /** Bindings: source, weight, out and what is added. */
 export function kernelBindings(
   mode: GatherMode,
-  added: readonly string[],
+  added: readonly Added[],
   wide: BindingSpec["type"],
   vector: BindingSpec["type"],
 ): Record<string, BindingSpec> {

@@ -22,16 +22,19 @@ import {
 } from "../gemm_tiled.ts";
 import type { Variant } from "../variants.ts";
 import {
+  type Added,
   bind,
+  columnStrides,
   epilogueTerms,
   type GatherMode,
   type GatherProduct,
   gatherSizes,
   kernelBindings,
   names,
+  paramTypes,
+  paramValues,
   sourceFunction,
 } from "./gather_source.ts";
-import { SHAPE_PARAMS } from "./shape.ts";
 
 /** The tiled ways of computing a convolution, best guess first. */
 export function tiledVariants(product: GatherProduct): Variant[] {
@@ -46,6 +49,7 @@ export function tiledVariants(product: GatherProduct): Variant[] {
 function recordTiled(capture: Capture, product: GatherProduct, tile: WorkgroupTile): TensorRef {
   const { mode, shape, added } = product;
   const { rows, columns, depth } = gatherSizes(mode, shape);
+  const wideColumns = columnStrides(product).every((n) => n % 4 === 0);
   const { out, bindings } = bind(capture, product);
   capture.dispatch({
     kernel: gatherKernel({
@@ -54,10 +58,10 @@ function recordTiled(capture: Capture, product: GatherProduct, tile: WorkgroupTi
       added,
       stride: shape.stride,
       wideDepth: depth % 4 === 0,
-      wideColumns: columns % 4 === 0,
+      wideColumns,
     }),
     bindings,
-    params: { ...shape },
+    params: paramValues(product, wideColumns ? 4 : 1),
     workgroups: tileGrid(tile, rows, columns, 1),
   });
   return out;
@@ -68,7 +72,7 @@ interface TiledGather {
   readonly mode: GatherMode;
   readonly tile: WorkgroupTile;
   /** Names of the tensors that the epilogue adds. */
-  readonly added: readonly string[];
+  readonly added: readonly Added[];
   readonly stride: number;
   /** Whether the summed channels are loaded four at a time. */
   readonly wideDepth: boolean;
@@ -92,7 +96,7 @@ function gatherKernel(variant: TiledGather): Kernel {
       wideDepth ? "vec4f" : "f32",
       wideColumns ? "vec4f" : "f32",
     ),
-    params: SHAPE_PARAMS,
+    params: paramTypes(added),
     functions: REST + sourceFunction(mode, stride) + quadFunction("quadA", "source", wideDepth) +
       quadFunction("quadB", "weight", forward ? wideColumns : wideDepth),
     a: {
@@ -174,7 +178,7 @@ function storeGathered(
   const image = added.includes("perImage")
     ? (row: string) => `let image = ${row} / (params.${size.height} * params.${size.width});`
     : () => "";
-  const stored = storeTile(tile, {
+  return storeTile(tile, {
     rows: "pixels",
     columns: "all",
     wide: wideColumns,
@@ -184,5 +188,4 @@ function storeGathered(
       return `out[${at}] = ${value}${epilogueTerms(added, "image", index(column), at)};`;
     },
   });
-  return `let columns = all${wideColumns ? " / 4u" : ""};\n  ${stored}`;
 }
