@@ -12,6 +12,7 @@ import { Graph, type ParameterSlot } from "../autograd/graph.ts";
 import type { Parameter } from "../autograd/parameter.ts";
 import { Capture } from "../device/capture.ts";
 import type { Gpu } from "../device/gpu.ts";
+import type { KernelTime } from "../device/profile.ts";
 import type { Program } from "../device/program.ts";
 import { sizeOf, type TensorRef } from "../device/tensor.ts";
 import { copyInto } from "../kernels/add.ts";
@@ -206,6 +207,17 @@ export class Sampler {
       const keys = keyRows(own, this.shape[0] ?? 1, 0);
       noising.run({ x0: this.#batchOf(images, at), keys, scalars });
     });
+  }
+
+  /** Runs a step on the batch at hand with each dispatch measured; the images are of no use then. */
+  async profileStep(step: SamplerStep, seed = 0): Promise<KernelTime[]> {
+    const [samples = 1] = this.shape;
+    const { kernels } = await this.stepping.profile({
+      keys: keyRows([seed], samples, 0),
+      timesteps: new Uint32Array(samples).fill(step.timestep),
+      scalars: samplerScalars(step),
+    });
+    return kernels;
   }
 
   /** Frees the programs and the batch; the weights are not the sampler's. */
