@@ -10,8 +10,8 @@ import { basename, dirname, join } from "node:path";
 export type FileContent = string | Uint8Array | Iterable<Uint8Array> | AsyncIterable<Uint8Array>;
 
 const reasons: Readonly<Record<string, string>> = {
-  ENOSPC: "the disk must have room, it is full",
-  EDQUOT: "the disk quota must have room, it is used up",
+  ENOSPC: "the disk must have room, it is full: free some",
+  EDQUOT: "the disk quota must have room, it is used up: free some",
   EACCES: "this user must have the right to, permission denied",
   EPERM: "this user must have the right to, operation not permitted",
   EROFS: "the file system must be writable, it is mounted read-only",
@@ -102,6 +102,32 @@ export async function ensureFolder(path: string): Promise<void> {
       });
     }
     throw fileError("make the folder", path, error);
+  }
+}
+
+/**
+ * Refuses a folder that can't be written to, before hours of work depend on it. It need not exist;
+ * nothing is left behind.
+ *
+ * @throws Error in one line, with the cause.
+ */
+export function checkWritable(path: string): Promise<void> {
+  return attempt("write to", path, async () => {
+    let place = path;
+    while (!await exists(place) && dirname(place) !== place) place = dirname(place);
+    const probe = join(place, `.probe.${Deno.pid}.${++temporaryFiles}.tmp`);
+    (await Deno.open(probe, { write: true, createNew: true })).close();
+    await Deno.remove(probe);
+  });
+}
+
+async function exists(path: string): Promise<boolean> {
+  try {
+    await Deno.stat(path);
+    return true;
+  } catch (error) {
+    if (error instanceof Deno.errors.NotFound) return false;
+    throw error;
   }
 }
 

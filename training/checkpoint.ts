@@ -7,6 +7,7 @@
  */
 import { createHash, type Hash } from "node:crypto";
 import { join } from "node:path";
+import { sizeOf } from "../device/tensor.ts";
 import {
   readSafetensorsHeader,
   safetensorsHeader,
@@ -45,17 +46,28 @@ export interface CheckpointFacts {
  */
 export async function writeCheckpoint(
   path: string,
-  { step, config, notes = {} }: CheckpointFacts,
+  facts: CheckpointFacts,
   tensors: readonly CheckpointTensor[],
 ): Promise<void> {
+  await atomicWrite(path, chunks(headerOf(facts, tensors), tensors));
+}
+
+/** Bytes of the file that {@linkcode writeCheckpoint} would write. */
+export function checkpointBytes(
+  facts: CheckpointFacts,
+  tensors: readonly CheckpointTensor[],
+): number {
+  const data = tensors.reduce((sum, { shape }) => sum + 4 * sizeOf(shape), 0);
+  return headerOf(facts, tensors).length + data + sizeOf(CHECKSUM_SPEC.shape);
+}
+
+function headerOf(
+  { step, config, notes = {} }: CheckpointFacts,
+  tensors: readonly CheckpointTensor[],
+): Uint8Array {
   const specs = tensors.map(({ name, shape }) => [name, { dtype: "F32", shape }] as const);
-  const header = safetensorsHeader([...specs, [CHECKSUM, CHECKSUM_SPEC]], {
-    format: FORMAT,
-    step: `${step}`,
-    config,
-    ...notes,
-  });
-  await atomicWrite(path, chunks(header, tensors));
+  const metadata = { format: FORMAT, step: `${step}`, config, ...notes };
+  return safetensorsHeader([...specs, [CHECKSUM, CHECKSUM_SPEC]], metadata);
 }
 
 async function* chunks(

@@ -4,7 +4,7 @@
  *
  * @module
  */
-import { atomicWrite } from "../support/files.ts";
+import { atomicWrite, fileError } from "../support/files.ts";
 
 /** A line of the log. */
 export interface LogEvent {
@@ -33,35 +33,85 @@ export interface LogMirror {
   close(): void;
 }
 
-/** Appends events to a file. */
+/** Appends events to a file, which has whole lines alone at any time. */
 export class Log {
   readonly #file: Deno.FsFile;
+  #bytes: number;
 
-  private constructor(file: Deno.FsFile, private readonly mirror: LogMirror | null) {
+  private constructor(
+    private readonly path: string,
+    file: Deno.FsFile,
+    private readonly mirror: LogMirror | null,
+    /** The last line that was there when it was opened, "" without one. */
+    private readonly last: string,
+  ) {
     this.#file = file;
+    this.#bytes = file.statSync().size;
   }
 
-  /** Opens a log that goes on after `step`: what is later, or torn, is cut off. */
+  /**
+   * Opens a log that goes on after `step`: what is later, or torn, is cut off.
+   *
+   * @throws {Error} One line, when the file can't be read or written.
+   */
   static async open(path: string, step: number, mirror: LogMirror | null = null): Promise<Log> {
     const before = await textOf(path);
     const kept = linesUpTo(before, step);
     if (kept !== before) await atomicWrite(path, kept);
-    return new Log(await Deno.open(path, { append: true, create: true }), mirror);
+    try {
+      const file = await Deno.open(path, { append: true, create: true });
+      return new Log(path, file, mirror, kept.trimEnd().split("\n").at(-1)!);
+    } catch (error) {
+      throw fileError("write", path, error);
+    }
   }
 
-  /** Writes one line, at once. */
+  /**
+   * Writes one line, at once.
+   *
+   * @throws {Error} One line, when the disk is full or the like; nothing of the line is left then.
+   */
   write(event: LogEvent): void {
     const bytes = new TextEncoder().encode(`${JSON.stringify(event)}\n`);
-    for (let written = 0; written < bytes.length;) {
-      written += this.#file.writeSync(bytes.subarray(written));
+    try {
+      for (let written = 0; written < bytes.length;) {
+        written += this.#file.writeSync(bytes.subarray(written));
+      }
+    } catch (error) {
+      this.#cut();
+      throw fileError("write", this.path, error);
     }
+    this.#bytes += bytes.length;
     this.mirror?.write(event);
+  }
+
+  /** Writes a line unless the log ended with it when it was opened. */
+  ensure(event: LogEvent): void {
+    if (this.last !== JSON.stringify(event)) this.write(event);
+  }
+
+  /** Waits until the lines would outlive a loss of power. */
+  sync(): void {
+    try {
+      this.#file.syncDataSync();
+    } catch (error) {
+      throw fileError("write", this.path, error);
+    }
   }
 
   /** Closes the file, and the mirror. */
   close(): void {
     this.#file.close();
     this.mirror?.close();
+  }
+
+  /** Takes the part of a line away that a full disk let through. */
+  #cut(): void {
+    try {
+      this.#file.truncateSync(this.#bytes);
+    } catch {
+      // A torn line is cut when the run goes on.
+    }
   }
 }
 
@@ -90,6 +140,6 @@ async function textOf(path: string): Promise<string> {
     return await Deno.readTextFile(path);
   } catch (error) {
     if (error instanceof Deno.errors.NotFound) return "";
-    throw error;
+    throw fileError("read", path, error);
   }
 }

@@ -5,10 +5,18 @@
  */
 import { join, relative } from "node:path";
 import { collectGarbage } from "../support/gc.ts";
-import { pruneCheckpoints, stepName, writeCheckpoint } from "./checkpoint.ts";
+import {
+  checkpointBytes,
+  type CheckpointFacts,
+  pruneCheckpoints,
+  stepName,
+  writeCheckpoint,
+} from "./checkpoint.ts";
 import { Log, type LogEvent, type LogMirror } from "./log.ts";
+import { NonFiniteError } from "./non_finite.ts";
 import { isDue, type Observer } from "./observer.ts";
 import type { RunFolder } from "./run_folder.ts";
+import { checkSpace, type FreeSpace } from "./space.ts";
 import { pauseForSignals } from "./stop_signals.ts";
 import type { Trainer } from "./trainer.ts";
 
@@ -43,6 +51,7 @@ export interface LoopOptions {
   readonly display: LoopDisplay;
   /** Aborted when the run should end after the step at hand. */
   readonly signal: AbortSignal;
+  readonly freeSpace: FreeSpace;
 }
 
 /** How a loop ended. */
@@ -58,7 +67,9 @@ export interface LoopResult {
 /**
  * Trains.
  *
- * @throws {Error} When a loss is not finite; the last checkpoint is from before.
+ * @throws {NonFiniteError} When a loss or what would be saved is not finite; the last checkpoint is
+ *   from before.
+ * @throws {Error} When a file can't be written, or the device fails.
  */
 export async function runLoop(options: LoopOptions): Promise<LoopResult> {
   const loop = new Loop(options, await Log.open(options.folder.log, options.start, options.mirror));
@@ -89,10 +100,12 @@ class Loop {
   async run(): Promise<LoopResult> {
     const { trainer, signal } = this.options;
     const { steps } = trainer.config.train;
+    if (this.#step > 0) this.log.ensure(checkpointEvent(this.options.folder, this.#step));
     while (this.#step < steps) {
       trainer.step(this.#step++);
       await this.#clock.tick();
       await pauseForSignals();
+      trainer.gpu.health.check();
       if (this.#step % STEPS_A_COLLECTION === 0) collectGarbage();
       await this.#afterStep(this.#step === steps);
       // A wish that came after the last chance to save waits for the next step.
@@ -114,6 +127,9 @@ class Loop {
     const checking = step % trainer.lossSlots === 0;
     if (logging || saving || checking || looking.length > 0 || signal.aborted) {
       await this.#clock.pause();
+      // Errors of the device take two turns to be heard of.
+      await pauseForSignals();
+      trainer.gpu.health.check();
       await this.#checkLosses();
       if (logging) await this.#writeLine();
       for (const observer of looking) {
@@ -137,15 +153,12 @@ class Loop {
       return;
     }
     const [what, step, value] = wrong < 0
-      ? ["gradient norm", this.#step, norm]
-      : ["loss", this.#checked + wrong + 1, losses[wrong]];
-    throw new Error(
-      `Cannot go on training: the ${what} of step ${step} must be finite, got ${value}; ` +
-        `${
-          this.#saved
-            ? `the last good checkpoint is ${this.#saved.path}`
-            : "nothing was saved since the start"
-        }; a smaller optim.lr or a longer optim.warmupSteps may help`,
+      ? ["gradient norm", this.#step, norm] as const
+      : ["loss", this.#checked + wrong + 1, losses[wrong]] as const;
+    throw new NonFiniteError(
+      what,
+      step,
+      `Cannot go on training: the ${what} of step ${step} must be finite, got ${value}`,
     );
   }
 
@@ -162,16 +175,39 @@ class Loop {
   }
 
   async #save(): Promise<void> {
-    const { trainer, folder, configText } = this.options;
-    const path = join(folder.checkpoints, `${stepName(this.#step)}.safetensors`);
-    const facts = { step: this.#step, config: configText };
-    await writeCheckpoint(path, facts, trainer.state.checkpointTensors());
-    await pruneCheckpoints(folder.checkpoints, this.#step, trainer.config.train.keep);
+    const { trainer, folder, configText, freeSpace } = this.options;
+    const { keep } = trainer.config.train;
+    const path = checkpointPath(folder, this.#step);
+    const facts: CheckpointFacts = { step: this.#step, config: configText };
+    const tensors = trainer.state.checkpointTensors(this.#step);
+    const bytes = checkpointBytes(facts, tensors);
+    await checkSpace(path, { folder: folder.checkpoints, bytes, keep }, freeSpace);
+    // A checkpoint that outlives a loss of power needs a log that does.
+    this.log.sync();
+    await writeCheckpoint(path, facts, tensors);
     this.#saved = { step: this.#step, path };
-    const file = relative(folder.dir, path).replaceAll("\\", "/");
-    const event: LogEvent = { step: this.#step, event: "checkpoint", file };
-    this.log.write(event);
+    await settleCheckpoint(this.log, folder, this.#step, keep);
   }
+}
+
+function checkpointPath({ checkpoints }: RunFolder, step: number): string {
+  return join(checkpoints, `${stepName(step)}.safetensors`);
+}
+
+function checkpointEvent(folder: RunFolder, step: number): LogEvent {
+  const file = relative(folder.dir, checkpointPath(folder, step)).replaceAll("\\", "/");
+  return { step, event: "checkpoint", file };
+}
+
+/** What follows the writing of a checkpoint; a kill may have come between. */
+export async function settleCheckpoint(
+  log: Log,
+  folder: RunFolder,
+  step: number,
+  keep: number,
+): Promise<void> {
+  log.ensure(checkpointEvent(folder, step));
+  await pruneCheckpoints(folder.checkpoints, step, keep);
 }
 
 /** Times the steps alone, and keeps the GPU a few steps behind at most. */

@@ -10,10 +10,12 @@ import type { Gpu } from "../device/gpu.ts";
 import { usesTMax } from "../diffusion/t_max.ts";
 import type { Network } from "../model/network.ts";
 import { createNetwork } from "../model/presets.ts";
-import { atomicWrite } from "../support/files.ts";
-import { type Checkpoint, newestCheckpoint } from "./checkpoint.ts";
-import type { LogMirror } from "./log.ts";
-import { type LoopDisplay, type LoopResult, runLoop } from "./loop.ts";
+import { atomicWrite, checkWritable } from "../support/files.ts";
+import { type Checkpoint, checkpointBytes, newestCheckpoint } from "./checkpoint.ts";
+import { explainNonFinite, withSavedState } from "./faults.ts";
+import { Log, type LogMirror } from "./log.ts";
+import { type LoopDisplay, type LoopResult, runLoop, settleCheckpoint } from "./loop.ts";
+import { NonFiniteError } from "./non_finite.ts";
 import type { Observer } from "./observer.ts";
 import { createPreview } from "./preview.ts";
 import {
@@ -25,7 +27,8 @@ import {
   formatCount,
 } from "./report.ts";
 import type { RunConfig } from "./run_config.ts";
-import { prepareRunFolder, runFolder } from "./run_folder.ts";
+import { prepareRunFolder, type RunFolder, runFolder } from "./run_folder.ts";
+import { type FreeSpace, planSpace, systemFreeSpace } from "./space.ts";
 import { Trainer } from "./trainer.ts";
 import { createValidation } from "./validation.ts";
 
@@ -40,6 +43,10 @@ export interface RunContext {
   readonly checkpointConfig: string;
   /** Whether to go on from the folder's newest checkpoint, if it has one. */
   readonly resume: boolean;
+  /** Looks at the config of the checkpoint that the run goes on from; throws to refuse it. */
+  readonly acceptConfig?: (config: string, step: number) => void;
+  /** Tells how much room a folder has; the system unless given. */
+  readonly freeSpace?: FreeSpace;
   /** Receives lines for a person. */
   readonly say: (line: string) => void;
   /** Starts the display of progress, once training begins. */
@@ -86,55 +93,125 @@ export async function imagesOf(
 /**
  * Trains, or goes on training, and writes everything to the run's folder.
  *
- * @throws {Error} When data are missing, no checkpoint can be used or a loss is not finite.
+ * @throws {NonFiniteError} When a loss is not finite; it names the tensor that went bad first.
+ * @throws {Error} When data are missing, no checkpoint can be used, a file can't be written or the
+ *   device fails; the message says what is saved.
  */
 export async function trainRun(config: RunConfig, context: RunContext): Promise<RunResult> {
+  try {
+    return await context.gpu.health.guard(() => prepareAndTrain(config, context));
+  } catch (error) {
+    throw await withSavedState(error, context.dir);
+  }
+}
+
+async function prepareAndTrain(config: RunConfig, context: RunContext): Promise<RunResult> {
   const { gpu, dir, say } = context;
-  const { steps } = config.train;
+  await checkRunFolder(dir);
   const network = networkOf(config);
   const { images, heldOut } = await imagesOf(config, say);
   say(`adapter   ${describeGpu(gpu)}`);
   say(`data      ${describeImages(images)}`);
   say(`network   ${config.model.name}, ${describeNetwork(network, images)}`);
   const trainer = await Trainer.create(gpu, config, network, images, context.observers);
-  const begun = await begin(trainer, context);
-  if (begun.checkpoint && begun.start >= steps) {
-    say(`The run in ${dir} is finished: it has all of its ${steps} steps`);
+  try {
+    const begun = await begin(trainer, context);
+    if (begun.checkpoint && begun.start >= config.train.steps) {
+      return await finished(config, context, begun.checkpoint);
+    }
+    tell(trainer, begun.start, say);
+    return await train(trainer, heldOut, begun, context);
+  } finally {
     trainer.destroy();
-    const { path } = begun.checkpoint;
-    return { step: begun.start, finished: true, checkpoint: path, picture: null };
   }
-  tell(trainer, begun.start, say);
+}
 
+/** Refuses a folder that can't be written to before anything else is done. */
+async function checkRunFolder(dir: string): Promise<void> {
+  try {
+    await checkWritable(dir);
+  } catch (error) {
+    const { message } = error as Error;
+    throw new Error(`${message}; set run.dir to a folder that can be written to`, { cause: error });
+  }
+}
+
+/** A run that had been done: only what a kill right after its end may have left undone is done. */
+async function finished(
+  { train: { steps, keep } }: RunConfig,
+  { dir, say }: RunContext,
+  { step, path }: Checkpoint,
+): Promise<RunResult> {
+  say(`The run in ${dir} is finished: it has all of its ${steps} steps`);
+  const folder = runFolder(dir);
+  const log = await Log.open(folder.log, step);
+  try {
+    await settleCheckpoint(log, folder, step, keep);
+  } finally {
+    log.close();
+  }
+  return { step, finished: true, checkpoint: path, picture: null };
+}
+
+async function train(
+  trainer: Trainer,
+  heldOut: ImageSet | null,
+  { start, lossesKept }: Beginning,
+  context: RunContext,
+): Promise<RunResult> {
+  const { dir, say, signal, freeSpace = systemFreeSpace } = context;
   const folder = await prepareRunFolder(dir);
+  await checkPlannedSpace(trainer, folder, context);
   await atomicWrite(folder.config, context.configText);
   const onlookers = await context.observe?.(trainer) ?? [];
   const others = [...(context.observers ?? []), ...onlookers];
   const preview = await createPreview(trainer, folder, others);
   const validation = heldOut && await createValidation(trainer, heldOut);
   const observers = [validation, preview, ...others];
-  const display = context.display(begun.start, steps);
-  const result = await runLoop({
-    trainer,
-    folder,
-    configText: context.checkpointConfig,
-    start: begun.start,
-    lossesKept: begun.lossesKept,
-    observers: observers.filter((observer) => observer !== null),
-    mirror: context.mirror?.(begun.start) ?? null,
-    display,
-    signal: context.signal,
-  });
-  for (const observer of [preview, validation, ...onlookers]) observer?.destroy?.();
-  trainer.destroy();
-  return { ...result, picture: preview?.newest ?? null };
+  try {
+    const result = await runLoop({
+      ...{ trainer, folder, start, lossesKept, signal, freeSpace },
+      configText: context.checkpointConfig,
+      observers: observers.filter((observer) => observer !== null),
+      mirror: context.mirror?.(start) ?? null,
+      display: context.display(start, trainer.config.train.steps),
+    });
+    return { ...result, picture: preview?.newest ?? null };
+  } catch (error) {
+    if (!(error instanceof NonFiniteError)) throw error;
+    throw await explainNonFinite(error, { trainer, dir, say, signal });
+  } finally {
+    for (const observer of [preview, validation, ...onlookers]) observer?.destroy?.();
+  }
+}
+
+/** Says, or refuses, when the disk has not the room that the run's checkpoints need. */
+async function checkPlannedSpace(
+  { state, config }: Trainer,
+  { checkpoints }: RunFolder,
+  { checkpointConfig, freeSpace = systemFreeSpace, say }: RunContext,
+): Promise<void> {
+  const { steps, keep } = config.train;
+  const facts = { step: steps, config: checkpointConfig };
+  const bytes = checkpointBytes(facts, state.checkpointTensors(steps));
+  const warning = await planSpace({ folder: checkpoints, bytes, keep }, freeSpace);
+  if (warning !== null) say(`note: ${warning}`);
+}
+
+/** Where a run begins. */
+interface Beginning {
+  /** Completed steps. */
+  readonly start: number;
+  /** Whether the losses since the last line of the log are known. */
+  readonly lossesKept: boolean;
+  readonly checkpoint: Checkpoint | null;
 }
 
 /** Where the run begins: at its newest checkpoint if it is to go on, else from scratch. */
 async function begin(
   trainer: Trainer,
-  { dir, resume, say }: RunContext,
-): Promise<{ start: number; lossesKept: boolean; checkpoint: Checkpoint | null }> {
+  { dir, resume, say, acceptConfig }: RunContext,
+): Promise<Beginning> {
   const checkpoint = resume
     ? await newestCheckpoint(runFolder(dir).checkpoints, say, (it) => trainer.state.check(it))
     : null;
@@ -142,6 +219,7 @@ async function begin(
     trainer.state.initialize(trainer.config.run.seed);
     return { start: 0, lossesKept: true, checkpoint };
   }
+  acceptConfig?.(checkpoint.config, checkpoint.step);
   const lossesKept = await trainer.state.load(checkpoint);
   return { start: checkpoint.step, lossesKept, checkpoint };
 }

@@ -11,6 +11,7 @@
  */
 import { join } from "node:path";
 import { ensureFolder } from "../support/files.ts";
+import { listCheckpoints } from "./checkpoint.ts";
 
 /** The places in a run's folder. */
 export interface RunFolder {
@@ -34,22 +35,28 @@ export function runFolder(dir: string): RunFolder {
   };
 }
 
-/** Whether `dir` holds a run, begun or finished. */
+/**
+ * Whether `dir` holds a run, begun or finished. Empty folders are none: a run that was killed before
+ * it wrote its config has nothing to go on with.
+ */
 export async function holdsRun(dir: string): Promise<boolean> {
   const { config, log, checkpoints } = runFolder(dir);
-  for (const path of [config, log, checkpoints]) {
+  for (const path of [config, log]) {
     if (await exists(path)) return true;
   }
-  return false;
+  return (await listCheckpoints(checkpoints)).length > 0;
 }
+
+/** Names of files that a write which was cut short may leave behind. */
+const TORN = /^\.(step-\d+|best|config|tuning|log|eval)\..*\.tmp$/;
 
 /** Makes the folders, and removes what writes that were cut short left behind. */
 export async function prepareRunFolder(dir: string): Promise<RunFolder> {
   const folder = runFolder(dir);
-  for (const path of [folder.samples, folder.checkpoints]) {
+  for (const path of [dir, folder.samples, folder.checkpoints]) {
     await ensureFolder(path);
     for await (const { name } of Deno.readDir(path)) {
-      if (/^\.step-\d+\..*\.tmp$/.test(name)) await Deno.remove(join(path, name));
+      if (TORN.test(name)) await Deno.remove(join(path, name));
     }
   }
   return folder;

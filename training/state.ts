@@ -6,10 +6,13 @@
  */
 import type { Arena } from "../device/arena.ts";
 import type { Gpu } from "../device/gpu.ts";
-import type { TensorRef } from "../device/tensor.ts";
+import { sizeOf, type TensorRef } from "../device/tensor.ts";
 import type { Module } from "../model/module.ts";
 import { createArena, initialValues, writeArenas } from "../model/parameters.ts";
 import type { Checkpoint, CheckpointTensor } from "./checkpoint.ts";
+import { inspectValues, NonFiniteError } from "./non_finite.ts";
+import { formatCount } from "./report.ts";
+import { pauseForSignals } from "./stop_signals.ts";
 
 /** Arenas of one layout, one tensor a parameter in each. */
 export class TrainState {
@@ -61,20 +64,56 @@ export class TrainState {
     if (this.#lossSeed) this.gpu.destroyTensor(this.#lossSeed);
   }
 
+  /** Sets everything to zeros, what lies between tensors included: NaN spreads there too. */
+  clear(): void {
+    const chunks = this.#arenas.flatMap((arena) => arena.chunks);
+    for (const tensor of [...chunks, ...this.learnt.values(), this.losses]) {
+      this.gpu.write(tensor, new Float32Array(sizeOf(tensor.shape)));
+    }
+  }
+
   /** Starts from scratch; the average starts as a copy of the weights. */
   initialize(seed: number): void {
     writeArenas(this.gpu, [this.weights, this.ema], initialValues(this.network, seed));
   }
 
-  /** The tensors of a checkpoint, in a fixed order. */
-  checkpointTensors(): CheckpointTensor[] {
-    const list = [...this.#stored(), [LOSSES, this.losses] as const, ...this.gathered]
-      .map(([name, tensor]) => ({ name, tensor }));
-    return list.map(({ name, tensor }) => ({
+  /**
+   * The tensors of a checkpoint, in a fixed order. Those of weights and optimiser refuse to be read
+   * once they are not finite, and all of them once the device has failed.
+   *
+   * @param step Completed steps, for the error.
+   */
+  checkpointTensors(step: number): CheckpointTensor[] {
+    const stored = Array.from(this.#stored(), ([name, tensor]) => ({ name, tensor, strict: true }));
+    const rest = [[LOSSES, this.losses] as const, ...this.gathered]
+      .map(([name, tensor]) => ({ name, tensor, strict: false }));
+    return [...stored, ...rest].map(({ name, tensor, strict }) => ({
       name,
       shape: tensor.shape,
-      read: () => this.gpu.readF32(tensor),
+      read: async () => {
+        const values = await this.gpu.readF32(tensor);
+        // The news of a device that failed come between macrotasks.
+        await pauseForSignals();
+        this.gpu.health.check();
+        const { bad } = strict ? inspectValues(values) : { bad: 0 };
+        if (bad === 0) return values;
+        throw new NonFiniteError(
+          "state",
+          step,
+          `Cannot save step ${step}: ${name} must be finite, got ${formatCount(bad)} of ${
+            formatCount(values.length)
+          } values that are not`,
+        );
+      },
     }));
+  }
+
+  /** The first tensor of weights or optimiser that is not finite, or null. */
+  async firstNonFinite(): Promise<string | null> {
+    for (const [name, tensor] of this.#stored()) {
+      if (inspectValues(await this.gpu.readF32(tensor)).bad > 0) return name;
+    }
+    return null;
   }
 
   /** Refuses a checkpoint of another network. */

@@ -12,6 +12,7 @@ import type { Gpu } from "../device/gpu.ts";
 import type { KernelTime } from "../device/profile.ts";
 import type { InputValues, MemoryReport, Program } from "../device/program.ts";
 import type { TensorRef } from "../device/tensor.ts";
+import type { TracedDispatch } from "../device/trace.ts";
 import type { DiffusionOptions } from "../diffusion/options.ts";
 import { Objective } from "../diffusion/objective.ts";
 import { resolveTMax } from "../diffusion/t_max.ts";
@@ -109,6 +110,16 @@ export class Trainer {
     }
     const optimizer = await this.#optimizer?.profile({ optimizer: this.#optimizerInput(step) });
     return mergeTimes([...parts, ...(optimizer?.kernels ?? [])]);
+  }
+
+  /**
+   * A step dispatch by dispatch; the caller runs each before it asks for the next.
+   *
+   * @param step Completed steps before this one.
+   */
+  *traceStep(step: number): Generator<TracedDispatch> {
+    for (const values of this.#gradientInputs(step)) yield* this.#gradients.trace(values);
+    if (this.#optimizer) yield* this.#optimizer.trace({ optimizer: this.#optimizerInput(step) });
   }
 
   /** Losses of the steps from `first` to before `end`, which must still be in the ring. */

@@ -85,7 +85,10 @@ Deno.test("fileError() says that the disk is full", {
     fileError("write", "/dev/full", cause)
   );
   assert(error instanceof Error && error.cause instanceof Error);
-  assertEquals(error.message, "Cannot write /dev/full: the disk must have room, it is full");
+  assertEquals(
+    error.message,
+    "Cannot write /dev/full: the disk must have room, it is full: free some",
+  );
 });
 
 Deno.test("fileError() says that a right is missing or the file system is read-only", () => {

@@ -7,9 +7,11 @@ import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { formatConfig, loadConfig, type Override } from "../../config/load.ts";
 import type { Config } from "../../config/schema.ts";
+import type { Gpu } from "../../device/gpu.ts";
 import type { Observer } from "../../training/observer.ts";
 import { runInstruments, stepInstruments } from "../../tools/instruments.ts";
-import { type RunResult, trainRun } from "../../training/run.ts";
+import { type RunContext, type RunResult, trainRun } from "../../training/run.ts";
+import type { FreeSpace } from "../../training/space.ts";
 import { testGpu } from "./gpu.ts";
 
 /** The repository. */
@@ -32,15 +34,24 @@ export interface TestRunOptions {
   readonly stopAfter?: number;
   /** Whether the config's instruments watch, as they do in commands; false unless given. */
   readonly instruments?: boolean;
+  /** More observers. */
+  readonly observers?: readonly Observer[];
+  /** Observers that need the trainer. */
+  readonly observe?: RunContext["observe"];
+  readonly freeSpace?: FreeSpace;
+  /** Receives what is said, also when the run throws. */
+  readonly lines?: string[];
+  /** The GPU of this test file unless given. */
+  readonly gpu?: Gpu;
 }
 
 /** Trains in this process and returns what was said besides the result. */
 export async function trainInFolder(
   config: Config,
   dir: string,
-  { resume = false, stopAfter, instruments = false }: TestRunOptions = {},
+  options: TestRunOptions = {},
 ): Promise<RunResult & { lines: string[] }> {
-  const lines: string[] = [];
+  const { resume = false, stopAfter, instruments = false, lines = [], freeSpace } = options;
   const controller = new AbortController();
   const stopper: Observer = {
     everySteps: stopAfter ?? 0,
@@ -51,7 +62,7 @@ export async function trainInFolder(
     },
   };
   const text = formatConfig({ ...config, run: { ...config.run, dir: null } });
-  const gpu = await testGpu();
+  const gpu = options.gpu ?? await testGpu();
   const watching = instruments ? stepInstruments(gpu, config) : [];
   const result = await trainRun(config, {
     gpu,
@@ -62,8 +73,12 @@ export async function trainInFolder(
     say: (line) => lines.push(line),
     display: () => ({ update: () => {}, print: (line) => lines.push(line) }),
     signal: controller.signal,
-    observers: [...watching, stopper],
-    ...(instruments ? { observe: (trainer) => runInstruments(config, trainer) } : {}),
+    ...(freeSpace ? { freeSpace } : {}),
+    observers: [...watching, ...options.observers ?? [], stopper],
+    observe: async (trainer) => [
+      ...instruments ? await runInstruments(config, trainer) : [],
+      ...await options.observe?.(trainer) ?? [],
+    ],
   });
   for (const instrument of watching) instrument.destroy?.();
   return { ...result, lines };

@@ -157,7 +157,7 @@ class Evaluation implements Observer {
     const { dir, configText } = this.options;
     const path = join(runFolder(dir).checkpoints, "best.safetensors");
     const facts = { step, config: configText, notes: { [key]: `${value}` } };
-    await writeCheckpoint(path, facts, this.trainer.state.checkpointTensors());
+    await writeCheckpoint(path, facts, this.trainer.state.checkpointTensors(step));
   }
 }
 
