@@ -159,7 +159,7 @@ const data = section<DataOptions>("The data set", {
     "Side of the images that the model sees, in pixels; null = native",
   ),
   resize: oneOf(RESIZE_NAMES).default("area").describe(
-    "How images get that side: averaged down, or padded up",
+    "How images get that side: averaged down, padded up, or either by Pillow's filters",
   ),
   flip: flag().default(true).describe(
     "Mirror training images with probability 1/2; digits never are",

@@ -46,11 +46,17 @@ export const SECOND_SPLITS = ["same", "test"] as const;
 /** A split that the second set of a mix can come from. */
 export type SecondSplit = typeof SECOND_SPLITS[number];
 
+/** Antialiased filters, as Pillow has them. */
+export const FILTER_NAMES = ["bilinear", "bicubic"] as const;
+
+/** An antialiased filter. */
+export type FilterName = typeof FILTER_NAMES[number];
+
 /**
  * How images get their side: `area` averages pixels down to it, `pad` adds a border in the
- * darkest value up to it.
+ * darkest value up to it; `bilinear` and `bicubic` do either by a filter.
  */
-export const RESIZE_NAMES = ["area", "pad"] as const;
+export const RESIZE_NAMES = ["area", "pad", ...FILTER_NAMES] as const;
 
 /** How images get their side. */
 export type ResizeName = typeof RESIZE_NAMES[number];

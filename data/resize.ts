@@ -1,10 +1,11 @@
 /**
- * Changes the side of images: averaging down or padding up.
+ * Changes the side of images: averaging down, padding up, or filtering; and crops them.
  *
  * @module
  */
 import type { Pixels } from "./dataset.ts";
 import type { ResizeName } from "./options.ts";
+import { resample } from "./resample.ts";
 
 /**
  * Brings images to a square of `size` pixels by the named way; images that have it stay as they
@@ -15,7 +16,28 @@ import type { ResizeName } from "./options.ts";
  */
 export function resizeImages<P extends Pixels>(pixels: P, size: number, how: ResizeName): P {
   if (pixels.height === size && pixels.width === size) return pixels;
-  return how === "area" ? areaDown(pixels, size) : padUp(pixels, size);
+  if (how === "area") return areaDown(pixels, size);
+  return how === "pad" ? padUp(pixels, size) : resample(pixels, size, size, how);
+}
+
+/**
+ * The square in the middle of images, as large as it can be; where the border cannot be even, the
+ * right and lower sides lose one pixel more.
+ */
+export function cropToSquare<P extends Pixels>(pixels: P): P {
+  const { images, count, height, width, channels } = pixels;
+  if (height === width) return pixels;
+  const size = Math.min(height, width);
+  const top = (height - size) >> 1, left = (width - size) >> 1;
+  const out = new Uint8Array(count * size * size * channels);
+  const row = size * channels;
+  for (let n = 0; n < count; n++) {
+    for (let y = 0; y < size; y++) {
+      const from = ((n * height + top + y) * width + left) * channels;
+      out.set(images.subarray(from, from + row), (n * size + y) * row);
+    }
+  }
+  return { ...pixels, images: out, height: size, width: size };
 }
 
 /** One output pixel's share of an axis: the inputs from `first` on, with integer weights. */
@@ -53,7 +75,7 @@ export function areaDown<P extends Pixels>(pixels: P, size: number): P {
   if (!Number.isInteger(size) || size < 1 || size > Math.min(height, width)) {
     throw new RangeError(
       `Cannot shrink images by area: the size must be an integer from 1 to ` +
-        `${Math.min(height, width)}, got ${size}; the way "pad" makes images larger`,
+        `${Math.min(height, width)}, got ${size}; the ways "bicubic" and "pad" make images larger`,
     );
   }
   const across = spans(width, size), down = spans(height, size);
@@ -103,7 +125,7 @@ export function padUp<P extends Pixels>(pixels: P, size: number, background = 0)
   if (!Number.isInteger(size) || size < Math.max(height, width)) {
     throw new RangeError(
       `Cannot pad images: the size must be an integer of at least ${Math.max(height, width)}, ` +
-        `got ${size}; the way "area" makes images smaller`,
+        `got ${size}; the ways "area" and "bicubic" make images smaller`,
     );
   }
   const top = Math.floor((size - height) / 2), left = Math.floor((size - width) / 2);

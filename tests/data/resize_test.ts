@@ -1,5 +1,5 @@
 import { assert, assertEquals, assertThrows } from "../support/assert.ts";
-import { areaDown, padUp, resizeImages } from "../../data/resize.ts";
+import { areaDown, cropToSquare, padUp, resizeImages } from "../../data/resize.ts";
 
 const grey = (height: number, width: number, values: number[], count = 1) => ({
   count,
@@ -87,11 +87,39 @@ Deno.test("resizeImages() leaves the native size alone and names the way that wo
   assert(resizeImages(image, 4, "pad") === image);
   assertEquals(resizeImages(image, 2, "area").images.length, 4);
   assertEquals(resizeImages(image, 6, "pad").images.length, 36);
-  assertThrows(() => resizeImages(image, 6, "area"), RangeError, '1 to 4, got 6; the way "pad"');
+  assertThrows(
+    () => resizeImages(image, 6, "area"),
+    RangeError,
+    '1 to 4, got 6; the ways "bicubic" and "pad"',
+  );
   assertThrows(
     () => resizeImages(image, 2, "pad"),
     RangeError,
-    'at least 4, got 2; the way "area"',
+    'at least 4, got 2; the ways "area" and "bicubic"',
   );
   assertThrows(() => resizeImages(image, 1.5, "area"), RangeError, "integer");
+  for (const filter of ["bilinear", "bicubic"] as const) {
+    assert(resizeImages(image, 4, filter) === image);
+    for (const size of [2, 6]) {
+      assertEquals([...resizeImages(image, size, filter).images], new Array(size ** 2).fill(1));
+    }
+  }
+});
+
+Deno.test("cropToSquare() keeps the middle of wide and high images", () => {
+  const wide = grey(2, 5, [1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 1, 2, 3, 4, 5, 6, 7, 8, 9, 20], 2);
+  const cropped = cropToSquare(wide);
+  assertEquals([cropped.height, cropped.width], [2, 2]);
+  assertEquals([...cropped.images], [2, 3, 7, 8, 2, 3, 7, 8]);
+  const high = {
+    ...wide,
+    height: 10,
+    width: 1,
+    images: Uint8Array.from({ length: 20 }, (_, i) => i),
+  };
+  assertEquals([...cropToSquare(high).images], [4, 14]);
+  const colours = { ...high, count: 1, channels: 2 };
+  assertEquals([...cropToSquare(colours).images], [8, 9]);
+  const square = grey(2, 2, [1, 2, 3, 4]);
+  assert(cropToSquare(square) === square);
 });
