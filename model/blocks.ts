@@ -6,6 +6,7 @@
  */
 import type { Tensor } from "../autograd/graph.ts";
 import { attention } from "../autograd/ops/attention.ts";
+import { concat } from "../autograd/ops/concat.ts";
 import { dropout } from "../autograd/ops/dropout.ts";
 import { reshape } from "../autograd/ops/reshape.ts";
 import { upsampleNearest2x } from "../autograd/ops/upsample.ts";
@@ -64,10 +65,19 @@ export interface ResidualBlockOptions {
   readonly attention: boolean;
 }
 
+/** Where a block's projection of the embedding of time is. */
+export interface TimeColumns {
+  /** Those of all blocks, side by side: `[N, C]`. */
+  readonly projections: Tensor;
+  /** The block's first column. */
+  readonly start: number;
+}
+
 /** Two convolutions around the time embedding, a shortcut past them, then attention if asked for. */
 export class ResidualBlock extends Module {
   readonly norm1: GroupNorm;
   readonly conv1: Conv2d;
+  /** From the embedding of time to the outputs; the network applies those of all blocks at once. */
   readonly time: Linear;
   readonly norm2: GroupNorm;
   readonly conv2: Conv2d;
@@ -90,18 +100,28 @@ export class ResidualBlock extends Module {
   }
 
   /**
-   * @param x `[N, H, W, inputs]`.
-   * @param time SiLU of the time embedding, `[N, timeChannels]`.
+   * What is inside is made again in the backward pass of a graph that recomputes blocks.
+   *
+   * @param x `[N, H, W, inputs]`, or what comes before `skip` in its channels.
+   * @param time The embedding of time as projected for this block, in some columns of `[N, C]`.
+   * @param skip Joined to the channels of `x`.
    * @returns `[N, H, W, outputs]`.
    */
-  forward(x: Tensor, time: Tensor): Tensor {
+  forward(x: Tensor, time: TimeColumns, skip?: Tensor): Tensor {
+    const { graph } = x;
+    const sum = graph.checkpoint(() => this.#convolve(skip ? concat(x, skip) : x, time));
+    const { attention } = this;
+    return attention ? graph.checkpoint(() => attention.forward(sum)) : sum;
+  }
+
+  #convolve(x: Tensor, { projections, start }: TimeColumns): Tensor {
     const first = this.conv1.forward(this.norm1.forward(x, { silu: true }), {
-      perImage: this.time.forward(time),
+      perImage: projections,
+      perImageStart: start,
     });
     const dropped = dropout(this.norm2.forward(first, { silu: true }), this.dropout);
     const residual = this.shortcut ? this.shortcut.forward(x) : x;
-    const sum = this.conv2.forward(dropped, { residual });
-    return this.attention ? this.attention.forward(sum) : sum;
+    return this.conv2.forward(dropped, { residual });
   }
 }
 

@@ -5,7 +5,6 @@
  * @module
  */
 import type { Graph, Tensor } from "../autograd/graph.ts";
-import { concat } from "../autograd/ops/concat.ts";
 import { silu } from "../autograd/ops/silu.ts";
 import { formatShape, type TensorRef } from "../device/tensor.ts";
 import { Downsample, NEARLY_ZERO_GAIN, ResidualBlock, Upsample } from "./blocks.ts";
@@ -108,10 +107,7 @@ export class UNet extends Module implements Network {
     }
     for (const block of this.middle) h = block.forward(h, time);
     for (const { blocks, upsample } of this.up.toReversed()) {
-      for (const block of blocks) {
-        const skip = skips.pop();
-        if (skip) h = block.forward(concat(h, skip), time);
-      }
+      for (const block of blocks) h = block.forward(h, time, skips.pop());
       if (upsample) h = upsample.forward(h);
     }
     return this.tail.conv.forward(this.tail.norm.forward(h, { silu: true }));

@@ -16,7 +16,7 @@ export interface TrainingOptions {
   /**
    * What the backward pass makes again instead of keeping it; the bits are the same. `false`: nothing.
    * `true`: outputs of cheap ops, for a third less memory and a few per cent more time. `"blocks"`:
-   * the insides of residual and attention blocks too, for a third less again and about an eighth more
+   * what is inside residual and attention blocks as well, for two fifths less again and a sixth more
    * work. Default true.
    */
   recompute: Recompute;

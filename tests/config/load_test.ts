@@ -185,6 +185,13 @@ Deno.test("parseConfig() applies overrides as JSON, or as text where JSON does n
   });
 });
 
+Deno.test("parseConfig() takes all that train.recompute can be", () => {
+  for (const value of [true, false, "blocks"]) {
+    const overrides = [["train.recompute", `${value}`]] as const;
+    assertEquals(parseConfig("{}", { path: "test", overrides }).train.recompute, value);
+  }
+});
+
 Deno.test("parseConfig() refuses unknown keys in the file and suggests the known one", () => {
   const cases: [text: string, message: string][] = [
     ['{"trian": {}}', "trian must be a known key, did you mean train?"],
@@ -214,6 +221,7 @@ Deno.test("parseConfig() blames the override that is wrong, in one line", () => 
     ["train.steps", "1.5", "a whole number of at least 1, got 1.5"],
     ["train.logEvery", "-1", "a whole number of at least 0, got -1"],
     ["run.seed", "1e400", "a whole number from 0 to 9007199254740991, got Infinity"],
+    ["train.recompute", "yes", 'train.recompute must be true, false or blocks, got "yes"'],
     ["data.flip", "yes", 'data.flip must be true or false, got "yes"'],
     ["data.synthetic.channels", "2", "data.synthetic.channels must be 1 or 3, got 2"],
     ["diffusion.schedule", "cos", 'be one of linear, cosine, linear-torch, got "cos"'],

@@ -1,0 +1,47 @@
+import type { Recompute } from "../../autograd/graph.ts";
+import { imagesOf, networkOf } from "../../training/run.ts";
+import { Trainer } from "../../training/trainer.ts";
+import { assert, assertAllClose } from "../support/assert.ts";
+import { testGpu } from "../support/gpu.ts";
+import { smokeConfig } from "../support/runs.ts";
+
+/** Two steps of a network with dropout, attention and shortcuts. */
+async function train(recompute: Recompute, accumulate: number) {
+  const gpu = await testGpu();
+  const config = await smokeConfig(
+    `train.recompute=${recompute}`,
+    `train.accumulate=${accumulate}`,
+    "train.logEvery=2",
+    "model.channels=8",
+    "model.channelMultipliers=[1,2]",
+    "model.attentionLevels=[0]",
+    "model.blocks=2",
+    "model.dropout=0.3",
+    "model.groups=4",
+    "optim.warmupSteps=0",
+  );
+  const { images } = await imagesOf(config, () => {});
+  const trainer = await Trainer.create(gpu, config, networkOf(config), images);
+  trainer.state.initialize(1);
+  for (let step = 0; step < 2; step++) trainer.step(step);
+  const numbers = [...await trainer.readLosses(0, 2), await trainer.readGradNorm()];
+  for (const tensor of trainer.state.weights.tensors.values()) {
+    numbers.push(...await gpu.readF32(tensor));
+  }
+  const result = { numbers, peak: trainer.memory.peakBytes };
+  trainer.destroy();
+  return result;
+}
+
+for (const accumulate of [1, 2]) {
+  Deno.test(`Trainer.step() gives equal bits and needs less memory the more it recomputes, with ${accumulate} micro-batches`, async () => {
+    const kept = await train(false, accumulate);
+    const cheap = await train(true, accumulate);
+    const blocks = await train("blocks", accumulate);
+    for (const [name, { numbers }] of Object.entries({ cheap, blocks })) {
+      assertAllClose(numbers, kept.numbers, { rtol: 0, atol: 0, name });
+    }
+    const peaks = `${kept.peak}, ${cheap.peak} and ${blocks.peak} bytes`;
+    assert(cheap.peak < 0.9 * kept.peak && blocks.peak < 0.8 * cheap.peak, peaks);
+  });
+}
