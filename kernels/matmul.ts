@@ -31,18 +31,20 @@ import {
 import { FLAT_INDEX, flatGrid, STREAM_WORKGROUP } from "./grid.ts";
 import {
   BATCH,
-  checkExtent,
+  batchText,
+  checkMatmul,
   dispatchArgs,
   isMultiple,
   type MatmulArgs,
   outOf,
   PARAMS,
+  placesFit,
   transposedOf,
 } from "./matmul_args.ts";
 import { tiledVariants } from "./matmul_tiled.ts";
 import { recordVariant, type Variant } from "./variants.ts";
 
-export { type MatmulArgs, type MatrixBatch } from "./matmul_args.ts";
+export { type MatmulArgs, type MatrixBatch, type Place } from "./matmul_args.ts";
 
 /**
  * Records the product.
@@ -52,13 +54,13 @@ export { type MatmulArgs, type MatrixBatch } from "./matmul_args.ts";
  */
 export function matmul(capture: Capture, args: MatmulArgs): TensorRef {
   const { m, n, k, outer = 1, inner = 1 } = args;
-  checkExtent("a", args.a, m, k, outer, inner);
-  checkExtent("b", args.b, k, n, outer, inner);
+  checkMatmul(args);
   const flags = [
     args.a.transposed && "aT",
     args.b.transposed && "bT",
     args.bias && "bias",
     args.out && "out",
+    args.places && "places",
   ].filter(Boolean);
   const key = ["matmul", `${m}x${n}x${k}`, `${outer}x${inner}`, ...flags].join(" ");
   return recordVariant(capture, key, [
@@ -77,8 +79,8 @@ function subgroupVariants(capture: Capture, args: MatmulArgs): Variant[] {
     record(capture) {
       const out = outOf(capture, args);
       capture.dispatch({
-        kernel: subgroupKernel(tile, transposedOf(args), args.bias !== undefined),
-        ...dispatchArgs(args, out),
+        kernel: subgroupKernel(tile, transposedOf(args), args),
+        ...dispatchArgs(capture, args, out),
         workgroups: [Math.ceil(n / tileColumns(tile)), Math.ceil(m / tile.rows), outer * inner],
       });
       return out.tensor;
@@ -89,10 +91,10 @@ function subgroupVariants(capture: Capture, args: MatmulArgs): Variant[] {
 function recordPlain(capture: Capture, args: MatmulArgs): TensorRef {
   const { m, n, outer = 1, inner = 1 } = args;
   const out = outOf(capture, args);
-  const { bindings, params } = dispatchArgs(args, out);
+  const { bindings, params } = dispatchArgs(capture, args, out);
   const items = outer * inner * m * n;
   capture.dispatch({
-    kernel: plainKernel(transposedOf(args), args.bias !== undefined),
+    kernel: plainKernel(transposedOf(args), args),
     bindings,
     params: { ...params, items },
     workgroups: flatGrid(items, STREAM_WORKGROUP),
@@ -105,14 +107,14 @@ function fitsSubgroups(args: MatmulArgs, tile: GemmTile): boolean {
   const { a, b, out, m, n, k, outer = 1, inner = 1 } = args;
   return k % 4 === 0 && n % tile.width === 0 && (!a.transposed || m % 4 === 0) &&
     isMultiple(a, 4) && isMultiple(b, b.transposed ? 4 : tile.width) &&
-    (!out || isMultiple(out, tile.width)) &&
+    (!out || isMultiple(out, tile.width)) && placesFit(args.places, 4) &&
     Math.ceil(m / tile.rows) <= 65535 && outer * inner <= 65535;
 }
 
 function subgroupKernel(
   tile: GemmTile,
   transposed: { a: boolean; b: boolean },
-  bias: boolean,
+  { bias, places }: MatmulArgs,
 ): Kernel {
   const vector = vectorType(tile.width);
   const bindings: Record<string, BindingSpec> = {
@@ -121,6 +123,8 @@ function subgroupKernel(
     out: { type: vector, access: "write" },
   };
   if (bias) bindings.bias = { type: vector, access: "read" };
+  if (places) bindings.places = { type: "u32", access: "read" };
+  const batch = batchText("group.z", places !== undefined);
   const w = `${tile.width}u`;
   // Rows and columns beyond the matrix are clamped when loading and skipped when storing.
   const prepareA = perLoadOfA(tile, (i) => {
@@ -138,14 +142,16 @@ function subgroupKernel(
     tile,
     (j) =>
       transposed.b
-        ? `let bt${j} = bStart + safe${j} * ${w} * (params.bRow / 4u);`
+        ? `let bt${j} = bStart + safe${j} * ${w} * bRow;`
         : `let bt${j} = bStart + safe${j};`,
   );
   const loadB = transposed.b
-    ? transposedB(tile, (i, j) => `b[bt${j} + ${i}u * (params.bRow / 4u) + k]`)
+    ? transposedB(tile, (i, j) => `b[bt${j} + ${i}u * bRow + k]`)
     : directB(tile, (q, j) => `b[bt${j} + (4u * k + ${q}u) * bRow]`);
   return {
-    name: `matmul.sub${tileName(tile)}${transposed.a ? ".aT" : ""}${transposed.b ? ".bT" : ""}`,
+    name: `matmul.sub${tileName(tile)}${transposed.a ? ".aT" : ""}${transposed.b ? ".bT" : ""}${
+      places ? ".places" : ""
+    }`,
     bindings,
     params: PARAMS,
     workgroupSize: [tile.lanes, 1, 1],
@@ -157,10 +163,11 @@ fn main(@builtin(workgroup_id) group: vec3u, @builtin(local_invocation_id) local
   let row = group.y * ${tile.rows}u;
   let columns = params.n / ${w};
   ${declareColumns(tile, `group.x * ${tile.lanes * tile.vectors}u`)}
-  let aStart = startOf(group.z, params.aOuter, params.aInner) / 4u;
-  let bStart = startOf(group.z, params.bOuter, params.bInner) / ${transposed.b ? "4u" : w};
+  let aStart = ${batch.a} / 4u;
+  let bStart = ${batch.b} / ${transposed.b ? "4u" : w};
   let aRow = params.aRow / 4u;
-  let bRow = params.bRow / ${w};
+  let bRow = ${batch.bRow} / ${transposed.b ? "4u" : w};
+  ${bias ? `let biasStart = ${batch.bias} / ${w};` : ""}
   ${prepareA}
   ${prepareB}
   ${declareAccumulators(tile)}
@@ -169,29 +176,36 @@ fn main(@builtin(workgroup_id) group: vec3u, @builtin(local_invocation_id) local
     ${loadB}
     ${multiplyAdd(tile, transposed.a ? "rows" : "k")}
   }
-  let outRow = params.outRow / ${w};
-  let outStart = startOf(group.z, params.outOuter, params.outInner) / ${w} + row * outRow;
+  let outRow = ${batch.outRow} / ${w};
+  let outStart = ${batch.out} / ${w} + row * outRow;
   let rows = params.m - row;
   ${
       storeTile(tile, (i, j) =>
         `out[outStart + ${i}u * outRow + column${j}] = params.alpha * c${i}_${j}${
-          bias ? ` + bias[column${j}]` : ""
+          bias ? ` + bias[biasStart + column${j}]` : ""
         }`)
     }
 }`,
   };
 }
 
-function plainKernel(transposed: { a: boolean; b: boolean }, bias: boolean): Kernel {
+function plainKernel(
+  transposed: { a: boolean; b: boolean },
+  { bias, places }: MatmulArgs,
+): Kernel {
   const bindings: Record<string, BindingSpec> = {
     a: { type: "f32", access: "read" },
     b: { type: "f32", access: "read" },
     out: { type: "f32", access: "write" },
   };
   if (bias) bindings.bias = { type: "f32", access: "read" };
+  if (places) bindings.places = { type: "u32", access: "read" };
+  const at = batchText("batch", places !== undefined);
   const steps = (t: boolean, along: string) => t ? `${along}Row` : "1u";
   return {
-    name: `matmul.plain${transposed.a ? ".aT" : ""}${transposed.b ? ".bT" : ""}`,
+    name: `matmul.plain${transposed.a ? ".aT" : ""}${transposed.b ? ".bT" : ""}${
+      places ? ".places" : ""
+    }`,
     bindings,
     params: { ...PARAMS, items: "u32" },
     workgroupSize: [STREAM_WORKGROUP, 1, 1],
@@ -204,17 +218,17 @@ fn main(@builtin(global_invocation_id) global: vec3u, @builtin(num_workgroups) g
   let row = item / params.n % params.m;
   let batch = item / (params.n * params.m);
   let aRow = params.aRow;
-  let bRow = params.bRow;
-  var at = startOf(batch, params.aOuter, params.aInner) + row * ${transposed.a ? "1u" : "aRow"};
-  var bt = startOf(batch, params.bOuter, params.bInner) + column * ${transposed.b ? "bRow" : "1u"};
+  let bRow = ${at.bRow};
+  var at = ${at.a} + row * ${transposed.a ? "1u" : "aRow"};
+  var bt = ${at.b} + column * ${transposed.b ? "bRow" : "1u"};
   var sum = 0.0;
   for (var k = 0u; k < params.k; k++) {
     sum += a[at] * b[bt];
     at += ${steps(transposed.a, "a")};
     bt += ${steps(!transposed.b, "b")};
   }
-  let outAt = startOf(batch, params.outOuter, params.outInner) + row * params.outRow + column;
-  out[outAt] = params.alpha * sum${bias ? " + bias[column]" : ""};
+  let outAt = ${at.out} + row * ${at.outRow} + column;
+  out[outAt] = params.alpha * sum${bias ? ` + bias[${at.bias} + column]` : ""};
 }`,
   };
 }

@@ -19,6 +19,18 @@ export interface MatrixBatch {
   readonly transposed?: boolean;
 }
 
+/** Where a batch of {@linkcode MatmulArgs.places} lies, in elements of each tensor. */
+export interface Place {
+  readonly a: number;
+  readonly b: number;
+  /** Stride between rows of b as stored. */
+  readonly bRow: number;
+  readonly out: number;
+  /** Stride between rows of the result. */
+  readonly outRow: number;
+  readonly bias: number;
+}
+
 /** Arguments of {@linkcode matmul}. */
 export interface MatmulArgs {
   /** `[m, k]` in each batch. */
@@ -36,6 +48,8 @@ export interface MatmulArgs {
   readonly out?: MatrixBatch;
   /** `[n]`, added to every row. */
   readonly bias?: TensorRef | undefined;
+  /** Where each outer batch lies, if not at regular strides: `outer` places, and no inner batches. */
+  readonly places?: readonly Place[];
   /** Factor of the product; 1 unless given. */
   readonly alpha?: number;
   /** Name of the result in errors. */
@@ -51,12 +65,12 @@ export function outOf(capture: Capture, args: MatmulArgs): MatrixBatch {
     inner: m * n,
     outer: inner * m * n,
   };
-  checkExtent("out", out, m, n, outer, inner);
+  if (!args.places) checkExtent("out", out, m, n, outer, inner);
   return out;
 }
 
 /** What every variant binds. */
-export function dispatchArgs(args: MatmulArgs, out: MatrixBatch) {
+export function dispatchArgs(capture: Capture, args: MatmulArgs, out: MatrixBatch) {
   const { m, n, k, inner = 1 } = args;
   const bindings: Record<string, TensorRef> = {
     a: args.a.tensor,
@@ -64,6 +78,12 @@ export function dispatchArgs(args: MatmulArgs, out: MatrixBatch) {
     out: out.tensor,
   };
   if (args.bias) bindings.bias = args.bias;
+  if (args.places) {
+    const values = Uint32Array.from(
+      args.places.flatMap(({ a, b, bRow, out, outRow, bias }) => [a, b, bRow, out, outRow, bias]),
+    );
+    bindings.places = capture.constant([values.length], values, "places of matrices");
+  }
   const params: Record<string, number> = { m, n, k, heads: inner, alpha: args.alpha ?? 1 };
   for (const [name, matrix] of [["a", args.a], ["b", args.b], ["out", out]] as const) {
     params[`${name}Row`] = matrix.row;
@@ -90,9 +110,10 @@ export function checkExtent(
   columns: number,
   outer: number,
   inner: number,
+  first = 0,
 ): void {
   const [long, wide] = matrix.transposed ? [columns, rows] : [rows, columns];
-  const needed = (outer - 1) * (matrix.outer ?? 0) + (inner - 1) * (matrix.inner ?? 0) +
+  const needed = first + (outer - 1) * (matrix.outer ?? 0) + (inner - 1) * (matrix.inner ?? 0) +
     (long - 1) * matrix.row + wide;
   if (matrix.row < wide || needed > sizeOf(matrix.tensor.shape)) {
     throw new RangeError(
@@ -101,6 +122,36 @@ export function checkExtent(
       }`,
     );
   }
+}
+
+/**
+ * Checks everything that a product reads and writes.
+ *
+ * @throws {RangeError} When an operand is smaller than its sizes, strides and places say.
+ */
+export function checkMatmul(
+  { a, b, out, m, n, k, outer = 1, inner = 1, places }: MatmulArgs,
+): void {
+  if (!places) {
+    checkExtent("a", a, m, k, outer, inner);
+    checkExtent("b", b, k, n, outer, inner);
+    return;
+  }
+  if (places.length !== outer || inner !== 1 || !out) {
+    throw new RangeError(
+      `Cannot multiply matrices: places need one of ${outer} outer batches each, no inner ones and a result, got ${places.length}`,
+    );
+  }
+  for (const place of places) {
+    checkExtent("a", a, m, k, 1, 1, place.a);
+    checkExtent("b", { ...b, row: place.bRow }, k, n, 1, 1, place.b);
+    checkExtent("out", { ...out, row: place.outRow }, m, n, 1, 1, place.out);
+  }
+}
+
+/** Whether all places are multiples of a vector's width. */
+export function placesFit(places: readonly Place[] | undefined, width: number): boolean {
+  return (places ?? []).every((place) => Object.values(place).every((n) => n % width === 0));
 }
 
 /** Whether a batch's size and strides are multiples of a vector's width. */
@@ -126,6 +177,20 @@ export const PARAMS = {
   outOuter: "u32",
   outInner: "u32",
 } as const;
+
+/** WGSL expressions of a batch's matrices: their first elements and row strides. */
+export function batchText(batch: string, places: boolean): Record<keyof Place, string> {
+  const at = (i: number) => `places[${batch} * 6u + ${i}u]`;
+  const start = (name: string) => `startOf(${batch}, params.${name}Outer, params.${name}Inner)`;
+  return places ? { a: at(0), b: at(1), bRow: at(2), out: at(3), outRow: at(4), bias: at(5) } : {
+    a: start("a"),
+    b: start("b"),
+    bRow: "params.bRow",
+    out: start("out"),
+    outRow: "params.outRow",
+    bias: "0u",
+  };
+}
 
 /** WGSL: the first element of a batch's matrix. */
 export const BATCH = `

@@ -22,11 +22,13 @@ import {
 } from "./gemm_tiled.ts";
 import {
   BATCH,
+  batchText,
   dispatchArgs,
   isMultiple,
   type MatmulArgs,
   outOf,
   PARAMS,
+  placesFit,
   transposedOf,
 } from "./matmul_args.ts";
 import { sumMiddle } from "./reduce.ts";
@@ -50,8 +52,8 @@ const LEAST_SPLIT_K = 512;
 const ELEMENTS_OF_AN_INVOCATION = 16;
 
 /** Into how many parts of equal k a product is split, so that small results still fill a card. */
-function splitParts({ m, n, k, outer = 1, inner = 1, out, bias }: MatmulArgs): number {
-  if (out || bias || outer * inner > 1) return 1;
+function splitParts({ m, n, k, outer = 1, inner = 1, out, bias, places }: MatmulArgs): number {
+  if (out || bias || places || outer * inner > 1) return 1;
   let parts = 1;
   while (
     m * n * parts < ELEMENTS_OF_AN_INVOCATION * BUSY_INVOCATIONS && k % (8 * parts) === 0 &&
@@ -88,20 +90,22 @@ function recordTiled(
   const { a, b, m, n, k, outer = 1, inner = 1 } = args;
   const out = outOf(capture, args);
   const transposed = transposedOf(args);
+  const fits = placesFit(args.places, 4);
   const kernel = tiledMatmulKernel(
     {
       tile,
       transposed,
       wide: {
-        a: (transposed.a ? m : k) % 4 === 0 && isMultiple(a, 4),
-        b: (transposed.b ? k : n) % 4 === 0 && isMultiple(b, 4),
-        out: n % 4 === 0 && isMultiple(out, 4),
+        a: fits && (transposed.a ? m : k) % 4 === 0 && isMultiple(a, 4),
+        b: fits && (transposed.b ? k : n) % 4 === 0 && isMultiple(b, 4),
+        out: fits && n % 4 === 0 && isMultiple(out, 4),
       },
       bias: args.bias !== undefined,
+      places: args.places !== undefined,
     },
   );
   const workgroups = tileGrid(tile, m, n, outer * inner);
-  capture.dispatch({ kernel, ...dispatchArgs(args, out), workgroups });
+  capture.dispatch({ kernel, ...dispatchArgs(capture, args, out), workgroups });
   return out.tensor;
 }
 
@@ -113,9 +117,10 @@ interface TiledMatmul {
   /** Whether each tensor, and all that is stepped over in it, is a multiple of four floats. */
   readonly wide: { readonly a: boolean; readonly b: boolean; readonly out: boolean };
   readonly bias: boolean;
+  readonly places: boolean;
 }
 
-function tiledMatmulKernel({ tile, transposed, wide, bias }: TiledMatmul): Kernel {
+function tiledMatmulKernel({ tile, transposed, wide, bias, places }: TiledMatmul): Kernel {
   const type = (isWide: boolean): BindingSpec["type"] => isWide ? "vec4f" : "f32";
   const bindings: Record<string, BindingSpec> = {
     a: { type: type(wide.a), access: "read" },
@@ -123,6 +128,8 @@ function tiledMatmulKernel({ tile, transposed, wide, bias }: TiledMatmul): Kerne
     out: { type: type(wide.out), access: "write" },
   };
   if (bias) bindings.bias = { type: type(wide.out), access: "read" };
+  if (places) bindings.places = { type: "u32", access: "read" };
+  const batch = batchText("group.z", places);
   // Lines beyond the matrix are clamped when loading and skipped when storing.
   const a: TiledOperand = transposed.a
     ? {
@@ -135,15 +142,14 @@ function tiledMatmulKernel({ tile, transposed, wide, bias }: TiledMatmul): Kerne
     ? { along: "k", load: (n) => `quadB(bStart${n} + next, rest(next + bK, end))` }
     : {
       along: "lines",
-      load: (n) =>
-        `quadB(bStart + (next + bK${n}) * params.bRow, select(0u, bLeft, next + bK${n} < end))`,
+      load: (n) => `quadB(bStart + (next + bK${n}) * bRow, select(0u, bLeft, next + bK${n} < end))`,
     };
   const flags = [!wide.a && "a", !wide.b && "b", !wide.out && "c"].filter(Boolean).join("");
   return tiledKernel({
     tile,
     name: `matmul.${tileName(tile)}${transposed.a ? ".aT" : ""}${transposed.b ? ".bT" : ""}${
       flags && `.scalar-${flags}`
-    }`,
+    }${places ? ".places" : ""}`,
     bindings,
     params: PARAMS,
     functions: BATCH + REST + quadFunction("quadA", "a", wide.a) +
@@ -151,8 +157,9 @@ function tiledMatmulKernel({ tile, transposed, wide, bias }: TiledMatmul): Kerne
     a,
     b,
     setup: `let end = params.k;
-  let aBatch = startOf(group.z, params.aOuter, params.aInner);
-  let bBatch = startOf(group.z, params.bOuter, params.bInner);
+  let aBatch = ${batch.a};
+  let bBatch = ${batch.b};
+  let bRow = ${batch.bRow};
   ${
       transposed.a
         ? `let aStart = aBatch + row + aLine;
@@ -169,21 +176,22 @@ function tiledMatmulKernel({ tile, transposed, wide, bias }: TiledMatmul): Kerne
         ? perLoad(
           tile,
           "b",
-          (n) =>
-            `let bStart${n} = bBatch + min(column + bLine${n}, params.n - 1u) * params.bRow + bK;`,
+          (n) => `let bStart${n} = bBatch + min(column + bLine${n}, params.n - 1u) * bRow + bK;`,
         )
         : `let bStart = bBatch + column + bLine;
   let bLeft = rest(column + bLine, params.n);`
     }`,
-    store: `let outStart = startOf(group.z, params.outOuter, params.outInner);
+    store: `let outStart = ${batch.out};
+  let outRow = ${batch.outRow};
+  ${bias ? `let biasStart = ${batch.bias};` : ""}
   ${
       storeTile(tile, {
         rows: "params.m",
         columns: "params.n",
         wide: wide.out,
         store: (value, column, index) =>
-          `out[${index(`outStart + r * params.outRow + ${column}`)}] = params.alpha * ${value}${
-            bias ? ` + bias[${index(column)}]` : ""
+          `out[${index(`outStart + r * outRow + ${column}`)}] = params.alpha * ${value}${
+            bias ? ` + bias[${index(`biasStart + ${column}`)}]` : ""
           };`,
       })
     }`,

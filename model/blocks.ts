@@ -8,6 +8,7 @@ import type { Tensor } from "../autograd/graph.ts";
 import { attention } from "../autograd/ops/attention.ts";
 import { concat } from "../autograd/ops/concat.ts";
 import { dropout } from "../autograd/ops/dropout.ts";
+import { parallelLinear } from "../autograd/ops/parallel_linear.ts";
 import { reshape } from "../autograd/ops/reshape.ts";
 import { upsampleNearest2x } from "../autograd/ops/upsample.ts";
 import { Conv2d, GroupNorm, Linear } from "./layers.ts";
@@ -123,6 +124,30 @@ export class ResidualBlock extends Module {
     const residual = this.shortcut ? this.shortcut.forward(x) : x;
     return this.conv2.forward(dropped, { residual });
   }
+}
+
+/**
+ * Projects the embedding of time for many blocks in one product.
+ *
+ * @param embedding SiLU of it, `[N, timeChannels]`.
+ */
+export function projectTime(
+  embedding: Tensor,
+  blocks: readonly ResidualBlock[],
+): (block: ResidualBlock) => TimeColumns {
+  const { graph } = embedding;
+  const layers = blocks.map(({ time }) => ({
+    weight: graph.parameter(time.weight),
+    bias: graph.parameter(time.bias),
+  }));
+  const projections = parallelLinear(embedding, layers);
+  const starts = new Map<ResidualBlock, number>();
+  let start = 0;
+  for (const block of blocks) {
+    starts.set(block, start);
+    start += block.time.outputs;
+  }
+  return (block) => ({ projections, start: starts.get(block) ?? 0 });
 }
 
 /** Half the resolution by a strided convolution. */

@@ -46,8 +46,10 @@ export interface Conv2dOptions {
 
 /** What a convolution adds to its output while that is still at hand. */
 export interface ConvolutionExtras {
-  /** Added to every pixel of an image: `[N, co]`. */
+  /** Added to every pixel of an image: `co` columns of `[N, C]`. */
   readonly perImage?: Tensor;
+  /** The first column of `perImage` that is added, where it has more. */
+  readonly perImageStart?: number;
   /** Added element by element: the output's shape. */
   readonly residual?: Tensor;
 }

@@ -7,7 +7,7 @@
 import type { Graph, Tensor } from "../autograd/graph.ts";
 import { silu } from "../autograd/ops/silu.ts";
 import { formatShape, type TensorRef } from "../device/tensor.ts";
-import { Downsample, NEARLY_ZERO_GAIN, ResidualBlock, Upsample } from "./blocks.ts";
+import { Downsample, NEARLY_ZERO_GAIN, projectTime, ResidualBlock, Upsample } from "./blocks.ts";
 import {
   convolutionMultiplyAdds,
   residualMultiplyAdds,
@@ -98,16 +98,21 @@ export class UNet extends Module implements Network {
   forward(graph: Graph, x: Tensor, timesteps: TensorRef): Tensor {
     this.#checkInputs(x, timesteps);
     // Every block begins its projection of the embedding with the same SiLU.
-    const time = silu(this.timeEmbedding.forward(graph, timesteps));
+    const embedding = silu(this.timeEmbedding.forward(graph, timesteps));
+    const time = projectTime(embedding, [
+      ...this.down.flatMap(({ blocks }) => blocks),
+      ...this.middle,
+      ...this.up.flatMap(({ blocks }) => blocks),
+    ]);
     let h = this.head.forward(x);
     const skips = [h];
     for (const { blocks, downsample } of this.down) {
-      for (const block of blocks) skips.push(h = block.forward(h, time));
+      for (const block of blocks) skips.push(h = block.forward(h, time(block)));
       if (downsample) skips.push(h = downsample.forward(h));
     }
-    for (const block of this.middle) h = block.forward(h, time);
+    for (const block of this.middle) h = block.forward(h, time(block));
     for (const { blocks, upsample } of this.up.toReversed()) {
-      for (const block of blocks) h = block.forward(h, time, skips.pop());
+      for (const block of blocks) h = block.forward(h, time(block), skips.pop());
       if (upsample) h = upsample.forward(h);
     }
     return this.tail.conv.forward(this.tail.norm.forward(h, { silu: true }));
