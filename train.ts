@@ -6,24 +6,28 @@
 import { relative } from "node:path";
 import { fileURLToPath } from "node:url";
 import { configWarnings } from "./config/checks.ts";
-import { formatConfig, loadConfig, type Override } from "./config/load.ts";
-import { resumeConfig } from "./config/resume.ts";
+import { formatConfig } from "./config/load.ts";
 import type { Config } from "./config/schema.ts";
 import { imageShape } from "./data/options.ts";
 import type { Gpu } from "./device/gpu.ts";
 import { defineCommand, type Invocation, runCommand } from "./support/command_line.ts";
-import { UsageError } from "./support/errors.ts";
 import { startProgress } from "./support/terminal.ts";
 import { runEvaluation } from "./tools/evaluation/observer.ts";
 import { openScriptGpu } from "./tools/gpu.ts";
 import { runInstruments, stepInstruments } from "./tools/instruments.ts";
 import { profileTraining } from "./tools/profile.ts";
+import {
+  checkpointConfig,
+  chooseRun,
+  compareWithCheckpoint,
+  type RunChoice,
+} from "./tools/run_choice.ts";
 import { eventMirror } from "./tools/tensorboard/event_file.ts";
 import { applyTuning, TUNE_MODES, type TuneMode, writeChoices } from "./tools/tuning.ts";
 import type { LoopDisplay } from "./training/loop.ts";
 import { describeNetwork } from "./training/report.ts";
 import { imagesOf, networkOf, type RunResult, trainRun } from "./training/run.ts";
-import { holdsRun, runFolder } from "./training/run_folder.ts";
+import { runFolder } from "./training/run_folder.ts";
 import { watchStopSignals } from "./training/stop_signals.ts";
 import { Trainer } from "./training/trainer.ts";
 import { stepOps } from "./training/tuning.ts";
@@ -61,52 +65,6 @@ const command = defineCommand({
   ],
 });
 
-/** A config, the file that it comes from, and whether a begun run is to go on with it. */
-interface Choice {
-  readonly config: Config;
-  readonly source: string;
-  readonly dir: string;
-  readonly begun: boolean;
-}
-
-/**
- * The config of the run: of the folder if its run goes on, else of the file.
- *
- * @throws {UsageError} When the folder holds a run and nobody asked to resume it.
- */
-async function choose(
-  file: string,
-  overrides: readonly Override[],
-  { resume, folderMatters }: { resume: boolean; folderMatters: boolean },
-): Promise<Choice> {
-  const placed = await loadConfig(file, overrides.filter(([key]) => key === "run.dir"));
-  const dir = placed.run.dir ?? "";
-  const begun = await holdsRun(dir);
-  if (begun && resume) {
-    const source = runFolder(dir).config;
-    // The folder may have been moved since.
-    const here: Override = ["run.dir", dir];
-    const config = resumeConfig(await loadConfig(source), [...overrides, here]);
-    return { config, source, dir, begun };
-  }
-  if (begun && folderMatters) {
-    throw new UsageError(
-      `Cannot train in ${dir}: the folder holds a run already; go on with it by --resume, or ` +
-        "start another by --run.dir=FOLDER",
-    );
-  }
-  return { config: await loadConfig(file, overrides), source: file, dir, begun: false };
-}
-
-/** The config in checkpoints: where things lie is not what they are. */
-function withoutPaths(config: Config): Config {
-  return {
-    ...config,
-    run: { ...config.run, dir: null },
-    data: { ...config.data, dir: null },
-  };
-}
-
 /** A bar on a terminal; elsewhere a line whenever the log gets one. */
 function display(start: number, steps: number): LoopDisplay & { stop(): void } {
   const bar = startProgress({ label: "train", total: steps, start });
@@ -139,7 +97,8 @@ async function profile(config: Config, mode: TuneMode): Promise<void> {
   for (const instrument of instruments) instrument.destroy?.();
 }
 
-async function run({ config, dir, begun }: Choice, mode: TuneMode): Promise<RunResult> {
+async function run(choice: RunChoice, mode: TuneMode): Promise<RunResult> {
+  const { config, dir, begun } = choice;
   for (const warning of configWarnings(config)) console.log(`note: ${warning}`);
   const stop = new AbortController();
   const cleanUp: (() => void)[] = [];
@@ -148,15 +107,16 @@ async function run({ config, dir, begun }: Choice, mode: TuneMode): Promise<RunR
   const choices = await tune(gpu, config, mode, begun ? tuning : undefined);
   const observers = stepInstruments(gpu, config);
   for (const observer of observers) cleanUp.push(() => observer.destroy?.());
-  const checkpointConfig = formatConfig(withoutPaths(config));
+  const storedConfig = checkpointConfig(config);
   const say = (line: string) => console.log(line);
   try {
     return await trainRun(config, {
       gpu,
       dir,
       configText: formatConfig(config),
-      checkpointConfig,
+      checkpointConfig: storedConfig,
       resume: begun,
+      acceptConfig: (stored, step) => compareWithCheckpoint(choice, stored, step, say),
       say,
       display: (start, steps) => {
         const shown = display(start, steps);
@@ -174,7 +134,7 @@ async function run({ config, dir, begun }: Choice, mode: TuneMode): Promise<RunR
         await writeChoices(gpu, tuning, choices);
         return [
           ...await runInstruments(config, trainer),
-          ...await runEvaluation(trainer, { ...config, dir, configText: checkpointConfig, say }),
+          ...await runEvaluation(trainer, { ...config, dir, configText: storedConfig, say }),
         ];
       },
     });
@@ -185,9 +145,13 @@ async function run({ config, dir, begun }: Choice, mode: TuneMode): Promise<RunR
 
 async function train({ options, overrides }: Invocation<typeof command.options>): Promise<void> {
   const { config: given, resume, dryRun, profile: profiling } = options;
-  const choice = await choose(given ?? QUICKSTART, overrides, {
+  const choice = await chooseRun({
+    file: given ?? QUICKSTART,
+    named: given !== undefined,
+    overrides,
     resume,
     folderMatters: !dryRun && !profiling,
+    say: dryRun ? console.error : console.log,
   });
   const { config, source, dir } = choice;
   const title = `${source}${given === undefined && !choice.begun ? " (no --config given)" : ""}`;

@@ -44,6 +44,37 @@ export function lockedKeys(saved: Config, keys: Iterable<string>): string[] {
   return [...keys].filter((key) => !free.some((name) => `${key}.`.startsWith(`${name}.`)));
 }
 
+/** A field with two values. */
+export interface Change {
+  readonly key: string;
+  readonly before: unknown;
+  readonly after: unknown;
+}
+
+/** The fields in which two configs differ, in the schema's order. */
+export function changesBetween(before: Config, after: Config): Change[] {
+  const values = new Map<string, unknown>(dottedEntries(before));
+  return [...dottedEntries(after)].flatMap(([key, value]) => {
+    const old = values.get(key);
+    return isSection(value) || JSON.stringify(value) === JSON.stringify(old)
+      ? []
+      : [{ key, before: old, after: value }];
+  });
+}
+
+/** Changes for a person: "optim.lr 0.001 to 0.002, train.keep 2 to 5". */
+export function describeChanges(changes: readonly Change[]): string {
+  return changes.map(({ key, before, after }) =>
+    `${key} ${JSON.stringify(before)} to ${JSON.stringify(after)}`
+  ).join(", ");
+}
+
+/** What a resumed run may change, for a person. */
+function freeText(saved: Config): string {
+  const steps = lockedKeys(saved, ["train.steps"]).length === 0 ? ["train.steps"] : [];
+  return `free to change are ${[...steps, ...FREE].join(", ")}`;
+}
+
 /**
  * The config of a resumed run: the `saved` one with overrides applied. Setting a locked key to the
  * value it has is fine.
@@ -53,18 +84,40 @@ export function lockedKeys(saved: Config, keys: Iterable<string>): string[] {
 export function resumeConfig(saved: Config, overrides: readonly Override[]): Config {
   const path = "of the run to resume";
   const config = parseConfig(formatConfig(saved), { path, overrides });
-  const before = new Map(dottedEntries(saved));
-  const changed = [...dottedEntries(config)].flatMap(([key, value]) =>
-    isSection(value) || JSON.stringify(value) === JSON.stringify(before.get(key)) ? [] : [key]
-  );
-  const locked = lockedKeys(saved, changed);
+  const locked = lockedKeys(saved, changesBetween(saved, config).map(({ key }) => key));
   if (locked.length > 0) {
     throw new UsageError(
       `Cannot resume with ${locked.join(", ")} changed: ${
         locked.length > 1 ? "they" : "it"
       } must stay as in the run, to give the weights of a run that never stopped; ` +
-        "start a new run with another --run.dir to change it",
+        `start a new run with another --run.dir to change it; ${freeText(saved)}`,
     );
   }
   return config;
+}
+
+/**
+ * Compares the config that a run is to go on with, which a person may have edited, with that of the
+ * checkpoint that it goes on from.
+ *
+ * @param stored The checkpoint's; where things lie is not part of it.
+ * @param source The file that `config` comes from.
+ * @returns What has changed and may.
+ * @throws {UsageError} naming every change that may not be
+ */
+export function checkEdited(stored: Config, config: Config, source: string): Change[] {
+  const changes = changesBetween(stored, config)
+    .filter(({ key }) => key !== "run.dir" && key !== "data.dir");
+  const locked = new Set(lockedKeys(stored, changes.map(({ key }) => key)));
+  if (locked.size > 0) {
+    const text = describeChanges(changes.filter(({ key }) => locked.has(key)));
+    throw new UsageError(
+      `Cannot resume: ${source} was edited, ${text}; ${
+        locked.size > 1 ? "these" : "this"
+      } must stay as in the run, to give the weights of a run that never stopped; put ` +
+        `${locked.size > 1 ? "them" : "it"} back, or start a new run with another --run.dir; ` +
+        freeText(stored),
+    );
+  }
+  return changes;
 }

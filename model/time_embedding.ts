@@ -31,11 +31,29 @@ export function sinusoidTable(timesteps: number, channels: number): Float32Array
   return table;
 }
 
-/** Timesteps to vectors. The table is a constant, one buffer a device. */
+/**
+ * Tables by size, for all networks on a device: they live as long as it does, whatever becomes of the
+ * networks.
+ */
+const tables = new WeakMap<Gpu, Map<string, TensorRef>>();
+
+function tableOn(gpu: Gpu, timesteps: number, channels: number): TensorRef {
+  let known = tables.get(gpu);
+  if (!known) tables.set(gpu, known = new Map());
+  const key = `${timesteps} ${channels}`;
+  let table = known.get(key);
+  if (!table) {
+    const data = sinusoidTable(timesteps, channels);
+    table = gpu.tensor([timesteps, channels], { data, label: "time table" });
+    known.set(key, table);
+  }
+  return table;
+}
+
+/** Timesteps to vectors. */
 export class TimeEmbedding extends Module {
   readonly first: Linear;
   readonly second: Linear;
-  readonly #tables = new WeakMap<Gpu, TensorRef>();
 
   /**
    * @param timesteps Timesteps that may be asked for: 0 to this, exclusive.
@@ -50,19 +68,10 @@ export class TimeEmbedding extends Module {
 
   /** `timesteps` of type u32 `[N]` to `[N, outputs]`. */
   forward(graph: Graph, timesteps: TensorRef): Tensor {
-    const table = graph.constant(this.#table(graph.capture.gpu));
+    const { gpu } = graph.capture;
+    const table = graph.constant(tableOn(gpu, this.timesteps, this.channels));
     return this.second.forward(
       silu(this.first.forward(gatherRows(table, graph.constant(timesteps)))),
     );
-  }
-
-  #table(gpu: Gpu): TensorRef {
-    let table = this.#tables.get(gpu);
-    if (!table) {
-      const data = sinusoidTable(this.timesteps, this.channels);
-      table = gpu.tensor([this.timesteps, this.channels], { data, label: "time table" });
-      this.#tables.set(gpu, table);
-    }
-    return table;
   }
 }

@@ -37,10 +37,26 @@ export function reportAndExit(error: unknown): never {
   Deno.exit(exitCodeOf(error));
 }
 
-/** Runs a script's main function; its number, if any, is the exit code. */
+/** Ends the process at errors that are thrown where nobody can catch them. */
+function reportStrays(): void {
+  addEventListener("unhandledrejection", (event) => {
+    event.preventDefault();
+    reportAndExit(event.reason);
+  });
+  addEventListener("error", (event) => {
+    event.preventDefault();
+    reportAndExit(event.error);
+  });
+}
+
+/**
+ * Runs a script's main function; its number, if any, is the exit code. Errors of work that nobody
+ * waits for end the script as well.
+ */
 export async function runMain(
   main: () => number | void | Promise<number | void>,
 ): Promise<void> {
+  reportStrays();
   try {
     Deno.exitCode = (await main()) ?? 0;
   } catch (error) {

@@ -1,6 +1,12 @@
 import { dottedEntries, isSection } from "../../config/keys.ts";
 import { type Override, parseConfig } from "../../config/load.ts";
-import { lockedKeys, resumeConfig } from "../../config/resume.ts";
+import {
+  changesBetween,
+  checkEdited,
+  describeChanges,
+  lockedKeys,
+  resumeConfig,
+} from "../../config/resume.ts";
 import { UsageError } from "../../support/errors.ts";
 import { assertEquals, assertThrows } from "../support/assert.ts";
 
@@ -80,4 +86,35 @@ Deno.test("resumeConfig() refuses changed locked keys by name, and both ways out
   );
   assertEquals(error.message.includes("another --run.dir"), true);
   assertThrows(() => resumeConfig(parse(), [["train.stesp", "1"]]), UsageError, "did you mean");
+});
+
+Deno.test("resumeConfig() says what may change", () => {
+  const free = (saved = parse()) =>
+    assertThrows(() => resumeConfig(saved, [["run.seed", "1"]]), UsageError).message
+      .split("free to change are ")[1]?.split(", ") ?? [];
+  assertEquals(free().slice(0, 3), ["train.steps", "run.dir", "data.dir"]);
+  assertEquals(free(parse(["optim.decay", "cosine"])).includes("train.steps"), false);
+});
+
+Deno.test("changesBetween() gives fields with both values", () => {
+  const changes = changesBetween(parse(), parse(["optim.lr", "0.5"], ["model.groups", "16"]));
+  assertEquals(changes, [
+    { key: "model.groups", before: 32, after: 16 },
+    { key: "optim.lr", before: 2e-4, after: 0.5 },
+  ]);
+  assertEquals(describeChanges(changes), "model.groups 32 to 16, optim.lr 0.0002 to 0.5");
+});
+
+Deno.test("checkEdited() refuses locked changes with their values, and gives back the others", () => {
+  const stored = parse();
+  const edited = parse(["train.steps", "9"], ["run.dir", "elsewhere"], ["data.dir", "there"]);
+  assertEquals(checkEdited(stored, edited, "config.json"), [
+    { key: "train.steps", before: 800000, after: 9 },
+  ]);
+  const error = assertThrows(
+    () => checkEdited(stored, parse(["optim.lr", "0.5"], ["train.keep", "5"]), "a/config.json"),
+    UsageError,
+    "Cannot resume: a/config.json was edited, optim.lr 0.0002 to 0.5; this must stay",
+  );
+  assertEquals(error.message.includes("put it back, or start a new run"), true);
 });

@@ -59,3 +59,25 @@ Deno.test("runMain() ends with 1 on other errors, with a stack only when asked",
   const traced = await runScript(body, { DIFFRACT_TRACE: "1" });
   assert(traced.code === 1 && /\n\s+at /.test(traced.stderr), traced.stderr);
 });
+
+Deno.test("runMain() ends with one line and 1 at errors that nobody waits for", async () => {
+  const strays = {
+    "a rejection": `Promise.reject(new Error("Cannot load"));`,
+    "a throw in a timer": `setTimeout(() => { throw new Error("Cannot load"); });`,
+    "a throw in a microtask": `queueMicrotask(() => { throw new Error("Cannot load"); });`,
+  };
+  for (const [what, stray] of Object.entries(strays)) {
+    const { code, stdout, stderr } = await runScript(
+      `void UsageError; await runMain(async () => {
+        ${stray}
+        await new Promise((resolve) => setTimeout(resolve, 2000));
+        console.log("went on");
+      });`,
+    );
+    assertEquals({ code, stdout, stderr }, {
+      code: 1,
+      stdout: "",
+      stderr: "error: Cannot load\n",
+    }, what);
+  }
+});

@@ -94,8 +94,7 @@ Deno.test("Trainer.destroy() gives back every byte", async () => {
   (await makeTrainer(config)).destroy();
   const before = gpu.counters.bufferBytes;
   (await makeTrainer(config)).destroy();
-  // Constants that belong to a network or a graph go with them: a few KiB.
-  assert(gpu.counters.bufferBytes - before < 4096);
+  assertEquals(gpu.counters.bufferBytes, before);
 });
 
 Deno.test("Trainer.step() learns: the loss on a few images falls by half", async () => {
