@@ -3,7 +3,7 @@
  *
  * @module
  */
-import { imageShape, nativeShape } from "../data/options.ts";
+import { imageShape, isOpen, nativeShape } from "../data/options.ts";
 import { PRINTED_REASON } from "../diffusion/spectral_forms.ts";
 import { usesTMax } from "../diffusion/t_max.ts";
 import type { Config, Violation } from "./schema.ts";
@@ -55,6 +55,12 @@ const attentionLevelsExist: Check = ({ model: { attentionLevels, channelMultipli
     ? null
     : violation("model.attentionLevels", "name each level once");
 };
+
+/** What they hold may have any size, and says it too late for the network. */
+const openSetsHaveSize: Check = ({ data: { name, size } }) =>
+  isOpen(name) && size === null
+    ? violation("data.size", `be given for ${name}, whose files may hold images of any size`)
+    : null;
 
 const sizeHalvesEvenly: Check = ({ data, model: { channelMultipliers } }) => {
   const { size } = imageShape(data);
@@ -150,6 +156,7 @@ const CHECKS: readonly Check[] = [
   groupsDivideWidth,
   attentionLevelsExist,
   resizeGoesItsWay,
+  openSetsHaveSize,
   sizeHalvesEvenly,
   batchFitsData,
   accumulateDividesBatch,

@@ -161,6 +161,9 @@ const data = section<DataOptions>("The data set", {
   resize: oneOf(RESIZE_NAMES).default("area").describe(
     "How images get that side: averaged down, padded up, or either by Pillow's filters",
   ),
+  channels: z.literal([1, 3], "be 1 or 3").default(3).describe(
+    "Channels of images of sets that are whatever their files hold; others have their own",
+  ),
   flip: flag().default(true).describe(
     "Mirror training images with probability 1/2; digits never are",
   ),

@@ -13,10 +13,11 @@ import type { Say } from "./dataset.ts";
 export interface RemoteFile {
   /** Name of the file. */
   readonly name: string;
-  /** Bytes of the file. */
-  readonly bytes: number;
-  /** SHA-256 in hex. */
-  readonly sha256: string;
+  /** Bytes of the file; null where only the server knows. */
+  readonly bytes: number | null;
+  /** SHA-256 in hex, or where none is known, MD5. */
+  readonly sha256?: string;
+  readonly md5?: string;
   /** Where to get it, in order of preference. */
   readonly urls: readonly string[];
 }
@@ -52,7 +53,8 @@ export async function download(
   if (await exists(path)) return;
   const reasons: string[] = [];
   for (const url of file.urls) {
-    say(`Downloading ${file.name} (${megabytes(file.bytes)} MB) from ${new URL(url).host}`);
+    const size = file.bytes === null ? "" : ` (${megabytes(file.bytes)} MB)`;
+    say(`Downloading ${file.name}${size} from ${new URL(url).host}`);
     for (let attempt = 1; attempt <= attempts; attempt++) {
       try {
         const resumed = await fetchInto(part, url, file, stallTimeout);
@@ -101,12 +103,12 @@ async function fetchInto(
   stallTimeout: number,
 ): Promise<boolean> {
   let { size: at } = await part.stat();
-  if (at > file.bytes) {
+  if (file.bytes !== null && at > file.bytes) {
     await part.truncate(0);
     at = 0;
   }
   if (at === file.bytes) return true;
-  let resumed = false;
+  let resumed = false, total = file.bytes;
   const stall = new AbortController();
   const stalled = () => stall.abort(new Error(`no byte came for ${stallTimeout / 1000} s`));
   let timer = setTimeout(stalled, stallTimeout);
@@ -116,36 +118,55 @@ async function fetchInto(
       headers: { "accept-encoding": "identity", ...(at > 0 ? { range: `bytes=${at}-` } : {}) },
       signal: stall.signal,
     });
-    at = await startOffset(response, at);
-    resumed = at > 0;
+    const answer = await startOffset(response, at);
+    resumed = answer.start > 0;
+    at = answer.start;
+    total = file.bytes ?? answer.total;
     await part.truncate(at);
     await part.seek(at, Deno.SeekMode.Start);
+    if (at === total) return resumed;
     for await (const chunk of response.body!) {
       clearTimeout(timer);
       timer = setTimeout(stalled, stallTimeout);
       at += chunk.length;
-      if (at > file.bytes) {
+      if (total !== null && at > total) {
         stall.abort();
         await part.truncate(0);
-        throw new Refused(`the file must have ${file.bytes} bytes, got more`);
+        throw new Refused(`the file must have ${total} bytes, got more`);
       }
       for (let done = 0; done < chunk.length;) done += await part.write(chunk.subarray(done));
     }
   } finally {
     clearTimeout(timer);
   }
-  if (at < file.bytes) throw new Error(`the connection ended after ${at} of ${file.bytes} bytes`);
+  if (total !== null && at < total) {
+    throw new Error(`the connection ended after ${at} of ${total} bytes`);
+  }
   return resumed;
 }
 
-/** The offset at which the answer's bytes belong. */
-async function startOffset(response: Response, asked: number): Promise<number> {
-  if (response.status === 200 && response.body) return 0;
-  if (response.status === 206 && response.body) {
-    const from = /^bytes (\d+)-/.exec(response.headers.get("content-range") ?? "")?.[1];
-    if (from !== undefined && Number(from) === asked) return asked;
+/** The offset at which the answer's bytes belong, and the file's size where the answer says it. */
+async function startOffset(
+  response: Response,
+  asked: number,
+): Promise<{ start: number; total: number | null }> {
+  const { status, headers } = response;
+  if (status === 200 && response.body) {
+    const length = headers.get("content-length");
+    return { start: 0, total: length === null ? null : Number(length) };
+  }
+  const range = /^bytes (?:(\d+)-\d+|\*)\/(\d+|\*)$/.exec(headers.get("content-range") ?? "");
+  const size = range && range[2] !== "*" ? Number(range[2]) : null;
+  if (status === 206 && response.body) {
+    const from = range?.[1];
+    if (from !== undefined && Number(from) === asked) return { start: asked, total: size };
     await response.body.cancel();
     throw new Refused(`the range must begin at byte ${asked}, got ${from ?? "no content-range"}`);
+  }
+  // All of it came before, but was not checked yet.
+  if (status === 416 && size === asked) {
+    await response.body?.cancel();
+    return { start: asked, total: asked };
   }
   await response.body?.cancel();
   const text = `the server answered ${response.status} ${response.statusText}`.trimEnd();
@@ -153,19 +174,27 @@ async function startOffset(response: Response, asked: number): Promise<number> {
 }
 
 async function checkPart(part: Deno.FsFile, file: RemoteFile, resumed: boolean): Promise<void> {
+  const { kind, title, expected } = checksumOf(file);
   await part.seek(0, Deno.SeekMode.Start);
-  const sha256 = await hashOf(part);
-  if (sha256 !== file.sha256) {
+  const got = await hashOf(part, kind);
+  if (got !== expected) {
     // Nothing of it can be trusted. If the earlier bytes were bad, starting anew helps.
     await part.truncate(0);
-    const text = `the SHA-256 must be ${file.sha256}, got ${sha256}`;
+    const text = `the ${title} must be ${expected}, got ${got}`;
     throw resumed ? new Error(text) : new Refused(text);
   }
 }
 
-/** The SHA-256 of the rest of an open file, in hex. */
-async function hashOf(file: Deno.FsFile): Promise<string> {
-  const hash = createHash("sha256");
+/** What a file must hash to. */
+function checksumOf({ name, sha256, md5 }: RemoteFile) {
+  if (sha256 !== undefined) return { kind: "sha256", title: "SHA-256", expected: sha256 } as const;
+  if (md5 !== undefined) return { kind: "md5", title: "MD5", expected: md5 } as const;
+  throw new Error(`Cannot check ${name}: its SHA-256 or MD5 must be known`);
+}
+
+/** The checksum of the rest of an open file, in hex. */
+async function hashOf(file: Deno.FsFile, kind: "sha256" | "md5"): Promise<string> {
+  const hash = createHash(kind);
   const buffer = new Uint8Array(2 ** 20);
   for (let n = await file.read(buffer); n !== null; n = await file.read(buffer)) {
     hash.update(buffer.subarray(0, n));
@@ -176,5 +205,5 @@ async function hashOf(file: Deno.FsFile): Promise<string> {
 /** The SHA-256 of a file, in hex. */
 export async function sha256File(path: string): Promise<string> {
   using file = await Deno.open(path);
-  return await hashOf(file);
+  return await hashOf(file, "sha256");
 }

@@ -4,14 +4,55 @@
  * @module
  */
 
+/** The two-dimensional sets of MedMNIST v2. */
+export const MEDMNIST_NAMES = [
+  "pathmnist",
+  "chestmnist",
+  "dermamnist",
+  "octmnist",
+  "pneumoniamnist",
+  "retinamnist",
+  "breastmnist",
+  "bloodmnist",
+  "tissuemnist",
+  "organamnist",
+  "organcmnist",
+  "organsmnist",
+] as const;
+
+/** A set of MedMNIST. */
+export type MedmnistName = typeof MEDMNIST_NAMES[number];
+
+/** Sides in pixels that every set of MedMNIST is published in. */
+export const MEDMNIST_SIDES = [28, 64, 128, 224] as const;
+
 /** The data sets that are read or made; `mix` is composed of two of them. */
-export const SOURCE_NAMES = ["fashion-mnist", "mnist", "cifar10", "synthetic"] as const;
+export const SOURCE_NAMES = [
+  "fashion-mnist",
+  "mnist",
+  "cifar10",
+  "cifar100",
+  "svhn",
+  ...MEDMNIST_NAMES,
+  "synthetic",
+] as const;
 
 /** A data set that is read or made. */
 export type SourceName = typeof SOURCE_NAMES[number];
 
+/** Data sets that are whatever their files hold; `data.dir` says where, `data.size` how large. */
+export const OPEN_NAMES = ["parquet", "npz"] as const;
+
+/** A data set that is whatever its files hold. */
+export type OpenName = typeof OPEN_NAMES[number];
+
+/** Whether a set is whatever its files hold. */
+export function isOpen(name: DatasetName): name is OpenName {
+  return (OPEN_NAMES as readonly string[]).includes(name);
+}
+
 /** The data sets that can be named in a config. */
-export const DATASET_NAMES = [...SOURCE_NAMES, "mix"] as const;
+export const DATASET_NAMES = [...SOURCE_NAMES, ...OPEN_NAMES, "mix"] as const;
 
 /** A data set that can be named in a config. */
 export type DatasetName = typeof DATASET_NAMES[number];
@@ -71,13 +112,28 @@ export const SYNTHETIC_KINDS = ["field", "shapes"] as const;
 export type SyntheticKind = typeof SYNTHETIC_KINDS[number];
 
 /** The side and channels of the images of each set as they are stored. */
-export const NATIVE_SHAPES: Readonly<
-  Record<Exclude<SourceName, "synthetic">, { readonly size: number; readonly channels: 1 | 3 }>
-> = {
+export const NATIVE_SHAPES = {
   "fashion-mnist": { size: 28, channels: 1 },
   "mnist": { size: 28, channels: 1 },
   "cifar10": { size: 32, channels: 3 },
-};
+  "cifar100": { size: 32, channels: 3 },
+  "svhn": { size: 32, channels: 3 },
+  "pathmnist": { size: 28, channels: 3 },
+  "chestmnist": { size: 28, channels: 1 },
+  "dermamnist": { size: 28, channels: 3 },
+  "octmnist": { size: 28, channels: 1 },
+  "pneumoniamnist": { size: 28, channels: 1 },
+  "retinamnist": { size: 28, channels: 3 },
+  "breastmnist": { size: 28, channels: 1 },
+  "bloodmnist": { size: 28, channels: 3 },
+  "tissuemnist": { size: 28, channels: 1 },
+  "organamnist": { size: 28, channels: 1 },
+  "organcmnist": { size: 28, channels: 1 },
+  "organsmnist": { size: 28, channels: 1 },
+} as const satisfies Record<
+  Exclude<SourceName, "synthetic">,
+  { readonly size: number; readonly channels: 1 | 3 }
+>;
 
 /** The side of synthetic images when no size is asked for, in pixels. */
 export const SYNTHETIC_SIZE = 32;
@@ -131,6 +187,8 @@ export interface DataOptions {
   size: number | null;
   /** How images get that side. Default "area". */
   resize: ResizeName;
+  /** Channels of the images of an open set; others have their own. Default 3. */
+  channels: 1 | 3;
   /**
    * Whether a training image is mirrored left to right with probability 1/2; digits never are.
    * Default true.
@@ -147,15 +205,43 @@ export interface DataOptions {
 }
 
 /** What the shape of images depends on. */
-type ShapeOptions = Pick<DataOptions, "name" | "size" | "synthetic" | "mix">;
+type ShapeOptions = Pick<
+  DataOptions,
+  "name" | "size" | "resize" | "channels" | "synthetic" | "mix"
+>;
+
+/** Side of the images of an open set when no size is asked for, which a config may not do. */
+const OPEN_SIZE = 32;
+
+/**
+ * The side of MedMNIST's files that images of a size are made from: the nearest that the way of
+ * resizing can bring there, the larger of two.
+ */
+export function medmnistSide(size: number | null, resize: ResizeName): number {
+  if (size === null) return MEDMNIST_SIDES[0];
+  const able = MEDMNIST_SIDES.filter((side) =>
+    resize === "area" ? side >= size : resize === "pad" ? side <= size : true
+  );
+  const sides = able.length > 0 ? able : resize === "area" ? [224] : [28];
+  return sides.reduce((best, side) => Math.abs(side - size) <= Math.abs(best - size) ? side : best);
+}
 
 /** Side in pixels and channels of a set's images as they are stored, or composed. */
-export function nativeShape(
-  { name, synthetic, mix }: Pick<ShapeOptions, "name" | "synthetic" | "mix">,
-): { size: number; channels: 1 | 3 } {
+export function nativeShape(options: ShapeOptions): { size: number; channels: 1 | 3 } {
+  const { name, size, synthetic, mix } = options;
   if (name === "synthetic") return { size: SYNTHETIC_SIZE, channels: synthetic.channels };
-  if (name !== "mix") return NATIVE_SHAPES[name];
-  const parts = [mix.first, mix.second].map((part) => nativeShape({ name: part, synthetic, mix }));
+  if (isOpen(name)) return { size: size ?? OPEN_SIZE, channels: options.channels };
+  if (name !== "mix") {
+    const { channels } = NATIVE_SHAPES[name];
+    const isMedical = (MEDMNIST_NAMES as readonly string[]).includes(name);
+    return {
+      size: isMedical ? medmnistSide(size, options.resize) : NATIVE_SHAPES[name].size,
+      channels,
+    };
+  }
+  const parts = [mix.first, mix.second].map((part) =>
+    nativeShape({ ...options, name: part, size: null })
+  );
   return {
     size: Math.max(...parts.map(({ size }) => size)),
     channels: parts.some(({ channels }) => channels === 3) ? 3 : 1,

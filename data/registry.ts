@@ -4,7 +4,7 @@
  * @module
  */
 import { join } from "node:path";
-import { loadCifar10 } from "./cifar10.ts";
+import { loadCifar } from "./cifar.ts";
 import {
   firstImages,
   type ImageSet,
@@ -14,11 +14,23 @@ import {
   type Say,
   type Split,
 } from "./dataset.ts";
+import { fitImages, type FitOptions } from "./fit.ts";
+import { loadMedmnist, loadNpz } from "./medmnist.ts";
 import { mixImages } from "./mix.ts";
 import { loadMnist } from "./mnist.ts";
-import { type DataOptions, imageShape, type SourceName } from "./options.ts";
+import {
+  type DataOptions,
+  imageShape,
+  MEDMNIST_NAMES,
+  type MedmnistName,
+  nativeShape,
+  type OpenName,
+  type SourceName,
+} from "./options.ts";
+import { loadParquet } from "./parquet.ts";
 import { resizeImages } from "./resize.ts";
 import { exists, type Surroundings } from "./source.ts";
+import { loadSvhn } from "./svhn.ts";
 import { makeSynthetic } from "./synthetic.ts";
 
 type Loader = (
@@ -28,11 +40,32 @@ type Loader = (
   surroundings: Surroundings,
 ) => RawImages | Promise<RawImages>;
 
-const LOADERS: Readonly<Record<SourceName, Loader>> = {
+const MEDMNIST_LOADERS = Object.fromEntries(
+  MEDMNIST_NAMES.map((name): [MedmnistName, Loader] => [
+    name,
+    (options, split, say, around) =>
+      loadMedmnist(name, nativeShape(options).size, split, options.dir, say, around),
+  ]),
+) as Record<MedmnistName, Loader>;
+
+/** The shape that the images of an open set are brought to. */
+function fitOf(options: DataOptions): FitOptions {
+  const { size, channels } = imageShape(options);
+  return { size, channels, resize: options.resize };
+}
+
+const LOADERS: Readonly<Record<SourceName | OpenName, Loader>> = {
   "fashion-mnist": ({ dir }, split, say, around) =>
     loadMnist("fashion-mnist", split, dir, say, around),
   "mnist": ({ dir }, split, say, around) => loadMnist("mnist", split, dir, say, around),
-  "cifar10": ({ dir }, split, say, around) => loadCifar10(split, dir, say, around),
+  "cifar10": ({ dir }, split, say, around) => loadCifar("cifar10", split, dir, say, around),
+  "cifar100": ({ dir }, split, say, around) => loadCifar("cifar100", split, dir, say, around),
+  "svhn": ({ dir }, split, say, around) => loadSvhn(split, dir, say, around),
+  ...MEDMNIST_LOADERS,
+  "parquet": (options, split, say, around) =>
+    loadParquet(split, options.dir, fitOf(options), say, around),
+  "npz": async (options, split, say, around) =>
+    fitImages(await loadNpz(split, options.dir, say, around), fitOf(options)),
   "synthetic": (options, split) =>
     makeSynthetic(
       options.synthetic,

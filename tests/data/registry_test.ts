@@ -10,6 +10,7 @@ const OPTIONS: DataOptions = {
   dir: null,
   size: null,
   resize: "area",
+  channels: 3,
   flip: false,
   limit: null,
   holdout: 5,

@@ -5,7 +5,7 @@
  */
 import { join } from "node:path";
 import { datasetCache } from "../../data/cache.ts";
-import { cifar10Source } from "../../data/cifar10.ts";
+import { cifarSource } from "../../data/cifar.ts";
 import { mnistSource } from "../../data/mnist.ts";
 import { exists, type Source } from "../../data/source.ts";
 import type { Finding } from "./finding.ts";
@@ -14,7 +14,7 @@ import type { Finding } from "./finding.ts";
 const SOURCES: Readonly<Record<string, Source<unknown>>> = {
   "fashion-mnist": mnistSource("fashion-mnist", "train"),
   "mnist": mnistSource("mnist", "train"),
-  "cifar10": cifar10Source("train"),
+  "cifar10": cifarSource("cifar10", "train"),
 };
 
 /** Where each set is, or what happens when a run asks for it. */
