@@ -18,7 +18,7 @@ import {
 import { type PartialSum, type PlacedSum, sumPartsInto } from "../kernels/partial_sums.ts";
 
 /** Parts that wait together take at most this many bytes; larger ones are summed at once. */
-const MOST_BYTES = 32 << 20;
+const MOST_BYTES = 64 << 20;
 
 /** Places of the waiting parts, in bytes. */
 const ALIGNMENT = 256;

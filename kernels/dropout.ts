@@ -29,6 +29,38 @@ export interface DropoutOptions {
   readonly stream: number;
 }
 
+/** Parameters of kernels that drop, with those of the random words. */
+export const DROPOUT_PARAMS = { ...KEY_PARAMS, threshold: "u32", factor: "f32" } as const;
+
+/**
+ * Their values.
+ *
+ * @param key Random key, `[4]` or `[N, 4]`.
+ * @param samples N.
+ * @throws {RangeError} When `p` is not in [0, 1).
+ */
+export function dropoutParams(
+  key: TensorRef,
+  samples: number,
+  { p, stream }: DropoutOptions,
+): Record<keyof typeof DROPOUT_PARAMS, number> {
+  if (!(p >= 0 && p < 1)) {
+    throw new RangeError(`Cannot drop out: p must lie in [0, 1), got ${p}`);
+  }
+  const threshold = eventThreshold(p);
+  return { ...keyParams(key, samples, stream), threshold, factor: 1 / (1 - p) };
+}
+
+/**
+ * WGSL: `kept(x: vec4f, n: u32, quad: u32) -> vec4f`, the elements 4 quad to 4 quad + 3 of sample n after
+ * dropout, from a binding `key: array<vec4u>` and {@linkcode DROPOUT_PARAMS}.
+ */
+export const KEPT = `${PHILOX}${DISTRIBUTIONS}${RANDOM_WORDS}
+fn kept(x: vec4f, n: u32, quad: u32) -> vec4f {
+  return select(params.factor * x, vec4f(0.0), event4(randomWords(n, quad), params.threshold));
+}
+`;
+
 /**
  * `x m / (1 - p)` for `x` `[N, ...]`. The gradient is the same map of the upstream gradient.
  *
@@ -39,13 +71,11 @@ export function dropoutForward(
   capture: Capture,
   x: TensorRef,
   key: TensorRef,
-  { p, stream }: DropoutOptions,
+  options: DropoutOptions,
 ): TensorRef {
   const [samples] = x.shape;
-  if (!(p >= 0 && p < 1) || samples === undefined) {
-    throw new RangeError(
-      `Cannot drop out: p must lie in [0, 1) and the tensor must have a sample axis, got ${p} and rank ${x.shape.length}`,
-    );
+  if (samples === undefined) {
+    throw new RangeError("Cannot drop out: the tensor must have a sample axis, got a scalar");
   }
   const length = sizeOf(x.shape) / samples;
   const packed = length % 4 === 0;
@@ -61,32 +91,23 @@ export function dropoutForward(
         x: { type, access: "read" },
         result: { type, access: "write" },
       },
-      params: {
-        ...KEY_PARAMS,
-        items: "u32",
-        sampleItems: "u32",
-        threshold: "u32",
-        factor: "f32",
-      },
+      params: { ...DROPOUT_PARAMS, items: "u32", sampleItems: "u32" },
       workgroupSize: [STREAM_WORKGROUP, 1, 1],
-      wgsl: `${FLAT_INDEX}${PHILOX}${DISTRIBUTIONS}${RANDOM_WORDS}
+      wgsl: `${FLAT_INDEX}${KEPT}
 @compute @workgroup_size(WX, WY, WZ)
 fn main(@builtin(global_invocation_id) global: vec3u, @builtin(num_workgroups) groups: vec3u) {
   let i = flatInvocation(global, groups);
   if (i >= params.items) { return; }
   let n = i / params.sampleItems;
   let e = i % params.sampleItems;
-  let dropped = event4(randomWords(n, ${packed ? "e" : "e / 4u"}), params.threshold);
-  result[i] = select(params.factor * x[i], ${type}(0.0), dropped${packed ? "" : "[e % 4u]"});
+  result[i] = ${packed ? "kept(x[i], n, e)" : "kept(vec4f(x[i]), n, e / 4u)[e % 4u]"};
 }`,
     }),
     bindings: { key, x, result },
     params: {
-      ...keyParams(key, samples, stream),
+      ...dropoutParams(key, samples, options),
       items,
       sampleItems: packed ? quads : length,
-      threshold: eventThreshold(p),
-      factor: 1 / (1 - p),
     },
     workgroups: flatGrid(items, STREAM_WORKGROUP),
   });

@@ -1,6 +1,6 @@
 /**
- * Group normalisation (Wu and He 2018, equations 1 to 4) of channels-last images, with SiLU fused
- * behind it by choice:
+ * Group normalisation (Wu and He 2018, equations 1 to 4) of channels-last images, with SiLU and dropout
+ * fused behind it by choice:
  *
  *     xhat = (x - mean) rstd,   z = xhat weight + bias,   y = z  or  y = z s(z)
  *     dx = rstd (weight dz - (sum(weight dz) + xhat sum(weight dz xhat)) / m)
@@ -15,9 +15,10 @@
  * @module
  */
 import type { Capture } from "../device/capture.ts";
-import { defineKernel } from "../device/kernel.ts";
+import type { BindingSpec, Kernel } from "../device/kernel.ts";
 import { formatShape, sizeOf, type TensorRef } from "../device/tensor.ts";
 import { affineSums } from "./affine_parts.ts";
+import { DROPOUT_PARAMS, type DropoutOptions, dropoutParams, KEPT } from "./dropout.ts";
 import { flatGrid } from "./grid.ts";
 import {
   GROUP_MAIN,
@@ -38,6 +39,16 @@ export interface GroupNormOptions {
   readonly eps: number;
   /** Whether SiLU follows. */
   readonly silu: boolean;
+  /** Whether dropout follows that; the gradient draws the same mask again. */
+  readonly dropout?: (DropoutOptions & { readonly key: TensorRef }) | undefined;
+}
+
+/**
+ * Whether dropout can be fused: its quads of elements must be vectors of channels, and the gradient needs
+ * more storage bindings than the eight that WebGPU promises.
+ */
+export function canFuseDropout({ gpu }: Capture, x: TensorRef): boolean {
+  return (x.shape.at(-1) ?? 0) % 4 === 0 && gpu.limits.maxStorageBuffersPerShaderStage >= 10;
 }
 
 /** What the backward pass needs besides the input. */
@@ -67,14 +78,19 @@ export function groupNormForward(
   options: GroupNormOptions,
 ): { y: TensorRef } & GroupNormSaved {
   const layout = layOutGroups(capture.gpu, x, options.groups);
+  const { dropout } = options;
   checkAffine(layout, weight, bias);
   const y = capture.transient(x.shape, "groupNorm");
   const mean = capture.transient([layout.images, layout.groups], "groupNorm mean");
   const rstd = capture.transient([layout.images, layout.groups], "groupNorm rstd");
   capture.dispatch({
-    kernel: forwardKernel(layout, options.silu),
-    bindings: { x, weight, bias, y, mean, rstd },
-    params: { ...groupParams(layout), eps: options.eps },
+    kernel: forwardKernel(layout, options.silu, dropout !== undefined),
+    bindings: { x, weight, bias, y, mean, rstd, ...(dropout ? { key: dropout.key } : {}) },
+    params: {
+      ...groupParams(layout),
+      eps: options.eps,
+      ...(dropout ? dropoutParams(dropout.key, layout.images, dropout) : {}),
+    },
     workgroups: flatGrid(layout.images * layout.slabs),
   });
   return { y, mean, rstd };
@@ -106,7 +122,13 @@ export function groupNormBackward(
   const parts = capture.transient([layout.images, 2, layout.channels], "groupNorm parts");
   const dx = wanted.x ? capture.transient(x.shape, "groupNorm dx") : null;
   const plus = dx && wanted.plus;
-  const kernel = backwardKernel(layout, options.silu, dx !== null, Boolean(plus));
+  const { dropout, silu } = options;
+  const kernel = backwardKernel(layout, {
+    silu,
+    dropout: dropout !== undefined,
+    dx: dx !== null,
+    plus: Boolean(plus),
+  });
   capture.dispatch({
     kernel,
     bindings: {
@@ -119,8 +141,12 @@ export function groupNormBackward(
       parts,
       ...(dx ? { dx } : {}),
       ...(plus ? { plus } : {}),
+      ...(dropout ? { key: dropout.key } : {}),
     },
-    params: groupParams(layout),
+    params: {
+      ...groupParams(layout),
+      ...(dropout ? dropoutParams(dropout.key, layout.images, dropout) : {}),
+    },
     workgroups: flatGrid(layout.images * layout.slabs),
   });
   return { dx, ...affineSums(parts) };
@@ -138,10 +164,12 @@ function checkAffine(layout: GroupNormLayout, weight: TensorRef, bias: TensorRef
   }
 }
 
-function forwardKernel(layout: GroupNormLayout, silu: boolean) {
+function forwardKernel(layout: GroupNormLayout, silu: boolean, dropout: boolean): Kernel {
   const type = layout.width === 4 ? "vec4f" : "f32";
-  return defineKernel({
-    name: `groupNorm${silu ? "Silu" : ""}.${type}.${layout.workgroup}.${layout.shared}`,
+  return {
+    name: `groupNorm${silu ? "Silu" : ""}${
+      dropout ? "Dropout" : ""
+    }.${type}.${layout.workgroup}.${layout.shared}`,
     bindings: {
       x: { type, access: "read" },
       weight: { type, access: "read" },
@@ -149,14 +177,22 @@ function forwardKernel(layout: GroupNormLayout, silu: boolean) {
       y: { type, access: "write" },
       mean: { type: "f32", access: "write" },
       rstd: { type: "f32", access: "write" },
+      ...(dropout ? { key: KEY_BINDING } : {}),
     },
-    params: { ...GROUP_PARAMS, eps: "f32" },
+    params: { ...GROUP_PARAMS, eps: "f32", ...(dropout ? DROPOUT_PARAMS : {}) },
     workgroupSize: [layout.workgroup, 1, 1],
     workgroupBytes: 8 * layout.shared,
-    wgsl: `${groupText(layout)}${CHUNKS}${SIGMOID}
+    wgsl: `${groupText(layout)}${CHUNKS}${SIGMOID}${dropout ? KEPT : ""}
 fn activate(z: V) -> V { return ${silu ? "z * sigmoid(z)" : "z"}; }
-${MOMENTS}${GROUP_MAIN}${FORWARD}`,
-  });
+${MOMENTS}${GROUP_MAIN}${forwardText(dropout)}`,
+  };
+}
+
+const KEY_BINDING: BindingSpec = { type: "vec4u", access: "read" };
+
+/** WGSL: what dropout leaves of vector `i` of the tensor. */
+function keptText(value: string, dropout: boolean): string {
+  return dropout ? `kept(${value}, image, i - image * params.pixels * params.stride)` : value;
 }
 
 /** Moments of a lane and of a channel, before they are combined a group. */
@@ -211,7 +247,7 @@ fn pixelsOfRow(row: u32) -> f32 {
 `;
 
 /** Statistics of the slab's groups, then the output. */
-const FORWARD = `
+const forwardText = (dropout: boolean) => `
   for (var v = lane; v < params.slab && firstPixel < params.pixels; v += params.lanes) {
     let moments = momentsOf(origin + v, firstPixel);
     store(row * slabChannels + v * W, moments.mean, moments.squares);
@@ -245,27 +281,33 @@ const FORWARD = `
     let shift = bias[firstVector + v];
     for (var p = firstPixel; p < params.pixels; p += params.rows) {
       let i = origin + v + p * params.stride;
-      y[i] = activate((x[i] - m) * scale + shift);
+      y[i] = ${keptText("activate((x[i] - m) * scale + shift)", dropout)};
     }
   }
 }`;
 
+/** What the code of the gradient depends on. */
+interface BackwardVariant {
+  readonly silu: boolean;
+  readonly dropout: boolean;
+  readonly dx: boolean;
+  readonly plus: boolean;
+}
+
 function backwardKernel(
   layout: GroupNormLayout,
-  silu: boolean,
-  withDx: boolean,
-  plus: boolean,
-) {
+  { silu, dropout, dx, plus }: BackwardVariant,
+): Kernel {
   const type = layout.width === 4 ? "vec4f" : "f32";
   const gather = (name: string) =>
     Array.from(
       { length: layout.width },
       (_, j) => `${name}[firstGroup + (channel + ${j}u) / params.groupChannels]`,
     ).join(", ");
-  return defineKernel<string, keyof typeof GROUP_PARAMS>({
-    name: `groupNorm${silu ? "Silu" : ""}Backward.${type}.${layout.workgroup}.${layout.shared}${
-      withDx ? plus ? "+plus" : "" : ".affine"
-    }`,
+  return {
+    name: `groupNorm${silu ? "Silu" : ""}${
+      dropout ? "Dropout" : ""
+    }Backward.${type}.${layout.workgroup}.${layout.shared}${dx ? plus ? "+plus" : "" : ".affine"}`,
     bindings: {
       x: { type, access: "read" },
       dy: { type, access: "read" },
@@ -274,13 +316,14 @@ function backwardKernel(
       mean: { type: "f32", access: "read" },
       rstd: { type: "f32", access: "read" },
       parts: { type: "f32", access: "write" },
-      ...(withDx ? { dx: { type, access: "write" } as const } : {}),
+      ...(dx ? { dx: { type, access: "write" } as const } : {}),
       ...(plus ? { plus: { type, access: "read" } as const } : {}),
+      ...(dropout ? { key: KEY_BINDING } : {}),
     },
-    params: GROUP_PARAMS,
+    params: { ...GROUP_PARAMS, ...(dropout ? DROPOUT_PARAMS : {}) },
     workgroupSize: [layout.workgroup, 1, 1],
     workgroupBytes: 8 * layout.shared,
-    wgsl: `${groupText(layout)}${CHUNKS}${SIGMOID}
+    wgsl: `${groupText(layout)}${CHUNKS}${SIGMOID}${dropout ? KEPT : ""}
 fn meanOf(firstGroup: u32, channel: u32) -> V { return V(${gather("mean")}); }
 fn rstdOf(firstGroup: u32, channel: u32) -> V { return V(${gather("rstd")}); }
 
@@ -294,13 +337,13 @@ ${
         : "  return dy;"
     }
 }
-${GROUP_MAIN}${BACKWARD_SUMS}${withDx ? backwardDx(layout.width, plus) : ""}
+${GROUP_MAIN}${backwardSums(dropout)}${dx ? backwardDx(layout.width, plus, dropout) : ""}
 }`,
-  });
+  };
 }
 
 /** Sums of dz xhat and dz over the pixels of each channel. */
-const BACKWARD_SUMS = `
+const backwardSums = (dropout: boolean) => `
   for (var v = lane; v < params.slab && firstPixel < params.pixels; v += params.lanes) {
     let m = meanOf(firstGroup, v * W);
     let r = rstdOf(firstGroup, v * W);
@@ -315,7 +358,7 @@ const BACKWARD_SUMS = `
       for (var p = start; p < end; p += params.rows) {
         let i = origin + v + p * params.stride;
         let xhat = (x[i] - m) * r;
-        let dz = dzOf(dy[i], xhat, w, b);
+        let dz = dzOf(${keptText("dy[i]", dropout)}, xhat, w, b);
         chunkX += dz * xhat;
         chunk += dz;
       }
@@ -342,7 +385,7 @@ const BACKWARD_SUMS = `
 `;
 
 /** Means over each group of weight dz xhat and weight dz, then dx. */
-const backwardDx = (width: number, plus: boolean) => `
+const backwardDx = (width: number, plus: boolean, dropout: boolean) => `
   workgroupBarrier();
   let size = f32(params.pixels) * f32(params.groupChannels);
   for (var g = t; g * params.groupChannels < slabChannels; g += WX) {
@@ -368,8 +411,8 @@ const backwardDx = (width: number, plus: boolean) => `
     for (var p = firstPixel; p < params.pixels; p += params.rows) {
       let i = origin + v + p * params.stride;
       let xhat = (x[i] - m) * r;
-      dx[i] = ${
-  plus ? "plus[i] + " : ""
-}r * (w * dzOf(dy[i], xhat, w, b) - (meanDz + xhat * meanDzX));
+      dx[i] = ${plus ? "plus[i] + " : ""}r * (w * dzOf(${
+  keptText("dy[i]", dropout)
+}, xhat, w, b) - (meanDz + xhat * meanDzX));
     }
   }`;

@@ -7,7 +7,6 @@
 import type { Tensor } from "../autograd/graph.ts";
 import { attention } from "../autograd/ops/attention.ts";
 import { concat } from "../autograd/ops/concat.ts";
-import { dropout } from "../autograd/ops/dropout.ts";
 import { parallelLinear } from "../autograd/ops/parallel_linear.ts";
 import { reshape } from "../autograd/ops/reshape.ts";
 import { upsampleNearest2x } from "../autograd/ops/upsample.ts";
@@ -120,7 +119,7 @@ export class ResidualBlock extends Module {
       perImage: projections,
       perImageStart: start,
     });
-    const dropped = dropout(this.norm2.forward(first, { silu: true }), this.dropout);
+    const dropped = this.norm2.forward(first, { silu: true, dropout: this.dropout });
     const residual = this.shortcut ? this.shortcut.forward(x) : x;
     return this.conv2.forward(dropped, { residual });
   }

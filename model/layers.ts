@@ -110,10 +110,16 @@ export class GroupNorm extends Module {
     this.bias = new Parameter([channels], zeros);
   }
 
-  /** `[N, H, W, channels]` to the same shape, with SiLU after the normalisation if asked for. */
-  forward(x: Tensor, { silu = false }: { readonly silu?: boolean } = {}): Tensor {
+  /**
+   * `[N, H, W, channels]` to the same shape, with SiLU after the normalisation and dropout after that if
+   * asked for.
+   */
+  forward(
+    x: Tensor,
+    { silu = false, dropout }: { readonly silu?: boolean; readonly dropout?: number } = {},
+  ): Tensor {
     const { graph } = x;
     const weight = graph.parameter(this.weight), bias = graph.parameter(this.bias);
-    return groupNorm(x, weight, bias, { groups: this.groups, silu });
+    return groupNorm(x, weight, bias, { groups: this.groups, silu, dropout });
   }
 }

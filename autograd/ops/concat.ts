@@ -1,4 +1,4 @@
-import { concatForward, sliceLast } from "../../kernels/concat.ts";
+import { concatForward, splitLast } from "../../kernels/concat.ts";
 import type { Tensor } from "../graph.ts";
 
 /**
@@ -8,15 +8,18 @@ import type { Tensor } from "../graph.ts";
  */
 export function concat(a: Tensor, b: Tensor): Tensor {
   const { capture } = a.graph;
-  const widthA = a.shape.at(-1) ?? 0, widthB = b.shape.at(-1) ?? 0;
+  const width = a.shape.at(-1) ?? 0;
   return a.graph.record({
     op: "concat",
     inputs: [a, b],
     output: concatForward(capture, a.ref, b.ref),
     recompute: () => concatForward(capture, a.saved(), b.saved()),
-    backward: (dy, needs) => [
-      needs[0] ? sliceLast(capture, dy, 0, widthA) : null,
-      needs[1] ? sliceLast(capture, dy, widthA, widthB) : null,
-    ],
+    backward: (dy, [needsA, needsB], { absorb }) => {
+      const grads = splitLast(capture, dy, width, {
+        a: needsA ? { plus: absorb(0) } : null,
+        b: needsB ? { plus: absorb(1) } : null,
+      });
+      return [grads.a, grads.b];
+    },
   });
 }

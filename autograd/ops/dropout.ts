@@ -1,5 +1,5 @@
-import { dropoutForward } from "../../kernels/dropout.ts";
-import type { Tensor } from "../graph.ts";
+import { dropoutForward, type DropoutOptions } from "../../kernels/dropout.ts";
+import type { Graph, Tensor } from "../graph.ts";
 
 /**
  * Dropout of `x` `[N, ...]`: each call draws from a stream of its own. The identity where the graph
@@ -10,15 +10,10 @@ import type { Tensor } from "../graph.ts";
  * @throws {TypeError} When the graph trains and has no random key.
  */
 export function dropout(x: Tensor, p: number): Tensor {
-  if (!(p >= 0 && p < 1)) {
-    throw new RangeError(`Cannot drop out: p must lie in [0, 1), got ${p}`);
-  }
   const { graph } = x;
-  // Taken even for p = 0, so that a probability does not move the streams of later dropouts.
-  const stream = graph.nextStream();
-  if (!graph.training || p === 0) return x;
+  const options = dropoutOf(graph, p);
+  if (!options) return x;
   const { capture, random } = graph;
-  const options = { p, stream };
   return graph.record({
     op: "dropout",
     inputs: [x],
@@ -26,4 +21,18 @@ export function dropout(x: Tensor, p: number): Tensor {
     recompute: () => dropoutForward(capture, x.saved(), random, options),
     backward: (dy) => [dropoutForward(capture, dy, random, options)],
   });
+}
+
+/**
+ * The dropout at the next place of a graph; undefined where it is the identity.
+ *
+ * @throws {RangeError} When `p` is outside [0, 1).
+ */
+export function dropoutOf(graph: Graph, p: number): DropoutOptions | undefined {
+  if (!(p >= 0 && p < 1)) {
+    throw new RangeError(`Cannot drop out: p must lie in [0, 1), got ${p}`);
+  }
+  // Taken even for p = 0, so that a probability does not move the streams of later dropouts.
+  const stream = graph.nextStream();
+  return graph.training && p > 0 ? { p, stream } : undefined;
 }

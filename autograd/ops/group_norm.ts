@@ -1,5 +1,6 @@
-import { groupNormBackward, groupNormForward } from "../../kernels/group_norm.ts";
+import { canFuseDropout, groupNormBackward, groupNormForward } from "../../kernels/group_norm.ts";
 import type { Tensor } from "../graph.ts";
+import { dropout, dropoutOf } from "./dropout.ts";
 
 /** Choices of {@linkcode groupNorm}. */
 export interface GroupNormArgs {
@@ -9,10 +10,13 @@ export interface GroupNormArgs {
   readonly eps?: number;
   /** Whether SiLU follows, fused; false unless given. */
   readonly silu?: boolean;
+  /** Probability of {@linkcode dropout} behind all that, fused where possible; none unless given. */
+  readonly dropout?: number | undefined;
 }
 
 /**
- * Group normalisation (Wu and He 2018) over the pixels and channels of each group.
+ * Group normalisation (Wu and He 2018) over the pixels and channels of each group, then SiLU and dropout
+ * as asked for.
  *
  * @param x `[N, H, W, C]`.
  * @param weight `[C]`.
@@ -23,14 +27,19 @@ export function groupNorm(
   x: Tensor,
   weight: Tensor,
   bias: Tensor,
-  { groups, eps = 1e-5, silu = false }: GroupNormArgs,
+  { groups, eps = 1e-5, silu = false, dropout: p }: GroupNormArgs,
 ): Tensor {
-  const { capture } = x.graph;
-  const options = { groups, eps, silu };
+  const { graph } = x;
+  const { capture } = graph;
+  if (p !== undefined && !canFuseDropout(capture, x.ref)) {
+    return dropout(groupNorm(x, weight, bias, { groups, eps, silu }), p);
+  }
+  const drop = p === undefined ? undefined : dropoutOf(graph, p);
+  const options = { groups, eps, silu, dropout: drop && { ...drop, key: graph.random } };
   const { y, mean, rstd } = groupNormForward(capture, x.ref, weight.ref, bias.ref, options);
   const saved = { weight: weight.ref, bias: bias.ref, mean, rstd };
-  return x.graph.record({
-    op: silu ? "groupNormSilu" : "groupNorm",
+  return graph.record({
+    op: `groupNorm${silu ? "Silu" : ""}${drop ? "Dropout" : ""}`,
     inputs: [x, weight, bias],
     output: y,
     recompute: () => groupNormForward(capture, x.saved(), weight.ref, bias.ref, options).y,

@@ -1,0 +1,68 @@
+import { dropout } from "../../../autograd/ops/dropout.ts";
+import { groupNorm } from "../../../autograd/ops/group_norm.ts";
+import { assert, assertAllClose, assertEquals, assertRejects } from "../../support/assert.ts";
+import { testGpu, upload } from "../../support/gpu.ts";
+import { differentiate, operand } from "../../support/gradients.ts";
+
+const KEY = [0x12345678, 0x9abcdef0, 41, 7];
+
+for (
+  const [shape, groups] of [[[2, 5, 3, 8], 4], [[3, 33, 1, 12], 3], [[1, 2, 2, 6], 2]] as const
+) {
+  for (const silu of [false, true]) {
+    Deno.test(`groupNorm() with dropout is dropout behind groupNorm() for [${shape}]${silu ? " with SiLU" : ""}`, async () => {
+      const gpu = await testGpu();
+      const channels = shape[3];
+      const operands = [operand(shape, 1), operand([channels], 2), operand([channels], 3)];
+      const random = upload(gpu, [4], KEY, "u32");
+      const run = (fused: boolean, recompute: boolean) =>
+        differentiate(gpu, operands, ([x, weight, bias]) => {
+          const options = { groups, silu };
+          return fused
+            ? groupNorm(x!, weight!, bias!, { ...options, dropout: 0.3 })
+            : dropout(groupNorm(x!, weight!, bias!, options), 0.3);
+        }, { training: true, random, recompute });
+      const apart = await run(false, false);
+      assert(apart.y.includes(0));
+      for (const recompute of [false, true]) {
+        const fused = await run(true, recompute);
+        assertEquals(fused.y, apart.y, "the same mask and the same bits");
+        fused.grads.forEach((grad, i) =>
+          assertAllClose(grad, apart.grads[i]!, { rtol: 1e-5, atol: 1e-6, name: `gradient ${i}` })
+        );
+      }
+    });
+  }
+}
+
+Deno.test("groupNorm() leaves dropout out where the graph does not train, but takes its stream", async () => {
+  const gpu = await testGpu();
+  const operands = [operand([1, 3, 3, 4], 1), operand([4], 2), operand([4], 3)];
+  const random = upload(gpu, [4], KEY, "u32");
+  const streams: number[] = [];
+  const run = (p: number | undefined, training: boolean) =>
+    differentiate(gpu, operands, ([x, weight, bias], graph) => {
+      const y = groupNorm(x!, weight!, bias!, { groups: 2, dropout: p });
+      streams.push(graph.nextStream());
+      return y;
+    }, { training, random });
+  const plain = await run(undefined, true);
+  assertEquals((await run(0.9, false)).y, plain.y);
+  assertEquals((await run(0, true)).y, plain.y);
+  assertEquals(streams, [16, 17, 17]);
+});
+
+Deno.test("groupNorm() refuses a probability of dropout outside [0, 1)", async () => {
+  const gpu = await testGpu();
+  const operands = [operand([1, 1, 1, 4], 1), operand([4], 2), operand([4], 3)];
+  await assertRejects(
+    () =>
+      differentiate(
+        gpu,
+        operands,
+        ([x, weight, bias]) => groupNorm(x!, weight!, bias!, { groups: 2, dropout: 1 }),
+      ),
+    RangeError,
+    "p must lie in [0, 1), got 1",
+  );
+});
