@@ -5,13 +5,11 @@
  * @module
  */
 import { basename, join, relative, resolve } from "node:path";
-import { decodeJpeg, isJpeg } from "../formats/jpeg.ts";
 import { ParquetFile } from "../formats/parquet.ts";
 import type { Picture } from "../formats/picture.ts";
-import { decodePng, isPng } from "../formats/png_decode.ts";
 import type { RawImages, Say, Split } from "./dataset.ts";
 import { cachedImages, fingerprint } from "./decoded_cache.ts";
-import { type FitOptions, fitPicture } from "./fit.ts";
+import { decodePicture, fitPicture, type PictureShape } from "./pictures.ts";
 import { readFile, readingOf } from "./read_file.ts";
 import { exists, type Surroundings } from "./source.ts";
 
@@ -41,7 +39,7 @@ export interface ParquetFiles {
 export async function loadParquet(
   split: Split,
   dir: string | null,
-  fit: FitOptions,
+  fit: PictureShape,
   say: Say,
   surroundings: Surroundings = {},
 ): Promise<RawImages> {
@@ -109,7 +107,7 @@ async function parquetBelow(dir: string): Promise<string[]> {
 
 async function decodeFiles(
   paths: readonly string[],
-  fit: FitOptions,
+  fit: PictureShape,
   part: Split | null,
   say: Say,
 ): Promise<RawImages> {
@@ -131,7 +129,7 @@ async function decodeFiles(
         if (!(bytes instanceof Uint8Array)) {
           throw new SyntaxError(`Cannot read Parquet: row ${at} must have an image, it has none`);
         }
-        images.push(fitPicture(decodePicture(bytes, at), fit));
+        images.push(fitPicture(pictureOf(bytes, at), fit));
         if (typeof answer === "number") labels.push(answer);
       }
     });
@@ -190,17 +188,15 @@ function classNamesOf(file: ParquetFile, label: string): readonly string[] | nul
   }
 }
 
-function decodePicture(bytes: Uint8Array, row: number): Picture {
+function pictureOf(bytes: Uint8Array, row: number): Picture {
   try {
-    if (isJpeg(bytes)) return decodeJpeg(bytes);
-    if (isPng(bytes)) return decodePng(bytes);
+    return decodePicture(bytes);
   } catch (error) {
     const reason = (error as Error).message.replace(/^Cannot [^:]*: /, "");
     throw new SyntaxError(`Cannot read Parquet: the image of row ${row}: ${reason}`, {
       cause: error,
     });
   }
-  throw new SyntaxError(`Cannot read Parquet: the image of row ${row} must be a PNG or a JPEG`);
 }
 
 /** Bytes whose end is not known: memory follows what has come, not what was claimed. */

@@ -46,16 +46,23 @@ export function decodePicture(bytes: Uint8Array): Picture {
  * @returns [size, size, channels].
  * @throws RangeError when the way of resizing cannot reach the size.
  */
-export function fitPicture(
-  picture: Picture,
+export function fitPicture(picture: Picture, shape: PictureShape): Uint8Array {
+  return fitImages(asPixels(withoutAlpha(picture)), shape).images;
+}
+
+/**
+ * Images of 1 or 3 channels with the asked channels, square, and of the asked side; see
+ * {@linkcode fitPicture}.
+ */
+export function fitImages<P extends Pixels>(
+  images: P,
   { size, channels, crop, resize }: PictureShape,
-): Uint8Array {
-  let pixels: Pixels = asPixels(withoutAlpha(picture));
-  if (crop) pixels = cropToSquare(pixels);
+): P {
+  let pixels = crop ? cropToSquare(images) : images;
   // Fewer channels are resized where they are fewer.
   if (pixels.channels > channels) pixels = toGrey(pixels);
   pixels = resizeImages(pixels, size, resize);
-  return pixels.channels < channels ? toRgb(pixels).images : pixels.images;
+  return pixels.channels < channels ? toRgb(pixels) : pixels;
 }
 
 function asPixels({ data, width, height, channels }: Picture): Pixels {
@@ -63,7 +70,7 @@ function asPixels({ data, width, height, channels }: Picture): Pixels {
 }
 
 /** ITU-R BT.601 luma in 16-bit fixed point, as Pillow's "L". */
-function toGrey(pixels: Pixels): Pixels {
+function toGrey<P extends Pixels>(pixels: P): P {
   const { images } = pixels;
   const grey = new Uint8Array(images.length / 3);
   for (let i = 0, at = 0; i < grey.length; i++, at += 3) {
@@ -73,7 +80,7 @@ function toGrey(pixels: Pixels): Pixels {
   return { ...pixels, images: grey, channels: 1 };
 }
 
-function toRgb(pixels: Pixels): Pixels {
+function toRgb<P extends Pixels>(pixels: P): P {
   const { images } = pixels;
   const rgb = new Uint8Array(3 * images.length);
   for (let i = 0; i < images.length; i++) rgb.fill(images[i]!, 3 * i, 3 * i + 3);

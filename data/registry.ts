@@ -14,7 +14,6 @@ import {
   type Say,
   type Split,
 } from "./dataset.ts";
-import { fitImages, type FitOptions } from "./fit.ts";
 import { loadMedmnist, loadNpz } from "./medmnist.ts";
 import { mixImages } from "./mix.ts";
 import { loadMnist } from "./mnist.ts";
@@ -28,6 +27,7 @@ import {
   type SourceName,
 } from "./options.ts";
 import { loadParquet } from "./parquet.ts";
+import { fitImages, type PictureShape } from "./pictures.ts";
 import { resizeImages } from "./resize.ts";
 import { exists, type Surroundings } from "./source.ts";
 import { loadSvhn } from "./svhn.ts";
@@ -49,9 +49,10 @@ const MEDMNIST_LOADERS = Object.fromEntries(
 ) as Record<MedmnistName, Loader>;
 
 /** The shape that the images of an open set are brought to. */
-function fitOf(options: DataOptions): FitOptions {
+function fitOf(options: DataOptions): PictureShape {
   const { size, channels } = imageShape(options);
-  return { size, channels, resize: options.resize };
+  // `pad` takes any shape up to the size, and crops nothing.
+  return { size, channels, crop: options.resize !== "pad", resize: options.resize };
 }
 
 const LOADERS: Readonly<Record<SourceName | OpenName, Loader>> = {

@@ -1,5 +1,5 @@
 import type { RawImages, Split } from "../../data/dataset.ts";
-import type { FitOptions } from "../../data/fit.ts";
+import type { PictureShape } from "../../data/pictures.ts";
 import { findParquet, loadParquet } from "../../data/parquet.ts";
 import { encodePng } from "../../formats/png.ts";
 import { assert, assertEquals, assertRejects } from "../support/assert.ts";
@@ -7,12 +7,12 @@ import { FOREIGN_FILES, formulaImages } from "../support/foreign_files.ts";
 import { page, parquetFile, plainBytes } from "../support/parquet_file.ts";
 import { alone, inFolder, writeFiles } from "./fixtures.ts";
 
-const FIT: FitOptions = { size: 8, channels: 3, resize: "area" };
+const FIT: PictureShape = { size: 8, channels: 3, crop: true, resize: "area" };
 
 function load(
   dir: string,
   split: Split,
-  { fit = FIT, say = () => {} }: { fit?: FitOptions; say?: (line: string) => void } = {},
+  { fit = FIT, say = () => {} }: { fit?: PictureShape; say?: (line: string) => void } = {},
 ): Promise<RawImages> {
   return loadParquet(split, dir, fit, say, alone(`${dir.split("/").slice(0, 3).join("/")}/cache`));
 }
@@ -86,12 +86,17 @@ Deno.test("loadParquet() brings images of any size, grey or RGB, to what is aske
     await Deno.writeFile(path, ownFile([grey(4, 7), wide], [1, 300]));
     const lines: string[] = [];
     const say = (line: string) => lines.push(line);
-    const set = await load(path, "train", { fit: { size: 2, channels: 1, resize: "area" }, say });
+    const set = await load(path, "train", {
+      fit: { size: 2, channels: 1, crop: true, resize: "area" },
+      say,
+    });
     assertEquals([set.count, set.width, set.channels, set.labels], [2, 2, 1, null]);
     const luma = Math.round(0.299 * 200 + 0.587 * 100 + 0.114 * 50);
     assertEquals([...set.images], [7, 7, 7, 7, luma, luma, luma, luma]);
     assert(lines.some((line) => line.includes("300 is not 0 to 255")), lines.join("; "));
-    const rgb = await load(path, "train", { fit: { size: 2, channels: 3, resize: "bilinear" } });
+    const rgb = await load(path, "train", {
+      fit: { size: 2, channels: 3, crop: true, resize: "bilinear" },
+    });
     assertEquals([...rgb.images.subarray(0, 3), ...rgb.images.subarray(12, 15)], [
       7,
       7,
@@ -113,7 +118,10 @@ Deno.test("loadParquet() names the file and the row that cannot be decoded", asy
     const damaged = grey(8, 1);
     damaged[40]! ^= 255;
     await refuses("the image of row 1: ", ownFile([grey(8, 1), damaged], [1, 2]));
-    await refuses("the image of row 0 must be a PNG or a JPEG", ownFile([Uint8Array.of(1)], [0]));
+    await refuses(
+      "the image of row 0: it must begin as a PNG or a JPEG",
+      ownFile([Uint8Array.of(1)], [0]),
+    );
     await refuses("it must have a column of image bytes", ownFile([grey(8, 1)], [0], "picture"));
     await refuses('it must begin and end with "PAR1"', new Uint8Array(99));
   });
