@@ -23,10 +23,16 @@ const reasons: Readonly<Record<string, string>> = {
   EFBIG: "the file must fit what the file system allows, it is too large",
 };
 
+/** Codes of errors that the runtime gives the system's number alone. */
+const numbered: Readonly<Record<string, string>> = Deno.build.os === "windows"
+  ? { "112": "ENOSPC" }
+  : { "27": "EFBIG", "28": "ENOSPC", [Deno.build.os === "darwin" ? "69" : "122"]: "EDQUOT" };
+
 /** One clear line for a failed file operation; the original is its cause. */
 export function fileError(verb: string, path: string, error: unknown): Error {
-  const code = (error as { code?: string } | null)?.code ?? "";
   const raw = error instanceof Error ? error.message : String(error);
+  const number = /\(os error (\d+)\)/.exec(raw)?.[1] ?? "";
+  const code = (error as { code?: string } | null)?.code ?? numbered[number] ?? "";
   return new Error(`Cannot ${verb} ${path}: ${reasons[code] ?? raw}`, { cause: error });
 }
 

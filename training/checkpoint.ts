@@ -14,7 +14,7 @@ import {
   type TensorPlace,
   type TensorSpec,
 } from "../formats/safetensors.ts";
-import { atomicWrite } from "../support/files.ts";
+import { atomicWrite, fileError } from "../support/files.ts";
 
 /** Version of the layout; a file of another one is refused. */
 const FORMAT = "diffract checkpoint 1";
@@ -209,7 +209,10 @@ export async function listCheckpoints(
       if (step) found.push({ step: Number(step), path: join(folder, name) });
     }
   } catch (error) {
-    if (!(error instanceof Deno.errors.NotFound)) throw error;
+    const { NotFound, NotADirectory } = Deno.errors;
+    if (!(error instanceof NotFound || error instanceof NotADirectory)) {
+      throw fileError("read", folder, error);
+    }
   }
   return found.sort((a, b) => b.step - a.step);
 }
@@ -247,5 +250,11 @@ export async function newestCheckpoint(
 /** Removes all but the newest `keep` checkpoints up to `step`. */
 export async function pruneCheckpoints(folder: string, step: number, keep: number): Promise<void> {
   const old = (await listCheckpoints(folder)).filter((entry) => entry.step <= step).slice(keep);
-  for (const { path } of old) await Deno.remove(path);
+  for (const { path } of old) {
+    try {
+      await Deno.remove(path);
+    } catch (error) {
+      throw fileError("remove", path, error);
+    }
+  }
 }
