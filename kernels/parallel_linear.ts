@@ -41,17 +41,19 @@ interface Strip {
  * `x W + b` of every layer.
  *
  * @param x `[N, in]`
- * @returns `[N, sum of out]`, in the order of the layers.
+ * @param apart Whether the outputs lie one behind the other, `[N, out]` each, instead of side by side.
+ * @returns `[N, sum of out]`, or `[N * sum of out]`, in the order of the layers.
  * @throws {RangeError} When a weight or a bias has another shape.
  */
 export function parallelLinearForward(
   capture: Capture,
   x: TensorRef,
   layers: readonly LinearLayer[],
+  { apart = false }: { readonly apart?: boolean } = {},
 ): TensorRef {
   const [n = 0, k = 0] = x.shape;
   const total = checkedWidth(k, layers);
-  const result = capture.transient([n, total], "parallel linear");
+  const result = capture.transient(apart ? [n * total] : [n, total], "parallel linear");
   for (const { strips, width } of stripGroups(layers)) {
     const b = spanOf(strips.map(({ layer }) => layer.weight));
     const bias = spanOf(strips.map(({ layer }) => layer.bias));
@@ -66,8 +68,8 @@ export function parallelLinearForward(
       outer: strips.length,
       places: strips.map((strip) => ({
         ...placeOf(strip, b),
-        out: strip.column,
-        outRow: total,
+        out: apart ? (strip.column - strip.within) * n + strip.within : strip.column,
+        outRow: apart ? strip.width : total,
         bias: bias.offsetOf(strip.layer.bias) + strip.within,
       })),
     });

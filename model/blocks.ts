@@ -7,6 +7,7 @@
 import type { Tensor } from "../autograd/graph.ts";
 import { attention } from "../autograd/ops/attention.ts";
 import { concat } from "../autograd/ops/concat.ts";
+import { pointwiseConvs } from "../autograd/ops/conv2d.ts";
 import { parallelLinear } from "../autograd/ops/parallel_linear.ts";
 import { reshape } from "../autograd/ops/reshape.ts";
 import { upsampleNearest2x } from "../autograd/ops/upsample.ts";
@@ -39,9 +40,14 @@ export class AttentionBlock extends Module {
   forward(x: Tensor): Tensor {
     const [n = 0, height = 0, width = 0] = x.shape;
     const normal = this.norm.forward(x);
-    const tokens = (projection: Conv2d) =>
-      reshape(projection.forward(normal), [n, height * width, this.channels]);
-    const mixed = attention(tokens(this.query), tokens(this.key), tokens(this.value), {
+    const { graph } = x;
+    const projections = [this.query, this.key, this.value].map(({ weight, bias }) => ({
+      weight: graph.parameter(weight),
+      bias: graph.parameter(bias),
+    }));
+    const [query, key, value] = pointwiseConvs(normal, projections)
+      .map((tokens) => reshape(tokens, [n, height * width, this.channels]));
+    const mixed = attention(query!, key!, value!, {
       heads: 1,
       scale: this.channels ** -0.5,
     });

@@ -27,21 +27,15 @@ export function attention(
   const { capture } = q.graph;
   const options = { heads, scale: scale ?? 1 / Math.sqrt((q.shape.at(-1) ?? 0) / heads) };
   const inputs = { q: q.ref, k: k.ref, v: v.ref };
-  const { y, probabilities } = attentionForward(capture, inputs, options);
+  const differentiable = [q, k, v].some(({ needsGrad }) => needsGrad);
+  const { y, saved } = attentionForward(capture, inputs, options, differentiable);
   return q.graph.record({
     op: "attention",
     inputs: [q, k, v],
     output: y,
     backward: (dy, [needsQ = false, needsK = false, needsV = false]) => {
       const needs = { q: needsQ, k: needsK, v: needsV };
-      const { dq, dk, dv } = attentionBackward(
-        capture,
-        inputs,
-        probabilities,
-        dy,
-        options,
-        needs,
-      );
+      const { dq, dk, dv } = attentionBackward(capture, inputs, saved, dy, options, needs);
       return [dq, dk, dv];
     },
   });

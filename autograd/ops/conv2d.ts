@@ -1,12 +1,16 @@
+import { ELEMENT_BYTES, reshape, sizeOf, slice } from "../../device/tensor.ts";
 import {
   conv2dForward,
   conv2dInputGrad,
   type Conv2dOptions,
+  type Conv2dShape,
   conv2dShape,
   conv2dWeightGrad,
+  isPointwiseConv,
 } from "../../kernels/conv2d/conv2d.ts";
+import { parallelLinearForward } from "../../kernels/parallel_linear.ts";
 import { sumMiddle, sumMiddleInto } from "../../kernels/reduce.ts";
-import type { Tensor } from "../graph.ts";
+import type { BackwardRule, Tensor } from "../graph.ts";
 
 /** What a convolution adds to its sum, and how it steps. */
 export interface Conv2dArgs extends Conv2dOptions {
@@ -32,8 +36,6 @@ export function conv2d(x: Tensor, weight: Tensor, args: Conv2dArgs = {}): Tensor
   const { capture } = x.graph;
   const { bias, perImage, perImageStart = 0, residual } = args;
   const shape = conv2dShape(x.shape, weight.ref, args);
-  const { n, oh, ow, co } = shape;
-  const added = [bias, perImage, residual].filter((tensor) => tensor !== undefined);
   const output = conv2dForward(capture, x.ref, weight.ref, shape, {
     bias: bias?.ref,
     perImage: perImage?.ref,
@@ -42,27 +44,81 @@ export function conv2d(x: Tensor, weight: Tensor, args: Conv2dArgs = {}): Tensor
   });
   return x.graph.record({
     op: "conv2d",
-    inputs: [x, weight, ...added],
+    inputs: [x, weight, ...addedTo(args)],
     output,
-    backward: (dy, [needsX, needsWeight], { absorb, defer, shared }) => {
-      const sums = needsWeight ? conv2dWeightGrad(capture, x.saved(), dy, shape) : null;
-      const dBias = () => {
-        if (!bias?.needsGrad) return null;
-        return sums?.bias ? defer(2, sums.bias) : sumMiddle(capture, dy, [1, n * oh * ow, co]);
-      };
-      const dPerImage = () => {
-        if (!perImage?.needsGrad) return null;
-        const sizes = [n, oh * ow, co] as const;
-        if (perImage.shape[1] === co) return sumMiddle(capture, dy, sizes);
-        sumMiddleInto(capture, dy, sizes, shared(2 + added.indexOf(perImage)), perImageStart);
-        return null;
-      };
-      const grads = new Map([[bias, dBias()], [perImage, dPerImage()], [residual, dy]]);
-      return [
-        needsX ? conv2dInputGrad(capture, weight.ref, dy, shape, absorb(0)) : null,
-        sums && defer(1, sums.weight),
-        ...added.map((tensor) => grads.get(tensor) ?? null),
-      ];
-    },
+    backward: rule(x, weight, shape, args),
   });
+}
+
+/**
+ * Several 1x1 convolutions of one tensor, computed together.
+ *
+ * @param x `[n, h, w, ci]`
+ * @param layers Weights `[1, 1, ci, co]` and biases `[co]`.
+ * @returns `[n, h, w, co]` each.
+ * @throws {RangeError} When the shapes do not fit.
+ */
+export function pointwiseConvs(
+  x: Tensor,
+  layers: readonly { readonly weight: Tensor; readonly bias: Tensor }[],
+): Tensor[] {
+  const { capture } = x.graph;
+  const shapes = layers.map(({ weight }) => conv2dShape(x.shape, weight.ref, {}));
+  const rows = sizeOf(x.shape.slice(0, 3));
+  // Each output must begin where a binding may.
+  const alignment = capture.gpu.limits.minStorageBufferOffsetAlignment / ELEMENT_BYTES;
+  const together = shapes.every((shape) =>
+    isPointwiseConv(shape) && rows * shape.co % alignment === 0
+  );
+  if (!together) return layers.map(({ weight, bias }) => conv2d(x, weight, { bias }));
+  const all = parallelLinearForward(
+    capture,
+    reshape(x.ref, [rows, x.shape[3] ?? 0]),
+    layers.map(({ weight, bias }, i) => {
+      const { ci, co } = shapes[i]!;
+      return { weight: reshape(weight.ref, [ci, co]), bias: bias.ref };
+    }),
+    { apart: true },
+  );
+  let start = 0;
+  return layers.map(({ weight, bias }, i) => {
+    const { n, h, w, co } = shapes[i]!;
+    const output = slice(all, start, [n, h, w, co]);
+    start += rows * co;
+    const backward = rule(x, weight, shapes[i]!, { bias });
+    return x.graph.record({ op: "conv2d", inputs: [x, weight, bias], output, backward });
+  });
+}
+
+/** The gradients of a convolution whose inputs are x, weight and what `args` adds, in that order. */
+function rule(x: Tensor, weight: Tensor, shape: Conv2dShape, args: Conv2dArgs): BackwardRule {
+  const { capture } = x.graph;
+  const { bias, perImage, perImageStart = 0, residual } = args;
+  const { n, oh, ow, co } = shape;
+  const added = addedTo(args);
+  return (dy, [needsX, needsWeight], { absorb, defer, shared }) => {
+    const sums = needsWeight ? conv2dWeightGrad(capture, x.saved(), dy, shape) : null;
+    const dBias = () => {
+      if (!bias?.needsGrad) return null;
+      return sums?.bias ? defer(2, sums.bias) : sumMiddle(capture, dy, [1, n * oh * ow, co]);
+    };
+    const dPerImage = () => {
+      if (!perImage?.needsGrad) return null;
+      const sizes = [n, oh * ow, co] as const;
+      if (perImage.shape[1] === co) return sumMiddle(capture, dy, sizes);
+      sumMiddleInto(capture, dy, sizes, shared(2 + added.indexOf(perImage)), perImageStart);
+      return null;
+    };
+    const grads = new Map([[bias, dBias()], [perImage, dPerImage()], [residual, dy]]);
+    return [
+      needsX ? conv2dInputGrad(capture, weight.ref, dy, shape, absorb(0)) : null,
+      sums && defer(1, sums.weight),
+      ...added.map((tensor) => grads.get(tensor) ?? null),
+    ];
+  };
+}
+
+/** The tensors that are added, in the order of an op's inputs. */
+function addedTo({ bias, perImage, residual }: Conv2dArgs): Tensor[] {
+  return [bias, perImage, residual].filter((tensor) => tensor !== undefined);
 }

@@ -10,7 +10,7 @@ import { matmul } from "../matmul.ts";
 import { type Epilogue, gatherConv } from "./gather.ts";
 import { type Conv2dShape, isPointwiseConv } from "./shape.ts";
 
-export { type Conv2dOptions, type Conv2dShape, conv2dShape } from "./shape.ts";
+export { type Conv2dOptions, type Conv2dShape, conv2dShape, isPointwiseConv } from "./shape.ts";
 export { type Epilogue } from "./gather.ts";
 export { conv2dWeightGrad } from "./weight_grad.ts";
 export { type WeightGrads } from "./weight_grad_parts.ts";

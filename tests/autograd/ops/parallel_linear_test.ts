@@ -1,5 +1,6 @@
 import { Graph } from "../../../autograd/graph.ts";
-import { conv2d } from "../../../autograd/ops/conv2d.ts";
+import { concat } from "../../../autograd/ops/concat.ts";
+import { conv2d, pointwiseConvs } from "../../../autograd/ops/conv2d.ts";
 import { linear } from "../../../autograd/ops/matmul.ts";
 import { parallelLinear } from "../../../autograd/ops/parallel_linear.ts";
 import { slice } from "../../../device/tensor.ts";
@@ -164,3 +165,27 @@ Deno.test("parallelLinear() refuses a weight of another input", async () => {
     "weights must be [8, out] and biases [out], got [4, 8] and [8]",
   );
 });
+
+for (const side of [8, 3]) {
+  Deno.test(`pointwiseConvs() of ${side}x${side} pixels and their gradients are those of one by one`, async () => {
+    const gpu = await testGpu();
+    const widths = [16, 32, 16], ci = 12;
+    const operands = [
+      operand([2, side, side, ci], 1),
+      ...widths.flatMap((co, i) => [operand([1, 1, ci, co], 2 + i), operand([co], 5 + i)]),
+    ];
+    const run = (together: boolean) =>
+      differentiate(gpu, operands, ([x, ...rest]) => {
+        const layers = widths.map((_, i) => ({ weight: rest[2 * i]!, bias: rest[2 * i + 1]! }));
+        const outputs = together
+          ? pointwiseConvs(x!, layers)
+          : layers.map(({ weight, bias }) => conv2d(x!, weight, { bias }));
+        return outputs.reduce((all, output) => concat(all, output));
+      });
+    const [together, apart] = [await run(true), await run(false)];
+    assertAllClose(together.y, apart.y, { rtol: 1e-6, atol: 1e-6 });
+    together.grads.forEach((grad, i) =>
+      assertAllClose(grad, apart.grads[i]!, { rtol: 1e-5, atol: 1e-5, name: `gradient ${i}` })
+    );
+  });
+}
