@@ -3,30 +3,23 @@
  *
  * @module
  */
-import { join } from "node:path";
 import { parseConfig } from "./config/load.ts";
+import { sha256File } from "./data/download.ts";
 import { imageShape } from "./data/options.ts";
-import { encodeGif } from "./formats/gif.ts";
-import { encodePng, imageGrid } from "./formats/png.ts";
 import { defineCommand, type OptionValues, runCommand } from "./support/command_line.ts";
-import { UsageError } from "./support/errors.ts";
-import { atomicWrite, ensureFolder } from "./support/files.ts";
+import { atomicWrite } from "./support/files.ts";
 import { integer } from "./support/numbers.ts";
-import { startProgress } from "./support/terminal.ts";
 import { openScriptGpu } from "./tools/gpu.ts";
-import {
-  chooseSampler,
-  findCheckpoint,
-  loadSampler,
-  SAMPLER_OPTIONS,
-  stepsOf,
-  WEIGHTS_OPTIONS,
-} from "./tools/sampling.ts";
-import { gridPng, type ImageSize, toBytes, visibleScale } from "./training/pictures.ts";
+import { findCheckpoint, loadSampler, SAMPLER_OPTIONS, WEIGHTS_OPTIONS } from "./tools/sampling.ts";
+import { choosePlan } from "./tools/sampling/choice.ts";
+import { drawJob, type Drawn } from "./tools/sampling/draw.ts";
+import { ImageFolder } from "./tools/sampling/image_folder.ts";
+import { checkPlaces, Pictures } from "./tools/sampling/pictures.ts";
+import { parseSeedPair, parseSeeds } from "./tools/sampling/seeds.ts";
+import { watchStopSignals } from "./training/stop_signals.ts";
 
-/** Frames of a movie at most, and the side of an image in them in screen pixels, about. */
-const MOVIE_FRAMES = 60;
-const MOVIE_SIDE = 48;
+/** Exit code where a signal left nothing behind. */
+const INTERRUPTED = 130;
 
 const command = defineCommand({
   name: "sample",
@@ -39,16 +32,50 @@ const command = defineCommand({
       description: "a run's folder or a checkpoint; the newest run below runs/ by default",
     },
     ...SAMPLER_OPTIONS,
-    count: { value: "N", parse: integer({ min: 1 }), default: 16, description: "images" },
+    count: {
+      value: "N",
+      parse: integer({ min: 1 }),
+      description: "images; 16 by default, 8 of --interpolate and --inpaint",
+    },
     seed: {
       value: "S",
       parse: integer({ min: 0 }),
-      default: 0,
-      description: "seed of the first image",
+      description: "seed of the first image; 0 by default",
     },
-    out: { value: "FILE", default: "samples.png", description: "where the grid goes, a PNG" },
-    images: { value: "DIR", description: "also write each image as a PNG of its own there" },
-    movie: { value: "FILE", description: "also write how the grid came about, an animated GIF" },
+    seeds: { value: "LIST", parse: parseSeeds, description: "these seeds instead: 5,17,100-120" },
+    out: {
+      value: "FILE",
+      description: "where the grid goes, a PNG; samples.png by default, nowhere with --images",
+    },
+    images: {
+      value: "DIR",
+      description: "write each image as a PNG of its own there; goes on where it was stopped",
+    },
+    movie: { value: "FILE", description: "write how the images came about, an animated GIF" },
+    movieX0: { description: "the movie shows the predicted clean images, not the noisy ones" },
+    strip: { value: "FILE", description: "write a few steps of a few images side by side, a PNG" },
+    stripSteps: {
+      value: "K",
+      parse: integer({ min: 1 }),
+      description: "steps of it; 8 by default",
+    },
+    interpolate: {
+      value: "A,B",
+      parse: parseSeedPair,
+      description: "images between two seeds in a row; --movie then walks from A to B and back",
+    },
+    inpaint: { value: "IMAGE", description: "fill in this image where the mask is white" },
+    mask: { value: "MASK", description: "what to fill in, of the image's size" },
+    resample: {
+      value: "R",
+      parse: integer({ min: 1 }),
+      description: "times that inpainting goes over each part of its way; 5 by default",
+    },
+    jump: {
+      value: "J",
+      parse: integer({ min: 1 }),
+      description: "steps of such a part; 10 by default",
+    },
     ...WEIGHTS_OPTIONS,
     noClip: { description: "leave the predicted image unclipped while sampling" },
   },
@@ -58,100 +85,91 @@ const command = defineCommand({
       args: "--checkpoint runs/quickstart --sampler ddim --steps 25 --eta 0 --movie movie.gif",
       does: "draws 16 images in 25 steps and shows how they came about",
     },
+    {
+      args: "--sampler dpmpp-2m --steps 15 --seeds 5,17,100-120 --strip strip.png",
+      does: "draws chosen seeds in few steps, and shows what each step predicts",
+    },
+    {
+      args: "--images out --count 50000",
+      does: "fills a folder; the same command goes on after it was stopped",
+    },
+    {
+      args: "--interpolate 3,8 --count 12 --movie walk.gif",
+      does: "goes from one seed to another",
+    },
+    {
+      args: "--inpaint photo.png --mask hole.png --count 4",
+      does: "fills in what is white in the mask, in four ways",
+    },
   ],
 });
 
-type Options = OptionValues<typeof command.options>;
+/** What sample's command line asks for. */
+export type SampleOptions = OptionValues<typeof command.options>;
 
-/** Frames of the images on their way, and when to take one. */
-class Movie {
-  readonly #frames = new Map<number, Uint8Array[]>();
-  readonly #every: number;
-
-  constructor(private readonly size: ImageSize, private readonly steps: number) {
-    this.#every = Math.ceil(steps / MOVIE_FRAMES);
-  }
-
-  /** Whether the step's images are wanted; the last ones always are. */
-  wants(step: number): boolean {
-    return (this.steps - 1 - step) % this.#every === 0;
-  }
-
-  /** Adds the images of one batch after a step. */
-  add(step: number, values: Float32Array): void {
-    const parts = this.#frames.get(step) ?? [];
-    parts.push(toBytes(values));
-    this.#frames.set(step, parts);
-  }
-
-  /** The animation of a grid of `count` images. */
-  gif(count: number): Uint8Array {
-    const pictures = [...this.#frames.values()].map((parts) => {
-      const images = new Uint8Array(parts.reduce((sum, part) => sum + part.length, 0));
-      let at = 0;
-      for (const part of parts) {
-        images.set(part, at);
-        at += part.length;
-      }
-      const scale = visibleScale(this.size, MOVIE_SIDE);
-      return imageGrid(images, { count, ...this.size, padding: 1, scale });
-    });
-    const { width, height } = pictures[0]!;
-    const frames = pictures.map(({ data }) => data);
-    return encodeGif(frames, { width, height, channels: this.size.channels, lastDelay: 2000 });
-  }
-}
-
-async function writeImages(folder: string, images: Uint8Array, seed: number, size: ImageSize) {
-  await ensureFolder(folder);
-  const length = size.height * size.width * size.channels;
-  for (let i = 0; i * length < images.length; i++) {
-    const data = images.subarray(i * length, (i + 1) * length);
-    const path = join(folder, `${String(seed + i).padStart(6, "0")}.png`);
-    await atomicWrite(path, encodePng({ ...size, data }));
-  }
-}
-
-async function sample(options: Options): Promise<void> {
-  const { count, seed, out } = options;
-  if (seed + count - 1 > Number.MAX_SAFE_INTEGER) {
-    throw new UsageError("Cannot sample: --seed plus --count must stay below 2^53");
-  }
+async function sample(options: SampleOptions): Promise<number> {
   const checkpoint = await findCheckpoint(options.checkpoint);
   const config = parseConfig(checkpoint.config, { path: checkpoint.path });
-  const choice = chooseSampler(options, config.diffusion);
-  const steps = stepsOf(config, choice, !options.noClip);
   const { height, width, channels } = imageShape(config.data);
   const size = { height, width, channels };
-  console.log(
-    `Sampling ${count} images from ${checkpoint.path} (${options.weights} weights, step ` +
-      `${checkpoint.step}) by ${choice.name} in ${steps.length} steps`,
-  );
+  const { job, sampler: choice, given } = await choosePlan(options, config.diffusion, size);
+  const pictures = new Pictures(options, job, size, given);
+  await checkPlaces(options);
+  const { weights, batch } = options;
   const gpu = await openScriptGpu();
-  const sampler = await loadSampler(gpu, config, checkpoint, options);
-  const movie = options.movie === undefined ? null : new Movie(size, steps.length);
-  const rounds = Math.ceil(count / options.batch);
-  const progress = startProgress({ label: "sample", total: rounds * steps.length });
-  const values = await sampler.sample(steps, Array.from({ length: count }, (_, i) => seed + i), {
-    wants: (step) => movie?.wants(step) ?? false,
-    onImages: (step, { after }) => movie?.add(step, after),
-    onStep: (round, step) => {
-      const done = round * steps.length + step + 1;
-      if (Deno.stderr.isTerminal() || step === steps.length - 1) progress.update(done);
+  const folder = options.images === undefined ? null : await ImageFolder.open(
+    options.images,
+    {
+      checkpoint: await sha256File(checkpoint.path),
+      ...{ weights, sampler: choice, clip: !options.noClip, batch },
+      ...job.facts,
     },
-  });
-  progress.stop();
-  const bytes = toBytes(values);
-  await atomicWrite(out, gridPng(bytes, count, size));
-  console.log(`Wrote ${out}`);
-  if (options.images !== undefined) {
-    await writeImages(options.images, bytes, seed, size);
-    console.log(`Wrote ${count} images to ${options.images}`);
+    { adapter: gpu.description },
+    (line) => console.log(line),
+  );
+  const count = job.names.length;
+  const steps = job.timesteps.filter((timestep) => timestep !== null).length;
+  const stop = new AbortController();
+  const unwatch = watchStopSignals(stop, () => console.error("Stopping"));
+  console.log(
+    `Sampling ${count} images from ${checkpoint.path} (${weights} weights, step ` +
+      `${checkpoint.step}) by ${choice.name} in ${steps} steps`,
+  );
+  const sampler = await loadSampler(gpu, config, checkpoint, options);
+  let drawn: Drawn;
+  try {
+    drawn = await drawJob(job, sampler, {
+      ...{ batch, size, folder, all: pictures.wanted, onlookers: pictures.onlookers },
+      signal: stop.signal,
+    });
+  } finally {
+    unwatch();
+    sampler.destroy();
   }
-  if (movie && options.movie !== undefined) {
-    await atomicWrite(options.movie, movie.gif(count));
-    console.log(`Wrote ${options.movie}`);
+  if (drawn.stopped) return tellStopped(drawn, folder, count);
+  if (folder) tellFolder(drawn, folder, count);
+  for (const { path, bytes } of drawn.images ? pictures.files(drawn.images) : []) {
+    await atomicWrite(path, bytes);
+    console.log(`Wrote ${path}`);
   }
+  return 0;
+}
+
+function tellFolder({ count: drawn }: Drawn, folder: ImageFolder, count: number): void {
+  console.log(
+    `${folder.path} has all ${count} images${drawn === 0 ? ", there was nothing left to do" : ""}`,
+  );
+}
+
+function tellStopped({ inFolder }: Drawn, folder: ImageFolder | null, count: number): number {
+  if (!folder) {
+    console.log("Stopped: nothing was written");
+    return INTERRUPTED;
+  }
+  console.log(
+    `Stopped: ${folder.path} has ${inFolder} of ${count} images; the same command goes on`,
+  );
+  return 0;
 }
 
 if (import.meta.main) await runCommand(command, ({ options }) => sample(options));

@@ -7,6 +7,7 @@ import type { Config } from "../config/schema.ts";
 import { imageShape } from "../data/options.ts";
 import type { Gpu } from "../device/gpu.ts";
 import {
+  type DiffusionOptions,
   SAMPLER_NAMES,
   type SamplerName,
   type SamplerOptions,
@@ -61,7 +62,8 @@ export const WEIGHTS_OPTIONS = {
   },
 } as const satisfies OptionSpecs;
 
-type SamplerValues = OptionValues<typeof SAMPLER_OPTIONS>;
+/** Values of {@linkcode SAMPLER_OPTIONS}. */
+export type SamplerValues = OptionValues<typeof SAMPLER_OPTIONS>;
 type WeightsValues = OptionValues<typeof WEIGHTS_OPTIONS>;
 
 /** The sampler that the options ask for, where they are silent the run's. */
@@ -86,10 +88,18 @@ export function chooseSampler(
 }
 
 /** The steps, with what is wrong about the options said as wrong use. */
-export function stepsOf(config: Config, sampler: SamplerOptions, clip: boolean): SamplerStep[] {
+export function stepsOf(
+  { diffusion }: { readonly diffusion: DiffusionOptions },
+  sampler: SamplerOptions,
+  clip: boolean,
+): SamplerStep[] {
+  return usage(() => samplerSteps({ ...diffusion, clipX0: clip && diffusion.clipX0 }, sampler));
+}
+
+/** What `make` gives; a value out of its range is said as wrong use. */
+export function usage<T>(make: () => T): T {
   try {
-    const { diffusion } = config;
-    return samplerSteps({ ...diffusion, clipX0: clip && diffusion.clipX0 }, sampler);
+    return make();
   } catch (cause) {
     throw cause instanceof RangeError ? new UsageError(cause.message, { cause }) : cause;
   }

@@ -1,0 +1,114 @@
+/**
+ * Draws the images of a job batch by batch, with progress, until done or told to stop.
+ *
+ * @module
+ */
+import type { Sampler, StepImages } from "../../diffusion/sampling.ts";
+import { startProgress } from "../../support/terminal.ts";
+import { type ImageSize, toBytes } from "../../training/pictures.ts";
+import { pauseForSignals } from "../../training/stop_signals.ts";
+import type { ImageFolder } from "./image_folder.ts";
+import type { Job } from "./jobs.ts";
+
+/** Milliseconds between two lines of progress where there is no terminal. */
+const LINE_MS = 5000;
+
+/** Who wants to see images on the way: a movie, a strip. */
+export interface Onlooker {
+  wants(move: number): boolean;
+  add(move: number, images: StepImages): void;
+}
+
+/** How {@linkcode drawJob} goes about it. */
+export interface DrawOptions {
+  /** Images at once. */
+  readonly batch: number;
+  readonly size: ImageSize;
+  /** Where each image is written. */
+  readonly folder: ImageFolder | null;
+  /** Whether images that the folder has are drawn all the same, for pictures of all. */
+  readonly all: boolean;
+  readonly onlookers: readonly Onlooker[];
+  /** Once aborted, drawing ends after the step at hand; the batch at hand is lost. */
+  readonly signal: AbortSignal;
+}
+
+/** What came of it. */
+export interface Drawn {
+  /** Whether it was told to stop before all was done. */
+  readonly stopped: boolean;
+  /** Images that were drawn. */
+  readonly count: number;
+  /** Those that the folder has, with those that it had. */
+  readonly inFolder: number;
+  /** All images as bytes, `[n, h, w, c]`; null unless `all`. */
+  readonly images: Uint8Array<ArrayBuffer> | null;
+}
+
+/** Draws what is missing of a job's images. */
+export async function drawJob(job: Job, sampler: Sampler, options: DrawOptions): Promise<Drawn> {
+  const { batch, size, folder, all, onlookers, signal } = options;
+  const present = folder?.present ?? new Set();
+  const had = job.names.filter((name) => present.has(name)).length;
+  const indices = job.names.flatMap((name, i) => all || !present.has(name) ? [i] : []);
+  const length = size.height * size.width * size.channels;
+  const images = all ? new Uint8Array(job.names.length * length) : null;
+  const watching = createWatch(job, indices.length, batch, folder ? had : null);
+  let count = 0, written = 0;
+  try {
+    for (let at = 0; at < indices.length; at += batch) {
+      const own = indices.slice(at, at + batch);
+      const values = await job.draw(sampler, own, {
+        signal,
+        wants: (move) => onlookers.some((onlooker) => onlooker.wants(move)),
+        onImages: (move, look) => {
+          for (const onlooker of onlookers) if (onlooker.wants(move)) onlooker.add(move, look);
+        },
+        onStep: (_, move) => watching.step(at, move),
+      });
+      const bytes = toBytes(values);
+      images?.set(bytes, at * length);
+      count += own.length;
+      for (const [k, i] of own.entries()) {
+        const name = job.names[i]!;
+        if (!folder || present.has(name)) continue;
+        await folder.write(name, bytes.subarray(k * length, (k + 1) * length), size);
+        written++;
+      }
+    }
+  } catch (error) {
+    if (!signal.aborted || error !== signal.reason) throw error;
+    return { stopped: true, count, inFolder: had + written, images: null };
+  } finally {
+    watching.stop();
+  }
+  return { stopped: false, count, inFolder: had + written, images };
+}
+
+/**
+ * Progress in moves of batches, which is what takes the time, with a note that counts images.
+ *
+ * @param had Images that a folder had before; null where there is none.
+ */
+function createWatch(job: Job, count: number, batch: number, had: number | null) {
+  const moves = job.timesteps.length;
+  const total = Math.ceil(count / batch) * moves;
+  const progress = startProgress({ label: "sample", total });
+  const live = Deno.stderr.isTerminal();
+  let shown = performance.now();
+  return {
+    async step(at: number, move: number): Promise<void> {
+      const done = at / batch * moves + move + 1;
+      const now = performance.now();
+      if (live || now - shown > LINE_MS || done === total) {
+        // The images of the batch at hand are not there yet.
+        const whole = at + (move === moves - 1 ? Math.min(batch, count - at) : 0);
+        const note = had === null ? `${whole} images` : `${had + whole}/${job.names.length} images`;
+        progress.update(done, note);
+        shown = now;
+      }
+      await pauseForSignals();
+    },
+    stop: () => progress.stop(),
+  };
+}

@@ -1,0 +1,107 @@
+/**
+ * What there is to draw: images of seeds, a walk between two seeds, or images to be filled in. Each
+ * image can be drawn alone and comes out the same, so that a batch can be cut anywhere.
+ *
+ * @module
+ */
+import type { InpaintingWay } from "../../diffusion/inpainting.ts";
+import { slerp } from "../../diffusion/interpolation.ts";
+import type { SamplerStep } from "../../diffusion/sampler_step.ts";
+import type { Sampler, SamplingWatch } from "../../diffusion/sampling.ts";
+
+/** Images to draw. */
+export interface Job {
+  /** The image's name, in order: what its file is called and its row is labelled with. */
+  readonly names: readonly string[];
+  /** For each move of an image the timestep that the network is asked about; null for a move back. */
+  readonly timesteps: readonly (number | null)[];
+  /** What decides which images these are, beside weights and sampler. */
+  readonly facts: Readonly<Record<string, unknown>>;
+  /**
+   * Draws some of the images.
+   *
+   * @param indices Of the images, each below the number of names.
+   * @returns `[indices.length, h, w, c]`.
+   */
+  draw(
+    sampler: Sampler,
+    indices: readonly number[],
+    watch: SamplingWatch,
+  ): Promise<Float32Array<ArrayBuffer>>;
+}
+
+/** The name of a seed's image. */
+const seedName = (seed: number) => String(seed).padStart(6, "0");
+
+/** An image for each seed. */
+export function seedsJob(
+  seeds: readonly number[],
+  steps: readonly SamplerStep[],
+  facts: Job["facts"],
+): Job {
+  return {
+    names: seeds.map(seedName),
+    timesteps: steps.map(({ timestep }) => timestep),
+    facts,
+    draw: (sampler, indices, watch) => sampler.sample(steps, indices.map((i) => seeds[i]!), watch),
+  };
+}
+
+/**
+ * Images on the way from one seed to another; the ends are the images of the seeds.
+ *
+ * @param count At least 2.
+ * @param steps Of a sampler that draws no noise.
+ */
+export function interpolationJob(
+  [from, to]: readonly [number, number],
+  count: number,
+  steps: readonly SamplerStep[],
+): Job {
+  return {
+    names: Array.from({ length: count }, (_, i) => {
+      return `${seedName(from)}-${seedName(to)}-${String(i).padStart(3, "0")}`;
+    }),
+    timesteps: steps.map(({ timestep }) => timestep),
+    facts: { interpolate: [from, to], count },
+    async draw(sampler, indices, watch) {
+      const ends = await sampler.startNoise([from, to]);
+      const length = ends.length / 2;
+      const [a, b] = [ends.subarray(0, length), ends.subarray(length)];
+      const start = new Float32Array(indices.length * length);
+      indices.forEach((i, k) => start.set(slerp(a, b, i / (count - 1)), k * length));
+      return await sampler.sampleFrom(start, steps, indices.map(() => from), watch);
+    },
+  };
+}
+
+/** One image to be filled in and where it is known, both `[h, w, c]`; see {@linkcode Sampler.inpaint}. */
+export interface GivenImage {
+  readonly image: Float32Array;
+  readonly known: Float32Array;
+}
+
+/** One given image, filled in once for each seed. */
+export function inpaintingJob(
+  { image, known }: GivenImage,
+  seeds: readonly number[],
+  way: InpaintingWay,
+  facts: Job["facts"],
+): Job {
+  return {
+    names: seeds.map(seedName),
+    timesteps: way.moves.map((move) => move.kind === "step" ? move.step.timestep : null),
+    facts,
+    draw(sampler, indices, watch) {
+      const count = indices.length;
+      const task = { images: repeat(image, count), known: repeat(known, count) };
+      return sampler.inpaint(task, way, indices.map((i) => seeds[i]!), watch);
+    },
+  };
+}
+
+function repeat(values: Float32Array, count: number): Float32Array<ArrayBuffer> {
+  const all = new Float32Array(count * values.length);
+  for (let i = 0; i < count; i++) all.set(values, i * values.length);
+  return all;
+}
