@@ -153,7 +153,7 @@ const mix = section<MixOptions>('Options of the set "mix"', {
 const data = section<DataOptions>("The data set", {
   name: oneOf(DATASET_NAMES).default("cifar10").describe("The data set"),
   dir: text().nullable().default(null).describe(
-    "Folder with the original files; null = the known places",
+    "Folder or archive with the original files; null = the known places",
   ),
   size: whole(4).nullable().default(null).describe(
     "Side of the images that the model sees, in pixels; null = native",
@@ -163,6 +163,12 @@ const data = section<DataOptions>("The data set", {
   ),
   channels: z.literal([1, 3], "be 1 or 3").default(3).describe(
     "Channels of images of sets that are whatever their files hold; others have their own",
+  ),
+  crop: flag().default(true).describe(
+    "Crop such images to the square in their middle; false = squeeze them",
+  ),
+  skipBroken: flag().default(false).describe(
+    "folder: pass over files that cannot be used, and count them",
   ),
   flip: flag().default(true).describe(
     "Mirror training images with probability 1/2; digits never are",

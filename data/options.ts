@@ -41,7 +41,7 @@ export const SOURCE_NAMES = [
 export type SourceName = typeof SOURCE_NAMES[number];
 
 /** Data sets that are whatever their files hold; `data.dir` says where, `data.size` how large. */
-export const OPEN_NAMES = ["parquet", "npz"] as const;
+export const OPEN_NAMES = ["folder", "parquet", "npz"] as const;
 
 /** A data set that is whatever its files hold. */
 export type OpenName = typeof OPEN_NAMES[number];
@@ -179,8 +179,8 @@ export interface DataOptions {
   /** The data set. Default "cifar10". */
   name: DatasetName;
   /**
-   * Folder with the original files; null looks in the known places. A mix looks in the subfolder of
-   * each set's name first. Default null.
+   * Folder or archive with the original files; null looks in the known places, which open sets do not
+   * have. A mix looks in the subfolder of each set's name first. Default null.
    */
   dir: string | null;
   /** Side of the images that the model sees, in pixels; null keeps the native side. Default null. */
@@ -189,6 +189,16 @@ export interface DataOptions {
   resize: ResizeName;
   /** Channels of the images of an open set; others have their own. Default 3. */
   channels: 1 | 3;
+  /**
+   * Whether images of an open set that are not square are cropped to the square in their middle,
+   * rather than squeezed into one. `pad` does neither. Default true.
+   */
+  crop: boolean;
+  /**
+   * Whether files of the set `folder` that cannot be used are passed over and counted, rather than
+   * end the reading. Default false.
+   */
+  skipBroken: boolean;
   /**
    * Whether a training image is mirrored left to right with probability 1/2; digits never are.
    * Default true.

@@ -14,6 +14,7 @@ import {
   type Say,
   type Split,
 } from "./dataset.ts";
+import { loadImageFolder } from "./image_folder.ts";
 import { loadMedmnist, loadNpz } from "./medmnist.ts";
 import { mixImages } from "./mix.ts";
 import { loadMnist } from "./mnist.ts";
@@ -52,7 +53,8 @@ const MEDMNIST_LOADERS = Object.fromEntries(
 function fitOf(options: DataOptions): PictureShape {
   const { size, channels } = imageShape(options);
   // `pad` takes any shape up to the size, and crops nothing.
-  return { size, channels, crop: options.resize !== "pad", resize: options.resize };
+  const crop = options.crop && options.resize !== "pad";
+  return { size, channels, crop, resize: options.resize };
 }
 
 const LOADERS: Readonly<Record<SourceName | OpenName, Loader>> = {
@@ -63,6 +65,10 @@ const LOADERS: Readonly<Record<SourceName | OpenName, Loader>> = {
   "cifar100": ({ dir }, split, say, around) => loadCifar("cifar100", split, dir, say, around),
   "svhn": ({ dir }, split, say, around) => loadSvhn(split, dir, say, around),
   ...MEDMNIST_LOADERS,
+  "folder": (options, split, say, around) => {
+    const { dir, skipBroken } = options;
+    return loadImageFolder(dir, split, { ...fitOf(options), skipBroken }, say, around);
+  },
   "parquet": (options, split, say, around) =>
     loadParquet(split, options.dir, fitOf(options), say, around),
   "npz": async (options, split, say, around) =>

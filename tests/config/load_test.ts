@@ -25,6 +25,8 @@ Deno.test("parseConfig() gives an empty config the settings of Ho et al. 2020", 
       size: null,
       resize: "area",
       channels: 3,
+      crop: true,
+      skipBroken: false,
       flip: true,
       limit: null,
       holdout: 1024,
@@ -274,6 +276,8 @@ Deno.test("parseConfig() refuses fields that only together break a rule", () => 
       [["data.name", "synthetic"], ["data.synthetic.count", "64"]],
       "train.batchSize must be at most",
     ],
+    [[["data.name", "folder"]], "data.dir must be given for folder: the folder or file that"],
+    [[["data.name", "folder"], ["data.dir", "a"]], "data.size must be given for folder, whose"],
     [[["train.accumulate", "3"]], "train.accumulate must divide train.batchSize, 128, got 3"],
     [
       [["train.evalEvery", "5"], ["data.holdout", "9"]],
@@ -301,6 +305,9 @@ Deno.test("parseConfig() allows what only looks like a broken rule", () => {
   parse("{}", ["diffusion.timesteps", "20"], ["diffusion.sampler.steps", "20"]);
   parse("{}", ["data.name", "mnist"], ["data.size", "32"], ["data.resize", "pad"]);
   parse("{}", ["data.name", "synthetic"], ["data.size", "96"]);
+  parse("{}", ["data.size", "64"], ["data.resize", "bicubic"]);
+  parse("{}", ["data.size", "16"], ["data.resize", "bilinear"]);
+  parse("{}", ["data.name", "folder"], ["data.dir", "a"], ["data.size", "64"]);
 });
 
 Deno.test("configWarnings() points at a cancelled time embedding and an endless warm-up", () => {

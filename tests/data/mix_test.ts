@@ -177,6 +177,8 @@ const OPTIONS: DataOptions = {
   size: null,
   resize: "area",
   channels: 3,
+  crop: true,
+  skipBroken: false,
   flip: true,
   limit: null,
   holdout: 5,

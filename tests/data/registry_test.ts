@@ -3,7 +3,8 @@ import { firstImages, imageSet } from "../../data/dataset.ts";
 import type { DataOptions } from "../../data/options.ts";
 import { loadImages } from "../../data/registry.ts";
 import { areaDown } from "../../data/resize.ts";
-import { alone, cifarFiles, idxPair, inFolder, writeFiles } from "./fixtures.ts";
+import { encodePng } from "../../formats/png.ts";
+import { alone, bytesOf, cifarFiles, idxPair, inFolder, writeFiles } from "./fixtures.ts";
 
 const OPTIONS: DataOptions = {
   name: "synthetic",
@@ -11,6 +12,8 @@ const OPTIONS: DataOptions = {
   size: null,
   resize: "area",
   channels: 3,
+  crop: true,
+  skipBroken: false,
   flip: false,
   limit: null,
   holdout: 5,
@@ -73,6 +76,46 @@ Deno.test("loadImages() reads files and brings them to the size", async () => {
     }
     const cifar = await load({ name: "cifar10", limit: 7 });
     assertEquals([cifar.name, cifar.count, cifar.channels], ["cifar10 train", 7, 3]);
+  });
+});
+
+Deno.test("loadImages() reads a folder of pictures as a set of the asked shape", async () => {
+  await inFolder(async (folder) => {
+    const set = `${folder}/set`;
+    const picture = (value: number, width: number, height: number) =>
+      encodePng({ width, height, channels: 1, data: bytesOf(width * height, value) });
+    for (const split of ["train", "test"]) {
+      await writeFiles(`${set}/${split}/a`, {
+        "1.png": picture(1, 9, 12),
+        "2.png": picture(2, 8, 8),
+      });
+      await writeFiles(`${set}/${split}/b`, { "3.png": picture(3, 40, 10) });
+    }
+    const load = (options: Partial<DataOptions>, split: "train" | "test" = "train") => {
+      const all = { ...OPTIONS, name: "folder" as const, dir: set, size: 8, ...options };
+      return loadImages(all, split, () => {}, alone(folder));
+    };
+    const colour = await load({});
+    assertEquals([colour.name, colour.count, colour.channels], ["folder train", 3, 3]);
+    assertEquals(colour.classNames, ["a", "b"]);
+    const grey = await load({ channels: 1 });
+    assertEquals(grey.images.length, 3 * 64);
+    assertEquals(grey.images, colour.images.filter((_, i) => i % 3 === 0));
+    assertEquals((await load({ limit: 2 }, "train")).count, 2);
+    assertEquals((await load({}, "test")).count, 3);
+    const checksums = new Set<string>();
+    for (
+      const options of [{}, { resize: "bicubic" }, { resize: "bilinear" }, { crop: false }] as const
+    ) {
+      checksums.add((await load(options)).checksum);
+    }
+    assertEquals(checksums.size, 4);
+    const padded = await load({ size: 48, resize: "pad" });
+    assertEquals(padded.images.length, 3 * 48 * 48 * 3);
+    // One of them has one byte too few; passed over, it is no more.
+    await writeFiles(`${set}/train/b`, { "4.png": picture(4, 8, 8).subarray(1) });
+    await assertRejects(() => load({}), Error, "4.png: it must begin");
+    assertEquals((await load({ skipBroken: true })).checksum, colour.checksum);
   });
 });
 
