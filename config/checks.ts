@@ -62,11 +62,6 @@ const openSetsHaveSize: Check = ({ data: { name, size } }) =>
     ? violation("data.size", `be given for ${name}, whose files may hold images of any size`)
     : null;
 
-const openSetsHavePlace: Check = ({ data: { name, dir } }) =>
-  isOpen(name) && dir === null
-    ? violation("data.dir", `be given for ${name}: the folder or file that its images are in`)
-    : null;
-
 const sizeHalvesEvenly: Check = ({ data, model: { channelMultipliers } }) => {
   const { size } = imageShape(data);
   const halvings = channelMultipliers.length - 1;
@@ -161,7 +156,6 @@ const CHECKS: readonly Check[] = [
   groupsDivideWidth,
   attentionLevelsExist,
   resizeGoesItsWay,
-  openSetsHavePlace,
   openSetsHaveSize,
   sizeHalvesEvenly,
   batchFitsData,

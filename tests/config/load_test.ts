@@ -276,7 +276,6 @@ Deno.test("parseConfig() refuses fields that only together break a rule", () => 
       [["data.name", "synthetic"], ["data.synthetic.count", "64"]],
       "train.batchSize must be at most",
     ],
-    [[["data.name", "folder"]], "data.dir must be given for folder: the folder or file that"],
     [[["data.name", "folder"], ["data.dir", "a"]], "data.size must be given for folder, whose"],
     [[["train.accumulate", "3"]], "train.accumulate must divide train.batchSize, 128, got 3"],
     [
@@ -307,7 +306,8 @@ Deno.test("parseConfig() allows what only looks like a broken rule", () => {
   parse("{}", ["data.name", "synthetic"], ["data.size", "96"]);
   parse("{}", ["data.size", "64"], ["data.resize", "bicubic"]);
   parse("{}", ["data.size", "16"], ["data.resize", "bilinear"]);
-  parse("{}", ["data.name", "folder"], ["data.dir", "a"], ["data.size", "64"]);
+  // A checkpoint's config has no folder: it may be read on another machine.
+  parse("{}", ["data.name", "folder"], ["data.size", "64"]);
 });
 
 Deno.test("configWarnings() points at a cancelled time embedding and an endless warm-up", () => {
