@@ -42,6 +42,7 @@ const command = defineCommand({
     metrics: {
       value: "LIST",
       parse: parseMetrics,
+      suggestions: METRIC_NAMES,
       default: METRIC_NAMES.join(","),
       description: `of ${METRIC_NAMES.join(",")}`,
     },

@@ -17,9 +17,20 @@ export interface OptionSpec {
   /** Reads the value; what it throws becomes the reason ("must be ..., got ..."). */
   parse?: (text: string) => unknown;
   choices?: readonly string[];
+  /** Words that completion offers beside what else is accepted. */
+  suggestions?: readonly string[];
   /** The value when the option is absent. */
   default?: unknown;
   required?: boolean;
+}
+
+/** One argument without a name, as every one is: optional. */
+export interface ArgumentSpec {
+  /** What it is called in the help, as in "DIR"; "RUN..." may be given more than once. */
+  name: string;
+  description: string;
+  /** Words that completion offers; what is accepted is the command's business. */
+  suggestions?: readonly string[];
 }
 
 /** Options by property name: `outFile` is written `--out-file`. */
@@ -35,9 +46,9 @@ export interface CommandSpec<O extends OptionSpecs = OptionSpecs> {
   description?: string;
   options: O;
   /** One optional argument without a name. */
-  argument?: { name: string; description: string };
+  argument?: ArgumentSpec;
   /** Instead of `argument`: several of them in order, each optional. */
-  arguments?: readonly { name: string; description: string }[];
+  arguments?: readonly ArgumentSpec[];
   /** When present, `--dotted.path=value` is accepted and handed on; the text is for the help. */
   overrides?: string;
   /** What follows `deno task <name> `, and what that does. */
@@ -74,9 +85,22 @@ export interface HelpRequest {
   text: string;
 }
 
-/** Keeps the literal types of a command's declaration. */
+const declared: CommandSpec[] = [];
+
+/** Keeps the literal types of a command's declaration, and notes that there is such a command. */
 export function defineCommand<const O extends OptionSpecs>(spec: CommandSpec<O>): CommandSpec<O> {
+  declared.push(spec);
   return spec;
+}
+
+/** Every command that the modules loaded so far declare, in the order of loading. */
+export function declaredCommands(): readonly CommandSpec[] {
+  return declared;
+}
+
+/** How an option is written: `outFile` is `--out-file`. */
+export function optionFlag(name: string): string {
+  return `--${name.replace(/[A-Z]/g, (letter) => `-${letter.toLowerCase()}`)}`;
 }
 
 /**
@@ -186,10 +210,9 @@ function toCommander(spec: CommandSpec, writeHelp: (text: string) => void): Comm
 }
 
 function toCommanderOption(name: string, spec: OptionSpec): Option {
-  const kebab = name.replace(/[A-Z]/g, (letter) => `-${letter.toLowerCase()}`);
   const short = spec.short === undefined ? "" : `-${spec.short}, `;
   const value = spec.value === undefined ? "" : ` <${spec.value}>`;
-  const option = new Option(`${short}--${kebab}${value}`, spec.description);
+  const option = new Option(`${short}${optionFlag(name)}${value}`, spec.description);
   // commander would turn a switch named noX into X, true by default.
   option.negate = false;
   if (spec.default !== undefined) option.default(spec.default);
