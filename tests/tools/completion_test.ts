@@ -130,7 +130,7 @@ Deno.test({
       ["deno task train --dry-run --dry", "<>"],
       ["deno task train --mod", "<--model.>"],
       ["deno task train --train.batchS", "<--train.batchSize=>"],
-      ["deno task train --data.name=cifar10", "<cifar10 >"],
+      ["deno task train --data.name=synth", "<synthetic >"],
       ["deno task train --data.flip=", "<true ><false >"],
       ["deno task train --tune c", "<cached >"],
       ["deno task train --tune=", "<off ><cached ><full >"],
