@@ -83,7 +83,9 @@ export function megabytes(bytes: number): string {
 function reasonOf(error: unknown): string {
   if (!(error instanceof Error)) return String(error);
   const cause = error.cause === undefined ? "" : ` (${reasonOf(error.cause)})`;
-  return error.message.replaceAll(/\s+/g, " ") + cause;
+  // The url is said already.
+  const message = error.message.replace(/^error sending request for url \([^)]*\): /, "");
+  return message.replaceAll(/\s+/g, " ") + cause;
 }
 
 async function exists(path: string): Promise<boolean> {

@@ -85,9 +85,16 @@ export async function locate<Found>(
   }
   throw new Error(
     `Cannot find ${source.title}: it must be in a place that is known or be fetched; tried ` +
-      `${tried.join(", ")}; put ${source.files.map(({ name }) => name).join(", ")} into ` +
-      `${cache}, or name their folder with data.dir`,
+      `${tried.join(", ")}; put ${source.files.map(({ name }) => name).join(", ")}${
+        origin(source.files)
+      } into ${cache}, or name their folder with data.dir`,
   );
+}
+
+/** Where a person gets the files. */
+function origin([first]: readonly RemoteFile[]): string {
+  const url = first?.urls[0];
+  return url === undefined ? "" : ` from ${url.slice(0, url.lastIndexOf("/") + 1)}`;
 }
 
 /** Null when the files came, "" when there is no such way, else why not. */

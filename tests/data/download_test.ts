@@ -29,6 +29,10 @@ async function serving(
     asked.push(range);
     if (status) return new Response("no", { status });
     const from = ranges && range ? Number(/\d+/.exec(range)![0]) : 0;
+    if (from >= content.length) {
+      const headers = { "content-range": `bytes */${content.length}` };
+      return new Response(null, { status: 416, headers });
+    }
     const cut = cuts[asked.length - 1];
     const stream = new ReadableStream<Uint8Array>({
       start(controller) {
@@ -181,6 +185,50 @@ Deno.test("download() waits for another that fetches the same file", async () =>
       await Promise.all(both);
       assertEquals(await Deno.readFile(`${folder}/file`), CONTENT);
       assertEquals(asked.length, 1);
+    })
+  );
+});
+
+/** A file of which only the MD5 is known. */
+function ofUnknownSize({ name, urls }: RemoteFile): RemoteFile {
+  return { name, urls, bytes: null, md5: createHash("md5").update(CONTENT).digest("hex") };
+}
+
+Deno.test("download() checks a file of unknown size by its MD5, also where it goes on", async () => {
+  await inFolder((folder) =>
+    serving({}, async (file, asked) => {
+      const lines: string[] = [];
+      await download(ofUnknownSize(file), `${folder}/a`, { say: (line) => lines.push(line) });
+      assertEquals(await Deno.readFile(`${folder}/a`), CONTENT);
+      assertEquals(lines, [`Downloading file from ${new URL(file.urls[0]!).host}`]);
+      await Deno.writeFile(`${folder}/b.part`, CONTENT.subarray(0, 1000));
+      await download(ofUnknownSize(file), `${folder}/b`);
+      assertEquals(await Deno.readFile(`${folder}/b`), CONTENT);
+      assertEquals(asked, [null, "bytes=1000-"]);
+    })
+  );
+});
+
+Deno.test("download() takes a part that is whole already, when the server says that it is", async () => {
+  await inFolder((folder) =>
+    serving({}, async (file, asked) => {
+      await Deno.writeFile(`${folder}/file.part`, CONTENT);
+      await download(ofUnknownSize(file), `${folder}/file`);
+      assertEquals(await Deno.readFile(`${folder}/file`), CONTENT);
+      assertEquals(asked, [`bytes=${CONTENT.length}-`]);
+    })
+  );
+});
+
+Deno.test("download() refuses a file of unknown size with another MD5", async () => {
+  await inFolder((folder) =>
+    serving({ content: bytesOf(500, 9) }, async (file) => {
+      await assertRejects(
+        () => download(ofUnknownSize(file), `${folder}/file`),
+        Error,
+        "the MD5 must be",
+      );
+      assertEquals(await names(folder), []);
     })
   );
 });

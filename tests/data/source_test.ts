@@ -155,7 +155,7 @@ Deno.test("locate() lists every place when the set is nowhere", async () => {
         `${folder}/cache/toy (no such folder)`,
         "Debian's package dataset-toy (the SHA-256 of set.bin must be",
         "http://127.0.0.1:1/set.bin",
-        `put set.bin into ${folder}/cache/toy, or name their folder with data.dir`,
+        `put set.bin from http://127.0.0.1:1/ into ${folder}/cache/toy, or name their folder with data.dir`,
       ]
     ) assert(error.message.includes(part), `${part} must be in: ${error.message}`);
     assert(!error.message.includes("\n"));
