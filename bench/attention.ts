@@ -31,9 +31,9 @@ export const ATTENTION: readonly BenchCase[] = [{
       work: 6 * 2 * batch * length * length * depth,
       inputs: [...Object.values(inputs), dy!],
       record(capture) {
-        const { y, probabilities } = attentionForward(capture, inputs, options);
+        const { y, saved } = attentionForward(capture, inputs, options);
         const needs = { q: true, k: true, v: true };
-        const grads = attentionBackward(capture, inputs, probabilities, dy!, options, needs);
+        const grads = attentionBackward(capture, inputs, saved, dy!, options, needs);
         return { y, dq: grads.dq!, dk: grads.dk!, dv: grads.dv! };
       },
       async validate(read) {

@@ -4,158 +4,166 @@
  *     P = softmax(scale Q K^T),   O = P V                                 for each image and head
  *     dV = P^T dO,   dS = softmax'(P, dO V^T),   dQ = dS K,   dK = dS^T Q
  *
- * Heads lie side by side in the last axis and are reached by strides, so nothing is transposed. The
- * probabilities are materialised, `[B * heads, L, S]`, and kept for the backward pass.
+ * Heads lie side by side in the last axis and are reached by strides, so nothing is transposed. Three
+ * ways agree within round-off:
+ *
+ * - `whole`: the probabilities, `[B * heads, L, S]`, are made in memory and kept for the backward pass;
+ * - `sliced`: those of some queries at a time, made again in the backward pass (attention_slices.ts);
+ * - `streamed`: scores never leave a workgroup (attention_streamed.ts); for graphics cards.
+ *
+ * Probabilities that are larger than a limit are never made whole; below it a measurement may choose.
  *
  * @module
  */
 import type { Capture } from "../device/capture.ts";
-import { formatShape, type TensorRef } from "../device/tensor.ts";
-import { matmul, type MatrixBatch } from "./matmul.ts";
-import { softmaxBackward, softmaxForward } from "./softmax.ts";
+import { ELEMENT_BYTES, type TensorRef } from "../device/tensor.ts";
+import {
+  type AttentionGrads,
+  type AttentionInputs,
+  type AttentionNeeds,
+  type AttentionOptions,
+  type AttentionSizes,
+  attentionSizes,
+} from "./attention_args.ts";
+import {
+  type AttentionSlice,
+  backwardSlices,
+  forwardSlices,
+  sliceAttention,
+  wholeSlice,
+} from "./attention_slices.ts";
+import {
+  backwardStreamed,
+  canStream,
+  forwardStreamed,
+  type StreamedRows,
+} from "./attention_streamed.ts";
+import { chooseVariant, CPU_LANES, type Variant } from "./variants.ts";
 
-/** Choices of attention. */
-export interface AttentionOptions {
-  /** Number of heads; must divide the last axes. */
-  readonly heads: number;
-  /** Factor of the scores, before the softmax. */
-  readonly scale: number;
-}
+export type { AttentionGrads, AttentionInputs, AttentionNeeds, AttentionOptions };
 
-/** Operands of attention. */
-export interface AttentionInputs {
-  /** Queries, `[B, L, heads * d]`. */
-  readonly q: TensorRef;
-  /** Keys, `[B, S, heads * d]`. */
-  readonly k: TensorRef;
-  /** Values, `[B, S, heads * e]`. */
-  readonly v: TensorRef;
-}
+/** Probabilities of more bytes are never made whole. */
+const MOST_WHOLE_BYTES = 64 << 20;
 
-/** Gradients of attention; null where none was wanted. */
-export interface AttentionGrads {
-  readonly dq: TensorRef | null;
-  readonly dk: TensorRef | null;
-  readonly dv: TensorRef | null;
-}
+/** Bytes of the probabilities of a slice. */
+const SLICE_BYTES = 16 << 20;
 
-interface Sizes {
-  readonly batch: number;
-  readonly queries: number;
-  readonly keys: number;
-  readonly depth: number;
-  readonly valueDepth: number;
+/** What the backward pass needs besides the operands. */
+export type AttentionSaved =
+  | { readonly slices: readonly AttentionSlice[]; readonly probabilities?: readonly TensorRef[] }
+  | { readonly streamed: StreamedRows };
+
+/** One way of computing attention. */
+interface Way {
+  readonly name: string;
+  readonly family: Variant["family"];
+  forward(capture: Capture): { y: TensorRef; saved: AttentionSaved };
 }
 
 /**
  * Attention.
  *
- * @returns `y [B, L, heads * e]` and the probabilities, `[B * heads, L, S]`.
+ * @param gradients Whether {@linkcode attentionBackward} will be called, which matters to what is
+ *   fastest; true unless given.
+ * @returns `y [B, L, heads * e]`, and what the backward pass needs.
  * @throws {RangeError} When shapes do not fit or the heads do not divide them.
  */
 export function attentionForward(
   capture: Capture,
   inputs: AttentionInputs,
-  { heads, scale }: AttentionOptions,
-): { y: TensorRef; probabilities: TensorRef } {
-  const { batch, queries, keys, depth, valueDepth } = checkSizes(inputs, heads);
-  const batches = { outer: batch, inner: heads };
-  const scores = matmul(capture, {
-    a: headsOf(inputs.q, heads),
-    b: transpose(headsOf(inputs.k, heads)),
-    m: queries,
-    n: keys,
-    k: depth,
-    ...batches,
-    label: "attention scores",
-  });
-  const probabilities = softmaxForward(capture, scores, scale);
-  const y = capture.transient([batch, queries, heads * valueDepth], "attention");
-  matmul(capture, {
-    a: squares(probabilities, heads),
-    b: headsOf(inputs.v, heads),
-    m: queries,
-    n: valueDepth,
-    k: keys,
-    ...batches,
-    out: headsOf(y, heads),
-  });
-  return { y, probabilities };
+  options: AttentionOptions,
+  gradients = true,
+): { y: TensorRef; saved: AttentionSaved } {
+  const sizes = attentionSizes(inputs, options.heads);
+  const ways = waysOf(capture, inputs, options, sizes);
+  const { batch, heads, queries, keys, depth, valueDepth } = sizes;
+  const key = `attention ${batch}x${heads} ${queries}x${keys}x${depth}${
+    valueDepth === depth ? "" : `-${valueDepth}`
+  }${gradients ? " gradients" : ""}`;
+  const variants = ways.map(({ name, family, forward }): Variant => ({
+    name,
+    family,
+    record(capture) {
+      const { y, saved } = forward(capture);
+      if (!gradients) return y;
+      const dy = capture.transient(y.shape, "gradient");
+      const all = { q: true, k: true, v: true };
+      return attentionBackward(capture, inputs, saved, dy, options, all).dq!;
+    },
+  }));
+  // On a card what is too large to be whole is streamed; a CPU driver has no use for squares.
+  const { subgroupSize } = capture.gpu;
+  const onCpu = subgroupSize > 0 && subgroupSize <= CPU_LANES;
+  const [first] = variants;
+  const preferred = first?.name === "whole" || onCpu
+    ? first
+    : variants.find(({ name }) => name === "streamed");
+  const { name } = chooseVariant(capture, key, variants, preferred);
+  return ways.find((way) => way.name === name)!.forward(capture);
+}
+
+/** The ways that are open, those that fit everywhere first. */
+function waysOf(
+  capture: Capture,
+  inputs: AttentionInputs,
+  options: AttentionOptions,
+  sizes: AttentionSizes,
+): Way[] {
+  const { batch, heads, queries, keys } = sizes;
+  const bytes = ELEMENT_BYTES * batch * heads * queries * keys;
+  const most = Math.min(MOST_WHOLE_BYTES, capture.gpu.limits.maxStorageBufferBindingSize);
+  const ways: Way[] = [];
+  if (bytes <= most) {
+    ways.push({
+      name: "whole",
+      family: "plain",
+      forward(capture) {
+        const slices = [wholeSlice(sizes)];
+        const { y, probabilities } = forwardSlices(capture, inputs, options, slices);
+        return { y, saved: { slices, probabilities } };
+      },
+    });
+  }
+  const slices = sliceAttention(sizes, SLICE_BYTES);
+  if (slices.length > 1 || ways.length === 0) {
+    ways.push({
+      name: "sliced",
+      family: "plain",
+      forward: (capture) => ({
+        y: forwardSlices(capture, inputs, options, slices).y,
+        saved: { slices },
+      }),
+    });
+  }
+  if (canStream(sizes)) {
+    ways.push({
+      name: "streamed",
+      family: "tiled",
+      forward(capture) {
+        const streamed = forwardStreamed(capture, inputs, options);
+        return { y: streamed.y, saved: { streamed } };
+      },
+    });
+  }
+  return ways;
 }
 
 /**
- * Gradients of {@linkcode attentionForward} from its probabilities and the upstream gradient `dy`.
+ * Gradients of {@linkcode attentionForward} from what it kept and the upstream gradient `dy`.
  *
  * @param needs Which of q, k and v want a gradient.
  */
 export function attentionBackward(
   capture: Capture,
   inputs: AttentionInputs,
-  probabilities: TensorRef,
+  saved: AttentionSaved,
   dy: TensorRef,
-  { heads, scale }: AttentionOptions,
-  needs: { readonly q: boolean; readonly k: boolean; readonly v: boolean },
+  options: AttentionOptions,
+  needs: AttentionNeeds,
 ): AttentionGrads {
-  const { batch, queries, keys, valueDepth } = checkSizes(inputs, heads);
-  const batches = { outer: batch, inner: heads };
-  const into = (like: TensorRef, label: string, a: MatrixBatch, b: MatrixBatch, k: number) => {
-    const tensor = capture.transient(like.shape, label);
-    const [m, n] = [like.shape[1]!, like.shape[2]! / heads];
-    return matmul(capture, { a, b, m, n, k, ...batches, out: headsOf(tensor, heads) });
-  };
-  const upstream = headsOf(dy, heads);
-  const p = squares(probabilities, heads);
-  const dv = needs.v ? into(inputs.v, "attention dv", transpose(p), upstream, queries) : null;
-  if (!needs.q && !needs.k) return { dq: null, dk: null, dv };
-  const dp = matmul(capture, {
-    a: upstream,
-    b: transpose(headsOf(inputs.v, heads)),
-    m: queries,
-    n: keys,
-    k: valueDepth,
-    ...batches,
-    label: "attention dp",
-  });
-  const ds = squares(softmaxBackward(capture, probabilities, dp, scale), heads);
-  const { q, k } = inputs;
-  const dq = needs.q ? into(q, "attention dq", ds, headsOf(k, heads), keys) : null;
-  const dk = needs.k ? into(k, "attention dk", transpose(ds), headsOf(q, heads), queries) : null;
-  return { dq, dk, dv };
-}
-
-/** `[B, L, heads * d]` as B x heads matrices of L x d. */
-function headsOf(tensor: TensorRef, heads: number): MatrixBatch {
-  const [, length = 0, columns = 0] = tensor.shape;
-  return { tensor, row: columns, inner: columns / heads, outer: length * columns };
-}
-
-/** `[B * heads, L, S]` as B x heads matrices of L x S. */
-function squares(tensor: TensorRef, heads: number): MatrixBatch {
-  const [, rows = 0, columns = 0] = tensor.shape;
-  return { tensor, row: columns, inner: rows * columns, outer: heads * rows * columns };
-}
-
-function transpose(matrix: MatrixBatch): MatrixBatch {
-  return { ...matrix, transposed: true };
-}
-
-function checkSizes({ q, k, v }: AttentionInputs, heads: number): Sizes {
-  const [batch = 0, queries = 0, columns = 0] = q.shape;
-  const [keyBatch, keys = 0, keyColumns] = k.shape;
-  const [valueBatch, values, valueColumns = 0] = v.shape;
-  const shapes = [q, k, v].map(({ shape }) => formatShape(shape)).join(", ");
-  if (
-    [q, k, v].some(({ shape }) => shape.length !== 3) || keyBatch !== batch ||
-    valueBatch !== batch || keyColumns !== columns || values !== keys
-  ) {
-    throw new RangeError(
-      `Cannot attend: q, k and v must have shapes [B, L, D], [B, S, D] and [B, S, E], got ${shapes}`,
-    );
+  if ("streamed" in saved) {
+    return backwardStreamed(capture, inputs, saved.streamed, dy, options, needs);
   }
-  if (!Number.isInteger(heads) || heads < 1 || columns % heads || valueColumns % heads) {
-    throw new RangeError(
-      `Cannot attend: heads must divide the last axes of ${shapes}, got ${heads}`,
-    );
-  }
-  return { batch, queries, keys, depth: columns / heads, valueDepth: valueColumns / heads };
+  const { slices, probabilities } = saved;
+  return backwardSlices(capture, inputs, dy, options, needs, slices, probabilities);
 }

@@ -27,7 +27,7 @@ export interface TuneOptions {
 const SAMPLES = 5;
 /** A variant whose first run takes longer than the best by this factor is not run again. */
 const HOPELESS = 2;
-/** Plain kernels are tried where the best takes less than this; they fit small ops only. */
+/** Kernels called plain are tried where the best takes less than this; they suit small ops only. */
 const PLAIN_BELOW_MS = 0.5;
 /** Share by which another variant must beat the default, so that noise decides nothing. */
 const LEAST_GAIN = 0.05;
@@ -89,7 +89,7 @@ async function fastestOf(gpu: Gpu, variants: readonly Variant[]): Promise<Varian
   try {
     for (const variant of variants) {
       const best = Math.min(...trials.map((trial) => trial.best));
-      if (variant.family === "plain" && best > PLAIN_BELOW_MS) continue;
+      if (variant.name === "plain" && best > PLAIN_BELOW_MS) continue;
       const trial = await startTrial(gpu, variant);
       trials.push(trial);
       await trial.run();

@@ -22,7 +22,7 @@ export const VARIANT_FAMILIES = ["plain", "subgroup", "tiled"] as const;
 export type VariantFamily = typeof VARIANT_FAMILIES[number];
 
 /** Widest subgroups that are taken for the vectors of a CPU. */
-const CPU_LANES = 8;
+export const CPU_LANES = 8;
 
 /** One way of computing an op. */
 export interface Variant {
@@ -60,12 +60,15 @@ export function variantPolicy(gpu: Gpu): VariantPolicy {
  *
  * @param key Everything about the op that may change which variant is fastest, as text.
  * @param variants Those that fit, best guess of each family first; `plain` must be among them.
+ * @param preferred Taken where nothing is forced or measured; by the width of the subgroups unless
+ *   given.
  * @throws {TypeError} When no variant is plain.
  */
 export function chooseVariant(
   capture: Capture,
   key: string,
   variants: readonly Variant[],
+  preferred?: Variant,
 ): Variant {
   const { forced, table, observe } = variantPolicy(capture.gpu);
   const of = (family: VariantFamily) => variants.find((variant) => variant.family === family);
@@ -73,10 +76,9 @@ export function chooseVariant(
   if (!plain) throw new TypeError(`Cannot choose a variant of ${key}: one must be plain`);
   const { subgroupSize } = capture.gpu;
   const onCpu = subgroupSize > 0 && subgroupSize <= CPU_LANES;
-  const preferred = (onCpu ? of("subgroup") ?? of("tiled") : of("tiled") ?? of("subgroup")) ??
-    plain;
+  const guess = onCpu ? of("subgroup") ?? of("tiled") : of("tiled") ?? of("subgroup");
   const measured = variants.find(({ name }) => name === table?.get(key));
-  const chosen = forced ? of(forced) ?? plain : measured ?? preferred;
+  const chosen = forced ? of(forced) ?? plain : measured ?? preferred ?? guess ?? plain;
   observe?.(key, variants, chosen);
   return chosen;
 }
