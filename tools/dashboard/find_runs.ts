@@ -26,9 +26,10 @@ export async function findRuns(paths: readonly string[]): Promise<string[]> {
     if (names.has("log.jsonl") || (names.has("config.json") && names.has("checkpoints"))) {
       found.push(resolve(dir));
     } else if (depth < DEEPEST) {
-      for (const { name, isFile } of entries) {
-        if (!isFile && !name.startsWith(".")) await visit(join(dir, name), depth + 1);
-      }
+      // A folder's own name comes before those of links to it.
+      const folders = entries.filter(({ isFile, name }) => !isFile && !name.startsWith("."))
+        .sort((a, b) => Number(a.isSymlink) - Number(b.isSymlink) || (a.name < b.name ? -1 : 1));
+      for (const { name } of folders) await visit(join(dir, name), depth + 1);
     }
   };
   for (const path of paths) await visit(path, 0);

@@ -50,9 +50,11 @@ export class Charts {
   readonly #ratios: LineChart;
   /** Of curves that no chart above expects, by name. */
   readonly #others = new Map<string, StepChart>();
+  readonly #onRange: (range: [number, number]) => void;
   readonly #otherCharts = html("div", { class: "grid others" });
 
-  constructor(private readonly onRange: (range: [number, number]) => void) {
+  constructor(onRange: (range: [number, number]) => void) {
+    this.#onRange = onRange;
     this.#steps = {
       loss: this.#stepChart("Training loss", "loss", "train.logEvery", { dense: true }),
       valLoss: this.#stepChart("Validation loss", "valLoss", "train.evalEvery"),
@@ -97,7 +99,7 @@ export class Charts {
 
   #lineChart(title: string, xName: string): LineChart {
     return new LineChart({
-      ...{ title, xName, onRange: this.onRange },
+      ...{ title, xName, onRange: this.#onRange },
       onCursor: (x) => this.#shareCursor(x),
     });
   }
@@ -138,7 +140,8 @@ export class Charts {
     for (const step of sorted) drawSteps(step, view);
   }
 
-  #drawBands({ focus, settings, range }: ChartsView): void {
+  #drawBands(view: ChartsView): void {
+    const { focus, settings } = view;
     const { series, info, config } = focus;
     const names = [...series.keys()].filter((name) => name.startsWith("band/"));
     const lines = names.map((name, i): Line => {
@@ -146,7 +149,7 @@ export class Charts {
       return {
         ...{
           id: name,
-          label: `|k| ${name.slice("band/".length)}`,
+          label: name.slice("band/".length),
           colour: rampColour(i, names.length),
         },
         points: smooth(points, settings.smoothing),
@@ -157,7 +160,7 @@ export class Charts {
       : "No line with bands yet";
     const { logSteps: logX, logValues: logY } = settings;
     this.#bands.setAbout(info.name);
-    this.#bands.draw({ lines, logX, logY, range, empty });
+    this.#bands.draw({ lines, logX, logY, range: stepsOf(view), empty, named: true });
     this.heatMap.update(focus.bandMap, info.name, empty);
   }
 
@@ -187,12 +190,24 @@ export class Charts {
   }
 }
 
+/** Steps that all charts over steps show, so that they compare: those drawn out, else all. */
+function stepsOf({ runs, focus, settings, range }: ChartsView): readonly [number, number] {
+  if (range) return range;
+  const all = [focus, ...runs];
+  const last = Math.max(1, ...all.map(({ info }) => info.step));
+  if (!settings.logSteps) return [0, last];
+  const first = all.flatMap(({ series }) =>
+    series.get("loss")?.steps.find((step) => step > 0) ?? []
+  );
+  return [Math.min(last, ...first), last];
+}
+
 function drawSteps({ chart, points, dense, decades, every }: StepChart, view: ChartsView): void {
-  const { settings, range } = view;
+  const { settings } = view;
   const shown = dense ? view : { ...view, settings: { ...settings, smoothing: 0 } };
   const chartView: ChartView = {
-    lines: makeLines(shown, points, { marks: !dense }),
-    ...{ logX: settings.logSteps, logY: settings.logValues && decades, range },
+    lines: makeLines(shown, points, { marks: every !== "train.logEvery" }),
+    ...{ logX: settings.logSteps, logY: settings.logValues && decades, range: stepsOf(view) },
     empty: emptyText(view, every),
   };
   chart.draw(chartView);

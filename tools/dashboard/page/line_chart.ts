@@ -22,6 +22,8 @@ export interface ChartView {
   readonly xTicks?: readonly Tick[];
   /** Values of y with a line across, which are to be visible. */
   readonly rules?: readonly number[];
+  /** Whether lines have their names at their ends, where colours are told apart by nothing else. */
+  readonly named?: boolean;
 }
 
 /** What a chart is. */
@@ -37,14 +39,21 @@ export interface ChartOptions {
 
 /** Space around the plot, in pixels. */
 const LEFT = 46, RIGHT = 14, TOP = 10, BOTTOM = 24;
+/** The same where lines have names. */
+const RIGHT_NAMED = 52;
+/** Pixels between two names. */
+const NAME_HEIGHT = 13;
 /** Pixels that a pointer must be drawn over for a range to be meant. */
 const LEAST_RANGE = 12;
+/** Points that are marked, in lines that have marks. */
+const MOST_MARKS = 40;
 /** Values that are told at once. */
 const MOST_ROWS = 14;
 
 /** A chart; put its `element` into the page, and call `draw`. */
 export class LineChart {
   readonly element: HTMLElement;
+  readonly #options: ChartOptions;
   readonly #svg = svg("svg", { "aria-hidden": true });
   readonly #plot = svg("g");
   readonly #cursor = svg("g", { class: "cursor" });
@@ -62,7 +71,8 @@ export class LineChart {
   #at: number | null = null;
   #from: number | null = null;
 
-  constructor(private readonly options: ChartOptions) {
+  constructor(options: ChartOptions) {
+    this.#options = options;
     this.#svg.append(this.#plot, this.#selection, this.#cursor);
     this.#frame = html(
       "div",
@@ -101,7 +111,7 @@ export class LineChart {
     // An inner picture cuts off what a chosen range leaves out.
     const [left, wide, high] = [
       LEFT - 4,
-      Math.max(1, width - LEFT - RIGHT + 8),
+      Math.max(1, width - LEFT - this.#right + 8),
       height - BOTTOM + 4,
     ];
     const inside = svg("svg", {
@@ -109,7 +119,7 @@ export class LineChart {
       viewBox: `${left} 0 ${wide} ${Math.max(1, high)}`,
     });
     inside.append(...lines.flatMap((line) => this.#lineShapes(line)));
-    this.#plot.append(inside);
+    this.#plot.append(inside, ...(view.named ? this.#names(lines) : []));
     this.showCursor(this.#at, this.#frame.matches(":hover, :focus-visible"));
   }
 
@@ -163,8 +173,12 @@ export class LineChart {
     this.#y = makeScale(values(), { label: "", log: logY, include: rules }, 0.05);
   }
 
+  get #right(): number {
+    return this.#view?.named ? RIGHT_NAMED : RIGHT;
+  }
+
   #left(x: number): number {
-    return LEFT + (this.#x?.place(x) ?? 0) * (this.#size.width - LEFT - RIGHT);
+    return LEFT + (this.#x?.place(x) ?? 0) * (this.#size.width - LEFT - this.#right);
   }
 
   #top(y: number): number {
@@ -178,7 +192,7 @@ export class LineChart {
       if (label === "") continue;
       const y = Math.round(this.#top(value)) + 0.5;
       shapes.push(
-        svg("line", { class: "grid", x1: LEFT, x2: width - RIGHT, y1: y, y2: y }),
+        svg("line", { class: "grid", x1: LEFT, x2: width - this.#right, y1: y, y2: y }),
         svg("text", { x: LEFT - 8, y: y + 3.5, "text-anchor": "end" }, formatTickLabel(label)),
       );
     }
@@ -195,14 +209,14 @@ export class LineChart {
     }
     for (const value of rules) {
       const y = this.#top(value);
-      shapes.push(svg("line", { class: "rule", x1: LEFT, x2: width - RIGHT, y1: y, y2: y }));
+      shapes.push(svg("line", { class: "rule", x1: LEFT, x2: width - this.#right, y1: y, y2: y }));
     }
     return shapes;
   }
 
   #lineShapes(line: Line): SVGElement[] {
     const { points, raw, low, high, dashed, marks } = line;
-    const columns = Math.max(1, this.#size.width - LEFT - RIGHT);
+    const columns = Math.max(1, this.#size.width - LEFT - this.#right);
     const place = (step: number) => this.#x!.place(step);
     const path = (of: Line["points"], className: string, dash?: string) =>
       colour(
@@ -217,7 +231,7 @@ export class LineChart {
     if (low && high) shapes.push(colour(svg("path", { class: "area", d: this.#area(line) }), line));
     if (raw) shapes.push(path(raw, "line raw"));
     shapes.push(path(points, "line", dashed ? "5 4" : undefined));
-    if (marks && points.steps.length <= 60) {
+    if (marks && points.steps.length <= MOST_MARKS) {
       points.steps.forEach((step, i) => {
         if (!inRange(place(step))) return;
         const at = { cx: this.#left(step), cy: this.#top(points.values[i]!), r: 2.5 };
@@ -225,6 +239,18 @@ export class LineChart {
       });
     }
     return shapes;
+  }
+
+  /** Names at the lines' ends, moved apart. */
+  #names(lines: readonly Line[]): SVGElement[] {
+    const ends = lines.map((line) => ({ line, y: this.#top(line.points.values.at(-1)!) }))
+      .filter(({ y }) => Number.isFinite(y)).sort((a, b) => a.y - b.y);
+    let lowest = -Infinity;
+    return ends.map(({ line, y }) => {
+      lowest = Math.max(y, lowest + NAME_HEIGHT);
+      const x = this.#size.width - this.#right + 7;
+      return colour(svg("text", { class: "name", x, y: lowest + 4 }, line.label), line);
+    });
   }
 
   #path({ steps, values }: Line["points"], kept: readonly number[]): string {
@@ -251,7 +277,7 @@ export class LineChart {
 
   #tell(x: number, rows: { line: Line; value: number }[], left: number): void {
     const sorted = rows.toSorted((a, b) => b.value - a.value);
-    const head = `${this.options.xName} ${formatCount(x)}`;
+    const head = `${this.#options.xName} ${formatCount(x)}`;
     const list = sorted.slice(0, MOST_ROWS).map(({ line, value }) => {
       const swatch = html("i", { class: "swatch" });
       colour(swatch, line);
@@ -279,7 +305,7 @@ export class LineChart {
 
   /** The chart in a sentence. */
   #describe(lines: readonly Line[]): string {
-    const { title } = this.options;
+    const { title } = this.#options;
     if (lines.length === 0) return `${title}: nothing yet`;
     const ends = lines.slice(0, 6).map(({ label, points }) =>
       `${label} ${formatValue(points.values.at(-1)!)}`
@@ -296,7 +322,7 @@ export class LineChart {
 
   #moveTo(x: number | null): void {
     this.showCursor(x, true);
-    this.options.onCursor?.(x);
+    this.#options.onCursor?.(x);
   }
 
   #listen(): void {
@@ -312,7 +338,7 @@ export class LineChart {
     });
     frame.addEventListener("pointerleave", () => this.#moveTo(null));
     frame.addEventListener("pointerdown", (event) => {
-      if (!this.options.onRange || event.button !== 0 || event.pointerType === "touch") return;
+      if (!this.#options.onRange || event.button !== 0 || event.pointerType === "touch") return;
       this.#from = offset(event);
       frame.setPointerCapture(event.pointerId);
     });
@@ -324,7 +350,7 @@ export class LineChart {
       const stops = this.#stops();
       const [low, high] = from < to ? [from, to] : [to, from];
       const inside = stops.filter((stop) => this.#left(stop) >= low && this.#left(stop) <= high);
-      if (inside.length > 1) this.options.onRange?.([inside[0]!, inside.at(-1)!]);
+      if (inside.length > 1) this.#options.onRange?.([inside[0]!, inside.at(-1)!]);
     });
     frame.addEventListener("keydown", (event) => this.#onKey(event));
     frame.addEventListener("blur", () => this.#moveTo(null));

@@ -23,19 +23,21 @@ export interface Line {
 }
 
 /**
- * An exponential moving average whose start is not pulled to zero (Kingma and Ba 2015, section 3).
+ * A moving average around each point, narrower at the ends: unlike one over the past alone it does not
+ * lag behind a loss that falls fast.
  *
- * @param weight Share of the past, 0 (as it is) to below 1.
+ * @param amount 0 (as it is) to 1, where it reaches over a quarter of the curve.
  */
-export function smooth({ steps, values }: Points, weight: number): Points {
-  if (weight <= 0) return { steps, values };
-  let mean = 0, share = 1;
+export function smooth({ steps, values }: Points, amount: number): Points {
+  const most = Math.round(amount ** 2 * values.length / 8), last = values.length - 1;
+  if (most < 1) return { steps, values };
+  const sums = [0];
+  for (const value of values) sums.push(sums.at(-1)! + value);
   return {
     steps,
-    values: values.map((value) => {
-      mean = weight * mean + (1 - weight) * value;
-      share *= weight;
-      return mean / (1 - share);
+    values: values.map((_, i) => {
+      const reach = Math.min(most, i, last - i);
+      return (sums[i + reach + 1]! - sums[i - reach]!) / (2 * reach + 1);
     }),
   };
 }
@@ -64,39 +66,32 @@ export function meanOf(
 
 /**
  * Indices of the points that a chart of so many columns needs: the lowest and the highest of each
- * column, and the ends.
+ * column, and the ends. Of what is outside only the neighbour on each side is kept.
  *
- * @param place Where a step is, 0 to 1; what is outside is left out but for the nearest on each side.
+ * @param place Where a step is, 0 to 1 inside; not finite where it has no place.
  */
 export function visible(
   { steps, values }: Points,
   columns: number,
   place: (step: number) => number,
 ): number[] {
-  const kept: number[] = [];
-  let column = NaN, low = -1, high = -1;
-  const flush = () => {
-    if (low < 0) return;
-    kept.push(Math.min(low, high));
-    if (low !== high) kept.push(Math.max(low, high));
-  };
-  for (let i = 0; i < steps.length; i++) {
-    const at = place(steps[i]!);
-    const before = at < 0 && i + 1 < steps.length && place(steps[i + 1]!) < 0;
-    if (before || Number.isNaN(at)) continue;
-    const own = Math.floor(at * columns);
-    if (own !== column) {
-      flush();
-      [column, low, high] = [own, i, i];
-    }
+  const places = steps.map(place);
+  const begin = Math.max(places.findLastIndex((at) => at < 0 && Number.isFinite(at)), 0);
+  const after = places.findIndex((at) => at > 1);
+  const end = after < 0 ? steps.length - 1 : after;
+  const kept = new Set<number>();
+  let column = NaN, low = begin, high = begin;
+  for (let i = begin; i <= end; i++) {
+    if (!Number.isFinite(places[i])) continue;
+    if (kept.size === 0 || i === end) kept.add(i);
+    const own = Math.floor(places[i]! * columns);
+    if (own !== column) [column, low, high] = [own, i, i];
     if (values[i]! < values[low]!) low = i;
     if (values[i]! > values[high]!) high = i;
-    if (at > 1) break;
+    // The last of a column knows its extremes.
+    if (i === end || Math.floor(places[i + 1]! * columns) !== own) kept.add(low).add(high);
   }
-  flush();
-  const last = steps.length - 1;
-  if (last >= 0 && kept.at(-1) !== last && place(steps[last]!) <= 1) kept.push(last);
-  return kept;
+  return [...kept].sort((a, b) => a - b);
 }
 
 /** Index of the step nearest to `step`, -1 where there is none. */

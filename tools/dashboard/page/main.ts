@@ -26,6 +26,8 @@ class Page {
   /** The run that a person chose to look at; null follows the one that is running. */
   #picked: string | null = null;
   #range: [number, number] | null = null;
+  /** Places of colours by group, and by run. */
+  readonly #places = { groups: new Map<string, number>(), runs: new Map<string, number>() };
   #drawing = 0;
   readonly #list = new RunList({
     toggle: (ids, shown) => {
@@ -145,11 +147,15 @@ class Page {
     return byTime.find((run) => stateOf(run, now) === "running") ?? byTime[0] ?? null;
   }
 
-  /** One colour a group where seeds are one line, else one a run. */
+  /**
+   * One colour a group where seeds are one line, else one a run; in the order in which they came, so
+   * that a new run changes no other's.
+   */
   #colours(): Map<string, number> {
-    const places = new Map<string, number>();
+    const { grouped } = this.#settings;
+    const places = this.#places[grouped ? "groups" : "runs"];
     return new Map(this.#model.list.map(({ id, info: { group } }) => {
-      const key = this.#settings.grouped ? group : id;
+      const key = grouped ? group : id;
       if (!places.has(key)) places.set(key, places.size);
       return [id, places.get(key)!];
     }));

@@ -30,6 +30,7 @@ const SEARCHED_FROM = 7;
 /** A list; `element` goes into the page. */
 export class RunList {
   readonly element: HTMLElement;
+  readonly #actions: RunListActions;
   readonly #rows = new Map<string, Row>();
   readonly #list = html("ul", { class: "runs" });
   readonly #count = html("span", { class: "faint" });
@@ -40,7 +41,8 @@ export class RunList {
   readonly #all = html("button", { type: "button", class: "quiet" });
   #view: RunListView | null = null;
 
-  constructor(private readonly actions: RunListActions) {
+  constructor(actions: RunListActions) {
+    this.#actions = actions;
     const summary = html("summary", {}, html("h2", {}, "Runs"), this.#count);
     this.element = html(
       "details",
@@ -52,7 +54,7 @@ export class RunList {
     this.#search.addEventListener("input", () => this.#view && this.update(this.#view));
     this.#all.addEventListener("click", () => {
       const ids = this.#found().map(({ id }) => id);
-      this.actions.toggle(ids, !ids.every((id) => this.#view!.shown.has(id)));
+      this.#actions.toggle(ids, !ids.every((id) => this.#view!.shown.has(id)));
     });
   }
 
@@ -80,7 +82,7 @@ export class RunList {
 
   #row(run: Run, view: RunListView): Row {
     let row = this.#rows.get(run.id);
-    if (!row) this.#rows.set(run.id, row = new Row(run.id, this.actions));
+    if (!row) this.#rows.set(run.id, row = new Row(run.id, this.#actions));
     row.update(run, view);
     return row;
   }

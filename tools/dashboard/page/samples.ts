@@ -26,6 +26,7 @@ export interface SamplesView {
 /** The card; `element` goes into the page. */
 export class SamplesCard {
   readonly element: HTMLElement;
+  readonly #pick: (id: string) => void;
   readonly #about = html("p");
   readonly #image = html("img", { alt: "", decoding: "async", hidden: true });
   readonly #empty = html("p", { class: "empty" });
@@ -46,7 +47,8 @@ export class SamplesCard {
   #timer: ReturnType<typeof setInterval> | undefined;
 
   /** @param pick Gets a run whose samples were chosen. */
-  constructor(private readonly pick: (id: string) => void) {
+  constructor(pick: (id: string) => void) {
+    this.#pick = pick;
     const controls = html("div", { class: "scrub" }, this.#play, this.#slider, this.#step);
     this.element = html(
       "section",
@@ -107,7 +109,7 @@ export class SamplesCard {
       const own = pictureAt(run.samples, picture);
       if (!own) return [];
       let thumb = this.#thumbs.get(run.id);
-      if (!thumb) this.#thumbs.set(run.id, thumb = new Thumb(run.id, this.pick));
+      if (!thumb) this.#thumbs.set(run.id, thumb = new Thumb(run.id, this.#pick));
       thumb.update(run, own, colours.get(run.id) ?? 0);
       return [thumb.element];
     });

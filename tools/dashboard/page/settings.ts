@@ -7,7 +7,7 @@
 
 /** Choices. */
 export interface Settings {
-  /** Share of the past in smoothed curves, 0 to 0.99. */
+  /** How much curves are smoothed, 0 to 1. */
   smoothing: number;
   logSteps: boolean;
   logValues: boolean;
@@ -19,7 +19,7 @@ export interface Settings {
 const KEY = "diffract-dashboard";
 
 const DEFAULTS: Settings = {
-  smoothing: 0.6,
+  smoothing: 0.5,
   logSteps: false,
   logValues: true,
   grouped: true,
@@ -39,7 +39,7 @@ export function loadSettings(): Settings {
   } catch {
     // Storage may be forbidden, or hold anything.
   }
-  settings.smoothing = Math.min(0.99, Math.max(0, settings.smoothing));
+  settings.smoothing = Math.min(1, Math.max(0, settings.smoothing));
   return settings;
 }
 
