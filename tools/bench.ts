@@ -19,6 +19,7 @@ import { setVariantPolicy, VARIANT_FAMILIES } from "../kernels/variants.ts";
 import { defineCommand, runCommand } from "../support/command_line.ts";
 import { UsageError } from "../support/errors.ts";
 import { atomicWrite, readFileChecked } from "../support/files.ts";
+import { measureAgainst, pairingTable } from "./bench/against.ts";
 import { openScriptGpu } from "./gpu.ts";
 
 function positive(text: string): number {
@@ -43,6 +44,10 @@ const command = defineCommand({
     list: { description: "print the cases and stop" },
     save: { value: "FILE", description: "keep the run as JSON" },
     compare: { value: "FILE", description: "print how much faster this run is than a kept one" },
+    against: {
+      value: "FOLDER",
+      description: "take turns with another checkout of the project and print the ratios",
+    },
     rounds: { value: "N", parse: positive, default: 5, description: "samples a case" },
     sampleMs: {
       value: "MS",
@@ -66,6 +71,10 @@ const command = defineCommand({
     { args: "", does: "measures everything; minutes on a CPU driver" },
     { args: "--filter conv2d,matmul --json", does: "a few cases, for a program to read" },
     { args: "--save before.json", does: "keeps a run, for --compare before.json after a change" },
+    {
+      args: "--against ../before --filter conv2d",
+      does: "compares this checkout with another in one sitting, a round of each by turns",
+    },
   ],
 });
 
@@ -77,6 +86,19 @@ if (import.meta.main) {
   await runCommand(command, async ({ options }) => {
     if (options.list) {
       for (const { name, summary } of CASES) console.log(`${name.padEnd(22)} ${summary}`);
+      return;
+    }
+    if (options.against) {
+      const { filter, rounds, sampleMs, batch, variant } = options;
+      const shared = [
+        ...["--rounds", "1", "--sample-ms", `${sampleMs}`, "--batch", `${batch}`],
+        ...(filter ? ["--filter", filter] : []),
+        ...(variant ? ["--variant", variant] : []),
+      ];
+      const say = (line: string) => console.error(line);
+      const pairings = await measureAgainst(options.against, shared, rounds, say);
+      if (options.json) pairings.forEach((pairing) => console.log(JSON.stringify(pairing)));
+      else console.log(pairingTable(pairings));
       return;
     }
     const before = options.compare ? await readRun(options.compare) : undefined;
