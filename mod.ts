@@ -64,7 +64,10 @@ export { fromStateDict, pytorchNames, toStateDict } from "./model/names/pytorch_
 
 export type { DiffusionOptions, SamplerOptions } from "./diffusion/options.ts";
 export { makePosterior, reverseLogVariance } from "./diffusion/posterior.ts";
+export { type InpaintingWay, repaintMoves } from "./diffusion/inpainting.ts";
+export { slerp } from "./diffusion/interpolation.ts";
 export { samplerSteps } from "./diffusion/samplers.ts";
+export { Sampler, type SamplerParts, type SamplingWatch } from "./diffusion/sampling.ts";
 export { makeSchedule, type Schedule } from "./diffusion/schedule.ts";
 export { octaves, radialFrequencies, unitRings } from "./diffusion/frequency.ts";
 export { createRings, destroyRings, type Rings } from "./kernels/fft/rings.ts";
