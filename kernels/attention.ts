@@ -57,6 +57,7 @@ export type AttentionSaved =
 interface Way {
   readonly name: string;
   readonly family: Variant["family"];
+  readonly hopeless?: boolean;
   forward(capture: Capture): { y: TensorRef; saved: AttentionSaved };
 }
 
@@ -80,9 +81,8 @@ export function attentionForward(
   const key = `attention ${batch}x${heads} ${queries}x${keys}x${depth}${
     valueDepth === depth ? "" : `-${valueDepth}`
   }${gradients ? " gradients" : ""}`;
-  const variants = ways.map(({ name, family, forward }): Variant => ({
-    name,
-    family,
+  const variants = ways.map(({ forward, ...way }): Variant => ({
+    ...way,
     record(capture) {
       const { y, saved } = forward(capture);
       if (!gradients) return y;
@@ -91,13 +91,9 @@ export function attentionForward(
       return attentionBackward(capture, inputs, saved, dy, options, all).dq!;
     },
   }));
-  // On a card what is too large to be whole is streamed; a CPU driver has no use for squares.
-  const { subgroupSize } = capture.gpu;
-  const onCpu = subgroupSize > 0 && subgroupSize <= CPU_LANES;
   const [first] = variants;
-  const preferred = first?.name === "whole" || onCpu
-    ? first
-    : variants.find(({ name }) => name === "streamed");
+  const streamed = variants.find(({ name, hopeless }) => name === "streamed" && !hopeless);
+  const preferred = first?.name === "whole" ? first : streamed ?? first;
   const { name } = chooseVariant(capture, key, variants, preferred);
   return ways.find((way) => way.name === name)!.forward(capture);
 }
@@ -136,9 +132,12 @@ function waysOf(
     });
   }
   if (canStream(sizes)) {
+    const { subgroupSize } = capture.gpu;
     ways.push({
       name: "streamed",
       family: "tiled",
+      // Workgroup memory and barriers cost a CPU driver ten times as much as the products.
+      hopeless: subgroupSize > 0 && subgroupSize <= CPU_LANES,
       forward(capture) {
         const streamed = forwardStreamed(capture, inputs, options);
         return { y: streamed.y, saved: { streamed } };

@@ -66,8 +66,14 @@ export async function tuneVariants(
 ): Promise<Map<string, string>> {
   const table = new Map(known);
   const end = performance.now() + budgetMs;
-  for (const [key, variants] of ops) {
-    if (table.has(key) || variants.length < 2) continue;
+  for (const [key, all] of ops) {
+    const variants = all.filter(({ hopeless }) => !hopeless);
+    const [first, second] = variants;
+    if (table.has(key) || !first) continue;
+    if (!second) {
+      table.set(key, first.name);
+      continue;
+    }
     if (performance.now() >= end) break;
     const fastest = await fastestOf(gpu, variants);
     say?.(`${key}: ${fastest.name}`);

@@ -29,6 +29,8 @@ export interface Variant {
   readonly family: VariantFamily;
   /** Unique among the variants of an op and stable between releases, such as `tiled64x64`. */
   readonly name: string;
+  /** Known to be many times slower than others on such an adapter, so that measuring is a waste. */
+  readonly hopeless?: boolean;
   /** Records the dispatches and returns the result; must not depend on the other variants. */
   record(capture: Capture): TensorRef;
 }

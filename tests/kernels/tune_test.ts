@@ -71,3 +71,16 @@ Deno.test("tuneVariants() keeps what is known and begins nothing after its time"
   assertEquals(await tuneVariants(gpu, ops, { budgetMs: 0 }), new Map());
   assertEquals(log, []);
 });
+
+Deno.test("tuneVariants() measures nothing hopeless, and nothing where one variant is left", async () => {
+  const gpu = await testGpu();
+  const log: string[] = [];
+  const x = new Capture(gpu, "never planned").transient([4], "x");
+  const hopeless = { ...passes(x, 1, "tiled", log), hopeless: true };
+  const ops = new Map([
+    ["op 1", [passes(x, 1, "subgroup", log), hopeless]],
+    ["op 2", [hopeless]],
+  ]);
+  assertEquals([...await tuneVariants(gpu, ops, { budgetMs: 0 })], [["op 1", "subgroup1"]]);
+  assertEquals(log, []);
+});
