@@ -146,7 +146,7 @@ async function decodeAll(
   for await (const { name, read } of place.files(new Set(names))) {
     const at = index.get(name)!;
     try {
-      images.set(fitPicture(decodePicture(await read()), options), at * length);
+      images.set(fitPicture(decodePicture(read()), options), at * length);
       broken.delete(at);
     } catch (error) {
       broken.set(at, reasonOf(error));

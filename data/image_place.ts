@@ -15,13 +15,11 @@ const MAX_IMAGE_BYTES = 1 << 28;
 /** A zip archive is held in memory while it is read. */
 const MAX_ZIP_BYTES = 2 ** 32 - 1;
 const MAX_DEPTH = 32;
-/** Files that are read at the same time. */
-const AT_ONCE = 32;
 
 /** A file of a place: its bytes, or why there are none. */
 export interface PlacedFile {
   readonly name: string;
-  readonly read: () => Uint8Array | Promise<Uint8Array>;
+  readonly read: () => Uint8Array;
 }
 
 /** A place with files. */
@@ -61,7 +59,7 @@ export async function openImagePlace(given: string): Promise<ImagePlace> {
   }
   if (!head) return await folderPlace(path);
   const show = (name: string) => `${path}: ${name}`;
-  const archive = { path, fingerprint: await fingerprint([path]), show };
+  const archive = { path, fingerprint: fingerprint([path]), show };
   const startsWith = (...bytes: number[]) => bytes.every((byte, i) => head[i] === byte);
   if (startsWith(0x50, 0x4b, 3, 4) || startsWith(0x50, 0x4b, 5, 6)) {
     return { ...archive, ...zipFiles(path) };
@@ -91,28 +89,29 @@ async function folderPlace(path: string): Promise<ImagePlace> {
   names.sort();
   return {
     path,
-    fingerprint: await folderFingerprint(path, names),
+    fingerprint: folderFingerprint(path, names),
     list: () => Promise.resolve(names),
     show: (name) => join(path, name),
     files: async function* (wanted) {
-      const list = [...wanted];
-      for (let i = 0; i < list.length; i += AT_ONCE) {
-        const reads = list.slice(i, i + AT_ONCE).map((name) => {
-          const bytes = readFileChecked(join(path, name), MAX_IMAGE_BYTES);
-          // Whoever takes the file sees the failure; it is no failure of the others.
-          bytes.catch(() => {});
-          return { name, read: () => bytes };
-        });
-        yield* reads;
-        await Promise.allSettled(reads.map(({ read }) => read()));
-      }
+      for (const name of wanted) yield { name, read: () => readImage(join(path, name)) };
     },
   };
 }
 
-async function folderFingerprint(path: string, names: readonly string[]): Promise<string> {
+/** Small files by the ten thousand are read at once: waiting for each takes longer than reading it. */
+function readImage(path: string): Uint8Array {
   try {
-    return await fingerprint(names.map((name) => join(path, name)));
+    const { size } = Deno.statSync(path);
+    if (size <= MAX_IMAGE_BYTES) return Deno.readFileSync(path);
+    throw new RangeError(`the file must have at most ${MAX_IMAGE_BYTES} bytes, got ${size}`);
+  } catch (error) {
+    throw fileError("read", path, error);
+  }
+}
+
+function folderFingerprint(path: string, names: readonly string[]): string {
+  try {
+    return fingerprint(names.map((name) => join(path, name)));
   } catch (error) {
     throw fileError("read", path, error);
   }
