@@ -13,6 +13,7 @@
  */
 import { Capture } from "../device/capture.ts";
 import type { Gpu } from "../device/gpu.ts";
+import type { Program } from "../device/program.ts";
 import type { TensorRef } from "../device/tensor.ts";
 import { copyInto } from "../kernels/add.ts";
 import { matmul } from "../kernels/matmul.ts";
@@ -29,77 +30,101 @@ const combine = definePointwise({
   result: "1.5 * identity - 0.5 * product",
 });
 
-/**
- * The estimate; null where the iteration leaves the range of f32.
- *
- * @throws {RangeError} When the dimensions differ.
- */
-export async function estimateFrechet(
-  gpu: Gpu,
-  a: Gaussian,
-  b: Gaussian,
-  { iterations = ITERATIONS }: { readonly iterations?: number } = {},
-): Promise<number | null> {
-  if (a.dimension !== b.dimension) {
-    throw new RangeError(
-      `Cannot estimate a Frechet distance: both sides must have as many features, got ${a.dimension} and ${b.dimension}`,
+/** Estimates distances of one dimension; its memory and its program are made once. */
+export class FrechetEstimator {
+  private constructor(
+    private readonly gpu: Gpu,
+    /** Features of a side. */
+    readonly dimension: number,
+    private readonly program: Program,
+    private readonly identity: TensorRef,
+    private readonly y: TensorRef,
+    private readonly z: TensorRef,
+  ) {}
+
+  /** Plans the iteration for `d` features. */
+  static async create(gpu: Gpu, d: number): Promise<FrechetEstimator> {
+    const matrix = (label: string) => gpu.tensor([d, d], { label });
+    const [one, y, z] = [matrix("identity"), matrix("Newton-Schulz Y"), matrix("Newton-Schulz Z")];
+    gpu.write(one, identityMatrix(d));
+    const capture = new Capture(gpu, "Newton-Schulz iteration");
+    const times = (left: TensorRef, right: TensorRef) =>
+      matmul(capture, {
+        ...{ a: { tensor: left, row: d }, b: { tensor: right, row: d }, m: d, n: d, k: d },
+      });
+    const shaped = (tensor: TensorRef) => ({ ...tensor, shape: [d, d] });
+    const factor = pointwise(
+      capture,
+      combine,
+      { identity: one, product: shaped(times(z, y)) },
+      {},
     );
+    const nextY = times(y, factor), nextZ = times(factor, z);
+    copyInto(capture, y, nextY);
+    copyInto(capture, z, nextZ);
+    return new FrechetEstimator(gpu, d, await capture.plan(), one, y, z);
   }
-  const d = a.dimension;
-  const product = new Float64Array(d * d);
-  addProduct({
-    ...{ a: a.covariance, aRow: d, aColumn: 1, b: b.covariance, bRow: d, c: product, cRow: d },
-    ...{ m: d, n: d, k: d },
-  });
-  let squares = 0, rest = 0;
-  for (const value of product) squares += value * value;
-  for (let i = 0; i < d; i++) {
-    rest += (a.mean[i]! - b.mean[i]!) ** 2 + a.covariance[i * d + i]! + b.covariance[i * d + i]!;
+
+  /**
+   * The estimate; null where the iteration leaves the range of f32.
+   *
+   * @throws {RangeError} When a dimension differs.
+   */
+  async estimate(
+    a: Gaussian,
+    b: Gaussian,
+    { iterations = ITERATIONS }: { readonly iterations?: number } = {},
+  ): Promise<number | null> {
+    const { dimension: d } = this;
+    if (a.dimension !== d || b.dimension !== d) {
+      throw new RangeError(
+        `Cannot estimate a Frechet distance: both sides must have as many features, got ${a.dimension} and ${b.dimension}`,
+      );
+    }
+    const product = new Float64Array(d * d);
+    addProduct({
+      ...{ a: a.covariance, aRow: d, aColumn: 1, b: b.covariance, bRow: d, c: product, cRow: d },
+      ...{ m: d, n: d, k: d },
+    });
+    let squares = 0, rest = 0;
+    for (const value of product) squares += value * value;
+    for (let i = 0; i < d; i++) {
+      rest += (a.mean[i]! - b.mean[i]!) ** 2 + a.covariance[i * d + i]! + b.covariance[i * d + i]!;
+    }
+    const norm = Math.sqrt(squares);
+    if (norm === 0) return rest;
+    const root = await this.#scaledRootTrace(product, norm, iterations);
+    return Number.isFinite(root) ? Math.max(0, rest - 2 * root * Math.sqrt(norm)) : null;
   }
-  const norm = Math.sqrt(squares);
-  if (norm === 0) return rest;
-  const root = await scaledRootTrace(gpu, product, norm, d, iterations);
-  if (!Number.isFinite(root)) return null;
-  return Math.max(0, rest - 2 * root * Math.sqrt(norm));
+
+  /** Frees the memory. */
+  destroy(): void {
+    this.program.destroy();
+    for (const tensor of [this.identity, this.y, this.z]) this.gpu.destroyTensor(tensor);
+  }
+
+  /** Trace of the root of `product / norm`. */
+  async #scaledRootTrace(
+    product: Float64Array,
+    norm: number,
+    iterations: number,
+  ): Promise<number> {
+    const { gpu, program, dimension: d } = this;
+    gpu.write(this.y, Float32Array.from(product, (value) => value / norm));
+    gpu.write(this.z, identityMatrix(d));
+    for (let i = 0; i < iterations; i++) {
+      program.run();
+      await gpu.finish();
+    }
+    const root = await gpu.readF32(this.y);
+    let trace = 0;
+    for (let i = 0; i < d; i++) trace += root[i * d + i]!;
+    return trace;
+  }
 }
 
-/** Trace of the root of `product / norm`. */
-async function scaledRootTrace(
-  gpu: Gpu,
-  product: Float64Array,
-  norm: number,
-  d: number,
-  iterations: number,
-): Promise<number> {
-  const identity = new Float32Array(d * d);
-  for (let i = 0; i < d; i++) identity[i * d + i] = 1;
-  const matrix = (data: Float32Array<ArrayBuffer>, label: string) =>
-    gpu.tensor([d, d], { data, label });
-  const tensors = {
-    one: matrix(identity, "identity"),
-    y: matrix(Float32Array.from(product, (value) => value / norm), "Newton-Schulz Y"),
-    z: matrix(identity, "Newton-Schulz Z"),
-  };
-  const { one, y, z } = tensors;
-  const capture = new Capture(gpu, "Newton-Schulz iteration");
-  const times = (left: TensorRef, right: TensorRef) =>
-    matmul(capture, {
-      ...{ a: { tensor: left, row: d }, b: { tensor: right, row: d }, m: d, n: d, k: d },
-    });
-  const shaped = (tensor: TensorRef) => ({ ...tensor, shape: [d, d] });
-  const factor = pointwise(capture, combine, { identity: one, product: shaped(times(z, y)) }, {});
-  const nextY = times(y, factor), nextZ = times(factor, z);
-  copyInto(capture, y, nextY);
-  copyInto(capture, z, nextZ);
-  const program = await capture.plan();
-  for (let i = 0; i < iterations; i++) {
-    program.run();
-    await gpu.finish();
-  }
-  const root = await gpu.readF32(y);
-  program.destroy();
-  for (const tensor of Object.values(tensors)) gpu.destroyTensor(tensor);
-  let trace = 0;
-  for (let i = 0; i < d; i++) trace += root[i * d + i]!;
-  return trace;
+function identityMatrix(d: number): Float32Array<ArrayBuffer> {
+  const values = new Float32Array(d * d);
+  for (let i = 0; i < d; i++) values[i * d + i] = 1;
+  return values;
 }

@@ -3,13 +3,12 @@
  *
  * @module
  */
-import type { Gpu } from "../device/gpu.ts";
 import type { Collection } from "./collection.ts";
 import { frechetDistance } from "./frechet.ts";
 import { countRows, type FeatureSet, kernelDistance } from "./kid.ts";
 import type { Gaussian } from "./moments.ts";
 import { PUBLISHED_NAME } from "./inception_features.ts";
-import { estimateFrechet } from "./newton_schulz.ts";
+import type { FrechetEstimator } from "./newton_schulz.ts";
 import type { MetricName } from "./options.ts";
 import { manifoldMetrics } from "./precision_recall.ts";
 
@@ -45,8 +44,8 @@ export interface ReportOptions {
   readonly metrics: readonly MetricName[];
   /** Of the Inception Score's standard deviation; 0 unless given. */
   readonly ddof?: 0 | 1;
-  /** Estimates the Frechet distance there, in f32, where that works, instead of computing it in f64. */
-  readonly estimateOn?: Gpu;
+  /** Estimates the Frechet distance, in f32, where that works, instead of computing it in f64. */
+  readonly estimator?: FrechetEstimator | null;
 }
 
 /** The reference that a collection makes. */
@@ -102,13 +101,13 @@ export async function judge(
 async function frechetMetric(
   side: Collection,
   reference: Gaussian,
-  { estimateOn }: ReportOptions,
+  { estimator }: ReportOptions,
 ): Promise<Metric> {
   const features = side.options.extractor!.name;
   const label = features === PUBLISHED_NAME ? "FID" : "Frechet distance";
   const gaussian = side.moments!.gaussian();
   const common = { key: "frechetDistance", label, features, better: "lower" } as const;
-  const estimate = estimateOn ? await estimateFrechet(estimateOn, gaussian, reference) : null;
+  const estimate = await estimator?.estimate(gaussian, reference) ?? null;
   if (estimate !== null) return { ...common, value: estimate, note: "estimated in f32" };
   const { distance: value, ranks, fullRank } = frechetDistance(gaussian, reference);
   const d = gaussian.dimension;

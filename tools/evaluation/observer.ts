@@ -12,6 +12,7 @@ import { samplerSteps } from "../../diffusion/samplers.ts";
 import { SAMPLE_BATCH, Sampler } from "../../diffusion/sampling.ts";
 import { needsFeatures } from "../../metrics/collection.ts";
 import type { FeatureExtractor } from "../../metrics/features.ts";
+import { FrechetEstimator } from "../../metrics/newton_schulz.ts";
 import type { MetricsOptions } from "../../metrics/options.ts";
 import { judge, type Metric, type Reference } from "../../metrics/report.ts";
 import { parameterSlots } from "../../model/parameters.ts";
@@ -72,6 +73,7 @@ class Evaluation implements Observer {
     private readonly extractor: FeatureExtractor | null,
     private readonly reference: Reference,
     private readonly samplers: Readonly<Record<typeof KINDS[number], Sampler>>,
+    private readonly estimator: FrechetEstimator | null,
   ) {}
 
   static async create(trainer: Trainer, options: RunEvaluation): Promise<Evaluation> {
@@ -91,7 +93,10 @@ class Evaluation implements Observer {
       ema: await samplerOf(trainer, state.ema),
       raw: await samplerOf(trainer, state.weights),
     };
-    return new Evaluation(trainer, options, extractor, reference, samplers);
+    const estimator = options.metrics.estimate && extractor
+      ? await FrechetEstimator.create(gpu, extractor.dimension)
+      : null;
+    return new Evaluation(trainer, options, extractor, reference, samplers, estimator);
   }
 
   get everySteps(): number {
@@ -128,17 +133,18 @@ class Evaluation implements Observer {
   destroy(): void {
     for (const sampler of Object.values(this.samplers)) sampler.destroy();
     this.extractor?.destroy();
+    this.estimator?.destroy();
   }
 
   async #judge(kind: typeof KINDS[number], step: number): Promise<Metric[]> {
-    const { metrics: { names, count, estimate }, say } = this.options;
+    const { metrics: { names, count }, say } = this.options;
+    const { estimator } = this;
     const side = await collect(this.#source(kind, step), {
       ...{ label: `evaluation (${kind})`, metrics: names, extractor: this.extractor },
       ...{ count, keep: count, say, quiet: true },
     });
     if (!side) throw new Error("Cannot evaluate: the samples must be complete");
-    const gpu = estimate ? { estimateOn: this.trainer.gpu } : {};
-    return await judge(side, this.reference, { metrics: names, ...gpu }, say);
+    return await judge(side, this.reference, { metrics: names, estimator }, say);
   }
 
   #source(kind: typeof KINDS[number], step: number): ImageSource {
