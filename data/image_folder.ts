@@ -51,13 +51,18 @@ export async function loadImageFolder(
       recipe: { path: place.path, split, size, channels, crop, resize, skipBroken },
       source: place.fingerprint,
     },
-    () => decodeSplit(place, split, options, say),
+    () => readImages(place, split, options, say),
     say,
     surroundings.decoded,
   );
 }
 
-async function decodeSplit(
+/**
+ * Decodes a split.
+ *
+ * @throws Error, RangeError as {@linkcode loadImageFolder}.
+ */
+export async function readImages(
   place: ImagePlace,
   split: Split,
   options: ImageFolderOptions,

@@ -1,15 +1,13 @@
 /**
- * Small JPEG files, and what libjpeg-turbo 3 makes of them with its default settings (through
- * Pillow 12). Photographs are from CIFAR-10.
+ * What libjpeg-turbo 3 makes of the small JPEG files in tests/golden/pictures with its default
+ * settings (through Pillow 12).
  *
  * @module
  */
 
-/** A file and its pixels. */
+/** A file's pixels. */
 export interface JpegFixture {
   readonly name: string;
-  /** The file in base64. */
-  readonly file: string;
   readonly width: number;
   readonly height: number;
   readonly channels: number;
@@ -19,9 +17,10 @@ export interface JpegFixture {
   readonly first: readonly number[];
 }
 
-/** The bytes of a fixture. */
-export function jpegBytes({ file }: JpegFixture): Uint8Array<ArrayBuffer> {
-  return Uint8Array.from(atob(file), (letter) => letter.charCodeAt(0));
+/** The bytes of a fixture: "grey progressive" is in grey-progressive.jpg. */
+export function jpegBytes({ name }: JpegFixture): Uint8Array<ArrayBuffer> {
+  const file = `${name.replaceAll(/[^a-z0-9]+/g, "-")}.jpg`;
+  return Deno.readFileSync(new URL(`../golden/pictures/${file}`, import.meta.url));
 }
 
 /** The files. */
