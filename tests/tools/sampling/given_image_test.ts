@@ -11,6 +11,17 @@ const GREY = { ...SIZE, channels: 1 };
 const PIXELS = Uint8Array.from({ length: 18 }, (_, i) => i * 15);
 const MASK = Uint8Array.of(0, 255, 127, 128, 0, 200);
 
+/** A grey JPEG of 17 x 9 pixels, the first of value 15. */
+const JPEG = [
+  "/9j/4AAQSkZJRgABAQAAAQABAAD/2wBDAAYEBQYFBAYGBQYHBwYIChAKCgkJChQODwwQFxQYGBcUFhYaHSUfGhsjHBYW",
+  "ICwgIyYnKSopGR8tMC0oMCUoKSj/wAALCAAJABEBAREA/8QAHwAAAQUBAQEBAQEAAAAAAAAAAAECAwQFBgcICQoL/8QA",
+  "tRAAAgEDAwIEAwUFBAQAAAF9AQIDAAQRBRIhMUEGE1FhByJxFDKBkaEII0KxwRVS0fAkM2JyggkKFhcYGRolJicoKSo0",
+  "NTY3ODk6Q0RFRkdISUpTVFVWV1hZWmNkZWZnaGlqc3R1dnd4eXqDhIWGh4iJipKTlJWWl5iZmqKjpKWmp6ipqrKztLW2",
+  "t7i5usLDxMXGx8jJytLT1NXW19jZ2uHi4+Tl5ufo6erx8vP09fb3+Pn6/9oACAEBAAA/AOT8EeF9JvNOdtXkkWRtySRq",
+  "xTyiM7OSAoxxyMDOeTnnrZ7PRbTRvK0HwtcXN7NNIiy3MzBIirn5zuwArfOBgc8Z56w/8K417/n00z/yJ/jTI/8AVaj/",
+  "ALh/mKs+Hv8Aj7t/+uUf8kr3iv/Z",
+].join("");
+
 /** Writes pictures by name and gives their paths. */
 async function pictures(root: string, files: Record<string, Parameters<typeof encodePng>[0]>) {
   const paths: Record<string, string> = {};
@@ -49,6 +60,20 @@ Deno.test("readGivenImage() takes opaque alpha and colour masks, and grey images
     assertEquals([...given.known], [1, 0, 1, 0, 1, 0]);
     const clear = () => readGivenImage(path("image"), path("clear"), GREY);
     await assertRejects(clear, UsageError, "the picture must have no transparency");
+  }));
+
+Deno.test("readGivenImage() takes JPEG, too, and rounds a mask's greys", () =>
+  inFolder(async (root) => {
+    const file = join(root, "image.jpg");
+    await Deno.writeFile(file, Uint8Array.from(atob(JPEG), (letter) => letter.charCodeAt(0)));
+    const size = { height: 9, width: 17, channels: 1 };
+    const white = Uint8Array.from({ length: 153 }, (_, i) => i === 0 ? 0 : 255);
+    const path = await pictures(root, { mask: { ...size, data: white } });
+    const { image, known } = await readGivenImage(file, path("mask"), size);
+    assertEquals([image.length, toBytes(image as Float32Array)[0]], [153, 15]);
+    assertEquals(known.indexOf(1, 1), -1);
+    const byItself = await readGivenImage(file, file, size);
+    assertEquals(byItself.known, byItself.image.map((value) => value < 128 / 127.5 - 1 ? 1 : 0));
   }));
 
 Deno.test("readGivenImage() refuses what does not fit, in one line each", () =>
