@@ -17,7 +17,13 @@ Deno.test("holdsRun() is true once a run wrote anything, and not for an empty fo
     assertEquals(await holdsRun(folder), false);
     await Deno.writeTextFile(join(folder, "notes.txt"), "mine");
     assertEquals(await holdsRun(folder), false);
+    // As a kill leaves it that came before anything was written.
+    await prepareRunFolder(folder);
+    assertEquals(await holdsRun(folder), false);
     await Deno.writeTextFile(runFolder(folder).config, "{}");
+    assertEquals(await holdsRun(folder), true);
+    await Deno.remove(runFolder(folder).config);
+    await Deno.writeTextFile(join(runFolder(folder).checkpoints, "step-000004.safetensors"), "");
     assertEquals(await holdsRun(folder), true);
   }));
 
@@ -27,11 +33,18 @@ Deno.test("prepareRunFolder() makes the folders and removes torn writes alone", 
     await Deno.writeTextFile(join(checkpoints, ".step-000005.safetensors.77.1.tmp"), "torn");
     await Deno.writeTextFile(join(checkpoints, "step-000004.safetensors"), "kept");
     await Deno.writeTextFile(join(samples, ".hidden"), "kept");
+    for (const name of ["config.json", "log.jsonl", "tuning.json", "eval.jsonl"]) {
+      await Deno.writeTextFile(join(dir, `.${name}.77.2.tmp`), "torn");
+    }
     await prepareRunFolder(dir);
     assertEquals([...Deno.readDirSync(checkpoints)].map(({ name }) => name), [
       "step-000004.safetensors",
     ]);
     assertEquals([...Deno.readDirSync(samples)].map(({ name }) => name), [".hidden"]);
+    assertEquals([...Deno.readDirSync(dir)].map(({ name }) => name).sort(), [
+      "checkpoints",
+      "samples",
+    ]);
   }));
 
 Deno.test("newestRun() is the run that was begun last", () =>

@@ -148,6 +148,30 @@ Deno.test("trainRun() says so when a run is finished already and touches nothing
     assertEquals(await bytesOf(dir, 2), before);
   }));
 
+Deno.test("trainRun() does what a kill right after a checkpoint left undone, and nothing twice", () =>
+  inFolder(async (dir) => {
+    const config = await smokeConfig(...FAST, "train.checkpointEvery=1");
+    const text = (run: string) => Deno.readTextFile(join(run, "log.jsonl"));
+    const [whole, cut] = [join(dir, "whole"), join(dir, "cut")];
+    await trainInFolder(config, whole);
+    for (const step of [4, 6]) {
+      await trainInFolder(config, cut, { resume: true, stopAfter: step });
+      const log = await text(cut);
+      // The checkpoint is there, its line is not, and the oldest is not yet removed.
+      const lines = log.trimEnd().split("\n");
+      assertStringIncludes(lines.pop()!, `checkpoints/step-00000${step}`);
+      await Deno.writeTextFile(join(cut, "log.jsonl"), `${lines.join("\n")}\n`);
+      const old = join(cut, "checkpoints", `step-00000${step - 2}.safetensors`);
+      await Deno.copyFile(join(cut, "checkpoints", `step-00000${step}.safetensors`), old);
+    }
+    for (let again = 0; again < 2; again++) {
+      await trainInFolder(config, cut, { resume: true });
+      const untimed = (log: string) => log.replaceAll(/"imagesPerSecond":[^,}]*/g, "");
+      assertEquals(untimed(await text(cut)), untimed(await text(whole)));
+      assertEquals(await namesIn(cut, "checkpoints"), await namesIn(whole, "checkpoints"));
+    }
+  }));
+
 Deno.test("trainRun() keeps the newest checkpoints, and one at the last step", () =>
   inFolder(async (dir) => {
     const config = await smokeConfig(...FAST, "train.steps=5", "train.checkpointEvery=1");

@@ -1,0 +1,150 @@
+/**
+ * Trains for long and watches the process's memory: `deno task soak`. A run that is left alone over
+ * night must not grow.
+ *
+ * @module
+ */
+import { formatConfig, loadConfig } from "../config/load.ts";
+import { studentQuantile } from "../metrics/statistics.ts";
+import { defineCommand, runCommand } from "../support/command_line.ts";
+import { atomicWrite } from "../support/files.ts";
+import { integer } from "../support/numbers.ts";
+import { formatTable, startProgress } from "../support/terminal.ts";
+import { formatBytes } from "../training/report.ts";
+import type { Observer } from "../training/observer.ts";
+import { trainRun } from "../training/run.ts";
+import { watchStopSignals } from "../training/stop_signals.ts";
+import { openScriptGpu } from "./gpu.ts";
+import { runInstruments, stepInstruments } from "./instruments.ts";
+import { checkpointConfig } from "./run_choice.ts";
+import { blockMeans, leastSquares, type Reading, type Slope } from "./soak/slope.ts";
+
+/** Steps between two readings, and in a block of them: the loop collects garbage as often. */
+const READ_EVERY = 20, BLOCK = 200;
+
+/** Previews, checkpoints and validation as often as a short run can have them. */
+const INTERVALS: readonly (readonly [string, string])[] = [
+  ["train.logEvery", "10"],
+  ["train.sampleEvery", "100"],
+  ["train.checkpointEvery", "250"],
+  ["train.evalEvery", "500"],
+];
+
+/** What a long run showed. */
+export interface SoakReport {
+  /** Resident bytes after so many steps. */
+  readonly readings: readonly Reading[];
+  /** Bytes a step once the run had settled. */
+  readonly slope: Slope;
+  /** Half the slope's 95 % interval, by Student's t. */
+  readonly halfWidth: number;
+  /** GPU objects that were made once the run had settled. */
+  readonly objects: number;
+}
+
+/** Choices of {@linkcode soak}. */
+export interface SoakOptions {
+  readonly steps: number;
+  /** Steps that the run may take to settle. */
+  readonly settle: number;
+  /** The run's folder. */
+  readonly dir: string;
+  readonly signal: AbortSignal;
+  readonly update: (step: number) => void;
+}
+
+/**
+ * Trains config/smoke.json with everything that a run may do, in this process.
+ *
+ * @throws {Error} When it was stopped before its end.
+ */
+export async function soak(options: SoakOptions): Promise<SoakReport> {
+  const { steps, settle, dir, signal, update } = options;
+  const path = new URL("../config/smoke.json", import.meta.url).pathname;
+  const config = await loadConfig(path, [
+    ...INTERVALS,
+    ["train.steps", `${steps}`],
+    ["run.dir", dir],
+  ]);
+  const gpu = await openScriptGpu();
+  const objects = () => {
+    const { buffers, bindGroups, pipelines, shaderModules } = gpu.counters;
+    return buffers + bindGroups + pipelines + shaderModules;
+  };
+  const readings: Reading[] = [];
+  let settled = 0;
+  const reader: Observer = {
+    everySteps: READ_EVERY,
+    atEnd: false,
+    read: (step) => {
+      readings.push({ x: step, y: Deno.memoryUsage().rss });
+      if (step <= settle) settled = objects();
+      return Promise.resolve(null);
+    },
+  };
+  const instruments = stepInstruments(gpu, config);
+  const { finished } = await trainRun(config, {
+    ...{ gpu, dir, configText: formatConfig(config), checkpointConfig: checkpointConfig(config) },
+    ...{ resume: false, say: () => {}, signal },
+    display: () => ({ update, print: () => {} }),
+    observers: [...instruments, reader],
+    observe: (trainer) => runInstruments(config, trainer),
+  });
+  if (!finished) throw new Error("Cannot judge the memory: the run must be done, it was stopped");
+  const slope = leastSquares(blockMeans(readings.filter(({ x }) => x > settle), BLOCK));
+  const halfWidth = studentQuantile(0.975, slope.points - 2) * slope.error;
+  return { readings, slope, halfWidth, objects: objects() - settled };
+}
+
+const command = defineCommand({
+  name: "soak",
+  summary: "Train for long and watch the process's memory.",
+  description:
+    "Runs config/smoke.json with previews, checkpoints and validation, and lays a line " +
+    `through means of resident memory over ${BLOCK} steps. Exit code 1 when it goes up beyond ` +
+    "chance, or when GPU objects were made after the run had settled.",
+  options: {
+    steps: { value: "N", parse: integer({ min: 800 }), default: 5000, description: "steps in all" },
+    settle: {
+      value: "N",
+      parse: integer({ min: 0 }),
+      default: 1000,
+      description: "steps before memory is judged",
+    },
+    out: { value: "FILE", description: "write the readings as JSON" },
+  },
+  examples: [{ args: "", does: "5,000 steps, of which the last 4,000 are judged" }],
+});
+
+if (import.meta.main) {
+  await runCommand(command, async ({ options: { steps, settle, out } }) => {
+    const dir = await Deno.makeTempDir({ prefix: "diffract-soak-" });
+    const stop = new AbortController();
+    const bar = startProgress({ label: "soak", total: steps });
+    const unwatch = watchStopSignals(stop, () => bar.print("Finishing the step"));
+    const live = Deno.stderr.isTerminal();
+    const update = (step: number) => {
+      if (live || step % 500 === 0) bar.update(step);
+    };
+    try {
+      const report = await soak({ steps, settle, dir, signal: stop.signal, update });
+      const { readings, slope, halfWidth, objects } = report;
+      if (out !== undefined) await atomicWrite(out, `${JSON.stringify(report)}\n`);
+      const rows = readings.filter(({ x }) => x % (steps / 10) === 0)
+        .map(({ x, y }) => [x, formatBytes(y)]);
+      console.log(formatTable(["step", "resident memory"], rows));
+      console.log(
+        `${slope.slope.toFixed(1)} bytes a step over the last ${steps - settle}, standard error ${
+          slope.error.toFixed(1)
+        }, 95 % from ${(slope.slope - halfWidth).toFixed(1)} to ${
+          (slope.slope + halfWidth).toFixed(1)
+        } (${slope.points} means of ${BLOCK} steps); ${objects} GPU objects made after step ${settle}`,
+      );
+      return slope.slope > halfWidth || objects > 0 ? 1 : 0;
+    } finally {
+      unwatch();
+      bar.stop();
+      await Deno.remove(dir, { recursive: true });
+    }
+  });
+}

@@ -1,0 +1,53 @@
+/**
+ * Whether a series goes up: a straight line through means of blocks, as neighbours in a series of
+ * memory readings are alike and would feign certainty one by one.
+ *
+ * @module
+ */
+
+/** A reading. */
+export interface Reading {
+  readonly x: number;
+  readonly y: number;
+}
+
+/** A least-squares line's slope. */
+export interface Slope {
+  /** y an x. */
+  readonly slope: number;
+  /** Its standard error. */
+  readonly error: number;
+  /** Points that the line was laid through. */
+  readonly points: number;
+}
+
+/**
+ * Slope of the least-squares line, with the standard error of independent errors of one variance.
+ *
+ * @throws {RangeError} When there are fewer than three points, or all at one x.
+ */
+export function leastSquares(points: readonly Reading[]): Slope {
+  const n = points.length;
+  const mean = (of: (point: Reading) => number) => points.reduce((sum, p) => sum + of(p), 0) / n;
+  const x0 = mean(({ x }) => x), y0 = mean(({ y }) => y);
+  const spread = points.reduce((sum, { x }) => sum + (x - x0) ** 2, 0);
+  if (n < 3 || spread === 0) {
+    throw new RangeError(`Cannot lay a line: there must be three places or more, got ${n}`);
+  }
+  const slope = points.reduce((sum, { x, y }) => sum + (x - x0) * (y - y0), 0) / spread;
+  const rest = points.reduce((sum, { x, y }) => sum + (y - y0 - slope * (x - x0)) ** 2, 0);
+  return { slope, error: Math.sqrt(rest / (n - 2) / spread), points: n };
+}
+
+/** Means of the readings in each `width` of x; blocks without readings are left out. */
+export function blockMeans(readings: readonly Reading[], width: number): Reading[] {
+  const blocks = new Map<number, Reading[]>();
+  for (const reading of readings) {
+    const key = Math.floor(reading.x / width);
+    blocks.set(key, [...blocks.get(key) ?? [], reading]);
+  }
+  return [...blocks.values()].map((block) => ({
+    x: block.reduce((sum, { x }) => sum + x, 0) / block.length,
+    y: block.reduce((sum, { y }) => sum + y, 0) / block.length,
+  }));
+}
