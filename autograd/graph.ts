@@ -91,8 +91,21 @@ export interface GraphOptions {
   readonly random?: TensorRef;
 }
 
+/**
+ * Sums of a tensor's gradient over the pixels of each image, which some gradient of another tensor is made
+ * of. Whoever makes the tensor's gradient may add them there and then.
+ */
+export interface WantedSums {
+  /** The columns of a matrix that they are added to. */
+  into(): { readonly matrix: TensorRef; readonly start: number };
+  /** Set by who has added them. */
+  done: boolean;
+}
+
 /** A symbolic tensor that knows how it was made. */
 export class Tensor {
+  /** Wanted of the tensor's gradient. */
+  sums: WantedSums | undefined;
   #again: TensorRef | undefined;
 
   /**
@@ -138,7 +151,7 @@ export class Graph {
   readonly #parameters = new Map<Parameter, Tensor>();
   /** Where the gradients of parameters go. */
   readonly #slots = new Map<Tensor, TensorRef>();
-  /** Ops that each tensor feeds, replays not counted. */
+  /** Ops that each tensor feeds; parameters are the same in replays, whose ops are not counted. */
   readonly #uses = new Map<Tensor, number>();
   readonly #deferred: DeferredSums;
   /** Gradients that rules are adding to, see {@linkcode GradientFlow.shared}. */
@@ -215,8 +228,10 @@ export class Graph {
     const output = new Tensor(this, record.output, needsGrad, recompute);
     if (!needsGrad) return output;
     this.#entries.push({ record, output });
-    if (this.#replaying) return output;
-    for (const input of record.inputs) this.#uses.set(input, (this.#uses.get(input) ?? 0) + 1);
+    for (const input of record.inputs) {
+      if (this.#replaying && this.#slots.has(input)) continue;
+      this.#uses.set(input, (this.#uses.get(input) ?? 0) + 1);
+    }
     return output;
   }
 
@@ -297,7 +312,7 @@ export class Graph {
         grads.delete(input);
         return before;
       },
-      shared: (i) => this.#sharedGrad(record.inputs[i]!),
+      shared: (i) => this.sharedGrad(record.inputs[i]!),
       defer: (i, sum) => this.#defer(record.inputs[i], sum),
     });
     record.inputs.forEach((input, i) => {
@@ -308,7 +323,8 @@ export class Graph {
     });
   }
 
-  #sharedGrad(input: Tensor): TensorRef {
+  /** See {@linkcode GradientFlow.shared}. */
+  sharedGrad(input: Tensor): TensorRef {
     let grad = this.#shared.get(input);
     if (!grad) {
       grad = this.capture.transient(input.shape, "shared gradient");
@@ -326,9 +342,14 @@ export class Graph {
     return grad && shared ? addSame(this.capture, grad, shared) : grad ?? shared;
   }
 
+  /** Whether one op alone has the tensor as an input, so that it makes the whole gradient. */
+  isUsedOnce(tensor: Tensor): boolean {
+    return this.#uses.get(tensor) === 1;
+  }
+
   /** Puts the sum off where it is all of a parameter's gradient. */
   #defer(input: Tensor | undefined, sum: PartialSum): TensorRef | null {
-    const slot = input && this.#uses.get(input) === 1 ? this.#slots.get(input) : undefined;
+    const slot = input && this.isUsedOnce(input) ? this.#slots.get(input) : undefined;
     return slot && this.#deferred.add(sum, slot) ? null : sumParts(this.capture, sum);
   }
 

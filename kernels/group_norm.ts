@@ -101,6 +101,24 @@ export interface GroupNormWanted {
   readonly x: boolean;
   /** Added to dx while that is at hand: the gradient of x from elsewhere, of its shape. */
   readonly plus?: TensorRef | undefined;
+  /** Where the sums of dx over the pixels of each image are added, see {@linkcode canSumPixels}. */
+  readonly sums?: PixelSums | undefined;
+}
+
+/** Columns of a matrix `[N, M]`, one a channel. */
+export interface PixelSums {
+  readonly matrix: TensorRef;
+  /** The first column. */
+  readonly start: number;
+}
+
+/**
+ * Whether sums over pixels can be fused: each invocation must have one vector of channels, and there must
+ * be more storage bindings than the eight that WebGPU promises.
+ */
+export function canSumPixels({ gpu }: Capture, x: TensorRef, groups: number): boolean {
+  const { slab, lanes } = layOutGroups(gpu, x, groups);
+  return slab <= lanes && gpu.limits.maxStorageBuffersPerShaderStage >= 10;
 }
 
 /**
@@ -122,12 +140,14 @@ export function groupNormBackward(
   const parts = capture.transient([layout.images, 2, layout.channels], "groupNorm parts");
   const dx = wanted.x ? capture.transient(x.shape, "groupNorm dx") : null;
   const plus = dx && wanted.plus;
+  const sums = dx && wanted.sums;
   const { dropout, silu } = options;
   const kernel = backwardKernel(layout, {
     silu,
     dropout: dropout !== undefined,
     dx: dx !== null,
     plus: Boolean(plus),
+    sums: Boolean(sums),
   });
   capture.dispatch({
     kernel,
@@ -141,10 +161,12 @@ export function groupNormBackward(
       parts,
       ...(dx ? { dx } : {}),
       ...(plus ? { plus } : {}),
+      ...(sums ? { sums: sums.matrix } : {}),
       ...(dropout ? { key: dropout.key } : {}),
     },
     params: {
       ...groupParams(layout),
+      ...(sums ? { sumRow: sums.matrix.shape[1] ?? 0, sumStart: sums.start } : {}),
       ...(dropout ? dropoutParams(dropout.key, layout.images, dropout) : {}),
     },
     workgroups: flatGrid(layout.images * layout.slabs),
@@ -292,11 +314,12 @@ interface BackwardVariant {
   readonly dropout: boolean;
   readonly dx: boolean;
   readonly plus: boolean;
+  readonly sums: boolean;
 }
 
 function backwardKernel(
   layout: GroupNormLayout,
-  { silu, dropout, dx, plus }: BackwardVariant,
+  { silu, dropout, dx, plus, sums }: BackwardVariant,
 ): Kernel {
   const type = layout.width === 4 ? "vec4f" : "f32";
   const gather = (name: string) =>
@@ -307,7 +330,9 @@ function backwardKernel(
   return {
     name: `groupNorm${silu ? "Silu" : ""}${
       dropout ? "Dropout" : ""
-    }Backward.${type}.${layout.workgroup}.${layout.shared}${dx ? plus ? "+plus" : "" : ".affine"}`,
+    }Backward.${type}.${layout.workgroup}.${layout.shared}${dx ? "" : ".affine"}${
+      plus ? "+plus" : ""
+    }${sums ? "+sums" : ""}`,
     bindings: {
       x: { type, access: "read" },
       dy: { type, access: "read" },
@@ -318,9 +343,14 @@ function backwardKernel(
       parts: { type: "f32", access: "write" },
       ...(dx ? { dx: { type, access: "write" } as const } : {}),
       ...(plus ? { plus: { type, access: "read" } as const } : {}),
+      ...(sums ? { sums: { type: "f32", access: "read_write" } as const } : {}),
       ...(dropout ? { key: KEY_BINDING } : {}),
     },
-    params: { ...GROUP_PARAMS, ...(dropout ? DROPOUT_PARAMS : {}) },
+    params: {
+      ...GROUP_PARAMS,
+      ...(sums ? { sumRow: "u32", sumStart: "u32" } as const : {}),
+      ...(dropout ? DROPOUT_PARAMS : {}),
+    },
     workgroupSize: [layout.workgroup, 1, 1],
     workgroupBytes: 8 * layout.shared,
     wgsl: `${groupText(layout)}${CHUNKS}${SIGMOID}${dropout ? KEPT : ""}
@@ -337,7 +367,7 @@ ${
         : "  return dy;"
     }
 }
-${GROUP_MAIN}${backwardSums(dropout)}${dx ? backwardDx(layout.width, plus, dropout) : ""}
+${GROUP_MAIN}${backwardSums(dropout)}${dx ? backwardDx(layout.width, { plus, dropout, sums }) : ""}
 }`,
   };
 }
@@ -385,7 +415,10 @@ const backwardSums = (dropout: boolean) => `
 `;
 
 /** Means over each group of weight dz xhat and weight dz, then dx. */
-const backwardDx = (width: number, plus: boolean, dropout: boolean) => `
+const backwardDx = (
+  width: number,
+  { plus, dropout, sums }: Pick<BackwardVariant, "plus" | "dropout" | "sums">,
+) => `
   workgroupBarrier();
   let size = f32(params.pixels) * f32(params.groupChannels);
   for (var g = t; g * params.groupChannels < slabChannels; g += WX) {
@@ -401,6 +434,7 @@ const backwardDx = (width: number, plus: boolean, dropout: boolean) => `
     sharedB[start] = sum / size;
   }
   workgroupBarrier();
+  ${sums ? "var total = V(0.0);" : ""}
   for (var v = lane; v < params.slab && firstPixel < params.pixels; v += params.lanes) {
     let m = meanOf(firstGroup, v * W);
     let r = rstdOf(firstGroup, v * W);
@@ -408,11 +442,31 @@ const backwardDx = (width: number, plus: boolean, dropout: boolean) => `
     let b = bias[firstVector + v];
     let meanDzX = loadA(v * W);
     let meanDz = loadB(v * W);
-    for (var p = firstPixel; p < params.pixels; p += params.rows) {
-      let i = origin + v + p * params.stride;
-      let xhat = (x[i] - m) * r;
-      dx[i] = ${plus ? "plus[i] + " : ""}r * (w * dzOf(${
+    for (var start = firstPixel; start < params.pixels; start += params.rows * CHUNK) {
+      let end = min(start + params.rows * CHUNK, params.pixels);
+      ${sums ? "var chunk = V(0.0);" : ""}
+      for (var p = start; p < end; p += params.rows) {
+        let i = origin + v + p * params.stride;
+        let xhat = (x[i] - m) * r;
+        let d = ${plus ? "plus[i] + " : ""}r * (w * dzOf(${
   keptText("dy[i]", dropout)
 }, xhat, w, b) - (meanDz + xhat * meanDzX));
+        dx[i] = d;
+        ${sums ? "chunk += d;" : ""}
+      }
+      ${sums ? "total += chunk;" : ""}
     }
+  }${sums ? PIXEL_SUMS : ""}`;
+
+/** Adds up `total`, one of an invocation, over rows; after all have read the groups' means. */
+const PIXEL_SUMS = `
+  workgroupBarrier();
+  if (lane < params.slab && firstPixel < params.pixels) {
+    store(row * slabChannels + lane * W, total, total);
+  }
+  workgroupBarrier();
+  for (var c = t; c < slabChannels; c += WX) {
+    var sum = sharedA[c];
+    for (var r = 1u; r < usedRows; r++) { sum += sharedA[r * slabChannels + c]; }
+    sums[image * params.sumRow + params.sumStart + firstVector * W + c] += sum;
   }`;

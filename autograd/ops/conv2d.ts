@@ -10,7 +10,7 @@ import {
 } from "../../kernels/conv2d/conv2d.ts";
 import { parallelLinearForward } from "../../kernels/parallel_linear.ts";
 import { sumMiddle, sumMiddleInto } from "../../kernels/reduce.ts";
-import type { BackwardRule, Tensor } from "../graph.ts";
+import type { BackwardRule, Tensor, WantedSums } from "../graph.ts";
 
 /** What a convolution adds to its sum, and how it steps. */
 export interface Conv2dArgs extends Conv2dOptions {
@@ -42,12 +42,11 @@ export function conv2d(x: Tensor, weight: Tensor, args: Conv2dArgs = {}): Tensor
     perImageStart,
     residual: residual?.ref,
   });
-  return x.graph.record({
-    op: "conv2d",
-    inputs: [x, weight, ...addedTo(args)],
-    output,
-    backward: rule(x, weight, shape, args),
-  });
+  const { sums, backward } = rule(x, weight, shape, args);
+  const inputs = [x, weight, ...addedTo(args)];
+  const result = x.graph.record({ op: "conv2d", inputs, output, backward });
+  result.sums = sums;
+  return result;
 }
 
 /**
@@ -85,25 +84,42 @@ export function pointwiseConvs(
     const { n, h, w, co } = shapes[i]!;
     const output = slice(all, start, [n, h, w, co]);
     start += rows * co;
-    const backward = rule(x, weight, shapes[i]!, { bias });
+    const { backward } = rule(x, weight, shapes[i]!, { bias });
     return x.graph.record({ op: "conv2d", inputs: [x, weight, bias], output, backward });
   });
 }
 
-/** The gradients of a convolution whose inputs are x, weight and what `args` adds, in that order. */
-function rule(x: Tensor, weight: Tensor, shape: Conv2dShape, args: Conv2dArgs): BackwardRule {
+/**
+ * The gradients of a convolution whose inputs are x, weight and what `args` adds, in that order, and the
+ * sums that these would like to find done.
+ */
+function rule(
+  x: Tensor,
+  weight: Tensor,
+  shape: Conv2dShape,
+  args: Conv2dArgs,
+): { readonly backward: BackwardRule; readonly sums: WantedSums | undefined } {
   const { capture } = x.graph;
   const { bias, perImage, perImageStart = 0, residual } = args;
   const { n, oh, ow, co } = shape;
   const added = addedTo(args);
-  return (dy, [needsX, needsWeight], { absorb, defer, shared }) => {
-    const sums = needsWeight ? conv2dWeightGrad(capture, x.saved(), dy, shape) : null;
+  const isPart = perImage?.needsGrad && perImage.shape[1] !== co;
+  const sums: WantedSums | undefined = isPart
+    ? {
+      into: () => ({ matrix: x.graph.sharedGrad(perImage), start: perImageStart }),
+      done: false,
+    }
+    : undefined;
+  const backward: BackwardRule = (dy, [needsX, needsWeight], { absorb, defer, shared }) => {
+    const ofWeights = needsWeight ? conv2dWeightGrad(capture, x.saved(), dy, shape) : null;
     const dBias = () => {
       if (!bias?.needsGrad) return null;
-      return sums?.bias ? defer(2, sums.bias) : sumMiddle(capture, dy, [1, n * oh * ow, co]);
+      return ofWeights?.bias
+        ? defer(2, ofWeights.bias)
+        : sumMiddle(capture, dy, [1, n * oh * ow, co]);
     };
     const dPerImage = () => {
-      if (!perImage?.needsGrad) return null;
+      if (!perImage?.needsGrad || sums?.done) return null;
       const sizes = [n, oh * ow, co] as const;
       if (perImage.shape[1] === co) return sumMiddle(capture, dy, sizes);
       sumMiddleInto(capture, dy, sizes, shared(2 + added.indexOf(perImage)), perImageStart);
@@ -112,10 +128,11 @@ function rule(x: Tensor, weight: Tensor, shape: Conv2dShape, args: Conv2dArgs): 
     const grads = new Map([[bias, dBias()], [perImage, dPerImage()], [residual, dy]]);
     return [
       needsX ? conv2dInputGrad(capture, weight.ref, dy, shape, absorb(0)) : null,
-      sums && defer(1, sums.weight),
+      ofWeights && defer(1, ofWeights.weight),
       ...added.map((tensor) => grads.get(tensor) ?? null),
     ];
   };
+  return { backward, sums };
 }
 
 /** The tensors that are added, in the order of an op's inputs. */

@@ -1,4 +1,9 @@
-import { canFuseDropout, groupNormBackward, groupNormForward } from "../../kernels/group_norm.ts";
+import {
+  canFuseDropout,
+  canSumPixels,
+  groupNormBackward,
+  groupNormForward,
+} from "../../kernels/group_norm.ts";
 import type { Tensor } from "../graph.ts";
 import { dropout, dropoutOf } from "./dropout.ts";
 
@@ -46,7 +51,12 @@ export function groupNorm(
     backward: (dy, [needsX = false, needsWeight, needsBias], { absorb, defer }) => {
       // The ninth storage binding; WebGPU promises eight.
       const plus = capture.gpu.limits.maxStorageBuffersPerShaderStage > 8 ? absorb(0) : undefined;
-      const wanted = { x: needsX, plus };
+      // Only the whole gradient may be summed.
+      const sums = needsX && graph.isUsedOnce(x) && canSumPixels(capture, x.ref, groups)
+        ? x.sums
+        : undefined;
+      const wanted = { x: needsX, plus, sums: sums?.into() };
+      if (sums) sums.done = true;
       const { dx, dweight, dbias } = groupNormBackward(
         capture,
         { x: x.saved(), ...saved },

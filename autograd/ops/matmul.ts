@@ -3,6 +3,9 @@ import { matmul } from "../../kernels/matmul.ts";
 import { sumMiddle } from "../../kernels/reduce.ts";
 import type { Tensor } from "../graph.ts";
 
+/** Rows whose sum is put off; more would be a long sum for few lanes. */
+const FEW_ROWS = 512;
+
 /**
  * `y = x weight + bias` over the last axis.
  *
@@ -34,7 +37,7 @@ export function linear(x: Tensor, weight: Tensor, bias?: Tensor): Tensor {
     op: "linear",
     inputs: bias ? [x, weight, bias] : [x, weight],
     output: reshape(product, [...x.shape.slice(0, -1), n]),
-    backward: (dy, [needsX, needsWeight, needsBias]) => [
+    backward: (dy, [needsX, needsWeight, needsBias], { defer }) => [
       needsX
         ? matmul(capture, {
           a: { tensor: dy, row: n },
@@ -55,7 +58,11 @@ export function linear(x: Tensor, weight: Tensor, bias?: Tensor): Tensor {
           label: "linear weight gradient",
         })
         : null,
-      needsBias ? sumMiddle(capture, dy, [1, rows, n]) : null,
+      needsBias
+        ? rows <= FEW_ROWS
+          ? defer(2, { parts: dy, count: rows, stride: n, shape: [n] })
+          : sumMiddle(capture, dy, [1, rows, n])
+        : null,
     ],
   });
 }

@@ -1,8 +1,15 @@
+import { Graph } from "../../../autograd/graph.ts";
+import { add } from "../../../autograd/ops/add.ts";
+import { conv2d } from "../../../autograd/ops/conv2d.ts";
 import { dropout } from "../../../autograd/ops/dropout.ts";
 import { groupNorm } from "../../../autograd/ops/group_norm.ts";
+import { mul } from "../../../autograd/ops/mul.ts";
+import { Capture } from "../../../device/capture.ts";
+import { sizeOf } from "../../../device/tensor.ts";
 import { assert, assertAllClose, assertEquals, assertRejects } from "../../support/assert.ts";
-import { testGpu, upload } from "../../support/gpu.ts";
+import { randomValues, testGpu, upload } from "../../support/gpu.ts";
 import { differentiate, operand } from "../../support/gradients.ts";
+import { withSubgroupSize } from "../../support/wide_gpu.ts";
 
 const KEY = [0x12345678, 0x9abcdef0, 41, 7];
 
@@ -66,3 +73,46 @@ Deno.test("groupNorm() refuses a probability of dropout outside [0, 1)", async (
     "p must lie in [0, 1), got 1",
   );
 });
+
+for (const size of [8, 32]) {
+  for (const [side, channels, groups] of [[5, 8, 2], [3, 6, 3], [9, 64, 4], [1, 8, 2]] as const) {
+    Deno.test(`groupNorm() sums its gradient over ${side}x${side} pixels for the convolution before it, ${channels} channels, subgroups of ${size}`, async () => {
+      const gpu = await testGpu();
+      const total = channels + 3;
+      const shapes = [[3, side, side, 4], [3, 3, 4, channels], [3, total], [channels], [channels]];
+      const operands = shapes.map((shape, i) => operand(shape, i + 1));
+      const random = upload(gpu, [4], KEY, "u32");
+      // What feeds two ops has a gradient that no one of them can sum.
+      const run = async (twice: boolean, dropout?: number) => {
+        const capture = new Capture(gpu, "test");
+        const graph = new Graph(withSubgroupSize(capture, size), { training: true, random });
+        const [x, first, time, weight, bias] = operands.map(({ shape, values }) =>
+          graph.variable(upload(gpu, shape, values))
+        );
+        const h = conv2d(x!, first!, { padding: [1, 1], perImage: time!, perImageStart: 2 });
+        const y = groupNorm(h, weight!, bias!, { groups, silu: true, dropout });
+        const zero = graph.constant(gpu.tensor(h.shape));
+        const dy = upload(gpu, y.shape, randomValues(sizeOf(y.shape), 77));
+        const grad = graph.backward(twice ? add(y, mul(h, zero)) : y, dy).get(time!)!;
+        capture.keep(grad);
+        const program = await capture.plan();
+        program.run();
+        const values = await program.readF32(grad);
+        program.destroy();
+        const names = capture.dispatches.map(({ kernel }) => kernel.name);
+        return { values, summed: names.some((name) => name.includes("+sums")) };
+      };
+      for (const dropout of [undefined, 0.3]) {
+        const fused = await run(false, dropout), apart = await run(true, dropout);
+        assertEquals([fused.summed, apart.summed], [true, false]);
+        assertAllClose(fused.values, apart.values, { rtol: 1e-5, atol: 1e-5 });
+        assert(apart.values.some((v) => Math.abs(v) > 1e-3));
+        assertEquals(
+          fused.values.filter((_, i) => i % total < 2 || i % total >= 2 + channels)
+            .every((v) => v === 0),
+          true,
+        );
+      }
+    });
+  }
+}
