@@ -18,13 +18,13 @@ export interface ProbeOptions {
   readonly area: Area;
   /** What a person should do when the probe fails. */
   readonly remedy: string;
-  /** Milliseconds without a line after which the probe counts as hung. Default two minutes. */
+  /** Milliseconds without a line after which the probe counts as hung. Default four minutes. */
   readonly patience?: number;
   /** Another script; for tests. */
   readonly script?: string;
 }
 
-const PATIENCE = 120_000;
+const PATIENCE = 240_000;
 
 /** What the probe finds, and as the last finding how it failed if it did. */
 export async function* runProbe(options: ProbeOptions): AsyncGenerator<Finding> {

@@ -80,15 +80,16 @@ export async function examineManifests(around: VulkanSurroundings): Promise<Find
       remedy: INSTALL_VULKAN,
     });
   }
-  const sound: string[] = [];
+  const sound: string[] = [], troubles: string[] = [];
   for (const path of paths) {
     const trouble = await troubleWith(path);
-    if (trouble === null) {
-      sound.push(path);
-      continue;
-    }
+    if (trouble === null) sound.push(path);
+    else troubles.push(trouble);
+  }
+  for (const text of troubles) {
+    const status = sound.length > 0 ? "warn" : "fail";
     const remedy = "reinstall the driver that the file belongs to, or remove the file";
-    findings.push({ area: "vulkan", name: "driver", status: "warn", text: trouble, remedy });
+    findings.push({ area: "vulkan", name: "driver", status, text, remedy });
   }
   if (sound.length > 0) {
     const names = sound.map((path) => basename(path, ".json").replace(/_icd(\.\w+)?$/, ""));

@@ -54,10 +54,13 @@ Deno.test("examineManifests() tells damaged manifests and missing libraries by n
     const torn = await writeManifest(folder, "b.json", "{");
     const empty = await writeManifest(folder, "c.json", {});
     const findings = await examineManifests({ env: env({}), folders: [folder] });
-    assertEquals(findings.map(({ status }) => status), ["warn", "warn", "warn"]);
+    assertEquals(findings.map(({ status }) => status), ["fail", "fail", "fail"]);
     assertStringIncludes(findings[0]!.text, `${gone} names /no/such.so, which does not exist`);
     assertStringIncludes(findings[1]!.text, `${torn} cannot be read`);
     assertEquals(findings[2]!.text, `${empty} names no library (ICD.library_path)`);
+    await writeManifest(folder, "d.json", { ICD: { library_path: "libgood.so" } });
+    const withGood = await examineManifests({ env: env({}), folders: [folder] });
+    assertEquals(withGood.map(({ status }) => status), ["warn", "warn", "warn", "ok"]);
   });
 });
 
