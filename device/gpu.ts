@@ -236,7 +236,7 @@ export class Gpu {
 
   /** Raw bytes of a buffer, after all submitted work; offset and size are multiples of four. */
   async readBytes(buffer: GPUBuffer, byteOffset: number, size: number): Promise<ArrayBuffer> {
-    return await this.#readback.read(buffer, byteOffset, size);
+    return await this.health.guard(() => this.#readback.read(buffer, byteOffset, size));
   }
 
   /** Reads a persistent f32 tensor. */

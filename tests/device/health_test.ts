@@ -37,11 +37,7 @@ Deno.test("Gpu tells a lost device from a failed read, and from one that was rel
   const gpu = await openGpu({ platform: Deno.build.os });
   const tensor = gpu.tensor([4]);
   gpu.device.destroy();
-  await assertRejects(
-    () => gpu.health.guard(() => gpu.readF32(tensor)),
-    Error,
-    "GPU device lost (destroyed)",
-  );
+  await assertRejects(() => gpu.readF32(tensor), Error, "GPU device lost (destroyed)");
   await assertRejects(() => gpu.health.guard(never), Error, "GPU device lost (destroyed)");
 
   const released = await openGpu({ platform: Deno.build.os });
