@@ -8,7 +8,7 @@ import { join } from "node:path";
 
 const NAMES = ["chromium", "chromium-browser", "google-chrome", "chrome"];
 /** Milliseconds that anything may take before a test fails. */
-const PATIENCE = 30_000;
+const PATIENCE = 120_000;
 
 /** The path of a browser on this machine; null where there is none. DIFFRACT_CHROMIUM names one. */
 export function findChromium(): string | null {
@@ -165,12 +165,17 @@ export class BrowserPage {
     return result.value;
   }
 
-  /** Waits until an expression is true, and fails with its last value when that takes too long. */
+  /**
+   * Waits until an expression is true, and fails with its last value when that takes too long. What
+   * throws is not true yet.
+   */
   async until(expression: string): Promise<void> {
     const end = performance.now() + PATIENCE;
     for (;;) {
-      const value = await this.evaluate<unknown>(expression);
-      if (value) return;
+      const value = await this.evaluate<unknown>(
+        `(() => { try { return (${expression}); } catch (error) { return String(error); } })()`,
+      );
+      if (value && typeof value !== "string") return;
       if (performance.now() > end) {
         const text = await this.evaluate<string>("document.body.innerText");
         throw new Error(`${expression} stayed ${JSON.stringify(value)}; the page says: ${text}`);

@@ -45,7 +45,7 @@ async function withPage(
 
 /** Text of the first element of a kind. */
 const text = (selector: string) =>
-  `document.querySelector(${JSON.stringify(selector)})?.innerText ?? ""`;
+  `(document.querySelector(${JSON.stringify(selector)})?.innerText ?? "")`;
 /** The chart with a title. */
 const chart = (title: string) =>
   `[...document.querySelectorAll(".chart")].find((c) => c.querySelector("h3").innerText === ${

@@ -29,6 +29,8 @@ class Page {
   /** Places of colours by group, and by run. */
   readonly #places = { groups: new Map<string, number>(), runs: new Map<string, number>() };
   #drawing = 0;
+  /** The run that was looked at when everything was drawn last. */
+  #drawn: Run | null = null;
   readonly #list = new RunList({
     toggle: (ids, shown) => {
       for (const id of ids) shown ? this.#shown.add(id) : this.#shown.delete(id);
@@ -67,7 +69,7 @@ class Page {
       this.#draw();
     };
     // Times go on also when nothing else does.
-    setInterval(() => this.#draw(), 1000);
+    setInterval(() => this.#drawTimes(), 1000);
   }
 
   #build(): void {
@@ -169,25 +171,33 @@ class Page {
 
   #drawNow(): void {
     const { list, title } = this.#model;
-    const now = this.#model.now(), focus = this.#focus(), colours = this.#colours();
+    const focus = this.#focus(), colours = this.#colours();
     const runs = list.filter(({ id }) => this.#shown.has(id));
     this.#drawControls(list);
     setText(byId("title"), title);
     byId("waiting").hidden = focus !== null;
     byId("content").hidden = focus === null;
-    this.#list.update({
-      ...{ runs: list, shown: this.#shown, now, colours },
-      focus: focus?.id ?? null,
-    });
+    this.#drawn = focus;
+    this.#drawTimes();
     if (!focus) return;
     document.title = `${focus.info.name} · step ${focus.info.step} · Diffract`;
-    this.#summary.update(focus, colours.get(focus.id) ?? 0, now);
     const others = runs.filter(({ id }) => id !== focus.id);
     const first = expected(focus, "train.sampleEvery");
     const empty = first === "" ? "No samples yet" : `Samples: ${first}`;
     this.#samples.update({ focus, others, colours, empty });
     this.#charts.update({ runs, focus, colours, settings: this.#settings, range: this.#range });
     this.#config.update(runs.includes(focus) ? runs : [focus, ...runs], colours);
+  }
+
+  /** Draws what the clock alone changes. */
+  #drawTimes(): void {
+    const { list: runs } = this.#model;
+    const now = this.#model.now(), focus = this.#focus(), colours = this.#colours();
+    // A run that has fallen quiet may make room for another.
+    if (focus !== this.#drawn) this.#draw();
+    const id = focus?.id ?? null;
+    this.#list.update({ runs, shown: this.#shown, now, colours, focus: id });
+    if (focus) this.#summary.update(focus, colours.get(focus.id) ?? 0, now);
   }
 
   #drawControls(list: readonly Run[]): void {
