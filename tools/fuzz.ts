@@ -8,7 +8,13 @@
 import process from "node:process";
 import { defineCommand, runCommand } from "../support/command_line.ts";
 import { integer } from "../support/numbers.ts";
-import { FUZZ_FORMATS, FUZZ_KINDS, type FuzzKind, type FuzzSeed } from "./fuzz/kinds.ts";
+import {
+  FUZZ_FORMATS,
+  FUZZ_KINDS,
+  type FuzzFormat,
+  type FuzzKind,
+  type FuzzSeed,
+} from "./fuzz/kinds.ts";
 import { mutate, Random } from "./fuzz/mutate.ts";
 
 /** What became of the inputs of a kind. */
@@ -41,11 +47,11 @@ const LARGEST_SEED = 256 << 10;
  *
  * @param first Number of the first input.
  */
-export function fuzz(
+export async function fuzz(
   kind: FuzzKind,
   seeds: readonly FuzzSeed[],
   { count, seed, first = 0 }: { count: number; seed: number; first?: number },
-): FuzzReport {
+): Promise<FuzzReport> {
   const report: FuzzReport = {
     kind,
     seed,
@@ -59,7 +65,7 @@ export function fuzz(
   };
   for (let i = first; i < first + count; i++) {
     const { bytes, name } = makeInput(kind, seeds, new Random(seed, i));
-    const outcome = feed(kind, bytes, report);
+    const outcome = await feed(kind, bytes, report);
     if (outcome !== null) report.failures.push(`input ${i} (from ${name}): ${outcome}`);
   }
   return report;
@@ -74,11 +80,15 @@ function makeInput(kind: FuzzKind, seeds: readonly FuzzSeed[], random: Random): 
 }
 
 /** Reads an input; what is wrong about how that went, or null. */
-function feed(kind: FuzzKind, bytes: Uint8Array, report: FuzzReport): string | null {
+async function feed(
+  kind: FuzzKind,
+  bytes: Uint8Array,
+  report: FuzzReport,
+): Promise<string | null> {
   const before = memoryInUse(), start = process.cpuUsage();
   let outcome: string | null = null;
   try {
-    for (const { shape, data } of FUZZ_FORMATS[kind].read(bytes)) {
+    for await (const { shape, data } of FUZZ_FORMATS[kind].read(bytes)) {
       const size = shape.reduce((product, n) => product * n, 1);
       if (data.length !== size) {
         outcome = `an array of shape [${shape}] has ${data.length} elements`;
@@ -99,10 +109,9 @@ function feed(kind: FuzzKind, bytes: Uint8Array, report: FuzzReport): string | n
   return outcome;
 }
 
-/** One line in this project's words, of a class that says what is wrong. */
+/** One line in this project's words, which say what cannot be done, and after a colon why. */
 function isClear(error: unknown): boolean {
-  return (error instanceof SyntaxError || error instanceof TypeError ||
-    error instanceof RangeError) && /^Cannot [^\n]{10,2000}$/.test(error.message);
+  return error instanceof Error && /^Cannot [^\n:]{5,}: [^\n]{5,2000}$/.test(error.message);
 }
 
 /** An error's text without names and numbers. */
@@ -130,7 +139,7 @@ export async function fuzzSeeds(kind: FuzzKind, folder?: string): Promise<FuzzSe
   for await (const { name } of Deno.readDir(place)) {
     if (!name.endsWith(suffix)) continue;
     const bytes = await Deno.readFile(`${place}/${name}`);
-    if (accept(bytes) && bytes.length <= LARGEST_SEED && isWhole(bytes, read)) {
+    if (accept(bytes) && bytes.length <= LARGEST_SEED && await isWhole(bytes, read)) {
       seeds.push({ name, bytes });
     }
   }
@@ -141,9 +150,9 @@ export async function fuzzSeeds(kind: FuzzKind, folder?: string): Promise<FuzzSe
 }
 
 /** Whether a file can be read: mutations of one that can't would all fail where it does. */
-function isWhole(bytes: Uint8Array, read: (bytes: Uint8Array) => Iterable<unknown>): boolean {
+async function isWhole(bytes: Uint8Array, read: FuzzFormat["read"]): Promise<boolean> {
   try {
-    for (const _ of read(bytes));
+    for await (const _ of read(bytes));
     return true;
   } catch {
     return false;
@@ -186,7 +195,7 @@ if (import.meta.main) {
   await runCommand(command, async ({ options, argument }) => {
     let failures = 0;
     for (const kind of options.kind ? [options.kind] : FUZZ_KINDS) {
-      const report = fuzz(kind, await fuzzSeeds(kind, argument), options);
+      const report = await fuzz(kind, await fuzzSeeds(kind, argument), options);
       const { inputs, read, refused, slowestMs, mostBytes } = report;
       console.log(
         `${kind.padEnd(12)} ${inputs} inputs of seed ${options.seed}: ${read} read, ` +

@@ -8,11 +8,13 @@ const COUNT = 200;
 
 for (const kind of FUZZ_KINDS) {
   Deno.test(`fuzz() finds ${COUNT} mutated ${kind} files read or refused, and nothing else`, async () => {
-    const report = fuzz(kind, await fuzzSeeds(kind), { count: COUNT, seed: 2 });
+    const report = await fuzz(kind, await fuzzSeeds(kind), { count: COUNT, seed: 2 });
     assertEquals(report.failures, []);
     assertEquals(report.read + report.refused, COUNT);
     assert(report.read > 5, `only ${report.read} read`);
-    assert(report.reasons.size > 1, `only ${report.reasons.size} reasons`);
+    // All damage to a tar archive is one reason; its library's words are left out.
+    const least = kind === "tar" ? 1 : 2;
+    assert(report.reasons.size >= least, `only ${report.reasons.size} reasons`);
   });
 }
 

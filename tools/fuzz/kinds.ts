@@ -23,6 +23,7 @@ import { readPt } from "../../formats/pt.ts";
 import { readSafetensors, type StoredTensor, writeSafetensors } from "../../formats/safetensors.ts";
 import { writeZip, ZipArchive } from "../../formats/zip.ts";
 import { flatten } from "../convert/source.ts";
+import { IMAGE_FORMATS } from "./image_kinds.ts";
 import { mutate, type Random } from "./mutate.ts";
 
 /** What was read: as many elements as the shape says. */
@@ -40,12 +41,12 @@ export interface FuzzSeed {
 /** How files of a kind are made and read. */
 export interface FuzzFormat {
   /** Reads all of a file that matters. */
-  readonly read: (bytes: Uint8Array) => Iterable<ReadArray>;
+  readonly read: (bytes: Uint8Array) => Iterable<ReadArray> | AsyncIterable<ReadArray>;
   /** Whole files made here. */
   readonly made?: () => FuzzSeed[];
   /** Whole files in a folder: how their names end, and which of them are meant. */
   readonly recorded?: {
-    readonly folder: "ckpt" | "formats";
+    readonly folder: "ckpt" | "formats" | "pictures";
     readonly suffix: string;
     readonly accept?: (bytes: Uint8Array) => boolean;
   };
@@ -65,6 +66,10 @@ export const FUZZ_KINDS = [
   "npz-images",
   "mat",
   "parquet",
+  "jpeg",
+  "png",
+  "tar",
+  "image-archive",
 ] as const;
 
 /** A kind of file. */
@@ -114,6 +119,7 @@ export const FUZZ_FORMATS: Readonly<Record<FuzzKind, FuzzFormat>> = {
     recorded: { folder: "formats", suffix: ".parquet" },
     mutateInside: mutateParquet,
   },
+  ...IMAGE_FORMATS,
 };
 
 function* readPtTensors(bytes: Uint8Array): Generator<StoredTensor> {
