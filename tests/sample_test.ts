@@ -226,29 +226,43 @@ Deno.test("sample --inpaint fills in what is white and keeps the rest, byte for 
     assertEquals(decodePng(await Deno.readFile(path("0.png"))).width, (2 * 9 + 1) * 12);
   }));
 
-/** Starts a script and gives its process; its output is dropped. */
-function startSample(args: readonly string[]): Deno.ChildProcess {
-  return new Deno.Command(Deno.execPath(), {
+/** Runs `body` beside the command, signals it, and gives what it said; its errors are dropped. */
+async function signalSample(
+  args: readonly string[],
+  signal: Deno.Signal,
+  body: (stdout: ReadableStream<Uint8Array>) => Promise<void>,
+): Promise<{ code: number; out: string }> {
+  const child = new Deno.Command(Deno.execPath(), {
     args: ["run", "-A", "--config", `${ROOT}deno.json`, `${ROOT}sample.ts`, ...args],
     ...{ stdout: "piped", stderr: "null" } as const,
   }).spawn();
+  try {
+    await body(child.stdout);
+  } catch (error) {
+    child.kill("SIGKILL");
+    await child.output();
+    throw error;
+  }
+  child.kill(signal);
+  const { code, stdout } = await child.output();
+  return { code, out: new TextDecoder().decode(stdout) };
 }
 
-/** Waits until a folder has some PNGs, and gives how many. */
-async function waitForImages(folder: string, atLeast: number): Promise<number> {
-  for (let tries = 0; tries < 1200; tries++) {
-    const count = await countImages(folder);
-    if (count >= atLeast) return count;
+/** Waits until a folder has some PNGs. */
+async function waitForImages(folder: string, atLeast: number): Promise<void> {
+  // Minutes, for machines with other things to do.
+  for (let tries = 0; tries < 12_000; tries++) {
+    if (countImages(folder) >= atLeast) return;
     await new Promise((resolve) => setTimeout(resolve, 25));
   }
   throw new Error(`${folder} must get ${atLeast} images`);
 }
 
-async function countImages(folder: string): Promise<number> {
+function countImages(folder: string): number {
   try {
     return [...Deno.readDirSync(folder)].filter(({ name }) => name.endsWith(".png")).length;
   } catch {
-    return await Promise.resolve(0);
+    return 0;
   }
 }
 
@@ -260,12 +274,9 @@ Deno.test("sample --images goes on after Ctrl-C and after a kill, and ends with 
     const many = ["--checkpoint", run, "--sampler", "ddpm", "--batch", "4", "--count"];
     const cut = [...many, "100000", "--images", path("cut")];
 
-    const first = startSample(cut);
-    await waitForImages(path("cut"), 5);
-    first.kill("SIGINT");
-    const { code, stdout } = await first.output();
-    const out = new TextDecoder().decode(stdout);
-    const stopped = await countImages(path("cut"));
+    const wait = (count: number) => () => waitForImages(path("cut"), count);
+    const { code, out } = await signalSample(cut, "SIGINT", wait(5));
+    const stopped = countImages(path("cut"));
     assertEquals(code, 0, out);
     const told = `Stopped: ${
       path("cut")
@@ -277,10 +288,8 @@ Deno.test("sample --images goes on after Ctrl-C and after a kill, and ends with 
         [name, Deno.statSync(join(path("cut"), name)).mtime!.getTime()] as const
       ),
     );
-    const second = startSample(cut);
-    const before = await waitForImages(path("cut"), stopped + 5);
-    second.kill("SIGKILL");
-    await second.output();
+    await signalSample(cut, "SIGKILL", wait(stopped + 5));
+    const before = countImages(path("cut"));
 
     const third = await runScript("sample.ts", [...many, `${before + 6}`, "--images", path("cut")]);
     assertEquals(third.code, 0, third.err);
@@ -324,13 +333,16 @@ Deno.test("sample without a folder says that a signal left nothing behind", () =
     await trainInFolder(await smokeConfig("train.steps=1", "train.sampleEvery=0"), run);
     const out = join(folder, "grid.png");
     const args = ["--checkpoint", run, "--sampler", "ddpm", "--batch", "1", "--count", "4000"];
-    const child = startSample([...args, "--out", out]);
-    const reader = child.stdout.getReader();
-    // Its first line comes once it listens to signals.
-    await reader.read();
-    reader.releaseLock();
-    child.kill("SIGTERM");
-    const { code, stdout } = await child.output();
-    assertEquals([code, new TextDecoder().decode(stdout)], [130, "Stopped: nothing was written\n"]);
+    const { code, out: said } = await signalSample(
+      [...args, "--out", out],
+      "SIGTERM",
+      async (stdout) => {
+        // Its first line comes once it listens to signals.
+        const reader = stdout.getReader();
+        await reader.read();
+        reader.releaseLock();
+      },
+    );
+    assertEquals([code, said], [130, "Stopped: nothing was written\n"]);
     await assertRejects(() => Deno.stat(out), Deno.errors.NotFound);
   }));
