@@ -5,6 +5,7 @@
  * @module
  */
 import { Command, CommanderError, InvalidArgumentError, Option } from "commander";
+import { relative } from "node:path";
 import { runMain, UsageError } from "./errors.ts";
 
 /** One option. Without `value` it is a switch: false unless given. */
@@ -122,7 +123,8 @@ export function parseCommand<const O extends OptionSpecs>(
   } catch (error) {
     if (!(error instanceof CommanderError)) throw error;
     if (error.code === "commander.helpDisplayed") return { kind: "help", text: help.trimEnd() };
-    throw new UsageError(`Cannot run ${spec.name}: ${reasonOf(error)}, see --help`);
+    const hint = configHint(spec, error, rest);
+    throw new UsageError(`Cannot run ${spec.name}: ${reasonOf(error)}${hint}, see --help`);
   }
   const values = command.opts();
   for (const [name, { value }] of Object.entries(spec.options)) {
@@ -148,9 +150,24 @@ export async function runCommand<const O extends OptionSpecs>(
 ): Promise<void> {
   await runMain(() => {
     const invocation = parseCommand(spec, args);
-    if (invocation.kind === "run") return action(invocation);
-    console.log(invocation.text);
+    if (invocation.kind === "help") return void console.log(invocation.text);
+    const note = folderNote(Deno.env.get("INIT_CWD"), Deno.cwd());
+    if (note !== null) console.error(note);
+    return action(invocation);
   });
+}
+
+/**
+ * What to tell a person who started a task below the folder that tasks run in, where relative paths
+ * mean something else than it seems; else null.
+ *
+ * @param started Where the person stands; `deno task` says so in INIT_CWD.
+ * @param here Where the task runs.
+ */
+export function folderNote(started: string | undefined, here: string): string | null {
+  if (started === undefined || relative(here, started) === "") return null;
+  if (/^\.\.|^[A-Za-z]:|^\//.test(relative(here, started))) return null;
+  return `note: tasks run in ${here}; paths are relative to it, not to ${started}`;
 }
 
 /** Separates `--a.b=value` from the rest; everything after a bare `--` is left alone. */
@@ -229,6 +246,14 @@ function toCommanderOption(name: string, spec: OptionSpec): Option {
     });
   }
   return option;
+}
+
+/** What a config without its option in front was meant to be. */
+function configHint(spec: CommandSpec, { code }: CommanderError, args: readonly string[]): string {
+  const file = args.find((arg, i) => arg.endsWith(".json") && !args[i - 1]?.startsWith("-"));
+  return code === "commander.excessArguments" && spec.options.config && file
+    ? `, did you mean --config ${file}?`
+    : "";
 }
 
 /** commander's message without its prefix, line breaks and final period. */

@@ -1,5 +1,5 @@
 import { fileURLToPath } from "node:url";
-import { defineCommand, parseCommand } from "../../support/command_line.ts";
+import { defineCommand, folderNote, parseCommand } from "../../support/command_line.ts";
 import { UsageError } from "../../support/errors.ts";
 import { integer } from "../../support/numbers.ts";
 import { assert, assertEquals, assertStringIncludes, assertThrows } from "./assert.ts";
@@ -190,4 +190,25 @@ Deno.test("runCommand() prints help on stdout with 0 and wrong use on stderr wit
   assertEquals([help[0], help[2]], [0, ""]);
   assertStringIncludes(help[1], "Usage: deno task x");
   assertEquals(wrong, [2, "", "error: Cannot run x: unknown option '--y', see --help\n"]);
+});
+
+Deno.test("parseCommand() knows a config that lacks its option", () => {
+  const spec = defineCommand({
+    name: "train",
+    summary: "Train",
+    options: { config: { value: "FILE", description: "the config" } },
+    examples: [],
+  });
+  const { message } = assertThrows(() => parseCommand(spec, ["config/a.json"]), UsageError);
+  assertStringIncludes(message, "did you mean --config config/a.json?, see --help");
+  const other = assertThrows(() => parseCommand(spec, ["a.txt"]), UsageError);
+  assert(!other.message.includes("did you mean"), other.message);
+});
+
+Deno.test("folderNote() speaks to who stands below the folder that tasks run in", () => {
+  const expected = "note: tasks run in /a/b; paths are relative to it, not to /a/b/c/d";
+  assertEquals(folderNote("/a/b/c/d", "/a/b"), expected);
+  for (const started of [undefined, "/a/b", "/a/b/", "/a", "/a/bc", "/elsewhere"]) {
+    assertEquals(folderNote(started, "/a/b"), null);
+  }
 });
