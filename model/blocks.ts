@@ -121,12 +121,13 @@ export class ResidualBlock extends Module {
   }
 
   #convolve(x: Tensor, { projections, start }: TimeColumns): Tensor {
+    // First, so that its gradient, as wide as the input, comes last and waits for nothing.
+    const residual = this.shortcut ? this.shortcut.forward(x) : x;
     const first = this.conv1.forward(this.norm1.forward(x, { silu: true }), {
       perImage: projections,
       perImageStart: start,
     });
     const dropped = this.norm2.forward(first, { silu: true, dropout: this.dropout });
-    const residual = this.shortcut ? this.shortcut.forward(x) : x;
     return this.conv2.forward(dropped, { residual });
   }
 }
