@@ -14,6 +14,51 @@ export interface ArenaEntry {
   readonly shape: readonly number[];
 }
 
+/** Where an arena's tensors are. */
+export interface ArenaLayout {
+  readonly places: readonly {
+    readonly entry: ArenaEntry;
+    readonly chunk: number;
+    readonly byteOffset: number;
+  }[];
+  /** Sizes of the chunks in bytes, at least 16. */
+  readonly chunkBytes: readonly number[];
+}
+
+/**
+ * Lays out an arena. A chunk is at most the device's largest binding and no tensor straddles two.
+ *
+ * @param label Name in errors.
+ * @param maxChunkBytes Largest chunk, the device's largest binding unless given.
+ * @throws {RangeError} When one tensor is larger than a chunk may be.
+ */
+export function layOutArena(
+  gpu: Gpu,
+  label: string,
+  entries: readonly ArenaEntry[],
+  maxChunkBytes: number = Math.min(
+    gpu.limits.maxStorageBufferBindingSize,
+    gpu.limits.maxBufferSize,
+  ),
+): ArenaLayout {
+  const places: { entry: ArenaEntry; chunk: number; byteOffset: number }[] = [];
+  const sizes: number[] = [0];
+  for (const entry of entries) {
+    const bytes = Math.ceil(sizeOf(entry.shape) * ELEMENT_BYTES / TENSOR_ALIGNMENT) *
+      TENSOR_ALIGNMENT;
+    if (bytes > maxChunkBytes) {
+      throw new RangeError(
+        `Cannot create arena ${label}: tensor ${entry.name} must have at most ${maxChunkBytes} bytes, got ${bytes}`,
+      );
+    }
+    if (sizes.at(-1)! + bytes > maxChunkBytes) sizes.push(0);
+    const chunk = sizes.length - 1;
+    places.push({ entry, chunk, byteOffset: sizes[chunk]! });
+    sizes[chunk]! += bytes;
+  }
+  return { places, chunkBytes: sizes.map((bytes) => Math.max(bytes, 16)) };
+}
+
 /** Tensors by name over flat chunks. */
 export class Arena {
   private constructor(
@@ -29,38 +74,19 @@ export class Arena {
   }
 
   /**
-   * Allocates an arena of zeros. A chunk is at most the device's largest binding and no tensor
-   * straddles two.
+   * Allocates an arena of zeros; see {@linkcode layOutArena}.
    *
-   * @param maxChunkBytes Largest chunk, the device's largest binding unless given.
    * @throws {RangeError} When one tensor is larger than a chunk may be.
    */
   static create(
     gpu: Gpu,
     label: string,
     entries: readonly ArenaEntry[],
-    maxChunkBytes: number = Math.min(
-      gpu.limits.maxStorageBufferBindingSize,
-      gpu.limits.maxBufferSize,
-    ),
+    maxChunkBytes?: number,
   ): Arena {
-    const places: { entry: ArenaEntry; chunk: number; byteOffset: number }[] = [];
-    const sizes: number[] = [0];
-    for (const entry of entries) {
-      const bytes = Math.ceil(sizeOf(entry.shape) * ELEMENT_BYTES / TENSOR_ALIGNMENT) *
-        TENSOR_ALIGNMENT;
-      if (bytes > maxChunkBytes) {
-        throw new RangeError(
-          `Cannot create arena ${label}: tensor ${entry.name} must have at most ${maxChunkBytes} bytes, got ${bytes}`,
-        );
-      }
-      if (sizes.at(-1)! + bytes > maxChunkBytes) sizes.push(0);
-      const chunk = sizes.length - 1;
-      places.push({ entry, chunk, byteOffset: sizes[chunk]! });
-      sizes[chunk]! += bytes;
-    }
-    const chunks = sizes.map((bytes, i) =>
-      gpu.tensor([Math.max(bytes, 16) / ELEMENT_BYTES], { label: `${label} ${i}` })
+    const { places, chunkBytes } = layOutArena(gpu, label, entries, maxChunkBytes);
+    const chunks = chunkBytes.map((bytes, i) =>
+      gpu.tensor([bytes / ELEMENT_BYTES], { label: `${label} ${i}` })
     );
     const tensors = new Map<string, TensorRef>();
     for (const { entry, chunk, byteOffset } of places) {

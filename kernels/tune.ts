@@ -120,19 +120,25 @@ async function startTrial(gpu: Gpu, variant: Variant): Promise<Trial> {
   variant.record(recorded);
   const capture = new Capture(gpu, recorded.name);
   const scratch: TensorRef[] = [];
-  const replacements = new Map<Storage, TensorRef>();
+  const replacements = new Map<string, TensorRef>();
+  const storages: Storage[] = [];
   const written = new Set<Storage>();
   const replace = (tensor: TensorRef): TensorRef => {
     const { storage, byteOffset } = resolve(tensor);
     if (written.has(storage)) return tensor;
-    let replacement = replacements.get(storage);
+    // What is bound, not all of its storage: weights are parts of an arena.
+    if (!storages.includes(storage)) storages.push(storage);
+    const key = [storages.indexOf(storage), byteOffset, ...tensor.shape].join();
+    let replacement = replacements.get(key);
     if (!replacement) {
-      const { label, byteLength } = storage;
-      replacement = gpu.tensor([byteLength / 4], { label, dtype: tensor.dtype });
+      const { shape, label, dtype } = tensor;
+      const constant = recorded.constants.find((other) => other.tensor.storage === storage);
+      const data = constant ? { data: constant.values } : {};
+      replacement = gpu.tensor(shape, { label, dtype, ...data });
       scratch.push(replacement);
-      replacements.set(storage, replacement);
+      replacements.set(key, replacement);
     }
-    return { ...tensor, storage: replacement.storage, byteOffset };
+    return replacement;
   };
   for (const dispatch of recorded.dispatches) {
     // What the variant writes first is its own; everything else belongs to the step.
