@@ -75,7 +75,7 @@ export class Gpu {
     submits: 0,
   };
   /** Errors that nobody saw, and the loss of the device, end up here. */
-  readonly health = new DeviceHealth();
+  readonly health: DeviceHealth = new DeviceHealth();
   /** Lanes of a subgroup, or 0 where subgroups are absent or their size varies. */
   readonly subgroupSize: number;
   readonly #pipelines = new Map<string, GPUComputePipeline>();
