@@ -116,7 +116,8 @@ function isClear(error: unknown): boolean {
 
 /** An error's text without names and numbers. */
 function reasonOf(error: unknown): string {
-  return (error as Error).message.replaceAll(/"(\\.|[^"\\])*"|\(.*\)|\[.*\]|\d+/g, "_");
+  return (error as Error).message
+    .replaceAll(/\S*\/diffract-fuzz-\w+|"(\\.|[^"\\])*"|\(.*\)|\[.*\]|\d+/g, "_");
 }
 
 function memoryInUse(): number {
