@@ -12,18 +12,19 @@ import { WrittenRun } from "./written_run.ts";
 class Reader {
   readonly model = new Model();
   readonly messages: DashboardMessage[] = [];
-  readonly #reader: ReadableStreamDefaultReader<string>;
+  readonly #reader: ReadableStreamDefaultReader<Uint8Array>;
 
   constructor(watch: RunWatch) {
-    this.#reader = watch.listen().pipeThrough(new TextDecoderStream()).getReader();
+    this.#reader = watch.listen().getReader();
   }
 
   /** Takes the next message. */
   async take(): Promise<void> {
     const { value } = await this.#reader.read();
+    const text = new TextDecoder().decode(value);
     // A sign of life.
-    if (value === ":\n\n") return;
-    const message = JSON.parse(/^data: (.*)\n\n$/s.exec(value ?? "")![1]!);
+    if (text === ":\n\n") return;
+    const message = JSON.parse(/^data: (.*)\n\n$/s.exec(text)![1]!);
     this.messages.push(message);
     this.model.apply(message);
   }

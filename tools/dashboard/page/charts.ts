@@ -181,6 +181,7 @@ export class Charts {
       ? [{ id: "data", label: "data", colour: null, points: rings(data.power), dashed: true }]
       : [];
     const lines = makeLines(plain, (run) => rings(newest(run)), { marks: true });
+    this.#spectra.setAbout(data ? "dashed: the data" : "");
     this.#spectra.draw({ ...axes, lines: [...ofData, ...lines] });
     const ratios = makeLines(plain, (run) => {
       const own = run.data ?? data;
