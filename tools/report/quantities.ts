@@ -129,5 +129,5 @@ export function formatNumber(value: number, digits = 3): string {
     : size >= 10 ** digits
     ? value.toFixed(0)
     : value.toPrecision(digits);
-  return text.replace("-", "−");
+  return text.replaceAll("-", "−");
 }
