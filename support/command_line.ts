@@ -205,11 +205,15 @@ function toCommander(spec: CommandSpec, writeHelp: (text: string) => void): Comm
     .helpOption("-h, --help", "show this help")
     .exitOverride()
     .configureOutput({ writeOut: writeHelp, writeErr: () => {} });
-  if (spec.overrides !== undefined) command.usage("[options] [--dotted.path=value ...]");
+  const places = spec.arguments ?? (spec.argument ? [spec.argument] : []);
+  if (spec.overrides !== undefined) {
+    const named = places.map(({ name }) => ` [${name}]`).join("");
+    command.usage(`[options] [--dotted.path=value ...]${named}`);
+  }
   for (const [name, option] of Object.entries(spec.options)) {
     command.addOption(toCommanderOption(name, option));
   }
-  for (const { name, description } of spec.arguments ?? (spec.argument ? [spec.argument] : [])) {
+  for (const { name, description } of places) {
     command.argument(`[${name}]`, description);
   }
   let after = "";

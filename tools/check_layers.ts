@@ -7,6 +7,7 @@
  */
 import { posix } from "node:path";
 import { fileURLToPath } from "node:url";
+import { defineCommand, runCommand } from "../support/command_line.ts";
 
 /** A room's rank: it may import lower ranks and itself, but not its siblings. */
 const ranks: Readonly<Record<string, number>> = {
@@ -339,10 +340,20 @@ async function readSources(root: string, folder = ""): Promise<Map<string, strin
   return files;
 }
 
+const command = defineCommand({
+  name: "layers",
+  summary: "Check that every import goes down the ranks of the house.",
+  description: "Prints a sentence a violation, and ends with exit code 1 if there is one.",
+  options: {},
+  examples: [{ args: "", does: "checks the whole project; part of deno task test" }],
+});
+
 if (import.meta.main) {
-  const files = await readSources(fileURLToPath(new URL("..", import.meta.url)));
-  const violations = checkLayers(files);
-  for (const violation of violations) console.error(violation);
-  if (violations.length > 0) Deno.exit(1);
-  console.log(`Layers: ok, ${files.size} files`);
+  await runCommand(command, async () => {
+    const files = await readSources(fileURLToPath(new URL("..", import.meta.url)));
+    const violations = checkLayers(files);
+    for (const violation of violations) console.error(violation);
+    if (violations.length > 0) return 1;
+    console.log(`Layers: ok, ${files.size} files`);
+  });
 }

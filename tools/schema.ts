@@ -5,6 +5,14 @@
  * @module
  */
 import { configJsonSchema } from "../config/schema.ts";
+import { defineCommand, runCommand } from "../support/command_line.ts";
+
+const command = defineCommand({
+  name: "schema",
+  summary: "Write config/schema.json, by which editors complete and check configs.",
+  options: {},
+  examples: [{ args: "", does: "writes it anew, after a change of the config's keys" }],
+});
 
 /** The text of config/schema.json. */
 export function schemaText(): string {
@@ -12,6 +20,8 @@ export function schemaText(): string {
 }
 
 if (import.meta.main) {
-  await Deno.writeTextFile(new URL("../config/schema.json", import.meta.url), schemaText());
-  console.log("Wrote config/schema.json");
+  await runCommand(command, async () => {
+    await Deno.writeTextFile(new URL("../config/schema.json", import.meta.url), schemaText());
+    console.log("Wrote config/schema.json");
+  });
 }

@@ -155,7 +155,7 @@ Deno.test("parseCommand() gives the help with options, defaults, overrides and e
   assert(parsed.kind === "help");
   for (
     const part of [
-      "Usage: deno task draw",
+      "Usage: deno task draw [options] [--dotted.path=value ...] [dir]",
       "Draw samples from a checkpoint",
       "Uses the EMA weights.",
       "-n, --steps <N>",
