@@ -66,15 +66,20 @@ export function readIdx(bytes: Uint8Array): IdxArray {
   const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
   const shape = Array.from({ length: rank }, (_, i) => view.getUint32(4 + 4 * i, false));
   const size = shape.includes(0) ? 0 : shape.reduce((product, n) => product * n, 1);
+  // A damaged rank makes the file's bytes into hundreds of sizes.
+  const shown = shape.length <= 8 ? `[${shape}]` : `[${shape.slice(0, 8)},...]`;
+  if (!Number.isSafeInteger(size)) {
+    throw wrong(`shape ${shown} of ${rank} dimensions must have fewer than 2^53 elements`);
+  }
   if (bytes.length - start < size) {
     throw wrong(
-      `byte ${bytes.length} must exist (shape [${shape}] ends at byte ${start + size}), ` +
+      `byte ${bytes.length} must exist (shape ${shown} ends at byte ${start + size}), ` +
         `got the file's end`,
     );
   }
   if (bytes.length - start > size) {
     throw wrong(
-      `byte ${start + size} must be the file's end (shape [${shape}]), ` +
+      `byte ${start + size} must be the file's end (shape ${shown}), ` +
         `got ${bytes.length - start - size} bytes more`,
     );
   }

@@ -247,8 +247,6 @@ class PageReader {
       } else {
         let value = 0;
         for (let i = 0; i < wide; i++) value += bytes[at + i]! * 2 ** (8 * i);
-        // A value that does not fit would be cut to another one.
-        if (value > most) this.#tooLarge(value, most);
         out.fill(value, done, end);
         at += wide;
       }

@@ -74,3 +74,10 @@ Deno.test("readIdx() reads or refuses random mutations, and never makes up data"
   }
   assertEquals(read > 50 && read < 1000, true, `${read} read`);
 });
+
+Deno.test("readIdx() keeps its line short and clear when hundreds of sizes make no sense", () => {
+  const bytes = new Uint8Array(4 + 4 * 200 + 10).fill(9);
+  bytes.set([0, 0, 8, 200]);
+  const { message } = assertThrows(() => readIdx(bytes), SyntaxError, "fewer than 2^53 elements");
+  assertEquals(message.length < 200, true);
+});
