@@ -87,6 +87,8 @@ Deno.test("CONTRIBUTING.md has code that fits, type-checks and passes its own te
     // That rule looks at the whole package, which `deno task ok` does.
     const apart = "--rules-exclude=no-slow-types";
     await deno(folder, "lint", "--quiet", apart, ...touched.keys());
-    await deno(folder, "test", "--allow-all", ...tests);
+    // The whole project: a name that is added to a list must be dealt with wherever it is used.
+    await deno(folder, "check");
+    await deno(folder, "test", "--allow-all", "--no-check", ...tests);
   });
 });

@@ -3,44 +3,29 @@
  *
  * @module
  */
-import { join } from "node:path";
 import { datasetCache } from "../../data/cache.ts";
-import { cifarSource } from "../../data/cifar.ts";
-import { mnistSource } from "../../data/mnist.ts";
-import { exists, type Source } from "../../data/source.ts";
+import { CATALOGUE, type FileSetName, placeOf, waysTo } from "../../data/catalogue.ts";
 import type { Finding } from "./finding.ts";
 
-/** Sets that come in files, by the name that a config gives them. */
-const SOURCES: Readonly<Record<string, Source<unknown>>> = {
-  "fashion-mnist": mnistSource("fashion-mnist", "train"),
-  "mnist": mnistSource("mnist", "train"),
-  "cifar10": cifarSource("cifar10", "train"),
-};
+/** The set of the quickstart, which is told even where it is not here. */
+const QUICKSTART_SET: FileSetName = "fashion-mnist";
 
-/** Where each set is, or what happens when a run asks for it. */
+/** Where the sets are that are here, and how the others come. */
 export async function examineDataSets(cache: string = datasetCache()): Promise<Finding[]> {
-  const findings: Finding[] = [];
-  for (const [name, source] of Object.entries(SOURCES)) {
-    const folders = [...source.systemFolders, join(cache, source.folder)];
-    const place = await placeOf(source, folders);
-    const way = source.debian
-      ? `Debian's package ${source.debian.package}, else the network`
-      : "the network";
-    findings.push({
-      ...{ area: "storage", name, status: place === null ? "note" : "ok" },
-      text: place ?? `not here; the first run that wants it fetches it from ${way}`,
-      data: { place },
-    });
+  const findings: Finding[] = [], absent: FileSetName[] = [];
+  for (const name of Object.keys(CATALOGUE) as FileSetName[]) {
+    const place = await placeOf(name, "train", cache);
+    const found = { area: "storage", name, data: { place } } as const;
+    if (place !== null) findings.push({ ...found, status: "ok", text: place });
+    else absent.push(name);
+    if (place !== null || name !== QUICKSTART_SET) continue;
+    const text = `not here; the quickstart fetches it: ${waysTo(name)}`;
+    findings.push({ ...found, status: "note", text });
   }
-  return findings;
-}
-
-async function placeOf(
-  source: Source<unknown>,
-  folders: readonly string[],
-): Promise<string | null> {
-  for (const folder of folders) {
-    if (await exists(folder) && "found" in await source.probe(folder)) return folder;
-  }
-  return null;
+  const others = absent.filter((name) => name !== QUICKSTART_SET);
+  if (others.length === 0) return findings;
+  return [...findings, {
+    ...{ area: "storage", name: "other sets", status: "note", data: { absent: others } },
+    text: `${others.length} are fetched when a run wants them; deno task data lists them`,
+  }];
 }
