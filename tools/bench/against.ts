@@ -49,6 +49,11 @@ export async function measureAgainst(
     const first = await run(round % 2 === 0 ? folder : OWN, args);
     const second = await run(round % 2 === 0 ? OWN : folder, args);
     pairs.push(round % 2 === 0 ? { other: first, own: second } : { own: first, other: second });
+    // Said round by round, so that a sitting that is cut short is not lost.
+    const latest = pairUp(pairs.slice(-1)).map(({ case: name, faster }) =>
+      `${name} ${faster.toFixed(2)}`
+    );
+    say(`times faster: ${latest.join(", ")}`);
   }
   return pairUp(pairs);
 }
