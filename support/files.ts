@@ -111,6 +111,8 @@ export async function ensureFolder(path: string): Promise<void> {
   }
 }
 
+const PROBE = /^\.probe\.\d+\.\d+\.tmp$/;
+
 /**
  * Refuses a folder that can't be written to, before hours of work depend on it. It need not exist;
  * nothing is left behind.
@@ -123,7 +125,10 @@ export function checkWritable(path: string): Promise<void> {
     while (!await exists(place) && dirname(place) !== place) place = dirname(place);
     const probe = join(place, `.probe.${Deno.pid}.${++temporaryFiles}.tmp`);
     (await Deno.open(probe, { write: true, createNew: true })).close();
-    await Deno.remove(probe);
+    // With those that a kill left behind.
+    for await (const { name } of Deno.readDir(place)) {
+      if (PROBE.test(name)) await Deno.remove(join(place, name)).catch(() => {});
+    }
   });
 }
 

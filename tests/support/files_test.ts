@@ -1,6 +1,7 @@
 import { join } from "node:path";
 import {
   atomicWrite,
+  checkWritable,
   ensureFolder,
   fileError,
   freeBytes,
@@ -134,4 +135,16 @@ Deno.test("freeBytes() gives a plausible number", async () => {
     Error,
     "Cannot ask for the free space of",
   );
+});
+
+Deno.test("checkWritable() leaves nothing behind, not even what a killed one left", async () => {
+  await inFolder(async (folder) => {
+    await Deno.writeTextFile(join(folder, ".probe.123.4.tmp"), "");
+    await Deno.writeTextFile(join(folder, ".probe"), "mine");
+    await checkWritable(join(folder, "not", "there"));
+    await checkWritable(folder);
+    assertEquals(names(folder), [".probe"]);
+    const path = join(folder, ".probe", "run");
+    await assertRejects(() => checkWritable(path), Error, `Cannot write to ${path}: `);
+  });
 });
