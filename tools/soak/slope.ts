@@ -1,6 +1,5 @@
 /**
- * Whether a series goes up: a straight line through means of blocks, as neighbours in a series of
- * memory readings are alike and would feign certainty one by one.
+ * Whether a series goes up: the slope of a straight line, and how sure it is.
  *
  * @module
  */
@@ -37,17 +36,4 @@ export function leastSquares(points: readonly Reading[]): Slope {
   const slope = points.reduce((sum, { x, y }) => sum + (x - x0) * (y - y0), 0) / spread;
   const rest = points.reduce((sum, { x, y }) => sum + (y - y0 - slope * (x - x0)) ** 2, 0);
   return { slope, error: Math.sqrt(rest / (n - 2) / spread), points: n };
-}
-
-/** Means of the readings in each `width` of x; blocks without readings are left out. */
-export function blockMeans(readings: readonly Reading[], width: number): Reading[] {
-  const blocks = new Map<number, Reading[]>();
-  for (const reading of readings) {
-    const key = Math.floor(reading.x / width);
-    blocks.set(key, [...blocks.get(key) ?? [], reading]);
-  }
-  return [...blocks.values()].map((block) => ({
-    x: block.reduce((sum, { x }) => sum + x, 0) / block.length,
-    y: block.reduce((sum, { y }) => sum + y, 0) / block.length,
-  }));
 }

@@ -1,4 +1,4 @@
-import { blockMeans, leastSquares } from "../../../tools/soak/slope.ts";
+import { leastSquares } from "../../../tools/soak/slope.ts";
 import { assertAlmostEquals, assertEquals, assertThrows } from "../../support/assert.ts";
 
 Deno.test("leastSquares() gives the slope and its standard error", () => {
@@ -16,9 +16,4 @@ Deno.test("leastSquares() refuses too few points, and points at one place", () =
   assertThrows(() => leastSquares([{ x: 1, y: 1 }, { x: 2, y: 2 }]), RangeError, "three places");
   const same = [1, 2, 3].map((y) => ({ x: 5, y }));
   assertThrows(() => leastSquares(same), RangeError, "three places");
-});
-
-Deno.test("blockMeans() averages the readings of each block", () => {
-  const readings = [[10, 1], [20, 3], [110, 5], [350, 9]].map(([x, y]) => ({ x: x!, y: y! }));
-  assertEquals(blockMeans(readings, 100), [{ x: 15, y: 2 }, { x: 110, y: 5 }, { x: 350, y: 9 }]);
 });
