@@ -146,18 +146,35 @@ export function transposedB(tile: GemmTile, load: (i: number, j: number) => stri
   return lines.join("\n");
 }
 
+/** Rows that are stored by the same code. */
+const STORED_ROWS = 4;
+
 /**
- * WGSL: stores every accumulator inside the product.
+ * WGSL: stores every accumulator inside the product. A loop over a few rows at a time, each time moving
+ * the accumulators of the rows to come into the place of those just stored: a store, with what an
+ * epilogue loads, is a page of machine code on a CPU driver, and compiling one for each row took
+ * longer than compiling the product.
  *
- * @param store WGSL assignment for row `i` and vector `j`; `rows` is what is left below the tile's
- *   first row.
+ * @param store WGSL assignment of `value` at `row` (expressions; rows count from the tile's first) and
+ *   column vector `j`; `rows` is what is left below the tile's first row.
  */
-export function storeTile(tile: GemmTile, store: (i: number, j: number) => string): string {
-  return range(tile.vectors).map((j) =>
-    `if (column${j} < columns) {
-${range(tile.rows).map((i) => `if (${i}u < rows) { ${store(i, j)}; }`).join("\n")}
-}`
-  ).join("\n");
+export function storeTile(
+  tile: GemmTile,
+  store: (row: string, value: string, j: number) => string,
+): string {
+  const assign = perVector(tile, (j) => {
+    const rows = range(STORED_ROWS).map((i) =>
+      `if (step + ${i}u < rows) { ${store(`(step + ${i}u)`, `c${i}_${j}`, j)}; }`
+    );
+    return `if (column${j} < columns) {\n${rows.join("\n")}\n}`;
+  });
+  const shift = range(tile.rows - STORED_ROWS).map((i) =>
+    perVector(tile, (j) => `c${i}_${j} = c${i + STORED_ROWS}_${j};`)
+  );
+  return `for (var step = 0u; step < ${tile.rows}u; step += ${STORED_ROWS}u) {
+${assign}
+${shift.join("\n")}
+}`;
 }
 
 /**
@@ -182,12 +199,11 @@ export function chooseTile(
     // A wider vector needs fewer loads a multiply-add; it pays for up to a quarter of idle lanes.
     if (padded(columns, lanes * w) <= padded(columns, lanes * width) * 1.25) width = w;
   }
-  const vectors = width === 4 && padded(columns, lanes * 8) <= padded(columns, lanes * 4) ? 2 : 1;
-  let tileRows = Math.max(lanes, vectors === 2 ? 16 : 32);
+  let tileRows = Math.max(lanes, 32);
   while (tileRows > lanes && padded(rows, tileRows) > 1.25 * padded(rows, tileRows / 2)) {
     tileRows /= 2;
   }
-  return { rows: tileRows, width, vectors, lanes };
+  return { rows: tileRows, width, vectors: 1, lanes };
 }
 
 /** Most accumulators of a lane, in floats. */

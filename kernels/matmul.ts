@@ -171,7 +171,8 @@ fn main(@builtin(workgroup_id) group: vec3u, @builtin(local_invocation_id) local
   ${prepareA}
   ${prepareB}
   ${declareAccumulators(tile)}
-  for (var k = 0u; k < params.k / 4u; k++) {
+  let steps = params.k / 4u;
+  for (var k = 0u; k < steps; k++) {
     ${loadA}
     ${loadB}
     ${multiplyAdd(tile, transposed.a ? "rows" : "k")}
@@ -179,10 +180,11 @@ fn main(@builtin(workgroup_id) group: vec3u, @builtin(local_invocation_id) local
   let outRow = ${batch.outRow} / ${w};
   let outStart = ${batch.out} / ${w} + row * outRow;
   let rows = params.m - row;
+  ${bias ? perVector(tile, (j) => `let bias${j} = bias[biasStart + safe${j}];`) : ""}
   ${
-      storeTile(tile, (i, j) =>
-        `out[outStart + ${i}u * outRow + column${j}] = params.alpha * c${i}_${j}${
-          bias ? ` + bias[biasStart + column${j}]` : ""
+      storeTile(tile, (row, value, j) =>
+        `out[outStart + ${row} * outRow + column${j}] = params.alpha * ${value}${
+          bias ? ` + bias${j}` : ""
         }`)
     }
 }`,

@@ -90,6 +90,7 @@ function subgroupVariants(capture: Capture, product: GatherProduct): Variant[] {
   const { rows, columns, depth, height, width } = gatherSizes(mode, shape);
   const powers = Number.isInteger(Math.log2(height)) && Number.isInteger(Math.log2(width));
   const vectors = depth % 4 === 0;
+  const oneImage = (tile: GemmTile) => height * width % tile.rows === 0;
   const tiles = fittingTiles(capture.gpu.subgroupSize, rows, columns);
   const fits = (tile: GemmTile) =>
     columnStrides(product).every((n) => n % tile.width === 0) &&
@@ -100,7 +101,15 @@ function subgroupVariants(capture: Capture, product: GatherProduct): Variant[] {
     record(capture) {
       const { out, bindings } = bind(capture, product);
       capture.dispatch({
-        kernel: subgroupKernel({ mode, tile, added, stride: shape.stride, powers, vectors }),
+        kernel: subgroupKernel({
+          mode,
+          tile,
+          added,
+          stride: mode === "forward" ? undefined : shape.stride,
+          powers,
+          vectors,
+          oneImage: oneImage(tile),
+        }),
         bindings,
         params: {
           ...paramValues(product, tile.width),
@@ -133,15 +142,18 @@ interface SubgroupVariant {
   readonly tile: GemmTile;
   /** Names of the tensors that the epilogue adds. */
   readonly added: readonly Added[];
-  readonly stride: number;
+  /** Where it is part of the code; see {@linkcode sourceFunction}. */
+  readonly stride: number | undefined;
   /** Whether both sides of the output are powers of two: shifts instead of divisions. */
   readonly powers: boolean;
   /** Whether channels are loaded four at a time. */
   readonly vectors: boolean;
+  /** Whether all pixels of a tile belong to one image. */
+  readonly oneImage: boolean;
 }
 
 function subgroupKernel(variant: SubgroupVariant): Kernel {
-  const { mode, tile, added, stride, powers, vectors } = variant;
+  const { mode, tile, added, stride = 1, powers, vectors, oneImage } = variant;
   const vector = vectorType(tile.width);
   const wide = vectors ? "vec4f" : "f32";
   const size = names(mode);
@@ -151,16 +163,20 @@ function subgroupKernel(variant: SubgroupVariant): Kernel {
     : { x: "% params.{w}", y: "/ params.{w}", n: "/ (params.{w} * params.{h})" };
   const by = (axis: "x" | "y" | "n") =>
     divide[axis].replaceAll("{w}", size.width).replaceAll("{h}", size.height);
+  const atRow = added.filter((name) => name === "residual" || (name === "perImage" && !oneImage));
+  const atColumn = added.filter((name) => !atRow.includes(name));
   const rowOf = powers ? `& (params.${size.height} - 1u)` : `% params.${size.height}`;
   return {
     name: `conv2d.${mode}.sub${tileName(tile)}${vectors ? "" : "s"}${
       stride === 1 ? "" : `.stride${stride}`
-    }${powers ? ".pow2" : ""}${added.map((name) => `+${name}`).join("")}`,
+    }${powers ? ".pow2" : ""}${added.map((name) => `+${name}`).join("")}${
+      atRow.includes("perImage") ? "s" : ""
+    }`,
     bindings: kernelBindings(mode, added, wide, vector),
     params: { ...paramTypes(added), widthShift: "u32", imageShift: "u32" },
     workgroupSize: [tile.lanes, 1, 1],
     subgroups: true,
-    wgsl: `${sourceFunction(mode, stride)}
+    wgsl: `${sourceFunction(mode, variant.stride)}
 @compute @workgroup_size(WX, WY, WZ)
 fn main(@builtin(workgroup_id) group: vec3u, @builtin(local_invocation_id) local: vec3u) {
   let lane = local.x;
@@ -197,10 +213,16 @@ fn main(@builtin(workgroup_id) group: vec3u, @builtin(local_invocation_id) local
   let rows = pixels - row;
   let start = row * columns;
   ${
-      storeTile(tile, (i, j) => {
-        const at = `start + ${i}u * columns + column${j}`;
-        const image = `((row + ${i}u) ${by("n")})`;
-        return `out[${at}] = c${i}_${j}${epilogueTerms(added, image, `column${j}`, at)}`;
+      perVector(tile, (j) => {
+        const terms = epilogueTerms(atColumn, `(row ${by("n")})`, `safe${j}`, "");
+        return `let added${j} = ${vector}()${terms};`;
+      })
+    }
+  ${
+      storeTile(tile, (i, value, j) => {
+        const at = `start + ${i} * columns + column${j}`;
+        const terms = epilogueTerms(atRow, `((row + ${i}) ${by("n")})`, `column${j}`, at);
+        return `out[${at}] = ${value} + added${j}${terms}`;
       })
     }
 }`,

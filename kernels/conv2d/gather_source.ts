@@ -98,17 +98,20 @@ export function names(mode: GatherMode) {
 
 /**
  * WGSL: `sourceOf(position, tap, pad, size)`, the source coordinate that a tap reads along one axis,
- * or -1 where it reads a zero. Integer division is slow, so the stride is part of the code.
+ * or -1 where it reads a zero. Integer division is slow, so the stride may be part of the code.
+ *
+ * @param stride Taken from the parameters where it is undefined.
  */
-export function sourceFunction(mode: GatherMode, stride: number): string {
+export function sourceFunction(mode: GatherMode, stride: number | undefined): string {
   const unit = stride === 1;
+  const by = stride === undefined ? "params.stride" : `${stride}u`;
   const body = mode === "forward"
-    ? `let at = i32(position${unit ? "" : ` * ${stride}u`} + tap) - i32(pad);
+    ? `let at = i32(position${unit ? "" : ` * ${by}`} + tap) - i32(pad);
   return select(-1, at, at < i32(size));`
     : `let scaled = i32(position + pad) - i32(tap);
-  let at = scaled${unit ? "" : ` / ${stride}`};
+  let at = scaled${unit ? "" : ` / i32(${by})`};
   return select(-1, at, ${
-      unit ? "" : `scaled >= 0 && at * ${stride} == scaled && `
+      unit ? "" : `scaled >= 0 && at * i32(${by}) == scaled && `
     }at < i32(size));`;
   return `fn sourceOf(position: u32, tap: u32, pad: u32, size: u32) -> i32 {\n  ${body}\n}\n`;
 }

@@ -237,7 +237,7 @@ fn main(@builtin(workgroup_id) group: vec3u, @builtin(local_invocation_id) local
   }
   let start = sums + (tap * params.ci + row) * columns;
   let rows = params.ci - row;
-  ${storeTile(tile, (i, j) => `out[start + ${i}u * columns + column${j}] = c${i}_${j}`)}
+  ${storeTile(tile, (row, value, j) => `out[start + ${row} * columns + column${j}] = ${value}`)}
 }`,
   };
 }

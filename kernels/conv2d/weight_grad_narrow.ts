@@ -120,7 +120,7 @@ fn main(@builtin(workgroup_id) group: vec3u, @builtin(local_invocation_id) local
       fromX ? " + (tap * params.ci + row) * params.co + channel" : " + column0 * params.co + row"
     };
   let rows = params.${many} - row;
-  ${storeTile(tile, (i) => `out[start + ${i}u${fromX ? " * params.co" : ""}] = c${i}_0`)}
+  ${storeTile(tile, (row, value) => `out[start + ${row}${fromX ? " * params.co" : ""}] = ${value}`)}
 }`,
   };
 }
