@@ -53,12 +53,12 @@ fn momentsOf(at: u32, first: u32) -> Moments {
   var mean = x[at + first * params.stride];
   var squares = V(0.0);
   var seen = 0.0;
-  for (var start = first; start < params.pixels; start += params.rows * CHUNK) {
-    let end = min(start + params.rows * CHUNK, params.pixels);
+  for (var start = first; start < params.pixels; start += rows * CHUNK) {
+    let end = min(start + rows * CHUNK, params.pixels);
     var sum = V(0.0);
     var sumOfSquares = V(0.0);
     var count = 0.0;
-    for (var p = start; p < end; p += params.rows) {
+    for (var p = start; p < end; p += rows) {
       let d = x[at + p * params.stride] - mean;
       sum += d;
       sumOfSquares += d * d;
@@ -76,12 +76,12 @@ fn momentsOf(at: u32, first: u32) -> Moments {
 // Combines rows into row 0 for one channel.
 fn combineRows(channel: u32, slabChannels: u32) {
   var mean = 0.0;
-  for (var r = 0u; r < params.rows; r++) {
+  for (var r = 0u; r < rows; r++) {
     mean += pixelsOfRow(r) * sharedA[r * slabChannels + channel];
   }
   mean /= f32(params.pixels);
   var squares = 0.0;
-  for (var r = 0u; r < params.rows; r++) {
+  for (var r = 0u; r < rows; r++) {
     let d = sharedA[r * slabChannels + channel] - mean;
     squares += sharedB[r * slabChannels + channel] + pixelsOfRow(r) * d * d;
   }
@@ -91,7 +91,7 @@ fn combineRows(channel: u32, slabChannels: u32) {
 
 fn pixelsOfRow(row: u32) -> f32 {
   if (row >= params.pixels) { return 0.0; }
-  return f32((params.pixels - row - 1u) / params.rows + 1u);
+  return f32((params.pixels - row - 1u) / rows + 1u);
 }
 `;
 
@@ -102,21 +102,21 @@ const forwardText = (dropout: boolean) => `
     store(row * slabChannels + v * W, moments.mean, moments.squares);
   }
   workgroupBarrier();
-  if (params.rows > 1u) {
+  if (rows > 1u) {
     for (var c = t; c < slabChannels; c += WX) { combineRows(c, slabChannels); }
     workgroupBarrier();
   }
-  for (var g = t; g * params.groupChannels < slabChannels; g += WX) {
-    let start = g * params.groupChannels;
+  for (var g = t; g * groupChannels < slabChannels; g += WX) {
+    let start = g * groupChannels;
     var groupMean = 0.0;
-    for (var c = 0u; c < params.groupChannels; c++) { groupMean += sharedA[start + c]; }
-    groupMean /= f32(params.groupChannels);
+    for (var c = 0u; c < groupChannels; c++) { groupMean += sharedA[start + c]; }
+    groupMean /= f32(groupChannels);
     var squares = 0.0;
-    for (var c = 0u; c < params.groupChannels; c++) {
+    for (var c = 0u; c < groupChannels; c++) {
       let d = sharedA[start + c] - groupMean;
       squares += sharedB[start + c] + f32(params.pixels) * d * d;
     }
-    let variance = squares / (f32(params.pixels) * f32(params.groupChannels));
+    let variance = squares / (f32(params.pixels) * f32(groupChannels));
     let groupRstd = 1.0 / sqrt(variance + params.eps);
     sharedA[start] = groupMean;
     sharedB[start] = groupRstd;
@@ -128,7 +128,7 @@ const forwardText = (dropout: boolean) => `
     let m = loadA(v * W);
     let scale = loadB(v * W) * weight[firstVector + v];
     let shift = bias[firstVector + v];
-    for (var p = firstPixel; p < params.pixels; p += params.rows) {
+    for (var p = firstPixel; p < params.pixels; p += rows) {
       let i = origin + v + p * params.stride;
       y[i] = ${keptText("activate((x[i] - m) * scale + shift)", dropout)};
     }
@@ -153,7 +153,7 @@ export function backwardKernel(
   const gather = (name: string) =>
     Array.from(
       { length: layout.width },
-      (_, j) => `${name}[firstGroup + (channel + ${j}u) / params.groupChannels]`,
+      (_, j) => `${name}[firstGroup + (channel + ${j}u) / groupChannels]`,
     ).join(", ");
   return {
     name: `groupNorm${silu ? "Silu" : ""}${
@@ -209,11 +209,11 @@ const backwardSums = (dropout: boolean) => `
     let b = bias[firstVector + v];
     var sumX = V(0.0);
     var sum = V(0.0);
-    for (var start = firstPixel; start < params.pixels; start += params.rows * CHUNK) {
-      let end = min(start + params.rows * CHUNK, params.pixels);
+    for (var start = firstPixel; start < params.pixels; start += rows * CHUNK) {
+      let end = min(start + rows * CHUNK, params.pixels);
       var chunkX = V(0.0);
       var chunk = V(0.0);
-      for (var p = start; p < end; p += params.rows) {
+      for (var p = start; p < end; p += rows) {
         let i = origin + v + p * params.stride;
         let xhat = (x[i] - m) * r;
         let dz = dzOf(${keptText("dy[i]", dropout)}, xhat, w, b);
@@ -226,7 +226,7 @@ const backwardSums = (dropout: boolean) => `
     store(row * slabChannels + v * W, sumX, sum);
   }
   workgroupBarrier();
-  let usedRows = min(params.rows, params.pixels);
+  let usedRows = min(rows, params.pixels);
   for (var c = t; c < slabChannels; c += WX) {
     var sumX = sharedA[c];
     var sum = sharedB[c];
@@ -248,12 +248,12 @@ const backwardDx = (
   { plus, dropout, sums }: Pick<BackwardVariant, "plus" | "dropout" | "sums">,
 ) => `
   workgroupBarrier();
-  let size = f32(params.pixels) * f32(params.groupChannels);
-  for (var g = t; g * params.groupChannels < slabChannels; g += WX) {
-    let start = g * params.groupChannels;
+  let size = f32(params.pixels) * f32(groupChannels);
+  for (var g = t; g * groupChannels < slabChannels; g += WX) {
+    let start = g * groupChannels;
     var sumX = 0.0;
     var sum = 0.0;
-    for (var c = start; c < start + params.groupChannels; c++) {
+    for (var c = start; c < start + groupChannels; c++) {
       let w = weight[firstVector + c / W]${width === 4 ? "[c % W]" : ""};
       sumX += w * sharedA[c];
       sum += w * sharedB[c];
@@ -270,10 +270,10 @@ const backwardDx = (
     let b = bias[firstVector + v];
     let meanDzX = loadA(v * W);
     let meanDz = loadB(v * W);
-    for (var start = firstPixel; start < params.pixels; start += params.rows * CHUNK) {
-      let end = min(start + params.rows * CHUNK, params.pixels);
+    for (var start = firstPixel; start < params.pixels; start += rows * CHUNK) {
+      let end = min(start + rows * CHUNK, params.pixels);
       ${sums ? "var chunk = V(0.0);" : ""}
-      for (var p = start; p < end; p += params.rows) {
+      for (var p = start; p < end; p += rows) {
         let i = origin + v + p * params.stride;
         let xhat = (x[i] - m) * r;
         let d = ${plus ? "plus[i] + " : ""}r * (w * dzOf(${

@@ -151,7 +151,7 @@ function subgroupKernel(
   return {
     name: `matmul.sub${tileName(tile)}${transposed.a ? ".aT" : ""}${transposed.b ? ".bT" : ""}${
       places ? ".places" : ""
-    }`,
+    }${bias ? "+bias" : ""}`,
     bindings,
     params: PARAMS,
     workgroupSize: [tile.lanes, 1, 1],
