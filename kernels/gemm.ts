@@ -90,12 +90,13 @@ export function rowsLoad(tile: GemmTile, load: number): { k: string; quad: strin
 
 /**
  * WGSL: the multiply-adds of one step of four k, over `a0`, `a1`, ... (vec4f, as loaded) and `b0_0`, ...
- * (column vectors by k and vector).
+ * (column vectors by k and vector). Row by row: a CPU driver keeps the accumulators in memory, and so
+ * loads and stores each once for four k (Mesa 25.0 runs this up to 1.75 times as fast as k by k).
  */
 export function multiplyAdd(tile: GemmTile, contiguity: Contiguity): string {
   const lines: string[] = [];
-  for (const q of range(4)) {
-    for (const i of range(tile.rows)) {
+  for (const i of range(tile.rows)) {
+    for (const q of range(4)) {
       // Where element (row i, k q) of A was loaded.
       const item = contiguity === "k" ? i : q * (tile.rows / 4) + Math.floor(i / 4);
       const component = contiguity === "k" ? q : i % 4;
