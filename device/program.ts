@@ -5,8 +5,8 @@
  * @module
  */
 import type { Capture, Dispatch } from "./capture.ts";
-import { type Gpu, TENSOR_ALIGNMENT } from "./gpu.ts";
-import { type Lifetime, packLifetimes } from "./plan.ts";
+import type { Gpu } from "./gpu.ts";
+import { type MemoryReport, planMemory, type PlanOptions } from "./memory_plan.ts";
 import { type KernelTime, profileDispatches } from "./profile.ts";
 import {
   byteLengthOf,
@@ -15,15 +15,8 @@ import {
   resolve,
   type Storage,
   type TensorRef,
-  type TransientStorage,
 } from "./tensor.ts";
 import type { TracedDispatch } from "./trace.ts";
-
-/** Choices of {@linkcode Capture.plan}. */
-export interface PlanOptions {
-  /** Whether tensors may share bytes when their lives do not touch; true unless given. */
-  readonly alias?: boolean;
-}
 
 /** A dispatch ready to be encoded. */
 export interface EncodedDispatch {
@@ -36,16 +29,6 @@ export interface EncodedDispatch {
 
 /** Values of a program's inputs. */
 export type InputValues = Readonly<Record<string, ArrayLike<number>>>;
-
-/** A program's memory, as printed by the commands. */
-export interface MemoryReport {
-  /** Bytes of transient buffers, which is the plan's peak. */
-  readonly peakBytes: number;
-  /** Bytes that the transients would need without sharing. */
-  readonly unsharedBytes: number;
-  /** The biggest transients alive at the fullest moment, largest first. */
-  readonly holders: readonly { label: string; bytes: number }[];
-}
 
 /** A replayable step. */
 export class Program {
@@ -69,25 +52,16 @@ export class Program {
   /** See {@linkcode Capture.plan}. */
   static async create(capture: Capture, options: PlanOptions): Promise<Program> {
     const { gpu, name } = capture;
-    const lifetimes = findLifetimes(capture);
-    const lives = [...lifetimes.values()];
-    const packing = packLifetimes(
-      lives,
-      TENSOR_ALIGNMENT,
-      gpu.limits.maxBufferSize,
-      options.alias ?? true,
-    );
-    const memory = reportMemory(lives, packing.bufferBytes);
-    const buffers = await allocate(gpu, name, packing.bufferBytes, memory);
+    const { placements, bufferBytes, memory } = planMemory(capture, options);
+    const buffers = await allocate(gpu, name, bufferBytes, memory);
     const inputBuffer = capture.inputBytes > 0
       ? gpu.createBuffer(capture.inputBytes, `${name} inputs`)
       : undefined;
 
     const places = new Map<Storage, { buffer: GPUBuffer; byteOffset: number }>();
-    [...lifetimes.keys()].forEach((storage, i) => {
-      const { buffer, byteOffset } = packing.placements[i]!;
+    for (const [storage, { buffer, byteOffset }] of placements) {
       places.set(storage, { buffer: buffers[buffer]!, byteOffset });
-    });
+    }
     const locate = (tensor: TensorRef) => {
       const { storage, byteOffset } = resolve(tensor);
       if (storage.kind === "buffer") return { buffer: storage.buffer, byteOffset };
@@ -232,82 +206,9 @@ export function encodeInto(pass: GPUComputePassEncoder, list: readonly EncodedDi
   for (const dispatch of list) {
     if (dispatch.pipeline !== pipeline) pass.setPipeline(pipeline = dispatch.pipeline);
     pass.setBindGroup(0, dispatch.bindGroup);
-    pass.dispatchWorkgroups(...dispatch.workgroups);
+    const { workgroups } = dispatch;
+    pass.dispatchWorkgroups(workgroups[0], workgroups[1], workgroups[2]);
   }
-}
-
-/**
- * First and last use of each transient storage.
- *
- * @throws {TypeError} When a transient is read before it is written, or bindings overlap.
- */
-function findLifetimes(capture: Capture): Map<TransientStorage, Lifetime> {
-  const lives = new Map<TransientStorage, { first: number; last: number }>();
-  capture.dispatches.forEach((dispatch, index) => {
-    checkOverlaps(dispatch);
-    for (const { name, tensor, access } of dispatch.bindings) {
-      const { storage } = resolve(tensor);
-      if (storage.kind !== "transient") continue;
-      const life = lives.get(storage);
-      if (life) life.last = index;
-      else if (access === "write") lives.set(storage, { first: index, last: index });
-      else {
-        throw new TypeError(
-          `Cannot plan ${capture.name}: ${tensor.label} must be written before ${dispatch.kernel.name} reads it as ${name}`,
-        );
-      }
-    }
-  });
-  const end = capture.dispatches.length;
-  const result = new Map<TransientStorage, Lifetime>();
-  for (const [storage, { first, last }] of lives) {
-    const { label, byteLength } = storage;
-    result.set(storage, { label, byteLength, first, last: capture.kept.has(storage) ? end : last });
-  }
-  return result;
-}
-
-/** Two bindings of one dispatch may overlap only if both are read. Deno does not check this. */
-function checkOverlaps(dispatch: Dispatch): void {
-  const ranges = dispatch.bindings.map(({ name, tensor, access }) => {
-    const { storage, byteOffset } = resolve(tensor);
-    const space = storage.kind === "buffer" ? storage.buffer : storage;
-    return {
-      name,
-      tensor,
-      access,
-      space,
-      start: byteOffset,
-      end: byteOffset + byteLengthOf(tensor),
-    };
-  });
-  ranges.forEach((a, i) => {
-    for (const b of ranges.slice(i + 1)) {
-      if (a.space !== b.space || (a.access === "read" && b.access === "read")) continue;
-      if (a.start < b.end && b.start < a.end) {
-        throw new TypeError(
-          `Cannot dispatch ${dispatch.kernel.name}: ${a.name} (${a.tensor.label}) and ${b.name} (${b.tensor.label}) must not overlap, as one of them is written`,
-        );
-      }
-    }
-  });
-}
-
-function reportMemory(lives: readonly Lifetime[], bufferBytes: readonly number[]): MemoryReport {
-  const sum = (list: readonly { byteLength: number }[]) =>
-    list.reduce((total, { byteLength }) => total + byteLength, 0);
-  let fullest: readonly Lifetime[] = [];
-  for (const { first } of lives) {
-    const alive = lives.filter((life) => life.first <= first && life.last >= first);
-    if (sum(alive) > sum(fullest)) fullest = alive;
-  }
-  const holders = fullest.map(({ label, byteLength }) => ({ label, bytes: byteLength }))
-    .sort((a, b) => b.bytes - a.bytes).slice(0, 8);
-  return {
-    peakBytes: bufferBytes.reduce((a, b) => a + b, 0),
-    unsharedBytes: sum(lives),
-    holders,
-  };
 }
 
 async function allocate(
