@@ -207,15 +207,18 @@ export function chooseTile(
   return { rows: tileRows, width, vectors: 1, lanes };
 }
 
-/** Most accumulators of a lane, in floats. */
-const MOST_ACCUMULATORS = 128;
+/** Most accumulators of a lane, in floats: 24 rows of 8, or 48 of 4. */
+const MOST_ACCUMULATORS = 192;
+
+/** Rows of a tile that are tried. */
+const TILE_ROWS = [8, 16, 24, 32, 48];
 
 /** The tiles that fit such a product, {@linkcode chooseTile}'s first. */
 export function fittingTiles(lanes: number, rows: number, columns: number): GemmTile[] {
   const best = chooseTile(lanes, rows, columns);
   if (!best) return [];
   const tiles = [best];
-  for (let tileRows = lanes; tileRows <= Math.max(32, lanes); tileRows *= 2) {
+  for (const tileRows of TILE_ROWS.filter((tileRows) => tileRows % lanes === 0)) {
     for (const vectors of best.width === 4 ? [1, 2] : [1]) {
       if (tileRows * vectors * best.width > MOST_ACCUMULATORS) continue;
       if (tileRows === best.rows && vectors === best.vectors) continue;
