@@ -6,7 +6,8 @@
  */
 import { type Gpu, TENSOR_ALIGNMENT } from "./gpu.ts";
 import { type Access, type BindingSpec, type Kernel, packParams } from "./kernel.ts";
-import { type PlanOptions, Program } from "./program.ts";
+import type { PlanOptions } from "./memory_plan.ts";
+import { Program } from "./program.ts";
 import {
   byteLengthOf,
   type DType,

@@ -30,6 +30,12 @@ export interface EncodedDispatch {
 /** Values of a program's inputs. */
 export type InputValues = Readonly<Record<string, ArrayLike<number>>>;
 
+/** Holders that an error names. */
+const NAMED_HOLDERS = 8;
+
+/** Thrown where the adapter's memory does not hold a plan. */
+export class OutOfMemoryError extends Error {}
+
 /** A replayable step. */
 export class Program {
   private constructor(
@@ -221,10 +227,10 @@ async function allocate(
   const buffers = sizes.map((bytes, i) => gpu.createBuffer(bytes, `${name} activations ${i}`));
   const error = await gpu.device.popErrorScope();
   if (error) {
-    const holders = memory.holders.map(({ label, bytes }) =>
+    const holders = memory.holders.slice(0, NAMED_HOLDERS).map(({ label, bytes }) =>
       `${label} ${(bytes / 2 ** 20).toFixed(1)} MiB`
     );
-    throw new Error(
+    throw new OutOfMemoryError(
       `Cannot plan ${name}: ${
         (memory.peakBytes / 2 ** 20).toFixed(0)
       } MiB of activations must fit into the adapter's memory. Biggest: ${

@@ -5,7 +5,7 @@
  */
 import type { ImageSet } from "../data/dataset.ts";
 import type { Gpu } from "../device/gpu.ts";
-import type { MemoryReport } from "../device/program.ts";
+import type { MemoryReport } from "../device/memory_plan.ts";
 import { countParameters } from "../model/module.ts";
 import type { Network } from "../model/network.ts";
 

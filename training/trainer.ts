@@ -9,8 +9,9 @@ import type { ImageSet } from "../data/dataset.ts";
 import { batchAt } from "../data/order.ts";
 import { Capture } from "../device/capture.ts";
 import type { Gpu } from "../device/gpu.ts";
+import type { MemoryReport } from "../device/memory_plan.ts";
 import type { KernelTime } from "../device/profile.ts";
-import type { InputValues, MemoryReport, Program } from "../device/program.ts";
+import type { InputValues, Program } from "../device/program.ts";
 import type { TensorRef } from "../device/tensor.ts";
 import type { TracedDispatch } from "../device/trace.ts";
 import type { DiffusionOptions } from "../diffusion/options.ts";
@@ -31,6 +32,15 @@ import { TrainState } from "./state.ts";
 
 /** Losses kept on the GPU where the log wants none: they are still checked. */
 const UNLOGGED_SLOTS = 100;
+
+/** What the programs of a step are made from. */
+export interface RecordedStep {
+  /** Of the batch, or of one of its parts; without accumulation the optimiser's too. */
+  readonly gradients: Capture;
+  /** Of the step's end; with accumulation only. */
+  readonly ending: Capture | null;
+  readonly state: TrainState;
+}
 
 /** A network being trained. */
 export class Trainer {
@@ -73,6 +83,17 @@ export class Trainer {
     const trainer = new Trainer(gpu, config, network, images, observers);
     await trainer.#plan(observers);
     return trainer;
+  }
+
+  /** Writes down what {@linkcode Trainer.create} would plan. */
+  static record(
+    gpu: Gpu,
+    config: RunConfig,
+    network: Network,
+    images: ImageSet,
+    observers: readonly Observer[] = [],
+  ): RecordedStep {
+    return new Trainer(gpu, config, network, images, observers).#record(observers);
   }
 
   /** Size of an image. */
@@ -145,16 +166,20 @@ export class Trainer {
   }
 
   async #plan(observers: readonly Observer[]): Promise<void> {
+    const { gradients, ending } = this.#record(observers);
+    this.#gradients = await gradients.plan();
+    this.#optimizer = await ending?.plan();
+  }
+
+  #record(observers: readonly Observer[]): RecordedStep {
     const accumulated = this.config.train.accumulate > 1;
-    const capture = new Capture(this.gpu, accumulated ? "training micro-batch" : "training step");
-    this.#recordGradients(capture, observers);
-    if (!accumulated) this.#gradNorm = this.#recordOptimizer(capture);
-    this.#gradients = await capture.plan();
-    if (!accumulated) return;
-    const ending = new Capture(this.gpu, "optimiser step");
-    this.#gradNorm = this.#recordOptimizer(ending);
-    for (const chunk of this.state.grads.chunks) fillZero(ending, chunk);
-    this.#optimizer = await ending.plan();
+    const name = accumulated ? "training micro-batch" : "training step";
+    const gradients = new Capture(this.gpu, name);
+    this.#recordGradients(gradients, observers);
+    const ending = accumulated ? new Capture(this.gpu, "optimiser step") : null;
+    this.#gradNorm = this.#recordOptimizer(ending ?? gradients);
+    if (ending) { for (const chunk of this.state.grads.chunks) fillZero(ending, chunk); }
+    return { gradients, ending, state: this.state };
   }
 
   #recordGradients(capture: Capture, observers: readonly Observer[]): void {

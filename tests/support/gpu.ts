@@ -5,7 +5,7 @@
  */
 import { Capture } from "../../device/capture.ts";
 import { type Gpu, openGpu } from "../../device/gpu.ts";
-import type { PlanOptions } from "../../device/program.ts";
+import type { PlanOptions } from "../../device/memory_plan.ts";
 import { type DType, type HostArray, sizeOf, type TensorRef } from "../../device/tensor.ts";
 
 if (Deno.build.os === "linux" && !Deno.env.get("DENO_WEBGPU_BACKEND")) {

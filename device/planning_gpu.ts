@@ -1,0 +1,76 @@
+/**
+ * A GPU for plans alone: what is captured on it can be counted and placed, and nothing exists. So a step
+ * can be looked at that is larger than the adapter, at once and without its memory.
+ *
+ * @module
+ */
+import { Gpu } from "./gpu.ts";
+
+/** Choices of {@linkcode planningGpu}. */
+export interface PlanningOptions {
+  /** Whether buffers and bindings may have any size; false unless given. */
+  readonly unlimited?: boolean;
+}
+
+/** Above the size of any step, and still a whole number when a few are added. */
+const UNLIMITED = 2 ** 48;
+
+/**
+ * A GPU like another: of its limits, features and subgroups, so that kernels are chosen alike. Buffers
+ * are counted and have no bytes; what is written is dropped, and nothing can run.
+ */
+export function planningGpu(gpu: Gpu, { unlimited = false }: PlanningOptions = {}): Gpu {
+  const limits = unlimited ? withoutSizes(gpu.limits) : gpu.limits;
+  return new Gpu(planningDevice(limits, gpu.device.features), gpu.info, false);
+}
+
+function withoutSizes(limits: GPUSupportedLimits): GPUSupportedLimits {
+  return new Proxy(limits, {
+    // Limits are getters of the prototype, which know their own object only.
+    get: (target, name) =>
+      name === "maxBufferSize" || name === "maxStorageBufferBindingSize"
+        ? UNLIMITED
+        : Reflect.get(target, name, target),
+  });
+}
+
+/** As much of a device as captures, arenas and tables use. */
+function planningDevice(limits: GPUSupportedLimits, features: GPUSupportedFeatures): GPUDevice {
+  const refuse = () => {
+    throw new TypeError("Cannot run on a GPU for plans: it must be a real one");
+  };
+  const device: Partial<GPUDevice> = {
+    limits,
+    features,
+    lost: new Promise(() => {}),
+    addEventListener: () => {},
+    destroy: () => {},
+    createBuffer: (descriptor) => planningBuffer(descriptor, refuse),
+    createCommandEncoder: () =>
+      ({
+        copyBufferToBuffer: () => {},
+        beginComputePass: refuse,
+        finish: () => ({}),
+      }) as unknown as GPUCommandEncoder,
+    createShaderModule: refuse,
+    createBindGroup: refuse,
+    pushErrorScope: refuse,
+    queue: { submit: () => {}, writeBuffer: () => {} } as unknown as GPUQueue,
+  };
+  return device as GPUDevice;
+}
+
+function planningBuffer(
+  { size, usage, label = "", mappedAtCreation = false }: GPUBufferDescriptor,
+  refuse: () => never,
+): GPUBuffer {
+  const buffer: Partial<GPUBuffer> = {
+    ...{ size, usage, label },
+    // A device must be able to try how it reads; only what is mapped at its creation has bytes.
+    getMappedRange: () => mappedAtCreation ? new ArrayBuffer(size) : refuse(),
+    mapAsync: () => Promise.reject(new TypeError("Cannot read from a GPU for plans")),
+    unmap: () => {},
+    destroy: () => {},
+  };
+  return buffer as GPUBuffer;
+}
