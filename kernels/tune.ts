@@ -8,7 +8,13 @@
 import { Capture } from "../device/capture.ts";
 import type { Gpu } from "../device/gpu.ts";
 import { resolve, type Storage, type TensorRef } from "../device/tensor.ts";
-import { setVariantPolicy, type Variant, type VariantPolicy, variantPolicy } from "./variants.ts";
+import {
+  CPU_LANES,
+  setVariantPolicy,
+  type Variant,
+  type VariantPolicy,
+  variantPolicy,
+} from "./variants.ts";
 
 /** Names of the chosen variants by key. */
 export type VariantTable = ReadonlyMap<string, string>;
@@ -29,8 +35,12 @@ const SAMPLES = 5;
 const HOPELESS = 2;
 /** Kernels called plain are tried where the best takes less than this; they suit small ops only. */
 const PLAIN_BELOW_MS = 0.5;
-/** Share by which another variant must beat the default, so that noise decides nothing. */
-const LEAST_GAIN = 0.05;
+/** An op that takes a CPU driver less keeps its default: another pipeline costs more to compile. */
+const SMALL_ON_CPU_MS = 0.3;
+/** Milliseconds that a sample should last, and the most runs that it has. */
+const SAMPLE_MS = 2, MOST_RUNS = 32;
+/** Share by which another variant must beat the default: not for noise, nor for one more pipeline. */
+const LEAST_GAIN = 0.1;
 
 /** The ops that `record` chooses variants for, with the variants, the default first. */
 export function collectOps(gpu: Gpu, record: () => void): Map<string, readonly Variant[]> {
@@ -84,27 +94,33 @@ export async function tuneVariants(
 
 interface Trial {
   readonly variant: Variant;
-  readonly run: () => Promise<number>;
+  /** Runs it so many times and returns the milliseconds of one. */
+  readonly run: (count: number) => Promise<number>;
   readonly destroy: () => void;
-  /** Milliseconds of the best run. */
+  /** Milliseconds of the best. */
   best: number;
 }
 
 async function fastestOf(gpu: Gpu, variants: readonly Variant[]): Promise<Variant> {
   const trials: Trial[] = [];
+  const onCpu = gpu.subgroupSize > 0 && gpu.subgroupSize <= CPU_LANES;
   try {
     for (const variant of variants) {
+      if (onCpu && trials[0] && trials[0].best < SMALL_ON_CPU_MS) break;
       const best = Math.min(...trials.map((trial) => trial.best));
       if (variant.name === "plain" && best > PLAIN_BELOW_MS) continue;
       const trial = await startTrial(gpu, variant);
       trials.push(trial);
-      await trial.run();
-      trial.best = await trial.run();
+      await trial.run(1);
+      trial.best = await trial.run(1);
     }
     const best = Math.min(...trials.map((trial) => trial.best));
     const hopeful = trials.filter((trial) => trial.best <= HOPELESS * best);
+    const runs = Math.max(1, Math.min(MOST_RUNS, Math.round(SAMPLE_MS / best)));
+    // A single run also measures the way there and back.
+    if (runs > 1) { for (const trial of hopeful) trial.best = Infinity; }
     for (let i = 0; i < SAMPLES; i++) {
-      for (const trial of hopeful) trial.best = Math.min(trial.best, await trial.run());
+      for (const trial of hopeful) trial.best = Math.min(trial.best, await trial.run(runs));
     }
     const [first] = trials;
     const fastest = hopeful.reduce((a, b) => b.best < a.best ? b : a);
@@ -156,12 +172,12 @@ async function startTrial(gpu: Gpu, variant: Variant): Promise<Trial> {
   return {
     variant,
     best: Infinity,
-    async run() {
+    async run(count) {
       await gpu.finish();
       const start = performance.now();
-      program.run();
+      for (let i = 0; i < count; i++) program.run();
       await gpu.finish();
-      return performance.now() - start;
+      return (performance.now() - start) / count;
     },
     destroy() {
       program.destroy();

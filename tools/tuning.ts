@@ -1,10 +1,13 @@
 /**
- * Where measured choices of kernels are kept: in the user's cache folder by adapter, for all runs, and in
- * a run's folder, so that a resumed run computes as it did before.
+ * Where measured choices of kernels are kept, by adapter and driver: with the project, for those that it
+ * was tuned on; in the user's cache folder, for all runs; and in a run's folder, so that a resumed run
+ * computes as it did before.
  *
  * @module
  */
 import { join } from "node:path";
+import { fileURLToPath } from "node:url";
+import { crc32 } from "node:zlib";
 import type { Gpu } from "../device/gpu.ts";
 import { tuneVariants, type VariantTable } from "../kernels/tune.ts";
 import { setVariantPolicy, type Variant } from "../kernels/variants.ts";
@@ -33,6 +36,8 @@ export interface TuningContext {
   readonly say: (line: string) => void;
   /** Folder of the cache, the user's unless given. */
   readonly cacheFolder?: string;
+  /** Folder of the tables that come with the project, `config/tuning` unless given. */
+  readonly shippedFolder?: string;
 }
 
 /**
@@ -54,18 +59,72 @@ export async function applyTuning(context: TuningContext): Promise<VariantTable>
 }
 
 async function measuredChoices(context: TuningContext): Promise<VariantTable> {
-  const { gpu, mode, ops, say, cacheFolder = userCacheFolder() } = context;
-  if (mode === "off" || cacheFolder === undefined) return new Map();
-  const file = join(cacheFolder, `tuning-${slug(gpu.description)}.json`);
-  const known = await readChoices(gpu, file) ?? new Map<string, string>();
-  if (mode === "cached") return known;
+  const { gpu, mode, ops, say } = context;
+  if (mode === "off") return new Map();
+  const known = await knownChoices(gpu, context);
+  const { cacheFolder = userCacheFolder() } = context;
+  if (mode === "cached" || cacheFolder === undefined) return known;
   const missing = [...ops.keys()].filter((key) => !known.has(key)).length;
   if (missing === 0) return known;
   say(`tuning    ${missing} products and convolutions, at most ${BUDGET_MS / 1000} s`);
   const table = await tuneVariants(gpu, ops, { known, budgetMs: BUDGET_MS });
-  await ensureFolder(cacheFolder);
-  await writeChoices(gpu, file, table);
+  await keepChoices(gpu, table, cacheFolder);
   return table;
+}
+
+/** What was measured on such an adapter: by the user, else by the project. */
+export async function knownChoices(
+  gpu: Gpu,
+  folders: Pick<TuningContext, "cacheFolder" | "shippedFolder"> = {},
+): Promise<VariantTable> {
+  const { cacheFolder = userCacheFolder(), shippedFolder = shippedTables() } = folders;
+  const tables = [shippedFolder, cacheFolder].filter((folder) => folder !== undefined)
+    .map((folder) => readChoices(gpu, join(folder, fileOf(gpu))));
+  return new Map((await Promise.all(tables)).flatMap((table) => [...table ?? []]));
+}
+
+/**
+ * Keeps what was measured, beside what the folder's table says of other ops.
+ *
+ * @param folder The user's cache folder unless given.
+ * @returns The table's file.
+ * @throws {Error} When the folder cannot be written, or there is none.
+ */
+export async function keepChoices(
+  gpu: Gpu,
+  measured: VariantTable,
+  folder = userCacheFolder(),
+): Promise<string> {
+  if (folder === undefined) {
+    throw new Error("Cannot keep what was measured: HOME or XDG_CACHE_HOME must be set");
+  }
+  const file = join(folder, fileOf(gpu));
+  await ensureFolder(folder);
+  const before = await readChoices(gpu, file) ?? new Map<string, string>();
+  await writeChoices(gpu, file, new Map([...before, ...measured]));
+  return file;
+}
+
+/** Folder of the tables that come with the project. */
+function shippedTables(): string | undefined {
+  const url = new URL("../config/tuning/", import.meta.url);
+  return url.protocol === "file:" ? fileURLToPath(url) : undefined;
+}
+
+/** Name of an adapter's table: Deno tells no driver's version, but drivers differ in their limits. */
+export function fileOf(gpu: Gpu): string {
+  return `${slug(gpu.description)}-${limitsOf(gpu)}.json`;
+}
+
+/** A checksum of all limits. */
+function limitsOf({ limits }: Gpu): string {
+  const values: Record<string, number> = {};
+  for (const name in limits) {
+    const value: unknown = Reflect.get(limits, name);
+    if (typeof value === "number") values[name] = value;
+  }
+  const text = Object.keys(values).sort().map((name) => `${name} ${values[name]}`).join();
+  return crc32(text).toString(16).padStart(8, "0");
 }
 
 /** Folder of what programs may lose: XDG_CACHE_HOME, or what the system has instead. */
@@ -81,7 +140,12 @@ function slug(text: string): string {
 
 /** Writes choices and the adapter that they hold for. */
 export async function writeChoices(gpu: Gpu, file: string, choices: VariantTable): Promise<void> {
-  const content = { adapter: gpu.description, choices: Object.fromEntries(choices) };
+  const sorted = [...choices].sort(([a], [b]) => a < b ? -1 : 1);
+  const content = {
+    adapter: gpu.description,
+    limits: limitsOf(gpu),
+    choices: Object.fromEntries(sorted),
+  };
   await atomicWrite(file, `${JSON.stringify(content, null, 2)}\n`);
 }
 
@@ -95,9 +159,10 @@ async function readChoices(gpu: Gpu, file: string): Promise<VariantTable | undef
     throw error;
   }
   try {
-    const { adapter, choices } = JSON.parse(text);
+    const { adapter, limits, choices } = JSON.parse(text);
     const entries = Object.entries(choices).filter((entry) => typeof entry[1] === "string");
-    return adapter === gpu.description ? new Map(entries as [string, string][]) : undefined;
+    const holds = adapter === gpu.description && limits === limitsOf(gpu);
+    return holds ? new Map(entries as [string, string][]) : undefined;
   } catch {
     // Choices change speed alone, so a damaged file is no reason to stop.
     return undefined;

@@ -3,7 +3,14 @@ import { Capture } from "../../device/capture.ts";
 import type { Gpu } from "../../device/gpu.ts";
 import { scaleForward } from "../../kernels/scale.ts";
 import { setVariantPolicy, type Variant, variantPolicy } from "../../kernels/variants.ts";
-import { applyTuning, type TuningContext, writeChoices } from "../../tools/tuning.ts";
+import {
+  applyTuning,
+  fileOf,
+  keepChoices,
+  knownChoices,
+  type TuningContext,
+  writeChoices,
+} from "../../tools/tuning.ts";
 import { assert, assertEquals } from "../support/assert.ts";
 import { testGpu } from "../support/gpu.ts";
 
@@ -32,8 +39,9 @@ async function withFolder(
   const gpu = await testGpu();
   const folder = await Deno.makeTempDir();
   const base = { gpu, mode: "cached", ops: exampleOps(gpu), say: () => {} } as const;
+  const folders = { cacheFolder: join(folder, "cache"), shippedFolder: join(folder, "shipped") };
   try {
-    await body((given) => ({ ...base, cacheFolder: join(folder, "cache"), ...given }), folder);
+    await body((given) => ({ ...base, ...folders, ...given }), folder);
   } finally {
     setVariantPolicy(gpu, {});
     await Deno.remove(folder, { recursive: true });
@@ -69,11 +77,39 @@ Deno.test("applyTuning() passes over files that are missing, damaged or of anoth
   await withFolder(async (context, folder) => {
     const recorded = join(folder, "tuning.json");
     const other = JSON.stringify({ adapter: "another card", choices: { op: "plain50" } });
-    const { description } = await testGpu();
-    const gone = JSON.stringify({ adapter: description, choices: { op: "tiled99", a: 1 } });
-    for (const text of [undefined, "", "[]", "null", "{}", other, gone]) {
+    const gpu = await testGpu();
+    await writeChoices(gpu, recorded, new Map([["op", "plain50"]]));
+    const written = JSON.parse(await Deno.readTextFile(recorded));
+    const gone = JSON.stringify({ ...written, choices: { op: "tiled99", a: 1 } });
+    const otherDriver = JSON.stringify({ ...written, limits: "12345678" });
+    await Deno.remove(recorded);
+    for (const text of [undefined, "", "[]", "null", "{}", other, otherDriver, gone]) {
       if (text !== undefined) await Deno.writeTextFile(recorded, text);
       assertEquals([...await applyTuning(context({ recorded }))], [["op", "tiled10"]], text);
     }
+  });
+});
+
+Deno.test("knownChoices() prefers what the user measured to what comes with the project", async () => {
+  await withFolder(async (context, folder) => {
+    const gpu = await testGpu();
+    const [cacheFolder, shippedFolder] = [join(folder, "cache"), join(folder, "shipped")];
+    await keepChoices(gpu, new Map([["op", "tiled1"], ["other", "x"]]), shippedFolder);
+    assertEquals([...await applyTuning(context({}))], [["op", "tiled1"]]);
+    assertEquals([...await applyTuning(context({ mode: "off" }))], [["op", "tiled10"]]);
+    await keepChoices(gpu, new Map([["op", "plain50"]]), cacheFolder);
+    assertEquals([...await applyTuning(context({}))], [["op", "plain50"]]);
+    const both = await knownChoices(gpu, { cacheFolder, shippedFolder });
+    assertEquals([...both], [["op", "plain50"], ["other", "x"]]);
+  });
+});
+
+Deno.test("keepChoices() keeps what the table says of other ops", async () => {
+  await withFolder(async (_, folder) => {
+    const gpu = await testGpu();
+    await keepChoices(gpu, new Map([["a", "1"], ["b", "1"]]), folder);
+    const file = await keepChoices(gpu, new Map([["b", "2"]]), folder);
+    assertEquals(file, join(folder, fileOf(gpu)));
+    assertEquals(JSON.parse(await Deno.readTextFile(file)).choices, { a: "1", b: "2" });
   });
 });
