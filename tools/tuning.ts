@@ -10,7 +10,7 @@ import { fileURLToPath } from "node:url";
 import { crc32 } from "node:zlib";
 import type { Gpu } from "../device/gpu.ts";
 import { tuneVariants, type VariantTable } from "../kernels/tune.ts";
-import { setVariantPolicy, type Variant } from "../kernels/variants.ts";
+import { setVariantPolicy, type Variant, variantPolicy } from "../kernels/variants.ts";
 import { atomicWrite, ensureFolder, readFileChecked } from "../support/files.ts";
 
 /** What `--tune` can be: defaults alone, what was measured earlier, or measure what is missing. */
@@ -54,7 +54,7 @@ export async function applyTuning(context: TuningContext): Promise<VariantTable>
     const chosen = variants.find(({ name }) => name === table.get(key)) ?? variants[0];
     if (chosen) choices.set(key, chosen.name);
   }
-  setVariantPolicy(gpu, { table: choices });
+  setVariantPolicy(gpu, { ...variantPolicy(gpu), table: choices });
   return choices;
 }
 

@@ -6,6 +6,7 @@ import {
   conv2dShape,
   conv2dWeightGrad,
 } from "../../kernels/conv2d/conv2d.ts";
+import { variantPolicy } from "../../kernels/variants.ts";
 import { conv2dGradReference, conv2dReference } from "../reference/conv2d.ts";
 import { assert, assertAllClose, assertEquals, assertThrows } from "../support/assert.ts";
 import { compute, randomValues, testGpu, upload } from "../support/gpu.ts";
@@ -68,7 +69,9 @@ for (const { x: xShape, weight: wShape, ...options } of CASES) {
     assertAllClose(dw!, grads.dw, { atol, rtol: 1e-5, name: "dw" });
     if (db) assertAllClose(db, grads.db, { atol, rtol: 1e-5, name: "db" });
     const { ci, co } = shape;
-    const narrow = Math.min(ci, co) < 8 && Math.max(ci, co) % 4 === 0;
+    // Of the families only that of subgroups has kernels for few channels, without the bias.
+    const narrow = Math.min(ci, co) < 8 && Math.max(ci, co) % 4 === 0 &&
+      variantPolicy(gpu).forced !== "plain" && variantPolicy(gpu).forced !== "tiled";
     assertEquals(db === undefined, narrow, "whether the bias's gradient comes along");
   });
 }

@@ -7,6 +7,8 @@ import { Capture } from "../../device/capture.ts";
 import { type Gpu, openGpu } from "../../device/gpu.ts";
 import type { PlanOptions } from "../../device/memory_plan.ts";
 import { type DType, type HostArray, sizeOf, type TensorRef } from "../../device/tensor.ts";
+import { setVariantPolicy } from "../../kernels/variants.ts";
+import { forcedFamily } from "../../tools/gpu.ts";
 
 if (Deno.build.os === "linux" && !Deno.env.get("DENO_WEBGPU_BACKEND")) {
   Deno.env.set("DENO_WEBGPU_BACKEND", "vulkan");
@@ -14,9 +16,16 @@ if (Deno.build.os === "linux" && !Deno.env.get("DENO_WEBGPU_BACKEND")) {
 
 let shared: Promise<Gpu> | undefined;
 
-/** The GPU of this test file. */
+/** The GPU of this test file, with the kernels that DIFFRACT_VARIANT names. */
 export function testGpu(): Promise<Gpu> {
-  return shared ??= openGpu({ platform: Deno.build.os });
+  return shared ??= open();
+}
+
+async function open(): Promise<Gpu> {
+  const gpu = await openGpu({ platform: Deno.build.os });
+  const forced = forcedFamily();
+  if (forced) setVariantPolicy(gpu, { forced });
+  return gpu;
 }
 
 /** A persistent tensor filled with `data`. */
