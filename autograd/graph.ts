@@ -9,58 +9,14 @@
  * @module
  */
 import type { Capture } from "../device/capture.ts";
-import { formatShape, placeAt, reshape, sizeOf, type TensorRef } from "../device/tensor.ts";
-import { addInto, addSame, copyInto } from "../kernels/add.ts";
-import { fillZero } from "../kernels/fill.ts";
+import { formatShape, placeAt, sizeOf, type TensorRef } from "../device/tensor.ts";
+import { addInto, copyInto } from "../kernels/add.ts";
 import { type PartialSum, sumParts } from "../kernels/partial_sums.ts";
 import { DeferredSums } from "./deferred_sums.ts";
+import { Gradients } from "./gradients.ts";
 import type { Parameter } from "./parameter.ts";
+import type { InputGrads, OpRecord, WantedSums } from "./rule.ts";
 import { removeUnread } from "./unread.ts";
-
-/** Gradients of an op's inputs, in order; null where an input has none. */
-export type InputGrads = readonly (TensorRef | null)[];
-
-/** Ways for a rule to save passes over memory. */
-export interface GradientFlow {
-  /**
-   * Hands over what other ops have contributed to input `i`'s gradient so far, if anything; a rule
-   * that calls it must return the sum, as kernels with an epilogue can.
-   */
-  absorb(i: number): TensorRef | undefined;
-  /**
-   * A gradient of input `i` that several rules make together: zeros at first. A rule that asks for it
-   * adds to a part of it and returns null for the input.
-   */
-  shared(i: number): TensorRef;
-  /**
-   * The gradient of input `i` from its parts: null where the graph sees to it, together with others,
-   * else the sum.
-   */
-  defer(i: number, sum: PartialSum): TensorRef | null;
-}
-
-/**
- * The derivative of one op at one place.
- *
- * @param gradOutput Gradient of the loss with respect to the op's output.
- * @param needs Which inputs want a gradient; others may be null.
- */
-export type BackwardRule = (
-  gradOutput: TensorRef,
-  needs: readonly boolean[],
-  flow: GradientFlow,
-) => InputGrads;
-
-/** An op to be recorded. */
-export interface OpRecord {
-  readonly op: string;
-  readonly inputs: readonly Tensor[];
-  readonly output: TensorRef;
-  /** Absent when the op has no derivative; it is then refused for inputs that want one. */
-  readonly backward?: BackwardRule;
-  /** Makes the output again in the backward pass; for ops that cost little and fill much memory. */
-  readonly recompute?: () => TensorRef;
-}
 
 /** Where a parameter's value is and where its gradient goes. */
 export interface ParameterSlot {
@@ -91,17 +47,6 @@ export interface GraphOptions {
   readonly random?: TensorRef;
 }
 
-/**
- * Sums of a tensor's gradient over the pixels of each image, which some gradient of another tensor is made
- * of. Whoever makes the tensor's gradient may add them there and then.
- */
-export interface WantedSums {
-  /** The columns of a matrix that they are added to. */
-  into(): { readonly matrix: TensorRef; readonly start: number };
-  /** Set by who has added them. */
-  done: boolean;
-}
-
 /** A symbolic tensor that knows how it was made. */
 export class Tensor {
   /** Wanted of the tensor's gradient. */
@@ -125,6 +70,16 @@ export class Tensor {
   saved(): TensorRef {
     if (!this.recompute) return this.ref;
     return this.#again ??= this.recompute();
+  }
+
+  /** Whether its values are neither kept nor made again yet. */
+  get isMissing(): boolean {
+    return this.recompute !== undefined && this.#again === undefined;
+  }
+
+  /** Takes values that have been made again in passing. */
+  restore(values: TensorRef): void {
+    this.#again = values;
   }
 
   /** Sizes, outermost first. */
@@ -154,12 +109,17 @@ export class Graph {
   /** Ops that each tensor feeds; parameters are the same in replays, whose ops are not counted. */
   readonly #uses = new Map<Tensor, number>();
   readonly #deferred: DeferredSums;
-  /** Gradients that rules are adding to, see {@linkcode GradientFlow.shared}. */
-  readonly #shared = new Map<Tensor, TensorRef>();
+  #grads: Gradients;
+  /** Gradients that wait for a tensor's values, which the rule of its op, yet to come, can restore. */
+  readonly #waiting = new Map<Tensor, (() => void)[]>();
 
   constructor(readonly capture: Capture, private readonly options: GraphOptions = {}) {
     this.training = options.training ?? false;
-    this.#deferred = new DeferredSums(capture, options.accumulate ?? false);
+    this.#deferred = new DeferredSums(capture, {
+      accumulate: options.accumulate ?? false,
+      frugal: options.recompute === "blocks",
+    });
+    this.#grads = new Gradients(capture);
   }
 
   /**
@@ -268,78 +228,90 @@ export class Graph {
         "Cannot differentiate: the loss must depend on a parameter or a variable, got a constant",
       );
     }
-    const grads = new Map<Tensor, TensorRef>([[loss, seed ?? this.#one(loss)]]);
-    this.#differentiate(this.#entries, grads);
+    this.#grads = new Gradients(this.capture);
+    this.#grads.add("the loss", loss, seed ?? this.#one(loss));
+    this.#differentiate(this.#entries);
     this.#deferred.flush();
     for (const [tensor, slot] of this.#slots) {
-      const grad = this.#takeGrad(tensor, grads);
+      const grad = this.#grads.take(tensor);
       if (grad) this.#deliver(grad, slot);
     }
-    for (const tensor of [...this.#shared.keys()]) {
-      grads.set(tensor, this.#takeGrad(tensor, grads)!);
-    }
-    return grads;
+    return this.#grads.takeAll();
   }
 
   /** Goes through entries in reverse, turning gradients of outputs into gradients of inputs. */
-  #differentiate(entries: readonly Entry[], grads: Map<Tensor, TensorRef>): void {
+  #differentiate(entries: readonly Entry[]): void {
+    for (const { record, output } of entries) {
+      if (record?.overwrites && output.isMissing) this.#waiting.set(output, []);
+    }
     for (const { record, replay, output } of entries.toReversed()) {
-      const gradOutput = this.#takeGrad(output, grads);
-      if (!gradOutput) continue;
-      if (record) this.#applyRule(record, gradOutput, grads);
-      else if (replay) {
-        const { dispatches } = this.capture;
-        const first = dispatches.length;
-        const { result, entries } = this.#replay(replay);
-        const end = dispatches.length;
-        // An identity hands its input through, which may have a gradient already.
-        grads.set(result, this.#sum("a checkpoint", grads.get(result), gradOutput, result));
-        this.#differentiate(entries, grads);
-        // The stretch's last ops, whose outputs no rule asks for.
-        removeUnread(this.capture, first, end);
-      }
+      const waiting = this.#waiting.get(output) ?? [];
+      this.#waiting.delete(output);
+      const gradOutput = this.#grads.take(output);
+      if (gradOutput && record) this.#applyRule({ record, output }, gradOutput, waiting.length > 0);
+      else if (gradOutput && replay) this.#differentiateAgain(replay, gradOutput);
+      for (const make of waiting) make();
     }
   }
 
-  #applyRule(record: OpRecord, gradOutput: TensorRef, grads: Map<Tensor, TensorRef>): void {
+  /** Runs a stretch again and differentiates it. */
+  #differentiateAgain(replay: NonNullable<Entry["replay"]>, gradOutput: TensorRef): void {
+    const { dispatches } = this.capture;
+    const first = dispatches.length;
+    const { result, entries } = this.#replay(replay);
+    const end = dispatches.length;
+    // An identity hands its input through, which may have a gradient already.
+    this.#grads.add("a checkpoint", result, gradOutput);
+    this.#differentiate(entries);
+    // The stretch's last ops, whose outputs no rule asks for.
+    removeUnread(this.capture, first, end);
+  }
+
+  /** @param awaited Whether gradients wait for the output's values. */
+  #applyRule(
+    { record, output }: { record: OpRecord; output: Tensor },
+    gradOutput: TensorRef,
+    awaited: boolean,
+  ): void {
     if (!record.backward) return;
+    const grads = this.#grads;
+    const first = this.capture.dispatches.length;
+    const overwrite = awaited && output.isMissing && grads.isOwn(gradOutput);
     const inputGrads = record.backward(gradOutput, record.inputs.map((x) => x.needsGrad), {
-      absorb: (i) => {
-        const input = record.inputs[i];
-        // A tensor that is several inputs of one op has several contributions to come.
-        if (!input || record.inputs.filter((other) => other === input).length > 1) return;
-        const before = grads.get(input);
-        grads.delete(input);
-        return before;
-      },
-      shared: (i) => this.sharedGrad(record.inputs[i]!),
+      absorb: (i) => grads.absorb(record, i),
+      shared: (i) => grads.shared(record.inputs[i]!),
       defer: (i, sum) => this.#defer(record.inputs[i], sum),
+      later: (i, of, make) => this.#later(record, i, of, make),
+      overwrite,
     });
-    record.inputs.forEach((input, i) => {
-      const grad = inputGrads[i];
-      if (grad && input.needsGrad) {
-        grads.set(input, this.#sum(record.op, grads.get(input), grad, input));
-      }
-    });
+    if (overwrite) output.restore(gradOutput);
+    grads.addOf(record, inputGrads, first);
+  }
+
+  /** See {@linkcode GradientFlow.later}. */
+  #later(
+    record: OpRecord,
+    i: number,
+    of: readonly number[],
+    make: (values: TensorRef) => InputGrads,
+  ): void {
+    const { inputs } = record, source = inputs[i]!;
+    const contribute = () => {
+      const first = this.capture.dispatches.length;
+      const made = make(source.saved());
+      this.#grads.addOf(record, inputs.map((_, j) => made[of.indexOf(j)] ?? null), first);
+    };
+    const waiting = this.#waiting.get(source);
+    // No rule is waiting for the gradient of a parameter; of one that is used several times it is a sum,
+    // whose order must not change.
+    const canWait = of.every((j) => !inputs[j]?.needsGrad || this.#onlySlot(inputs[j]));
+    if (waiting && source.isMissing && canWait) waiting.push(contribute);
+    else contribute();
   }
 
   /** See {@linkcode GradientFlow.shared}. */
   sharedGrad(input: Tensor): TensorRef {
-    let grad = this.#shared.get(input);
-    if (!grad) {
-      grad = this.capture.transient(input.shape, "shared gradient");
-      fillZero(this.capture, grad);
-      this.#shared.set(input, grad);
-    }
-    return grad;
-  }
-
-  /** All that rules have contributed to a tensor's gradient. */
-  #takeGrad(tensor: Tensor, grads: Map<Tensor, TensorRef>): TensorRef | undefined {
-    const grad = grads.get(tensor), shared = this.#shared.get(tensor);
-    grads.delete(tensor);
-    this.#shared.delete(tensor);
-    return grad && shared ? addSame(this.capture, grad, shared) : grad ?? shared;
+    return this.#grads.shared(input);
   }
 
   /** Whether one op alone has the tensor as an input, so that it makes the whole gradient. */
@@ -347,9 +319,14 @@ export class Graph {
     return this.#uses.get(tensor) === 1;
   }
 
+  /** Where the gradient of a parameter goes whose whole gradient one op makes. */
+  #onlySlot(input: Tensor | undefined): TensorRef | undefined {
+    return input && this.isUsedOnce(input) ? this.#slots.get(input) : undefined;
+  }
+
   /** Puts the sum off where it is all of a parameter's gradient. */
   #defer(input: Tensor | undefined, sum: PartialSum): TensorRef | null {
-    const slot = input && this.isUsedOnce(input) ? this.#slots.get(input) : undefined;
+    const slot = this.#onlySlot(input);
     return slot && this.#deferred.add(sum, slot) ? null : sumParts(this.capture, sum);
   }
 
@@ -374,18 +351,6 @@ export class Graph {
       this.#replaying = false;
       this.#nextStream = nextStream;
     }
-  }
-
-  #sum(op: string, before: TensorRef | undefined, grad: TensorRef, input: Tensor): TensorRef {
-    if (sizeOf(grad.shape) !== sizeOf(input.shape)) {
-      throw new RangeError(
-        `Cannot differentiate ${op}: the gradient must have its input's shape ${
-          formatShape(input.shape)
-        }, got ${formatShape(grad.shape)}`,
-      );
-    }
-    const shaped = reshape(grad, input.shape);
-    return before ? addSame(this.capture, before, shaped) : shaped;
   }
 
   #deliver(grad: TensorRef, slot: TensorRef): void {

@@ -8,9 +8,10 @@
  *
  * mean and rstd = 1 / sqrt(variance + eps) are taken over the m elements of one image and group.
  *
- * One dispatch forward and one backward, which leaves the gradients of weight and bias in parts. A group may have any number of channels, so a vector of
- * four may straddle groups: sums are taken a channel first and combined a group in workgroup memory;
- * the second look at the image then comes from the cache.
+ * One dispatch forward and one backward, which leaves the gradients of weight and bias in parts and, if
+ * asked to, y in the place of dy. A group may have any number of channels, so a vector of four may
+ * straddle groups: sums are taken a channel first and combined a group in workgroup memory; the second
+ * look at the image then comes from the cache.
  *
  * @module
  */
@@ -92,6 +93,8 @@ export interface GroupNormWanted {
   readonly plus?: TensorRef | undefined;
   /** Where the sums of dx over the pixels of each image are added, see {@linkcode canSumPixels}. */
   readonly sums?: PixelSums | undefined;
+  /** Whether y is written over dy, bit for bit what the forward pass made; only where x is wanted. */
+  readonly y?: boolean;
 }
 
 /** Columns of a matrix `[N, M]`, one a channel. */
@@ -113,6 +116,7 @@ export function canSumPixels({ gpu }: Capture, x: TensorRef, groups: number): bo
 /**
  * Gradients of {@linkcode groupNormForward} from the upstream gradient `dy`.
  *
+ * @param dy Overwritten where y is wanted.
  * @param wanted Whether the gradient of x is wanted; else null stands for it.
  * @returns dx, and the gradients of weight and bias in parts.
  */
@@ -137,6 +141,7 @@ export function groupNormBackward(
     dx: dx !== null,
     plus: Boolean(plus),
     sums: Boolean(sums),
+    y: dx !== null && wanted.y === true,
   });
   capture.dispatch({
     kernel,

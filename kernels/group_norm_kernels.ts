@@ -32,12 +32,21 @@ export function forwardKernel(layout: GroupNormLayout, silu: boolean, dropout: b
     workgroupSize: [layout.workgroup, 1, 1],
     workgroupBytes: 8 * layout.shared,
     wgsl: `${groupText(layout)}${CHUNKS}${SIGMOID}${dropout ? KEPT : ""}
-fn activate(z: V) -> V { return ${silu ? "z * sigmoid(z)" : "z"}; }
-${MOMENTS}${GROUP_MAIN}${forwardText(dropout)}`,
+${activation(silu)}${MOMENTS}${GROUP_MAIN}${forwardText(dropout)}`,
   };
 }
 
 const KEY_BINDING: BindingSpec = { type: "vec4u", access: "read" };
+
+/** WGSL: what follows the normalisation, except dropout. */
+function activation(silu: boolean): string {
+  return `fn activate(z: V) -> V { return ${silu ? "z * sigmoid(z)" : "z"}; }\n`;
+}
+
+/** WGSL: an element of the output, in the forward pass and where the gradient makes it again. */
+function outputText(dropout: boolean): string {
+  return keptText("activate((x[i] - m) * scale + shift)", dropout);
+}
 
 /** WGSL: what dropout leaves of vector `i` of the tensor. */
 function keptText(value: string, dropout: boolean): string {
@@ -130,7 +139,7 @@ const forwardText = (dropout: boolean) => `
     let shift = bias[firstVector + v];
     for (var p = firstPixel; p < params.pixels; p += rows) {
       let i = origin + v + p * params.stride;
-      y[i] = ${keptText("activate((x[i] - m) * scale + shift)", dropout)};
+      y[i] = ${outputText(dropout)};
     }
   }
 }`;
@@ -142,13 +151,16 @@ interface BackwardVariant {
   readonly dx: boolean;
   readonly plus: boolean;
   readonly sums: boolean;
+  /** Whether y takes the place of dy; only with `dx`. */
+  readonly y: boolean;
 }
 
 /** The gradient. */
 export function backwardKernel(
   layout: GroupNormLayout,
-  { silu, dropout, dx, plus, sums }: BackwardVariant,
+  variant: BackwardVariant,
 ): Kernel {
+  const { silu, dropout, dx, plus, sums, y } = variant;
   const type = layout.width === 4 ? "vec4f" : "f32";
   const gather = (name: string) =>
     Array.from(
@@ -160,10 +172,10 @@ export function backwardKernel(
       dropout ? "Dropout" : ""
     }Backward.${type}.${layout.workgroup}.${layout.shared}${dx ? "" : ".affine"}${
       plus ? "+plus" : ""
-    }${sums ? "+sums" : ""}`,
+    }${sums ? "+sums" : ""}${y ? "+y" : ""}`,
     bindings: {
       x: { type, access: "read" },
-      dy: { type, access: "read" },
+      dy: { type, access: y ? "read_write" : "read" },
       weight: { type, access: "read" },
       bias: { type, access: "read" },
       mean: { type: "f32", access: "read" },
@@ -181,7 +193,7 @@ export function backwardKernel(
     },
     workgroupSize: [layout.workgroup, 1, 1],
     workgroupBytes: 8 * layout.shared,
-    wgsl: `${groupText(layout)}${CHUNKS}${SIGMOID}${dropout ? KEPT : ""}
+    wgsl: `${groupText(layout)}${CHUNKS}${SIGMOID}${dropout ? KEPT : ""}${y ? activation(silu) : ""}
 fn meanOf(firstGroup: u32, channel: u32) -> V { return V(${gather("mean")}); }
 fn rstdOf(firstGroup: u32, channel: u32) -> V { return V(${gather("rstd")}); }
 
@@ -195,7 +207,7 @@ ${
         : "  return dy;"
     }
 }
-${GROUP_MAIN}${backwardSums(dropout)}${dx ? backwardDx(layout.width, { plus, dropout, sums }) : ""}
+${GROUP_MAIN}${backwardSums(dropout)}${dx ? backwardDx(layout.width, variant) : ""}
 }`,
   };
 }
@@ -242,11 +254,8 @@ const backwardSums = (dropout: boolean) => `
   }
 `;
 
-/** Means over each group of weight dz xhat and weight dz, then dx. */
-const backwardDx = (
-  width: number,
-  { plus, dropout, sums }: Pick<BackwardVariant, "plus" | "dropout" | "sums">,
-) => `
+/** Means over each group of weight dz xhat and weight dz, then dx and y. */
+const backwardDx = (width: number, { plus, dropout, sums, y }: BackwardVariant) => `
   workgroupBarrier();
   let size = f32(params.pixels) * f32(groupChannels);
   for (var g = t; g * groupChannels < slabChannels; g += WX) {
@@ -270,6 +279,7 @@ const backwardDx = (
     let b = bias[firstVector + v];
     let meanDzX = loadA(v * W);
     let meanDz = loadB(v * W);
+    ${y ? "let scale = r * w;\n    let shift = b;" : ""}
     for (var start = firstPixel; start < params.pixels; start += rows * CHUNK) {
       let end = min(start + rows * CHUNK, params.pixels);
       ${sums ? "var chunk = V(0.0);" : ""}
@@ -280,6 +290,7 @@ const backwardDx = (
   keptText("dy[i]", dropout)
 }, xhat, w, b) - (meanDz + xhat * meanDzX));
         dx[i] = d;
+        ${y ? `dy[i] = ${outputText(dropout)};` : ""}
         ${sums ? "chunk += d;" : ""}
       }
       ${sums ? "total += chunk;" : ""}

@@ -9,8 +9,10 @@ import {
   isPointwiseConv,
 } from "../../kernels/conv2d/conv2d.ts";
 import { parallelLinearForward } from "../../kernels/parallel_linear.ts";
+import type { PartialSum } from "../../kernels/partial_sums.ts";
 import { sumMiddle, sumMiddleInto } from "../../kernels/reduce.ts";
-import type { BackwardRule, Tensor, WantedSums } from "../graph.ts";
+import type { Tensor } from "../graph.ts";
+import type { BackwardRule, WantedSums } from "../rule.ts";
 
 /** What a convolution adds to its sum, and how it steps. */
 export interface Conv2dArgs extends Conv2dOptions {
@@ -110,14 +112,17 @@ function rule(
       done: false,
     }
     : undefined;
-  const backward: BackwardRule = (dy, [needsX, needsWeight], { absorb, defer, shared }) => {
-    const ofWeights = needsWeight ? conv2dWeightGrad(capture, x.saved(), dy, shape) : null;
-    const dBias = () => {
+  const backward: BackwardRule = (dy, [needsX, needsWeight], { absorb, defer, later, shared }) => {
+    const dBias = (sum?: PartialSum) => {
       if (!bias?.needsGrad) return null;
-      return ofWeights?.bias
-        ? defer(2, ofWeights.bias)
-        : sumMiddle(capture, dy, [1, n * oh * ow, co]);
+      return sum ? defer(2, sum) : sumMiddle(capture, dy, [1, n * oh * ow, co]);
     };
+    if (needsWeight) {
+      later(0, bias ? [1, 2] : [1], (values) => {
+        const made = conv2dWeightGrad(capture, values, dy, shape);
+        return [defer(1, made.weight), dBias(made.bias)];
+      });
+    }
     const dPerImage = () => {
       if (!perImage?.needsGrad || sums?.done) return null;
       const sizes = [n, oh * ow, co] as const;
@@ -125,10 +130,13 @@ function rule(
       sumMiddleInto(capture, dy, sizes, shared(2 + added.indexOf(perImage)), perImageStart);
       return null;
     };
-    const grads = new Map([[bias, dBias()], [perImage, dPerImage()], [residual, dy]]);
+    const grads = new Map([[bias, needsWeight ? null : dBias()], [perImage, dPerImage()], [
+      residual,
+      dy,
+    ]]);
     return [
       needsX ? conv2dInputGrad(capture, weight.ref, dy, shape, absorb(0)) : null,
-      ofWeights && defer(1, ofWeights.weight),
+      null,
       ...added.map((tensor) => grads.get(tensor) ?? null),
     ];
   };

@@ -48,14 +48,15 @@ export function groupNorm(
     inputs: [x, weight, bias],
     output: y,
     recompute: () => groupNormForward(capture, x.saved(), weight.ref, bias.ref, options).y,
-    backward: (dy, [needsX = false, needsWeight, needsBias], { absorb, defer }) => {
+    overwrites: x.needsGrad,
+    backward: (dy, [needsX = false, needsWeight, needsBias], { absorb, defer, overwrite }) => {
       // The ninth storage binding; WebGPU promises eight.
       const plus = capture.gpu.limits.maxStorageBuffersPerShaderStage > 8 ? absorb(0) : undefined;
       // Only the whole gradient may be summed.
       const sums = needsX && graph.isUsedOnce(x) && canSumPixels(capture, x.ref, groups)
         ? x.sums
         : undefined;
-      const wanted = { x: needsX, plus, sums: sums?.into() };
+      const wanted = { x: needsX, plus, sums: sums?.into(), y: overwrite };
       if (sums) sums.done = true;
       const { dx, dweight, dbias } = groupNormBackward(
         capture,

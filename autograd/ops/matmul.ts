@@ -37,8 +37,8 @@ export function linear(x: Tensor, weight: Tensor, bias?: Tensor): Tensor {
     op: "linear",
     inputs: bias ? [x, weight, bias] : [x, weight],
     output: reshape(product, [...x.shape.slice(0, -1), n]),
-    backward: (dy, [needsX, needsWeight, needsBias], { defer }) => [
-      needsX
+    backward: (dy, [needsX, needsWeight, needsBias], { defer, later }) => {
+      const dx = needsX
         ? matmul(capture, {
           a: { tensor: dy, row: n },
           b: { tensor: weight.ref, row: n, transposed: true },
@@ -47,23 +47,26 @@ export function linear(x: Tensor, weight: Tensor, bias?: Tensor): Tensor {
           k: n,
           label: "linear input gradient",
         })
-        : null,
-      needsWeight
-        ? matmul(capture, {
-          a: { tensor: x.saved(), row: k, transposed: true },
-          b: { tensor: dy, row: n },
-          m: k,
-          n,
-          k: rows,
-          label: "linear weight gradient",
-        })
-        : null,
-      needsBias
-        ? rows <= FEW_ROWS
-          ? defer(2, { parts: dy, count: rows, stride: n, shape: [n] })
-          : sumMiddle(capture, dy, [1, rows, n])
-        : null,
-    ],
+        : null;
+      if (needsWeight) {
+        later(0, [1], (values) => [
+          matmul(capture, {
+            a: { tensor: values, row: k, transposed: true },
+            b: { tensor: dy, row: n },
+            m: k,
+            n,
+            k: rows,
+            label: "linear weight gradient",
+          }),
+        ]);
+      }
+      const dBias = !needsBias
+        ? null
+        : rows <= FEW_ROWS
+        ? defer(2, { parts: dy, count: rows, stride: n, shape: [n] })
+        : sumMiddle(capture, dy, [1, rows, n]);
+      return [dx, null, dBias];
+    },
   });
 }
 

@@ -1,10 +1,12 @@
-import { Graph } from "../../autograd/graph.ts";
+import { DeferredSums } from "../../autograd/deferred_sums.ts";
+import { Graph, type Recompute } from "../../autograd/graph.ts";
 import { conv2d } from "../../autograd/ops/conv2d.ts";
 import { mseLoss } from "../../autograd/ops/losses.ts";
 import { Parameter } from "../../autograd/parameter.ts";
 import { Arena } from "../../device/arena.ts";
 import { Capture } from "../../device/capture.ts";
-import { sizeOf } from "../../device/tensor.ts";
+import { resolve, sizeOf, type Storage, type TensorRef } from "../../device/tensor.ts";
+import { scaleForward } from "../../kernels/scale.ts";
 import { assert, assertAllClose, assertEquals } from "../support/assert.ts";
 import { randomValues, testGpu, upload } from "../support/gpu.ts";
 
@@ -91,18 +93,77 @@ Deno.test("Graph.backward() adds all contributions to a parameter that is used t
   assertEquals(shared.values, expected.values);
 });
 
-Deno.test("Graph.backward() sums large parts as they come, so that little memory waits", async () => {
+/** The sums of ten large gradients: the bytes of parts, and when these are alive. */
+async function largeSums(recompute: Recompute) {
   const gpu = await testGpu();
   const capture = new Capture(gpu, "large");
-  const parameters = [0, 1, 2].map(() => new Parameter([3, 3, 256, 256], () => {}));
+  const parameters = Array.from({ length: 10 }, () => new Parameter([3, 3, 256, 256], () => {}));
   const slot = () => capture.transient([3, 3, 256, 256], "slot");
   const graph = new Graph(capture, {
     parameters: new Map(parameters.map((p) => [p, { value: slot(), grad: slot() }])),
+    recompute,
   });
   let h = graph.constant(capture.transient([32, 16, 16, 256], "x"));
   for (const p of parameters) h = conv2d(h, graph.parameter(p), { padding: [1, 1] });
   graph.backward(h, capture.transient(h.shape, "dy"));
-  const pools = capture.dispatches.filter(({ kernel }) => kernel.name.startsWith("sumParts"))
-    .map(({ bindings }) => sizeOf(bindings.find(({ name }) => name === "parts")!.tensor.shape) * 4);
-  assert(pools.length > 1 && Math.max(...pools) <= 64 << 20, `${pools} bytes`);
+  const pools = new Map<Storage, { bytes: number; first: number; last: number }>();
+  capture.dispatches.forEach(({ bindings }, i) => {
+    for (const { tensor } of bindings) {
+      const { storage } = resolve(tensor);
+      if (storage.kind !== "transient" || storage.label !== "parts of gradients") continue;
+      const { bytes, first } = pools.get(storage) ?? { bytes: storage.byteLength, first: i };
+      pools.set(storage, { bytes, first, last: i });
+    }
+  });
+  return [...pools.values()];
+}
+
+Deno.test("Graph.backward() sums large parts as they come, so that little memory waits", async () => {
+  for (const [recompute, most] of [[true, 128 << 20], ["blocks", 64 << 20]] as const) {
+    const pools = await largeSums(recompute);
+    const bytes = pools.map(({ bytes }) => bytes);
+    assert(pools.length > 1 && Math.max(...bytes) <= most, `${bytes} bytes`);
+    assert(Math.max(...bytes) > most / 2, `${bytes} bytes`);
+    pools.reduce((before, pool) => {
+      assert(before.last < pool.first, "two are never alive at once");
+      return pool;
+    });
+  }
+});
+
+Deno.test("DeferredSums leaves parts in their place that would keep all others alive", async () => {
+  const gpu = await testGpu();
+  const capture = new Capture(gpu, "old");
+  const sums = new DeferredSums(capture, { accumulate: false, frugal: false });
+  const slots = Arena.create(
+    gpu,
+    "slots",
+    ["old", "older", "fresh"].map((name) => ({ name, shape: [4] })),
+  );
+  const values = randomValues(16, 1);
+  const write = () => scaleForward(capture, upload(gpu, [16], values), 1);
+  const old = write();
+  for (let i = 0; i < 20; i++) write();
+  const fresh = write();
+  const add = (parts: TensorRef, start: number, slot: string) =>
+    assert(sums.add({ parts, start, count: 2, stride: 8, shape: [4] }, slots.get(slot)));
+  add(old, 0, "old");
+  add(fresh, 0, "fresh");
+  add(old, 4, "older");
+  const before = capture.dispatches.length;
+  sums.flush();
+  assertEquals(capture.dispatches.length - before, 2);
+  assertEquals([old, fresh].map((parts) => resolve(parts).storage === parts.storage), [
+    true,
+    false,
+  ]);
+  const program = await capture.plan();
+  program.run();
+  for (const [slot, start] of [["old", 0], ["older", 4], ["fresh", 0]] as const) {
+    const expected = [0, 1, 2, 3].map((i) =>
+      Math.fround(values[start + i]! + values[start + i + 8]!)
+    );
+    assertEquals([...await gpu.readF32(slots.get(slot))], expected);
+  }
+  program.destroy();
 });

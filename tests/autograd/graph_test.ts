@@ -1,16 +1,18 @@
 import { Graph, type Recompute, type Tensor } from "../../autograd/graph.ts";
 import { add } from "../../autograd/ops/add.ts";
 import { concat } from "../../autograd/ops/concat.ts";
-import { conv2d } from "../../autograd/ops/conv2d.ts";
+import { conv2d, pointwiseConvs } from "../../autograd/ops/conv2d.ts";
 import { dropout } from "../../autograd/ops/dropout.ts";
 import { groupNorm } from "../../autograd/ops/group_norm.ts";
 import { mseLoss } from "../../autograd/ops/losses.ts";
+import { linear } from "../../autograd/ops/matmul.ts";
 import { mul } from "../../autograd/ops/mul.ts";
 import { reshape } from "../../autograd/ops/reshape.ts";
 import { silu } from "../../autograd/ops/silu.ts";
 import { Parameter } from "../../autograd/parameter.ts";
 import { Capture } from "../../device/capture.ts";
-import { sizeOf } from "../../device/tensor.ts";
+import { sizeOf, type TensorRef } from "../../device/tensor.ts";
+import { mulForward } from "../../kernels/broadcast.ts";
 import { assert, assertAllClose, assertEquals, assertThrows } from "../support/assert.ts";
 import { randomValues, testGpu, upload } from "../support/gpu.ts";
 import { differentiate, operand } from "../support/gradients.ts";
@@ -231,3 +233,138 @@ Deno.test("Graph.checkpoint() records nothing for what nobody wants", async () =
   graph.backward(product, gpu.tensor([4]));
   assertEquals(capture.dispatches.slice(forward).length, 1);
 });
+
+/** A function of an image `[2, 5, 3, 8]` and of parameters of these shapes. */
+interface Late {
+  readonly shapes: readonly (readonly number[])[];
+  readonly fn: (x: Tensor, parameters: Tensor[]) => Tensor;
+}
+
+/** Its gradients, from a seed that is read again at the end. */
+async function differentiateLate({ shapes, fn }: Late, recompute: Recompute) {
+  const gpu = await testGpu();
+  const capture = new Capture(gpu, "late");
+  const parameters = shapes.map((shape, i): [Parameter, { value: TensorRef; grad: TensorRef }] => [
+    new Parameter(shape, () => {}),
+    { value: upload(gpu, shape, randomValues(sizeOf(shape), i + 1)), grad: gpu.tensor(shape) },
+  ]);
+  const random = upload(gpu, [4], [1, 2, 3, 4], "u32");
+  const graph = new Graph(capture, {
+    parameters: new Map(parameters),
+    recompute,
+    training: true,
+    random,
+  });
+  const x = graph.variable(upload(gpu, [2, 5, 3, 8], randomValues(240, 50)));
+  const y = graph.checkpoint(() =>
+    fn(x, parameters.map(([parameter]) => graph.parameter(parameter)))
+  );
+  const dy = randomValues(sizeOf(y.shape), 77);
+  const seed = upload(gpu, y.shape, dy);
+  const dx = capture.keep(graph.backward(y, seed).get(x)!);
+  const program = await capture.plan();
+  program.run();
+  const grads = [await program.readF32(dx)];
+  for (const [, { grad }] of parameters) grads.push(await gpu.readF32(grad));
+  assertEquals(await gpu.readF32(seed), dy, "the caller's seed");
+  program.destroy();
+  const names = capture.dispatches.map(({ kernel }) => kernel.name)
+    .filter((name) => name.startsWith("groupNorm"));
+  return {
+    grads,
+    forward: names.filter((name) => !name.includes("Backward")).length,
+    inPassing: names.filter((name) => name.includes("+y")).length,
+  };
+}
+
+const NORM = [[8], [8]] as const;
+const norm = (x: Tensor, [weight, bias]: Tensor[], dropout?: number) =>
+  groupNorm(x, weight!, bias!, { groups: 4, silu: true, dropout });
+
+/** An op whose "gradient" of p is dy x. It passes on the gradient that it got, or none. */
+function probe(x: Tensor, p: Tensor, passes: boolean): Tensor {
+  const { capture } = x.graph;
+  return x.graph.record({
+    op: "probe",
+    inputs: [x, p],
+    output: mulForward(capture, x.ref, p.ref),
+    backward: (dy, _needs, { later }) => {
+      later(0, [1], (values) => [mulForward(capture, values, dy)]);
+      return [passes ? dy : null, null];
+    },
+  });
+}
+
+/** With the forward passes of normalisation that a recomputing graph makes, and values in passing. */
+const LATE: Readonly<Record<string, Late & { forward: number; inPassing: number }>> = {
+  "a convolution behind normalisation": {
+    shapes: [...NORM, [3, 3, 8, 4], [4]],
+    fn: (x, p) => conv2d(norm(x, p, 0.3), p[2]!, { bias: p[3]!, padding: [1, 1] }),
+    forward: 1,
+    inPassing: 1,
+  },
+  "three layers of one input": {
+    shapes: [...NORM, [1, 1, 8, 8], [8], [1, 1, 8, 8], [8], [1, 1, 8, 8], [8]],
+    fn: (x, p) => {
+      const layers = [2, 4, 6].map((i) => ({ weight: p[i]!, bias: p[i + 1]! }));
+      const [a, b, c] = pointwiseConvs(norm(x, p), layers);
+      return mul(add(a!, b!), c!);
+    },
+    forward: 1,
+    inPassing: 1,
+  },
+  "three that share an input": {
+    shapes: [...NORM, [1, 1, 8, 8], [8], [1, 1, 8, 4], [4], [3, 3, 8, 8]],
+    fn: (x, p) => {
+      const h = norm(x, p);
+      const [a] = pointwiseConvs(h, [{ weight: p[2]!, bias: p[3]! }]);
+      const b = concat(conv2d(h, p[4]!, { bias: p[5]! }), conv2d(x, p[4]!));
+      return add(add(a!, b), conv2d(h, p[6]!, { padding: [1, 1] }));
+    },
+    forward: 2, // The second weight is used twice, so its gradient cannot wait.
+    inPassing: 0,
+  },
+  "a linear layer": {
+    shapes: [...NORM, [8, 6], [6]],
+    fn: (x, p) => linear(norm(x, p), p[2]!, p[3]!),
+    forward: 1,
+    inPassing: 1,
+  },
+  "a block and its shortcut": {
+    shapes: [...NORM, [3, 3, 8, 8], [8], [8], [3, 3, 8, 8]],
+    fn: (x, p) => {
+      const h = conv2d(norm(x, p), p[2]!, { padding: [1, 1] });
+      return conv2d(norm(h, p.slice(3), 0.2), p[5]!, { padding: [1, 1], residual: x });
+    },
+    forward: 2,
+    inPassing: 2,
+  },
+  "a gradient that is somebody else's too": {
+    shapes: [...NORM, [2, 5, 3, 8]],
+    fn: (x, p) => probe(norm(x, p), p[2]!, true),
+    forward: 2,
+    inPassing: 0,
+  },
+  "a gradient that never comes": {
+    shapes: [...NORM, [2, 5, 3, 8]],
+    fn: (x, p) => add(probe(norm(x, p), p[2]!, false), x),
+    forward: 2,
+    inPassing: 0,
+  },
+};
+
+for (const [name, { forward, inPassing, ...late }] of Object.entries(LATE)) {
+  Deno.test(`Graph gives equal bits when gradients wait for values: ${name}`, async () => {
+    const kept = await differentiateLate(late, false);
+    const cheap = await differentiateLate(late, true);
+    const blocks = await differentiateLate(late, "blocks");
+    for (const grad of [kept.grads[0]!, kept.grads.at(-1)!]) {
+      assert(grad.some((v) => Math.abs(v) > 1e-3));
+    }
+    assertEquals(cheap.grads, kept.grads);
+    assertEquals(blocks.grads, kept.grads);
+    assertEquals([cheap.forward, cheap.inPassing], [forward, inPassing]);
+    assertEquals(blocks.inPassing, inPassing);
+    assertEquals(kept.inPassing, 0);
+  });
+}

@@ -1,6 +1,8 @@
 import { Capture } from "../../device/capture.ts";
-import { groupNormBackward, groupNormForward } from "../../kernels/group_norm.ts";
+import { sizeOf } from "../../device/tensor.ts";
+import { canSumPixels, groupNormBackward, groupNormForward } from "../../kernels/group_norm.ts";
 import { sumParts } from "../../kernels/partial_sums.ts";
+import { scaleForward } from "../../kernels/scale.ts";
 import { siluForward } from "../../kernels/silu.ts";
 import { normaliseReference } from "../reference/normalise.ts";
 import { assertAllClose, assertEquals, assertThrows } from "../support/assert.ts";
@@ -26,6 +28,9 @@ const CASES: readonly Case[] = [
   { shape: [2, 2, 3, 1100], groups: 1 }, // more vectors than invocations
   { shape: [1, 1, 2, 1027], groups: 1 },
 ];
+
+/** Random key of dropout. */
+const KEY = [0x12345678, 0x9abcdef0, 41, 7];
 
 async function run(given: Case, silu: boolean, subgroupSize: number) {
   const { shape, groups, offset = 0 } = given;
@@ -130,6 +135,76 @@ Deno.test("groupNormBackward() leaves out what is not wanted", async () => {
   assertAllClose(affine, actual.dweight, { rtol: 0, atol: 0 });
   assertAllClose(affine, expected.dweight, { rtol: 1e-5, atol: 1e-5 });
 });
+
+for (const given of CASES) {
+  for (const [team, size] of [["CPU", 8], ["GPU", 32]] as const) {
+    Deno.test(`groupNormBackward() leaves the forward pass's y in the place of dy for [${given.shape}] in ${given.groups} groups, ${team} layout`, async () => {
+      const gpu = await testGpu();
+      const { shape, groups, offset = 0 } = given;
+      const count = sizeOf(shape), channels = shape[3];
+      const values = randomValues(count, 1).map((v) => v + offset);
+      const dropouts = channels % 4 === 0 ? [undefined, { p: 0.3, stream: 20 }] : [undefined];
+      for (const silu of [false, true]) {
+        for (const dropout of dropouts) {
+          for (const fused of [false, true]) {
+            const run = (wantsY: boolean) =>
+              compute(gpu, (outer) => {
+                const capture = withSubgroupSize(outer, size);
+                const refs = {
+                  x: upload(gpu, shape, values),
+                  weight: upload(gpu, [channels], randomValues(channels, 3)),
+                  bias: upload(gpu, [channels], randomValues(channels, 4)),
+                };
+                const key = upload(gpu, [4], KEY, "u32");
+                const options = {
+                  groups,
+                  eps: 1e-5,
+                  silu,
+                  dropout: dropout && { ...dropout, key },
+                };
+                const { y, ...saved } = groupNormForward(
+                  capture,
+                  refs.x,
+                  refs.weight,
+                  refs.bias,
+                  options,
+                );
+                const dy = upload(gpu, shape, randomValues(count, 2));
+                const matrix = upload(gpu, [shape[0], channels], randomValues(shape[0] * channels));
+                const wanted = {
+                  x: true,
+                  y: wantsY,
+                  plus: fused ? upload(gpu, shape, randomValues(count, 5)) : undefined,
+                  sums: fused && canSumPixels(capture, refs.x, groups)
+                    ? { matrix, start: 0 }
+                    : undefined,
+                };
+                const { dx, dweight } = groupNormBackward(
+                  capture,
+                  { ...refs, ...saved },
+                  dy,
+                  options,
+                  wanted,
+                );
+                return {
+                  y,
+                  dx: dx!,
+                  dweight: sumParts(capture, dweight),
+                  again: scaleForward(capture, dy, 1),
+                  sums: scaleForward(capture, matrix, 1),
+                };
+              });
+            const { again, ...withY } = await run(true);
+            const { again: dy, ...without } = await run(false);
+            assertEquals(again, withY.y);
+            assertEquals(dy, randomValues(count, 2));
+            assertEquals(withY, without, "the gradients are the same bits");
+          }
+        }
+      }
+    });
+  }
+}
 
 Deno.test("groupNorm() refuses groups that do not divide the channels", async () => {
   const gpu = await testGpu();

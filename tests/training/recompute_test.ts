@@ -1,4 +1,10 @@
-import type { Recompute } from "../../autograd/graph.ts";
+import { Graph, type Recompute } from "../../autograd/graph.ts";
+import { mseLoss } from "../../autograd/ops/losses.ts";
+import { loadConfig } from "../../config/load.ts";
+import { Capture } from "../../device/capture.ts";
+import { planMemory } from "../../device/memory_plan.ts";
+import { planningGpu } from "../../device/planning_gpu.ts";
+import { createArena, parameterSlots } from "../../model/parameters.ts";
 import { imagesOf, networkOf } from "../../training/run.ts";
 import { Trainer } from "../../training/trainer.ts";
 import { assert, assertAllClose } from "../support/assert.ts";
@@ -45,3 +51,31 @@ for (const accumulate of [1, 2]) {
     assert(cheap.peak < 0.9 * kept.peak && blocks.peak < 0.8 * cheap.peak, peaks);
   });
 }
+
+/** Forward and backward pass of the CIFAR-10 network on 64 images, as a plan. */
+async function planCifar(recompute: Recompute) {
+  const gpu = planningGpu(await testGpu());
+  const network = networkOf(await loadConfig("config/cifar10.json"));
+  const [weights, grads] = ["weights", "gradients"].map((name) => createArena(gpu, name, network));
+  const capture = new Capture(gpu, "CIFAR-10");
+  const parameters = parameterSlots(network, weights!, grads);
+  const random = capture.input("random", [4], "u32");
+  const graph = new Graph(capture, { parameters, training: true, recompute, random });
+  const image = (name: string) => graph.constant(capture.input(name, [64, 32, 32, 3]));
+  const output = network.forward(graph, image("x"), capture.input("timesteps", [64], "u32"));
+  graph.backward(mseLoss(output, image("noise")));
+  const dispatches = capture.dispatches.length;
+  return { dispatches, peak: planMemory(capture).memory.peakBytes };
+}
+
+Deno.test("Graph.backward() of the CIFAR-10 network takes at most 500 dispatches with recomputation", async () => {
+  const kept = await planCifar(false), cheap = await planCifar(true);
+  const blocks = await planCifar("blocks");
+  const counts = [kept, cheap, blocks].map(({ dispatches }) => dispatches);
+  assert(
+    cheap.dispatches <= 500 && kept.dispatches <= 485 && blocks.dispatches <= 615,
+    `${counts}`,
+  );
+  const peaks = `${kept.peak}, ${cheap.peak} and ${blocks.peak} bytes`;
+  assert(cheap.peak < 0.65 * kept.peak && blocks.peak < 0.6 * cheap.peak, peaks);
+});
