@@ -3,15 +3,12 @@
  *
  * @module
  */
-import { relative } from "node:path";
-import { fileURLToPath } from "node:url";
 import { configWarnings } from "./config/checks.ts";
 import { formatConfig } from "./config/load.ts";
 import type { Config } from "./config/schema.ts";
-import { imageShape } from "./data/options.ts";
-import type { Gpu } from "./device/gpu.ts";
 import { defineCommand, type Invocation, runCommand } from "./support/command_line.ts";
 import { startProgress } from "./support/terminal.ts";
+import { tellDryRun } from "./tools/dry_run.ts";
 import { runEvaluation } from "./tools/evaluation/observer.ts";
 import { openScriptGpu } from "./tools/gpu.ts";
 import { runInstruments, stepInstruments } from "./tools/instruments.ts";
@@ -22,20 +19,14 @@ import {
   compareWithCheckpoint,
   type RunChoice,
 } from "./tools/run_choice.ts";
+import { QUICKSTART, RUN_OPTIONS, tuneRun } from "./tools/run_options.ts";
 import { eventMirror } from "./tools/tensorboard/event_file.ts";
-import { applyTuning, TUNE_MODES, type TuneMode, writeChoices } from "./tools/tuning.ts";
+import { type TuneMode, writeChoices } from "./tools/tuning.ts";
 import type { LoopDisplay } from "./training/loop.ts";
-import { describeNetwork } from "./training/report.ts";
 import { imagesOf, networkOf, type RunResult, trainRun } from "./training/run.ts";
 import { runFolder } from "./training/run_folder.ts";
 import { watchStopSignals } from "./training/stop_signals.ts";
 import { Trainer } from "./training/trainer.ts";
-import { stepOps } from "./training/tuning.ts";
-
-const QUICKSTART = relative(
-  Deno.cwd(),
-  fileURLToPath(new URL("./config/quickstart.json", import.meta.url)),
-);
 
 const command = defineCommand({
   name: "train",
@@ -43,15 +34,12 @@ const command = defineCommand({
   description: "Writes config.json, log.jsonl, samples/ and checkpoints/ to the folder run.dir. " +
     "Ctrl-C finishes the step, saves and exits; --resume goes on from there.",
   options: {
-    config: { value: "FILE", description: "the run's config; config/quickstart.json by default" },
+    config: RUN_OPTIONS.config,
     resume: { description: "go on with the run in run.dir, or start it" },
-    dryRun: { description: "print the resolved config and the network's size, and exit" },
-    tune: {
-      value: "MODE",
-      choices: TUNE_MODES,
-      default: "cached",
-      description: "choose kernels by default rules, by earlier measurements, or measure first",
+    dryRun: {
+      description: "print the resolved config and the plan of a step with its memory, and exit",
     },
+    tune: RUN_OPTIONS.tune,
     profile: { description: "measure one step kernel by kernel, print the times, and exit" },
   },
   overrides: "sets a key of the config, as in --train.batchSize=64",
@@ -78,16 +66,9 @@ function display(start: number, steps: number): LoopDisplay & { stop(): void } {
   };
 }
 
-/** Chooses kernels for the run's steps; a run that goes on keeps its own choices. */
-async function tune(gpu: Gpu, config: Config, mode: TuneMode, recorded?: string) {
-  const { batchSize, accumulate } = config.train;
-  const ops = stepOps(gpu, networkOf(config), batchSize / accumulate, imageShape(config.data));
-  return await applyTuning({ gpu, mode, recorded, ops, say: console.log });
-}
-
 async function profile(config: Config, mode: TuneMode): Promise<void> {
   const gpu = await openScriptGpu();
-  await tune(gpu, config, mode);
+  await tuneRun(gpu, config, { mode, say: console.log });
   const { images } = await imagesOf(config, console.log);
   const instruments = stepInstruments(gpu, config);
   const trainer = await Trainer.create(gpu, config, networkOf(config), images, instruments);
@@ -104,7 +85,9 @@ async function run(choice: RunChoice, mode: TuneMode): Promise<RunResult> {
   const cleanUp: (() => void)[] = [];
   const gpu = await openScriptGpu();
   const { tuning } = runFolder(dir);
-  const choices = await tune(gpu, config, mode, begun ? tuning : undefined);
+  const choices = await tuneRun(gpu, config, {
+    ...{ mode, recorded: begun ? tuning : undefined, say: console.log },
+  });
   const observers = stepInstruments(gpu, config);
   for (const observer of observers) cleanUp.push(() => observer.destroy?.());
   const storedConfig = checkpointConfig(config);
@@ -158,11 +141,9 @@ async function train({ options, overrides }: Invocation<typeof command.options>)
   if (dryRun) {
     // The config alone on standard output, so that it can be kept as a file.
     console.log(formatConfig(config).trimEnd());
-    const size = imageShape(config.data);
     console.error(`From ${title}`);
-    console.error(`${config.model.name}: ${describeNetwork(networkOf(config), size)}`);
-    for (const warning of configWarnings(config)) console.error(`note: ${warning}`);
-    return;
+    const recorded = choice.begun ? runFolder(dir).tuning : undefined;
+    return await tellDryRun({ config, mode: options.tune, recorded, say: console.error });
   }
   console.log(`Training ${title} in ${dir}`);
   if (profiling) return await profile(config, options.tune);

@@ -5,6 +5,13 @@ import { errorLines, inFolder, ROOT, runScript, type ScriptResult } from "./supp
 
 const SMOKE = ["--config", "config/smoke.json"];
 
+/** A step that concatenates to four GiB, which is over every adapter's limit. */
+const WIDE = [
+  ...["--data.name=synthetic", "--data.size=32", "--data.synthetic.count=8192"],
+  ...["--model.channels=64", "--train.batchSize=8192"],
+  ...["--model.channelMultipliers=[1,1,1,1]", "--model.attentionLevels=[]", "--model.blocks=1"],
+];
+
 function train(...args: string[]): Promise<ScriptResult> {
   return runScript("train.ts", args);
 }
@@ -46,7 +53,26 @@ Deno.test("train --dry-run prints the resolved config alone on standard output",
     const config = parseConfig(out, { path: "dry run" });
     assertEquals([config.run.dir, config.train.steps], [dir, 6]);
     assertStringIncludes(err, "44,969 parameters");
+    assertMatch(err, /step +4 images, \d+ dispatches, 0\.\d+ GFLOP/);
+    assertMatch(err, /activations at the peak/);
     assertEquals([...Deno.readDirSync(folder)], []);
+  });
+});
+
+Deno.test("train --dry-run plans a step that is too large, and train names what would fit", async () => {
+  const dry = await train(...WIDE, "--dry-run");
+  assertEquals(dry.code, 0, dry.err);
+  const { train: { batchSize } } = parseConfig(dry.out, { path: "dry run" });
+  const parts = Number(/use --train\.accumulate=(\d+): the same batch/.exec(dry.err)?.[1]);
+  assert(parts > 1 && batchSize % parts === 0, dry.err);
+  assertMatch(dry.err, /concat would have .*iB, and a binding of this adapter may have/);
+  assertMatch(dry.err, /biggest at the peak[^]*│ concat /);
+  const fitting = await train(...WIDE, "--dry-run", `--train.accumulate=${parts}`);
+  assert(!fitting.err.includes("not fit"), fitting.err);
+  await inFolder(async (folder) => {
+    const { code, err } = await train(...WIDE, `--run.dir=${folder}`);
+    assertEquals(code, 1);
+    assertMatch(err, new RegExp(`error: Cannot train ${batchSize} images.*accumulate=${parts}:`));
   });
 });
 

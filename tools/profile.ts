@@ -3,8 +3,6 @@
  *
  * @module
  */
-import { relative } from "node:path";
-import { fileURLToPath } from "node:url";
 import { loadConfig } from "../config/load.ts";
 import type { Config } from "../config/schema.ts";
 import { type ImageSet, imageSet } from "../data/dataset.ts";
@@ -20,19 +18,13 @@ import { integer } from "../support/numbers.ts";
 import { formatTable } from "../support/terminal.ts";
 import { networkOf } from "../training/run.ts";
 import { Trainer } from "../training/trainer.ts";
-import { stepOps } from "../training/tuning.ts";
 import { openScriptGpu } from "./gpu.ts";
 import { stepInstruments } from "./instruments.ts";
-import { applyTuning, TUNE_MODES } from "./tuning.ts";
+import { QUICKSTART, RUN_OPTIONS, tuneRun } from "./run_options.ts";
 
 /** Replays before anything is measured: drivers finish compiling in the first ones. */
 const WARM_STEPS = 2;
 const MEASURED_STEPS = 3;
-
-const QUICKSTART = relative(
-  Deno.cwd(),
-  fileURLToPath(new URL("../config/quickstart.json", import.meta.url)),
-);
 
 const command = defineCommand({
   name: "profile",
@@ -41,7 +33,7 @@ const command = defineCommand({
     "Needs no data: images of the config's size are made up, as times do not depend on " +
     "what they show. Nothing is written.",
   options: {
-    config: { value: "FILE", description: "a run's config; config/quickstart.json by default" },
+    config: RUN_OPTIONS.config,
     step: {
       value: "KIND",
       choices: ["training", "sampling", "both"],
@@ -55,12 +47,7 @@ const command = defineCommand({
       default: SAMPLE_BATCH,
       description: "images of a sampling step",
     },
-    tune: {
-      value: "MODE",
-      choices: TUNE_MODES,
-      default: "cached",
-      description: "choose kernels by default rules, by earlier measurements, or measure first",
-    },
+    tune: RUN_OPTIONS.tune,
     json: { description: "one JSON object instead of tables" },
   },
   overrides: "sets a key of the config, as in --train.batchSize=64",
@@ -180,10 +167,8 @@ async function profile(
   const path = options.config ?? QUICKSTART;
   const config = await loadConfig(path, overrides);
   const gpu = await openScriptGpu();
-  const { batchSize, accumulate } = config.train;
-  const ops = stepOps(gpu, networkOf(config), batchSize / accumulate, imageShape(config.data));
-  const say = (line: string) => console.error(line);
-  await applyTuning({ gpu, mode: tune, ops, say });
+  const { batchSize } = config.train;
+  await tuneRun(gpu, config, { mode: tune, say: console.error });
   const training = step === "sampling" ? null : await measureTrainingOf(gpu, config);
   const sampling = step === "training" ? null : await measureSampling(gpu, config, batch);
   if (json) {

@@ -13,6 +13,7 @@ import { createNetwork } from "../model/presets.ts";
 import { atomicWrite, checkWritable } from "../support/files.ts";
 import { type Checkpoint, checkpointBytes, newestCheckpoint } from "./checkpoint.ts";
 import { explainNonFinite, withSavedState } from "./faults.ts";
+import { withRemedy } from "./fit.ts";
 import { Log, type LogMirror } from "./log.ts";
 import { type LoopDisplay, type LoopResult, runLoop, settleCheckpoint } from "./loop.ts";
 import { NonFiniteError } from "./non_finite.ts";
@@ -113,7 +114,10 @@ async function prepareAndTrain(config: RunConfig, context: RunContext): Promise<
   say(`adapter   ${describeGpu(gpu)}`);
   say(`data      ${describeImages(images)}`);
   say(`network   ${config.model.name}, ${describeNetwork(network, images)}`);
-  const trainer = await Trainer.create(gpu, config, network, images, context.observers);
+  const trainer = await withRemedy(
+    { gpu, config, network },
+    () => Trainer.create(gpu, config, network, images, context.observers),
+  );
   try {
     const begun = await begin(trainer, context);
     if (begun.checkpoint && begun.start >= config.train.steps) {

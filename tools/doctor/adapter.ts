@@ -7,9 +7,12 @@
 import { loadConfig } from "../../config/load.ts";
 import type { Gpu, GpuFeature } from "../../device/gpu.ts";
 import { UsageError } from "../../support/errors.ts";
+import { type Fit, fitStep, remedyOf } from "../../training/fit.ts";
 import { describeGpu, formatBytes } from "../../training/report.ts";
+import { networkOf } from "../../training/run.ts";
+import type { StepPlan } from "../../training/step_plan.ts";
+import { stepInstruments } from "../instruments.ts";
 import type { Finding } from "./finding.ts";
-import { type Fit, fitConfig, type StepNeeds } from "./needs.ts";
 
 /** What is lost without a feature. */
 const FEATURES: Readonly<Record<GpuFeature, string>> = {
@@ -39,23 +42,23 @@ export function examineAdapter(gpu: Gpu): Finding[] {
 }
 
 /** The adapter's limits, in what the configs need. */
-export function examineLimits(gpu: Gpu, needs: readonly StepNeeds[]): Finding[] {
+export function examineLimits(gpu: Gpu, plans: readonly StepPlan[]): Finding[] {
   const { limits } = gpu;
-  const most = (of: (needs: StepNeeds) => number) => Math.max(0, ...needs.map(of));
+  const most = (of: (plan: StepPlan) => number) => Math.max(0, ...plans.map(of));
   const count = (value: number) => value.toLocaleString("en-US");
   const rows: [name: string, has: number, needed: number, show: (n: number) => string][] = [
-    ["largest binding", limits.maxStorageBufferBindingSize, most((n) => n.binding), formatBytes],
-    ["buffers of a kernel", limits.maxStorageBuffersPerShaderStage, most((n) => n.buffers), count],
+    ["largest binding", limits.maxStorageBufferBindingSize, most((plan) => plan.largest.bytes), formatBytes],
+    ["buffers of a kernel", limits.maxStorageBuffersPerShaderStage, most((plan) => plan.buffers), count],
     [
       "threads of a group",
       limits.maxComputeInvocationsPerWorkgroup,
-      most((n) => n.invocations),
+      most((plan) => plan.invocations),
       count,
     ],
     [
       "memory of a group",
       limits.maxComputeWorkgroupStorageSize,
-      most((n) => n.workgroupMemory),
+      most((plan) => plan.workgroupBytes),
       formatBytes,
     ],
   ];
@@ -76,8 +79,8 @@ export function examineLimits(gpu: Gpu, needs: readonly StepNeeds[]): Finding[] 
 /** A config that was examined. */
 export interface ExaminedConfig {
   readonly finding: Finding;
-  /** The needs in as few parts as fit. */
-  readonly needs: StepNeeds | null;
+  /** Its step, in as few parts as fit. */
+  readonly plan: StepPlan | null;
 }
 
 /**
@@ -91,46 +94,32 @@ export async function examineConfig(
   memory: number,
 ): Promise<ExaminedConfig> {
   const found = { area: "configs", name: path } as const;
-  let fit: Fit, batch: number;
+  let fit: Fit;
   try {
     const config = await loadConfig(path);
-    batch = config.train.batchSize;
-    fit = fitConfig(gpu, config, memory);
+    const observers = (gpu: Gpu) => stepInstruments(gpu, config);
+    fit = fitStep({ gpu, config, network: networkOf(config), observers }, memory);
   } catch (error) {
     if (!(error instanceof UsageError)) throw error;
     const remedy = "mend the config; deno task train --dry-run --config FILE checks it";
-    return { finding: { ...found, status: "warn", text: error.message, remedy }, needs: null };
+    return { finding: { ...found, status: "warn", text: error.message, remedy }, plan: null };
   }
-  const { asIs, fitting } = fit;
-  const finding = (status: Finding["status"], text: string, remedy?: string): Finding => ({
-    ...{ ...found, status, text, data: { asIs, fitting } },
-    ...(remedy === undefined ? {} : { remedy }),
-  });
-  if (fitting && fitting === asIs) return { finding: finding("ok", describe(asIs)), needs: asIs };
-  const why = asIs === null
-    ? `does not fit at ${batch} images at once: ${reasonIn(fit.refusal)}`
-    : `${describe(asIs)}, more than the ${formatBytes(memory)} available`;
-  if (!fitting) {
-    const remedy = "a smaller network, by --model.channels=N, or an adapter with more memory";
-    return { finding: finding("warn", why, remedy), needs: null };
+  const { asIs, reason, fitting } = fit;
+  const data = { asIs: asIs && figures(asIs), fitting: fitting && figures(fitting) };
+  if (fitting && reason === null) {
+    return { finding: { ...found, status: "ok", text: describe(fitting), data }, plan: fitting };
   }
-  const { accumulate } = fitting;
-  const remedy = `--train.accumulate=${accumulate}: the same batch, ${batch / accumulate} ` +
-    `images at once, ${describe(fitting)}`;
-  return { finding: finding("warn", why, remedy), needs: fitting };
+  const text = `${asIs ? `${asIs.images} images at once do` : "does"} not fit: ${reason}`;
+  const remedy = remedyOf(fit) + (fitting ? `, ${describe(fitting)}` : "");
+  return { finding: { ...found, status: "warn", text, remedy, data }, plan: fitting };
 }
 
-/** A refusal of device/capture.ts for a person, with sizes that can be read. */
-function reasonIn(refusal = ""): string {
-  const size = /\(([^()]+)\) must have 1 to (\d+) bytes, got (\d+)/.exec(refusal);
-  if (size === null) return refusal;
-  const [, tensor, most, got] = size;
-  return `${tensor} would have ${formatBytes(Number(got))}, and a binding may have ${
-    formatBytes(Number(most))
-  }`;
+/** A plan's figures without the list of holders. */
+function figures({ memory: { peakBytes, unsharedBytes }, ...rest }: StepPlan) {
+  return { ...rest, peakBytes, unsharedBytes };
 }
 
-function describe({ state, activations, binding }: StepNeeds): string {
-  return `${formatBytes(state)} of state, ${formatBytes(activations)} of activations, largest ` +
-    `tensor ${formatBytes(binding)}`;
+function describe({ stateBytes, memory, largest }: StepPlan): string {
+  return `${formatBytes(stateBytes)} of state, ${formatBytes(memory.peakBytes)} of activations, ` +
+    `largest tensor ${formatBytes(largest.bytes)}`;
 }

@@ -9,7 +9,7 @@
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { loadConfig } from "../../config/load.ts";
-import { openScriptGpu } from "../gpu.ts";
+import { availableMemory, openScriptGpu } from "../gpu.ts";
 import { examineAdapter, examineConfig, examineLimits } from "./adapter.ts";
 import type { Finding } from "./finding.ts";
 import type { ProbeLine } from "./run_probe.ts";
@@ -17,9 +17,6 @@ import { examineVulkanDevices } from "./vulkan_devices.ts";
 import { examineNumbers, examineSpeed, examineTraining } from "./work.ts";
 
 const ROOT = fileURLToPath(new URL("../../", import.meta.url));
-
-/** Share of the available memory that a run may plan with where the GPU is the CPU. */
-const MEMORY_SHARE = 0.8;
 
 function print(line: ProbeLine): void {
   console.log(JSON.stringify(line));
@@ -34,13 +31,10 @@ async function probeGpu(configs: readonly string[]): Promise<void> {
   const gpu = await openScriptGpu();
   tell(examineAdapter(gpu));
   print({ stage: "reading the configs" });
-  // What a card has is not told by WebGPU.
-  const memory = gpu.info.isFallbackAdapter
-    ? MEMORY_SHARE * Deno.systemMemoryInfo().available
-    : Infinity;
+  const memory = availableMemory(gpu);
   const examined = [];
   for (const path of configs) examined.push(await examineConfig(gpu, path, memory));
-  tell(examineLimits(gpu, examined.flatMap(({ needs }) => needs ?? [])));
+  tell(examineLimits(gpu, examined.flatMap(({ plan }) => plan ?? [])));
   tell(examined.map(({ finding }) => finding));
   print({ stage: "checking numbers" });
   tell(await examineNumbers(gpu));
