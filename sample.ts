@@ -52,7 +52,7 @@ const command = defineCommand({
       description: "write each image as a PNG of its own there; goes on where it was stopped",
     },
     movie: { value: "FILE", description: "write how the images came about, an animated GIF" },
-    movieX0: { description: "the movie shows the predicted clean images, not the noisy ones" },
+    movieX0: { description: "show the predicted clean images in the movie, not the noisy ones" },
     strip: { value: "FILE", description: "write a few steps of a few images side by side, a PNG" },
     stripSteps: {
       value: "K",

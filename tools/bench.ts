@@ -32,11 +32,11 @@ function positive(text: string): number {
 
 const command = defineCommand({
   name: "bench",
-  summary: "Measures kernels and whole steps beside what this adapter can do at most",
+  summary: "Measure kernels and whole steps beside what this adapter can do at most.",
   description:
     "Every case is checked against a reference before it is timed. Samples of all cases take turns; the median and the best are printed, and the share of the measured ceiling. Exit code 1 when a case is wrong.",
   options: {
-    json: { description: "a JSON line a measurement" },
+    json: { description: "print a JSON line a measurement" },
     filter: {
       value: "TEXT",
       description: "only cases whose name contains TEXT, or one of several, separated by commas",

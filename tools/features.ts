@@ -13,7 +13,7 @@ import { openScriptGpu } from "./gpu.ts";
 
 const command = defineCommand({
   name: "features",
-  summary: "Trains the classifier whose features judge images of a data set.",
+  summary: "Train the classifier whose features judge images of a data set.",
   description: "It is kept in the cache folder, where eval finds it. Distances on its features " +
     "compare with one another only.",
   argument: { name: "DATASET", description: "a data set with classes, such as fashion-mnist" },

@@ -39,7 +39,7 @@ const LINE_MS = 5000;
 
 const command = defineCommand({
   name: "outliers",
-  summary: "Tells images of one data set from those of another by how a model reconstructs them.",
+  summary: "Tell images of one data set from those of another by how a model reconstructs them.",
   description:
     "Noise is added up to timestep t0 and removed again; images that come back changed " +
     "are outliers. Writes scores as JSON and their histograms as PNG.",

@@ -48,7 +48,7 @@ const command = defineCommand({
       description: "images of a sampling step",
     },
     tune: RUN_OPTIONS.tune,
-    json: { description: "one JSON object instead of tables" },
+    json: { description: "print one JSON object instead of tables" },
   },
   overrides: "sets a key of the config, as in --train.batchSize=64",
   examples: [

@@ -110,14 +110,17 @@ export async function findCheckpoint(path: string | undefined): Promise<Checkpoi
   const place = path ?? await newestRun("runs");
   if (place === null) {
     throw new UsageError(
-      "Cannot sample: there is no run below runs/, train one or give --checkpoint RUN_OR_FILE",
+      "Cannot find a checkpoint: there is no run below runs/, train one or give --checkpoint RUN_OR_FILE",
     );
   }
   let isFolder: boolean;
   try {
     isFolder = (await Deno.stat(place)).isDirectory;
   } catch (cause) {
-    throw new UsageError(`Cannot sample from ${place}: there is no such file or folder`, { cause });
+    throw new UsageError(
+      `Cannot read a checkpoint from ${place}: there is no such file or folder`,
+      { cause },
+    );
   }
   if (!isFolder) return await Checkpoint.open(place);
   const checkpoint =
@@ -125,7 +128,7 @@ export async function findCheckpoint(path: string | undefined): Promise<Checkpoi
       await newestCheckpoint(place, (line) => console.error(line));
   if (checkpoint) return checkpoint;
   throw new UsageError(
-    `Cannot sample from ${place}: the folder must hold a checkpoint, it has none`,
+    `Cannot read a checkpoint from ${place}: the folder must hold one, it has none`,
   );
 }
 

@@ -17,7 +17,7 @@ import { openScriptGpu } from "./gpu.ts";
 
 const command = defineCommand({
   name: "stats",
-  summary: "Writes mean and covariance of a data set's features as .npz.",
+  summary: "Write mean and covariance of a data set's features as .npz.",
   description: "The file holds mu and sigma, as pytorch-fid's, and is what eval takes as " +
     "--reference. A stopped run goes on where it was.",
   arguments: [

@@ -88,12 +88,12 @@ function formatResult(result: CaseResult): string {
 
 const command = defineCommand({
   name: "verify",
-  summary: "Replays PyTorch's recorded numbers on this adapter",
+  summary: "Replay PyTorch's recorded numbers on this adapter.",
   description:
     "Prints a line a case: its tensor nearest to the budget, the worst error, the budget, ok or FAIL. Exit code 1 on any FAIL.",
   argument: { name: "DIR", description: "a folder of recorded numbers (default: tests/golden)" },
   options: {
-    json: { description: "a JSON line a case, then the counts" },
+    json: { description: "print a JSON line a case, then the counts" },
     variant: {
       value: "FAMILY",
       choices: VARIANT_FAMILIES,

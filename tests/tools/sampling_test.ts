@@ -3,7 +3,7 @@ import { samplerSteps } from "../../diffusion/samplers.ts";
 import { setVariantPolicy, VARIANT_FAMILIES } from "../../kernels/variants.ts";
 import { UsageError } from "../../support/errors.ts";
 import { chooseSampler, findCheckpoint, loadSampler } from "../../tools/sampling.ts";
-import { assert, assertEquals, assertThrows } from "../support/assert.ts";
+import { assert, assertEquals, assertRejects, assertThrows } from "../support/assert.ts";
 import { testGpu } from "../support/gpu.ts";
 import { inFolder, smokeConfig, trainInFolder } from "../support/runs.ts";
 
@@ -46,6 +46,14 @@ Deno.test("chooseSampler() refuses options that a sampler does not have", () => 
     assertThrows(() => chooseSampler({ ...NONE, ...options }, run), UsageError, part);
   }
 });
+
+Deno.test("findCheckpoint() says what is missing, whichever command asks", () =>
+  inFolder(async (folder) => {
+    const none = `Cannot read a checkpoint from ${folder}/none: there is no such file or folder`;
+    await assertRejects(() => findCheckpoint(`${folder}/none`), UsageError, none);
+    const empty = `Cannot read a checkpoint from ${folder}: the folder must hold one, it has none`;
+    await assertRejects(() => findCheckpoint(folder), UsageError, empty);
+  }));
 
 Deno.test("loadSampler() gives a seed bit-equal floats at 1, 3 and 64 images, by every kernel", () =>
   inFolder(async (folder) => {

@@ -40,7 +40,7 @@ const command = defineCommand({
     "training works, else 1.",
   options: {
     config: { value: "FILE", description: "whether this config fits, too" },
-    json: { description: "one JSON object instead of text" },
+    json: { description: "print one JSON object instead of text" },
   },
   examples: [
     { args: "", does: "examines the machine; seconds" },
