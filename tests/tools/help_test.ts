@@ -3,7 +3,7 @@ import { assert, assertMatch } from "../support/assert.ts";
 import { ROOT } from "../support/runs.ts";
 
 /** What may begin a phrase with a capital: names. */
-const NAMES = /^(IN|Inception|LPIPS) |^Inception's /;
+const NAMES = /^(IN|LPIPS|Inception('s)?)\b/;
 
 Deno.test("every command's help has one form: a sentence that tells what to do, then phrases", async () => {
   const commands = await loadDeclarations(ROOT, await listTasks(ROOT));
