@@ -57,12 +57,23 @@ export function adamScalars(
     throw new RangeError(`Cannot take an Adam step: its number must be at least 1, got ${step}`);
   }
   return Float32Array.of(
-    lr / (1 - b1 ** step),
-    1 / Math.sqrt(1 - b2 ** step),
+    lr / biasCorrection(b1, step),
+    1 / Math.sqrt(biasCorrection(b2, step)),
     decoupled ? 1 - lr * weightDecay : 1,
     emaDecay,
     1 - emaDecay,
   );
+}
+
+/** ln of a number that is less than half a step of f64 below 1. */
+const NOTHING_BESIDE_ONE = -38;
+
+/**
+ * 1 - beta^step in f64, to the last bit. The power is left out once 1 swallows it: it would go on to
+ * the tiniest numbers, for which the C library has code of its own that nothing else in a run loads.
+ */
+export function biasCorrection(beta: number, step: number): number {
+  return step * Math.log(beta) < NOTHING_BESIDE_ONE ? 1 : 1 - beta ** step;
 }
 
 /**

@@ -20,13 +20,10 @@ import { watchStopSignals } from "../training/stop_signals.ts";
 import { openScriptGpu } from "./gpu.ts";
 import { runInstruments, stepInstruments } from "./instruments.ts";
 import { checkpointConfig } from "./run_choice.ts";
-import { leastSquares, type Reading, type Slope } from "./soak/slope.ts";
+import { isFlat, leastSquares, PAGE_SLOPE, type Reading, type Slope } from "./soak/slope.ts";
 
 /** Steps between two readings; the loop collects garbage as often. */
 const READ_EVERY = 200;
-
-/** Bytes a step that are let pass: 13 MB over the 800,000 steps of config/cifar10.json. */
-const TOLERANCE = 16;
 
 /** Previews, checkpoints and validation as often as a short run can have them. */
 const INTERVALS: readonly (readonly [string, string])[] = [
@@ -109,21 +106,20 @@ const command = defineCommand({
   summary: "Train for long and watch the process's memory.",
   description:
     "Runs config/smoke.json with previews, checkpoints and validation, and lays a line " +
-    `through resident memory after each collection, every ${READ_EVERY} steps. Exit code 1 when ` +
-    `it goes up by more than ${TOLERANCE} bytes a step beyond chance, or when GPU objects were made ` +
-    "after the run had settled.",
+    `through resident memory after a collection, every ${READ_EVERY} steps. Exit code 1 when it ` +
+    `has a slope, which is more than two standard errors and more than ${PAGE_SLOPE.toFixed(1)} ` +
+    "bytes a step (a page in 500 steps), or when GPU objects were made after the run had settled.",
   options: {
-    steps: { value: "N", parse: integer({ min: 800 }), default: 9000, description: "steps in all" },
+    steps: { value: "N", parse: integer({ min: 800 }), default: 5000, description: "steps in all" },
     settle: {
       value: "N",
       parse: integer({ min: 0 }),
-      // A few hundred KiB come within the first 4,200 steps, and none after them.
-      default: 5000,
+      default: 1000,
       description: "steps before memory is judged",
     },
     out: { value: "FILE", description: "write the readings as JSON" },
   },
-  examples: [{ args: "", does: "9,000 steps, of which the last 4,000 are judged" }],
+  examples: [{ args: "", does: "5,000 steps, of which the last 4,000 are judged" }],
 });
 
 if (import.meta.main) {
@@ -149,7 +145,7 @@ if (import.meta.main) {
           (slope.slope + halfWidth).toFixed(1)
         } (${slope.points} readings); ${objects} GPU objects made after step ${settle}`,
       );
-      return slope.slope - halfWidth > TOLERANCE || objects > 0 ? 1 : 0;
+      return isFlat(slope) && objects === 0 ? 0 : 1;
     } finally {
       unwatch();
       bar.stop();

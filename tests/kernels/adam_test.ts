@@ -1,7 +1,7 @@
 import { Capture } from "../../device/capture.ts";
-import { ADAM_SCALARS, adamScalars, adamStep } from "../../kernels/adam.ts";
+import { ADAM_SCALARS, adamScalars, adamStep, biasCorrection } from "../../kernels/adam.ts";
 import { adamReference } from "../reference/adam.ts";
-import { assertAllClose, assertThrows } from "../support/assert.ts";
+import { assertAllClose, assertEquals, assertThrows } from "../support/assert.ts";
 import { compute, randomValues, testGpu, upload } from "../support/gpu.ts";
 
 const CASES = [
@@ -69,4 +69,16 @@ Deno.test("adamStep() refuses unequal lengths, adamScalars() a step 0", async ()
     "got 4, 4, 4, 5 and [5]",
   );
   assertThrows(() => adamScalars(CASES[0], { step: 0, lr: 1 }), RangeError, "got 0");
+});
+
+Deno.test("biasCorrection() is 1 - beta^step to the last bit, and ends at 1", () => {
+  for (const beta of [0, 0.5, 0.9, 0.99, 0.999]) {
+    // ln 2^-53 is -36.7: the places where the last bits go, and well beyond.
+    const last = beta === 0 ? 1 : -36.7 / Math.log(beta);
+    for (let i = 1; i <= 2000; i++) {
+      const step = Math.max(1, Math.ceil(i * last / 1000));
+      assertEquals(biasCorrection(beta, step), 1 - beta ** step, `${beta} at ${step}`);
+    }
+  }
+  assertEquals(biasCorrection(0.9, 1e9), 1);
 });

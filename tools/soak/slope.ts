@@ -20,6 +20,17 @@ export interface Slope {
   readonly points: number;
 }
 
+/** Standard errors that chance may account for. */
+const CHANCE = 2;
+
+/** A slope that is let pass however sure it is: a page of 4 KiB in 500 steps. */
+export const PAGE_SLOPE: number = 4096 / 500;
+
+/** Whether a slope of resident bytes a step is none: by chance, or less than the pages can show. */
+export function isFlat({ slope, error }: Slope): boolean {
+  return Math.abs(slope) <= Math.max(CHANCE * error, PAGE_SLOPE);
+}
+
 /**
  * Slope of the least-squares line, with the standard error of independent errors of one variance.
  *

@@ -1,5 +1,5 @@
-import { leastSquares } from "../../../tools/soak/slope.ts";
-import { assertAlmostEquals, assertEquals, assertThrows } from "../../support/assert.ts";
+import { isFlat, leastSquares } from "../../../tools/soak/slope.ts";
+import { assert, assertAlmostEquals, assertEquals, assertThrows } from "../../support/assert.ts";
 
 Deno.test("leastSquares() gives the slope and its standard error", () => {
   // By hand: mean (2, 5); Sxx 10, Sxy 20, residuals 1, -2, 1, -0, 0 around 1 + 2 x.
@@ -16,4 +16,22 @@ Deno.test("leastSquares() refuses too few points, and points at one place", () =
   assertThrows(() => leastSquares([{ x: 1, y: 1 }, { x: 2, y: 2 }]), RangeError, "three places");
   const same = [1, 2, 3].map((y) => ({ x: 5, y }));
   assertThrows(() => leastSquares(same), RangeError, "three places");
+});
+
+Deno.test("isFlat() lets pass what chance or a page now and then explains, up or down", () => {
+  const of = (slope: number, error: number) => isFlat({ slope, error, points: 20 });
+  assert(of(0, 0) && of(8, 0.1) && of(-8, 0.1), "a page in 500 steps");
+  assert(of(59, 30) && of(-59, 30), "two standard errors");
+  assert(!of(8.3, 4) && !of(-8.3, 4), "more than a page, and more than chance");
+  assert(!of(61, 30) && !of(-61, 30), "more than chance");
+});
+
+Deno.test("isFlat() sees a leak of 16 bytes a step through readings that differ by pages", () => {
+  const readings = (leak: number) =>
+    Array.from({ length: 20 }, (_, i) => {
+      const x = 1200 + 200 * i;
+      return { x, y: 4096 * Math.round((3e8 + leak * x + 8192 * (i % 3)) / 4096) };
+    });
+  assert(isFlat(leastSquares(readings(0))));
+  assert(!isFlat(leastSquares(readings(16))));
 });
