@@ -18,7 +18,7 @@ import { chooseExtractor } from "./tools/evaluation/extractor.ts";
 import { chooseReference, collectReference } from "./tools/evaluation/reference.ts";
 import { chooseSubject, type Subject } from "./tools/evaluation/subject.ts";
 import { openScriptGpu } from "./tools/gpu.ts";
-import { SAMPLER_OPTIONS, WEIGHTS_OPTIONS } from "./tools/sampling.ts";
+import { CHECKPOINT_OPTION, SAMPLER_OPTIONS, WEIGHTS_OPTIONS } from "./tools/sampling.ts";
 import { watchStopSignals } from "./training/stop_signals.ts";
 
 /** Images drawn unless told otherwise; papers take 50,000. */
@@ -31,10 +31,7 @@ const command = defineCommand({
     "number names its features; numbers of different features, or of different counts, do not " +
     "compare. A stopped evaluation goes on where it was when the same command is given again.",
   options: {
-    checkpoint: {
-      value: "RUN_OR_FILE",
-      description: "a run's folder or a checkpoint; the newest run below runs/ by default",
-    },
+    ...CHECKPOINT_OPTION,
     images: {
       value: "DIR",
       description: "judge a folder of PNGs instead, or a data set such as fashion-mnist:test",

@@ -10,7 +10,13 @@ import { defineCommand, type OptionValues, runCommand } from "./support/command_
 import { atomicWrite } from "./support/files.ts";
 import { integer } from "./support/numbers.ts";
 import { openScriptGpu } from "./tools/gpu.ts";
-import { findCheckpoint, loadSampler, SAMPLER_OPTIONS, WEIGHTS_OPTIONS } from "./tools/sampling.ts";
+import {
+  CHECKPOINT_OPTION,
+  findCheckpoint,
+  loadSampler,
+  SAMPLER_OPTIONS,
+  WEIGHTS_OPTIONS,
+} from "./tools/sampling.ts";
 import { choosePlan } from "./tools/sampling/choice.ts";
 import { drawJob, type Drawn } from "./tools/sampling/draw.ts";
 import { ImageFolder } from "./tools/sampling/image_folder.ts";
@@ -27,10 +33,7 @@ const command = defineCommand({
   description: "Image i has seed S + i and depends on nothing else: it is the same whatever the " +
     "count. What is not given is as in the run's config.",
   options: {
-    checkpoint: {
-      value: "RUN_OR_FILE",
-      description: "a run's folder or a checkpoint; the newest run below runs/ by default",
-    },
+    ...CHECKPOINT_OPTION,
     ...SAMPLER_OPTIONS,
     count: {
       value: "N",

@@ -5,7 +5,8 @@
 import { dirname, join } from "node:path";
 import { checkLayers } from "../tools/check_layers.ts";
 import { assert, assertEquals } from "./support/assert.ts";
-import { inFolder, ROOT } from "./support/runs.ts";
+import { inFolder } from "./support/folder.ts";
+import { ROOT } from "./support/runs.ts";
 
 /** One code block: a whole new file, or a change of one. */
 interface Block {

@@ -23,7 +23,8 @@ import {
   SMOKE,
   train,
 } from "./support/faults.ts";
-import { inFolder, ROOT, type ScriptResult, smokeConfig, trainInFolder } from "./support/runs.ts";
+import { inFolder } from "./support/folder.ts";
+import { ROOT, type ScriptResult, smokeConfig, trainInFolder } from "./support/runs.ts";
 
 /** Whether this process may mount file systems, as root may. */
 const mounts = Deno.build.os === "linux" && await (async () => {

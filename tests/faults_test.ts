@@ -26,7 +26,8 @@ import {
   SMOKE,
   train,
 } from "./support/faults.ts";
-import { inFolder, inFolderWithCache, ROOT, smokeConfig, trainInFolder } from "./support/runs.ts";
+import { inFolder } from "./support/folder.ts";
+import { inFolderWithCache, ROOT, smokeConfig, trainInFolder } from "./support/runs.ts";
 
 /** A folder with MNIST's files of a few random images. */
 async function writeMnist(dir: string, count: number): Promise<void> {

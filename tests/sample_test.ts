@@ -7,9 +7,9 @@ import {
   assertRejects,
   assertStringIncludes,
 } from "./support/assert.ts";
+import { inFolder } from "./support/folder.ts";
 import {
   errorLines,
-  inFolder,
   ROOT,
   runScript,
   type ScriptResult,

@@ -1,7 +1,8 @@
 import { join } from "node:path";
 import { parseConfig } from "../config/load.ts";
 import { assert, assertEquals, assertMatch, assertStringIncludes } from "./support/assert.ts";
-import { errorLines, inFolder, ROOT, runScript, type ScriptResult } from "./support/runs.ts";
+import { inFolder } from "./support/folder.ts";
+import { errorLines, ROOT, runScript, type ScriptResult } from "./support/runs.ts";
 
 const SMOKE = ["--config", "config/smoke.json"];
 

@@ -27,10 +27,12 @@ import { evaluationFolder } from "./evaluation/subject.ts";
 import { openScriptGpu } from "./gpu.ts";
 import { histogramPicture } from "./outliers/histogram.ts";
 import {
+  CHECKPOINT_OPTION,
   chooseSampler,
   findCheckpoint,
   loadSampler,
   SAMPLER_OPTIONS,
+  usage,
   WEIGHTS_OPTIONS,
 } from "./sampling.ts";
 
@@ -44,10 +46,7 @@ const command = defineCommand({
     "Noise is added up to timestep t0 and removed again; images that come back changed " +
     "are outliers. Writes scores as JSON and their histograms as PNG.",
   options: {
-    checkpoint: {
-      value: "RUN_OR_FILE",
-      description: "a run's folder or a checkpoint; the newest run below runs/ by default",
-    },
+    ...CHECKPOINT_OPTION,
     inSet: {
       value: "DATASET",
       description:
@@ -182,22 +181,13 @@ function scoreOfLoss(loss: string): typeof SCORE_NAMES[number] {
   return loss === "huber" || loss === "smooth-l1" ? "huber" : "l2";
 }
 
-/** The way back, with what is wrong about the options said as wrong use. */
-function wayOf(...args: Parameters<typeof reconstructionSteps>): Reconstruction {
-  try {
-    return reconstructionSteps(...args);
-  } catch (cause) {
-    throw cause instanceof RangeError ? new UsageError(cause.message, { cause }) : cause;
-  }
-}
-
 async function outliers(options: Options, overrides: readonly [string, string][]): Promise<void> {
   const checkpoint = await findCheckpoint(options.checkpoint);
   const config = parseConfig(checkpoint.config, { path: checkpoint.path });
   const chosen = chooseSampler(options, config.diffusion);
   // Starts at t0 itself, where uniform spacing would stop short of it.
   const choice = { ...chosen, spacing: options.spacing ?? "trailing" as const };
-  const way = wayOf(config.diffusion, choice, options.factor);
+  const way = usage(() => reconstructionSteps(config.diffusion, choice, options.factor));
   const score = options.score ?? scoreOfLoss(config.diffusion.loss);
   const sides = [
     await loadSide(options.inSet ?? config.data.name, config.data, []),

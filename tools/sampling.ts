@@ -34,6 +34,14 @@ const OPTION_OF = { eta: ["ddim"], spacing: ["ddim", "dpmpp-2m"] } as const sati
   Record<string, readonly SamplerName[]>
 >;
 
+/** The option that names what images are drawn with. */
+export const CHECKPOINT_OPTION = {
+  checkpoint: {
+    value: "RUN_OR_FILE",
+    description: "a run's folder or a checkpoint; the newest run below runs/ by default",
+  },
+} as const satisfies OptionSpecs;
+
 /** Options that choose a sampler. */
 export const SAMPLER_OPTIONS = {
   sampler: { value: "NAME", choices: SAMPLER_NAMES, description: "the sampler" },

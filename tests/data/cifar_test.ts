@@ -4,15 +4,8 @@ import { CIFAR_100, readCifarBinary, writeCifarBinary } from "../../formats/cifa
 import { writeTar } from "../../formats/tar.ts";
 import { cifarPickle } from "../support/cifar_pickle.ts";
 import { FOREIGN_FILES, formulaImages } from "../support/foreign_files.ts";
-import {
-  alone,
-  cifarArchive,
-  cifarBatch,
-  cifarFiles,
-  gzip,
-  inFolder,
-  writeFiles,
-} from "./fixtures.ts";
+import { alone, cifarArchive, cifarBatch, cifarFiles, gzip, writeFiles } from "./fixtures.ts";
+import { inFolder } from "../support/folder.ts";
 
 /** Loads from a folder that stands in for the cache as well, so that nothing is kept elsewhere. */
 const load = (dir: string, split: "train" | "test" = "train", name: CifarName = "cifar10") =>

@@ -6,7 +6,8 @@ import {
   decodedPath,
   fingerprint,
 } from "../../data/decoded_cache.ts";
-import { bytesOf, inFolder } from "./fixtures.ts";
+import { bytesOf } from "./fixtures.ts";
+import { inFolder } from "../support/folder.ts";
 
 const FROM: DecodedFrom = {
   name: "some set train",

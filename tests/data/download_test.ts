@@ -1,7 +1,8 @@
 import { createHash } from "node:crypto";
 import { assert, assertEquals, assertRejects } from "../support/assert.ts";
 import { download, type RemoteFile, sha256File } from "../../data/download.ts";
-import { bytesOf, inFolder } from "./fixtures.ts";
+import { bytesOf } from "./fixtures.ts";
+import { inFolder } from "../support/folder.ts";
 
 const CONTENT = bytesOf(300_000, 5);
 const SHA256 = createHash("sha256").update(CONTENT).digest("hex");

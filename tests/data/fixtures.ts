@@ -63,16 +63,6 @@ export async function gzip(bytes: Uint8Array<ArrayBuffer>): Promise<Uint8Array<A
   return new Uint8Array(await new Response(packed).arrayBuffer());
 }
 
-/** Runs `body` in an empty folder that is gone afterwards. */
-export async function inFolder(body: (folder: string) => Promise<void>): Promise<void> {
-  const folder = await Deno.makeTempDir({ prefix: "diffract-data-" });
-  try {
-    await body(folder);
-  } finally {
-    await Deno.remove(folder, { recursive: true });
-  }
-}
-
 /** Writes files into a folder, which is made. */
 export async function writeFiles(folder: string, files: Record<string, Uint8Array>): Promise<void> {
   await Deno.mkdir(folder, { recursive: true });

@@ -13,7 +13,8 @@ import { encodePng } from "../../formats/png.ts";
 import { writeTar } from "../../formats/tar.ts";
 import { writeZip } from "../../formats/zip.ts";
 import { JPEG_FIXTURES, jpegBytes } from "../formats/jpeg_fixtures.ts";
-import { alone, gzip, inFolder } from "./fixtures.ts";
+import { alone, gzip } from "./fixtures.ts";
+import { inFolder } from "../support/folder.ts";
 
 const OPTIONS: ImageFolderOptions = {
   size: 4,

@@ -6,7 +6,8 @@ import { readNpzImages } from "../../formats/npz_images.ts";
 import type { StoredTensor } from "../../formats/safetensors.ts";
 import { assert, assertEquals, assertRejects, assertThrows } from "../support/assert.ts";
 import { FOREIGN_FILES, formulaImages } from "../support/foreign_files.ts";
-import { alone, bytesOf, inFolder, writeFiles } from "./fixtures.ts";
+import { alone, bytesOf, writeFiles } from "./fixtures.ts";
+import { inFolder } from "../support/folder.ts";
 
 const bytes = (shape: number[], seed = 1): StoredTensor => ({
   dtype: "U8",

@@ -4,7 +4,8 @@ import { type DataOptions, imageShape, type MixOptions, nativeShape } from "../.
 import { batchAt } from "../../data/order.ts";
 import { loadImages } from "../../data/registry.ts";
 import { assert, assertEquals, assertThrows } from "../support/assert.ts";
-import { alone, bytesOf, cifarFiles, idxPair, inFolder, writeFiles } from "./fixtures.ts";
+import { alone, bytesOf, cifarFiles, idxPair, writeFiles } from "./fixtures.ts";
+import { inFolder } from "../support/folder.ts";
 
 const MIX: MixOptions = {
   first: "cifar10",

@@ -1,7 +1,8 @@
 import { assertEquals, assertRejects } from "../support/assert.ts";
 import { loadMnist } from "../../data/mnist.ts";
 import { writeIdx } from "../../formats/idx.ts";
-import { alone, gzip, idxPair, inFolder, writeFiles } from "./fixtures.ts";
+import { alone, gzip, idxPair, writeFiles } from "./fixtures.ts";
+import { inFolder } from "../support/folder.ts";
 
 const IMAGES = "train-images-idx3-ubyte", LABELS = "train-labels-idx1-ubyte";
 

@@ -5,7 +5,8 @@ import { encodePng } from "../../formats/png.ts";
 import { assert, assertEquals, assertRejects } from "../support/assert.ts";
 import { FOREIGN_FILES, formulaImages } from "../support/foreign_files.ts";
 import { page, parquetFile, plainBytes } from "../support/parquet_file.ts";
-import { alone, inFolder, writeFiles } from "./fixtures.ts";
+import { alone, writeFiles } from "./fixtures.ts";
+import { inFolder } from "../support/folder.ts";
 
 const FIT: PictureShape = { size: 8, channels: 3, crop: true, resize: "area" };
 

@@ -4,7 +4,8 @@ import type { DataOptions } from "../../data/options.ts";
 import { loadImages } from "../../data/registry.ts";
 import { areaDown } from "../../data/resize.ts";
 import { encodePng } from "../../formats/png.ts";
-import { alone, bytesOf, cifarFiles, idxPair, inFolder, writeFiles } from "./fixtures.ts";
+import { alone, bytesOf, cifarFiles, idxPair, writeFiles } from "./fixtures.ts";
+import { inFolder } from "../support/folder.ts";
 
 const OPTIONS: DataOptions = {
   name: "synthetic",

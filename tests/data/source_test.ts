@@ -3,7 +3,8 @@ import { assert, assertEquals, assertRejects } from "../support/assert.ts";
 import { datasetCache } from "../../data/cache.ts";
 import type { RunCommand } from "../../data/debian.ts";
 import { exists, locate, type Source } from "../../data/source.ts";
-import { alone, bytesOf, inFolder, writeFiles } from "./fixtures.ts";
+import { alone, bytesOf, writeFiles } from "./fixtures.ts";
+import { inFolder } from "../support/folder.ts";
 
 const CONTENT = bytesOf(1000, 3);
 

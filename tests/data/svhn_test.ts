@@ -2,7 +2,8 @@ import { decodeSvhn, loadSvhn } from "../../data/svhn.ts";
 import { assertEquals, assertRejects, assertThrows } from "../support/assert.ts";
 import { FOREIGN_FILES, formulaImages } from "../support/foreign_files.ts";
 import { matFile, matVariable } from "../support/mat_file.ts";
-import { alone, inFolder, writeFiles } from "./fixtures.ts";
+import { alone, writeFiles } from "./fixtures.ts";
+import { inFolder } from "../support/folder.ts";
 
 Deno.test("loadSvhn() reads a MAT-file to images of rows, columns and channels, digit 0 as 0", async () => {
   await inFolder(async (folder) => {

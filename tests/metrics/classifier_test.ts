@@ -13,7 +13,7 @@ import { trainClassifier } from "../../metrics/classifier_training.ts";
 import { slicePixels } from "../../metrics/features.ts";
 import { assert, assertAllClose, assertEquals, assertRejects } from "../support/assert.ts";
 import { testGpu } from "../support/gpu.ts";
-import { inFolder } from "../support/runs.ts";
+import { inFolder } from "../support/folder.ts";
 
 const SHAPES = { kind: "shapes", power: 2, channels: 1, count: 512 } as const;
 const images = imageSet("synthetic train", makeSynthetic(SHAPES, "train", 512, 8));

@@ -2,7 +2,7 @@ import { join } from "node:path";
 import { writeNpz } from "../../formats/npy.ts";
 import { readStatistics, writeStatistics } from "../../metrics/statistics_file.ts";
 import { assertEquals, assertRejects } from "../support/assert.ts";
-import { inFolder } from "../support/runs.ts";
+import { inFolder } from "../support/folder.ts";
 
 const MEAN = Float64Array.of(0.5, -1), COVARIANCE = Float64Array.of(2, 0.25, 0.25, 1);
 

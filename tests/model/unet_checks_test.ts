@@ -5,16 +5,7 @@ import {
   timeEmbeddingWarning,
 } from "../../model/unet_checks.ts";
 import { assertEquals, assertStringIncludes, assertThrows } from "../support/assert.ts";
-
-const CIFAR: UNetOptions = {
-  name: "ho2020",
-  channels: 128,
-  channelMultipliers: [1, 2, 2, 2],
-  attentionLevels: [1],
-  blocks: 2,
-  dropout: 0.1,
-  groups: 32,
-};
+import { CIFAR } from "./options.ts";
 
 Deno.test("checkUNetOptions() takes the defaults and widths of any other groups", () => {
   checkUNetOptions(CIFAR);

@@ -8,15 +8,7 @@ import {
   readFileChecked,
 } from "../../support/files.ts";
 import { assert, assertEquals, assertRejects, assertStringIncludes } from "./assert.ts";
-
-async function inFolder(body: (folder: string) => Promise<void>): Promise<void> {
-  const folder = await Deno.makeTempDir();
-  try {
-    await body(folder);
-  } finally {
-    await Deno.remove(folder, { recursive: true });
-  }
-}
+import { inFolder } from "./folder.ts";
 
 function names(folder: string): string[] {
   return [...Deno.readDirSync(folder)].map(({ name }) => name).sort();

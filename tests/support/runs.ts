@@ -13,6 +13,7 @@ import { runInstruments, stepInstruments } from "../../tools/instruments.ts";
 import { type RunContext, type RunResult, trainRun } from "../../training/run.ts";
 import type { FreeSpace } from "../../training/space.ts";
 import { testGpu } from "./gpu.ts";
+import { inFolder } from "./folder.ts";
 
 /** The repository. */
 export const ROOT = fileURLToPath(new URL("../../", import.meta.url));
@@ -82,16 +83,6 @@ export async function trainInFolder(
   });
   for (const instrument of watching) instrument.destroy?.();
   return { ...result, lines };
-}
-
-/** Runs `body` with a temporary folder. */
-export async function inFolder(body: (folder: string) => Promise<void>): Promise<void> {
-  const folder = await Deno.makeTempDir();
-  try {
-    await body(folder);
-  } finally {
-    await Deno.remove(folder, { recursive: true });
-  }
 }
 
 /** Runs `body` with a temporary folder, which is also where caches are kept meanwhile. */

@@ -2,7 +2,8 @@ import { makeTable } from "../../tools/completion.ts";
 import { listTasks, loadDeclarations } from "../../tools/completion/declarations.ts";
 import { completionScript, type Shell } from "../../tools/completion/script.ts";
 import { assert, assertEquals, assertStringIncludes } from "../support/assert.ts";
-import { errorLines, inFolder, ROOT, runScript } from "../support/runs.ts";
+import { inFolder } from "../support/folder.ts";
+import { errorLines, ROOT, runScript } from "../support/runs.ts";
 
 let table: Promise<string[]> | undefined;
 

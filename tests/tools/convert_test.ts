@@ -6,6 +6,7 @@ import { UsageError } from "../../support/errors.ts";
 import { convert } from "../../tools/convert.ts";
 import { assert, assertEquals, assertRejects, assertStringIncludes } from "../support/assert.ts";
 import { TINY_OVERRIDES, tinyFile } from "../support/pytorch_checkpoint.ts";
+import { inFolder } from "../support/folder.ts";
 
 const ROOT = new URL("../../", import.meta.url).pathname;
 const GOLDEN = join(ROOT, "tests/golden/ckpt");
@@ -24,15 +25,6 @@ async function good(script: string, ...args: string[]): Promise<string> {
   const { code, stdout, stderr } = await run(script, ...args);
   assertEquals(code, 0, stderr);
   return stdout;
-}
-
-async function inFolder(body: (folder: string) => Promise<void>): Promise<void> {
-  const folder = await Deno.makeTempDir();
-  try {
-    await body(folder);
-  } finally {
-    await Deno.remove(folder, { recursive: true });
-  }
 }
 
 type Invoked = Parameters<typeof convert>[0];

@@ -1,6 +1,7 @@
 import { join } from "node:path";
 import { assertEquals, assertMatch, assertStringIncludes } from "../support/assert.ts";
-import { errorLines, inFolder, ROOT, runScript } from "../support/runs.ts";
+import { inFolder } from "../support/folder.ts";
+import { errorLines, ROOT, runScript } from "../support/runs.ts";
 import { WrittenRun } from "./dashboard/written_run.ts";
 
 /** Starts the command and gives its first lines; ends it by a signal as Ctrl-C does. */

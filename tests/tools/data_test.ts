@@ -11,7 +11,8 @@ import {
   splitsOf,
   splitsTable,
 } from "../../tools/data/overview.ts";
-import { cifarFiles, inFolder, writeFiles } from "../data/fixtures.ts";
+import { cifarFiles, writeFiles } from "../data/fixtures.ts";
+import { inFolder } from "../support/folder.ts";
 import { assert, assertEquals, assertStringIncludes } from "../support/assert.ts";
 
 /** Images of one pixel, whose value is their place, of the given labels. */

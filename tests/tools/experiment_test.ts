@@ -1,7 +1,8 @@
 import { join } from "node:path";
 import { decodePng } from "../../formats/png.ts";
 import { assert, assertEquals, assertStringIncludes } from "../support/assert.ts";
-import { errorLines, inFolder, ROOT, runScript } from "../support/runs.ts";
+import { inFolder } from "../support/folder.ts";
+import { errorLines, ROOT, runScript } from "../support/runs.ts";
 
 /** Two methods and two seeds of config/smoke.json's size. */
 async function writeGrid(dir: string): Promise<string> {

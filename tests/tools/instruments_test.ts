@@ -3,7 +3,8 @@ import type { Config } from "../../config/schema.ts";
 import { Checkpoint } from "../../training/checkpoint.ts";
 import { testGpu } from "../support/gpu.ts";
 import { assert, assertEquals } from "../support/assert.ts";
-import { inFolder, smokeConfig, trainInFolder } from "../support/runs.ts";
+import { inFolder } from "../support/folder.ts";
+import { smokeConfig, trainInFolder } from "../support/runs.ts";
 
 type Line = Record<string, unknown>;
 

@@ -1,7 +1,7 @@
 import { join } from "node:path";
 import { compareRuns, killRuns } from "../../tools/kill_test.ts";
 import { assertEquals } from "../support/assert.ts";
-import { inFolder } from "../support/runs.ts";
+import { inFolder } from "../support/folder.ts";
 
 Deno.test("killRuns() kills a run twice, and it ends as one that was left alone", () =>
   inFolder(async (dir) => {

@@ -9,7 +9,8 @@ import {
   assertEquals,
   assertStringIncludes,
 } from "../support/assert.ts";
-import { errorLines, inFolder, runScript, smokeConfig, trainInFolder } from "../support/runs.ts";
+import { inFolder } from "../support/folder.ts";
+import { errorLines, runScript, smokeConfig, trainInFolder } from "../support/runs.ts";
 
 Deno.test("matchChannels() averages colours and repeats greys", () => {
   const set = imageSet("two pixels", {

@@ -5,7 +5,8 @@ import { UsageError } from "../../support/errors.ts";
 import { chooseSampler, findCheckpoint, loadSampler } from "../../tools/sampling.ts";
 import { assert, assertEquals, assertRejects, assertThrows } from "../support/assert.ts";
 import { testGpu } from "../support/gpu.ts";
-import { inFolder, smokeConfig, trainInFolder } from "../support/runs.ts";
+import { inFolder } from "../support/folder.ts";
+import { smokeConfig, trainInFolder } from "../support/runs.ts";
 
 const DDPM = { name: "ddpm", steps: null, eta: 0, spacing: "uniform" } as const;
 const DDIM = { name: "ddim", steps: 7, eta: 0.5, spacing: "trailing" } as const;

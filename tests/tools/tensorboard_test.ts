@@ -10,7 +10,8 @@ import {
   assertStringIncludes,
 } from "../support/assert.ts";
 import { type ReadEvent, readEvents, scalarsOf } from "../support/event_file_reader.ts";
-import { errorLines, inFolder, runScript } from "../support/runs.ts";
+import { inFolder } from "../support/folder.ts";
+import { errorLines, runScript } from "../support/runs.ts";
 
 async function readFolder(folder: string): Promise<ReadEvent[][]> {
   return await Promise.all(eventFilesIn(folder).map((name) => readEvents(join(folder, name))));

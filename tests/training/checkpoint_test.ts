@@ -9,6 +9,7 @@ import {
   writeCheckpoint,
 } from "../../training/checkpoint.ts";
 import { assert, assertEquals, assertRejects, assertStringIncludes } from "../support/assert.ts";
+import { inFolder } from "../support/folder.ts";
 
 const weights = Float32Array.from([1, -2, 3.5, 0, 1e-20, -0]);
 
@@ -19,15 +20,6 @@ async function write(folder: string, step: number, values = weights): Promise<st
     { name: "model/scalar", shape: [], read: () => Promise.resolve(Float32Array.of(step)) },
   ]);
   return path;
-}
-
-async function inFolder(body: (folder: string) => Promise<void>): Promise<void> {
-  const folder = await Deno.makeTempDir();
-  try {
-    await body(folder);
-  } finally {
-    await Deno.remove(folder, { recursive: true });
-  }
 }
 
 /** Changes a file's bytes in place. */

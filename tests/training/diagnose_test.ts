@@ -14,7 +14,8 @@ import {
   assertStringIncludes,
 } from "../support/assert.ts";
 import { testGpu } from "../support/gpu.ts";
-import { inFolder, smokeConfig, trainInFolder } from "../support/runs.ts";
+import { inFolder } from "../support/folder.ts";
+import { smokeConfig, trainInFolder } from "../support/runs.ts";
 
 async function makeTrainer(config: Config): Promise<Trainer> {
   const { images } = await imagesOf(config, () => {});

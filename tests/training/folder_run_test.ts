@@ -1,7 +1,8 @@
 import { join } from "node:path";
 import { encodePng } from "../../formats/png.ts";
 import { assert, assertEquals, assertRejects } from "../support/assert.ts";
-import { inFolder, smokeConfig, trainInFolder } from "../support/runs.ts";
+import { inFolder } from "../support/folder.ts";
+import { smokeConfig, trainInFolder } from "../support/runs.ts";
 
 /** Two classes of pictures of no size in particular. */
 async function writePictures(folder: string): Promise<void> {

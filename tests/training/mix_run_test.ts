@@ -1,7 +1,8 @@
 import { join } from "node:path";
 import { decodePng } from "../../formats/png.ts";
 import { assert, assertEquals } from "../support/assert.ts";
-import { inFolder, smokeConfig, trainInFolder } from "../support/runs.ts";
+import { inFolder } from "../support/folder.ts";
+import { smokeConfig, trainInFolder } from "../support/runs.ts";
 
 for (const kind of ["union", "overlay", "dominoes"] as const) {
   Deno.test(`trainRun() trains on a mix of two sets: ${kind}`, () =>

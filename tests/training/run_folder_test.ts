@@ -1,15 +1,7 @@
 import { join } from "node:path";
 import { holdsRun, newestRun, prepareRunFolder, runFolder } from "../../training/run_folder.ts";
 import { assertEquals } from "../support/assert.ts";
-
-async function inFolder(body: (folder: string) => Promise<void>): Promise<void> {
-  const folder = await Deno.makeTempDir();
-  try {
-    await body(folder);
-  } finally {
-    await Deno.remove(folder, { recursive: true });
-  }
-}
+import { inFolder } from "../support/folder.ts";
 
 Deno.test("holdsRun() is true once a run wrote anything, and not for an empty folder", () =>
   inFolder(async (folder) => {

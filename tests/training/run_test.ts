@@ -3,7 +3,8 @@ import type { Config } from "../../config/schema.ts";
 import { decodePng } from "../../formats/png.ts";
 import { listCheckpoints } from "../../training/checkpoint.ts";
 import { assert, assertEquals, assertRejects, assertStringIncludes } from "../support/assert.ts";
-import { inFolder, smokeConfig, trainInFolder } from "../support/runs.ts";
+import { inFolder } from "../support/folder.ts";
+import { smokeConfig, trainInFolder } from "../support/runs.ts";
 
 const FAST = ["train.sampleEvery=0", "train.evalEvery=0"];
 

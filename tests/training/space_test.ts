@@ -2,7 +2,8 @@ import { join } from "node:path";
 import { checkpointBytes, stepName, writeCheckpoint } from "../../training/checkpoint.ts";
 import { checkSpace, planSpace, systemFreeSpace } from "../../training/space.ts";
 import { assert, assertEquals, assertRejects } from "../support/assert.ts";
-import { inFolder, smokeConfig, trainInFolder } from "../support/runs.ts";
+import { inFolder } from "../support/folder.ts";
+import { smokeConfig, trainInFolder } from "../support/runs.ts";
 import { listCheckpoints } from "../../training/checkpoint.ts";
 
 const room = (bytes: number | null) => () => Promise.resolve(bytes);

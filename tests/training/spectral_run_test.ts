@@ -1,7 +1,8 @@
 import { join } from "node:path";
 import { SPECTRAL_MODE_NAMES } from "../../diffusion/options.ts";
 import { assert, assertEquals } from "../support/assert.ts";
-import { inFolder, smokeConfig, trainInFolder } from "../support/runs.ts";
+import { inFolder } from "../support/folder.ts";
+import { smokeConfig, trainInFolder } from "../support/runs.ts";
 
 const FAST = ["train.sampleEvery=0", "train.evalEvery=0", "train.checkpointEvery=0"];
 

@@ -6,19 +6,10 @@ import {
   fromDiffusersConfig,
 } from "../../../model/names/diffusers.ts";
 import { fromPytorch, toPytorch } from "../../../model/names/pytorch.ts";
-import type { UNetOptions } from "../../../model/options.ts";
 import { UNet } from "../../../model/unet.ts";
 import { assert, assertEquals, assertThrows } from "../../support/assert.ts";
+import { CIFAR } from "../options.ts";
 
-const CIFAR: UNetOptions = {
-  name: "ho2020",
-  channels: 128,
-  channelMultipliers: [1, 2, 2, 2],
-  attentionLevels: [1],
-  blocks: 2,
-  dropout: 0.1,
-  groups: 32,
-};
 const SHAPE = { channels: 3, timesteps: 1000 };
 const size = (shape: readonly number[]) => shape.reduce((a, b) => a * b, 1);
 

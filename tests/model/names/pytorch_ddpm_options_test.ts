@@ -3,16 +3,7 @@ import { pytorchDdpmOptions } from "../../../model/names/pytorch_ddpm_options.ts
 import type { UNetOptions } from "../../../model/options.ts";
 import { UNet } from "../../../model/unet.ts";
 import { assertEquals, assertThrows } from "../../support/assert.ts";
-
-const CIFAR: UNetOptions = {
-  name: "ho2020",
-  channels: 128,
-  channelMultipliers: [1, 2, 2, 2],
-  attentionLevels: [1],
-  blocks: 2,
-  dropout: 0.1,
-  groups: 32,
-};
+import { CIFAR } from "../options.ts";
 
 function shapes(options: UNetOptions, channels: number, timesteps: number) {
   const network = new UNet(options, { channels, timesteps });

@@ -7,21 +7,12 @@ import {
   toPytorch,
   toStateDict,
 } from "../../../model/names/pytorch_ddpm.ts";
-import type { UNetOptions } from "../../../model/options.ts";
 import { initialValues } from "../../../model/parameters.ts";
 import { sinusoidTable } from "../../../model/time_embedding.ts";
 import { UNet } from "../../../model/unet.ts";
 import { assert, assertEquals, assertThrows } from "../../support/assert.ts";
+import { CIFAR } from "../options.ts";
 
-const CIFAR: UNetOptions = {
-  name: "ho2020",
-  channels: 128,
-  channelMultipliers: [1, 2, 2, 2],
-  attentionLevels: [1],
-  blocks: 2,
-  dropout: 0.1,
-  groups: 32,
-};
 const SMALL = { ...CIFAR, channels: 32, channelMultipliers: [1, 2, 2], blocks: 1 };
 const SHAPE = { channels: 3, timesteps: 1000 };
 

@@ -7,7 +7,7 @@ import {
   runName,
 } from "../../../tools/dashboard/find_runs.ts";
 import { assertEquals, assertMatch } from "../../support/assert.ts";
-import { inFolder } from "../../support/runs.ts";
+import { inFolder } from "../../support/folder.ts";
 
 Deno.test("findRuns() finds runs at any depth, sorted as a person would, each once", () =>
   inFolder(async (root) => {

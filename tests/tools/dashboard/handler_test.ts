@@ -2,7 +2,7 @@ import { join } from "node:path";
 import { makeHandler } from "../../../tools/dashboard/handler.ts";
 import { RunWatch } from "../../../tools/dashboard/watch.ts";
 import { assert, assertEquals, assertStringIncludes } from "../../support/assert.ts";
-import { inFolder } from "../../support/runs.ts";
+import { inFolder } from "../../support/folder.ts";
 import { WrittenRun } from "./written_run.ts";
 
 type Ask = (path: string, init?: RequestInit & { host?: string }) => Promise<Response>;

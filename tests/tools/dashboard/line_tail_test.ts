@@ -1,7 +1,7 @@
 import { join } from "node:path";
 import { LineTail } from "../../../tools/dashboard/line_tail.ts";
 import { assertEquals } from "../../support/assert.ts";
-import { inFolder } from "../../support/runs.ts";
+import { inFolder } from "../../support/folder.ts";
 
 const append = (path: string, text: string) => Deno.writeTextFile(path, text, { append: true });
 

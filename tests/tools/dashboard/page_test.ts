@@ -11,7 +11,8 @@ import { makeHandler } from "../../../tools/dashboard/handler.ts";
 import { RunWatch } from "../../../tools/dashboard/watch.ts";
 import { assert, assertEquals, assertMatch, assertStringIncludes } from "../../support/assert.ts";
 import { BrowserPage, findChromium, type Look } from "../../support/chromium.ts";
-import { inFolder, ROOT } from "../../support/runs.ts";
+import { inFolder } from "../../support/folder.ts";
+import { ROOT } from "../../support/runs.ts";
 import { WrittenRun } from "./written_run.ts";
 
 const chromium = findChromium();

@@ -5,7 +5,7 @@ import { Model, type Run, secondsLeft, stateOf } from "../../../tools/dashboard/
 import type { DashboardMessage } from "../../../tools/dashboard/protocol.ts";
 import { RunWatch } from "../../../tools/dashboard/watch.ts";
 import { assert, assertEquals } from "../../support/assert.ts";
-import { inFolder } from "../../support/runs.ts";
+import { inFolder } from "../../support/folder.ts";
 import { WrittenRun } from "./written_run.ts";
 
 /** A page without a screen: takes what the watch tells, as the real one does. */

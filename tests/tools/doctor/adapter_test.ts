@@ -3,7 +3,8 @@ import { networkOf } from "../../../training/run.ts";
 import { planStep } from "../../../training/step_plan.ts";
 import { assert, assertEquals, assertMatch, assertStringIncludes } from "../../support/assert.ts";
 import { testGpu } from "../../support/gpu.ts";
-import { inFolder, smokeConfig } from "../../support/runs.ts";
+import { inFolder } from "../../support/folder.ts";
+import { smokeConfig } from "../../support/runs.ts";
 
 Deno.test("examineAdapter() tells the adapter and each feature", async () => {
   const findings = examineAdapter(await testGpu());

@@ -1,7 +1,7 @@
 import { CATALOGUE } from "../../../data/catalogue.ts";
 import { examineDataSets } from "../../../tools/doctor/data_sets.ts";
 import { assertEquals, assertStringIncludes } from "../../support/assert.ts";
-import { inFolder } from "../../support/runs.ts";
+import { inFolder } from "../../support/folder.ts";
 
 Deno.test("examineDataSets() tells where sets are, and counts the others", async () => {
   await inFolder(async (folder) => {

@@ -7,7 +7,8 @@ import {
   pinnedDeno,
 } from "../../../tools/doctor/machine.ts";
 import { assert, assertEquals, assertStringIncludes } from "../../support/assert.ts";
-import { inFolder, ROOT } from "../../support/runs.ts";
+import { inFolder } from "../../support/folder.ts";
+import { ROOT } from "../../support/runs.ts";
 
 Deno.test("compareVersions() compares numbers, not letters", () => {
   assert(compareVersions("2.10.0", "2.9.6") > 0);

@@ -1,7 +1,7 @@
 import type { Finding } from "../../../tools/doctor/finding.ts";
 import { runProbe } from "../../../tools/doctor/run_probe.ts";
 import { assert, assertEquals } from "../../support/assert.ts";
-import { inFolder } from "../../support/runs.ts";
+import { inFolder } from "../../support/folder.ts";
 
 const FOUND: Finding = { area: "gpu", name: "adapter", status: "ok", text: "there" };
 

@@ -1,6 +1,6 @@
 import { examineBackend, examineCards, examineManifests } from "../../../tools/doctor/vulkan.ts";
 import { assertEquals, assertStringIncludes } from "../../support/assert.ts";
-import { inFolder } from "../../support/runs.ts";
+import { inFolder } from "../../support/folder.ts";
 
 /** Looks variables up in an object. */
 const env = (values: Record<string, string>) => (name: string) => values[name];

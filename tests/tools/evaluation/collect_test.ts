@@ -9,7 +9,7 @@ import { METRIC_NAMES } from "../../../metrics/options.ts";
 import { judge, referenceOf } from "../../../metrics/report.ts";
 import { assert, assertEquals, assertRejects, assertStringIncludes } from "../../support/assert.ts";
 import { randomValues } from "../../support/gpu.ts";
-import { inFolder } from "../../support/runs.ts";
+import { inFolder } from "../../support/folder.ts";
 
 const SIDE = 8;
 

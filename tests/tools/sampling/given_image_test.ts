@@ -4,7 +4,7 @@ import { UsageError } from "../../../support/errors.ts";
 import { toBytes } from "../../../training/pictures.ts";
 import { knownBytes, readGivenImage } from "../../../tools/sampling/given_image.ts";
 import { assertEquals, assertRejects } from "../../support/assert.ts";
-import { inFolder } from "../../support/runs.ts";
+import { inFolder } from "../../support/folder.ts";
 
 const SIZE = { height: 2, width: 3, channels: 3 };
 const GREY = { ...SIZE, channels: 1 };

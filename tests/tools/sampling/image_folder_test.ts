@@ -3,7 +3,7 @@ import { decodePng } from "../../../formats/png.ts";
 import { UsageError } from "../../../support/errors.ts";
 import { ImageFolder } from "../../../tools/sampling/image_folder.ts";
 import { assertEquals, assertRejects, assertStringIncludes } from "../../support/assert.ts";
-import { inFolder } from "../../support/runs.ts";
+import { inFolder } from "../../support/folder.ts";
 
 const FACTS = { checkpoint: "abc", sampler: { name: "ddim", steps: 4 }, seed: 0 };
 const NOTES = { adapter: "one" };
