@@ -7,7 +7,7 @@
  */
 import { CIFAR_PIXELS, type CifarBatch, planesToPixels } from "./cifar_binary.ts";
 import { NumpyArray, type NumpyValue, readNumpyPickle } from "./numpy_pickle.ts";
-import { PickleDict } from "./pickle.ts";
+import { PickleDict } from "./pickle_values.ts";
 
 /** What differs between the two sets. */
 export interface CifarPythonLayout {

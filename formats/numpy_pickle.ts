@@ -5,13 +5,8 @@
  *
  * @module
  */
-import {
-  PickleGlobal,
-  type PickleHost,
-  PickleTuple,
-  type PickleValue,
-  readPickle,
-} from "./pickle.ts";
+import { readPickle } from "./pickle.ts";
+import { PickleGlobal, type PickleHost, PickleTuple, type PickleValue } from "./pickle_values.ts";
 
 /** An element type, as in "u1". */
 class NumpyDtype {

@@ -5,14 +5,14 @@
  *
  * @module
  */
+import { readPickle } from "./pickle.ts";
 import {
   PickleDict,
   PickleGlobal,
   type PickleHost,
   PickleTuple,
   type PickleValue,
-  readPickle,
-} from "./pickle.ts";
+} from "./pickle_values.ts";
 import { type Dtype, type StoredTensor, tensorData } from "./safetensors.ts";
 import { ZipArchive } from "./zip.ts";
 

@@ -1,11 +1,11 @@
+import { readPickle } from "../../formats/pickle.ts";
 import {
   PickleDict,
   PickleGlobal,
   type PickleHost,
   PickleTuple,
   type PickleValue,
-  readPickle,
-} from "../../formats/pickle.ts";
+} from "../../formats/pickle_values.ts";
 import { assert, assertEquals, assertStringIncludes, assertThrows } from "../support/assert.ts";
 import { op, pickle, type PickleBytes } from "../support/torch_file.ts";
 

@@ -1,4 +1,4 @@
-import { PickleDict } from "../../formats/pickle.ts";
+import { PickleDict } from "../../formats/pickle_values.ts";
 import { looksLikePt, PtTensor, type PtValue, readPt } from "../../formats/pt.ts";
 import { writeZip } from "../../formats/zip.ts";
 import { assert, assertEquals, assertThrows } from "../support/assert.ts";
