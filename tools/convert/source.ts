@@ -4,7 +4,7 @@
  * @module
  */
 import { readNpz } from "../../formats/npy.ts";
-import { PickleDict, PickleTuple } from "../../formats/pickle.ts";
+import { PickleDict, PickleTuple } from "../../formats/pickle_values.ts";
 import { looksLikePt, PtTensor, type PtValue, readPt } from "../../formats/pt.ts";
 import {
   readSafetensors,

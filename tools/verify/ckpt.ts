@@ -7,7 +7,7 @@
  */
 import { createHash } from "node:crypto";
 import type { Gpu } from "../../device/gpu.ts";
-import { PickleDict, PickleTuple } from "../../formats/pickle.ts";
+import { PickleDict, PickleTuple } from "../../formats/pickle_values.ts";
 import { PtTensor, type PtValue, readPt } from "../../formats/pt.ts";
 import { UsageError } from "../../support/errors.ts";
 import { readFileChecked } from "../../support/files.ts";
