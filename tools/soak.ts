@@ -1,8 +1,8 @@
 /**
  * Trains for long and watches the process's memory: `deno task soak`. A run that is left alone over
- * night must not grow. The task switches V8's optimising compiler off: for its first ten thousand
- * steps a run gets a few hundred kilobytes of compiled code now and then, and then no more, which
- * would hide a slow leak or look like one.
+ * night must not grow. The task switches V8's optimising compiler off: what is compiled when depends
+ * on time, and adds half a megabyte between steps 1,000 and 3,000, which would hide a slow leak or
+ * look like one.
  *
  * @module
  */
