@@ -1,22 +1,33 @@
 import { loadConfig } from "../../config/load.ts";
+import type { Gpu } from "../../device/gpu.ts";
 import { OutOfMemoryError } from "../../device/program.ts";
+import { setVariantPolicy, variantPolicy } from "../../kernels/variants.ts";
 import { stepInstruments } from "../../tools/instruments.ts";
 import { fitStep, remedyOf, withRemedy } from "../../training/fit.ts";
 import { imagesOf, networkOf } from "../../training/run.ts";
 import { planStep, type StepSubject } from "../../training/step_plan.ts";
 import { Trainer } from "../../training/trainer.ts";
-import { assert, assertEquals, assertRejects, assertStringIncludes } from "../support/assert.ts";
+import {
+  assert,
+  assertEquals,
+  assertMatch,
+  assertRejects,
+  assertStringIncludes,
+} from "../support/assert.ts";
+import { inFolder } from "../support/folder.ts";
 import { testGpu } from "../support/gpu.ts";
-import { ROOT, smokeConfig } from "../support/runs.ts";
+import { ROOT, smokeConfig, trainInFolder } from "../support/runs.ts";
 
 async function smokeSubject(...overrides: string[]): Promise<StepSubject> {
   const config = await smokeConfig(...overrides);
   return { gpu: await testGpu(), config, network: networkOf(config) };
 }
 
-for (const accumulate of [1, 2]) {
-  Deno.test(`planStep() plans what a trainer does and makes no GPU object, accumulate ${accumulate}`, async () => {
+for (const [accumulate, forced] of [[1, "tiled"], [2, "plain"]] as const) {
+  Deno.test(`planStep() plans what a trainer does and makes no GPU object, accumulate ${accumulate}, ${forced} kernels`, async () => {
     const gpu = await testGpu();
+    const policy = variantPolicy(gpu);
+    setVariantPolicy(gpu, { forced });
     const config = await smokeConfig(
       `train.accumulate=${accumulate}`,
       "diffusion.spectralLoss.lambda=0.1",
@@ -24,7 +35,7 @@ for (const accumulate of [1, 2]) {
     );
     const network = networkOf(config);
     const before = { ...gpu.counters };
-    const observers = (gpu: Parameters<typeof stepInstruments>[0]) => stepInstruments(gpu, config);
+    const observers = (gpu: Gpu) => stepInstruments(gpu, config);
     const plan = planStep({ gpu, config, network, observers });
     assertEquals(gpu.counters, before);
     const { images } = await imagesOf(config, () => {});
@@ -41,6 +52,7 @@ for (const accumulate of [1, 2]) {
     assert(plan.buffers >= 3 && plan.invocations >= 32 && plan.largest.bytes > 0);
     trainer.destroy();
     for (const instrument of instruments) instrument.destroy?.();
+    setVariantPolicy(gpu, policy);
   });
 }
 
@@ -69,6 +81,39 @@ Deno.test("fitStep() finds the fewest parts within a memory, divisors of the bat
   assertEquals(none.fitting, null);
   assertStringIncludes(remedyOf(none), "--model.channels");
 });
+
+/** A GPU that binds so many bytes at most. */
+function withBinding(gpu: Gpu, maxStorageBufferBindingSize: number): Gpu {
+  const replaced = <T extends object>(object: T, values: Record<string, unknown>): T =>
+    new Proxy(object, {
+      get(target, name) {
+        if (typeof name === "string" && name in values) return values[name];
+        const value: unknown = Reflect.get(target, name, target);
+        return typeof value === "function" ? value.bind(target) : value;
+      },
+    });
+  return replaced(gpu, { limits: replaced(gpu.limits, { maxStorageBufferBindingSize }) });
+}
+
+Deno.test("trainRun() names the largest tensor and the parts that fit, and trains in them", () =>
+  inFolder(async (folder) => {
+    const overrides = ["train.batchSize=16", "train.steps=1", "train.sampleEvery=0"];
+    const config = await smokeConfig(...overrides);
+    const real = await testGpu();
+    const { largest } = planStep({ gpu: real, config, network: networkOf(config) });
+    const gpu = withBinding(real, largest.bytes - 4);
+    const error = await assertRejects(
+      () => trainInFolder(config, folder, { gpu }),
+      RangeError,
+      "use --train.accumulate=2: the same batch, 8 images at once",
+    );
+    assertMatch(
+      error.message,
+      new RegExp(`16 images at once: ${largest.label} would have .*KiB, and a`),
+    );
+    const cut = await smokeConfig(...overrides, "train.accumulate=2");
+    assertEquals((await trainInFolder(cut, folder, { gpu })).step, 1);
+  }));
 
 Deno.test("withRemedy() names fewer images at once where memory runs out", async () => {
   const subject = await smokeSubject();
