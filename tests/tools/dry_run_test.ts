@@ -48,3 +48,19 @@ Deno.test("tellDryRun() tells of network, adapter and step, and takes no memory"
   assertMatch(text, /step +4 images in 2 parts of 2, \d+ dispatches/);
   assert(!text.includes("not fit"));
 });
+
+Deno.test("train --dry-run without an adapter tells of the config and the network alone", {
+  // Elsewhere adapters cannot be hidden.
+  ignore: Deno.build.os !== "linux",
+}, async () => {
+  const { code, stdout, stderr } = await new Deno.Command(Deno.execPath(), {
+    args: ["run", "-A", "train.ts", "--config", "config/smoke.json", "--dry-run"],
+    cwd: ROOT,
+    env: { NO_COLOR: "1", VK_DRIVER_FILES: "/none", VK_ICD_FILENAMES: "/none" },
+  }).output();
+  const decoder = new TextDecoder();
+  assertEquals([code, JSON.parse(decoder.decode(stdout)).train.steps], [0, 6]);
+  const told = decoder.decode(stderr);
+  assertStringIncludes(told, "44,969 parameters");
+  assertStringIncludes(told, "note: the step is not planned: Cannot open a GPU");
+});
