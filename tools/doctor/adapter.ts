@@ -47,8 +47,18 @@ export function examineLimits(gpu: Gpu, plans: readonly StepPlan[]): Finding[] {
   const most = (of: (plan: StepPlan) => number) => Math.max(0, ...plans.map(of));
   const count = (value: number) => value.toLocaleString("en-US");
   const rows: [name: string, has: number, needed: number, show: (n: number) => string][] = [
-    ["largest binding", limits.maxStorageBufferBindingSize, most((plan) => plan.largest.bytes), formatBytes],
-    ["buffers of a kernel", limits.maxStorageBuffersPerShaderStage, most((plan) => plan.buffers), count],
+    [
+      "largest binding",
+      limits.maxStorageBufferBindingSize,
+      most((plan) => plan.largest.bytes),
+      formatBytes,
+    ],
+    [
+      "buffers of a kernel",
+      limits.maxStorageBuffersPerShaderStage,
+      most((plan) => plan.buffers),
+      count,
+    ],
     [
       "threads of a group",
       limits.maxComputeInvocationsPerWorkgroup,
