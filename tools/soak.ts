@@ -20,7 +20,7 @@ import { watchStopSignals } from "../training/stop_signals.ts";
 import { openScriptGpu } from "./gpu.ts";
 import { runInstruments, stepInstruments } from "./instruments.ts";
 import { checkpointConfig } from "./run_choice.ts";
-import { isFlat, leastSquares, PAGE_SLOPE, type Reading, type Slope } from "./soak/slope.ts";
+import { goesUp, leastSquares, PAGE_SLOPE, type Reading, type Slope } from "./soak/slope.ts";
 
 /** Steps between two readings; the loop collects garbage as often. */
 const READ_EVERY = 200;
@@ -107,7 +107,7 @@ const command = defineCommand({
   description:
     "Runs config/smoke.json with previews, checkpoints and validation, and lays a line " +
     `through resident memory after a collection, every ${READ_EVERY} steps. Exit code 1 when it ` +
-    `has a slope, which is more than two standard errors and more than ${PAGE_SLOPE.toFixed(1)} ` +
+    `goes up, which is by more than two standard errors and more than ${PAGE_SLOPE.toFixed(1)} ` +
     "bytes a step (a page in 500 steps), or when GPU objects were made after the run had settled.",
   options: {
     steps: { value: "N", parse: integer({ min: 800 }), default: 5000, description: "steps in all" },
@@ -145,7 +145,7 @@ if (import.meta.main) {
           (slope.slope + halfWidth).toFixed(1)
         } (${slope.points} readings); ${objects} GPU objects made after step ${settle}`,
       );
-      return isFlat(slope) && objects === 0 ? 0 : 1;
+      return goesUp(slope) || objects > 0 ? 1 : 0;
     } finally {
       unwatch();
       bar.stop();

@@ -27,7 +27,7 @@ import type { Trainer } from "./trainer.ts";
  * two stretches are the same.
  */
 const FIRST_COLLECTION = 200;
-const STEPS_A_COLLECTION = 50;
+const STEPS_A_COLLECTION = 25;
 
 /** Steps shorter than this are submitted several at a time before the loop waits for the GPU. */
 const QUICK_STEP_MS = 20;

@@ -26,9 +26,9 @@ const CHANCE = 2;
 /** A slope that is let pass however sure it is: a page of 4 KiB in 500 steps. */
 export const PAGE_SLOPE: number = 4096 / 500;
 
-/** Whether a slope of resident bytes a step is none: by chance, or less than the pages can show. */
-export function isFlat({ slope, error }: Slope): boolean {
-  return Math.abs(slope) <= Math.max(CHANCE * error, PAGE_SLOPE);
+/** Whether resident bytes a step go up: by more than chance, and by more than pages can show. */
+export function goesUp({ slope, error }: Slope): boolean {
+  return slope > Math.max(CHANCE * error, PAGE_SLOPE);
 }
 
 /**

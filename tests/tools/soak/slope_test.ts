@@ -1,4 +1,4 @@
-import { isFlat, leastSquares } from "../../../tools/soak/slope.ts";
+import { goesUp, leastSquares } from "../../../tools/soak/slope.ts";
 import { assert, assertAlmostEquals, assertEquals, assertThrows } from "../../support/assert.ts";
 
 Deno.test("leastSquares() gives the slope and its standard error", () => {
@@ -18,20 +18,20 @@ Deno.test("leastSquares() refuses too few points, and points at one place", () =
   assertThrows(() => leastSquares(same), RangeError, "three places");
 });
 
-Deno.test("isFlat() lets pass what chance or a page now and then explains, up or down", () => {
-  const of = (slope: number, error: number) => isFlat({ slope, error, points: 20 });
-  assert(of(0, 0) && of(8, 0.1) && of(-8, 0.1), "a page in 500 steps");
-  assert(of(59, 30) && of(-59, 30), "two standard errors");
-  assert(!of(8.3, 4) && !of(-8.3, 4), "more than a page, and more than chance");
-  assert(!of(61, 30) && !of(-61, 30), "more than chance");
+Deno.test("goesUp() lets pass what chance or a page now and then explains, and what falls", () => {
+  const up = (slope: number, error: number) => goesUp({ slope, error, points: 20 });
+  assert(!up(0, 0) && !up(8, 0.1), "a page in 500 steps");
+  assert(!up(59, 30), "two standard errors");
+  assert(up(8.3, 4) && up(61, 30), "more than a page, and more than chance");
+  assert(!up(-61, 1), "falls");
 });
 
-Deno.test("isFlat() sees a leak of 16 bytes a step through readings that differ by pages", () => {
+Deno.test("goesUp() sees a leak of 16 bytes a step through readings that differ by pages", () => {
   const readings = (leak: number) =>
     Array.from({ length: 20 }, (_, i) => {
       const x = 1200 + 200 * i;
       return { x, y: 4096 * Math.round((3e8 + leak * x + 8192 * (i % 3)) / 4096) };
     });
-  assert(isFlat(leastSquares(readings(0))));
-  assert(!isFlat(leastSquares(readings(16))));
+  assert(!goesUp(leastSquares(readings(0))));
+  assert(goesUp(leastSquares(readings(16))));
 });
