@@ -14,7 +14,8 @@ import { isWhole } from "./whole.ts";
 
 /** The gradients of one backward pass. */
 export class Gradients {
-  readonly #grads = new Map<Tensor, TensorRef>();
+  /** One contribution or two; where a third comes, the first two are added. */
+  readonly #grads = new Map<Tensor, readonly TensorRef[]>();
   /** Those that rules add to, see {@linkcode GradientFlow.shared}. */
   readonly #shared = new Map<Tensor, TensorRef>();
   /** Storages of gradients that no one else holds. */
@@ -36,8 +37,9 @@ export class Gradients {
         }, got ${formatShape(grad.shape)}`,
       );
     }
-    const shaped = reshape(grad, tensor.shape), before = this.#grads.get(tensor);
-    this.#grads.set(tensor, before ? this.#sum(before, shaped) : shaped);
+    const [first, second] = this.#grads.get(tensor) ?? [];
+    const before = second ? [this.#sum(first!, second)] : first ? [first] : [];
+    this.#grads.set(tensor, [...before, reshape(grad, tensor.shape)]);
   }
 
   /**
@@ -67,11 +69,17 @@ export class Gradients {
   }
 
   /** See {@linkcode GradientFlow.absorb}. */
-  absorb({ inputs }: OpRecord, i: number): TensorRef | undefined {
+  absorb(record: OpRecord, i: number): TensorRef | undefined {
+    const [first, second] = this.absorbParts(record, i);
+    return first && second ? this.#sum(first, second) : first;
+  }
+
+  /** See {@linkcode GradientFlow.absorbParts}. */
+  absorbParts({ inputs }: OpRecord, i: number): readonly TensorRef[] {
     const input = inputs[i];
     // A tensor that is several inputs of one op has several contributions to come.
-    if (!input || inputs.filter((other) => other === input).length > 1) return;
-    const before = this.#grads.get(input);
+    if (!input || inputs.filter((other) => other === input).length > 1) return [];
+    const before = this.#grads.get(input) ?? [];
     this.#grads.delete(input);
     return before;
   }
@@ -89,10 +97,12 @@ export class Gradients {
 
   /** Removes and returns all that rules have contributed to a tensor's gradient. */
   take(tensor: Tensor): TensorRef | undefined {
-    const grad = this.#grads.get(tensor), shared = this.#shared.get(tensor);
+    const shared = this.#shared.get(tensor);
+    const parts = [...this.#grads.get(tensor) ?? [], ...shared ? [shared] : []];
     this.#grads.delete(tensor);
     this.#shared.delete(tensor);
-    return grad && shared ? this.#sum(grad, shared) : grad ?? shared;
+    const [first, ...rest] = parts;
+    return first && rest.reduce((sum, part) => this.#sum(sum, part), first);
   }
 
   /** Removes and returns all that is left. */

@@ -279,6 +279,7 @@ export class Graph {
     const overwrite = awaited && output.isMissing && grads.isOwn(gradOutput);
     const inputGrads = record.backward(gradOutput, record.inputs.map((x) => x.needsGrad), {
       absorb: (i) => grads.absorb(record, i),
+      absorbParts: (i) => grads.absorbParts(record, i),
       shared: (i) => grads.shared(record.inputs[i]!),
       defer: (i, sum) => this.#defer(record.inputs[i], sum),
       later: (i, of, make) => this.#later(record, i, of, make),

@@ -18,6 +18,8 @@ export interface GradientFlow {
    * that calls it must return the sum, as kernels with an epilogue can.
    */
   absorb(i: number): TensorRef | undefined;
+  /** The same, for a rule that can add two tensors: at most so many, to be added in this order. */
+  absorbParts(i: number): readonly TensorRef[];
   /**
    * A gradient of input `i` that several rules make together: zeros at first. A rule that asks for it
    * adds to a part of it and returns null for the input.

@@ -89,8 +89,8 @@ export function groupNormForward(
 /** What {@linkcode groupNormBackward} computes. */
 export interface GroupNormWanted {
   readonly x: boolean;
-  /** Added to dx while that is at hand: the gradient of x from elsewhere, of its shape. */
-  readonly plus?: TensorRef | undefined;
+  /** Added to dx while that is at hand: gradients of x from elsewhere, of its shape; at most two. */
+  readonly plus?: readonly TensorRef[];
   /** Where the sums of dx over the pixels of each image are added, see {@linkcode canSumPixels}. */
   readonly sums?: PixelSums | undefined;
   /** Whether y is written over dy, bit for bit what the forward pass made; only where x is wanted. */
@@ -132,14 +132,14 @@ export function groupNormBackward(
   const layout = layOutGroups(capture.gpu, x, options.groups);
   const parts = capture.transient([layout.images, 2, layout.channels], "groupNorm parts");
   const dx = wanted.x ? capture.transient(x.shape, "groupNorm dx") : null;
-  const plus = dx && wanted.plus;
+  const [plus, plus2] = dx && wanted.plus || [];
   const sums = dx && wanted.sums;
   const { dropout, silu } = options;
   const kernel = backwardKernel(layout, {
     silu,
     dropout: dropout !== undefined,
     dx: dx !== null,
-    plus: Boolean(plus),
+    plus: plus2 ? 2 : plus ? 1 : 0,
     sums: Boolean(sums),
     y: dx !== null && wanted.y === true,
   });
@@ -155,6 +155,7 @@ export function groupNormBackward(
       parts,
       ...(dx ? { dx } : {}),
       ...(plus ? { plus } : {}),
+      ...(plus2 ? { plus2 } : {}),
       ...(sums ? { sums: sums.matrix } : {}),
       ...(dropout ? { key: dropout.key } : {}),
     },

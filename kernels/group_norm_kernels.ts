@@ -149,7 +149,8 @@ interface BackwardVariant {
   readonly silu: boolean;
   readonly dropout: boolean;
   readonly dx: boolean;
-  readonly plus: boolean;
+  /** Tensors that are added to dx. */
+  readonly plus: 0 | 1 | 2;
   readonly sums: boolean;
   /** Whether y takes the place of dy; only with `dx`. */
   readonly y: boolean;
@@ -171,7 +172,7 @@ export function backwardKernel(
     name: `groupNorm${silu ? "Silu" : ""}${
       dropout ? "Dropout" : ""
     }Backward.${type}.${layout.workgroup}.${layout.shared}${dx ? "" : ".affine"}${
-      plus ? "+plus" : ""
+      ["", "+plus", "+plus2"][plus]
     }${sums ? "+sums" : ""}${y ? "+y" : ""}`,
     bindings: {
       x: { type, access: "read" },
@@ -182,7 +183,8 @@ export function backwardKernel(
       rstd: { type: "f32", access: "read" },
       parts: { type: "f32", access: "write" },
       ...(dx ? { dx: { type, access: "write" } as const } : {}),
-      ...(plus ? { plus: { type, access: "read" } as const } : {}),
+      ...(plus > 0 ? { plus: { type, access: "read" } as const } : {}),
+      ...(plus > 1 ? { plus2: { type, access: "read" } as const } : {}),
       ...(sums ? { sums: { type: "f32", access: "read_write" } as const } : {}),
       ...(dropout ? { key: KEY_BINDING } : {}),
     },
@@ -286,7 +288,7 @@ const backwardDx = (width: number, { plus, dropout, sums, y }: BackwardVariant) 
       for (var p = start; p < end; p += rows) {
         let i = origin + v + p * params.stride;
         let xhat = (x[i] - m) * r;
-        let d = ${plus ? "plus[i] + " : ""}r * (w * dzOf(${
+        let d = ${["", "plus[i] + ", "plus[i] + plus2[i] + "][plus]}r * (w * dzOf(${
   keptText("dy[i]", dropout)
 }, xhat, w, b) - (meanDz + xhat * meanDzX));
         dx[i] = d;

@@ -1,3 +1,5 @@
+import type { Capture } from "../../device/capture.ts";
+import type { TensorRef } from "../../device/tensor.ts";
 import {
   canFuseDropout,
   canSumPixels,
@@ -5,6 +7,7 @@ import {
   groupNormForward,
 } from "../../kernels/group_norm.ts";
 import type { Tensor } from "../graph.ts";
+import type { GradientFlow } from "../rule.ts";
 import { dropout, dropoutOf } from "./dropout.ts";
 
 /** Choices of {@linkcode groupNorm}. */
@@ -49,9 +52,9 @@ export function groupNorm(
     output: y,
     recompute: () => groupNormForward(capture, x.saved(), weight.ref, bias.ref, options).y,
     overwrites: x.needsGrad,
-    backward: (dy, [needsX = false, needsWeight, needsBias], { absorb, defer, overwrite }) => {
-      // The ninth storage binding; WebGPU promises eight.
-      const plus = capture.gpu.limits.maxStorageBuffersPerShaderStage > 8 ? absorb(0) : undefined;
+    backward: (dy, [needsX = false, needsWeight, needsBias], flow) => {
+      const { defer, overwrite } = flow;
+      const plus = absorbed(capture, flow);
       // Only the whole gradient may be summed.
       const sums = needsX && graph.isUsedOnce(x) && canSumPixels(capture, x.ref, groups)
         ? x.sums
@@ -68,4 +71,12 @@ export function groupNorm(
       return [dx, needsWeight ? defer(1, dweight) : null, needsBias ? defer(2, dbias) : null];
     },
   });
+}
+
+/** What is added to dx: the ninth storage binding and the twelfth; WebGPU promises eight. */
+function absorbed({ gpu }: Capture, flow: GradientFlow): readonly TensorRef[] {
+  const most = gpu.limits.maxStorageBuffersPerShaderStage;
+  if (most >= 12) return flow.absorbParts(0);
+  const sum = most > 8 ? flow.absorb(0) : undefined;
+  return sum ? [sum] : [];
 }

@@ -159,6 +159,32 @@ Deno.test("Graph lets rules absorb what other ops contributed, whatever the orde
   }
 });
 
+Deno.test("Graph adds a residual's gradient and a skip's in the norm's own kernel", async () => {
+  const gpu = await testGpu();
+  const operands = [
+    operand([2, 4, 4, 8], 1),
+    operand([8], 2),
+    operand([8], 3),
+    operand([3, 3, 8, 8], 4, 0.2),
+  ];
+  // Where the residual goes through another op, its gradient comes after the norm's.
+  const run = async (residual: (x: Tensor) => Tensor) => {
+    let capture: Capture | undefined;
+    const { grads } = await differentiate(gpu, operands, ([x, weight, bias, kernel], graph) => {
+      capture = graph.capture;
+      const copy = residual(x!);
+      const y = groupNorm(x!, weight!, bias!, { groups: 4, silu: true });
+      return concat(conv2d(y, kernel!, { padding: [1, 1], residual: copy }), x!);
+    });
+    const adds = capture!.dispatches.filter(({ kernel }) => kernel.name.startsWith("addSame"));
+    return { grads, adds: adds.length };
+  };
+  const fused = await run((x) => x), apart = await run((x) => reshape(x, x.shape));
+  fused.grads.forEach((grad, i) => assertAllClose(grad, apart.grads[i]!, { atol: 1e-6 }));
+  const most = gpu.limits.maxStorageBuffersPerShaderStage;
+  assertEquals([fused.adds, apart.adds], [most >= 12 ? 0 : 1, 1]);
+});
+
 /** Blocks of {@linkcode stretch}. */
 const STRETCHES = 8;
 

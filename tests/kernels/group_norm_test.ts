@@ -146,8 +146,9 @@ for (const given of CASES) {
       const dropouts = channels % 4 === 0 ? [undefined, { p: 0.3, stream: 20 }] : [undefined];
       for (const silu of [false, true]) {
         for (const dropout of dropouts) {
-          for (const fused of [false, true]) {
-            const run = (wantsY: boolean) =>
+          for (const fused of [0, 1, 2]) {
+            const [a, b] = [randomValues(count, 5), randomValues(count, 6)];
+            const run = (wantsY: boolean, plus = [a, b].slice(0, fused)) =>
               compute(gpu, (outer) => {
                 const capture = withSubgroupSize(outer, size);
                 const refs = {
@@ -174,8 +175,8 @@ for (const given of CASES) {
                 const wanted = {
                   x: true,
                   y: wantsY,
-                  plus: fused ? upload(gpu, shape, randomValues(count, 5)) : undefined,
-                  sums: fused && canSumPixels(capture, refs.x, groups)
+                  plus: plus.map((values) => upload(gpu, shape, values)),
+                  sums: fused > 0 && canSumPixels(capture, refs.x, groups)
                     ? { matrix, start: 0 }
                     : undefined,
                 };
@@ -199,6 +200,10 @@ for (const given of CASES) {
             assertEquals(again, withY.y);
             assertEquals(dy, randomValues(count, 2));
             assertEquals(withY, without, "the gradients are the same bits");
+            if (fused === 2) {
+              const { again: _, ...summed } = await run(false, [a.map((v, i) => v + b[i]!)]);
+              assertEquals(summed, without, "two tensors are added as their sum");
+            }
           }
         }
       }
