@@ -108,6 +108,14 @@ async function dashboard(
   await watch.look();
   const loopback = isLoopback(options.host);
   const server = serve(makeHandler(watch, loopback), options.host, options.port);
+  const signals = Deno.build.os === "windows"
+    ? ["SIGINT"] as const
+    : ["SIGINT", "SIGTERM"] as const;
+  const end = () => {
+    for (const signal of signals) Deno.removeSignalListener(signal, end);
+    void watch.close().then(() => server.shutdown());
+  };
+  for (const signal of signals) Deno.addSignalListener(signal, end);
   const { port } = server.addr as Deno.NetAddr;
   const host = options.host.includes(":") ? `[${options.host}]` : options.host;
   const url = `http://${host}:${port}/`;
@@ -119,14 +127,6 @@ async function dashboard(
     : `${watch.size} run${watch.size === 1 ? "" : "s"}`;
   console.log(`Dashboard  ${url}  ${found} in ${shown.join(", ")}; Ctrl-C ends it`);
   if (!loopback) console.log("note: other machines can see this page");
-  const signals = Deno.build.os === "windows"
-    ? ["SIGINT"] as const
-    : ["SIGINT", "SIGTERM"] as const;
-  const end = () => {
-    for (const signal of signals) Deno.removeSignalListener(signal, end);
-    void watch.close().then(() => server.shutdown());
-  };
-  for (const signal of signals) Deno.addSignalListener(signal, end);
   if (options.open) await openBrowser(url);
   await server.finished;
 }
