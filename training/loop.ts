@@ -4,7 +4,6 @@
  * @module
  */
 import { join, relative } from "node:path";
-import { collectGarbage } from "../support/gc.ts";
 import {
   checkpointBytes,
   type CheckpointFacts,
@@ -12,6 +11,7 @@ import {
   stepName,
   writeCheckpoint,
 } from "./checkpoint.ts";
+import { Collector } from "./collector.ts";
 import { Log, type LogEvent, type LogMirror } from "./log.ts";
 import { NonFiniteError } from "./non_finite.ts";
 import { isDue, type Observer } from "./observer.ts";
@@ -19,15 +19,6 @@ import type { RunFolder } from "./run_folder.ts";
 import { checkSpace, type FreeSpace } from "./space.ts";
 import { pauseForSignals } from "./stop_signals.ts";
 import type { Trainer } from "./trainer.ts";
-
-/**
- * Steps before the first forced collection, see support/gc.ts, and between two later ones. What the
- * allocator takes for the first stretch is room that the shorter ones after it do not fill. The peak
- * of equal stretches creeps up for thousands of steps, as threads free one another's memory and no
- * two stretches are the same.
- */
-const FIRST_COLLECTION = 200;
-const STEPS_A_COLLECTION = 25;
 
 /** Steps shorter than this are submitted several at a time before the loop waits for the GPU. */
 const QUICK_STEP_MS = 20;
@@ -86,11 +77,6 @@ export async function runLoop(options: LoopOptions): Promise<LoopResult> {
   }
 }
 
-/** Whether garbage is collected once a process has done so many steps. */
-export function collectsAfter(steps: number): boolean {
-  return steps >= FIRST_COLLECTION && (steps - FIRST_COLLECTION) % STEPS_A_COLLECTION === 0;
-}
-
 class Loop {
   #step: number;
   /** Step of the last line with a loss; the next mean begins after it. */
@@ -100,6 +86,7 @@ class Loop {
   #saved: { step: number; path: string } | undefined;
   #note = "";
   readonly #clock: Clock;
+  readonly #collector = new Collector();
 
   constructor(private readonly options: LoopOptions, readonly log: Log) {
     const { trainer, start, lossesKept } = options;
@@ -109,7 +96,7 @@ class Loop {
   }
 
   async run(): Promise<LoopResult> {
-    const { trainer, signal, start } = this.options;
+    const { trainer, signal } = this.options;
     const { steps } = trainer.config.train;
     if (this.#step > 0) this.log.ensure(checkpointEvent(this.options.folder, this.#step));
     while (this.#step < steps) {
@@ -117,7 +104,7 @@ class Loop {
       await this.#clock.tick();
       await pauseForSignals();
       trainer.gpu.health.check();
-      if (collectsAfter(this.#step - start)) collectGarbage();
+      this.#collector.afterStep();
       await this.#afterStep(this.#step === steps);
       // A wish that came after the last chance to save waits for the next step.
       if (signal.aborted && this.#saved?.step === this.#step) break;
