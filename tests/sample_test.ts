@@ -61,7 +61,7 @@ Deno.test("sample refuses wrong use with one line and code 2, a damaged file wit
       [["--eta", "1.5"], 2, "must be a number from 0 to 1"],
       [["--sampler", "euler"], 2, "ddpm, ddim, dpmpp-2m"],
       [["--checkpoint", join(folder, "none")], 2, "there is no such file or folder"],
-      [["--checkpoint", join(folder, "empty")], 2, "must hold a checkpoint"],
+      [["--checkpoint", join(folder, "empty")], 2, "must hold one, it has none"],
       [from("--steps", "21"), 2, "from 1 to 20, got 21"],
       [from("--sampler", "ddpm", "--steps", "5"), 2, "every timestep"],
       [from("--out", join(missing, "grid.png")), 2, `the folder ${missing} must exist`],
