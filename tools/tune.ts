@@ -15,7 +15,7 @@ import { integer } from "../support/numbers.ts";
 import { networkOf } from "../training/run.ts";
 import { stepOps } from "../training/tuning.ts";
 import { openScriptGpu } from "./gpu.ts";
-import { keepChoices, knownChoices } from "./tuning.ts";
+import { keepChoices, knownChoices, newIn } from "./tuning.ts";
 
 const command = defineCommand({
   name: "tune",
@@ -59,12 +59,13 @@ async function tune(
     const ops = await opsOf(gpu, path, overrides);
     const missing = [...ops.keys()].filter((key) => !known.has(key)).length;
     console.log(`${path}: ${missing} of ${ops.size} products and convolutions to measure`);
-    known = await tuneVariants(gpu, ops, {
+    const table = await tuneVariants(gpu, ops, {
       known,
       budgetMs: 1e3 * seconds,
       say: (line) => console.log(`  ${line}`),
     });
-    console.log(`kept in ${await keepChoices(gpu, known, folder)}`);
+    console.log(`kept in ${await keepChoices(gpu, newIn(table, known), folder)}`);
+    known = table;
   }
 }
 

@@ -68,7 +68,7 @@ async function measuredChoices(context: TuningContext): Promise<VariantTable> {
   if (missing === 0) return known;
   say(`tuning    ${missing} products and convolutions, at most ${BUDGET_MS / 1000} s`);
   const table = await tuneVariants(gpu, ops, { known, budgetMs: BUDGET_MS });
-  await keepChoices(gpu, table, cacheFolder);
+  await keepChoices(gpu, newIn(table, known), cacheFolder);
   return table;
 }
 
@@ -81,6 +81,11 @@ export async function knownChoices(
   const tables = [shippedFolder, cacheFolder].filter((folder) => folder !== undefined)
     .map((folder) => readChoices(gpu, join(folder, fileOf(gpu))));
   return new Map((await Promise.all(tables)).flatMap((table) => [...table ?? []]));
+}
+
+/** What `known` lacks: tables that come with the project stay there, where a later release mends them. */
+export function newIn(table: VariantTable, known: VariantTable): VariantTable {
+  return new Map([...table].filter(([key]) => !known.has(key)));
 }
 
 /**

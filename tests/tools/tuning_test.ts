@@ -101,6 +101,12 @@ Deno.test("knownChoices() prefers what the user measured to what comes with the 
     assertEquals([...await applyTuning(context({}))], [["op", "plain50"]]);
     const both = await knownChoices(gpu, { cacheFolder, shippedFolder });
     assertEquals([...both], [["op", "plain50"], ["other", "x"]]);
+    // What came with the project stays there alone.
+    const { ops } = context({});
+    const more = new Map([...ops, ["new", ops.get("op")!.slice(0, 1)] as const]);
+    await applyTuning(context({ mode: "full", ops: more }));
+    const kept = JSON.parse(await Deno.readTextFile(join(cacheFolder, fileOf(gpu)))).choices;
+    assertEquals(kept, { new: "tiled10", op: "plain50" });
   });
 });
 
