@@ -22,7 +22,7 @@ import { runInstruments, stepInstruments } from "./instruments.ts";
 import { checkpointConfig } from "./run_choice.ts";
 import { goesUp, leastSquares, PAGE_SLOPE, type Reading, type Slope } from "./soak/slope.ts";
 
-/** Steps between two readings; the loop collects garbage as often. */
+/** Steps between two readings, each after a collection of its own. */
 const READ_EVERY = 200;
 
 /** Previews, checkpoints and validation as often as a short run can have them. */
@@ -80,7 +80,7 @@ export async function soak(options: SoakOptions): Promise<SoakReport> {
     everySteps: READ_EVERY,
     atEnd: false,
     read: (step) => {
-      // What was made since the loop's own collection at this step.
+      // The loop's own may be some steps ago, and this one's preview came after it.
       collectGarbage();
       readings.push({ x: step, y: Deno.memoryUsage().rss });
       if (step <= settle) settled = objects();

@@ -8,6 +8,7 @@
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { crc32 } from "node:zlib";
+import { cacheFolder } from "../data/cache.ts";
 import type { Gpu } from "../device/gpu.ts";
 import { tuneVariants, type VariantTable } from "../kernels/tune.ts";
 import { setVariantPolicy, type Variant, variantPolicy } from "../kernels/variants.ts";
@@ -34,8 +35,8 @@ export interface TuningContext {
   /** The run's ops with their variants, the default first. */
   readonly ops: ReadonlyMap<string, readonly Variant[]>;
   readonly say: (line: string) => void;
-  /** Folder of the cache, the user's unless given. */
-  readonly cacheFolder?: string;
+  /** Folder of the user's own measurements, in the user's cache unless given. */
+  readonly userFolder?: string;
   /** Folder of the tables that come with the project, `config/tuning` unless given. */
   readonly shippedFolder?: string;
 }
@@ -62,23 +63,23 @@ async function measuredChoices(context: TuningContext): Promise<VariantTable> {
   const { gpu, mode, ops, say } = context;
   if (mode === "off") return new Map();
   const known = await knownChoices(gpu, context);
-  const { cacheFolder = userCacheFolder() } = context;
-  if (mode === "cached" || cacheFolder === undefined) return known;
+  const { userFolder = userTables() } = context;
+  if (mode === "cached" || userFolder === undefined) return known;
   const missing = [...ops.keys()].filter((key) => !known.has(key)).length;
   if (missing === 0) return known;
   say(`tuning    ${missing} products and convolutions, at most ${BUDGET_MS / 1000} s`);
   const table = await tuneVariants(gpu, ops, { known, budgetMs: BUDGET_MS });
-  await keepChoices(gpu, newIn(table, known), cacheFolder);
+  await keepChoices(gpu, newIn(table, known), userFolder);
   return table;
 }
 
 /** What was measured on such an adapter: by the user, else by the project. */
 export async function knownChoices(
   gpu: Gpu,
-  folders: Pick<TuningContext, "cacheFolder" | "shippedFolder"> = {},
+  folders: Pick<TuningContext, "userFolder" | "shippedFolder"> = {},
 ): Promise<VariantTable> {
-  const { cacheFolder = userCacheFolder(), shippedFolder = shippedTables() } = folders;
-  const tables = [shippedFolder, cacheFolder].filter((folder) => folder !== undefined)
+  const { userFolder = userTables(), shippedFolder = shippedTables() } = folders;
+  const tables = [shippedFolder, userFolder].filter((folder) => folder !== undefined)
     .map((folder) => readChoices(gpu, join(folder, fileOf(gpu))));
   return new Map((await Promise.all(tables)).flatMap((table) => [...table ?? []]));
 }
@@ -91,18 +92,15 @@ export function newIn(table: VariantTable, known: VariantTable): VariantTable {
 /**
  * Keeps what was measured, beside what the folder's table says of other ops.
  *
- * @param folder The user's cache folder unless given.
+ * @param folder In the user's cache unless given.
  * @returns The table's file.
  * @throws {Error} When the folder cannot be written, or there is none.
  */
 export async function keepChoices(
   gpu: Gpu,
   measured: VariantTable,
-  folder = userCacheFolder(),
+  folder = cacheFolder("tuning"),
 ): Promise<string> {
-  if (folder === undefined) {
-    throw new Error("Cannot keep what was measured: HOME or XDG_CACHE_HOME must be set");
-  }
   const file = join(folder, fileOf(gpu));
   await ensureFolder(folder);
   const before = await readChoices(gpu, file) ?? new Map<string, string>();
@@ -132,11 +130,13 @@ function limitsOf({ limits }: Gpu): string {
   return crc32(text).toString(16).padStart(8, "0");
 }
 
-/** Folder of what programs may lose: XDG_CACHE_HOME, or what the system has instead. */
-function userCacheFolder(): string | undefined {
-  const parent = Deno.env.get("XDG_CACHE_HOME") || Deno.env.get("LOCALAPPDATA") ||
-    (Deno.env.get("HOME") && join(Deno.env.get("HOME")!, ".cache"));
-  return parent ? join(parent, "diffract") : undefined;
+/** Folder of the user's own measurements; none where nothing says where the user's files are. */
+function userTables(): string | undefined {
+  try {
+    return cacheFolder("tuning");
+  } catch {
+    return undefined;
+  }
 }
 
 function slug(text: string): string {

@@ -39,7 +39,7 @@ async function withFolder(
   const gpu = await testGpu();
   const folder = await Deno.makeTempDir();
   const base = { gpu, mode: "cached", ops: exampleOps(gpu), say: () => {} } as const;
-  const folders = { cacheFolder: join(folder, "cache"), shippedFolder: join(folder, "shipped") };
+  const folders = { userFolder: join(folder, "cache"), shippedFolder: join(folder, "shipped") };
   try {
     await body((given) => ({ ...base, ...folders, ...given }), folder);
   } finally {
@@ -93,19 +93,19 @@ Deno.test("applyTuning() passes over files that are missing, damaged or of anoth
 Deno.test("knownChoices() prefers what the user measured to what comes with the project", async () => {
   await withFolder(async (context, folder) => {
     const gpu = await testGpu();
-    const [cacheFolder, shippedFolder] = [join(folder, "cache"), join(folder, "shipped")];
+    const [userFolder, shippedFolder] = [join(folder, "cache"), join(folder, "shipped")];
     await keepChoices(gpu, new Map([["op", "tiled1"], ["other", "x"]]), shippedFolder);
     assertEquals([...await applyTuning(context({}))], [["op", "tiled1"]]);
     assertEquals([...await applyTuning(context({ mode: "off" }))], [["op", "tiled10"]]);
-    await keepChoices(gpu, new Map([["op", "plain50"]]), cacheFolder);
+    await keepChoices(gpu, new Map([["op", "plain50"]]), userFolder);
     assertEquals([...await applyTuning(context({}))], [["op", "plain50"]]);
-    const both = await knownChoices(gpu, { cacheFolder, shippedFolder });
+    const both = await knownChoices(gpu, { userFolder, shippedFolder });
     assertEquals([...both], [["op", "plain50"], ["other", "x"]]);
     // What came with the project stays there alone.
     const { ops } = context({});
     const more = new Map([...ops, ["new", ops.get("op")!.slice(0, 1)] as const]);
     await applyTuning(context({ mode: "full", ops: more }));
-    const kept = JSON.parse(await Deno.readTextFile(join(cacheFolder, fileOf(gpu)))).choices;
+    const kept = JSON.parse(await Deno.readTextFile(join(userFolder, fileOf(gpu)))).choices;
     assertEquals(kept, { new: "tiled10", op: "plain50" });
   });
 });
