@@ -27,6 +27,8 @@ export interface RawImages extends Pixels {
   readonly classNames?: readonly string[];
   /** [count], 1 where an image may be mirrored left to right; absent where all may. */
   readonly mirrorable?: Uint8Array;
+  /** A line on what is missing, to be said whenever the images are loaded. */
+  readonly remark?: string;
 }
 
 /** A set of images, ready for training. */

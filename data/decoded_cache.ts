@@ -63,7 +63,10 @@ export async function cachedImages(
     return await decode();
   }
   const kept = await readKept(path, from, say);
-  if (kept) return kept;
+  if (kept) {
+    if (kept.remark) say(kept.remark);
+    return kept;
+  }
   const raw = await decode();
   try {
     await ensureFolder(folder ?? cacheFolder("decoded"));
@@ -103,7 +106,7 @@ export function fingerprint(paths: readonly string[]): string {
 }
 
 function* fileChunks(from: DecodedFrom, raw: RawImages): Generator<Uint8Array> {
-  const { count, height, width, channels, images, labels, mirrorable, classNames } = raw;
+  const { count, height, width, channels, images, labels, mirrorable, classNames, remark } = raw;
   const arrays: [name: string, shape: number[], data: Uint8Array][] = [
     ["images", [count, height, width, channels], images],
   ];
@@ -118,6 +121,7 @@ function* fileChunks(from: DecodedFrom, raw: RawImages): Generator<Uint8Array> {
       recipe: recipeText(from.recipe),
       source: from.source,
       ...(classNames ? { classNames: JSON.stringify(classNames) } : {}),
+      ...(remark ? { remark } : {}),
     },
   );
   const hash = createHash("sha256").update(header);
@@ -223,5 +227,6 @@ function rawImages({ metadata, tensors }: SafetensorsHeader, body: Uint8Array): 
     channels,
     ...(mirrorable ? { mirrorable } : {}),
     ...(metadata.classNames ? { classNames: JSON.parse(metadata.classNames) as string[] } : {}),
+    ...(metadata.remark ? { remark: metadata.remark } : {}),
   };
 }

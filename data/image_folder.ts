@@ -90,12 +90,12 @@ export async function readImages(
   say(`Decoding ${names.length} ${split} images of ${place.path}`);
   const { images, broken } = await decodeAll(place, names, options);
   const kept = names.flatMap((_, i) => broken.has(i) ? [] : [i]);
+  let remark;
   if (broken.size > 0) {
     const [[at, why]] = [...broken].sort(([a], [b]) => a - b) as [[number, string]];
-    say(
-      `Passed over ${broken.size} of ${names.length} images that cannot be used, as ` +
-        `${place.show(names[at]!)}: ${why}`,
-    );
+    remark = `Passed over ${broken.size} of ${names.length} images that cannot be used, as ` +
+      `${place.show(names[at]!)}: ${why}`;
+    say(remark);
     if (kept.length === 0) {
       throw new Error(
         `Cannot read images from ${place.path}: one at least must be whole, all of ` +
@@ -111,6 +111,7 @@ export async function readImages(
     images: images.subarray(0, kept.length * length),
     labels: labels && Uint8Array.from(kept, (i) => labels[i]!),
     ...(labels ? { classNames } : {}),
+    ...(remark ? { remark } : {}),
     count: kept.length,
     height: options.size,
     width: options.size,
