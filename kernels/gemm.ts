@@ -153,8 +153,8 @@ const STORED_ROWS = 4;
 /**
  * WGSL: stores every accumulator inside the product. A loop over a few rows at a time, each time moving
  * the accumulators of the rows to come into the place of those just stored: a store, with what an
- * epilogue loads, is a page of machine code on a CPU driver, and compiling one for each row took
- * longer than compiling the product.
+ * epilogue loads, is a page of machine code on a CPU driver. With one for each row, kernels that add a
+ * residual took Mesa 25.0.7 1.2 times as long to compile.
  *
  * @param store WGSL assignment of `value` at `row` (expressions; rows count from the tile's first) and
  *   column vector `j`; `rows` is what is left below the tile's first row.

@@ -37,8 +37,12 @@ const INTERVALS: readonly (readonly [string, string])[] = [
 export interface SoakReport {
   /** Resident bytes after so many steps. */
   readonly readings: readonly Reading[];
-  /** Bytes a step once the run had settled. */
+  /** Bytes in use on JavaScript's heap, at the same moments. */
+  readonly heap: readonly Reading[];
+  /** Resident bytes a step once the run had settled. */
   readonly slope: Slope;
+  /** The same of the heap: an upward line of resident bytes alone is the allocators' doing. */
+  readonly heapSlope: Slope;
   /** Half the slope's 95 % interval, by Student's t. */
   readonly halfWidth: number;
   /** GPU objects that were made once the run had settled. */
@@ -74,7 +78,7 @@ export async function soak(options: SoakOptions): Promise<SoakReport> {
     const { buffers, bindGroups, pipelines, shaderModules } = gpu.counters;
     return buffers + bindGroups + pipelines + shaderModules;
   };
-  const readings: Reading[] = [];
+  const readings: Reading[] = [], heap: Reading[] = [];
   let settled = 0;
   const reader: Observer = {
     everySteps: READ_EVERY,
@@ -82,7 +86,9 @@ export async function soak(options: SoakOptions): Promise<SoakReport> {
     read: (step) => {
       // The loop's own may be some steps ago, and this one's preview came after it.
       collectGarbage();
-      readings.push({ x: step, y: Deno.memoryUsage().rss });
+      const { rss, heapUsed } = Deno.memoryUsage();
+      readings.push({ x: step, y: rss });
+      heap.push({ x: step, y: heapUsed });
       if (step <= settle) settled = objects();
       return Promise.resolve(null);
     },
@@ -96,9 +102,10 @@ export async function soak(options: SoakOptions): Promise<SoakReport> {
     observe: (trainer) => runInstruments(config, trainer),
   });
   if (!finished) throw new Error("Cannot judge the memory: the run must be done, it was stopped");
-  const slope = leastSquares(readings.filter(({ x }) => x > settle));
+  const settledSlope = (of: readonly Reading[]) => leastSquares(of.filter(({ x }) => x > settle));
+  const slope = settledSlope(readings), heapSlope = settledSlope(heap);
   const halfWidth = studentQuantile(0.975, slope.points - 2) * slope.error;
-  return { readings, slope, halfWidth, objects: objects() - settled };
+  return { readings, heap, slope, heapSlope, halfWidth, objects: objects() - settled };
 }
 
 const command = defineCommand({
@@ -122,6 +129,10 @@ const command = defineCommand({
   examples: [{ args: "", does: "5,000 steps, of which the last 4,000 are judged" }],
 });
 
+function slopeText({ slope, error }: Slope): string {
+  return `${slope.toFixed(1)} bytes a step, standard error ${error.toFixed(1)}`;
+}
+
 if (import.meta.main) {
   await runCommand(command, async ({ options: { steps, settle, out } }) => {
     const dir = await Deno.makeTempDir({ prefix: "diffract-soak-" });
@@ -134,17 +145,18 @@ if (import.meta.main) {
     };
     try {
       const report = await soak({ steps, settle, dir, signal: stop.signal, update });
-      const { readings, slope, halfWidth, objects } = report;
+      const { readings, heap, slope, heapSlope, halfWidth, objects } = report;
       if (out !== undefined) await atomicWrite(out, `${JSON.stringify(report)}\n`);
-      const rows = readings.map(({ x, y }) => [x, formatCount(Math.round(y / 1024))]);
-      console.log(formatTable(["step", "resident KiB"], rows));
+      const kib = (bytes: number) => formatCount(Math.round(bytes / 1024));
+      const rows = readings.map(({ x, y }, i) => [x, kib(y), kib(heap[i]!.y)]);
+      console.log(formatTable(["step", "resident KiB", "JavaScript's heap KiB"], rows));
       console.log(
-        `${slope.slope.toFixed(1)} bytes a step over the last ${steps - settle}, standard error ${
-          slope.error.toFixed(1)
-        }, 95 % from ${(slope.slope - halfWidth).toFixed(1)} to ${
+        `resident  ${slopeText(slope)}, 95 % from ${(slope.slope - halfWidth).toFixed(1)} to ${
           (slope.slope + halfWidth).toFixed(1)
-        } (${slope.points} readings); ${objects} GPU objects made after step ${settle}`,
+        } (${slope.points} readings after step ${settle})`,
       );
+      console.log(`heap      ${slopeText(heapSlope)}`);
+      console.log(`objects   ${objects} made on the GPU after step ${settle}`);
       return goesUp(slope) || objects > 0 ? 1 : 0;
     } finally {
       unwatch();
