@@ -76,14 +76,16 @@ for (const { x: xShape, weight: wShape, ...options } of CASES) {
   });
 }
 
-for (const co of [8, 5]) {
-  for (const kernel of [3, 1]) {
-    Deno.test(`conv2d() of ${kernel}x${kernel} to ${co} channels adds bias, a vector an image and a residual`, async () => {
+// Tiles across images, and tiles that each lie inside one.
+for (const [height, width] of [[5, 3], [8, 12]] as const) {
+  for (const [co, kernel] of [[8, 3], [8, 1], [5, 3], [5, 1]] as const) {
+    Deno.test(`conv2d() of ${kernel}x${kernel} to ${height}x${width}x${co} adds bias, a vector an image and a residual`, async () => {
       const gpu = await testGpu();
-      const xShape = [3, 5, 3, 4], outShape = [3, 5, 3, co];
-      const x = randomValues(180, 1), w = randomValues(kernel * kernel * 4 * co, 2);
+      const pixels = height * width;
+      const xShape = [3, height, width, 4], outShape = [3, height, width, co];
+      const x = randomValues(3 * pixels * 4, 1), w = randomValues(kernel * kernel * 4 * co, 2);
       const bias = randomValues(co, 3), perImage = randomValues(3 * co, 4);
-      const residual = randomValues(45 * co, 5);
+      const residual = randomValues(3 * pixels * co, 5);
       const weight = upload(gpu, [kernel, kernel, 4, co], w);
       const padding: [number, number] = kernel === 3 ? [1, 1] : [0, 0];
       const shape = conv2dShape(xShape, weight, { padding });
@@ -94,8 +96,9 @@ for (const co of [8, 5]) {
           residual: upload(gpu, outShape, residual),
         }),
       }));
+      const ofImage = (i: number) => perImage[Math.floor(i / (pixels * co)) * co + i % co]!;
       const expected = conv2dReference(shape, x, w).map((v, i) =>
-        v + bias[i % co]! + perImage[Math.floor(i / (15 * co)) * co + i % co]! + residual[i]!
+        v + bias[i % co]! + ofImage(i) + residual[i]!
       );
       assertAllClose(y, expected, { atol: 2e-5, rtol: 1e-5 });
     });
