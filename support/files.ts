@@ -123,13 +123,31 @@ export function checkWritable(path: string): Promise<void> {
   return attempt("write to", path, async () => {
     let place = path;
     while (!await exists(place) && dirname(place) !== place) place = dirname(place);
-    const probe = join(place, `.probe.${Deno.pid}.${++temporaryFiles}.tmp`);
-    (await Deno.open(probe, { write: true, createNew: true })).close();
-    // With those that a kill left behind.
-    for await (const { name } of Deno.readDir(place)) {
-      if (PROBE.test(name)) await Deno.remove(join(place, name)).catch(() => {});
-    }
+    await probe(place);
   });
+}
+
+/**
+ * Refuses a file that can't be written, before long work whose result goes there. Its folder must be
+ * there; the file need not be, and is not touched.
+ *
+ * @throws Error in one line, with the cause.
+ */
+export function checkOutput(path: string): Promise<void> {
+  return attempt("write", path, async () => {
+    await probe(dirname(path));
+    const isFolder = await Deno.stat(path).then((stat) => stat.isDirectory, () => false);
+    if (isFolder) throw Object.assign(new Error("is a folder"), { code: "EISDIR" });
+  });
+}
+
+/** Makes a file in a folder and removes it, with those that a kill left behind. */
+async function probe(folder: string): Promise<void> {
+  const path = join(folder, `.probe.${Deno.pid}.${++temporaryFiles}.tmp`);
+  (await Deno.open(path, { write: true, createNew: true })).close();
+  for await (const { name } of Deno.readDir(folder)) {
+    if (PROBE.test(name)) await Deno.remove(join(folder, name)).catch(() => {});
+  }
 }
 
 async function exists(path: string): Promise<boolean> {

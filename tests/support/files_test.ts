@@ -1,6 +1,7 @@
 import { join } from "node:path";
 import {
   atomicWrite,
+  checkOutput,
   checkWritable,
   ensureFolder,
   fileError,
@@ -127,6 +128,25 @@ Deno.test("freeBytes() gives a plausible number", async () => {
     Error,
     "Cannot ask for the free space of",
   );
+});
+
+Deno.test("checkOutput() refuses what atomicWrite() could not write, and touches nothing", async () => {
+  await inFolder(async (folder) => {
+    const file = join(folder, "file");
+    await Deno.writeTextFile(file, "mine");
+    await checkOutput(file);
+    await checkOutput(join(folder, "new"));
+    assertEquals(names(folder), ["file"]);
+    assertEquals(await Deno.readTextFile(file), "mine");
+    const refused = async (path: string, why: string) => {
+      const error = await assertRejects(() => checkOutput(path), Error, `Cannot write ${path}: `);
+      assertStringIncludes(error.message, why);
+      await assertRejects(() => atomicWrite(path, "new"), Error);
+    };
+    await refused(folder, "must name a file, it is a folder");
+    await refused(join(folder, "gone", "new"), "no such file or folder");
+    await refused(join(file, "new"), "one is a file");
+  });
 });
 
 Deno.test("checkWritable() leaves nothing behind, not even what a killed one left", async () => {
