@@ -187,6 +187,18 @@ Deno.test("a checkpoint that was cut short or torn is passed over for the one be
     }
   }));
 
+Deno.test("checkpoints of which none is whole are said to be so, and not to go on from", () =>
+  inFolder(async (dir) => {
+    const args = QUIET.map((it) => `--${it}`);
+    await train(dir, ...args, "--train.steps=3");
+    const path = checkpointPath(dir, 3);
+    await Deno.truncate(path, 1000);
+    const line = assertOneLine(await train(dir, "--resume"), 1);
+    assertStringIncludes(line, "Cannot use any checkpoint in ");
+    assertStringIncludes(line, `Cannot read checkpoint ${path}: `);
+    assertMatch(line, /put a whole one back, or start another run by --run\.dir=FOLDER$/);
+  }));
+
 Deno.test("a config edited between runs is refused where it matters, and taken where it does not", () =>
   inFolder(async (dir) => {
     const args = QUIET.map((it) => `--${it}`);
@@ -206,6 +218,13 @@ Deno.test("a config edited between runs is refused where it matters, and taken w
     assertStringIncludes(line, "put it back, or start a new run");
     assertStringIncludes(line, "free to change are train.steps, run.dir");
     await assertSaved(dir, [3]);
+
+    // Another network, into which the checkpoint would not fit.
+    await edit('"channels": 8,', '"channels": 16,');
+    assertStringIncludes(
+      assertOneLine(await train(dir, "--resume"), 2),
+      `Cannot resume: ${path} was edited, model.channels 8 to 16; this must`,
+    );
 
     await edit('"lr": 0.001', '"lr": 0.001,,');
     assertStringIncludes(assertOneLine(await train(dir, "--resume"), 2), path);

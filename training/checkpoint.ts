@@ -14,6 +14,7 @@ import {
   type TensorPlace,
   type TensorSpec,
 } from "../formats/safetensors.ts";
+import { UsageError } from "../support/errors.ts";
 import { atomicWrite, fileError } from "../support/files.ts";
 
 /** Version of the layout; a file of another one is refused. */
@@ -217,12 +218,18 @@ export async function listCheckpoints(
   return found.sort((a, b) => b.step - a.step);
 }
 
+/** There are checkpoints, and none of them can be used. */
+export class NoCheckpointError extends Error {
+  override name = "NoCheckpointError";
+}
+
 /**
  * The newest whole checkpoint in a folder, or null when it has none at all. Damaged ones are passed
  * over, each with a line to `say`.
  *
  * @param check Throws when a whole checkpoint is still not one to use.
- * @throws {Error} When there are checkpoints and none can be used.
+ * @throws {NoCheckpointError} When there are checkpoints and none can be used.
+ * @throws {UsageError} That `check` throws: it is no fault of the checkpoint.
  */
 export async function newestCheckpoint(
   folder: string,
@@ -238,11 +245,12 @@ export async function newestCheckpoint(
       for (const reason of reasons) say(`${reason}; using ${path} instead`);
       return checkpoint;
     } catch (error) {
+      if (error instanceof UsageError) throw error;
       reasons.push((error as Error).message);
     }
   }
   if (found.length === 0) return null;
-  throw new Error(
+  throw new NoCheckpointError(
     `Cannot use any checkpoint in ${folder}: at least one must be whole. ${reasons.join(". ")}`,
   );
 }

@@ -4,7 +4,12 @@
  * @module
  */
 import { UsageError } from "../support/errors.ts";
-import { type Checkpoint, listCheckpoints, newestCheckpoint } from "./checkpoint.ts";
+import {
+  type Checkpoint,
+  listCheckpoints,
+  newestCheckpoint,
+  NoCheckpointError,
+} from "./checkpoint.ts";
 import { diagnose } from "./diagnose.ts";
 import { NonFiniteError } from "./non_finite.ts";
 import { runFolder } from "./run_folder.ts";
@@ -20,6 +25,12 @@ class RunError extends Error {}
 export async function withSavedState(error: unknown, dir: string): Promise<unknown> {
   if (error instanceof UsageError || error instanceof NonFiniteError) return error;
   const message = error instanceof Error ? error.message || error.name : String(error);
+  if (error instanceof NoCheckpointError) {
+    return new RunError(
+      `${message}; put a whole one back, or start another run by --run.dir=FOLDER`,
+      { cause: error },
+    );
+  }
   let newest: { step: number; path: string } | undefined;
   try {
     [newest] = await listCheckpoints(runFolder(dir).checkpoints);

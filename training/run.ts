@@ -217,13 +217,16 @@ async function begin(
   { dir, resume, say, acceptConfig }: RunContext,
 ): Promise<Beginning> {
   const checkpoint = resume
-    ? await newestCheckpoint(runFolder(dir).checkpoints, say, (it) => trainer.state.check(it))
+    ? await newestCheckpoint(runFolder(dir).checkpoints, say, (it) => {
+      // First, as another network would make whole checkpoints look damaged.
+      acceptConfig?.(it.config, it.step);
+      trainer.state.check(it);
+    })
     : null;
   if (!checkpoint) {
     trainer.state.initialize(trainer.config.run.seed);
     return { start: 0, lossesKept: true, checkpoint };
   }
-  acceptConfig?.(checkpoint.config, checkpoint.step);
   const lossesKept = await trainer.state.load(checkpoint);
   return { start: checkpoint.step, lossesKept, checkpoint };
 }
