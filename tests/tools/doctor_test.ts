@@ -1,6 +1,8 @@
+import { join } from "node:path";
 import type { Finding } from "../../tools/doctor/finding.ts";
 import { assert, assertEquals, assertStringIncludes } from "../support/assert.ts";
-import { ROOT } from "../support/runs.ts";
+import { inFolder } from "../support/folder.ts";
+import { errorLines, ROOT, runScript } from "../support/runs.ts";
 
 interface Answer {
   readonly works: boolean;
@@ -58,3 +60,24 @@ Deno.test("doctor names a DENO_WEBGPU_BACKEND that Deno does not know, and ends 
   assertStringIncludes(out, 'DENO_WEBGPU_BACKEND  is "nonsense"');
   assertStringIncludes(out.trimEnd().split("\n").at(-1)!, "unset DENO_WEBGPU_BACKEND");
 });
+
+Deno.test("doctor refuses a --config that is none in the line that train has for it, with 2 and no report", () =>
+  inFolder(async (folder) => {
+    const misspelt = join(folder, "misspelt.json");
+    await Deno.writeTextFile(misspelt, '{"train":{"step":3}}');
+    for (
+      const [path, part] of [
+        [join(folder, "none.json"), "there is no such file"],
+        [folder, `Cannot read config ${folder}`],
+        [misspelt, "did you mean train.steps?"],
+      ] as const
+    ) {
+      const expected = await runScript("train.ts", ["--config", path, "--dry-run"]);
+      assertStringIncludes(expected.err, part);
+      for (const more of [[], ["--json"]]) {
+        const result = await runScript("tools/doctor.ts", ["--config", path, ...more]);
+        assertEquals([result.code, result.out], [2, ""]);
+        assertEquals(errorLines(result), errorLines(expected));
+      }
+    }
+  }));

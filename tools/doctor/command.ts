@@ -8,6 +8,7 @@
  */
 import { dirname, relative, resolve } from "node:path";
 import { fileURLToPath } from "node:url";
+import { loadConfig } from "../../config/load.ts";
 import { datasetCache } from "../../data/cache.ts";
 import { defineCommand, runCommand } from "../../support/command_line.ts";
 import { examineDataSets } from "./data_sets.ts";
@@ -37,7 +38,7 @@ const command = defineCommand({
   summary: "Tell what works on this machine and what does not, with a remedy for each.",
   description: "Looks at Deno, Vulkan, the adapter and its limits, checks numbers, trains a tiny " +
     "network, and looks at disk and data. Nothing is installed or fetched. Exit code 0 when " +
-    "training works, else 1.",
+    "training works, else 1; 2 when the config that is named is none.",
   options: {
     config: { value: "FILE", description: "whether this config fits, too" },
     json: { description: "print one JSON object instead of text" },
@@ -101,6 +102,8 @@ async function* examineStorage(): AsyncGenerator<Finding> {
 }
 
 async function doctor(config: string | undefined, json: boolean): Promise<number> {
+  // What is wrong with a config that a person names is no finding about the machine.
+  if (config !== undefined) await loadConfig(config);
   const findings: Finding[] = [];
   let shown = 0;
   const show = (until: Area | undefined) => {
