@@ -4,7 +4,7 @@
  *
  * @module
  */
-import { Command, CommanderError, InvalidArgumentError, Option } from "commander";
+import { Command, CommanderError, Option } from "commander";
 import { relative } from "node:path";
 import { runMain, UsageError } from "./errors.ts";
 
@@ -15,7 +15,7 @@ export interface OptionSpec {
   value?: string;
   /** One letter, without the hyphen. */
   short?: string;
-  /** Reads the value; what it throws becomes the reason ("must be ..., got ..."). */
+  /** Reads the value, never an empty one; what it throws follows the flag: "must be ..., got ...". */
   parse?: (text: string) => unknown;
   choices?: readonly string[];
   /** Words that completion offers beside what else is accepted. */
@@ -123,9 +123,9 @@ export function parseCommand<const O extends OptionSpecs>(
   } catch (error) {
     if (!(error instanceof CommanderError)) throw error;
     if (error.code === "commander.helpDisplayed") return { kind: "help", text: help.trimEnd() };
-    const hint = configHint(spec, error, rest);
-    throw new UsageError(`Cannot run ${spec.name}: ${reasonOf(error)}${hint}, see --help`);
+    throw refusal(spec, reasonOf(spec, error, command.args));
   }
+  if (command.args.includes("")) throw refusal(spec, 'an argument must not be empty, got ""');
   const values = command.opts();
   for (const [name, { value }] of Object.entries(spec.options)) {
     values[name] ??= value === undefined ? false : undefined;
@@ -198,6 +198,10 @@ function takeOverrides(args: readonly string[]) {
   return { rest: [...rest, ...args.slice(limit)], overrides };
 }
 
+function places({ argument, arguments: several }: CommandSpec): readonly ArgumentSpec[] {
+  return several ?? (argument ? [argument] : []);
+}
+
 function toCommander(spec: CommandSpec, writeHelp: (text: string) => void): Command {
   const command = new Command(`deno task ${spec.name}`)
     .description(spec.summary + (spec.description === undefined ? "" : `\n\n${spec.description}`))
@@ -205,15 +209,15 @@ function toCommander(spec: CommandSpec, writeHelp: (text: string) => void): Comm
     .helpOption("-h, --help", "show this help")
     .exitOverride()
     .configureOutput({ writeOut: writeHelp, writeErr: () => {} });
-  const places = spec.arguments ?? (spec.argument ? [spec.argument] : []);
+  const named = places(spec);
   if (spec.overrides !== undefined) {
-    const named = places.map(({ name }) => ` [${name}]`).join("");
-    command.usage(`[options] [--dotted.path=value ...]${named}`);
+    const names = named.map(({ name }) => ` [${name}]`).join("");
+    command.usage(`[options] [--dotted.path=value ...]${names}`);
   }
   for (const [name, option] of Object.entries(spec.options)) {
-    command.addOption(toCommanderOption(name, option));
+    command.addOption(toCommanderOption(spec, name, option));
   }
-  for (const { name, description } of places) {
+  for (const { name, description } of named) {
     command.argument(`[${name}]`, description);
   }
   let after = "";
@@ -230,7 +234,7 @@ function toCommander(spec: CommandSpec, writeHelp: (text: string) => void): Comm
   return command;
 }
 
-function toCommanderOption(name: string, spec: OptionSpec): Option {
+function toCommanderOption(command: CommandSpec, name: string, spec: OptionSpec): Option {
   const short = spec.short === undefined ? "" : `-${spec.short}, `;
   const value = spec.value === undefined ? "" : ` <${spec.value}>`;
   const option = new Option(`${short}${optionFlag(name)}${value}`, spec.description);
@@ -239,31 +243,62 @@ function toCommanderOption(name: string, spec: OptionSpec): Option {
   if (spec.default !== undefined) option.default(spec.default);
   if (spec.required) option.makeOptionMandatory();
   if (spec.choices) option.choices([...spec.choices]);
-  const { parse } = spec;
-  if (parse) {
+  if (spec.value !== undefined) {
     option.argParser((text: string) => {
       try {
-        return parse(text);
+        return readValue(spec, text);
       } catch (error) {
-        throw new InvalidArgumentError(error instanceof Error ? error.message : String(error));
+        const reason = error instanceof Error ? error.message : String(error);
+        throw refusal(command, `${optionFlag(name)} ${reason}`);
       }
     });
   }
   return option;
 }
 
-/** What a config without its option in front was meant to be. */
-function configHint(spec: CommandSpec, { code }: CommanderError, args: readonly string[]): string {
-  const file = args.find((arg, i) => arg.endsWith(".json") && !args[i - 1]?.startsWith("-"));
-  return code === "commander.excessArguments" && spec.options.config && file
-    ? `, did you mean --config ${file}?`
-    : "";
+/** Reads an option's value; what it throws follows the flag. */
+function readValue({ parse, choices }: OptionSpec, text: string): unknown {
+  if (text === "") throw new RangeError('must have a value, got ""');
+  if (choices && !choices.includes(text)) {
+    throw new RangeError(`must be one of ${choices.join(", ")}, got ${JSON.stringify(text)}`);
+  }
+  return parse ? parse(text) : text;
 }
 
-/** commander's message without its prefix, line breaks and final period. */
-function reasonOf(error: CommanderError): string {
-  return error.message
-    .replace(/^error: /, "")
-    .replace(/\s*\n\s*/g, " ")
-    .replace(/\.$/, "");
+function refusal({ name }: CommandSpec, reason: string): UsageError {
+  return new UsageError(`Cannot run ${name}: ${reason}, see --help`);
+}
+
+/** What commander refuses, as a rule and what was given. */
+function reasonOf(spec: CommandSpec, error: CommanderError, given: readonly string[]): string {
+  const text = error.message.replace(/^error: /, "");
+  switch (error.code) {
+    case "commander.unknownOption": {
+      const [, flag = ""] = /^unknown option '([^=]*?)(?:=.*)?'(?:\n|$)/s.exec(text) ?? [];
+      const hint = /\((Did you mean .*\?)\)$/.exec(text)?.[1]?.replace("Did", ", did") ?? "";
+      return `${flag} must be a known option${hint}`;
+    }
+    case "commander.optionMissingArgument": {
+      const [, flag = "", value = ""] = /(--[\w-]+) <(.*)>/.exec(text) ?? [];
+      return `${flag} must have a value, as in ${flag} ${value}, got none`;
+    }
+    case "commander.missingMandatoryOptionValue": {
+      const [, flag = "", value = ""] = /(--[\w-]+) <(.*)>/.exec(text) ?? [];
+      return `${flag} ${value} must be given`;
+    }
+    case "commander.excessArguments": {
+      const most = places(spec).length;
+      const got = given.map((argument) => JSON.stringify(argument)).join(", ");
+      const count = most === 0 ? "no argument" : `at most ${most} argument${most === 1 ? "" : "s"}`;
+      return `it must have ${count}, got ${got}${configHint(spec, given)}`;
+    }
+    default:
+      return text.replace(/\s*\n\s*/g, " ").replace(/\.$/, "");
+  }
+}
+
+/** What a config without its option in front was meant to be. */
+function configHint(spec: CommandSpec, given: readonly string[]): string {
+  const file = given.find((argument) => argument.endsWith(".json"));
+  return spec.options.config && file ? `, did you mean --config ${file}?` : "";
 }

@@ -10,6 +10,8 @@ export interface NumberRange {
   max?: number;
 }
 
+const SAFE: NumberRange = { min: Number.MIN_SAFE_INTEGER, max: Number.MAX_SAFE_INTEGER };
+
 function describeRange(kind: string, { min, max }: NumberRange): string {
   if (min !== undefined && max !== undefined) return `${kind} from ${min} to ${max}`;
   if (min !== undefined) return `${kind} of at least ${min}`;
@@ -27,12 +29,16 @@ function checked(text: string, value: number, kind: string, range: NumberRange):
  * A reader of decimal integers: `integer({ min: 1 })("64")` is 64.
  *
  * @throws RangeError, "must be an integer of at least 1, got ...", for anything else, "6.4e1" and
- * integers that a double cannot hold included.
+ * integers that a double cannot hold included; of those the text names both limits.
  */
 export function integer(range: NumberRange = {}): (text: string) => number {
   return (text) => {
     const value = /^[+-]?\d+$/.test(text) ? Number(text) : NaN;
-    return checked(text, Number.isSafeInteger(value) ? value : NaN, "an integer", range);
+    if (Number.isNaN(value) || Number.isSafeInteger(value)) {
+      return checked(text, value, "an integer", range);
+    }
+    // An integer, so that the limits are what is to be told, a double's where there are no others.
+    return checked(text, NaN, "an integer", { ...SAFE, ...range });
   };
 }
 
