@@ -8,8 +8,10 @@ import { rasterizeSvg } from "../formats/svg_raster.ts";
 import { defineCommand, type Invocation, runCommand } from "../support/command_line.ts";
 import { UsageError } from "../support/errors.ts";
 import { atomicWrite, ensureFolder } from "../support/files.ts";
+import { runFolder } from "../training/run_folder.ts";
 import { makeFigures } from "./report/figures.ts";
 import { makePage } from "./report/page.ts";
+import { describeUnread } from "./report/log_lines.ts";
 import { groupRuns, readRun, runsBelow } from "./report/read_run.ts";
 import { sampleFigure } from "./report/sample_grids.ts";
 import { svgDocument } from "./report/svg.ts";
@@ -22,7 +24,7 @@ const command = defineCommand({
   summary: "Draw what runs have logged: one HTML page, and each figure as PNG and SVG.",
   description: "Runs that differ in their seed alone are one method. The first method is what " +
     "others are compared with.",
-  arguments: [{ name: "RUN...", description: "folders of runs, or of experiments" }],
+  arguments: [{ name: "RUN...", description: "folders of runs, or with runs in them" }],
   options: {
     out: { value: "DIR", description: "where it goes; report/ in the only folder, or here" },
     title: { value: "TEXT", description: "the page's title" },
@@ -30,6 +32,7 @@ const command = defineCommand({
   examples: [
     { args: "runs/quickstart", does: "writes runs/quickstart/report/index.html and its pictures" },
     { args: "runs/a runs/b --out compared", does: "compares two runs" },
+    { args: "runs", does: "compares all runs in runs/" },
   ],
 });
 
@@ -40,8 +43,12 @@ async function report(
   if (first === undefined) {
     throw new UsageError("Cannot report: a run's folder must be named, see --help");
   }
-  const dirs = (await Promise.all(paths.map(runsBelow))).flat();
-  const methods = groupRuns(await Promise.all([...new Set(dirs)].map(readRun)));
+  const dirs = (await Promise.all(paths.map((path) => runsBelow(path, "report on")))).flat();
+  const runs = await Promise.all([...new Set(dirs)].map(readRun));
+  for (const { dir, unread } of runs) {
+    if (unread) console.error(`note: ${runFolder(dir).log}: ${describeUnread(unread)}`);
+  }
+  const methods = groupRuns(runs);
   const out = options.out ?? join(paths.length === 1 ? first : ".", "report");
   const samples = await sampleFigure(methods);
   const figures = [...makeFigures(methods), ...(samples ? [samples] : [])];

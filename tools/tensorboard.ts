@@ -3,14 +3,15 @@
  *
  * @module
  */
-import { basename, join, resolve } from "node:path";
+import { basename, join, relative, resolve } from "node:path";
 import { loadConfig } from "../config/load.ts";
 import { defineCommand, type Invocation, runCommand } from "../support/command_line.ts";
 import { UsageError } from "../support/errors.ts";
 import { ensureFolder } from "../support/files.ts";
 import type { LogEvent } from "../training/log.ts";
 import { runFolder } from "../training/run_folder.ts";
-import { parseLog, runsBelow } from "./report/read_run.ts";
+import { describeUnread, readLog } from "./report/log_lines.ts";
+import { runsBelow } from "./report/read_run.ts";
 import { EventFile, eventFilesIn } from "./tensorboard/event_file.ts";
 
 const command = defineCommand({
@@ -19,7 +20,7 @@ const command = defineCommand({
   description: "Scalars, preview grids and the config. The times of events are counted back from " +
     "the log's last change at the logged speed. A run writes such files itself with " +
     "--train.tensorboard=true.",
-  arguments: [{ name: "RUN...", description: "folders of runs, or of experiments" }],
+  arguments: [{ name: "RUN...", description: "folders of runs, or with runs in them" }],
   options: {
     out: { value: "DIR", description: "a folder for each run in DIR, instead of the run's own" },
   },
@@ -54,7 +55,9 @@ async function exportRun(run: string, folder: string): Promise<{ path: string; c
     );
   }
   const config = await loadConfig(configPath);
-  const lines = parseLog<LogEvent>(await Deno.readTextFile(log));
+  const { lines: read, unread } = readLog(await Deno.readTextFile(log));
+  const lines = read as readonly LogEvent[];
+  if (unread) console.error(`note: ${log}: ${describeUnread(unread)}`);
   const changed = (await Deno.stat(log)).mtime?.getTime() ?? Date.now();
   const times = wallTimes(lines, config.train.batchSize, changed / 1000);
   const file = EventFile.create({
@@ -77,9 +80,10 @@ async function main(
     throw new UsageError("Cannot write events: a run's folder must be named, see --help");
   }
   for (const path of paths) {
-    for (const run of await runsBelow(path)) {
-      const inner = run === path ? "" : run.slice(path.length);
-      const folder = out === undefined ? run : join(out, basename(resolve(path)), inner);
+    for (const run of await runsBelow(path, "write events of")) {
+      const folder = out === undefined
+        ? run
+        : join(out, basename(resolve(path)), relative(path, run));
       const { path: written, count } = await exportRun(run, folder);
       console.log(`Wrote ${written} from ${count} lines`);
     }

@@ -107,7 +107,7 @@ Deno.test("experiment and report refuse wrong use with one line and code 2", () 
       ["tools/experiment.ts", [], "its file must be named"],
       ["tools/experiment.ts", [join(dir, "none.json")], "there is no such file"],
       ["tools/report.ts", [], "a run's folder must be named"],
-      ["tools/report.ts", [dir], "the folder of a run or of an experiment"],
+      ["tools/report.ts", [dir], "the folder of a run, or have runs in it"],
     ];
     for (const [script, args, part] of cases) {
       const result = await runScript(script, args);

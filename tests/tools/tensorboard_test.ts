@@ -124,6 +124,26 @@ Deno.test("a run without train.tensorboard has no event files; the command makes
     assertMatch(errorLines(again)[0]!, /^error: Cannot write events of .*remove it/);
   }));
 
+Deno.test("tensorboard keeps the folders of runs below what is named, however it is written, and says what it cannot read", () =>
+  inFolder(async (folder) => {
+    for (const name of ["a/seed-1", "b"]) {
+      const run = join(folder, "runs", name);
+      await Deno.mkdir(run, { recursive: true });
+      await Deno.writeTextFile(join(run, "config.json"), "{}");
+      await Deno.writeTextFile(join(run, "log.jsonl"), '{"step":1,"loss":2}\n{"st\n{"step":2}\n');
+    }
+    const result = await runScript("tools/tensorboard.ts", ["./runs", "--out", "out"], folder);
+    assertEquals([result.code, errorLines(result)], [
+      0,
+      ["a/seed-1", "b"].map((name) =>
+        `note: ${join("runs", name, "log.jsonl")}: line 2 cannot be read and is left out`
+      ),
+    ]);
+    for (const name of ["a/seed-1", "b"]) {
+      assertEquals((await readFolder(join(folder, "out", "runs", name))).length, 1);
+    }
+  }));
+
 Deno.test("wallTimes() counts back from the end by the speeds of the log", () => {
   const lines = [
     { step: 5, loss: 1, imagesPerSecond: 10 },

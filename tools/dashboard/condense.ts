@@ -9,6 +9,7 @@ import { bandMeans } from "../../metrics/learning_times.ts";
 import type { SampleSpectra, SpectraEvent } from "../../metrics/spectra.ts";
 import { meanMatrix, tenthOf } from "../report/curves.ts";
 import { bandLabels } from "../report/figures.ts";
+import { LineReader, type LogLine, parseLine, type UnreadLines } from "../report/log_lines.ts";
 import type { BandMap, DataSpectrum, Points, SampleSpectrum } from "./protocol.ts";
 
 /** Matrices that are kept at most. */
@@ -16,7 +17,6 @@ const MOST_MATRICES = 100;
 /** Longer curves lose points when they are sent whole. */
 const MOST_POINTS = 4000;
 
-type Line = { readonly step: number; readonly event?: unknown } & Readonly<Record<string, unknown>>;
 type BandLine = BandLossEvent & { readonly step: number };
 
 /** Events whose numbers are not curves, or are drawn in another way. */
@@ -25,6 +25,7 @@ const OTHER_EVENTS: ReadonlySet<unknown> = new Set(["sample", "checkpoint", "eva
 /** What a log has said so far. */
 export class CondensedLog {
   #step = 0;
+  readonly #lines = new LineReader();
   #series = new Map<string, { steps: number[]; values: number[] }>();
   #spectra: SampleSpectrum[] = [];
   #data: DataSpectrum | undefined;
@@ -45,14 +46,19 @@ export class CondensedLog {
     return this.#series.get(name)?.values.at(-1);
   }
 
-  /** Takes a line of log.jsonl; what is no line is left out. */
+  /** Lines of log.jsonl that could not be read; null where all could. */
+  get unread(): UnreadLines | null {
+    return this.#lines.unread;
+  }
+
+  /** Takes the next line of log.jsonl; what is no line is counted, and left out. */
   add(text: string): void {
-    const line = parseLine(text);
+    const line = this.#lines.take(text);
     if (!line) return;
     this.#step = Math.max(this.#step, line.step);
     if (line.event === undefined) this.#addNumbers("", line.step, line);
     else if (line.event === "bandLoss") this.#addMatrix(line as unknown as BandLine);
-    else if (line.event === "spectra") this.#addSpectra(line as unknown as SpectraEvent & Line);
+    else if (line.event === "spectra") this.#addSpectra(line as unknown as SpectraEvent & LogLine);
     else if (typeof line.event === "string" && !OTHER_EVENTS.has(line.event)) {
       this.#addNumbers(`${line.event}/`, line.step, line);
     }
@@ -151,7 +157,7 @@ export class CondensedLog {
     };
   }
 
-  #addSpectra({ step, data, samples }: SpectraEvent & Line): void {
+  #addSpectra({ step, data, samples }: SpectraEvent & LogLine): void {
     if (isNumbers(data?.power)) {
       const { power, exponent } = data;
       this.#changed.data = this.#data === undefined;
@@ -163,15 +169,6 @@ export class CondensedLog {
   #addSpectrum(step: number, samples: SampleSpectra): void {
     const { count, power, exponent, distance, highBandError } = samples;
     this.#spectra.push({ step, count, power, exponent, distance, highBandError });
-  }
-}
-
-function parseLine(text: string): Line | null {
-  try {
-    const value = JSON.parse(text);
-    return isRecord(value) && typeof value.step === "number" ? value as Line : null;
-  } catch {
-    return null;
   }
 }
 

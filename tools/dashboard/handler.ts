@@ -9,7 +9,7 @@ import { join, relative } from "node:path";
 import { fileURLToPath } from "node:url";
 import { readFace } from "../../formats/face.ts";
 import { runFolder } from "../../training/run_folder.ts";
-import { isAbsence } from "./line_tail.ts";
+import { isAbsence } from "../absence.ts";
 import type { RunWatch } from "./watch.ts";
 
 /** Modules of the page by address, relative to tools/; imports between them work as they are. */
@@ -28,6 +28,7 @@ const MODULES = [
   "dashboard/page/settings.ts",
   "dashboard/page/summary.ts",
   "report/colours.ts",
+  "report/log_lines.ts",
   "report/scale.ts",
 ];
 

@@ -3,6 +3,7 @@
  *
  * @module
  */
+import { isAbsence } from "../absence.ts";
 
 /** Bytes read at once at most; the rest waits for the next look. */
 const MOST_BYTES = 8 << 20;
@@ -104,10 +105,4 @@ async function readAt(
     done += count;
   }
   return bytes.subarray(0, done);
-}
-
-/** Whether an error says that a file or folder is not there, or not to be seen. */
-export function isAbsence(error: unknown): boolean {
-  return error instanceof Deno.errors.NotFound || error instanceof Deno.errors.NotADirectory ||
-    error instanceof Deno.errors.PermissionDenied || error instanceof Deno.errors.IsADirectory;
 }

@@ -3,6 +3,7 @@
  *
  * @module
  */
+import type { UnreadLines } from "../report/log_lines.ts";
 
 /** Values by step, as two lists of one length: short as JSON. */
 export interface Points {
@@ -25,6 +26,8 @@ export interface RunInfo {
   readonly updated: number | null;
   /** Seconds that a step takes, as watched or as the log has it; null where nobody knows. */
   readonly secondsAStep: number | null;
+  /** Lines of the log that cannot be read; null where all can. */
+  readonly unread: UnreadLines | null;
 }
 
 /** A picture of samples. */

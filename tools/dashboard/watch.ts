@@ -4,7 +4,7 @@
  * @module
  */
 import { resolve } from "node:path";
-import { commonFolder, findRuns, groupName, runId, runName } from "./find_runs.ts";
+import { commonFolder, findRuns, groupName, runId, runName } from "../find_runs.ts";
 import type { DashboardMessage, RunUpdate } from "./protocol.ts";
 import { WatchedRun } from "./watched_run.ts";
 

@@ -6,8 +6,9 @@
 import { join } from "node:path";
 import { dottedEntries, isSection } from "../../config/keys.ts";
 import { runFolder } from "../../training/run_folder.ts";
+import { ifThere } from "../absence.ts";
 import { CondensedLog } from "./condense.ts";
-import { isAbsence, LineTail } from "./line_tail.ts";
+import { LineTail } from "./line_tail.ts";
 import type { RunInfo, RunUpdate, SamplePicture } from "./protocol.ts";
 
 /** Looks that a run's pace is the mean of. */
@@ -83,6 +84,7 @@ export class WatchedRun {
       ...{ name, group, path, step: this.#log.step, updated: this.#updated },
       steps: typeof steps === "number" ? steps : null,
       secondsAStep: this.#secondsAStep(),
+      unread: this.#log.unread,
     };
   }
 
@@ -181,15 +183,6 @@ async function versionOf(path: string): Promise<string | null> {
 
 function textOf(path: string): Promise<string | null> {
   return ifThere(() => Deno.readTextFile(path));
-}
-
-async function ifThere<T>(look: () => Promise<T>): Promise<T | null> {
-  try {
-    return await look();
-  } catch (error) {
-    if (isAbsence(error)) return null;
-    throw error;
-  }
 }
 
 /** Dotted keys and values; null for what is no config. */

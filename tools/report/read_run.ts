@@ -3,7 +3,7 @@
  *
  * @module
  */
-import { basename, dirname, join, resolve } from "node:path";
+import { basename, dirname, join, relative, resolve } from "node:path";
 import { formatConfig, loadConfig } from "../../config/load.ts";
 import type { Config } from "../../config/schema.ts";
 import type { BandLossEvent } from "../../metrics/band_loss.ts";
@@ -12,6 +12,9 @@ import type { SampleSpectra, SpectraEvent } from "../../metrics/spectra.ts";
 import type { SpectrumSummary } from "../../metrics/power_law.ts";
 import { UsageError } from "../../support/errors.ts";
 import { runFolder } from "../../training/run_folder.ts";
+import { ifThere } from "../absence.ts";
+import { findRuns } from "../find_runs.ts";
+import { readLog, type UnreadLines } from "./log_lines.ts";
 
 /** A line of the log after so many steps. */
 type At<T> = T & { readonly step: number };
@@ -26,6 +29,8 @@ export interface RunSpectra {
 export interface RunRecord {
   readonly dir: string;
   readonly config: Config;
+  /** Lines of its log that cannot be read; null where all can. */
+  readonly unread: UnreadLines | null;
   readonly seed: number;
   readonly losses: readonly CurvePoint[];
   readonly valLosses: readonly CurvePoint[];
@@ -61,7 +66,7 @@ export async function readRun(dir: string): Promise<RunRecord> {
     );
   }
   const config = await loadConfig(folder.config);
-  const lines = parseLog<Line>(text);
+  const { lines, unread } = readLog(text);
   const ofEvent = <T>(name: string) =>
     lines.filter(({ event }) => event === name) as unknown as At<T>[];
   const curve = (field: "loss" | "valLoss") =>
@@ -76,6 +81,7 @@ export async function readRun(dir: string): Promise<RunRecord> {
   return {
     dir,
     config,
+    unread,
     seed: config.run.seed,
     losses: curve("loss"),
     valLosses: curve("valLoss"),
@@ -89,23 +95,6 @@ export async function readRun(dir: string): Promise<RunRecord> {
 async function readResult(dir: string): Promise<SamplesResult | null> {
   const text = await textOf(resultPath(dir));
   return text === null ? null : JSON.parse(text);
-}
-
-interface Line {
-  readonly step: number;
-  readonly [field: string]: unknown;
-}
-
-/** The events of a log; a torn last line is none. */
-export function parseLog<T extends { readonly step: number }>(text: string): T[] {
-  return text.split("\n").flatMap((line) => {
-    try {
-      const value = JSON.parse(line);
-      return typeof value?.step === "number" ? [value] : [];
-    } catch {
-      return [];
-    }
-  });
 }
 
 async function textOf(path: string): Promise<string | null> {
@@ -169,35 +158,46 @@ export function notePath(dir: string): string {
 }
 
 /**
- * The runs that a path names: itself, or those of an experiment in it, `<method>/seed-<n>`.
+ * The runs that a path names: itself, those of an experiment in it, or all below it, each experiment
+ * in its own order.
  *
+ * @param verb What is to be done with them, as in "report on"; the error says it.
  * @throws {UsageError} When there are none.
  */
-export async function runsBelow(path: string): Promise<string[]> {
-  if (await textOf(runFolder(path).log) !== null) return [path];
-  const note = await textOf(notePath(path));
-  const methods = note === null
-    ? await foldersIn(path)
-    : (JSON.parse(note) as ExperimentNote).methods;
-  const found: string[] = [];
-  for (const method of methods) {
-    for (const run of await foldersIn(join(path, method))) {
-      const dir = join(path, method, run);
-      if (/^seed-\d+$/.test(run) && await textOf(runFolder(dir).log) !== null) found.push(dir);
-    }
+export async function runsBelow(path: string, verb: string): Promise<string[]> {
+  if (await hasLog(path)) return [path];
+  const own = await experimentRuns(path);
+  if (own.length > 0) return own;
+  const found = new Set<string>();
+  for (const below of await findRuns([path])) {
+    const dir = join(path, relative(resolve(path), below));
+    const above = dirname(dirname(dir));
+    const others = relative(path, above).startsWith("..") ? [] : await experimentRuns(above);
+    for (const run of others) found.add(run);
+    // A run without a log has begun and says nothing yet.
+    if (others.length === 0 && await hasLog(dir)) found.add(dir);
   }
-  if (found.length > 0) return found;
+  if (found.size > 0) return [...found];
   throw new UsageError(
-    `Cannot report on ${path}: it must be the folder of a run or of an experiment`,
+    `Cannot ${verb} ${path}: it must be the folder of a run, or have runs in it`,
   );
 }
 
-async function foldersIn(path: string): Promise<string[]> {
-  const names: string[] = [];
-  try {
-    for await (const entry of Deno.readDir(path)) if (entry.isDirectory) names.push(entry.name);
-  } catch (error) {
-    if (!(error instanceof Deno.errors.NotFound)) throw error;
+/** Runs of the experiment in a folder, `<method>/seed-<n>`, method by method; none where it is none. */
+async function experimentRuns(path: string): Promise<string[]> {
+  const note = await textOf(notePath(path));
+  if (note === null) return [];
+  const found: string[] = [];
+  for (const method of (JSON.parse(note) as ExperimentNote).methods) {
+    const folder = join(path, method);
+    for (const run of await findRuns([folder])) {
+      const seed = relative(resolve(folder), run), dir = join(folder, seed);
+      if (/^seed-\d+$/.test(seed) && await hasLog(dir)) found.push(dir);
+    }
   }
-  return names.sort();
+  return found;
+}
+
+async function hasLog(dir: string): Promise<boolean> {
+  return await ifThere(() => Deno.stat(runFolder(dir).log)) !== null;
 }

@@ -37,6 +37,8 @@ Deno.test("CondensedLog passes over what is no line, and over lines that are not
     { step: 1, event: { odd: true }, loss: 1 },
   );
   assertEquals(log.news(), {});
+  // The empty line is none of the eight.
+  assertEquals(log.unread, { count: 8, first: 2 });
 });
 
 Deno.test("CondensedLog keeps means by band of all matrices, and the mean of the last tenth", () => {

@@ -154,6 +154,15 @@ Deno.test({
         await Deno.remove(join(folder, "second"), { recursive: true });
         await page.until(`document.querySelectorAll(".run").length === 1`);
         assertEquals(await page.evaluate(text("h1")), "first");
+
+        // A log that is damaged is shown as far as it can be read.
+        const { length } = (await Deno.readTextFile(first.log)).trimEnd().split("\n");
+        await Deno.writeTextFile(first.log, "no line\n", { append: true });
+        await page.until(`${text(".damage")} !== ""`);
+        assertEquals(
+          await page.evaluate(text(".damage")),
+          `log.jsonl is damaged: line ${length + 1} cannot be read and is left out`,
+        );
       });
     }),
 });

@@ -128,11 +128,13 @@ Deno.test("RunWatch waits for the end of a line, and passes over lines and confi
       await Deno.writeTextFile(run.log, '{"step":10,"lo', { append: true });
       await reader.until(({ list }) => list.length === 1);
       assertEquals(reader.run("a").series.size, 0);
+      assertEquals(reader.run("a").info.unread, null);
       await Deno.writeTextFile(run.log, 'ss":3}\nno line\n\0\n[]\n', { append: true });
       await atomicWrite(join(run.dir, "config.json"), "{");
       await reader.until(({ list }) => list[0]!.info.step === 10 && list[0]!.config === null);
       assertEquals(lossOf(reader.run("a")), { steps: [10], values: [3] });
       assertEquals(reader.run("a").info.steps, null);
+      assertEquals(reader.run("a").info.unread, { count: 3, first: 2 });
     })
   ));
 
@@ -179,7 +181,7 @@ Deno.test("stateOf() and secondsLeft() follow the clock", () => {
     ...{ id: "a", config, series: new Map(), samples: [], bandMap: null, data: null, spectra: [] },
     info: {
       ...{ name: "a", group: "a", path: "/a", step: 40, steps: 100, updated: 50_000 },
-      ...{ secondsAStep: 2, ...info },
+      ...{ secondsAStep: 2, unread: null, ...info },
     },
   });
   assertEquals(secondsLeft(run({}), 50_000), 120);

@@ -4,6 +4,7 @@
  *
  * @module
  */
+import { describeUnread } from "../../report/log_lines.ts";
 import { colourClass, html, setText } from "./dom.ts";
 import { formatClock, formatCount, formatDuration, formatName, formatValue } from "./format.ts";
 import { type Run, secondsLeft, stateOf } from "./model.ts";
@@ -34,6 +35,7 @@ export class Summary {
   readonly #dot = html("i", { class: "swatch" });
   readonly #state = html("span", { class: "chip" });
   readonly #about = html("p", { class: "faint about" });
+  readonly #damage = html("p", { class: "damage" });
   readonly #tiles = Array.from({ length: 6 }, () => new Tile());
 
   constructor() {
@@ -41,6 +43,7 @@ export class Summary {
       "section",
       { class: "summary", "aria-label": "The chosen run" },
       html("header", {}, html("div", {}, this.#dot, this.#name, this.#state), this.#about),
+      this.#damage,
       html("div", { class: "tiles" }, ...this.#tiles.map(({ element }) => element)),
     );
   }
@@ -53,6 +56,8 @@ export class Summary {
     const dot = `swatch ${colourClass(colour)}`;
     if (this.#dot.className !== dot) this.#dot.className = dot;
     setText(this.#about, aboutRun(run));
+    const { unread } = run.info;
+    setText(this.#damage, unread ? `log.jsonl is damaged: ${describeUnread(unread)}` : "");
     [progress(run), timeLeft(run, now), loss(run), validation(run), speed(run), quality(run)]
       .forEach((tile, i) => this.#tiles[i]!.set(tile));
   }

@@ -1,13 +1,7 @@
 import { join } from "node:path";
-import {
-  commonFolder,
-  findRuns,
-  groupName,
-  runId,
-  runName,
-} from "../../../tools/dashboard/find_runs.ts";
-import { assertEquals, assertMatch } from "../../support/assert.ts";
-import { inFolder } from "../../support/folder.ts";
+import { commonFolder, findRuns, groupName, runId, runName } from "../../tools/find_runs.ts";
+import { assertEquals, assertMatch } from "../support/assert.ts";
+import { inFolder } from "../support/folder.ts";
 
 Deno.test("findRuns() finds runs at any depth, sorted as a person would, each once", () =>
   inFolder(async (root) => {

@@ -4,7 +4,7 @@
  * @module
  */
 import { basename, dirname, join, relative, resolve } from "node:path";
-import { isAbsence } from "./line_tail.ts";
+import { ifThere } from "./absence.ts";
 
 /** Folders between a folder that is named and a run in it, at most. */
 const DEEPEST = 5;
@@ -34,15 +34,6 @@ export async function findRuns(paths: readonly string[]): Promise<string[]> {
   };
   for (const path of paths) await visit(path, 0);
   return found.sort((a, b) => a.localeCompare(b, "en", { numeric: true }));
-}
-
-async function ifThere<T>(look: () => Promise<T>): Promise<T | null> {
-  try {
-    return await look();
-  } catch (error) {
-    if (isAbsence(error)) return null;
-    throw error;
-  }
 }
 
 /** The deepest folder that all of `dirs` are in, each below it. */
