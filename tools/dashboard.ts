@@ -4,6 +4,8 @@
  * @module
  */
 import { defineCommand, type Invocation, runCommand } from "../support/command_line.ts";
+import { UsageError } from "../support/errors.ts";
+import { ifThere } from "./absence.ts";
 import { makeHandler } from "./dashboard/handler.ts";
 import { RunWatch } from "./dashboard/watch.ts";
 
@@ -63,14 +65,32 @@ function serve(handler: Handler, hostname: string, named: number | undefined): D
           { cause: error },
         );
       }
-      if (error instanceof Deno.errors.AddrNotAvailable || error instanceof TypeError) {
-        throw new Error(
-          `Cannot serve the page: --host must be an address of this machine, got ${hostname}`,
+      if (isWrongHost(error)) {
+        throw new UsageError(
+          `Cannot serve the page: --host must be an address of this machine, got "${hostname}"`,
           { cause: error },
         );
       }
       throw error;
     }
+  }
+}
+
+/** Whether an error says that a host is not of this machine, unknown, or no name at all. */
+function isWrongHost(error: unknown): boolean {
+  if (error instanceof Deno.errors.AddrNotAvailable) return true;
+  if (error instanceof TypeError || error instanceof URIError) return true;
+  // Names that are not found have no class of their own.
+  return error instanceof Error && error.message.startsWith("failed to lookup address");
+}
+
+/** Refuses a path that cannot have runs in it, not even later. */
+async function checkFolder(path: string): Promise<void> {
+  const stat = await ifThere(() => Deno.stat(path));
+  if (stat && !stat.isDirectory) {
+    throw new UsageError(
+      `Cannot show ${path}: it must be the folder of a run, or have runs in it, it is a file`,
+    );
   }
 }
 
@@ -97,6 +117,7 @@ async function dashboard(
   { arguments: paths, options }: Invocation<typeof command.options>,
 ): Promise<void> {
   const shown = paths.length > 0 ? paths : ["runs"];
+  for (const path of shown) await checkFolder(path);
   let said = "";
   const watch = new RunWatch(shown, {
     // The same every second would tell nothing new.

@@ -83,7 +83,28 @@ Deno.test("dashboard refuses wrong use in one line", async () => {
     assertEquals([result.code, lines.length], [2, 1], lines.join("\n"));
     assertStringIncludes(lines[0]!, part);
   }
-  const elsewhere = await runScript("tools/dashboard.ts", ["--host", "203.0.113.7", "--port", "0"]);
-  assertEquals(elsewhere.code, 1);
-  assertStringIncludes(errorLines(elsewhere)[0]!, "--host must be an address of this machine");
 });
+
+Deno.test("dashboard names --host and what it was given, where that is no address of this machine", async () => {
+  // Of another machine, not found by the resolver, and no name at all.
+  for (const host of ["203.0.113.7", "999.1.1.1", "a b"]) {
+    const result = await runScript("tools/dashboard.ts", ["--host", host, "--port", "0"]);
+    assertEquals([result.code, errorLines(result)], [2, [
+      `error: Cannot serve the page: --host must be an address of this machine, got "${host}"`,
+    ]]);
+  }
+});
+
+Deno.test("dashboard refuses a file, which never can have runs in it, and waits for a folder", () =>
+  inFolder(async (folder) => {
+    const file = join(folder, "log.jsonl");
+    await Deno.writeTextFile(file, "");
+    const result = await runScript("tools/dashboard.ts", [file, "--port", "0"]);
+    assertEquals([result.code, result.out, errorLines(result)], [2, "", [
+      `error: Cannot show ${file}: it must be the folder of a run, or have runs in it, it is a file`,
+    ]]);
+    await withDashboard([join(folder, "later"), "--port", "0"], (line) => {
+      assertStringIncludes(line, "no runs yet");
+      return Promise.resolve();
+    });
+  }));
