@@ -16,6 +16,7 @@
  * @module
  */
 import { UsageError } from "../support/errors.ts";
+import { readNamedFile } from "../support/files.ts";
 import { parseJson } from "./json.ts";
 import { isSection } from "./keys.ts";
 import { configName, type Override, parseConfig } from "./load.ts";
@@ -116,13 +117,7 @@ export async function loadExperiment(
   path: string,
   overrides: readonly Override[] = [],
 ): Promise<Experiment> {
-  let source: string;
-  try {
-    source = await Deno.readTextFile(path);
-  } catch (cause) {
-    const why = cause instanceof Deno.errors.NotFound ? "there is no such file" : `${cause}`;
-    throw new UsageError(`Cannot read experiment ${path}: ${why}`, { cause });
-  }
+  const source = new TextDecoder().decode(await readNamedFile("experiment", path));
   return parseExperiment(source, path, overrides);
 }
 

@@ -4,6 +4,7 @@
  * @module
  */
 import { UsageError } from "../support/errors.ts";
+import { readNamedFile } from "../support/files.ts";
 import { checkConfig } from "./checks.ts";
 import { parseJson } from "./json.ts";
 import { dottedEntries, isSection, suggestKey } from "./keys.ts";
@@ -54,13 +55,7 @@ export async function loadConfig(
   path: string,
   overrides: readonly Override[] = [],
 ): Promise<Config> {
-  let text: string;
-  try {
-    text = await Deno.readTextFile(path);
-  } catch (cause) {
-    const why = cause instanceof Deno.errors.NotFound ? "there is no such file" : `${cause}`;
-    throw new UsageError(`Cannot read config ${path}: ${why}`, { cause });
-  }
+  const text = new TextDecoder().decode(await readNamedFile("config", path));
   return parseConfig(text, { path, overrides });
 }
 

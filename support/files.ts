@@ -5,6 +5,7 @@
  */
 import { statfs } from "node:fs/promises";
 import { basename, dirname, join } from "node:path";
+import { UsageError } from "./errors.ts";
 
 /** What can be written: text, bytes, or chunks of bytes in order. */
 export type FileContent = string | Uint8Array | Iterable<Uint8Array> | AsyncIterable<Uint8Array>;
@@ -30,10 +31,15 @@ const numbered: Readonly<Record<string, string>> = Deno.build.os === "windows"
 
 /** One clear line for a failed file operation; the original is its cause. */
 export function fileError(verb: string, path: string, error: unknown): Error {
+  return new Error(`Cannot ${verb} ${path}: ${reasonOf(error)}`, { cause: error });
+}
+
+/** The rule that a failed file operation broke; the system's text where it is a rare one. */
+function reasonOf(error: unknown): string {
   const raw = error instanceof Error ? error.message : String(error);
   const number = /\(os error (\d+)\)/.exec(raw)?.[1] ?? "";
   const code = (error as { code?: string } | null)?.code ?? numbered[number] ?? "";
-  return new Error(`Cannot ${verb} ${path}: ${reasons[code] ?? raw}`, { cause: error });
+  return reasons[code] ?? raw;
 }
 
 async function attempt<T>(verb: string, path: string, action: () => Promise<T>): Promise<T> {
@@ -174,6 +180,43 @@ export function readFileChecked(path: string, maxBytes = Infinity): Promise<Uint
     }
     return await Deno.readFile(path);
   });
+}
+
+/**
+ * The bytes of a file that a person named.
+ *
+ * @param what What the file should be: "config", "the image".
+ * @throws {UsageError} One line, with the cause, when it can't be read.
+ */
+export async function readNamedFile(what: string, path: string): Promise<Uint8Array<ArrayBuffer>> {
+  try {
+    return await Deno.readFile(path);
+  } catch (cause) {
+    throw namedError(`read ${what} ${path}`, "file", cause);
+  }
+}
+
+/**
+ * What a folder that a person named holds.
+ *
+ * @param verb What is to be done with it: "verify".
+ * @throws {UsageError} One line, with the cause, when it can't be read or is a file.
+ */
+export async function listNamedFolder(verb: string, path: string): Promise<Deno.DirEntry[]> {
+  try {
+    return await Array.fromAsync(Deno.readDir(path));
+  } catch (cause) {
+    if (!(cause instanceof Deno.errors.NotADirectory)) {
+      throw namedError(`${verb} ${path}`, "folder", cause);
+    }
+    throw new UsageError(`Cannot ${verb} ${path}: it must be a folder, it is a file`, { cause });
+  }
+}
+
+function namedError(action: string, kind: "file" | "folder", cause: unknown): UsageError {
+  const missing = cause instanceof Deno.errors.NotFound;
+  const why = missing ? `there is no such ${kind}` : reasonOf(cause);
+  return new UsageError(`Cannot ${action}: ${why}`, { cause });
 }
 
 /** Bytes that this user can still write below `path`, which must exist. */

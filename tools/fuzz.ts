@@ -7,6 +7,7 @@
  */
 import process from "node:process";
 import { defineCommand, runCommand } from "../support/command_line.ts";
+import { listNamedFolder } from "../support/files.ts";
 import { integer } from "../support/numbers.ts";
 import {
   FUZZ_FORMATS,
@@ -137,8 +138,8 @@ export async function fuzzSeeds(kind: FuzzKind, folder?: string): Promise<FuzzSe
   if (!recorded) return seeds;
   const { suffix, accept = () => true } = recorded;
   const place = folder ?? new URL(`../tests/golden/${recorded.folder}`, import.meta.url).pathname;
-  for await (const { name } of Deno.readDir(place)) {
-    if (!name.endsWith(suffix)) continue;
+  for (const { name, isDirectory } of await listNamedFolder("mutate files of", place)) {
+    if (isDirectory || !name.endsWith(suffix)) continue;
     const bytes = await Deno.readFile(`${place}/${name}`);
     if (accept(bytes) && bytes.length <= LARGEST_SEED && await isWhole(bytes, read)) {
       seeds.push({ name, bytes });

@@ -8,6 +8,7 @@ import type { Gpu } from "../device/gpu.ts";
 import { setVariantPolicy, VARIANT_FAMILIES } from "../kernels/variants.ts";
 import { defineCommand, runCommand } from "../support/command_line.ts";
 import { UsageError } from "../support/errors.ts";
+import { listNamedFolder } from "../support/files.ts";
 import { styled } from "../support/terminal.ts";
 import { openScriptGpu } from "./gpu.ts";
 import { CKPT_INDEX, verifyCkpt } from "./verify/ckpt.ts";
@@ -62,17 +63,12 @@ export async function* verifyFolder(gpu: Gpu, folder: string): AsyncGenerator<Ca
 
 async function listFiles(folder: string): Promise<string[]> {
   const files: string[] = [];
-  try {
-    for await (const entry of Deno.readDir(folder)) {
-      if (entry.isFile) files.push(entry.name);
-      if (!entry.isDirectory) continue;
-      for await (const inner of Deno.readDir(`${folder}/${entry.name}`)) {
-        if (inner.isFile) files.push(`${entry.name}/${inner.name}`);
-      }
+  for (const { name, isFile, isDirectory } of await listNamedFolder("verify", folder)) {
+    if (isFile) files.push(name);
+    if (!isDirectory) continue;
+    for (const inner of await listNamedFolder("verify", `${folder}/${name}`)) {
+      if (inner.isFile) files.push(`${name}/${inner.name}`);
     }
-  } catch (error) {
-    const reason = error instanceof Error ? error.message : String(error);
-    throw new UsageError(`Cannot verify ${folder}: it must be a readable folder, got ${reason}`);
   }
   return files.sort();
 }

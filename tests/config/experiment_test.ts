@@ -1,7 +1,12 @@
 import { loadExperiment, parseExperiment } from "../../config/experiment.ts";
 import { configWarnings } from "../../config/checks.ts";
 import { UsageError } from "../../support/errors.ts";
-import { assertEquals, assertStringIncludes, assertThrows } from "../support/assert.ts";
+import {
+  assertEquals,
+  assertRejects,
+  assertStringIncludes,
+  assertThrows,
+} from "../support/assert.ts";
 
 const GRID = {
   seeds: [1, 2],
@@ -59,6 +64,18 @@ Deno.test("parseExperiment() refuses what it cannot run, in one line that says w
     assertStringIncludes(error.message, "g.json");
   }
   assertThrows(() => parseExperiment("{", "g.json"), UsageError, "g.json");
+});
+
+Deno.test("loadExperiment() says which file it cannot find, or that it is a folder", async () => {
+  for (
+    const [path, why] of [
+      ["config/none.json", "there is no such file"],
+      ["config", "the path must name a file, it is a folder"],
+    ] as const
+  ) {
+    const { message } = await assertRejects(() => loadExperiment(path), UsageError);
+    assertEquals(message, `Cannot read experiment ${path}: ${why}`);
+  }
 });
 
 for (const name of ["cifar10-16", "synthetic", "cifar10"]) {

@@ -143,11 +143,16 @@ Deno.test("loadConfig() of config/cifar10.json is the defaults, so that both say
   assertEquals({ ...config, run: { ...config.run, dir: "runs/x" } }, parse("{}"));
 });
 
-Deno.test("loadConfig() says which file it cannot find", async () => {
+Deno.test("loadConfig() says which file it cannot find, or that it is a folder", async () => {
   await assertRejects(
     () => loadConfig("config/none.json"),
     UsageError,
     "Cannot read config config/none.json: there is no such file",
+  );
+  await assertRejects(
+    () => loadConfig("config"),
+    UsageError,
+    "Cannot read config config: the path must name a file, it is a folder",
   );
 });
 

@@ -6,8 +6,11 @@ import {
   ensureFolder,
   fileError,
   freeBytes,
+  listNamedFolder,
   readFileChecked,
+  readNamedFile,
 } from "../../support/files.ts";
+import { UsageError } from "../../support/errors.ts";
 import { assert, assertEquals, assertRejects, assertStringIncludes } from "./assert.ts";
 import { inFolder } from "./folder.ts";
 
@@ -160,3 +163,40 @@ Deno.test("checkWritable() leaves nothing behind, not even what a killed one lef
     await assertRejects(() => checkWritable(path), Error, `Cannot write to ${path}: `);
   });
 });
+
+Deno.test("readNamedFile() gives the bytes, or says in one line of wrong use what is there instead", () =>
+  inFolder(async (folder) => {
+    const path = join(folder, "a");
+    await Deno.writeTextFile(path, "ab");
+    assertEquals([...await readNamedFile("config", path)], [97, 98]);
+    const cases = [
+      [join(folder, "none"), "there is no such file"],
+      [folder, "the path must name a file, it is a folder"],
+      [join(path, "b"), "each folder on the path must be a folder, one is a file"],
+    ] as const;
+    for (const [place, why] of cases) {
+      const error = await assertRejects(() => readNamedFile("the image", place), UsageError);
+      assertEquals(error.message, `Cannot read the image ${place}: ${why}`);
+      assert(error.cause instanceof Error);
+    }
+  }));
+
+Deno.test("listNamedFolder() gives the entries, or says in one line of wrong use what is there instead", () =>
+  inFolder(async (folder) => {
+    const path = join(folder, "a");
+    await Deno.writeTextFile(path, "");
+    await Deno.mkdir(join(folder, "b"));
+    const entries = await listNamedFolder("verify", folder);
+    assertEquals(entries.map(({ name, isFile }) => `${name} ${isFile}`).sort(), [
+      "a true",
+      "b false",
+    ]);
+    const cases = [
+      [join(folder, "none"), "there is no such folder"],
+      [path, "it must be a folder, it is a file"],
+    ] as const;
+    for (const [place, why] of cases) {
+      const error = await assertRejects(() => listNamedFolder("verify", place), UsageError);
+      assertEquals(error.message, `Cannot verify ${place}: ${why}`);
+    }
+  }));

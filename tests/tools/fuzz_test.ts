@@ -33,5 +33,16 @@ Deno.test("mutate() changes most inputs, and equal numbers give equal bytes", ()
 Deno.test("fuzzSeeds() refuses a folder without files to mutate", async () => {
   const folder = await Deno.makeTempDir();
   await assertRejects(() => fuzzSeeds("pt-zip", folder), Error, "must hold a pt-zip file");
-  await Deno.remove(folder);
+  const file = `${folder}/file`;
+  await Deno.writeTextFile(file, "");
+  for (
+    const [place, why] of [
+      [file, "it must be a folder, it is a file"],
+      [`${folder}/none`, "there is no such folder"],
+    ] as const
+  ) {
+    const { message } = await assertRejects(() => fuzzSeeds("pt-zip", place), Error);
+    assertEquals(message, `Cannot mutate files of ${place}: ${why}`);
+  }
+  await Deno.remove(folder, { recursive: true });
 });

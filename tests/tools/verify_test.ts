@@ -88,6 +88,19 @@ Deno.test("verifyFolder() names a folder without recorded numbers", async () => 
   await Deno.remove(folder);
 });
 
+Deno.test("verifyFolder() refuses a file, and what is not there, in the house's words", async () => {
+  const file = await Deno.makeTempFile();
+  const cases = [
+    [file, "it must be a folder, it is a file"],
+    [`${file}.none`, "there is no such folder"],
+  ] as const;
+  for (const [place, why] of cases) {
+    const { message } = await assertRejects(() => verifyFolder({} as never, place).next(), Error);
+    assertEquals(message, `Cannot verify ${place}: ${why}`);
+  }
+  await Deno.remove(file);
+});
+
 Deno.test("Comparison fails NaN, infinities and short results whatever the budget", () => {
   for (const actual of [[NaN, 1], [Infinity, 1], [1]]) {
     const comparison = new Comparison("case", "ops", "op");

@@ -7,6 +7,7 @@ import { decodeJpeg, isJpeg } from "../../formats/jpeg.ts";
 import { type Picture, withoutAlpha } from "../../formats/picture.ts";
 import { decodePng } from "../../formats/png.ts";
 import { UsageError } from "../../support/errors.ts";
+import { readNamedFile } from "../../support/files.ts";
 import { type ImageSize, toBytes } from "../../training/pictures.ts";
 import type { GivenImage } from "./jobs.ts";
 
@@ -62,15 +63,7 @@ async function readPicture(
   what: string,
   { height, width }: ImageSize,
 ): Promise<Picture> {
-  let bytes: Uint8Array;
-  try {
-    bytes = await Deno.readFile(path);
-  } catch (cause) {
-    const why = cause instanceof Deno.errors.NotFound
-      ? "there is no such file"
-      : (cause as Error).message;
-    throw new UsageError(`Cannot read the ${what} ${path}: ${why}`, { cause });
-  }
+  const bytes = await readNamedFile(`the ${what}`, path);
   let picture: Picture;
   try {
     picture = opaque(isJpeg(bytes) ? decodeJpeg(bytes) : decodePng(bytes));

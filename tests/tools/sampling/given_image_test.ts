@@ -88,6 +88,7 @@ Deno.test("readGivenImage() refuses what does not fit, in one line each", () =>
     const cases: [string, string, typeof SIZE, string][] = [
       ["none", "mask", SIZE, "there is no such file"],
       ["image", "none", SIZE, "Cannot read the mask"],
+      [".", "mask", SIZE, `the image ${root}: the path must name a file, it is a folder`],
       ["text", "mask", SIZE, "Cannot read the image"],
       ["image", "turned", SIZE, "the mask must be 3x2 pixels as the model's images, got 2x3"],
       ["turned", "mask", GREY, "the image must be 3x2 pixels"],
