@@ -43,6 +43,11 @@ export interface ProgressOptions {
   now?: () => number;
 }
 
+/** A number of things: "1 image", "2 images". */
+export function counted(count: number, thing: string): string {
+  return `${count} ${thing}${count === 1 ? "" : "s"}`;
+}
+
 /** "45s", "3m05s", "2h07m"; "?" for what is not a duration. `seconds` in s. */
 export function formatDuration(seconds: number): string {
   if (!Number.isFinite(seconds) || seconds < 0) return "?";

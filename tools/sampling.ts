@@ -45,13 +45,24 @@ export const CHECKPOINT_OPTION = {
 /** Options that choose a sampler. */
 export const SAMPLER_OPTIONS = {
   sampler: { value: "NAME", choices: SAMPLER_NAMES, description: "the sampler" },
-  steps: { value: "N", parse: integer({ min: 1 }), description: "steps an image" },
+  steps: {
+    value: "N",
+    parse: integer({ min: 1 }),
+    description:
+      "steps an image; some more by spacing uniform where the timesteps are no multiple " +
+      "of N",
+  },
   eta: {
     value: "E",
     parse: decimal({ min: 0, max: 1 }),
     description: "noise of a ddim step: 0 none, 1 as ancestral sampling",
   },
-  spacing: { value: "S", choices: SPACING_NAMES, description: "how timesteps are skipped" },
+  spacing: {
+    value: "S",
+    choices: SPACING_NAMES,
+    description: "how timesteps are skipped; uniform takes every k-th, k being timesteps / N " +
+      "rounded down, which may be more than N: 72 for 70 of 1000; the others exactly N",
+  },
 } as const satisfies OptionSpecs;
 
 /** Options that choose weights and how many images run at once. */

@@ -1,6 +1,12 @@
 import { fileURLToPath } from "node:url";
 import { stripVTControlCharacters } from "node:util";
-import { formatDuration, formatTable, startProgress, styled } from "../../support/terminal.ts";
+import {
+  counted,
+  formatDuration,
+  formatTable,
+  startProgress,
+  styled,
+} from "../../support/terminal.ts";
 import { assert, assertEquals, assertStringIncludes, assertThrows } from "./assert.ts";
 
 function memoryStream(isTTY: boolean) {
@@ -89,4 +95,8 @@ Deno.test("styled() colours for a terminal only, and not under NO_COLOR", async 
   };
   assertEquals(await shown({}), ["\x1b[31mx\x1b[39m", "x"]);
   assertEquals(await shown({ NO_COLOR: "1" }), ["x", "x"]);
+});
+
+Deno.test("counted() says one image, and several images", () => {
+  assertEquals([0, 1, 2].map((n) => counted(n, "image")), ["0 images", "1 image", "2 images"]);
 });

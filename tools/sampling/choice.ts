@@ -114,7 +114,11 @@ function seedsOf(
   if (seeds) return { seeds, facts: { seeds } };
   const images = count ?? (inpaint === undefined ? COUNT : FEW);
   if (seed + images - 1 > Number.MAX_SAFE_INTEGER) {
-    throw new UsageError("Cannot sample: --seed plus --count must stay below 2^53");
+    throw new UsageError(
+      `Cannot sample: the last of ${images} seeds must be at most ${Number.MAX_SAFE_INTEGER}, got ${
+        BigInt(seed) + BigInt(images - 1)
+      }`,
+    );
   }
   // The count is no fact: a folder may grow.
   return { seeds: Array.from({ length: images }, (_, i) => seed + i), facts: { seed } };

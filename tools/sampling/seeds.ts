@@ -4,16 +4,19 @@
  * @module
  */
 
+/** What a text must be. */
+const LIMITS = `from 0 to ${Number.MAX_SAFE_INTEGER}`;
+const LIST = `integers ${LIMITS} and ranges, as in 5,17,100-120`;
+const PAIR = `two integers ${LIMITS}, as in 3,8`;
+
 /** Seeds that a list may name at most. */
 const MAX_SEEDS = 1_000_000;
 
-/** One seed, 0 to 2^53 - 1. */
-function parseSeed(text: string): number {
+/** One seed, 0 to 2^53 - 1, of a text that must be `what`. */
+function parseSeed(text: string, what: string): number {
   const seed = /^\d+$/.test(text) ? Number(text) : NaN;
   if (Number.isSafeInteger(seed)) return seed;
-  throw new RangeError(
-    `must be integers of at least 0 and ranges, as in 5,17,100-120, got ${JSON.stringify(text)}`,
-  );
+  throw new RangeError(`must be ${what}, got ${JSON.stringify(text)}`);
 }
 
 /**
@@ -25,8 +28,8 @@ export function parseSeeds(text: string): number[] {
   const seeds = new Set<number>();
   for (const part of text.split(",")) {
     const [first = "", last = first, ...more] = part.trim().split("-");
-    if (more.length > 0) parseSeed(part);
-    const from = parseSeed(first), to = parseSeed(last);
+    if (more.length > 0) parseSeed(part, LIST);
+    const from = parseSeed(first, LIST), to = parseSeed(last, LIST);
     if (to < from) {
       throw new RangeError(`must have ranges that ascend, got ${JSON.stringify(part)}`);
     }
@@ -49,7 +52,7 @@ export function parseSeeds(text: string): number[] {
 export function parseSeedPair(text: string): [from: number, to: number] {
   const [from, to, ...more] = text.split(",");
   if (from === undefined || to === undefined || more.length > 0) {
-    throw new RangeError(`must be two seeds, as in 3,8, got ${JSON.stringify(text)}`);
+    throw new RangeError(`must be ${PAIR}, got ${JSON.stringify(text)}`);
   }
-  return [parseSeed(from.trim()), parseSeed(to.trim())];
+  return [parseSeed(from.trim(), PAIR), parseSeed(to.trim(), PAIR)];
 }
