@@ -8,7 +8,7 @@ import { cachedImages } from "./decoded_cache.ts";
 import { type ImagePlace, openImagePlace } from "./image_place.ts";
 import { planSplit } from "./image_tree.ts";
 import { decodePicture, fitPicture, type PictureShape } from "./pictures.ts";
-import type { Surroundings } from "./source.ts";
+import { MissingPlaceError, type Surroundings } from "./source.ts";
 
 /** What images are made of the files. */
 export interface ImageFolderOptions extends PictureShape {
@@ -39,7 +39,7 @@ export async function loadImageFolder(
   surroundings: Surroundings = {},
 ): Promise<RawImages> {
   if (dir === null) {
-    throw new Error(
+    throw new MissingPlaceError(
       "Cannot find the images: data.dir must name their folder or archive, got none",
     );
   }

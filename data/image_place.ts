@@ -9,6 +9,7 @@ import { ZipArchive } from "../formats/zip.ts";
 import { fileError, readFileChecked } from "../support/files.ts";
 import { fingerprint } from "./decoded_cache.ts";
 import { readingOf } from "./read_file.ts";
+import { MissingPlaceError } from "./source.ts";
 
 /** Largest file of an image, in bytes. */
 const MAX_IMAGE_BYTES = 1 << 28;
@@ -39,7 +40,7 @@ export interface ImagePlace {
 /**
  * Opens a place.
  *
- * @throws Error when it does not exist, may not be read, or is something else.
+ * @throws MissingPlaceError when it does not exist; Error when it may not be read, or is something else.
  */
 export async function openImagePlace(given: string): Promise<ImagePlace> {
   const path = resolve(given);
@@ -49,7 +50,7 @@ export async function openImagePlace(given: string): Promise<ImagePlace> {
     head = isFile ? await readHead(path) : null;
   } catch (error) {
     if (error instanceof Deno.errors.NotFound || error instanceof Deno.errors.NotADirectory) {
-      throw new Error(
+      throw new MissingPlaceError(
         `Cannot find the images: data.dir must name a folder or an archive that exists, got ` +
           `${JSON.stringify(given)}; check the path, or connect the disk that it is on`,
         { cause: error },

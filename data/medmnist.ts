@@ -13,7 +13,7 @@ import type { RemoteFile } from "./download.ts";
 import { MEDMNIST_FACTS } from "./medmnist_facts.ts";
 import { MEDMNIST_SIDES, type MedmnistName, NATIVE_SHAPES } from "./options.ts";
 import { readingOf } from "./read_file.ts";
-import { exists, locate, type Source, type Surroundings } from "./source.ts";
+import { exists, locate, MissingPlaceError, type Source, type Surroundings } from "./source.ts";
 
 const RECORD = "https://zenodo.org/records/10519652/files/";
 /** Larger files are refused: they are read whole. */
@@ -82,7 +82,7 @@ export async function loadMedmnist(
  * Loads a split of any .npz of MedMNIST's layout. Where there is no test split, val is taken.
  *
  * @returns Images as they are stored.
- * @throws Error when `dir` names no file, SyntaxError when it is damaged.
+ * @throws MissingPlaceError when `dir` names no file, SyntaxError when it is damaged.
  */
 export async function loadNpz(
   split: Split,
@@ -91,7 +91,7 @@ export async function loadNpz(
   surroundings: Surroundings = {},
 ): Promise<RawImages> {
   if (dir === null || !await exists(dir) || !(await Deno.stat(dir)).isFile) {
-    throw new Error(
+    throw new MissingPlaceError(
       `Cannot find the set npz: data.dir must name an .npz file with train_images and ` +
         `train_labels, got ${JSON.stringify(dir)}`,
     );

@@ -11,7 +11,7 @@ import type { RawImages, Say, Split } from "./dataset.ts";
 import { cachedImages, fingerprint } from "./decoded_cache.ts";
 import { decodePicture, fitPicture, type PictureShape } from "./pictures.ts";
 import { readFile, readingOf } from "./read_file.ts";
-import { exists, type Surroundings } from "./source.ts";
+import { exists, MissingPlaceError, type Surroundings } from "./source.ts";
 
 const IMAGE_COLUMNS = ["image.bytes", "img.bytes", "image", "img"];
 const LABEL_COLUMNS = ["label", "labels", "fine_label"];
@@ -60,11 +60,11 @@ export async function loadParquet(
  * The files of a split: those whose name or folder, below `dir`, has the split's name in it; all of
  * them where none has.
  *
- * @throws Error when there are none.
+ * @throws MissingPlaceError when there is no `dir`; Error when it has none.
  */
 export async function findParquet(dir: string | null, split: Split): Promise<ParquetFiles> {
   if (dir === null || !await exists(dir)) {
-    throw new Error(
+    throw new MissingPlaceError(
       `Cannot find the set parquet: data.dir must name a Parquet file or a folder with some, got ` +
         JSON.stringify(dir),
     );

@@ -5,6 +5,7 @@
  * @module
  */
 import { join } from "node:path";
+import { UsageError } from "../support/errors.ts";
 import { ensureFolder } from "../support/files.ts";
 import { datasetCache } from "./cache.ts";
 import type { Say } from "./dataset.ts";
@@ -13,6 +14,11 @@ import { download, type DownloadOptions, type RemoteFile, sha256File } from "./d
 
 /** What a place holds: the files, or a word on what it lacks. */
 export type Probe<Found> = { readonly found: Found } | { readonly lacks: string };
+
+/** `data.dir` names nothing that is there: a mistake in it, or a disk that has gone since. */
+export class MissingPlaceError extends UsageError {
+  override name = "MissingPlaceError";
+}
 
 /** Where a data set can come from. */
 export interface Source<Found> {
@@ -46,7 +52,7 @@ export interface Surroundings {
  * Finds a data set, fetching it where it must. The first place that has all of it wins.
  *
  * @param dir The given folder (or file); null when there is none.
- * @throws Error when `dir` does not exist, or no place has the set; every place is listed.
+ * @throws MissingPlaceError when `dir` does not exist; Error when no place has the set, with every place.
  */
 export async function locate<Found>(
   source: Source<Found>,
@@ -57,7 +63,7 @@ export async function locate<Found>(
   const tried: string[] = [];
   if (dir !== null) {
     if (!await exists(dir)) {
-      throw new Error(
+      throw new MissingPlaceError(
         `Cannot find ${source.title}: data.dir must name something that exists, got ` +
           JSON.stringify(dir),
       );

@@ -10,6 +10,7 @@ import {
   newestCheckpoint,
   NoCheckpointError,
 } from "./checkpoint.ts";
+import { MissingPlaceError } from "../data/source.ts";
 import { diagnose } from "./diagnose.ts";
 import { NonFiniteError } from "./non_finite.ts";
 import { runFolder } from "./run_folder.ts";
@@ -20,10 +21,11 @@ class RunError extends Error {}
 
 /**
  * The error with a word on what is saved. Wrong use and errors that know it themselves are left as
- * they are.
+ * they are; data that have gone since the run was begun are no wrong use.
  */
 export async function withSavedState(error: unknown, dir: string): Promise<unknown> {
-  if (error instanceof UsageError || error instanceof NonFiniteError) return error;
+  const isWrongUse = error instanceof UsageError && !(error instanceof MissingPlaceError);
+  if (isWrongUse || error instanceof NonFiniteError) return error;
   const message = error instanceof Error ? error.message || error.name : String(error);
   if (error instanceof NoCheckpointError) {
     return new RunError(

@@ -8,6 +8,7 @@ import {
 } from "../support/assert.ts";
 import { type ImageFolderOptions, loadImageFolder } from "../../data/image_folder.ts";
 import type { Split } from "../../data/dataset.ts";
+import { MissingPlaceError } from "../../data/source.ts";
 import { decodeJpeg } from "../../formats/jpeg.ts";
 import { encodePng } from "../../formats/png.ts";
 import { writeTar } from "../../formats/tar.ts";
@@ -203,6 +204,7 @@ Deno.test("loadImageFolder() says in one line what is wrong with a place, and wh
     };
     await refused(null, "data.dir must name their folder or archive");
     await refused(join(folder, "gone"), "that exists", "check the path");
+    await assertRejects(() => load(join(folder, "gone")), MissingPlaceError);
     await Deno.mkdir(join(folder, "empty"));
     await refused(join(folder, "empty"), "it must hold PNG or JPEG files, got no files");
     await write(join(folder, "text"), { "a.txt": new Uint8Array(1), "b.gif": new Uint8Array(1) });

@@ -5,6 +5,7 @@ import { writeNpz } from "../../formats/npy.ts";
 import { readNpzImages } from "../../formats/npz_images.ts";
 import type { StoredTensor } from "../../formats/safetensors.ts";
 import { assert, assertEquals, assertRejects, assertThrows } from "../support/assert.ts";
+import { MissingPlaceError } from "../../data/source.ts";
 import { FOREIGN_FILES, formulaImages } from "../support/foreign_files.ts";
 import { alone, bytesOf, writeFiles } from "./fixtures.ts";
 import { inFolder } from "../support/folder.ts";
@@ -104,7 +105,7 @@ Deno.test("loadNpz() reads any file of the layout, RGB too, and takes val where 
     for (const dir of [null, folder, `${folder}/none`]) {
       await assertRejects(
         () => loadNpz("train", dir, () => {}),
-        Error,
+        MissingPlaceError,
         "data.dir must name an .npz",
       );
     }

@@ -3,6 +3,7 @@ import type { PictureShape } from "../../data/pictures.ts";
 import { findParquet, loadParquet } from "../../data/parquet.ts";
 import { encodePng } from "../../formats/png.ts";
 import { assert, assertEquals, assertRejects } from "../support/assert.ts";
+import { MissingPlaceError } from "../../data/source.ts";
 import { FOREIGN_FILES, formulaImages } from "../support/foreign_files.ts";
 import { page, parquetFile, plainBytes } from "../support/parquet_file.ts";
 import { alone, writeFiles } from "./fixtures.ts";
@@ -130,8 +131,12 @@ Deno.test("loadParquet() names the file and the row that cannot be decoded", asy
 
 Deno.test("findParquet() refuses a place without files, and tells splits by whole words", async () => {
   await inFolder(async (folder) => {
-    await assertRejects(() => findParquet(null, "train"), Error, "data.dir must name");
-    await assertRejects(() => findParquet(`${folder}/x`, "train"), Error, "data.dir must name");
+    await assertRejects(() => findParquet(null, "train"), MissingPlaceError, "data.dir must name");
+    await assertRejects(
+      () => findParquet(`${folder}/x`, "train"),
+      MissingPlaceError,
+      "data.dir must name",
+    );
     await assertRejects(() => findParquet(folder, "train"), Error, "must hold a file that ends in");
     const one = new Uint8Array(1);
     await writeFiles(`${folder}/set`, { "trainer.parquet": one, "contest.parquet": one });

@@ -2,7 +2,7 @@ import { createHash } from "node:crypto";
 import { assert, assertEquals, assertRejects } from "../support/assert.ts";
 import { datasetCache } from "../../data/cache.ts";
 import type { RunCommand } from "../../data/debian.ts";
-import { exists, locate, type Source } from "../../data/source.ts";
+import { exists, locate, MissingPlaceError, type Source } from "../../data/source.ts";
 import { alone, bytesOf, writeFiles } from "./fixtures.ts";
 import { inFolder } from "../support/folder.ts";
 
@@ -88,7 +88,7 @@ Deno.test("locate() refuses a given folder that does not exist", async () => {
   await inFolder(async (folder) => {
     await assertRejects(
       () => locate(source(folder), `${folder}/typo`, () => {}, alone(`${folder}/cache`)),
-      Error,
+      MissingPlaceError,
       "data.dir must name something that exists",
     );
   });
