@@ -4,6 +4,7 @@
  * @module
  */
 import { join } from "node:path";
+import { exists } from "./data/source.ts";
 import type { FeatureExtractor } from "./metrics/features.ts";
 import { needsFeatures } from "./metrics/collection.ts";
 import { FEATURES_NAMES, METRIC_NAMES, type MetricName } from "./metrics/options.ts";
@@ -18,6 +19,7 @@ import { chooseExtractor } from "./tools/evaluation/extractor.ts";
 import { chooseReference, collectReference } from "./tools/evaluation/reference.ts";
 import { chooseSubject, type Subject } from "./tools/evaluation/subject.ts";
 import { openScriptGpu } from "./tools/gpu.ts";
+import { checkGivenFiles, checkResultFile } from "./tools/places.ts";
 import { CHECKPOINT_OPTION, SAMPLER_OPTIONS, WEIGHTS_OPTIONS } from "./tools/sampling.ts";
 import { watchStopSignals } from "./training/stop_signals.ts";
 
@@ -150,9 +152,15 @@ async function evaluate(
   if (options.checkpoint !== undefined && options.images !== undefined) {
     throw new UsageError("Cannot judge both: give either --checkpoint or --images");
   }
+  const { reference: named, inceptionWeights } = options;
+  await checkGivenFiles(inceptionWeights, named?.endsWith(".npz") ? named : undefined);
+  await checkResultFile(options.out, { makesFolder: true });
   const gpu = await openScriptGpu();
   const subject = await chooseSubject(gpu, options, overrides, say);
   const { source } = subject;
+  const out = options.out ?? subject.out;
+  await checkResultFile(out, { makesFolder: true });
+  if (await exists(out)) say(`note: the earlier result at ${out} will be replaced`);
   const count = Math.min(
     options.count ?? (source.count === Infinity ? COUNT : Infinity),
     source.count,
@@ -160,12 +168,11 @@ async function evaluate(
   const choice = await chooseReference(subject, options, overrides, say);
   let extractor: FeatureExtractor | null = null;
   if (needsFeatures(metrics)) {
-    const { features, inceptionWeights } = options;
+    const { features } = options;
     extractor = await chooseExtractor(gpu, { features, inceptionWeights, own: choice.own, say });
   }
-  const out = options.out ?? subject.out;
   await ensureFolder(join(out, ".."));
-  say(`Judging ${count} of ${subject.name} against ${choice.name}`);
+  say(`Judging ${subject.name}: ${count} images against ${choice.name}`);
   if (extractor) say(`features  ${extractor.dimension} of the ${extractor.name}`);
   const stop = new AbortController();
   const unwatch = watchStopSignals(stop, () => console.error("Stopping after the batch at hand"));

@@ -18,11 +18,17 @@ Deno.test("eval judges a checkpoint, the same again, and a folder of its images 
     const first = await evaluate("--checkpoint", dir, ...few);
     assertEquals(first.code, 0, first.err);
     assertMatch(first.out, /spectral distance/);
+    assertMatch(first.out, /^Judging samples of .*: 8 images against synthetic train$/m);
+    assert(!first.out.includes("earlier result"), first.out);
     const path = join(dir, "evaluations", "step-000006-ema.json");
     const report = JSON.parse(await Deno.readTextFile(path));
     assertEquals([report.subject.step, report.subject.count, report.features], [6, 8, null]);
     const { value } = report.metrics.spectralDistance;
     assert(value > 0);
+    const replaced = await evaluate("--checkpoint", dir, "--metrics", "spectrum", "--count", "6");
+    assertEquals(replaced.code, 0, replaced.err);
+    assertStringIncludes(replaced.out, `note: the earlier result at ${path} will be replaced\n`);
+    assertEquals(JSON.parse(await Deno.readTextFile(path)).subject.count, 6);
     const images = join(folder, "images");
     const drawn = await runScript("sample.ts", [
       ...["--checkpoint", dir, "--count", "8", "--images", images],

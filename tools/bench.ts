@@ -18,9 +18,10 @@ import {
 import { setVariantPolicy, VARIANT_FAMILIES } from "../kernels/variants.ts";
 import { defineCommand, runCommand } from "../support/command_line.ts";
 import { UsageError } from "../support/errors.ts";
-import { atomicWrite, readFileChecked } from "../support/files.ts";
+import { atomicWrite, readNamedFile } from "../support/files.ts";
 import { measureAgainst, pairingTable } from "./bench/against.ts";
 import { openScriptGpu } from "./gpu.ts";
+import { checkResultFile } from "./places.ts";
 
 function positive(text: string): number {
   const value = Number(text);
@@ -79,7 +80,7 @@ const command = defineCommand({
 });
 
 async function readRun(path: string): Promise<SavedRun> {
-  return parseRun(new TextDecoder().decode(await readFileChecked(path)), path);
+  return parseRun(new TextDecoder().decode(await readNamedFile("the run", path)), path);
 }
 
 if (import.meta.main) {
@@ -101,6 +102,7 @@ if (import.meta.main) {
       else console.log(pairingTable(pairings));
       return;
     }
+    await checkResultFile(options.save);
     const before = options.compare ? await readRun(options.compare) : undefined;
     let cases;
     try {

@@ -20,6 +20,7 @@ import {
   splitsTable,
 } from "./data/overview.ts";
 import { chooseData } from "./data_choice.ts";
+import { checkResultFile } from "./places.ts";
 
 const command = defineCommand({
   name: "data",
@@ -76,6 +77,7 @@ if (import.meta.main) {
       return;
     }
     const { data } = chooseData(argument, { split: "train", overrides });
+    await checkResultFile(options.out, { extension: ".png", makesFolder: true });
     const splits = await loadSplits(argument, data);
     const sets = splits.map(([, set]) => set);
     console.log(splitsTable(sets));

@@ -10,6 +10,7 @@ import { integer } from "../support/numbers.ts";
 import { ownFeatures } from "./classifiers.ts";
 import { chooseData } from "./data_choice.ts";
 import { openScriptGpu } from "./gpu.ts";
+import { checkResultFile } from "./places.ts";
 
 const command = defineCommand({
   name: "features",
@@ -34,8 +35,9 @@ if (import.meta.main) {
       throw new UsageError("Cannot train features: a data set must be named, such as cifar10");
     }
     const { data } = chooseData(argument, { split: "train", overrides });
-    const images = await loadImages(data, "train", console.log);
     const { out: path, steps, again } = options;
+    await checkResultFile(path, { makesFolder: true });
+    const images = await loadImages(data, "train", console.log);
     const gpu = await openScriptGpu();
     const features = await ownFeatures(gpu, images, data, { path, steps, again, say: console.log });
     console.log(`features    ${features.dimension} of the ${features.name}`);

@@ -26,6 +26,7 @@ import { chooseData } from "./data_choice.ts";
 import { evaluationFolder } from "./evaluation/subject.ts";
 import { openScriptGpu } from "./gpu.ts";
 import { histogramPicture } from "./outliers/histogram.ts";
+import { checkGivenFiles, checkResultFolder } from "./places.ts";
 import {
   CHECKPOINT_OPTION,
   chooseSampler,
@@ -182,7 +183,10 @@ function scoreOfLoss(loss: string): typeof SCORE_NAMES[number] {
 }
 
 async function outliers(options: Options, overrides: readonly [string, string][]): Promise<void> {
+  await checkGivenFiles(options.lpips);
   const checkpoint = await findCheckpoint(options.checkpoint);
+  const folder = options.out ?? evaluationFolder(checkpoint.path);
+  await checkResultFolder(folder);
   const config = parseConfig(checkpoint.config, { path: checkpoint.path });
   const chosen = chooseSampler(options, config.diffusion);
   // Starts at t0 itself, where uniform spacing would stop short of it.
@@ -205,7 +209,6 @@ async function outliers(options: Options, overrides: readonly [string, string][]
   const inliers = await scoreSet(sides[0], parts, options);
   const found = await scoreSet(sides[1], parts, options);
   const { auroc, fpr95 } = separation(inliers, found);
-  const folder = options.out ?? evaluationFolder(checkpoint.path);
   await ensureFolder(folder);
   const names = sides.map(({ name }) => name.replace(" ", "-"));
   const stem = join(folder, `outliers-${stepName(checkpoint.step)}-${names.join("-")}`);

@@ -14,6 +14,7 @@ import { collect } from "./evaluation/collect.ts";
 import { chooseExtractor } from "./evaluation/extractor.ts";
 import { datasetSource } from "./evaluation/source.ts";
 import { openScriptGpu } from "./gpu.ts";
+import { checkGivenFiles, checkResultFile } from "./places.ts";
 
 const command = defineCommand({
   name: "stats",
@@ -54,11 +55,13 @@ if (import.meta.main) {
       throw new UsageError("Cannot take statistics: a data set and a file must be named");
     }
     const { data, split } = chooseData(name, { split: "train", overrides });
+    const { features, inceptionWeights } = options;
+    await checkGivenFiles(inceptionWeights);
+    await checkResultFile(out, { extension: ".npz" });
     const say = console.log;
     const train = await loadImages(data, "train", say);
     const images = split === "train" ? train : await loadImages(data, split, say);
     const gpu = await openScriptGpu();
-    const { features, inceptionWeights } = options;
     const own = { images: train, data };
     const extractor = await chooseExtractor(gpu, { features, inceptionWeights, own, say });
     const count = Math.min(options.count ?? images.count, images.count);

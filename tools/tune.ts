@@ -5,6 +5,7 @@
  * @module
  */
 import { loadConfig, type Override } from "../config/load.ts";
+import { cacheFolder } from "../data/cache.ts";
 import { imageShape } from "../data/options.ts";
 import type { Gpu } from "../device/gpu.ts";
 import { tuneVariants, type VariantTable } from "../kernels/tune.ts";
@@ -15,6 +16,7 @@ import { integer } from "../support/numbers.ts";
 import { networkOf } from "../training/run.ts";
 import { stepOps } from "../training/tuning.ts";
 import { openScriptGpu } from "./gpu.ts";
+import { checkResultFolder } from "./places.ts";
 import { keepChoices, knownChoices, newIn } from "./tuning.ts";
 
 const command = defineCommand({
@@ -49,10 +51,11 @@ const command = defineCommand({
 async function tune(
   { arguments: paths, options, overrides }: Invocation<typeof command.options>,
 ): Promise<void> {
-  const { again, seconds, folder } = options;
+  const { again, seconds, folder = cacheFolder("tuning") } = options;
   if (paths.length === 0) {
     throw new UsageError("Cannot tune: a run's config must be named, see --help");
   }
+  await checkResultFolder(folder);
   const gpu = await openScriptGpu();
   let known: VariantTable = again ? new Map() : await knownChoices(gpu);
   for (const path of paths) {

@@ -73,5 +73,8 @@ Deno.test("outliers scores two sets, the same again, and writes JSON and PNG", a
     const wrong = await run("c", "--factor", "0.01");
     assertEquals(wrong.code, 2);
     assertStringIncludes(errorLines(wrong).join(), "Cannot reconstruct: the factor must be above");
+    const place = await run(join("a", json, "c"));
+    assertEquals([place.code, place.out], [2, ""], place.err);
+    assertStringIncludes(errorLines(place).join(), "each folder on the path must be a folder");
   });
 });

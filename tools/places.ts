@@ -1,0 +1,72 @@
+/**
+ * Files and folders that a command line names, looked at before the work: a mistake in a path is wrong
+ * use, and ends a command at once.
+ *
+ * @module
+ */
+import { dirname, extname } from "node:path";
+import { exists } from "../data/source.ts";
+import { UsageError } from "../support/errors.ts";
+import { checkOutput, checkWritable } from "../support/files.ts";
+
+/** Codes that say that a path is not as it was meant; others say what the machine lacks. */
+const MISTAKES: readonly unknown[] = ["ENOENT", "ENOTDIR", "EISDIR", "ENAMETOOLONG"];
+
+/**
+ * Refuses a file that a result cannot go to; undefined, an option that was not given, is fine.
+ *
+ * @param options.extension What its name must end in, as ".png"; anything unless given.
+ * @param options.makesFolder Whether the command makes the file's folder where there is none; else it
+ *   must be there. False unless given.
+ * @throws {UsageError} One line, when the path is a mistake.
+ * @throws {Error} One line, when a right or room is missing.
+ */
+export async function checkResultFile(
+  path: string | undefined,
+  { extension, makesFolder = false }: {
+    readonly extension?: string;
+    readonly makesFolder?: boolean;
+  } = {},
+): Promise<void> {
+  if (path === undefined) return;
+  if (extension !== undefined && extname(path).toLowerCase() !== extension) {
+    throw new UsageError(`Cannot write ${path}: the file's name must end in ${extension}`);
+  }
+  const folder = dirname(path);
+  if (makesFolder && !await exists(folder)) return await checkResultFolder(folder);
+  await orWrongUse(checkOutput(path));
+}
+
+/**
+ * Refuses a folder that results cannot go to; it need not exist.
+ *
+ * @throws {UsageError | Error} As {@linkcode checkResultFile}.
+ */
+export function checkResultFolder(path: string): Promise<void> {
+  return orWrongUse(checkWritable(path));
+}
+
+/**
+ * Refuses files to be read that are not there; undefined, an option that was not given, is fine.
+ *
+ * @throws {UsageError} One line, of the first such file.
+ */
+export async function checkGivenFiles(...paths: readonly (string | undefined)[]): Promise<void> {
+  for (const path of paths) {
+    if (path === undefined) continue;
+    if (!await exists(path)) throw new UsageError(`Cannot read ${path}: there is no such file`);
+    if ((await Deno.stat(path)).isDirectory) {
+      throw new UsageError(`Cannot read ${path}: the path must name a file, it is a folder`);
+    }
+  }
+}
+
+async function orWrongUse(check: Promise<void>): Promise<void> {
+  try {
+    await check;
+  } catch (error) {
+    const { message, cause } = error as Error;
+    if (!MISTAKES.includes((cause as { code?: unknown } | undefined)?.code)) throw error;
+    throw new UsageError(message, { cause: error });
+  }
+}
