@@ -16,6 +16,7 @@ import {
   writeClassifier,
 } from "../metrics/classifier_features.ts";
 import { CLASSIFIER_STEPS, trainClassifier } from "../metrics/classifier_training.ts";
+import { UsageError } from "../support/errors.ts";
 import { startProgress } from "../support/terminal.ts";
 
 /** Where a classifier is to come from and to go. */
@@ -35,7 +36,7 @@ export interface ClassifierChoice {
  *
  * @param images The training images.
  * @param data Where they come from; the test images judge the classifier.
- * @throws {RangeError} When the set has no classes.
+ * @throws {UsageError} When the set has no classes.
  * @throws {Error} When the file is damaged.
  */
 export async function ownFeatures(
@@ -44,6 +45,12 @@ export async function ownFeatures(
   data: DataOptions,
   { path = classifierPath(images), again = false, steps, say }: ClassifierChoice,
 ): Promise<ClassifierFeatures> {
+  if (!images.labels) {
+    throw new UsageError(
+      `Cannot use own features: the data set must have classes, ${images.name} has none; name ` +
+        "another, or take features inception",
+    );
+  }
   if (!again && await isFile(path)) {
     return await ClassifierFeatures.create(gpu, await readClassifier(path));
   }

@@ -44,11 +44,20 @@ Deno.test("stats refuses missing and wrong arguments with one line and code 2", 
     [["synthetic"], "a data set and a file must be named"],
     [["letters", "out.npz"], "must be one of"],
     [["synthetic", "out.npz", "--train.steps=3"], "only keys below data"],
+    [["synthetic", "out.npz", "--features", "own"], "must have classes, synthetic train has none"],
   ];
   const results = await Promise.all(cases.map(([args]) => runScript("tools/stats.ts", args)));
   results.forEach((result, i) => {
     const lines = errorLines(result);
     assertEquals([result.code, lines.length], [2, 1], lines.join("\n"));
     assertStringIncludes(lines[0]!, cases[i]![1]);
+    assert(!lines[0]!.includes("--reference"), "an option that stats does not have");
   });
+});
+
+Deno.test("features refuses a set without classes with one line and code 2, and trains nothing", async () => {
+  const result = await runScript("tools/features.ts", ["synthetic", "--steps", "3"]);
+  const lines = errorLines(result);
+  assertEquals([result.code, result.out, lines.length], [2, "", 1], lines.join("\n"));
+  assertStringIncludes(lines[0]!, "the data set must have classes, synthetic train has none");
 });

@@ -35,10 +35,10 @@ export async function chooseExtractor(
   const inception = features === "inception" ||
     (features === "auto" && (inceptionWeights !== undefined || await hasInception()));
   if (inception) return await loadInception(gpu, inceptionWeights, say);
-  if (!own?.images.labels) {
+  if (!own) {
     throw new UsageError(
-      "Cannot judge by own features: the reference must be a data set with classes; give one by " +
-        "--reference, or --features inception with its weights",
+      "Cannot use own features: the reference must be a data set with classes, it is none; name " +
+        "one, or take features inception",
     );
   }
   return await ownFeatures(gpu, own.images, own.data, { say });

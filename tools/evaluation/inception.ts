@@ -3,7 +3,7 @@
  *
  * @module
  */
-import { join } from "node:path";
+import { dirname, join } from "node:path";
 import { cacheFolder } from "../../data/cache.ts";
 import { download, type RemoteFile, sha256File } from "../../data/download.ts";
 import { exists } from "../../data/source.ts";
@@ -46,7 +46,7 @@ export async function loadInception(
   say: (line: string) => void,
 ): Promise<InceptionFeatures> {
   const path = file ?? inceptionPath();
-  if (file === undefined && !await exists(path)) await download(PUBLISHED, path, { say });
+  if (file === undefined && !await exists(path)) await fetchPublished(path, say);
   const { tensors } = await readSource(path);
   const state = new Map<string, StateTensor>();
   for (const [name, tensor] of tensors) {
@@ -55,4 +55,18 @@ export async function loadInception(
     state.set(name, { shape: tensor.shape, data: toF32(tensor.read()) });
   }
   return new InceptionFeatures(gpu, inceptionWeights(state), await sha256File(path));
+}
+
+async function fetchPublished(path: string, say: (line: string) => void): Promise<void> {
+  try {
+    await download(PUBLISHED, path, { say });
+  } catch (cause) {
+    throw new Error(
+      `${(cause as Error).message}; put ${PUBLISHED.name} into ${
+        dirname(path)
+      }, or give eval and ` +
+        "stats its place by --inception-weights FILE",
+      { cause },
+    );
+  }
 }
