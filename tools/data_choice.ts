@@ -59,5 +59,10 @@ export function chooseData(
     train: { batchSize: 1 },
   };
   const { data } = parseConfig(JSON.stringify(config), { path: "of the command", overrides });
+  if (data.name !== name) {
+    throw new UsageError(
+      `Cannot use --data.name=${data.name}: the data set is named already, it is ${name}`,
+    );
+  }
   return { data, split: chosen };
 }

@@ -26,6 +26,7 @@ Deno.test("chooseData() refuses what is no data set, split or key of data", () =
     ["mnist:validation", [], "perhaps with :train or :test"],
     ["mnist:test:test", [], "perhaps with :train or :test"],
     ["mnist", [["train.steps", "3"]], "only keys below data"],
+    ["mnist", [["data.name", "synthetic"]], "the data set is named already, it is mnist"],
     ["mnist", [["data.sise", "3"]], "did you mean data.size"],
   ];
   for (const [text, overrides, part] of cases) {
