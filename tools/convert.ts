@@ -3,14 +3,16 @@
  *
  * @module
  */
-import { dirname, join, resolve } from "node:path";
+import { dirname, join } from "node:path";
 import type { Override } from "../config/load.ts";
 import { defineCommand, type Invocation, runCommand } from "../support/command_line.ts";
 import { UsageError } from "../support/errors.ts";
+import { fileError } from "../support/files.ts";
 import { Checkpoint, newestCheckpoint } from "../training/checkpoint.ts";
-import { runFolder } from "../training/run_folder.ts";
-import { isDiffusers, readDiffusers, writeDiffusers } from "./convert/diffusers.ts";
+import { holdsRun, runFolder } from "../training/run_folder.ts";
+import { isDiffusers, readDiffusers, weightsFile, writeDiffusers } from "./convert/diffusers.ts";
 import { type Flags, NO_FLAGS, parseFlagfile } from "./convert/flagfile.ts";
+import { checkPlace, isWeightsFile, requireFile, requireFolder } from "./convert/output.ts";
 import { fromCheckpoint, type PortableModel, writeModel } from "./convert/portable.ts";
 import {
   exportPytorchDdpm,
@@ -72,15 +74,27 @@ const command = defineCommand({
 
 type Options = Invocation<typeof command.options>["options"];
 
-/** What an input turned out to be. */
-type Input = { readonly model: PortableModel } | { readonly source: Source };
+/** What an input turned out to be, and the file that it is in. */
+type Input =
+  & { readonly file: string }
+  & (
+    | { readonly model: PortableModel }
+    | { readonly source: Source }
+  );
 
-/** Whether the path is a folder; false also where there is nothing. */
+/**
+ * Whether the path is a folder.
+ *
+ * @throws {UsageError} When there is nothing, or it can't be reached.
+ */
 async function isFolder(path: string): Promise<boolean> {
   try {
     return (await Deno.stat(path)).isDirectory;
-  } catch {
-    return false;
+  } catch (cause) {
+    const message = cause instanceof Deno.errors.NotFound
+      ? `Cannot convert ${path}: there is no such file or folder`
+      : fileError("convert", path, cause).message;
+    throw new UsageError(message, { cause });
   }
 }
 
@@ -96,32 +110,45 @@ async function read(
   { to, flagfile }: Options,
   overrides: readonly Override[],
 ): Promise<Input> {
-  const imported = (model: PortableModel): Input => ({ model });
   if (await isFolder(path)) {
-    if (await isDiffusers(path)) return imported(await readDiffusers(path, overrides));
+    if (await isDiffusers(path)) {
+      const file = await weightsFile(path);
+      return to === "tensors"
+        ? { file, source: await readSource(file) }
+        : { file, model: await readDiffusers(path, overrides) };
+    }
     refuseOverrides(overrides);
     const say = (line: string) => console.error(line);
     const checkpoint = await newestCheckpoint(runFolder(path).checkpoints, say);
-    if (checkpoint) return imported(fromCheckpoint(checkpoint));
+    if (checkpoint) return await fromOurs(checkpoint, to);
     throw new UsageError(
       `Cannot convert ${path}: the folder must be a run with a checkpoint or a diffusers pipeline`,
     );
   }
   const source = await readSource(path);
-  if (to === "tensors") return { source };
   if (isOurs(source)) {
     refuseOverrides(overrides);
-    return imported(fromCheckpoint(await Checkpoint.open(path)));
+    return await fromOurs(await Checkpoint.open(path), to);
   }
+  if (to === "tensors") return { file: path, source };
   if (isPytorchDdpm(source)) {
     const flags = await readFlags(path, flagfile);
-    return imported(importPytorchDdpm(source, { flags, overrides }));
+    return { file: path, model: importPytorchDdpm(source, { flags, overrides }) };
   }
-  if (to === undefined) return { source };
+  if (to === undefined) return { file: path, source };
   throw new UsageError(
     `Cannot convert ${path} to ${to}: it must hold a network of w86763777/pytorch-ddpm or be a ` +
       "checkpoint of ours; --to tensors takes any file",
   );
+}
+
+/** A checkpoint that was found whole; its own checksum is no tensor of its network. */
+async function fromOurs(checkpoint: Checkpoint, to: Options["to"]): Promise<Input> {
+  const { path: file, tensors } = checkpoint;
+  if (to !== "tensors") return { file, model: fromCheckpoint(checkpoint) };
+  const source = await readSource(file);
+  const named = [...source.tensors].filter(([name]) => tensors.has(name));
+  return { file, source: { ...source, tensors: new Map(named) } };
 }
 
 /** Converting a checkpoint of ours changes nothing about it, and plain tensors have no config. */
@@ -145,11 +172,12 @@ async function readFlags(path: string, flagfile: string | undefined): Promise<Fl
   return parseFlagfile(text);
 }
 
+/** Writes what was read, and tells what became of it. */
 async function write(out: string, input: Input, options: Options): Promise<string> {
   if ("source" in input) {
     requireFile(out, "tensors");
     await writeSource(out, input.source);
-    return `${input.source.tensors.size} tensors to ${out}`;
+    return `${input.source.tensors.size} tensors under their own names to ${out}`;
   }
   const { model } = input;
   const { to = "diffract", weights } = options;
@@ -163,19 +191,19 @@ async function write(out: string, input: Input, options: Options): Promise<strin
     if (weights === "all") {
       throw new UsageError("Cannot write a pipeline with --weights all: choose ema or raw");
     }
-    if (out.endsWith(".safetensors")) {
-      throw new UsageError("Cannot write a pipeline to a file: OUT must be a folder");
+    requireFolder(out, "pipeline");
+    if (await holdsRun(out)) {
+      throw new UsageError(
+        `Cannot write a pipeline to ${out}: the folder must hold no run, it does; choose another`,
+      );
     }
     await writeDiffusers(out, model, weights === "raw" ? "raw" : "ema");
     return `a diffusers pipeline to ${out}`;
   }
+  if (!isWeightsFile(out)) requireFolder(out, "run");
   const path = await writeModel(out, model);
-  return `step ${model.step} to ${path}`;
-}
-
-function requireFile(out: string, to: string): void {
-  if (out.endsWith(".safetensors")) return;
-  throw new UsageError(`Cannot write ${to} to ${out}: OUT must be a .safetensors file`);
+  const what = path === out ? "a checkpoint of ours" : "a run with a checkpoint";
+  return `${what}, step ${model.step}, to ${path}`;
 }
 
 /** The command. */
@@ -188,14 +216,12 @@ export async function convert(
   if (path === undefined || out === undefined) {
     throw new UsageError("Cannot convert: IN and OUT must be given, see --help");
   }
-  if (resolve(path) === resolve(out)) {
-    throw new UsageError("Cannot convert a file to itself: OUT must be another path");
-  }
   const input = await read(path, options, overrides);
   if ("source" in input) refuseOverrides(overrides);
+  await checkPlace(out, [path, input.file]);
   console.log(`Wrote ${await write(out, input, options)}`);
   if ("model" in input && (options.to ?? "diffract") === "diffract") {
-    const use = out.endsWith(".safetensors")
+    const use = isWeightsFile(out)
       ? `deno task sample --checkpoint ${out}`
       : `deno task train --resume --run.dir=${out}`;
     console.log(`Go on with: ${use}`);

@@ -97,6 +97,34 @@ Deno.test("convert writes a checkpoint back under PyTorch's names, and through d
     for (const name of averages) assertEquals(again.get(name), ours.get(name), name);
   }));
 
+Deno.test("convert says what it wrote: tensors of a run, of a file or a pipeline, or a checkpoint", () =>
+  inFolder(async (folder) => {
+    const at = (name: string) => join(folder, name);
+    const wrote = async (...args: string[]) => (await good("tools/convert.ts", ...args)).trim();
+    await Deno.writeFile(at("ckpt.pt"), tinyFile());
+    const path = at("run/checkpoints/step-000003.safetensors");
+    assertStringIncludes(
+      await wrote(at("ckpt.pt"), at("run"), ...OVERRIDES),
+      `Wrote a run with a checkpoint, step 3, to ${path}\n`,
+    );
+    assertStringIncludes(
+      await wrote(at("run"), at("ours.safetensors")),
+      `Wrote a checkpoint of ours, step 3, to ${at("ours.safetensors")}\n`,
+    );
+    const { tensors } = await Checkpoint.open(path);
+    const out = at("out.safetensors");
+    for (const from of [at("run"), path]) {
+      const said = await wrote(from, out, "--to", "tensors");
+      assertEquals(said, `Wrote ${tensors.size} tensors under their own names to ${out}`);
+      assertEquals([...(await tensorsOf(out)).keys()], [...tensors.keys()]);
+      await Deno.remove(out);
+    }
+    await good("tools/convert.ts", at("run"), at("pipe"), "--to", "diffusers");
+    const weights = await tensorsOf(at("pipe/unet/diffusion_pytorch_model.safetensors"));
+    await wrote(at("pipe"), out, "--to", "tensors");
+    assertEquals(await tensorsOf(out), weights);
+  }));
+
 Deno.test("convert turns any PyTorch or NumPy file into safetensors under its own names", () =>
   inFolder(async (folder) => {
     const out = join(folder, "out.safetensors");
@@ -137,6 +165,8 @@ Deno.test("convert says what is wrong about its use, with exit code 2", () =>
       [[dtypes, folder], {}, "OUT must be a .safetensors file"],
       [[dtypes, out], { to: "diffusers" }, "must hold a network of"],
       [[folder, out], {}, "must be a run with a checkpoint or a diffusers pipeline"],
+      [[join(folder, "no.pt"), out], {}, `no.pt: there is no such file or folder`],
+      [[join(dtypes, "no.pt"), out], {}, "no.pt: each folder on the path must be a folder"],
     ];
     for (const [paths, options, part] of cases) {
       const convertTo = { options: { ...NOTHING, ...options }, arguments: paths, overrides: [] };

@@ -153,7 +153,7 @@ export async function readDiffusers(
   const config = parseConfig(tree, { path: folder, overrides });
   const network = portableNetwork(config);
   const entries = diffusersNames(network, flipped);
-  const source = await readWeights(folder);
+  const { tensors: source } = await readSource(await weightsFile(folder));
   const pointwise = new Set(
     entries.filter(({ layout }) => layout === "pointwise").map(({ pytorchName }) => pytorchName),
   );
@@ -180,7 +180,12 @@ function asLinear(tensor: SourceTensor): SourceTensor {
   return { ...tensor, shape: [outputs, inputs], read: () => tensor.read() };
 }
 
-async function readWeights(folder: string): Promise<ReadonlyMap<string, SourceTensor>> {
+/**
+ * The file of a pipeline's weights.
+ *
+ * @throws {Error} When it has none.
+ */
+export async function weightsFile(folder: string): Promise<string> {
   for (const file of [WEIGHTS, OLD_WEIGHTS]) {
     const path = join(folder, file);
     try {
@@ -188,7 +193,7 @@ async function readWeights(folder: string): Promise<ReadonlyMap<string, SourceTe
     } catch {
       continue;
     }
-    return (await readSource(path)).tensors;
+    return path;
   }
   throw new Error(`Cannot convert ${folder}: it must hold ${WEIGHTS}`);
 }

@@ -25,6 +25,7 @@ import {
   SECOND_MOMENTS_PREFIX,
   WEIGHTS_PREFIX,
 } from "../../training/state.ts";
+import { isWeightsFile } from "./output.ts";
 
 /** Values of a parameter by our name, in our layout. */
 export type ParameterReader = (name: string) => Promise<Float32Array<ArrayBuffer>>;
@@ -120,7 +121,7 @@ async function toCheckpoint(path: string, model: PortableModel): Promise<void> {
  * @throws {UsageError} When the folder holds a run.
  */
 export async function writeModel(out: string, model: PortableModel): Promise<string> {
-  if (out.endsWith(".safetensors")) {
+  if (isWeightsFile(out)) {
     await toCheckpoint(out, model);
     return out;
   }

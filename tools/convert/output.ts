@@ -1,0 +1,102 @@
+/**
+ * Where a conversion may write. Its result replaces an earlier one as any command's does, but never
+ * what was read, and never what took a run hours to make.
+ *
+ * @module
+ */
+import { basename, dirname, join, parse, resolve } from "node:path";
+import { UsageError } from "../../support/errors.ts";
+import { listCheckpoints } from "../../training/checkpoint.ts";
+import { holdsRun, runFolder } from "../../training/run_folder.ts";
+
+const WEIGHTS_FILE = ".safetensors";
+
+/** Endings of files, whichever way they are written; a dot alone makes none, as in lr-0.01. */
+const FILE_ENDING = /^\.(bin|ckpt|h5|json|np[yz]|onnx|pickle|pkl|pth?|safetensors|tar|zip)$/i;
+
+/** Whether OUT names a file that a conversion can write. */
+export function isWeightsFile(out: string): boolean {
+  return out.endsWith(WEIGHTS_FILE);
+}
+
+/**
+ * Refuses an OUT that is no file of ours.
+ *
+ * @throws {UsageError}
+ */
+export function requireFile(out: string, to: string): void {
+  if (isWeightsFile(out)) return;
+  throw new UsageError(`Cannot write ${to} to ${out}: OUT must be a ${WEIGHTS_FILE} file`);
+}
+
+/**
+ * Refuses an OUT that is called as files are, where a folder is to be made.
+ *
+ * @param what What the folder would be.
+ * @throws {UsageError} It says how such a file is written.
+ */
+export function requireFolder(out: string, what: "run" | "pipeline"): void {
+  const { dir, name, ext: ending } = parse(out);
+  if (!FILE_ENDING.test(ending)) return;
+  const file = join(dir, `${name}${WEIGHTS_FILE}`);
+  throw new UsageError(
+    `Cannot make ${out} the folder of a ${what}: OUT must not end in ${ending}, as files do; to ` +
+      `write a file, use ${file}: with --to pytorch for PyTorch's names, with --to tensors for ` +
+      "the tensors as they are called, or with --to diffract for a checkpoint of ours",
+  );
+}
+
+/**
+ * Refuses an OUT whose writing would destroy what cannot be made again.
+ *
+ * @param out The file or folder to be written.
+ * @param read The paths that are read: as they were given, and the files that those led to.
+ * @throws {UsageError} When OUT is read as well, by whatever path; when it lies where a run keeps its
+ *   checkpoints; or when it is a checkpoint of a run's, kept elsewhere.
+ */
+export async function checkPlace(out: string, read: readonly string[]): Promise<void> {
+  // A write replaces the name in its folder, be it a link; a person may mean what the link leads to.
+  const places = [join(await realPlace(dirname(out)), basename(out)), await realPlace(out)];
+  for (const path of read) {
+    if (!places.includes(await realPlace(path))) continue;
+    throw new UsageError(
+      `Cannot convert a file to itself: OUT must be another path, ${out} is what is read`,
+    );
+  }
+  // As it was given, too: the folder of the checkpoints may be a link itself.
+  for (const place of new Set([resolve(out), ...places])) {
+    const run = await runAround(place);
+    if (run !== null) {
+      throw new UsageError(
+        `Cannot convert to ${out}: OUT must not lie in ${
+          runFolder(run).checkpoints
+        }, where a run ` +
+          "keeps its checkpoints; choose another folder",
+      );
+    }
+    if ((await listCheckpoints(dirname(place))).some(({ path }) => path === place)) {
+      throw new UsageError(
+        `Cannot convert to ${out}: OUT must not be a checkpoint that a run has written; choose ` +
+          "another name, or remove that file first",
+      );
+    }
+  }
+}
+
+/** The path without links, as far as it exists. */
+async function realPlace(path: string): Promise<string> {
+  try {
+    return await Deno.realPath(path);
+  } catch {
+    const parent = dirname(path);
+    return parent === path ? resolve(path) : join(await realPlace(parent), basename(path));
+  }
+}
+
+/** The run among whose checkpoints a path lies, or null. */
+async function runAround(path: string): Promise<string | null> {
+  const parent = dirname(path);
+  if (parent === path) return null;
+  if (runFolder(parent).checkpoints === path && await holdsRun(parent)) return parent;
+  return await runAround(parent);
+}
