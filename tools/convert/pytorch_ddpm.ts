@@ -17,8 +17,10 @@ import {
 } from "../../model/names/pytorch.ts";
 import { PYTORCH_DDPM, pytorchNames, TIME_TABLE } from "../../model/names/pytorch_ddpm.ts";
 import { pytorchDdpmOptions } from "../../model/names/pytorch_ddpm_options.ts";
+import type { UNetOptions } from "../../model/options.ts";
 import { sinusoidTable } from "../../model/time_embedding.ts";
 import type { UNet } from "../../model/unet.ts";
+import { UsageError } from "../../support/errors.ts";
 import { toF32 } from "./floats.ts";
 import type { Flags } from "./flagfile.ts";
 import {
@@ -56,7 +58,8 @@ export interface ImportOptions {
 export function importPytorchDdpm(source: Source, options: ImportOptions): PortableModel {
   const ema = firstOf(source.tensors, ["ema_model.", "net_model.", ""]);
   const net = firstOf(source.tensors, ["net_model.", "ema_model.", ""]);
-  const { options: model, shape } = pytorchDdpmOptions(net.tensors);
+  const { options: found, shape } = pytorchDdpmOptions(net.tensors);
+  const model = withGroups(found, source, options.overrides);
   const optimizer = readOptimizer(source);
   const tree = {
     data: dataOptions(source, shape.channels, options.flags),
@@ -96,6 +99,31 @@ export function importPytorchDdpm(source: Source, options: ImportOptions): Porta
       extra("x_T", source.tensors.get("x_T")),
     ].flat(),
   };
+}
+
+/** Where a file that {@linkcode exportPytorchDdpm} wrote says what no shape tells. */
+const GROUPS_FACT = "model.groups";
+
+/**
+ * The options with the number of groups that the file tells of, if it is one of ours.
+ *
+ * @throws {UsageError} When nothing tells it and that code's own number cannot be.
+ */
+function withGroups(
+  found: UNetOptions,
+  { path, facts }: Source,
+  overrides: readonly Override[],
+): UNetOptions {
+  const told = facts.get(GROUPS_FACT);
+  if (typeof told === "number") return { ...found, groups: told };
+  const { channels, groups } = found;
+  const given = overrides.some(([key]) => key === GROUPS_FACT || key === "model");
+  if (given || channels % groups === 0) return found;
+  throw new UsageError(
+    `Cannot tell the groups of the network in ${path}: a PyTorch state_dict does not hold them, ` +
+      `and those of w86763777/pytorch-ddpm, ${groups}, do not divide its ${channels} channels; ` +
+      `give the number that it was trained with by --${GROUPS_FACT}=N`,
+  );
 }
 
 /** The tensors under the first of several prefixes that has the network. */
@@ -232,13 +260,18 @@ export type WeightsChoice = "all" | "ema" | "raw";
 
 /**
  * The tensors of a checkpoint under that code's names: with `all`, everything it keeps, as
- * `net_model.head.weight`; else one state_dict, as `head.weight`.
+ * `net_model.head.weight`; else one state_dict, as `head.weight`. The metadata tells the groups, which
+ * are always the same in that code.
  */
 export function exportPytorchDdpm(
   model: PortableModel,
   choice: WeightsChoice,
 ): { tensors: [string, LazyTensor][]; metadata: Record<string, string> } {
-  const metadata = { format: "pt", step: `${Math.max(0, model.step - 1)}` };
+  const metadata = {
+    format: "pt",
+    step: `${Math.max(0, model.step - 1)}`,
+    [GROUPS_FACT]: `${model.network.options.groups}`,
+  };
   if (choice !== "all") {
     const set = choice === "ema" ? "ema_model" : "net_model";
     return { tensors: [...stateDict(model, set, "")], metadata };

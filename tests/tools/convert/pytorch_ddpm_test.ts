@@ -1,8 +1,11 @@
+import type { Override } from "../../../config/load.ts";
+import { UsageError } from "../../../support/errors.ts";
 import { NO_FLAGS, parseFlagfile } from "../../../tools/convert/flagfile.ts";
 import { exportPytorchDdpm, importPytorchDdpm } from "../../../tools/convert/pytorch_ddpm.ts";
-import { type Source, sourceOf } from "../../../tools/convert/source.ts";
+import { readSource, type Source, sourceOf, writeTensors } from "../../../tools/convert/source.ts";
 import { TIME_TABLE } from "../../../model/names/pytorch_ddpm.ts";
 import { assert, assertEquals, assertThrows } from "../../support/assert.ts";
+import { inFolder } from "../../support/folder.ts";
 import { TINY, TINY_OVERRIDES, TINY_SIZE, tinyFile } from "../../support/pytorch_checkpoint.ts";
 import { type Saved, savedF32, torchZip } from "../../support/torch_file.ts";
 
@@ -51,6 +54,30 @@ Deno.test("importPytorchDdpm() takes options, optimiser, schedule and steps from
   ]);
 });
 
+Deno.test("importPytorchDdpm() asks for groups that the file does not tell, and takes those it tells", async () => {
+  const overrides = TINY_OVERRIDES.filter(([key]) => key !== "model.groups");
+  const { message } = assertThrows(
+    () => importPytorchDdpm(source(), { flags: NO_FLAGS, overrides }),
+    UsageError,
+  );
+  assertEquals(
+    message,
+    "Cannot tell the groups of the network in ckpt.pt: a PyTorch state_dict does not hold them, and " +
+      "those of w86763777/pytorch-ddpm, 32, do not divide its 8 channels; give the number that it " +
+      "was trained with by --model.groups=N",
+  );
+  await inFolder(async (folder) => {
+    const path = `${folder}/back.safetensors`;
+    const { tensors, metadata } = exportPytorchDdpm(importPytorchDdpm(source(), OPTIONS), "ema");
+    await writeTensors(path, tensors, metadata);
+    const told = await readSource(path);
+    const groupsOf = (overrides: readonly Override[]) =>
+      importPytorchDdpm(told, { flags: NO_FLAGS, overrides }).config.model.groups;
+    assertEquals(groupsOf(overrides), 4);
+    assertEquals(groupsOf([...overrides, ["model.groups", "2"]]), 2);
+  });
+});
+
 Deno.test("importPytorchDdpm() finds the warm-up that the schedule is in the middle of", () => {
   const sched = new Map<string, Saved>([["base_lrs", [3e-4]], ["_last_lr", [9e-5]]]);
   const { config } = importPytorchDdpm(source(new Map([["sched", sched]])), OPTIONS);
@@ -64,7 +91,7 @@ Deno.test("exportPytorchDdpm() gives every tensor back, bit for bit", async () =
   const after = await bits(tensors);
   assertEquals([...after.keys()].sort(), [...before.keys()].sort());
   for (const [name, value] of before) assertEquals(after.get(name), value, name);
-  assertEquals(metadata, { format: "pt", step: "2" });
+  assertEquals(metadata, { format: "pt", step: "2", "model.groups": "4" });
 });
 
 Deno.test("exportPytorchDdpm() writes one set under the network's own names", async () => {
