@@ -3,6 +3,7 @@
  *
  * @module
  */
+import type { BandMatrix } from "../../metrics/band_loss.ts";
 import type { SpectrumSummary } from "../../metrics/power_law.ts";
 import { finalMatrix, methodBandCurves, methodCurve, spectrumPoints } from "./curves.ts";
 import { sequenceColour } from "./colours.ts";
@@ -23,6 +24,8 @@ export interface Figure {
 
 /** Panels side by side in small multiples. */
 const COLUMNS = 2;
+/** Maps side by side, at most: more would be too wide for any screen. */
+const MOST_MAPS = 4;
 const SEEDS = "Lines are means over seeds, shades their range.";
 
 /** All figures that the runs have something for; sample grids are apart, in sample_grids.ts. */
@@ -81,21 +84,23 @@ export function bandLabels(bands: readonly number[]): string[] {
   });
 }
 
-/** Lower bounds of the bands that the runs have logged; none where none has. */
+/** Lower bounds of the bands that the runs have logged, where most are; none where none has. */
 export function bandsOf(methods: readonly Method[]): readonly number[] {
-  return methods.flatMap(({ runs }) => runs.flatMap(({ bandLosses }) => bandLosses))[0]?.bands ??
-    [];
+  return methods.flatMap(({ runs }) => runs)
+    .map(({ bandLosses }) => bandLosses[0]?.bands ?? [])
+    .reduce((most, bands) => bands.length > most.length ? bands : most, []);
 }
 
 function bandFigure(methods: readonly Method[]): Figure | null {
-  const labels = bandLabels(bandsOf(methods));
-  const curves = methods.map((method) => ({ method, bands: methodBandCurves(method) }));
+  const curves = methods.map((method) => ({
+    ...{ method, bands: methodBandCurves(method), labels: bandLabels(bandsOf([method])) },
+  }));
   const shown = curves.filter(({ bands }) => bands.some((points) => points.length > 1));
   if (shown.length === 0) return null;
   // One range for all panels, shades included.
   const values = shown.flatMap(({ bands }) => bands.flat())
     .flatMap(({ y, low, high }) => [y, low ?? y, high ?? y]);
-  const panels = shown.map(({ method, bands }) =>
+  const panels = shown.map(({ method, bands, labels }) =>
     lineChart({
       title: `${method.name}: noise loss by |k|`,
       x: { label: "optimiser steps", log: true },
@@ -116,78 +121,124 @@ function bandFigure(methods: readonly Method[]): Figure | null {
   };
 }
 
-function heatFigure(methods: readonly Method[]): Figure | null {
-  const line = methods.flatMap(({ runs }) => runs.flatMap(({ bandLosses }) => bandLosses)).at(-1);
+/** What the rows and columns of a method's maps are; null where it has logged none. */
+function mapAxes({ runs }: Method) {
+  const line = runs.flatMap(({ bandLosses }) => bandLosses).at(-1);
   if (!line) return null;
   const rows = line.timesteps.slice(0, -1).map((first, bin) =>
     `${first}–${line.timesteps[bin + 1]! - 1}`
   );
-  const matrices = methods.map(finalMatrix);
-  const shared = {
-    rows,
-    columns: bandLabels(line.bands),
-    rowLabel: "timestep",
-    columnLabel: "|k|",
-  };
-  const panels = methods.map(({ name }, i) =>
-    heatMap({
-      ...shared,
-      title: `${name}: noise loss`,
-      values: matrices[i]!,
-      range: rangeOf(matrices),
+  const columns = bandLabels(line.bands);
+  return { rows, columns, rowLabel: "timestep", columnLabel: "|k|" };
+}
+
+/** A map over another; null where a cell has nothing in one of them. */
+function ratioOf(matrix: BandMatrix, base: BandMatrix): BandMatrix {
+  return matrix.map((row, bin) =>
+    row.map((value, band) => {
+      const below = base[bin]?.[band] ?? null;
+      return value === null || below === null || below === 0 ? null : value / below;
     })
   );
-  const [base, ...others] = matrices;
-  const ratios = others.map((matrix) =>
-    matrix.map((row, bin) =>
-      row.map((value, band) => {
-        const below = base?.[bin]?.[band] ?? null;
-        return value === null || below === null || below === 0 ? null : value / below;
-      })
-    )
+}
+
+function heatFigure(methods: readonly Method[]): Figure | null {
+  const axes = methods.map(mapAxes), common = axes.find((own) => own !== null);
+  if (!common) return null;
+  const matrices = methods.map(finalMatrix), range = rangeOf(matrices);
+  const maps = methods.map(({ name }, i) =>
+    heatMap({ ...axes[i] ?? common, title: `${name}: noise loss`, values: matrices[i]!, range })
   );
-  const [low, high] = rangeOf(ratios);
+  // Bands and bins that are others cannot be compared.
+  const base = axes[0],
+    ratios = matrices.map((matrix, i) =>
+      i > 0 && base && JSON.stringify(axes[i]) === JSON.stringify(base)
+        ? ratioOf(matrix, matrices[0]!)
+        : null
+    );
+  const [low, high] = rangeOf(ratios.filter((values) => values !== null));
   const reach = Math.max(1.1, high, 1 / low);
-  // Below the method's own map.
-  if (ratios.length > 1) panels.push({ width: panels[0]!.width, height: 0, content: "" });
-  ratios.forEach((values, i) =>
-    panels.push(
-      heatMap({
-        ...shared,
-        title: `${methods[i + 1]!.name} over ${methods[0]!.name}`,
-        values,
-        range: [1 / reach, reach],
-        diverging: true,
-      }),
-    )
-  );
+  const compared = ratios.map((values, i) => {
+    if (!values || !base) return null;
+    const title = `${methods[i]!.name} over ${methods[0]!.name}`;
+    return heatMap({ ...base, title, values, range: [1 / reach, reach], diverging: true });
+  });
+  const columns = methods.length > 2 ? Math.min(methods.length, MOST_MAPS) : COLUMNS;
   return {
     name: "heatmap",
     title: "Loss by frequency band and timestep",
     caption:
       "Mean square error of the predicted noise over the last tenth of training, all seeds " +
       "together. Ratios below 1 (blue) mean that a method errs less than the first.",
-    drawing: grid(panels, methods.length > 2 ? methods.length : COLUMNS),
+    drawing: grid(mapRows(maps, compared, columns), columns),
   };
+}
+
+/** Panels row by row: below each map what it is over the first. Of two methods that is on the left. */
+function mapRows(
+  maps: readonly Drawing[],
+  compared: readonly (Drawing | null)[],
+  columns: number,
+): Drawing[] {
+  const panels: Drawing[] = [];
+  for (let first = 0; first < maps.length; first += columns) {
+    const above = maps.slice(first, first + columns),
+      below = compared.slice(first, first + columns);
+    panels.push(...above);
+    if (below.every((panel) => panel === null)) continue;
+    for (let i = above.length; i < columns; i++) panels.push(blank(above[0]!));
+    if (maps.length === 2) panels.push(...below.filter((panel) => panel !== null));
+    else panels.push(...below.map((panel, i) => panel ?? blank(above[i]!)));
+  }
+  return panels;
+}
+
+/** Room as wide as a panel. */
+function blank({ width }: Drawing): Drawing {
+  return { width, height: 0, content: "" };
 }
 
 function finals(method: Method): SpectrumSummary[] {
   return method.runs.flatMap(({ final }) => final?.samples ?? []);
 }
 
+/** A data set's spectrum and the methods that were trained on it. */
+interface DataSet {
+  readonly data: SpectrumSummary;
+  readonly methods: readonly Method[];
+}
+
+/** The data sets of methods; those whose runs have no spectra are left out. */
+function dataSets(methods: readonly Method[]): DataSet[] {
+  const sets = new Map<string, DataSet>();
+  for (const method of methods) {
+    const data = method.runs.flatMap(({ final }) => final?.data ?? []).at(-1);
+    if (!data) continue;
+    const key = JSON.stringify({ ...method.runs[0]!.config.data, dir: null });
+    sets.set(key, { data, methods: [...sets.get(key)?.methods ?? [], method] });
+  }
+  return [...sets.values()];
+}
+
 function spectraFigure(methods: readonly Method[]): Figure | null {
-  const data = methods.flatMap(({ runs }) => runs.flatMap(({ final }) => final?.data ?? [])).at(-1);
-  if (!data) return null;
-  const x = { label: "|k| (cycles an image)", log: true, ticks: octaveTicks(data.power.length) };
-  const ofData = spectrumPoints([data]);
+  const sets = dataSets(methods);
+  if (sets.length === 0) return null;
+  const rings = Math.max(...sets.map(({ data }) => data.power.length));
+  const x = { label: "|k| (cycles an image)", log: true, ticks: octaveTicks(rings) };
+  const labels = sets.map((set) => sets.length > 1 ? `data of ${set.methods[0]!.name}` : "data");
   const series: Series[] = [
     ...seriesOf(methods, (method) => spectrumPoints(finals(method))),
-    { label: "data", colour: INK, points: ofData, dashed: true },
+    ...sets.map(({ data, methods: [method] }, i) => ({
+      label: labels[i]!,
+      colour: sets.length > 1 ? paletteColour(methods.indexOf(method!)) : INK,
+      points: spectrumPoints([data]),
+      dashed: true,
+    })),
   ];
-  const ratios: Series[] = seriesOf(
-    methods,
-    (method) => spectrumPoints(finals(method), data.power),
-  );
+  const ratios: Series[] = seriesOf(methods, (method) => {
+    const own = sets.find((set) => set.methods.includes(method));
+    return own ? spectrumPoints(finals(method), own.data.power) : [];
+  });
   const panels = [
     lineChart({ title: "Power spectra", x, y: { label: "power", log: true }, series }),
     lineChart({
@@ -198,7 +249,10 @@ function spectraFigure(methods: readonly Method[]): Figure | null {
       rules: [1],
     }),
   ];
-  const law = `${data.exponent.toFixed(2)} ± ${(1.96 * data.exponentError).toFixed(2)}`;
+  const laws = sets.map(({ data: { exponent, exponentError } }, i) =>
+    `a = ${exponent.toFixed(2)} ± ${(1.96 * exponentError).toFixed(2)}` +
+    (sets.length > 1 ? ` (${labels[i]})` : "")
+  );
   const seeds = Math.max(...methods.map(({ runs }) => runs.length));
   return {
     name: "spectra",
@@ -206,7 +260,7 @@ function spectraFigure(methods: readonly Method[]): Figure | null {
     caption: "Mean power of the orthonormal transform of images in [−1, 1] over rings of |k|; " +
       `${finals(methods[0]!)[0]?.count ?? 0} samples a seed. ` +
       (seeds > 1 ? SEEDS : "Shades are 95 % intervals over images.") +
-      ` The data's power falls as |k|^−a with a = ${law}.`,
+      ` The data's power falls as |k|^−a with ${laws.join(", ")}.`,
     drawing: grid(panels, COLUMNS),
   };
 }

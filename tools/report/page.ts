@@ -74,10 +74,15 @@ export function shownQuantities(methods: readonly Method[]): Quantity[] {
 
 function describe(methods: readonly Method[]): string {
   const runs = methods.flatMap((method) => method.runs);
-  const { data, model, train } = runs[0]!.config;
   const count = (n: number, word: string) => `${n} ${word}${n === 1 ? "" : "s"}`;
-  return `${count(methods.length, "method")}, ${count(runs.length, "run")}: ${data.name}, ` +
-    `${model.name} of ${model.channels} channels, ${train.steps} steps of ${train.batchSize} images`;
+  const tasks = new Set(
+    runs.map(({ config: { data, model, train } }) =>
+      `${data.name}, ${model.name} of ${model.channels} channels, ` +
+      `${train.steps} steps of ${train.batchSize} images`
+    ),
+  );
+  const [task = ""] = tasks.size === 1 ? tasks : ["Methods, at the end, lists in what they differ"];
+  return `${count(methods.length, "method")}, ${count(runs.length, "run")}: ${task}`;
 }
 
 function figureSection({ title, caption, drawing }: Figure): string {
