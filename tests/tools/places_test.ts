@@ -53,9 +53,9 @@ Deno.test("commands refuse mistaken places in one line with code 2, before any w
     await Deno.writeTextFile(file, "");
     await Deno.mkdir(npz);
     const cases: [command: string, part: string][] = [
-      [`eval.ts --images synthetic --out ${folder}`, "must name a file"],
-      [`eval.ts --images synthetic --reference ${none}.npz`, "there is no such file"],
-      [`eval.ts --images synthetic --inception-weights ${none}.pth`, "there is no such file"],
+      [`eval.ts --checkpoint ${none} --out ${folder}`, "must name a file"],
+      [`eval.ts --checkpoint ${none} --reference ${none}.npz`, "there is no such file"],
+      [`eval.ts --checkpoint ${none} --inception-weights ${none}.pth`, "there is no such file"],
       [`tools/features.ts synthetic --out ${folder}`, "must name a file"],
       [`tools/stats.ts synthetic ${npz}`, "must name a file"],
       [`tools/stats.ts synthetic ${none}.txt`, "must end in .npz"],
