@@ -19,17 +19,10 @@ import { setVariantPolicy, VARIANT_FAMILIES } from "../kernels/variants.ts";
 import { defineCommand, runCommand } from "../support/command_line.ts";
 import { UsageError } from "../support/errors.ts";
 import { atomicWrite, readNamedFile } from "../support/files.ts";
+import { integer } from "../support/numbers.ts";
 import { measureAgainst, pairingTable } from "./bench/against.ts";
 import { openScriptGpu } from "./gpu.ts";
 import { checkResultFile } from "./places.ts";
-
-function positive(text: string): number {
-  const value = Number(text);
-  if (!Number.isInteger(value) || value < 1) {
-    throw new RangeError(`must be an integer of at least 1, got ${text}`);
-  }
-  return value;
-}
 
 const command = defineCommand({
   name: "bench",
@@ -49,16 +42,16 @@ const command = defineCommand({
       value: "FOLDER",
       description: "take turns with another checkout of the project and print the ratios",
     },
-    rounds: { value: "N", parse: positive, default: 5, description: "samples a case" },
+    rounds: { value: "N", parse: integer({ min: 1 }), default: 5, description: "samples a case" },
     sampleMs: {
       value: "MS",
-      parse: positive,
+      parse: integer({ min: 1 }),
       default: 200,
       description: "milliseconds that a sample aims at",
     },
     batch: {
       value: "N",
-      parse: positive,
+      parse: integer({ min: 1 }),
       default: 2,
       description: "images of a batch of the CIFAR-10 network",
     },

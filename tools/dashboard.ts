@@ -5,6 +5,7 @@
  */
 import { defineCommand, type Invocation, runCommand } from "../support/command_line.ts";
 import { UsageError } from "../support/errors.ts";
+import { integer } from "../support/numbers.ts";
 import { ifThere } from "./absence.ts";
 import { makeHandler } from "./dashboard/handler.ts";
 import { RunWatch } from "./dashboard/watch.ts";
@@ -28,7 +29,7 @@ const command = defineCommand({
     port: {
       value: "N",
       description: `the page's port; the first free one from ${PORT}`,
-      parse: readPort,
+      parse: integer({ min: 0, max: 65535 }),
     },
     host: { value: "ADDRESS", description: "the address to serve on", default: "127.0.0.1" },
     open: { description: "open the page in the browser" },
@@ -38,14 +39,6 @@ const command = defineCommand({
     { args: "runs/a runs/b --open", does: "compares two runs, in a browser that it opens" },
   ],
 });
-
-function readPort(text: string): number {
-  const port = Number(text);
-  if (!/^\d+$/.test(text) || port > 65535) {
-    throw new RangeError(`must be a whole number from 0 to 65535, got ${text}`);
-  }
-  return port;
-}
 
 type Handler = (request: Request) => Promise<Response>;
 

@@ -1,5 +1,6 @@
+import { declaredCommands } from "../../support/command_line.ts";
 import { listTasks, loadDeclarations } from "../../tools/completion/declarations.ts";
-import { assert, assertMatch } from "../support/assert.ts";
+import { assert, assertMatch, assertThrows } from "../support/assert.ts";
 import { ROOT } from "../support/runs.ts";
 
 /** What may begin a phrase with a capital: names. */
@@ -23,4 +24,20 @@ Deno.test("every command's help has one form: a sentence that tells what to do, 
       assert(!phrase.endsWith("."), `${where}: ends with a full stop`);
     }
   }
+});
+
+Deno.test("every command's options refuse what they can't read by a rule and the quoted value", async () => {
+  for (const { script } of await listTasks(ROOT)) {
+    if (script) await import(new URL(`../../${script}`, import.meta.url).href);
+  }
+  let readers = 0;
+  for (const { name, options } of declaredCommands()) {
+    for (const [option, { parse }] of Object.entries(options)) {
+      if (!parse) continue;
+      const { message } = assertThrows(() => parse("%"), RangeError);
+      assert(/^must .*, got "%"/.test(message), `${name} --${option}: ${message}`);
+      readers++;
+    }
+  }
+  assert(readers > 20, `${readers} readers`);
 });
