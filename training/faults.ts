@@ -3,6 +3,7 @@
  *
  * @module
  */
+import { MissingPlaceError } from "../data/source.ts";
 import { UsageError } from "../support/errors.ts";
 import {
   type Checkpoint,
@@ -10,7 +11,6 @@ import {
   newestCheckpoint,
   NoCheckpointError,
 } from "./checkpoint.ts";
-import { MissingPlaceError } from "../data/source.ts";
 import { diagnose } from "./diagnose.ts";
 import { NonFiniteError } from "./non_finite.ts";
 import { runFolder } from "./run_folder.ts";
