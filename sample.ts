@@ -9,6 +9,7 @@ import { imageShape } from "./data/options.ts";
 import { defineCommand, type OptionValues, runCommand } from "./support/command_line.ts";
 import { atomicWrite } from "./support/files.ts";
 import { integer } from "./support/numbers.ts";
+import { counted } from "./support/terminal.ts";
 import { openScriptGpu } from "./tools/gpu.ts";
 import {
   CHECKPOINT_OPTION,
@@ -18,7 +19,7 @@ import {
   WEIGHTS_OPTIONS,
 } from "./tools/sampling.ts";
 import { choosePlan } from "./tools/sampling/choice.ts";
-import { drawJob, type Drawn } from "./tools/sampling/draw.ts";
+import { describeSteps, drawJob, type Drawn } from "./tools/sampling/draw.ts";
 import { ImageFolder } from "./tools/sampling/image_folder.ts";
 import { checkPlaces, Pictures } from "./tools/sampling/pictures.ts";
 import { parseSeedPair, parseSeeds } from "./tools/sampling/seeds.ts";
@@ -130,13 +131,13 @@ async function sample(options: SampleOptions): Promise<number> {
     { adapter: gpu.description },
     (line) => console.log(line),
   );
+  await folder?.checkRoom(job.names);
   const count = job.names.length;
-  const steps = job.timesteps.filter((timestep) => timestep !== null).length;
   const stop = new AbortController();
   const unwatch = watchStopSignals(stop, () => console.error("Stopping"));
   console.log(
-    `Sampling ${count} images from ${checkpoint.path} (${weights} weights, step ` +
-      `${checkpoint.step}) by ${choice.name} in ${steps} steps`,
+    `Sampling ${counted(count, "image")} from ${checkpoint.path} (${weights} weights, step ` +
+      `${checkpoint.step}) by ${choice.name} in ${describeSteps(job, batch)}`,
   );
   const sampler = await loadSampler(gpu, config, checkpoint, options);
   let drawn: Drawn;
@@ -160,7 +161,8 @@ async function sample(options: SampleOptions): Promise<number> {
 
 function tellFolder({ count: drawn }: Drawn, folder: ImageFolder, count: number): void {
   console.log(
-    `${folder.path} has all ${count} images${drawn === 0 ? ", there was nothing left to do" : ""}`,
+    `${folder.path} has ${count === 1 ? "its 1 image" : `all ${count} images`}` +
+      (drawn === 0 ? ", there was nothing left to do" : ""),
   );
 }
 
@@ -170,7 +172,9 @@ function tellStopped({ inFolder }: Drawn, folder: ImageFolder | null, count: num
     return INTERRUPTED;
   }
   console.log(
-    `Stopped: ${folder.path} has ${inFolder} of ${count} images; the same command goes on`,
+    `Stopped: ${folder.path} has ${inFolder} of ${
+      counted(count, "image")
+    }; the same command goes on`,
   );
   return 0;
 }

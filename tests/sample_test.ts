@@ -52,26 +52,34 @@ Deno.test("sample refuses wrong use with one line and code 2, a damaged file wit
     const cases: [args: string[], code: number, part: string][] = [
       [["--cont", "3"], 2, "--count"],
       [["--count", "0"], 2, "must be an integer of at least 1"],
-      [["--seed", "x"], 2, 'must be an integer of at least 0, got "x"'],
+      [["--seed", "x"], 2, '--seed must be an integer of at least 0, got "x"'],
+      [["--seed", "9".repeat(20)], 2, "must be an integer from 0 to 9007199254740991"],
       [
         ["--seeds", "1,x"],
         2,
-        'must be integers of at least 0 and ranges, as in 5,17,100-120, got "x"',
+        'must be integers from 0 to 9007199254740991 and ranges, as in 5,17,100-120, got "x"',
       ],
       [["--eta", "1.5"], 2, "must be a number from 0 to 1"],
       [["--sampler", "euler"], 2, "ddpm, ddim, dpmpp-2m"],
+      [["--checkpoint", ""], 2, '--checkpoint must have a value, got ""'],
       [["--checkpoint", join(folder, "none")], 2, "there is no such file or folder"],
       [["--checkpoint", join(folder, "empty")], 2, "must hold one, it has none"],
       [from("--steps", "21"), 2, "from 1 to 20, got 21"],
       [from("--sampler", "ddpm", "--steps", "5"), 2, "every timestep"],
       [from("--out", join(missing, "grid.png")), 2, `the folder ${missing} must exist`],
+      ...["--out /proc/grid.png", "--strip /proc/s.png", "--movie /proc/m.gif", "--images /proc/i"]
+        .map((option): typeof cases[number] => {
+          const [name = "", place = ""] = option.split(" ");
+          return [from(name, place), 2, `${place}: the path must exist`];
+        }),
+      [from("--out", folder), 2, "--out must end in .png"],
       [from("--out", join(folder, "grid.jpg")), 2, "--out must end in .png"],
       [from("--movie", join(folder, "m.png")), 2, "--movie must end in .gif"],
       [from("--movie-x0"), 2, "it must come with --movie"],
       [from("--strip-steps", "3"), 2, "it must come with --strip"],
       [from("--seeds", "1,2", "--count", "3"), 2, "Cannot use --count with --seeds"],
       [from("--count", "5000"), 2, "it must have at most 4096"],
-      [from("--interpolate", "1"), 2, "must be two seeds, as in 3,8"],
+      [from("--interpolate", "1"), 2, "must be two integers from 0 to 9007199254740991, as in 3,8"],
       [from("--interpolate", "1,2", "--sampler", "ddpm"), 2, "Cannot interpolate with ddpm"],
       [from("--interpolate", "1,2", "--eta", "1"), 2, "Cannot interpolate with eta 1"],
       [from("--interpolate", "1,2", "--count", "1"), 2, "--count must be at least 2"],
@@ -98,7 +106,10 @@ Deno.test("sample refuses wrong use with one line and code 2, a damaged file wit
     for (let at = 0; at < cases.length; at += 4) {
       const some = cases.slice(at, at + 4);
       const results = await Promise.all(some.map(([args]) => runScript("sample.ts", args, folder)));
-      results.forEach((result, i) => assertFails(result, some[i]![1], some[i]![2]));
+      results.forEach((result, i) => {
+        assertFails(result, some[i]![1], some[i]![2]);
+        assertEquals(result.out, "", "nothing must have begun");
+      });
     }
     assert(![...Deno.readDirSync(folder)].some(({ name }) => name === "samples.png"));
     const nowhere = await runScript("sample.ts", [], join(folder, "empty"));
@@ -208,6 +219,12 @@ Deno.test("sample --inpaint fills in what is white and keeps the rest, byte for 
       ], folder)
     ));
     for (const { code, err } of results) assertEquals(code, 0, err);
+    for (const { out, err } of results) {
+      const [, told] = /in (\d+) steps/.exec(out) ?? [];
+      assert(told !== undefined && err.includes(`sample ${told}/${told}  `), `${out}\n${err}`);
+    }
+    assertStringIncludes(results[0]!.out, "of them over parts of the way that are gone over again");
+    assertStringIncludes(results[2]!.out, "Sampling 1 image from");
     const given = await pixelsOf(path("image.png"));
     const fills = await Promise.all(
       ["0/000000", "0/000001", "1/000000", "1/000001", "2/000001"].map(

@@ -1,9 +1,21 @@
-import { SAMPLER_NAMES } from "../../diffusion/options.ts";
+import { SAMPLER_NAMES, SPACING_NAMES } from "../../diffusion/options.ts";
 import { samplerSteps } from "../../diffusion/samplers.ts";
+import { spaceTimesteps } from "../../diffusion/spacing.ts";
 import { setVariantPolicy, VARIANT_FAMILIES } from "../../kernels/variants.ts";
 import { UsageError } from "../../support/errors.ts";
-import { chooseSampler, findCheckpoint, loadSampler } from "../../tools/sampling.ts";
-import { assert, assertEquals, assertRejects, assertThrows } from "../support/assert.ts";
+import {
+  chooseSampler,
+  findCheckpoint,
+  loadSampler,
+  SAMPLER_OPTIONS,
+} from "../../tools/sampling.ts";
+import {
+  assert,
+  assertEquals,
+  assertRejects,
+  assertStringIncludes,
+  assertThrows,
+} from "../support/assert.ts";
 import { testGpu } from "../support/gpu.ts";
 import { inFolder } from "../support/folder.ts";
 import { smokeConfig, trainInFolder } from "../support/runs.ts";
@@ -46,6 +58,14 @@ Deno.test("chooseSampler() refuses options that a sampler does not have", () => 
   for (const [options, part] of cases) {
     assertThrows(() => chooseSampler({ ...NONE, ...options }, run), UsageError, part);
   }
+});
+
+Deno.test("SAMPLER_OPTIONS say which spacing may take more steps than asked for, with a true example", () => {
+  const { steps, spacing } = SAMPLER_OPTIONS;
+  assertStringIncludes(steps.description, "some more by spacing uniform");
+  assertStringIncludes(spacing.description, "72 for 70 of 1000; the others exactly N");
+  const counts = SPACING_NAMES.map((name) => [name, spaceTimesteps(name, 1000, 70).length]);
+  assertEquals(counts, [["uniform", 72], ["linspace", 70], ["trailing", 70]]);
 });
 
 Deno.test("findCheckpoint() says what is missing, whichever command asks", () =>

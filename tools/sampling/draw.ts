@@ -4,7 +4,7 @@
  * @module
  */
 import type { Sampler, StepImages } from "../../diffusion/sampling.ts";
-import { startProgress } from "../../support/terminal.ts";
+import { counted, startProgress } from "../../support/terminal.ts";
 import { type ImageSize, toBytes } from "../../training/pictures.ts";
 import { pauseForSignals } from "../../training/stop_signals.ts";
 import type { ImageFolder } from "./image_folder.ts";
@@ -43,6 +43,19 @@ export interface Drawn {
   readonly inFolder: number;
   /** All images as bytes, `[n, h, w, c]`; null unless `all`. */
   readonly images: Uint8Array<ArrayBuffer> | null;
+}
+
+/**
+ * In words how many steps an image takes: as many as progress counts, for each batch.
+ *
+ * @param batch Images at once.
+ */
+export function describeSteps({ timesteps, names }: Job, batch: number): string {
+  const visited = timesteps.filter((timestep) => timestep !== null);
+  const again = visited.length - new Set(visited).size;
+  return counted(visited.length, "step") +
+    (names.length > batch ? ` for each ${counted(batch, "image")}` : "") +
+    (again > 0 ? `, ${again} of them over parts of the way that are gone over again` : "");
 }
 
 /** Draws what is missing of a job's images. */
@@ -86,24 +99,30 @@ export async function drawJob(job: Job, sampler: Sampler, options: DrawOptions):
 }
 
 /**
- * Progress in moves of batches, which is what takes the time, with a note that counts images.
+ * Progress in steps of batches, which is what takes the time, with a note that counts images. Going
+ * back to more noise is no step: the network is not asked.
  *
  * @param had Images that a folder had before; null where there is none.
  */
 function createWatch(job: Job, count: number, batch: number, had: number | null) {
-  const moves = job.timesteps.length;
-  const total = Math.ceil(count / batch) * moves;
+  const last = job.timesteps.length - 1;
+  let steps = 0;
+  /** Steps up to each move, with it. */
+  const stepsTo = job.timesteps.map((timestep) => timestep === null ? steps : ++steps);
+  const total = Math.ceil(count / batch) * steps;
   const progress = startProgress({ label: "sample", total });
   const live = Deno.stderr.isTerminal();
   let shown = performance.now();
   return {
     async step(at: number, move: number): Promise<void> {
-      const done = at / batch * moves + move + 1;
+      const done = at / batch * steps + stepsTo[move]!;
       const now = performance.now();
       if (live || now - shown > LINE_MS || done === total) {
         // The images of the batch at hand are not there yet.
-        const whole = at + (move === moves - 1 ? Math.min(batch, count - at) : 0);
-        const note = had === null ? `${whole} images` : `${had + whole}/${job.names.length} images`;
+        const whole = at + (move === last ? Math.min(batch, count - at) : 0);
+        const note = had === null
+          ? counted(whole, "image")
+          : `${had + whole}/${counted(job.names.length, "image")}`;
         progress.update(done, note);
         shown = now;
       }

@@ -7,7 +7,8 @@
 import { join } from "node:path";
 import { encodePng } from "../../formats/png.ts";
 import { UsageError } from "../../support/errors.ts";
-import { atomicWrite, ensureFolder } from "../../support/files.ts";
+import { atomicWrite, ensureFolder, listNamedFolder, readNamedFile } from "../../support/files.ts";
+import { checkResultFolder } from "../places.ts";
 import type { ImageSize } from "../../training/pictures.ts";
 
 const FORMAT = "diffract images 1";
@@ -48,6 +49,7 @@ export class ImageFolder {
           "images, it has PNGs without one",
       );
     } else {
+      await checkResultFolder(path);
       await ensureFolder(path);
       const text = JSON.stringify({ format: FORMAT, ...facts, notes }, null, 2);
       await atomicWrite(join(path, MANIFEST), `${text}\n`);
@@ -58,6 +60,16 @@ export class ImageFolder {
     return new ImageFolder(path, new Set(images.map((name) => name.slice(0, -4))));
   }
 
+  /**
+   * Looks, before anything is drawn, whether images that it lacks can be written.
+   *
+   * @throws {UsageError} One line, when the path is a mistake.
+   * @throws {Error} One line, when a right or room is missing.
+   */
+  async checkRoom(names: readonly string[]): Promise<void> {
+    if (names.some((name) => !this.present.has(name))) await checkResultFolder(this.path);
+  }
+
   /** Writes one image, whole or not at all. */
   async write(name: string, data: Uint8Array, size: ImageSize): Promise<void> {
     await atomicWrite(join(this.path, `${name}.png`), encodePng({ ...size, data }));
@@ -66,26 +78,23 @@ export class ImageFolder {
 
 /** Names in a folder; none where there is no folder. */
 async function namesIn(path: string): Promise<string[]> {
-  const names: string[] = [];
   try {
-    for await (const { name } of Deno.readDir(path)) names.push(name);
-  } catch (cause) {
-    if (cause instanceof Deno.errors.NotFound) return [];
-    const why = cause instanceof Deno.errors.NotADirectory
-      ? "it must be a folder, it is a file"
-      : (cause as Error).message;
-    throw new UsageError(`Cannot write images to ${path}: ${why}`, { cause });
+    return (await listNamedFolder("write images to", path)).map(({ name }) => name);
+  } catch (error) {
+    if ((error as Error).cause instanceof Deno.errors.NotFound) return [];
+    throw error;
   }
-  return names;
 }
 
 async function readManifest(path: string): Promise<Readonly<Record<string, unknown>>> {
   const file = join(path, MANIFEST);
+  const bytes = await readNamedFile("the manifest", file);
   let manifest: unknown;
   try {
-    manifest = JSON.parse(await Deno.readTextFile(file));
+    manifest = JSON.parse(new TextDecoder().decode(bytes));
   } catch (cause) {
-    throw new UsageError(`Cannot read ${file}: ${(cause as Error).message}`, { cause });
+    const why = (cause as Error).message;
+    throw new UsageError(`Cannot read the manifest ${file}: ${why}`, { cause });
   }
   const format = (manifest as { format?: unknown } | null)?.format;
   if (format === FORMAT) return manifest as Readonly<Record<string, unknown>>;

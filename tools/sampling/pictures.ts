@@ -7,6 +7,7 @@ import { dirname, extname } from "node:path";
 import { encodePng, imageGrid } from "../../formats/png.ts";
 import { UsageError } from "../../support/errors.ts";
 import { type ImageSize, visibleScale } from "../../training/pictures.ts";
+import { checkResultFile } from "../places.ts";
 import type { Onlooker } from "./draw.ts";
 import { knownBytes } from "./given_image.ts";
 import type { GivenImage, Job } from "./jobs.ts";
@@ -51,7 +52,7 @@ export class Pictures {
     private readonly size: ImageSize,
     private readonly given: GivenImage | null,
   ) {
-    const { movie, movieX0, strip, stripSteps, interpolate, images } = options;
+    const { movie, movieX0, strip, stripSteps, interpolate } = options;
     for (
       const [name, there, other] of [["movie-x0", movieX0, movie], [
         "strip-steps",
@@ -67,7 +68,7 @@ export class Pictures {
         "Cannot use --movie-x0 with --interpolate: its movie shows finished images",
       );
     }
-    this.#out = options.out ?? (images === undefined ? OUT : undefined);
+    this.#out = gridPlace(options);
     const { timesteps, names } = job;
     if (this.#out !== undefined && names.length > MAX_GRID) {
       throw new UsageError(
@@ -127,17 +128,24 @@ export class Pictures {
   }
 }
 
+/** Where the grid goes, if anywhere. */
+function gridPlace({ out, images }: PictureOptions): string | undefined {
+  return out ?? (images === undefined ? OUT : undefined);
+}
+
 /**
  * Refuses places that pictures cannot go to, before anything is drawn.
  *
- * @throws {UsageError} One line.
+ * @throws {UsageError} One line, when a path is a mistake.
+ * @throws {Error} One line, when a right or room is missing.
  */
-export async function checkPlaces({ out, movie, strip }: PictureOptions): Promise<void> {
-  const places = [["out", out, ".png"], ["movie", movie, ".gif"], [
-    "strip",
-    strip,
-    ".png",
-  ]] as const;
+export async function checkPlaces(options: PictureOptions): Promise<void> {
+  const { movie, strip } = options;
+  const places = [
+    ["out", gridPlace(options), ".png"],
+    ["movie", movie, ".gif"],
+    ["strip", strip, ".png"],
+  ] as const;
   for (const [option, path, extension] of places) {
     if (path === undefined) continue;
     if (extname(path).toLowerCase() !== extension) {
@@ -150,6 +158,7 @@ export async function checkPlaces({ out, movie, strip }: PictureOptions): Promis
     if (await isFolder(path)) {
       throw new UsageError(`Cannot write ${path}: --${option} must name a file, it is a folder`);
     }
+    await checkResultFile(path);
   }
 }
 

@@ -56,9 +56,28 @@ Deno.test("ImageFolder.open() refuses folders with images of unknown making", ()
     await assertRejects(() => open(file), UsageError, "it must be a folder, it is a file");
     const manifest = join(root, "manifest.json");
     await Deno.writeTextFile(manifest, "{");
-    await assertRejects(() => open(root), UsageError, `Cannot read ${manifest}`);
+    await assertRejects(() => open(root), UsageError, `Cannot read the manifest ${manifest}: `);
+    await Deno.remove(manifest);
+    await Deno.mkdir(manifest);
+    const folder =
+      `Cannot read the manifest ${manifest}: the path must name a file, it is a folder`;
+    await assertRejects(() => open(root), UsageError, folder);
+    await Deno.remove(manifest);
     await Deno.writeTextFile(manifest, '{"format": "other"}');
     await assertRejects(() => open(root), UsageError, 'got "other"');
+  }));
+
+Deno.test("ImageFolder.checkRoom() refuses a folder that what is missing can't be written to", () =>
+  inFolder(async (root) => {
+    const path = join(root, "images");
+    await open(path);
+    await Deno.writeTextFile(join(path, "000001.png"), "");
+    const { folder } = await open(path);
+    await folder.checkRoom(["000001", "000002"]);
+    await Deno.remove(path, { recursive: true });
+    await Deno.writeTextFile(path, "");
+    await folder.checkRoom(["000001"]);
+    await assertRejects(() => folder.checkRoom(["000001", "000002"]), UsageError, `${path}: `);
   }));
 
 Deno.test("ImageFolder.open() removes what a killed process was writing, and counts it for nothing", () =>
