@@ -9,16 +9,6 @@ export class UsageError extends Error {
   override name = "UsageError";
 }
 
-/** What `action` gives; an error that it throws is said as wrong use, with the original as cause. */
-export async function orUsage<T>(action: () => Promise<T>): Promise<T> {
-  try {
-    return await action();
-  } catch (cause) {
-    if (!(cause instanceof Error) || cause instanceof UsageError) throw cause;
-    throw new UsageError(cause.message, { cause });
-  }
-}
-
 /** 2 for wrong use, 1 for anything else that was thrown. */
 export function exitCodeOf(error: unknown): 1 | 2 {
   return error instanceof UsageError ? 2 : 1;

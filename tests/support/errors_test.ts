@@ -1,20 +1,11 @@
 import { fileURLToPath } from "node:url";
-import { describeError, exitCodeOf, orUsage, UsageError } from "../../support/errors.ts";
-import { assert, assertEquals, assertMatch, assertRejects } from "./assert.ts";
+import { describeError, exitCodeOf, UsageError } from "../../support/errors.ts";
+import { assert, assertEquals, assertMatch } from "./assert.ts";
 
 Deno.test("exitCodeOf() is 2 for wrong use and 1 for the rest", () => {
   assertEquals(exitCodeOf(new UsageError("x")), 2);
   assertEquals(exitCodeOf(new RangeError("x")), 1);
   assertEquals(exitCodeOf("x"), 1);
-});
-
-Deno.test("orUsage() makes errors wrong use, and leaves wrong use and results as they are", async () => {
-  assertEquals(await orUsage(() => Promise.resolve(3)), 3);
-  const cause = new RangeError("Cannot do it");
-  const error = await assertRejects(() => orUsage(() => Promise.reject(cause)), UsageError);
-  assertEquals([error.message, error.cause], ["Cannot do it", cause]);
-  const wrong = new UsageError("x");
-  assertEquals(await assertRejects(() => orUsage(() => Promise.reject(wrong)), UsageError), wrong);
 });
 
 Deno.test("describeError() gives the message, and wrong use on one line", () => {
