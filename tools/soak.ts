@@ -19,6 +19,7 @@ import { trainRun } from "../training/run.ts";
 import { watchStopSignals } from "../training/stop_signals.ts";
 import { openScriptGpu } from "./gpu.ts";
 import { runInstruments, stepInstruments } from "./instruments.ts";
+import { checkResultFile } from "./places.ts";
 import { checkpointConfig } from "./run_choice.ts";
 import { goesUp, leastSquares, PAGE_SLOPE, type Reading, type Slope } from "./soak/slope.ts";
 
@@ -135,6 +136,7 @@ function slopeText({ slope, error }: Slope): string {
 
 if (import.meta.main) {
   await runCommand(command, async ({ options: { steps, settle, out } }) => {
+    await checkResultFile(out);
     const dir = await Deno.makeTempDir({ prefix: "diffract-soak-" });
     const stop = new AbortController();
     const bar = startProgress({ label: "soak", total: steps });

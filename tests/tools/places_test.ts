@@ -56,6 +56,7 @@ Deno.test("commands refuse mistaken places in one line with code 2, before any w
       [`eval.ts --checkpoint ${none} --out ${folder}`, "must name a file"],
       [`eval.ts --checkpoint ${none} --reference ${none}.npz`, "there is no such file"],
       [`eval.ts --checkpoint ${none} --inception-weights ${none}.pth`, "there is no such file"],
+      [`tools/soak.ts --out ${folder}`, "must name a file"],
       [`tools/features.ts synthetic --out ${folder}`, "must name a file"],
       [`tools/stats.ts synthetic ${npz}`, "must name a file"],
       [`tools/stats.ts synthetic ${none}.txt`, "must end in .npz"],

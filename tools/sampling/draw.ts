@@ -55,7 +55,7 @@ export function describeSteps({ timesteps, names }: Job, batch: number): string 
   const again = visited.length - new Set(visited).size;
   return counted(visited.length, "step") +
     (names.length > batch ? ` for each ${counted(batch, "image")}` : "") +
-    (again > 0 ? `, ${again} of them over parts of the way that are gone over again` : "");
+    (again > 0 ? `, ${again} of them to go over parts of the way again` : "");
 }
 
 /** Draws what is missing of a job's images. */
