@@ -7,7 +7,7 @@ import { dirname, join } from "node:path";
 import type { Override } from "../config/load.ts";
 import { defineCommand, type Invocation, runCommand } from "../support/command_line.ts";
 import { UsageError } from "../support/errors.ts";
-import { fileError } from "../support/files.ts";
+import { fileError, readNamedFile } from "../support/files.ts";
 import { Checkpoint, newestCheckpoint } from "../training/checkpoint.ts";
 import { holdsRun, runFolder } from "../training/run_folder.ts";
 import { isDiffusers, readDiffusers, weightsFile, writeDiffusers } from "./convert/diffusers.ts";
@@ -159,17 +159,18 @@ function refuseOverrides(overrides: readonly Override[]): void {
   );
 }
 
+/** The flags of a file that a person named, or of the one beside the checkpoint if there is one. */
 async function readFlags(path: string, flagfile: string | undefined): Promise<Flags> {
   const file = flagfile ?? join(dirname(path), "flagfile.txt");
-  let text: string;
+  let bytes: Uint8Array;
   try {
-    text = await Deno.readTextFile(file);
-  } catch (cause) {
+    bytes = await readNamedFile("flags", file);
+  } catch (error) {
     if (flagfile === undefined) return NO_FLAGS;
-    throw new UsageError(`Cannot read flags from ${file}: the file must be readable`, { cause });
+    throw error;
   }
   console.log(`Taking the flags of ${file}`);
-  return parseFlagfile(text);
+  return parseFlagfile(new TextDecoder().decode(bytes));
 }
 
 /** Writes what was read, and tells what became of it. */

@@ -172,6 +172,14 @@ Deno.test("convert says what is wrong about its use, with exit code 2", () =>
       const convertTo = { options: { ...NOTHING, ...options }, arguments: paths, overrides: [] };
       await assertRejects(() => convert(convertTo), UsageError, part);
     }
+    const pt = join(folder, "ckpt.pt"), none = join(folder, "none.txt");
+    await Deno.writeFile(pt, tinyFile());
+    await assertRejects(
+      () =>
+        convert({ options: { ...NOTHING, flagfile: none }, arguments: [pt, out], overrides: [] }),
+      UsageError,
+      `Cannot read flags ${none}: there is no such file`,
+    );
     const { code, stderr } = await run("tools/convert.ts", dtypes, out, "--model.dropout=0");
     assertEquals(code, 2);
     assertEquals(stderr.trim().split("\n").length, 1);
