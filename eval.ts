@@ -159,7 +159,7 @@ async function evaluate(
   const subject = await chooseSubject(gpu, options, overrides, say);
   const { source } = subject;
   const out = options.out ?? subject.out;
-  await checkResultFile(out, { makesFolder: true });
+  if (options.out === undefined) await checkResultFile(out, { makesFolder: true });
   if (await exists(out)) say(`note: the earlier result at ${out} will be replaced`);
   const count = Math.min(
     options.count ?? (source.count === Infinity ? COUNT : Infinity),

@@ -131,7 +131,7 @@ async function sample(options: SampleOptions): Promise<number> {
     { adapter: gpu.description },
     (line) => console.log(line),
   );
-  await folder?.checkRoom(job.names);
+  await folder?.checkLacking(job.names);
   const count = job.names.length;
   const stop = new AbortController();
   const unwatch = watchStopSignals(stop, () => console.error("Stopping"));

@@ -99,7 +99,7 @@ async function run(choice: RunChoice, mode: TuneMode): Promise<RunResult> {
       configText: formatConfig(config),
       checkpointConfig: storedConfig,
       resume: begun,
-      acceptConfig: (stored, step) => compareWithCheckpoint(choice, stored, step, say),
+      acceptConfig: (stored, step) => compareWithCheckpoint(choice, stored, step),
       say,
       display: (start, steps) => {
         const shown = display(start, steps);

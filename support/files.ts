@@ -61,8 +61,7 @@ let temporaryFiles = 0;
  * the temporary file is then removed. What `content` itself throws is passed on as it is.
  */
 export async function atomicWrite(path: string, content: FileContent): Promise<void> {
-  const folder = dirname(path);
-  const temporary = join(folder, `.${basename(path)}.${Deno.pid}.${++temporaryFiles}.tmp`);
+  const temporary = temporaryName(path);
   const file = await attempt(
     "write",
     path,
@@ -82,7 +81,12 @@ export async function atomicWrite(path: string, content: FileContent): Promise<v
     await Deno.remove(temporary).catch(() => {});
     throw error;
   }
-  await attempt("write", path, () => syncFolder(folder));
+  await attempt("write", path, () => syncFolder(dirname(path)));
+}
+
+/** Where a file is written before it gets its name. */
+function temporaryName(path: string): string {
+  return join(dirname(path), `.${basename(path)}.${Deno.pid}.${++temporaryFiles}.tmp`);
 }
 
 function chunksOf(content: FileContent): Iterable<Uint8Array> | AsyncIterable<Uint8Array> {
@@ -129,31 +133,45 @@ export function checkWritable(path: string): Promise<void> {
   return attempt("write to", path, async () => {
     let place = path;
     while (!await exists(place) && dirname(place) !== place) place = dirname(place);
-    await probe(place);
+    await probe(join(place, `.probe.${Deno.pid}.${++temporaryFiles}.tmp`));
+    try {
+      // Those that a kill left behind.
+      for await (const { name } of Deno.readDir(place)) {
+        if (PROBE.test(name)) await Deno.remove(join(place, name));
+      }
+    } catch {
+      // Not this one's to tidy up.
+    }
   });
 }
 
 /**
- * Refuses a file that can't be written, before long work whose result goes there. Its folder must be
- * there; the file need not be, and is not touched.
+ * Refuses a file that {@linkcode atomicWrite} could not write, before long work whose result goes
+ * there. Its folder must be there; the file need not be, and is not touched.
  *
  * @throws Error in one line, with the cause.
  */
-export function checkOutput(path: string): Promise<void> {
-  return attempt("write", path, async () => {
-    await probe(dirname(path));
-    const isFolder = await Deno.stat(path).then((stat) => stat.isDirectory, () => false);
-    if (isFolder) throw Object.assign(new Error("is a folder"), { code: "EISDIR" });
-  });
+export async function checkOutput(path: string): Promise<void> {
+  try {
+    await probe(temporaryName(path));
+    if (await isFolder(path)) throw Object.assign(new Error("is a folder"), { code: "EISDIR" });
+  } catch (error) {
+    const folder = dirname(path);
+    const isMissing = error instanceof Deno.errors.NotFound && !await exists(folder);
+    if (!isMissing) throw fileError("write", path, error);
+    throw new Error(`Cannot write ${path}: the folder ${folder} must exist, make it first`, {
+      cause: error,
+    });
+  }
 }
 
-/** Makes a file in a folder and removes it, with those that a kill left behind. */
-async function probe(folder: string): Promise<void> {
-  const path = join(folder, `.probe.${Deno.pid}.${++temporaryFiles}.tmp`);
+async function probe(path: string): Promise<void> {
   (await Deno.open(path, { write: true, createNew: true })).close();
-  for await (const { name } of Deno.readDir(folder)) {
-    if (PROBE.test(name)) await Deno.remove(join(folder, name)).catch(() => {});
-  }
+  await Deno.remove(path);
+}
+
+async function isFolder(path: string): Promise<boolean> {
+  return await exists(path) && (await Deno.stat(path)).isDirectory;
 }
 
 async function exists(path: string): Promise<boolean> {
@@ -197,6 +215,20 @@ export async function readNamedFile(what: string, path: string): Promise<Uint8Ar
 }
 
 /**
+ * Refuses a file that a person named and that is not there, before long work that needs it.
+ *
+ * @throws {UsageError} One line.
+ */
+export async function checkNamedFile(path: string): Promise<void> {
+  try {
+    const { isDirectory } = await Deno.stat(path);
+    if (isDirectory) throw Object.assign(new Error("is a folder"), { code: "EISDIR" });
+  } catch (cause) {
+    throw namedError(`read ${path}`, "file", cause);
+  }
+}
+
+/**
  * What a folder that a person named holds.
  *
  * @param verb What is to be done with it: "verify".
@@ -206,9 +238,8 @@ export async function listNamedFolder(verb: string, path: string): Promise<Deno.
   try {
     return await Array.fromAsync(Deno.readDir(path));
   } catch (cause) {
-    if (!(cause instanceof Deno.errors.NotADirectory)) {
-      throw namedError(`${verb} ${path}`, "folder", cause);
-    }
+    const isFile = await Deno.stat(path).then((stat) => stat.isFile, () => false);
+    if (!isFile) throw namedError(`${verb} ${path}`, "folder", cause);
     throw new UsageError(`Cannot ${verb} ${path}: it must be a folder, it is a file`, { cause });
   }
 }

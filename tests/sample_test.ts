@@ -67,8 +67,9 @@ Deno.test("sample refuses wrong use with one line and code 2, a damaged file wit
       [from("--steps", "21"), 2, "from 1 to 20, got 21"],
       [from("--sampler", "ddpm", "--steps", "5"), 2, "every timestep"],
       [from("--out", join(missing, "grid.png")), 2, `the folder ${missing} must exist`],
+      // A folder of Linux's that nobody can write to.
       ...["--out /proc/grid.png", "--strip /proc/s.png", "--movie /proc/m.gif", "--images /proc/i"]
-        .map((option): typeof cases[number] => {
+        .filter(() => Deno.build.os === "linux").map((option): typeof cases[number] => {
           const [name = "", place = ""] = option.split(" ");
           return [from(name, place), 2, `${place}: the path must exist`];
         }),

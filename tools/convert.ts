@@ -8,7 +8,7 @@ import type { Override } from "../config/load.ts";
 import { defineCommand, type Invocation, runCommand } from "../support/command_line.ts";
 import { UsageError } from "../support/errors.ts";
 import { fileError, readNamedFile } from "../support/files.ts";
-import { Checkpoint, newestCheckpoint } from "../training/checkpoint.ts";
+import { Checkpoint, CHECKSUM, newestCheckpoint } from "../training/checkpoint.ts";
 import { holdsRun, runFolder } from "../training/run_folder.ts";
 import { isDiffusers, readDiffusers, weightsFile, writeDiffusers } from "./convert/diffusers.ts";
 import { type Flags, NO_FLAGS, parseFlagfile } from "./convert/flagfile.ts";
@@ -120,17 +120,21 @@ async function read(
     refuseOverrides(overrides);
     const say = (line: string) => console.error(line);
     const checkpoint = await newestCheckpoint(runFolder(path).checkpoints, say);
-    if (checkpoint) return await fromOurs(checkpoint, to);
+    if (checkpoint) {
+      const { path: file } = checkpoint;
+      return to === "tensors"
+        ? { file, source: withoutChecksum(await readSource(file)) }
+        : { file, model: fromCheckpoint(checkpoint) };
+    }
     throw new UsageError(
       `Cannot convert ${path}: the folder must be a run with a checkpoint or a diffusers pipeline`,
     );
   }
   const source = await readSource(path);
-  if (isOurs(source)) {
-    refuseOverrides(overrides);
-    return await fromOurs(await Checkpoint.open(path), to);
-  }
-  if (to === "tensors") return { file: path, source };
+  const ours = isOurs(source);
+  if (ours) refuseOverrides(overrides);
+  if (to === "tensors") return { file: path, source: ours ? withoutChecksum(source) : source };
+  if (ours) return { file: path, model: fromCheckpoint(await Checkpoint.open(path)) };
   if (isPytorchDdpm(source)) {
     const flags = await readFlags(path, flagfile);
     return { file: path, model: importPytorchDdpm(source, { flags, overrides }) };
@@ -142,13 +146,10 @@ async function read(
   );
 }
 
-/** A checkpoint that was found whole; its own checksum is no tensor of its network. */
-async function fromOurs(checkpoint: Checkpoint, to: Options["to"]): Promise<Input> {
-  const { path: file, tensors } = checkpoint;
-  if (to !== "tensors") return { file, model: fromCheckpoint(checkpoint) };
-  const source = await readSource(file);
-  const named = [...source.tensors].filter(([name]) => tensors.has(name));
-  return { file, source: { ...source, tensors: new Map(named) } };
+/** The tensors of a checkpoint of ours; its checksum is none of its network's. */
+function withoutChecksum(source: Source): Source {
+  const named = [...source.tensors].filter(([name]) => name !== CHECKSUM);
+  return { ...source, tensors: new Map(named) };
 }
 
 /** Converting a checkpoint of ours changes nothing about it, and plain tensors have no config. */

@@ -74,7 +74,7 @@ function isWrongHost(error: unknown): boolean {
   if (error instanceof Deno.errors.AddrNotAvailable) return true;
   if (error instanceof TypeError || error instanceof URIError) return true;
   // Names that are not found have no class of their own.
-  return error instanceof Error && error.message.startsWith("failed to lookup address");
+  return error instanceof Error && /failed to lookup address|os error 11001/.test(error.message);
 }
 
 /** Refuses a path that cannot have runs in it, not even later. */

@@ -7,7 +7,7 @@
 import { dirname, extname } from "node:path";
 import { exists } from "../data/source.ts";
 import { UsageError } from "../support/errors.ts";
-import { checkOutput, checkWritable } from "../support/files.ts";
+import { checkNamedFile, checkOutput, checkWritable } from "../support/files.ts";
 
 /** Codes that say that a path is not as it was meant; others say what the machine lacks. */
 const MISTAKES: readonly unknown[] = ["ENOENT", "ENOTDIR", "EISDIR", "ENAMETOOLONG"];
@@ -19,7 +19,7 @@ const MISTAKES: readonly unknown[] = ["ENOENT", "ENOTDIR", "EISDIR", "ENAMETOOLO
  * @param options.makesFolder Whether the command makes the file's folder where there is none; else it
  *   must be there. False unless given.
  * @throws {UsageError} One line, when the path is a mistake.
- * @throws {Error} One line, when a right or room is missing.
+ * @throws {Error} One line, when a right is missing.
  */
 export async function checkResultFile(
   path: string | undefined,
@@ -53,11 +53,7 @@ export function checkResultFolder(path: string): Promise<void> {
  */
 export async function checkGivenFiles(...paths: readonly (string | undefined)[]): Promise<void> {
   for (const path of paths) {
-    if (path === undefined) continue;
-    if (!await exists(path)) throw new UsageError(`Cannot read ${path}: there is no such file`);
-    if ((await Deno.stat(path)).isDirectory) {
-      throw new UsageError(`Cannot read ${path}: the path must name a file, it is a folder`);
-    }
+    if (path !== undefined) await checkNamedFile(path);
   }
 }
 

@@ -82,17 +82,19 @@ async function noteDifferences(config: Config, { file, overrides, say }: RunWish
 /**
  * Looks at the config of the checkpoint that a run goes on from: a person may have edited the run's.
  *
+ * @returns A line on what was edited and may be; null where nothing was.
  * @throws {UsageError} When it was edited where it must not be.
  */
 export function compareWithCheckpoint(
   { config, source }: RunChoice,
   stored: string,
   step: number,
-  say: (line: string) => void,
-): void {
+): string | null {
   const path = "of the checkpoint";
   const changes = checkEdited(parseConfig(stored, { path }), config, source);
-  if (changes.length > 0) say(`note: changed since step ${step}: ${describeChanges(changes)}`);
+  return changes.length > 0
+    ? `note: changed since step ${step}: ${describeChanges(changes)}`
+    : null;
 }
 
 /** The config in checkpoints: where things lie is not what they are. */

@@ -19,7 +19,8 @@ import { atomicWrite, fileError } from "../support/files.ts";
 
 /** Version of the layout; a file of another one is refused. */
 const FORMAT = "diffract checkpoint 1";
-const CHECKSUM = "checksum";
+/** Name of the last tensor. */
+export const CHECKSUM = "checksum";
 const CHECKSUM_SPEC: TensorSpec = { dtype: "U8", shape: [32] };
 const READ_BYTES = 4 << 20;
 

@@ -44,8 +44,11 @@ export interface RunContext {
   readonly checkpointConfig: string;
   /** Whether to go on from the folder's newest checkpoint, if it has one. */
   readonly resume: boolean;
-  /** Looks at the config of the checkpoint that the run goes on from; throws to refuse it. */
-  readonly acceptConfig?: (config: string, step: number) => void;
+  /**
+   * Looks at the config of the checkpoint that the run goes on from; throws to refuse it. Returns a
+   * line for a person, or null.
+   */
+  readonly acceptConfig?: (config: string, step: number) => string | null;
   /** Tells how much room a folder has; the system unless given. */
   readonly freeSpace?: FreeSpace;
   /** Receives lines for a person. */
@@ -216,10 +219,11 @@ async function begin(
   trainer: Trainer,
   { dir, resume, say, acceptConfig }: RunContext,
 ): Promise<Beginning> {
+  let note = null as string | null;
   const checkpoint = resume
     ? await newestCheckpoint(runFolder(dir).checkpoints, say, (it) => {
       // First, as another network would make whole checkpoints look damaged.
-      acceptConfig?.(it.config, it.step);
+      note = acceptConfig?.(it.config, it.step) ?? null;
       trainer.state.check(it);
     })
     : null;
@@ -227,6 +231,7 @@ async function begin(
     trainer.state.initialize(trainer.config.run.seed);
     return { start: 0, lossesKept: true, checkpoint };
   }
+  if (note !== null) say(note);
   const lossesKept = await trainer.state.load(checkpoint);
   return { start: checkpoint.step, lossesKept, checkpoint };
 }

@@ -147,7 +147,8 @@ Deno.test("checkOutput() refuses what atomicWrite() could not write, and touches
       await assertRejects(() => atomicWrite(path, "new"), Error);
     };
     await refused(folder, "must name a file, it is a folder");
-    await refused(join(folder, "gone", "new"), "no such file or folder");
+    await refused(join(folder, "gone", "new"), `the folder ${join(folder, "gone")} must exist`);
+    await refused(join(folder, "n".repeat(250)), "the name must be shorter");
     await refused(join(file, "new"), "one is a file");
   });
 });

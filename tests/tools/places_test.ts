@@ -1,4 +1,4 @@
-import { join } from "node:path";
+import { dirname, join } from "node:path";
 import { UsageError } from "../../support/errors.ts";
 import { checkGivenFiles, checkResultFile, checkResultFolder } from "../../tools/places.ts";
 import { assertEquals, assertRejects, assertStringIncludes } from "../support/assert.ts";
@@ -12,7 +12,7 @@ Deno.test("checkResultFile() and checkResultFolder() refuse mistaken places as w
     const refused = (check: Promise<void>, part: string) =>
       assertRejects(() => check, UsageError, part);
     await refused(checkResultFile(folder), `Cannot write ${folder}: the path must name a file`);
-    await refused(checkResultFile(gone), "the path must exist");
+    await refused(checkResultFile(gone), `the folder ${dirname(gone)} must exist, make it first`);
     await refused(checkResultFile(join(file, "x.png")), "one is a file");
     await refused(checkResultFile(join(file, "x"), { makesFolder: true }), "one is a file");
     await refused(checkResultFile(file, { extension: ".npz" }), "name must end in .npz");

@@ -64,9 +64,9 @@ export class ImageFolder {
    * Looks, before anything is drawn, whether images that it lacks can be written.
    *
    * @throws {UsageError} One line, when the path is a mistake.
-   * @throws {Error} One line, when a right or room is missing.
+   * @throws {Error} One line, when a right is missing.
    */
-  async checkRoom(names: readonly string[]): Promise<void> {
+  async checkLacking(names: readonly string[]): Promise<void> {
     if (names.some((name) => !this.present.has(name))) await checkResultFolder(this.path);
   }
 

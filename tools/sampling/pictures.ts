@@ -3,7 +3,7 @@
  *
  * @module
  */
-import { dirname, extname } from "node:path";
+import { extname } from "node:path";
 import { encodePng, imageGrid } from "../../formats/png.ts";
 import { UsageError } from "../../support/errors.ts";
 import { type ImageSize, visibleScale } from "../../training/pictures.ts";
@@ -137,7 +137,7 @@ function gridPlace({ out, images }: PictureOptions): string | undefined {
  * Refuses places that pictures cannot go to, before anything is drawn.
  *
  * @throws {UsageError} One line, when a path is a mistake.
- * @throws {Error} One line, when a right or room is missing.
+ * @throws {Error} One line, when a right is missing.
  */
 export async function checkPlaces(options: PictureOptions): Promise<void> {
   const { movie, strip } = options;
@@ -151,21 +151,6 @@ export async function checkPlaces(options: PictureOptions): Promise<void> {
     if (extname(path).toLowerCase() !== extension) {
       throw new UsageError(`Cannot write ${path}: --${option} must end in ${extension}`);
     }
-    const folder = dirname(path);
-    if (!await isFolder(folder)) {
-      throw new UsageError(`Cannot write ${path}: the folder ${folder} must exist, make it first`);
-    }
-    if (await isFolder(path)) {
-      throw new UsageError(`Cannot write ${path}: --${option} must name a file, it is a folder`);
-    }
     await checkResultFile(path);
-  }
-}
-
-async function isFolder(path: string): Promise<boolean> {
-  try {
-    return (await Deno.stat(path)).isDirectory;
-  } catch {
-    return false;
   }
 }

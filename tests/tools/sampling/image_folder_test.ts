@@ -67,17 +67,17 @@ Deno.test("ImageFolder.open() refuses folders with images of unknown making", ()
     await assertRejects(() => open(root), UsageError, 'got "other"');
   }));
 
-Deno.test("ImageFolder.checkRoom() refuses a folder that what is missing can't be written to", () =>
+Deno.test("ImageFolder.checkLacking() refuses a folder that what is missing can't be written to", () =>
   inFolder(async (root) => {
     const path = join(root, "images");
     await open(path);
     await Deno.writeTextFile(join(path, "000001.png"), "");
     const { folder } = await open(path);
-    await folder.checkRoom(["000001", "000002"]);
+    await folder.checkLacking(["000001", "000002"]);
     await Deno.remove(path, { recursive: true });
     await Deno.writeTextFile(path, "");
-    await folder.checkRoom(["000001"]);
-    await assertRejects(() => folder.checkRoom(["000001", "000002"]), UsageError, `${path}: `);
+    await folder.checkLacking(["000001"]);
+    await assertRejects(() => folder.checkLacking(["000001", "000002"]), UsageError, `${path}: `);
   }));
 
 Deno.test("ImageFolder.open() removes what a killed process was writing, and counts it for nothing", () =>
