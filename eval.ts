@@ -153,7 +153,10 @@ async function evaluate(
     throw new UsageError("Cannot judge both: give either --checkpoint or --images");
   }
   const { reference: named, inceptionWeights } = options;
-  await checkGivenFiles(inceptionWeights, named?.endsWith(".npz") ? named : undefined);
+  await checkGivenFiles(
+    inceptionWeights,
+    named?.toLowerCase().endsWith(".npz") ? named : undefined,
+  );
   await checkResultFile(options.out, { makesFolder: true });
   const gpu = await openScriptGpu();
   const subject = await chooseSubject(gpu, options, overrides, say);

@@ -12,6 +12,7 @@ import {
   writeChoices,
 } from "../../tools/tuning.ts";
 import { assert, assertEquals } from "../support/assert.ts";
+import { inFolder } from "../support/folder.ts";
 import { testGpu } from "../support/gpu.ts";
 
 /** An op whose default takes ten passes and its other variant one. */
@@ -117,5 +118,22 @@ Deno.test("keepChoices() keeps what the table says of other ops", async () => {
     const file = await keepChoices(gpu, new Map([["b", "2"]]), folder);
     assertEquals(file, join(folder, fileOf(gpu)));
     assertEquals(JSON.parse(await Deno.readTextFile(file)).choices, { a: "1", b: "2" });
+  });
+});
+
+Deno.test("keepChoices() and knownChoices() keep to the cache folder that DIFFRACT_CACHE names", async () => {
+  const gpu = await testGpu();
+  await inFolder(async (folder) => {
+    const before = Deno.env.get("DIFFRACT_CACHE");
+    Deno.env.set("DIFFRACT_CACHE", folder);
+    try {
+      const file = await keepChoices(gpu, new Map([["op", "tiled1"]]));
+      assertEquals(file, join(folder, "tuning", fileOf(gpu)));
+      const known = await knownChoices(gpu, { shippedFolder: join(folder, "none") });
+      assertEquals([...known], [["op", "tiled1"]]);
+    } finally {
+      if (before === undefined) Deno.env.delete("DIFFRACT_CACHE");
+      else Deno.env.set("DIFFRACT_CACHE", before);
+    }
   });
 });

@@ -38,7 +38,7 @@ export async function chooseReference(
   overrides: readonly [string, string][],
   say: (line: string) => void,
 ): Promise<ReferenceChoice> {
-  if (reference?.endsWith(".npz")) {
+  if (reference?.toLowerCase().endsWith(".npz")) {
     const statistics = await readStatistics(reference);
     const own = known && { images: await loadImages(known, "train", say), data: known };
     return { name: reference, images: null, statistics, own };
