@@ -10,9 +10,10 @@ import { UsageError } from "../support/errors.ts";
 import { atomicWrite, ensureFolder } from "../support/files.ts";
 import { runFolder } from "../training/run_folder.ts";
 import { makeFigures } from "./report/figures.ts";
-import { makePage } from "./report/page.ts";
 import { describeUnread } from "./report/log_lines.ts";
-import { groupRuns, readRun, runsBelow } from "./report/read_run.ts";
+import { forEachRun } from "./report/named_runs.ts";
+import { makePage } from "./report/page.ts";
+import { groupRuns, readRun } from "./report/read_run.ts";
 import { sampleFigure } from "./report/sample_grids.ts";
 import { svgDocument } from "./report/svg.ts";
 
@@ -43,8 +44,7 @@ async function report(
   if (first === undefined) {
     throw new UsageError("Cannot report: a run's folder must be named, see --help");
   }
-  const dirs = (await Promise.all(paths.map((path) => runsBelow(path, "report on")))).flat();
-  const runs = await Promise.all([...new Set(dirs)].map(readRun));
+  const runs = await forEachRun(paths, "report on", ({ dir }) => readRun(dir));
   for (const { dir, unread } of runs) {
     if (unread) console.error(`note: ${runFolder(dir).log}: ${describeUnread(unread)}`);
   }

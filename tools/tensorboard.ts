@@ -7,11 +7,11 @@ import { basename, join, relative, resolve } from "node:path";
 import { loadConfig } from "../config/load.ts";
 import { defineCommand, type Invocation, runCommand } from "../support/command_line.ts";
 import { UsageError } from "../support/errors.ts";
-import { ensureFolder } from "../support/files.ts";
+import { ensureFolder, readNamedFile } from "../support/files.ts";
 import type { LogEvent } from "../training/log.ts";
 import { runFolder } from "../training/run_folder.ts";
 import { describeUnread, readLog } from "./report/log_lines.ts";
-import { runsBelow } from "./report/read_run.ts";
+import { forEachRun } from "./report/named_runs.ts";
 import { EventFile, eventFilesIn } from "./tensorboard/event_file.ts";
 
 const command = defineCommand({
@@ -46,6 +46,8 @@ export function wallTimes(lines: readonly LogEvent[], batchSize: number, end: nu
 /** Writes one run's file and returns its path and the number of lines that it comes from. */
 async function exportRun(run: string, folder: string): Promise<{ path: string; count: number }> {
   const { log, config: configPath } = runFolder(run);
+  const config = await loadConfig(configPath);
+  const text = new TextDecoder().decode(await readNamedFile("the log", log));
   await ensureFolder(folder);
   const [present] = eventFilesIn(folder);
   if (present !== undefined) {
@@ -54,8 +56,7 @@ async function exportRun(run: string, folder: string): Promise<{ path: string; c
         `${present}; remove it, or choose another folder by --out`,
     );
   }
-  const config = await loadConfig(configPath);
-  const { lines: read, unread } = readLog(await Deno.readTextFile(log));
+  const { lines: read, unread } = readLog(text);
   const lines = read as readonly LogEvent[];
   if (unread) console.error(`note: ${log}: ${describeUnread(unread)}`);
   const changed = (await Deno.stat(log)).mtime?.getTime() ?? Date.now();
@@ -79,15 +80,13 @@ async function main(
   if (paths.length === 0) {
     throw new UsageError("Cannot write events: a run's folder must be named, see --help");
   }
-  for (const path of paths) {
-    for (const run of await runsBelow(path, "write events of")) {
-      const folder = out === undefined
-        ? run
-        : join(out, basename(resolve(path)), relative(path, run));
-      const { path: written, count } = await exportRun(run, folder);
-      console.log(`Wrote ${written} from ${count} lines`);
-    }
-  }
+  await forEachRun(paths, "write events of", async ({ dir, path }) => {
+    const folder = out === undefined
+      ? dir
+      : join(out, basename(resolve(path)), relative(path, dir));
+    const { path: written, count } = await exportRun(dir, folder);
+    console.log(`Wrote ${written} from ${count} lines`);
+  });
 }
 
 if (import.meta.main) await runCommand(command, main);

@@ -75,3 +75,39 @@ Deno.test("report and tensorboard refuse what has no runs, in a line that says w
       }
     }
   }));
+
+Deno.test("report and tensorboard leave out a run below a folder that has no config, with a note, and end where it is named", () =>
+  inFolder(async (folder) => {
+    const good = await writeRun(join(folder, "runs", "good"), 1e-3);
+    const bad = await writeRun(join(folder, "runs", "bad"), 1e-3);
+    await Deno.remove(join(bad.dir, "config.json"));
+    const why = `Cannot read config ${join("runs", "bad", "config.json")}: there is no such file`;
+    for (const script of ["tools/report.ts", "tools/tensorboard.ts"]) {
+      const all = await runScript(script, ["runs", good.dir, "--out", "out"], folder);
+      assertEquals([all.code, errorLines(all)], [0, [
+        `note: ${join("runs", "bad")} is left out: ${why}`,
+      ]]);
+      const named = await runScript(script, [join("runs", "bad")], folder);
+      assertEquals([named.code, errorLines(named)], [2, [`error: ${why}`]]);
+    }
+    assertStringIncludes(
+      await Deno.readTextFile(join(folder, "out", "index.html")),
+      "1 method, 1 run:",
+    );
+    const written = await Array.fromAsync(Deno.readDir(join(folder, "out", "runs")));
+    assertEquals(written.map(({ name }) => name), ["good"]);
+  }));
+
+Deno.test("report takes the runs of the folder above as those of any other", () =>
+  inFolder(async (folder) => {
+    await writeRun(join(folder, "beside"), 1e-3);
+    await writeRun(join(folder, "exp", "m", "seed-1"), 2e-3);
+    const note = { name: "exp", about: "", methods: ["m"] };
+    await Deno.writeTextFile(join(folder, "exp", "experiment.json"), JSON.stringify(note));
+    const result = await runScript("tools/report.ts", [".."], join(folder, "exp"));
+    assertEquals([result.code, errorLines(result)], [0, []]);
+    assertStringIncludes(
+      await Deno.readTextFile(join(folder, "report", "index.html")),
+      "2 methods, 2 runs",
+    );
+  }));

@@ -3,17 +3,18 @@
  *
  * @module
  */
-import { basename, dirname, join, relative, resolve } from "node:path";
+import { basename, dirname, join, resolve } from "node:path";
+import { parseJson } from "../../config/json.ts";
 import { formatConfig, loadConfig } from "../../config/load.ts";
 import type { Config } from "../../config/schema.ts";
+import { isOpen } from "../../data/options.ts";
 import type { BandLossEvent } from "../../metrics/band_loss.ts";
 import type { CurvePoint } from "../../metrics/learning_times.ts";
 import type { SampleSpectra, SpectraEvent } from "../../metrics/spectra.ts";
 import type { SpectrumSummary } from "../../metrics/power_law.ts";
 import { UsageError } from "../../support/errors.ts";
+import { fileError } from "../../support/files.ts";
 import { runFolder } from "../../training/run_folder.ts";
-import { ifThere } from "../absence.ts";
-import { findRuns } from "../find_runs.ts";
 import { readLog, type UnreadLines } from "./log_lines.ts";
 
 /** A line of the log after so many steps. */
@@ -55,7 +56,7 @@ export function resultPath(dir: string): string {
 /**
  * Reads a run.
  *
- * @throws {UsageError} When the folder holds none.
+ * @throws {UsageError} When the folder holds none, or one that cannot be read.
  */
 export async function readRun(dir: string): Promise<RunRecord> {
   const folder = runFolder(dir);
@@ -93,18 +94,27 @@ export async function readRun(dir: string): Promise<RunRecord> {
 }
 
 async function readResult(dir: string): Promise<SamplesResult | null> {
-  const text = await textOf(resultPath(dir));
-  return text === null ? null : JSON.parse(text);
+  return await jsonOf(resultPath(dir)) as SamplesResult | null;
+}
+
+/** What a file of JSON holds; null where there is none. */
+async function jsonOf(path: string): Promise<unknown> {
+  const text = await textOf(path);
+  try {
+    return text === null ? null : parseJson(text, path);
+  } catch (cause) {
+    throw cause instanceof SyntaxError ? new UsageError(cause.message, { cause }) : cause;
+  }
 }
 
 async function textOf(path: string): Promise<string | null> {
   try {
     return await Deno.readTextFile(path);
-  } catch (error) {
-    if (error instanceof Deno.errors.NotFound || error instanceof Deno.errors.NotADirectory) {
+  } catch (cause) {
+    if (cause instanceof Deno.errors.NotFound || cause instanceof Deno.errors.NotADirectory) {
       return null;
     }
-    throw error;
+    throw new UsageError(fileError("read", path, cause).message, { cause });
   }
 }
 
@@ -112,6 +122,15 @@ async function textOf(path: string): Promise<string | null> {
 export interface Method {
   readonly name: string;
   readonly runs: readonly RunRecord[];
+}
+
+/**
+ * A choice of data as it compares with others. Where a set lies says nothing about its images, unless
+ * it is whatever its files hold.
+ */
+export function comparableData(data: Config["data"]): Config["data"] {
+  const dir = isOpen(data.name) && data.dir !== null ? resolve(data.dir) : null;
+  return { ...data, dir };
 }
 
 /** Groups runs by their configs, in the order given; a method's runs by seed. */
@@ -123,7 +142,7 @@ export function groupRuns(runs: readonly RunRecord[]): Method[] {
       ...config,
       run: { dir: null, seed: 0 },
       instruments: runs[0]!.config.instruments,
-      data: { ...config.data, dir: null },
+      data: comparableData(config.data),
     });
     groups.set(key, [...groups.get(key) ?? [], run]);
   }
@@ -158,46 +177,16 @@ export function notePath(dir: string): string {
 }
 
 /**
- * The runs that a path names: itself, those of an experiment in it, or all below it, each experiment
- * in its own order.
+ * What the experiment in a folder says of itself; null where there is none.
  *
- * @param verb What is to be done with them, as in "report on"; the error says it.
- * @throws {UsageError} When there are none.
+ * @throws {UsageError} When its file is damaged.
  */
-export async function runsBelow(path: string, verb: string): Promise<string[]> {
-  if (await hasLog(path)) return [path];
-  const own = await experimentRuns(path);
-  if (own.length > 0) return own;
-  const found = new Set<string>();
-  for (const below of await findRuns([path])) {
-    const dir = join(path, relative(resolve(path), below));
-    const above = dirname(dirname(dir));
-    const others = relative(path, above).startsWith("..") ? [] : await experimentRuns(above);
-    for (const run of others) found.add(run);
-    // A run without a log has begun and says nothing yet.
-    if (others.length === 0 && await hasLog(dir)) found.add(dir);
+export async function readNote(dir: string): Promise<ExperimentNote | null> {
+  const path = notePath(dir), note = await jsonOf(path) as Partial<ExperimentNote> | null;
+  if (note === null) return null;
+  const methods: unknown = note.methods;
+  if (!Array.isArray(methods) || !methods.every((name) => typeof name === "string")) {
+    throw new UsageError(`Cannot read ${path}: methods must be a list of names`);
   }
-  if (found.size > 0) return [...found];
-  throw new UsageError(
-    `Cannot ${verb} ${path}: it must be the folder of a run, or have runs in it`,
-  );
-}
-
-/** Runs of the experiment in a folder, `<method>/seed-<n>`, method by method; none where it is none. */
-async function experimentRuns(path: string): Promise<string[]> {
-  const note = await textOf(notePath(path));
-  if (note === null) return [];
-  const found: string[] = [];
-  for (const method of (JSON.parse(note) as ExperimentNote).methods) {
-    const folder = join(path, method);
-    for (const run of await findRuns([folder])) {
-      const seed = relative(resolve(folder), run), dir = join(folder, seed);
-      if (/^seed-\d+$/.test(seed) && await hasLog(dir)) found.push(dir);
-    }
-  }
-  return found;
-}
-
-async function hasLog(dir: string): Promise<boolean> {
-  return await ifThere(() => Deno.stat(runFolder(dir).log)) !== null;
+  return note as ExperimentNote;
 }
