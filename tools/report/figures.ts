@@ -9,7 +9,7 @@ import { finalMatrix, methodBandCurves, methodCurve, spectrumPoints } from "./cu
 import { sequenceColour } from "./colours.ts";
 import { heatMap, rangeOf } from "./heat_map.ts";
 import { type ChartPoint, lineChart, type Series } from "./line_chart.ts";
-import type { Method } from "./read_run.ts";
+import { comparableData, type Method } from "./read_run.ts";
 import { formatTick, octaveTicks } from "./scale.ts";
 import { type Drawing, grid, INK, paletteColour } from "./svg.ts";
 
@@ -84,7 +84,7 @@ export function bandLabels(bands: readonly number[]): string[] {
   });
 }
 
-/** Lower bounds of the bands that the runs have logged, where most are; none where none has. */
+/** Lower bounds of the bands of the run with the most bands; none where no run has logged any. */
 export function bandsOf(methods: readonly Method[]): readonly number[] {
   return methods.flatMap(({ runs }) => runs)
     .map(({ bandLosses }) => bandLosses[0]?.bands ?? [])
@@ -214,7 +214,7 @@ function dataSets(methods: readonly Method[]): DataSet[] {
   for (const method of methods) {
     const data = method.runs.flatMap(({ final }) => final?.data ?? []).at(-1);
     if (!data) continue;
-    const key = JSON.stringify({ ...method.runs[0]!.config.data, dir: null });
+    const key = JSON.stringify(comparableData(method.runs[0]!.config.data));
     sets.set(key, { data, methods: [...sets.get(key)?.methods ?? [], method] });
   }
   return [...sets.values()];

@@ -46,7 +46,7 @@ export function makePage({ title, methods, figures }: PageParts): string {
     `<p class="about">${escapeText(describe(methods))}</p>`,
     shown.length > 0 ? `<h2>Numbers</h2>${numbersTable(methods, shown)}` : "",
     ...figures.map((figure) =>
-      figureSection(figure) + (figure.name === "bands" ? timesTable(methods) : "")
+      figureSection(figure) + (figure.name === "bands" ? timesTables(methods) : "")
     ),
     `<h2>Methods</h2>${methodsTable(methods)}`,
   ];
@@ -107,7 +107,16 @@ function numbersTable(methods: readonly Method[], quantities: readonly Quantity[
   }</tr></thead><tbody>${rows.join("")}</tbody></table></div><p class="about">${note}</p>`;
 }
 
-/** Steps to a half and to nine tenths of the way of each band's loss: two rows a method. */
+/** Steps to shares of the way of each band's loss: a table for the methods that share their bands. */
+function timesTables(methods: readonly Method[]): string {
+  const logged = methods.filter((method) => bandsOf([method]).length > 0);
+  const alike = Map.groupBy(logged, (method) => bandsOf([method]).join());
+  return [...alike.values()].map(timesTable).join("") +
+    '<p class="about">Steps after which a ' +
+    "band's loss has gone so much of its way from its first value to the mean of its last tenth.</p>";
+}
+
+/** Steps to a half and to nine tenths of the way: two rows a method, of methods with the same bands. */
 function timesTable(methods: readonly Method[]): string {
   const labels = bandLabels(bandsOf(methods));
   const rows = methods.flatMap(({ name, runs }) =>
@@ -125,10 +134,7 @@ function timesTable(methods: readonly Method[]): string {
   const head = ["steps to", "of the way", ...labels.map((label) => `|k| ${label}`)];
   return `<div class="wide"><table><thead><tr>${
     head.map((cell) => `<th>${escapeText(cell)}</th>`).join("")
-  }</tr></thead><tbody>${
-    rows.join("")
-  }</tbody></table></div><p class="about">Steps after which a ` +
-    "band's loss has gone so much of its way from its first value to the mean of its last tenth.</p>";
+  }</tr></thead><tbody>${rows.join("")}</tbody></table></div>`;
 }
 
 function methodsTable(methods: readonly Method[]): string {

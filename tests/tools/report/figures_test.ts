@@ -1,6 +1,7 @@
 import { parseConfig } from "../../../config/load.ts";
 import type { SampleSpectra } from "../../../metrics/spectra.ts";
 import { type Figure, makeFigures } from "../../../tools/report/figures.ts";
+import { makePage } from "../../../tools/report/page.ts";
 import type { Method } from "../../../tools/report/read_run.ts";
 import { assert, assertEquals, assertStringIncludes } from "../../support/assert.ts";
 
@@ -23,6 +24,12 @@ function methodOf(name: string, size: number, power: number): Method {
     final: { data: spectrum, samples },
   };
   return { name, runs: [run as unknown as Method["runs"][number]] };
+}
+
+/** The method as if trained on a folder of images. */
+function onFolder({ name, runs }: Method, dir: string): Method {
+  const text = JSON.stringify({ data: { name: "folder", dir, size: 8 } });
+  return { name, runs: runs.map((run) => ({ ...run, config: parseConfig(text, { path: name }) })) };
 }
 
 function figure(methods: readonly Method[], name: string): Figure {
@@ -57,6 +64,26 @@ Deno.test("makeFigures() puts each method's samples over the data that it was tr
 Deno.test("makeFigures() draws one line of the data where all methods have the same", () => {
   const texts = textsOf(figure([methodOf("a", 8, 1), methodOf("b", 8, 1)], "spectra"));
   assertEquals(texts.filter((text) => text.startsWith("data")), ["data"]);
+});
+
+Deno.test("makeFigures() draws a line of the data for each folder of images", () => {
+  const labelsOf = (...dirs: string[]) =>
+    textsOf(figure(dirs.map((dir, i) => onFolder(methodOf(`m${i}`, 8, 1), dir)), "spectra"))
+      .filter((text) => text.startsWith("data"));
+  assertEquals(labelsOf("/cats", "/dogs"), ["data of m0", "data of m1"]);
+  assertEquals(labelsOf("/cats", "/cats/"), ["data"]);
+});
+
+Deno.test("makePage() gives methods with other bands a table of learning times of their own", () => {
+  const methods = [methodOf("small", 8, 1), methodOf("wide", 32, 1), methodOf("like", 8, 1)];
+  const bands: Figure = { ...figure(methods, "heatmap"), name: "bands" };
+  const page = makePage({ title: "", methods, figures: [bands] });
+  const tables = page.split("<table>").filter((table) => table.includes("<th>steps to</th>"))
+    .map((table) => table.split("</table>")[0]!);
+  const namesIn = (table: string) => [...table.matchAll(/<tr><th>(\w+)<\/th>/g)].map((m) => m[1]);
+  assertEquals(tables.map((table) => [...new Set(namesIn(table))]), [["small", "like"], ["wide"]]);
+  assertEquals(tables.map((table) => table.includes("|k| 8+")), [false, true]);
+  assertEquals(tables.map((table) => table.includes("|k| 2+")), [true, false]);
 });
 
 Deno.test("makeFigures() gives each map its own bands and compares only maps of the same ones", () => {
