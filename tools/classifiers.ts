@@ -13,11 +13,12 @@ import {
   classifierPath,
   readClassifier,
   setName,
+  type StoredClassifier,
   writeClassifier,
 } from "../metrics/classifier_features.ts";
 import { CLASSIFIER_STEPS, trainClassifier } from "../metrics/classifier_training.ts";
 import { UsageError } from "../support/errors.ts";
-import { startProgress } from "../support/terminal.ts";
+import { counted, startProgress } from "../support/terminal.ts";
 
 /** Where a classifier is to come from and to go. */
 export interface ClassifierChoice {
@@ -27,6 +28,8 @@ export interface ClassifierChoice {
   readonly again?: boolean;
   /** Optimiser steps where it is trained. */
   readonly steps?: number | undefined;
+  /** Is told of a file that is taken instead of training. */
+  readonly onKept?: (path: string, stored: StoredClassifier) => void;
   /** Receives lines for a person. */
   readonly say: (line: string) => void;
 }
@@ -43,7 +46,7 @@ export async function ownFeatures(
   gpu: Gpu,
   images: ImageSet,
   data: DataOptions,
-  { path = classifierPath(images), again = false, steps, say }: ClassifierChoice,
+  { path = classifierPath(images), again = false, steps, onKept, say }: ClassifierChoice,
 ): Promise<ClassifierFeatures> {
   if (!images.labels) {
     throw new UsageError(
@@ -52,7 +55,9 @@ export async function ownFeatures(
     );
   }
   if (!again && await isFile(path)) {
-    return await ClassifierFeatures.create(gpu, await readClassifier(path));
+    const stored = await readClassifier(path);
+    onKept?.(path, stored);
+    return await ClassifierFeatures.create(gpu, stored);
   }
   say(`Training a classifier of ${images.name} for its features, once; it goes to ${path}`);
   const progress = startProgress({ label: "features", total: steps ?? CLASSIFIER_STEPS });
@@ -67,6 +72,27 @@ export async function ownFeatures(
   await writeClassifier(path, { ...named, accuracy });
   say(`It gets ${(100 * accuracy).toFixed(1)} % of the test images right`);
   return features;
+}
+
+/**
+ * A line for a person who asked for training and gets a classifier that is there.
+ *
+ * @param asked The steps that were asked for, if any were.
+ */
+export function describeKept(
+  path: string,
+  { steps, accuracy }: Pick<StoredClassifier, "steps" | "accuracy">,
+  asked?: number,
+): string {
+  const facts: string[] = [];
+  // A file may lack its steps.
+  if (Number.isInteger(steps)) {
+    const instead = asked === undefined || asked === steps ? "" : `, not ${asked}`;
+    facts.push(`of ${counted(steps, "step")}${instead}`);
+  }
+  if (accuracy !== null) facts.push(`${(100 * accuracy).toFixed(1)} % of the test images right`);
+  const told = facts.map((fact) => `, ${fact}`).join("");
+  return `${path} is there already${told}; --again trains anew`;
 }
 
 async function isFile(path: string): Promise<boolean> {

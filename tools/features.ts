@@ -7,7 +7,7 @@ import { loadImages } from "../data/registry.ts";
 import { defineCommand, runCommand } from "../support/command_line.ts";
 import { UsageError } from "../support/errors.ts";
 import { integer } from "../support/numbers.ts";
-import { ownFeatures } from "./classifiers.ts";
+import { describeKept, ownFeatures } from "./classifiers.ts";
 import { chooseData } from "./data_choice.ts";
 import { openScriptGpu } from "./gpu.ts";
 import { checkResultFile } from "./places.ts";
@@ -39,7 +39,10 @@ if (import.meta.main) {
     await checkResultFile(path, { makesFolder: true });
     const images = await loadImages(data, "train", console.log);
     const gpu = await openScriptGpu();
-    const features = await ownFeatures(gpu, images, data, { path, steps, again, say: console.log });
+    const features = await ownFeatures(gpu, images, data, {
+      ...{ path, steps, again, say: console.log },
+      onKept: (kept, stored) => console.error(`note: ${describeKept(kept, stored, steps)}`),
+    });
     console.log(`features    ${features.dimension} of the ${features.name}`);
   });
 }

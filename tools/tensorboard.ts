@@ -11,7 +11,7 @@ import { ensureFolder, readNamedFile } from "../support/files.ts";
 import type { LogEvent } from "../training/log.ts";
 import { runFolder } from "../training/run_folder.ts";
 import { describeUnread, readLog } from "./report/log_lines.ts";
-import { forEachRun } from "./report/named_runs.ts";
+import { forEachRun, type NamedRun, namedRuns } from "./report/named_runs.ts";
 import { EventFile, eventFilesIn } from "./tensorboard/event_file.ts";
 
 const command = defineCommand({
@@ -74,17 +74,41 @@ async function exportRun(run: string, folder: string): Promise<{ path: string; c
   return { path: file.path, count: lines.length };
 }
 
+/** Where a run's events go in `out`: by the name of what was named, and the path below it. */
+function folderIn(out: string, { dir, path }: NamedRun): string {
+  return join(out, basename(resolve(path)), relative(path, dir));
+}
+
+/**
+ * Checks that each run gets a folder of its own, before any is written.
+ *
+ * @throws {UsageError} When two would share one.
+ */
+function checkApart(runs: readonly NamedRun[], out: string): void {
+  const taken = new Map<string, string>();
+  for (const run of runs) {
+    const folder = folderIn(out, run), other = taken.get(folder);
+    if (other !== undefined) {
+      throw new UsageError(
+        `Cannot write events of ${other} and ${run.dir}: each must have a folder of its own, both ` +
+          `would get ${folder}; write them one at a time, each with another --out`,
+      );
+    }
+    taken.set(folder, run.dir);
+  }
+}
+
 async function main(
   { arguments: paths, options: { out } }: Invocation<typeof command.options>,
 ): Promise<void> {
   if (paths.length === 0) {
     throw new UsageError("Cannot write events: a run's folder must be named, see --help");
   }
-  await forEachRun(paths, "write events of", async ({ dir, path }) => {
-    const folder = out === undefined
-      ? dir
-      : join(out, basename(resolve(path)), relative(path, dir));
-    const { path: written, count } = await exportRun(dir, folder);
+  const verb = "write events of";
+  if (out !== undefined) checkApart(await namedRuns(paths, verb, () => {}), out);
+  await forEachRun(paths, verb, async (run) => {
+    const folder = out === undefined ? run.dir : folderIn(out, run);
+    const { path: written, count } = await exportRun(run.dir, folder);
     console.log(`Wrote ${written} from ${count} lines`);
   });
 }

@@ -1,6 +1,6 @@
 import { join } from "node:path";
 import { readStatistics } from "../../metrics/statistics_file.ts";
-import { assert, assertEquals, assertStringIncludes } from "../support/assert.ts";
+import { assert, assertEquals, assertMatch, assertStringIncludes } from "../support/assert.ts";
 import { errorLines, inFolderWithCache, runScript } from "../support/runs.ts";
 
 const SHAPES = [
@@ -13,9 +13,12 @@ Deno.test("features trains a classifier, stats writes its moments, and eval take
     const trained = await runScript("tools/features.ts", ["synthetic", "--steps", "3", ...SHAPES]);
     assertEquals(trained.code, 0, trained.err);
     assertStringIncludes(trained.out, "own classifier of synthetic 8x8x1");
-    const again = await runScript("tools/features.ts", ["synthetic", ...SHAPES]);
+    const again = await runScript("tools/features.ts", ["synthetic", "--steps", "4", ...SHAPES]);
     // The second time it is there.
     assert(!again.out.includes("Training"), again.out);
+    const kept =
+      /^note: .*8x8x1-.*\.safetensors is there already, of 3 steps, not 4, [\d.]+ % of the /;
+    assertMatch(errorLines(again)[0] ?? "", kept);
     const path = join(folder, "shapes.npz");
     const written = await runScript("tools/stats.ts", [
       ...["synthetic:test", path, "--features", "own", ...SHAPES],

@@ -144,6 +144,38 @@ Deno.test("tensorboard keeps the folders of runs below what is named, however it
     }
   }));
 
+Deno.test("tensorboard writes nothing when a path has no run or two runs would share a folder", () =>
+  inFolder(async (folder) => {
+    for (const name of ["p1/r", "p2/r"]) {
+      await Deno.mkdir(join(folder, name), { recursive: true });
+      await Deno.writeTextFile(join(folder, name, "config.json"), "{}");
+      await Deno.writeTextFile(join(folder, name, "log.jsonl"), '{"step":1,"loss":2}\n');
+    }
+    const cases = [
+      [["p1/r", "nope"], "Cannot write events of nope: it must be the folder of a run"],
+      [
+        ["p1/r", "p2/r", "--out", "events"],
+        `Cannot write events of p1/r and p2/r: each must have a folder of its own, both would get ${
+          join("events", "r")
+        }`,
+      ],
+    ] as const;
+    for (const [args, part] of cases) {
+      const result = await runScript("tools/tensorboard.ts", args, folder);
+      const lines = errorLines(result);
+      assertEquals([result.code, result.out, lines.length], [2, "", 1], lines.join("\n"));
+      assertStringIncludes(lines[0]!, part);
+    }
+    assertEquals([...Deno.readDirSync(folder)].map(({ name }) => name).sort(), ["p1", "p2"]);
+    assertEquals(eventFilesIn(join(folder, "p1", "r")), []);
+
+    // Once more by another path is the same run, which has no other to be told from.
+    const args = ["p1/r", join(folder, "p1", "r"), "--out", "events"];
+    const same = await runScript("tools/tensorboard.ts", args, folder);
+    assertEquals(same.code, 0, same.err);
+    assertEquals((await readFolder(join(folder, "events", "r"))).length, 1);
+  }));
+
 Deno.test("wallTimes() counts back from the end by the speeds of the log", () => {
   const lines = [
     { step: 5, loss: 1, imagesPerSecond: 10 },
