@@ -157,7 +157,7 @@ async function evaluate(
     inceptionWeights,
     named?.toLowerCase().endsWith(".npz") ? named : undefined,
   );
-  await checkResultFile(options.out, { makesFolder: true });
+  await checkResultFile(options.out, { extension: ".json", makesFolder: true });
   const gpu = await openScriptGpu();
   const subject = await chooseSubject(gpu, options, overrides, say);
   const { source } = subject;

@@ -95,7 +95,7 @@ if (import.meta.main) {
       else console.log(pairingTable(pairings));
       return;
     }
-    await checkResultFile(options.save);
+    await checkResultFile(options.save, { extension: ".json" });
     const before = options.compare ? await readRun(options.compare) : undefined;
     let cases;
     try {

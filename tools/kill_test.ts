@@ -7,11 +7,13 @@
 import { join, relative } from "node:path";
 import { fileURLToPath } from "node:url";
 import { defineCommand, runCommand } from "../support/command_line.ts";
-import { ensureFolder } from "../support/files.ts";
+import { UsageError } from "../support/errors.ts";
+import { ensureFolder, listNamedFolder } from "../support/files.ts";
 import { integer } from "../support/numbers.ts";
 import { listCheckpoints } from "../training/checkpoint.ts";
 import { runFolder } from "../training/run_folder.ts";
 import { Random } from "./fuzz/mutate.ts";
+import { checkResultFolder } from "./places.ts";
 
 const ROOT = fileURLToPath(new URL("../", import.meta.url));
 
@@ -208,7 +210,10 @@ const command = defineCommand({
       description: "seed of the moments",
     },
     steps: { value: "N", parse: integer({ min: 1 }), default: 120, description: "steps of a run" },
-    dir: { value: "DIR", description: "keep the runs in this empty folder" },
+    dir: {
+      value: "DIR",
+      description: "keep the runs in this folder, which must be empty or not there",
+    },
   },
   examples: [{ args: "", does: "kills 20 runs" }, {
     args: "--seed 2 --runs 5",
@@ -216,9 +221,22 @@ const command = defineCommand({
   }],
 });
 
+/** Refuses a folder that has something in it, before a run is begun there; it need not exist. */
+async function checkEmpty(dir: string): Promise<void> {
+  await checkResultFolder(dir);
+  await ensureFolder(dir);
+  const [first] = await listNamedFolder("keep runs in", dir);
+  if (first) {
+    throw new UsageError(
+      `Cannot keep runs in ${dir}: the folder must be empty, it has ${first.name}`,
+    );
+  }
+}
+
 if (import.meta.main) {
   await runCommand(command, async ({ options }) => {
     const { runs, seed, steps } = options;
+    if (options.dir !== undefined) await checkEmpty(options.dir);
     const dir = options.dir ?? await Deno.makeTempDir({ prefix: "diffract-kill-" });
     console.log(`seed ${seed}, in ${dir}`);
     const report = await killRuns({ runs, seed, steps, dir, say: console.log });

@@ -4,10 +4,11 @@
  *
  * @module
  */
-import { dirname, extname } from "node:path";
+import { dirname, extname, resolve } from "node:path";
 import { exists } from "../data/source.ts";
 import { UsageError } from "../support/errors.ts";
 import { checkNamedFile, checkOutput, checkWritable } from "../support/files.ts";
+import { holdsRun, realPlace, runAround, runFolder } from "../training/run_folder.ts";
 
 /** Codes that say that a path is not as it was meant; others say what the machine lacks. */
 const MISTAKES: readonly unknown[] = ["ENOENT", "ENOTDIR", "EISDIR", "ENAMETOOLONG"];
@@ -32,9 +33,25 @@ export async function checkResultFile(
   if (extension !== undefined && extname(path).toLowerCase() !== extension) {
     throw new UsageError(`Cannot write ${path}: the file's name must end in ${extension}`);
   }
+  await checkNoRunsOwn(path);
   const folder = dirname(path);
   if (makesFolder && !await exists(folder)) return await checkResultFolder(folder);
   await orWrongUse(checkOutput(path));
+}
+
+/** Refuses the files that a run needs to go on: its checkpoints, config, log and choices of kernels. */
+async function checkNoRunsOwn(path: string): Promise<void> {
+  // A write replaces the name in its folder, be it a link; a person may mean what the link leads to.
+  for (const place of new Set([resolve(path), await realPlace(path)])) {
+    const dir = dirname(place), { config, tuning, log } = runFolder(dir);
+    const isOwn = [config, tuning, log].includes(place) && await holdsRun(dir);
+    const run = isOwn ? dir : await runAround(place);
+    if (run === null) continue;
+    throw new UsageError(
+      `Cannot write ${path}: the file must not be among those that the run in ${run} goes on with; ` +
+        "choose another place",
+    );
+  }
 }
 
 /**

@@ -136,7 +136,7 @@ function slopeText({ slope, error }: Slope): string {
 
 if (import.meta.main) {
   await runCommand(command, async ({ options: { steps, settle, out } }) => {
-    await checkResultFile(out);
+    await checkResultFile(out, { extension: ".json" });
     const dir = await Deno.makeTempDir({ prefix: "diffract-soak-" });
     const stop = new AbortController();
     const bar = startProgress({ label: "soak", total: steps });

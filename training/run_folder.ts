@@ -9,7 +9,7 @@
  *
  * @module
  */
-import { join } from "node:path";
+import { basename, dirname, join, resolve } from "node:path";
 import { ensureFolder } from "../support/files.ts";
 import { listCheckpoints } from "./checkpoint.ts";
 
@@ -45,6 +45,24 @@ export async function holdsRun(dir: string): Promise<boolean> {
     if (await exists(path)) return true;
   }
   return (await listCheckpoints(checkpoints)).length > 0;
+}
+
+/** The path without links, as far as it exists. */
+export async function realPlace(path: string): Promise<string> {
+  try {
+    return await Deno.realPath(path);
+  } catch {
+    const parent = dirname(path);
+    return parent === path ? resolve(path) : join(await realPlace(parent), basename(path));
+  }
+}
+
+/** The run among whose checkpoints a resolved path lies, at any depth, or null. */
+export async function runAround(path: string): Promise<string | null> {
+  const parent = dirname(path);
+  if (parent === path) return null;
+  if (runFolder(parent).checkpoints === path && await holdsRun(parent)) return parent;
+  return await runAround(parent);
 }
 
 /** Names of files that a write which was cut short may leave behind. */

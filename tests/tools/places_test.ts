@@ -36,6 +36,29 @@ Deno.test({
   },
 });
 
+Deno.test("checkResultFile() spares the files that a run goes on with, by whatever path", async () => {
+  await inFolder(async (folder) => {
+    const run = join(folder, "run"), checkpoints = join(run, "checkpoints");
+    await Deno.mkdir(join(checkpoints, "old"), { recursive: true });
+    await Deno.writeTextFile(join(folder, "config.json"), "{}");
+    const config = join(run, "config.json");
+    await checkResultFile(config);
+    await Deno.writeTextFile(config, "{}");
+    await Deno.symlink(checkpoints, join(folder, "link"));
+    for (
+      const path of [
+        ...[config, join(run, "log.jsonl"), join(checkpoints, "step-000001.safetensors")],
+        ...[join(checkpoints, "new"), join(checkpoints, "old", "x"), join(folder, "link", "x")],
+        join(run, "samples", "..", "checkpoints", "x"),
+      ]
+    ) {
+      const why = `Cannot write ${path}: the file must not be among those that the run in ${run} `;
+      await assertRejects(() => checkResultFile(path), UsageError, why);
+    }
+    await checkResultFile(join(run, "evaluation.json"));
+  });
+});
+
 Deno.test("checkGivenFiles() refuses the first that is no file", async () => {
   await inFolder(async (folder) => {
     const file = join(folder, "file"), none = join(folder, "none");
@@ -51,18 +74,21 @@ Deno.test("commands refuse mistaken places in one line with code 2, before any w
   await inFolder(async (folder) => {
     const file = join(folder, "file"), none = join(folder, "none"), npz = join(folder, "out.npz");
     await Deno.writeTextFile(file, "");
-    await Deno.mkdir(npz);
+    const json = join(folder, "out.json");
+    for (const path of [npz, json]) await Deno.mkdir(path);
     const cases: [command: string, part: string][] = [
-      [`eval.ts --checkpoint ${none} --out ${folder}`, "must name a file"],
+      [`eval.ts --checkpoint ${none} --out ${json}`, "must name a file"],
+      [`eval.ts --checkpoint ${none} --out ${none}.txt`, "the file's name must end in .json"],
       [`eval.ts --checkpoint ${none} --reference ${none}.npz`, "there is no such file"],
       [`eval.ts --checkpoint ${none} --inception-weights ${none}.pth`, "there is no such file"],
-      [`tools/soak.ts --out ${folder}`, "must name a file"],
+      [`tools/soak.ts --out ${json}`, "must name a file"],
       [`tools/features.ts synthetic --out ${folder}`, "must name a file"],
       [`tools/stats.ts synthetic ${npz}`, "must name a file"],
       [`tools/stats.ts synthetic ${none}.txt`, "must end in .npz"],
       [`tools/stats.ts synthetic ${none}.npz --inception-weights ${none}`, "there is no such file"],
       [`tools/outliers.ts --out-set synthetic --lpips ${none}.pt`, "there is no such file"],
-      [`tools/bench.ts --save ${folder}`, "must name a file"],
+      [`tools/bench.ts --save ${json}`, "must name a file"],
+      [`tools/kill_test.ts --dir ${folder}`, "the folder must be empty, it has"],
       [`tools/bench.ts --compare ${none}.json`, "there is no such file"],
       [`tools/tune.ts config/smoke.json --folder ${file}`, "one is a file"],
       [`tools/data.ts synthetic --out ${none}.jpg`, "must end in .png"],
