@@ -21,6 +21,7 @@ import {
   type WeightsChoice,
 } from "./convert/pytorch_ddpm.ts";
 import { readSource, type Source, writeSource, writeTensors } from "./convert/source.ts";
+import { checkResultFile } from "./places.ts";
 
 const FORMATS = ["diffract", "tensors", "pytorch", "diffusers"] as const;
 
@@ -221,6 +222,7 @@ export async function convert(
   const input = await read(path, options, overrides);
   if ("source" in input) refuseOverrides(overrides);
   await checkPlace(out, [path, input.file]);
+  if (isWeightsFile(out) && options.to !== "diffusers") await checkResultFile(out);
   console.log(`Wrote ${await write(out, input, options)}`);
   if ("model" in input && (options.to ?? "diffract") === "diffract") {
     const use = isWeightsFile(out)

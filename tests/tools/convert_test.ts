@@ -166,12 +166,20 @@ Deno.test("convert refuses every damaged and malicious file in one line and writ
 Deno.test("convert says what is wrong about its use, with exit code 2", () =>
   inFolder(async (folder) => {
     const dtypes = join(GOLDEN, "dtypes.pt"), out = join(folder, "out.safetensors");
+    const lost = join(folder, "nd/x.safetensors"), taken = join(folder, "taken.safetensors");
+    await Deno.mkdir(taken);
     const cases: [string[], Partial<typeof NOTHING>, string][] = [
       [[dtypes], {}, "IN and OUT must be given"],
       [[dtypes, dtypes], {}, "OUT must be another path"],
       [[dtypes, folder], {}, "OUT must be a .safetensors file"],
       [[dtypes, out], { to: "diffusers" }, "must hold a network of"],
       [[folder, out], {}, "must be a run with a checkpoint or a diffusers pipeline"],
+      [
+        [dtypes, lost],
+        {},
+        `Cannot write ${lost}: the folder ${folder}/nd must exist, make it first`,
+      ],
+      [[dtypes, taken], {}, `Cannot write ${taken}: the path must name a file, it is a folder`],
       [[join(folder, "no.pt"), out], {}, `no.pt: there is no such file or folder`],
       [[join(dtypes, "no.pt"), out], {}, "no.pt: each folder on the path must be a folder"],
     ];

@@ -12,7 +12,8 @@ import { holdsRun, runFolder } from "../../training/run_folder.ts";
 const WEIGHTS_FILE = ".safetensors";
 
 /** Endings of files, whichever way they are written; a dot alone makes none, as in lr-0.01. */
-const FILE_ENDING = /^\.(bin|ckpt|h5|json|np[yz]|onnx|pickle|pkl|pth?|safetensors|tar|zip)$/i;
+const FILE_ENDING =
+  /^\.(bin|ckpt|csv|gif|h5|jpe?g|jsonl?|np[yz]|onnx|pickle|pkl|png|pth?|safetensors|tar|txt|zip)$/i;
 
 /** Whether OUT names a file that a conversion can write. */
 export function isWeightsFile(out: string): boolean {

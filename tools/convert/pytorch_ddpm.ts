@@ -6,7 +6,7 @@
  */
 import type { Override } from "../../config/load.ts";
 import { parseConfig } from "../../config/load.ts";
-import { NATIVE_SHAPES } from "../../data/options.ts";
+import { type DataOptions, NATIVE_SHAPES } from "../../data/options.ts";
 import type { StoredTensor } from "../../formats/safetensors.ts";
 import {
   checkTensors,
@@ -103,6 +103,9 @@ export function importPytorchDdpm(source: Source, options: ImportOptions): Porta
 
 /** Where a file that {@linkcode exportPytorchDdpm} wrote says what no shape tells. */
 const GROUPS_FACT = "model.groups";
+
+/** What it says of the data, under the same names; where the files lie is of no use elsewhere. */
+const DATA_FACTS = ["name", "size", "resize", "flip"] as const;
 
 /**
  * The options with the number of groups that the file tells of, if it is one of ours.
@@ -237,8 +240,11 @@ function withoutUndefined<T extends object>(object: T): Partial<T> {
   ) as Partial<T>;
 }
 
-/** That code knows CIFAR-10 alone; its network has been used for MNIST as well. */
-function dataOptions({ tensors }: Source, channels: number, { size: flagged }: Flags) {
+/**
+ * The data as a file of ours tells of it, for the config to check. That code knows CIFAR-10 alone; its
+ * network has been used for MNIST as well.
+ */
+function dataOptions({ tensors, facts }: Source, channels: number, { size: flagged }: Flags) {
   const name = channels === 3 ? "cifar10" : "mnist";
   const [, , side = flagged ?? (channels === 3 ? 32 : 28)] = tensors.get("x_T")?.shape ?? [];
   const native = NATIVE_SHAPES[name].size;
@@ -246,6 +252,10 @@ function dataOptions({ tensors }: Source, channels: number, { size: flagged }: F
     throw new RangeError(
       `Cannot convert: the network's images must have 1 or 3 channels, got ${channels}`,
     );
+  }
+  if (facts.has("data.name")) {
+    const told = DATA_FACTS.map((key) => [key, facts.get(`data.${key}`)] as const);
+    return { ...Object.fromEntries(told), channels, synthetic: { channels } };
   }
   return {
     name,
@@ -261,7 +271,7 @@ export type WeightsChoice = "all" | "ema" | "raw";
 /**
  * The tensors of a checkpoint under that code's names: with `all`, everything it keeps, as
  * `net_model.head.weight`; else one state_dict, as `head.weight`. The metadata tells the groups, which
- * are always the same in that code.
+ * are always the same in that code, and the data.
  */
 export function exportPytorchDdpm(
   model: PortableModel,
@@ -271,6 +281,7 @@ export function exportPytorchDdpm(
     format: "pt",
     step: `${Math.max(0, model.step - 1)}`,
     [GROUPS_FACT]: `${model.network.options.groups}`,
+    ...dataFacts(model.config.data),
   };
   if (choice !== "all") {
     const set = choice === "ema" ? "ema_model" : "net_model";
@@ -285,6 +296,12 @@ export function exportPytorchDdpm(
     if (name === "x_T") tensors.push([name, f32(shape, read)]);
   }
   return { tensors, metadata };
+}
+
+/** Nothing for a mix, which is more than its name: its parts must be given again. */
+function dataFacts(data: DataOptions): Record<string, string> {
+  if (data.name === "mix") return {};
+  return Object.fromEntries(DATA_FACTS.map((key) => [`data.${key}`, `${data[key]}`]));
 }
 
 function* stateDict(

@@ -157,7 +157,9 @@ Deno.test("convert makes no folder that is called like a file, and says how to w
   inFolder(async (folder) => {
     const dir = join(folder, "run");
     await madeRun(folder, "run");
-    for (const ending of ["pt", "pth", "ckpt", "bin", "npz", "PT", "SafeTensors", "pt/"]) {
+    const weights = ["pt", "pth", "ckpt", "bin", "npz", "PT", "SafeTensors", "pt/"];
+    const others = ["png", "jpg", "JPEG", "gif", "txt", "csv", "json", "jsonl"];
+    for (const ending of [...weights, ...others]) {
       const out = join(folder, `o.${ending}`);
       for (const to of [undefined, "diffract", "diffusers"] as const) {
         const { message } = await assertRejects(() => run(dir, out, { to }), UsageError);

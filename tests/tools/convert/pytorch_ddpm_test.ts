@@ -4,7 +4,13 @@ import { NO_FLAGS, parseFlagfile } from "../../../tools/convert/flagfile.ts";
 import { exportPytorchDdpm, importPytorchDdpm } from "../../../tools/convert/pytorch_ddpm.ts";
 import { readSource, type Source, sourceOf, writeTensors } from "../../../tools/convert/source.ts";
 import { TIME_TABLE } from "../../../model/names/pytorch_ddpm.ts";
-import { assert, assertEquals, assertThrows } from "../../support/assert.ts";
+import {
+  assert,
+  assertEquals,
+  assertRejects,
+  assertStringIncludes,
+  assertThrows,
+} from "../../support/assert.ts";
 import { inFolder } from "../../support/folder.ts";
 import { TINY, TINY_OVERRIDES, TINY_SIZE, tinyFile } from "../../support/pytorch_checkpoint.ts";
 import { type Saved, savedF32, torchZip } from "../../support/torch_file.ts";
@@ -78,6 +84,52 @@ Deno.test("importPytorchDdpm() asks for groups that the file does not tell, and 
   });
 });
 
+Deno.test("importPytorchDdpm() takes the data that a file of ours tells, and overrides go first", () =>
+  inFolder(async (folder) => {
+    const path = `${folder}/back.safetensors`;
+    const back = async (
+      overrides: readonly Override[],
+      changes: Readonly<Record<string, string>> = {},
+      again: readonly Override[] = [],
+    ) => {
+      const given = { flags: NO_FLAGS, overrides: [...TINY_OVERRIDES, ...overrides] };
+      const model = importPytorchDdpm(source(), given);
+      const { tensors, metadata } = exportPytorchDdpm(model, "ema");
+      await writeTensors(path, tensors, { ...metadata, ...changes });
+      const told = await readSource(path);
+      const { data } = importPytorchDdpm(told, { flags: NO_FLAGS, overrides: again }).config;
+      const { name, size, resize, flip, dir } = data;
+      return { before: model.config.data, data, told: { name, size, resize, flip, dir } };
+    };
+    const kept = async (...overrides: Override[]) => {
+      const { before, told } = await back(overrides);
+      const { name, size, resize, flip } = before;
+      assertEquals(told, { name, size, resize, flip, dir: null });
+      return told;
+    };
+    const small = await kept(["data.name", "cifar100"], ["data.size", "16"], [
+      "data.dir",
+      "/files",
+    ]);
+    assertEquals([small.name, small.size], ["cifar100", 16]);
+    const whole = await kept(["data.name", "svhn"], ["data.size", "null"], ["data.flip", "false"]);
+    assertEquals([whole.name, whole.size], ["svhn", null]);
+    await kept(["data.name", "pathmnist"], ["data.size", "100"], ["data.resize", "bicubic"]);
+    await kept(["data.name", "folder"], ["data.size", "48"]);
+
+    const { told } = await back([["data.name", "svhn"]], {}, [["data.size", "24"]]);
+    assertEquals([told.name, told.size], ["svhn", 24]);
+    const other = await back([["data.name", "svhn"]], {}, [["data.name", "cifar100"]]);
+    assertEquals(other.told.name, "cifar100");
+    const mixed = await back([["data.name", "mix"]]);
+    assertEquals([mixed.told.name, mixed.told.size], ["cifar10", null]);
+
+    for (const [key, value] of [["data.name", "nothing"], ["data.size", "-3"]] as const) {
+      const { message } = await assertRejects(() => back([], { [key]: value }), UsageError);
+      assertStringIncludes(message, `Cannot use config ${path}: ${key} must`);
+    }
+  }));
+
 Deno.test("importPytorchDdpm() finds the warm-up that the schedule is in the middle of", () => {
   const sched = new Map<string, Saved>([["base_lrs", [3e-4]], ["_last_lr", [9e-5]]]);
   const { config } = importPytorchDdpm(source(new Map([["sched", sched]])), OPTIONS);
@@ -91,7 +143,15 @@ Deno.test("exportPytorchDdpm() gives every tensor back, bit for bit", async () =
   const after = await bits(tensors);
   assertEquals([...after.keys()].sort(), [...before.keys()].sort());
   for (const [name, value] of before) assertEquals(after.get(name), value, name);
-  assertEquals(metadata, { format: "pt", step: "2", "model.groups": "4" });
+  assertEquals(metadata, {
+    format: "pt",
+    step: "2",
+    "model.groups": "4",
+    "data.name": "synthetic",
+    "data.size": `${TINY_SIZE}`,
+    "data.resize": "area",
+    "data.flip": "true",
+  });
 });
 
 Deno.test("exportPytorchDdpm() writes one set under the network's own names", async () => {
