@@ -7,7 +7,7 @@
 import { basename, dirname, join, parse, resolve } from "node:path";
 import { UsageError } from "../../support/errors.ts";
 import { listCheckpoints } from "../../training/checkpoint.ts";
-import { holdsRun, runFolder } from "../../training/run_folder.ts";
+import { realPlace, runAround, runFolder } from "../../training/run_folder.ts";
 
 const WEIGHTS_FILE = ".safetensors";
 
@@ -82,22 +82,4 @@ export async function checkPlace(out: string, read: readonly string[]): Promise<
       );
     }
   }
-}
-
-/** The path without links, as far as it exists. */
-async function realPlace(path: string): Promise<string> {
-  try {
-    return await Deno.realPath(path);
-  } catch {
-    const parent = dirname(path);
-    return parent === path ? resolve(path) : join(await realPlace(parent), basename(path));
-  }
-}
-
-/** The run among whose checkpoints a path lies, or null. */
-async function runAround(path: string): Promise<string | null> {
-  const parent = dirname(path);
-  if (parent === path) return null;
-  if (runFolder(parent).checkpoints === path && await holdsRun(parent)) return parent;
-  return await runAround(parent);
 }
