@@ -167,7 +167,12 @@ export async function checkOutput(path: string): Promise<void> {
 
 async function probe(path: string): Promise<void> {
   (await Deno.open(path, { write: true, createNew: true })).close();
-  await Deno.remove(path);
+  try {
+    await Deno.remove(path);
+  } catch (error) {
+    // Another process has tidied it up.
+    if (!(error instanceof Deno.errors.NotFound)) throw error;
+  }
 }
 
 async function isFolder(path: string): Promise<boolean> {

@@ -153,6 +153,16 @@ Deno.test("checkOutput() refuses what atomicWrite() could not write, and touches
   });
 });
 
+Deno.test("checkWritable() and checkOutput() stand others that look at the same folder", async () => {
+  await inFolder(async (folder) => {
+    const looks = Array.from({ length: 200 }, async (_, i) => {
+      await (i % 2 ? checkWritable(join(folder, "new")) : checkOutput(join(folder, "file")));
+    });
+    await Promise.all(looks);
+    assertEquals(names(folder), []);
+  });
+});
+
 Deno.test("checkWritable() leaves nothing behind, not even what a killed one left", async () => {
   await inFolder(async (folder) => {
     await Deno.writeTextFile(join(folder, ".probe.123.4.tmp"), "");
