@@ -4,11 +4,11 @@
  *
  * @module
  */
-import { dirname, extname, resolve } from "node:path";
+import { dirname, extname } from "node:path";
 import { exists } from "../data/source.ts";
 import { UsageError } from "../support/errors.ts";
 import { checkNamedFile, checkOutput, checkWritable } from "../support/files.ts";
-import { holdsRun, realPlace, runAround, runFolder } from "../training/run_folder.ts";
+import { holdsRun, placesOf, runAround, runFolder } from "../training/run_folder.ts";
 
 /** Codes that say that a path is not as it was meant; others say what the machine lacks. */
 const MISTAKES: readonly unknown[] = ["ENOENT", "ENOTDIR", "EISDIR", "ENAMETOOLONG"];
@@ -41,8 +41,7 @@ export async function checkResultFile(
 
 /** Refuses the files that a run needs to go on: its checkpoints, config, log and choices of kernels. */
 async function checkNoRunsOwn(path: string): Promise<void> {
-  // A write replaces the name in its folder, be it a link; a person may mean what the link leads to.
-  for (const place of new Set([resolve(path), await realPlace(path)])) {
+  for (const place of await placesOf(path)) {
     const dir = dirname(place), { config, tuning, log } = runFolder(dir);
     const isOwn = [config, tuning, log].includes(place) && await holdsRun(dir);
     const run = isOwn ? dir : await runAround(place);

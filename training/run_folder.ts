@@ -57,6 +57,15 @@ export async function realPlace(path: string): Promise<string> {
   }
 }
 
+/**
+ * Where a write to a path may end, resolved: as it was given, in what its folder leads to (a write
+ * replaces the name there, be it a link), and at what the name leads to, which a person may mean.
+ */
+export async function placesOf(path: string): Promise<Set<string>> {
+  const inFolder = join(await realPlace(dirname(path)), basename(path));
+  return new Set([resolve(path), inFolder, await realPlace(path)]);
+}
+
 /** The run among whose checkpoints a resolved path lies, at any depth, or null. */
 export async function runAround(path: string): Promise<string | null> {
   const parent = dirname(path);

@@ -45,10 +45,13 @@ Deno.test("checkResultFile() spares the files that a run goes on with, by whatev
     await checkResultFile(config);
     await Deno.writeTextFile(config, "{}");
     await Deno.symlink(checkpoints, join(folder, "link"));
+    await Deno.writeTextFile(join(folder, "elsewhere"), "");
+    await Deno.symlink(join(folder, "elsewhere"), join(checkpoints, "away"));
     for (
       const path of [
         ...[config, join(run, "log.jsonl"), join(checkpoints, "step-000001.safetensors")],
         ...[join(checkpoints, "new"), join(checkpoints, "old", "x"), join(folder, "link", "x")],
+        join(folder, "link", "away"),
         join(run, "samples", "..", "checkpoints", "x"),
       ]
     ) {

@@ -4,10 +4,10 @@
  *
  * @module
  */
-import { basename, dirname, join, parse, resolve } from "node:path";
+import { dirname, join, parse } from "node:path";
 import { UsageError } from "../../support/errors.ts";
 import { listCheckpoints } from "../../training/checkpoint.ts";
-import { realPlace, runAround, runFolder } from "../../training/run_folder.ts";
+import { placesOf, realPlace, runAround, runFolder } from "../../training/run_folder.ts";
 
 const WEIGHTS_FILE = ".safetensors";
 
@@ -56,16 +56,14 @@ export function requireFolder(out: string, what: "run" | "pipeline"): void {
  *   checkpoints; or when it is a checkpoint of a run's, kept elsewhere.
  */
 export async function checkPlace(out: string, read: readonly string[]): Promise<void> {
-  // A write replaces the name in its folder, be it a link; a person may mean what the link leads to.
-  const places = [join(await realPlace(dirname(out)), basename(out)), await realPlace(out)];
+  const places = await placesOf(out);
   for (const path of read) {
-    if (!places.includes(await realPlace(path))) continue;
+    if (!places.has(await realPlace(path))) continue;
     throw new UsageError(
       `Cannot convert a file to itself: OUT must be another path, ${out} is what is read`,
     );
   }
-  // As it was given, too: the folder of the checkpoints may be a link itself.
-  for (const place of new Set([resolve(out), ...places])) {
+  for (const place of places) {
     const run = await runAround(place);
     if (run !== null) {
       throw new UsageError(
