@@ -4,23 +4,27 @@
  * @module
  */
 import { join } from "node:path";
-import { exists } from "./data/source.ts";
-import type { FeatureExtractor } from "./metrics/features.ts";
-import { needsFeatures } from "./metrics/collection.ts";
-import { FEATURES_NAMES, METRIC_NAMES, type MetricName } from "./metrics/options.ts";
-import { judge, type Metric } from "./metrics/report.ts";
+import { exists } from "./data/fetching/locate_files.ts";
+import type { FeatureExtractor } from "./metrics/judges/features/features.ts";
+import { needsFeatures } from "./metrics/judges/collection.ts";
+import { FEATURES_NAMES, METRIC_NAMES, type MetricName } from "./metrics/judges/options.ts";
+import { judge, type Metric } from "./metrics/judges/compare.ts";
 import { defineCommand, type OptionValues, runCommand } from "./support/command_line.ts";
 import { UsageError } from "./support/errors.ts";
 import { atomicWrite, ensureFolder } from "./support/files.ts";
 import { integer } from "./support/numbers.ts";
 import { formatTable } from "./support/terminal.ts";
-import { collect } from "./tools/evaluation/collect.ts";
-import { chooseExtractor } from "./tools/evaluation/extractor.ts";
-import { chooseReference, collectReference } from "./tools/evaluation/reference.ts";
-import { chooseSubject, type Subject } from "./tools/evaluation/subject.ts";
-import { openScriptGpu } from "./tools/gpu.ts";
-import { checkGivenFiles, checkResultFile } from "./tools/places.ts";
-import { CHECKPOINT_OPTION, SAMPLER_OPTIONS, WEIGHTS_OPTIONS } from "./tools/sampling.ts";
+import { collect } from "./commands/shared/evaluation/collect.ts";
+import { chooseExtractor } from "./commands/shared/evaluation/extractor.ts";
+import { chooseReference, collectReference } from "./commands/shared/evaluation/reference.ts";
+import { chooseSubject, type Subject } from "./commands/shared/evaluation/subject.ts";
+import { openScriptGpu } from "./commands/shared/gpu.ts";
+import { checkGivenFiles, checkResultFile } from "./commands/shared/path_checks.ts";
+import {
+  CHECKPOINT_OPTION,
+  SAMPLER_OPTIONS,
+  WEIGHTS_OPTIONS,
+} from "./commands/shared/load_sampler.ts";
 import { watchStopSignals } from "./training/stop_signals.ts";
 
 /** Images drawn unless told otherwise; papers take 50,000. */

@@ -75,10 +75,10 @@ export type { OptimOptions } from "./optim/options.ts";
 export { optimizerScalars, recordOptimizer } from "./optim/adam.ts";
 export { emaDecay, learningRate } from "./optim/learning_rate.ts";
 
-export { type FrechetDistance, frechetDistance } from "./metrics/frechet.ts";
-export { type InceptionScore, InceptionScorer } from "./metrics/inception_score.ts";
-export { type FeatureSet, type KernelDistance, kernelDistance } from "./metrics/kid.ts";
-export { type Gaussian, Moments } from "./metrics/moments.ts";
-export { type ManifoldMetrics, manifoldMetrics } from "./metrics/precision_recall.ts";
-export { RadialSpectrum } from "./metrics/radial_spectrum.ts";
-export { type Separation, separation } from "./metrics/roc.ts";
+export { type FrechetDistance, frechetDistance } from "./metrics/numerics/frechet.ts";
+export { type InceptionScore, InceptionScorer } from "./metrics/judges/inception_score.ts";
+export { type FeatureSet, type KernelDistance, kernelDistance } from "./metrics/judges/kid.ts";
+export { type Gaussian, Moments } from "./metrics/numerics/moments.ts";
+export { type ManifoldMetrics, manifoldMetrics } from "./metrics/judges/precision_recall.ts";
+export { RadialSpectrum } from "./metrics/numerics/radial_spectrum.ts";
+export { type Separation, separation } from "./metrics/judges/roc.ts";

@@ -4,25 +4,25 @@
  * @module
  */
 import { parseConfig } from "./config/load.ts";
-import { sha256File } from "./data/download.ts";
+import { sha256File } from "./data/fetching/download.ts";
 import { imageShape } from "./data/options.ts";
 import { defineCommand, type OptionValues, runCommand } from "./support/command_line.ts";
 import { atomicWrite } from "./support/files.ts";
 import { integer } from "./support/numbers.ts";
 import { counted } from "./support/terminal.ts";
-import { openScriptGpu } from "./tools/gpu.ts";
+import { openScriptGpu } from "./commands/shared/gpu.ts";
 import {
   CHECKPOINT_OPTION,
   findCheckpoint,
   loadSampler,
   SAMPLER_OPTIONS,
   WEIGHTS_OPTIONS,
-} from "./tools/sampling.ts";
-import { choosePlan } from "./tools/sampling/choice.ts";
-import { describeSteps, drawJob, type Drawn } from "./tools/sampling/draw.ts";
-import { ImageFolder } from "./tools/sampling/image_folder.ts";
-import { checkPlaces, Pictures } from "./tools/sampling/pictures.ts";
-import { parseSeedPair, parseSeeds } from "./tools/sampling/seeds.ts";
+} from "./commands/shared/load_sampler.ts";
+import { choosePlan } from "./commands/sample/choice.ts";
+import { describeSteps, drawJob, type Drawn } from "./commands/sample/draw.ts";
+import { ImageFolder } from "./commands/sample/image_folder.ts";
+import { checkPlaces, Pictures } from "./commands/sample/pictures.ts";
+import { parseSeedPair, parseSeeds } from "./commands/sample/seeds.ts";
 import { watchStopSignals } from "./training/stop_signals.ts";
 
 /** Exit code where a signal left nothing behind. */

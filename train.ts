@@ -8,20 +8,20 @@ import { formatConfig } from "./config/load.ts";
 import type { Config } from "./config/schema.ts";
 import { defineCommand, type Invocation, runCommand } from "./support/command_line.ts";
 import { startProgress } from "./support/terminal.ts";
-import { tellDryRun } from "./tools/dry_run.ts";
-import { runEvaluation } from "./tools/evaluation/observer.ts";
-import { openScriptGpu } from "./tools/gpu.ts";
-import { runInstruments, stepInstruments } from "./tools/instruments.ts";
-import { profileTraining } from "./tools/profile.ts";
+import { tellDryRun } from "./commands/train/dry_run.ts";
+import { runEvaluation } from "./commands/shared/evaluation/observer.ts";
+import { openScriptGpu } from "./commands/shared/gpu.ts";
+import { runInstruments, stepInstruments } from "./commands/shared/instruments.ts";
+import { profileTraining } from "./commands/profile/main.ts";
 import {
   checkpointConfig,
   chooseRun,
   compareWithCheckpoint,
   type RunChoice,
-} from "./tools/run_choice.ts";
-import { QUICKSTART, RUN_OPTIONS, tuneRun } from "./tools/run_options.ts";
-import { eventMirror } from "./tools/tensorboard/event_file.ts";
-import { type TuneMode, writeChoices } from "./tools/tuning.ts";
+} from "./commands/train/run_choice.ts";
+import { QUICKSTART, RUN_OPTIONS, tuneRun } from "./commands/shared/run_options.ts";
+import { eventMirror } from "./run_log/event_file.ts";
+import { type TuneMode, writeChoices } from "./commands/shared/tuning_tables.ts";
 import type { LoopDisplay } from "./training/loop.ts";
 import { imagesOf, networkOf, type RunResult, trainRun } from "./training/run.ts";
 import { runFolder } from "./training/run_folder.ts";

@@ -15,7 +15,7 @@ import {
   type Storage,
   type TensorRef,
 } from "../device/tensor.ts";
-import { type PartialSum, type PlacedSum, sumPartsInto } from "../kernels/partial_sums.ts";
+import { type PartialSum, type PlacedSum, sumPartsInto } from "../kernels/shared/partial_sums.ts";
 import { isWhole } from "./whole.ts";
 
 /**

@@ -6,8 +6,8 @@
  */
 import type { Capture } from "../device/capture.ts";
 import { formatShape, reshape, sizeOf, type Storage, type TensorRef } from "../device/tensor.ts";
-import { addSame } from "../kernels/add.ts";
-import { fillZero } from "../kernels/fill.ts";
+import { addSame } from "../kernels/elementwise/add.ts";
+import { fillZero } from "../kernels/layout/fill.ts";
 import type { Tensor } from "./graph.ts";
 import type { InputGrads, OpRecord } from "./rule.ts";
 import { isWhole } from "./whole.ts";

@@ -10,8 +10,8 @@
  */
 import type { Capture } from "../device/capture.ts";
 import { formatShape, placeAt, sizeOf, type TensorRef } from "../device/tensor.ts";
-import { addInto, copyInto } from "../kernels/add.ts";
-import { type PartialSum, sumParts } from "../kernels/partial_sums.ts";
+import { addInto, copyInto } from "../kernels/elementwise/add.ts";
+import { type PartialSum, sumParts } from "../kernels/shared/partial_sums.ts";
 import { DeferredSums } from "./deferred_sums.ts";
 import { Gradients } from "./gradients.ts";
 import type { Parameter } from "./parameter.ts";

@@ -5,7 +5,7 @@
  * @module
  */
 import type { TensorRef } from "../device/tensor.ts";
-import type { PartialSum } from "../kernels/partial_sums.ts";
+import type { PartialSum } from "../kernels/shared/partial_sums.ts";
 import type { Tensor } from "./graph.ts";
 
 /** Gradients of an op's inputs, in order; null where an input has none. */

@@ -4,7 +4,7 @@
  * @module
  */
 import { sizeOf } from "../device/tensor.ts";
-import { attentionBackward, attentionForward } from "../kernels/attention.ts";
+import { attentionBackward, attentionForward } from "../kernels/attention/attention.ts";
 import { attentionReference } from "../tests/reference/attention.ts";
 import { assertAllClose } from "../tests/support/assert.ts";
 import { randomValues, upload } from "../tests/support/gpu.ts";

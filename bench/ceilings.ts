@@ -8,7 +8,7 @@ import type { Capture } from "../device/capture.ts";
 import type { Gpu } from "../device/gpu.ts";
 import type { Kernel } from "../device/kernel.ts";
 import { sizeOf, type TensorRef } from "../device/tensor.ts";
-import { FLAT_INDEX, flatGrid, STREAM_WORKGROUP } from "../kernels/grid.ts";
+import { FLAT_INDEX, flatGrid, STREAM_WORKGROUP } from "../kernels/shared/grid.ts";
 import { assertEquals } from "../tests/support/assert.ts";
 import { randomValues, upload } from "../tests/support/gpu.ts";
 import type { BenchCase, BenchRun } from "./bench_case.ts";

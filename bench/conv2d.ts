@@ -12,7 +12,7 @@ import {
   conv2dShape,
   conv2dWeightGrad,
 } from "../kernels/conv2d/conv2d.ts";
-import { sumParts } from "../kernels/partial_sums.ts";
+import { sumParts } from "../kernels/shared/partial_sums.ts";
 import { conv2dGradReference, conv2dReference } from "../tests/reference/conv2d.ts";
 import { assertAllClose } from "../tests/support/assert.ts";
 import { randomValues, upload } from "../tests/support/gpu.ts";

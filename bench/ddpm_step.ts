@@ -10,7 +10,7 @@ import { Capture } from "../device/capture.ts";
 import type { Gpu } from "../device/gpu.ts";
 import type { Program } from "../device/program.ts";
 import { sizeOf, type TensorRef } from "../device/tensor.ts";
-import { ADAM_SCALARS, adamScalars, adamStep } from "../kernels/adam.ts";
+import { ADAM_SCALARS, adamScalars, adamStep } from "../kernels/optim/adam.ts";
 import { Conv2d, GroupNorm } from "../model/layers.ts";
 import { Module } from "../model/module.ts";
 import { createArena, initialValues, parameterSlots, writeArenas } from "../model/parameters.ts";

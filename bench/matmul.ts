@@ -3,7 +3,7 @@
  *
  * @module
  */
-import { matmul } from "../kernels/matmul.ts";
+import { matmul } from "../kernels/matmul/matmul.ts";
 import { matmulReference } from "../tests/reference/matmul.ts";
 import { assertAllClose } from "../tests/support/assert.ts";
 import { randomValues, upload } from "../tests/support/gpu.ts";

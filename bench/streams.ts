@@ -5,11 +5,11 @@
  * @module
  */
 import { sizeOf } from "../device/tensor.ts";
-import { ADAM_SCALARS, adamScalars, adamStep } from "../kernels/adam.ts";
+import { ADAM_SCALARS, adamScalars, adamStep } from "../kernels/optim/adam.ts";
 import { fourierTransform } from "../kernels/fft/fft2.ts";
-import { groupNormBackward, groupNormForward } from "../kernels/group_norm.ts";
-import { sumParts } from "../kernels/partial_sums.ts";
-import { siluForward } from "../kernels/silu.ts";
+import { groupNormBackward, groupNormForward } from "../kernels/norm/group_norm.ts";
+import { sumParts } from "../kernels/shared/partial_sums.ts";
+import { siluForward } from "../kernels/elementwise/silu.ts";
 import { adamReference } from "../tests/reference/adam.ts";
 import { dft2 } from "../tests/reference/fft.ts";
 import { normaliseReference } from "../tests/reference/normalise.ts";

@@ -33,8 +33,8 @@ import {
   type TimestepOptions,
   VARIANCE_NAMES,
 } from "../diffusion/options.ts";
-import type { InstrumentOptions } from "../metrics/instrument_options.ts";
-import { FEATURES_NAMES, METRIC_NAMES, type MetricsOptions } from "../metrics/options.ts";
+import type { InstrumentOptions } from "../metrics/instruments/options.ts";
+import { FEATURES_NAMES, METRIC_NAMES, type MetricsOptions } from "../metrics/judges/options.ts";
 import { MODEL_NAMES, type UNetOptions } from "../model/options.ts";
 import {
   DECAY_NAMES,

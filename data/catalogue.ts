@@ -5,16 +5,16 @@
  * @module
  */
 import { join } from "node:path";
-import { datasetCache } from "./cache.ts";
-import { cifarSource } from "./cifar.ts";
+import { datasetCache } from "./fetching/cache.ts";
+import { cifarSource } from "./sets/cifar.ts";
 import type { Split } from "./dataset.ts";
-import { megabytes } from "./download.ts";
-import { medmnistSource } from "./medmnist.ts";
-import { MEDMNIST_FACTS } from "./medmnist_facts.ts";
-import { mnistSource } from "./mnist.ts";
+import { megabytes } from "./fetching/download.ts";
+import { medmnistSource } from "./sets/medmnist.ts";
+import { MEDMNIST_FACTS } from "./sets/medmnist_facts.ts";
+import { mnistSource } from "./sets/mnist.ts";
 import { MEDMNIST_NAMES, type MedmnistName, type SourceName } from "./options.ts";
-import { exists, type Source } from "./source.ts";
-import { svhnSource } from "./svhn.ts";
+import { exists, type Source } from "./fetching/locate_files.ts";
+import { svhnSource } from "./sets/svhn.ts";
 
 /** A set that is read from files with known names. */
 export type FileSetName = Exclude<SourceName, "synthetic">;

@@ -4,7 +4,7 @@
  * @module
  */
 import { join } from "node:path";
-import { loadCifar } from "./cifar.ts";
+import { loadCifar } from "./sets/cifar.ts";
 import {
   firstImages,
   type ImageSet,
@@ -14,10 +14,10 @@ import {
   type Say,
   type Split,
 } from "./dataset.ts";
-import { loadImageFolder } from "./image_folder.ts";
-import { loadMedmnist, loadNpz } from "./medmnist.ts";
-import { mixImages } from "./mix.ts";
-import { loadMnist } from "./mnist.ts";
+import { loadImageFolder } from "./sets/image_folder.ts";
+import { loadMedmnist, loadNpz } from "./sets/medmnist.ts";
+import { mixImages } from "./sets/mix.ts";
+import { loadMnist } from "./sets/mnist.ts";
 import {
   type DataOptions,
   imageShape,
@@ -27,12 +27,12 @@ import {
   type OpenName,
   type SourceName,
 } from "./options.ts";
-import { loadParquet } from "./parquet.ts";
-import { fitImages, type PictureShape } from "./pictures.ts";
-import { resizeImages } from "./resize.ts";
-import { exists, type Surroundings } from "./source.ts";
-import { loadSvhn } from "./svhn.ts";
-import { makeSynthetic } from "./synthetic.ts";
+import { loadParquet } from "./sets/parquet.ts";
+import { fitImages, type PictureShape } from "./pixels/pictures.ts";
+import { resizeImages } from "./pixels/resize.ts";
+import { exists, type Surroundings } from "./fetching/locate_files.ts";
+import { loadSvhn } from "./sets/svhn.ts";
+import { makeSynthetic } from "./sets/synthetic.ts";
 
 type Loader = (
   options: DataOptions,

@@ -6,7 +6,7 @@
  */
 import { type Gpu, TENSOR_ALIGNMENT } from "./gpu.ts";
 import { type Access, type BindingSpec, type Kernel, packParams } from "./kernel.ts";
-import type { PlanOptions } from "./memory_plan.ts";
+import type { PlanOptions } from "./pack_lifetimes.ts";
 import { Program } from "./program.ts";
 import {
   byteLengthOf,

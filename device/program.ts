@@ -6,7 +6,7 @@
  */
 import type { Capture, Dispatch } from "./capture.ts";
 import type { Gpu } from "./gpu.ts";
-import { type MemoryReport, planMemory, type PlanOptions } from "./memory_plan.ts";
+import { type MemoryReport, planMemory, type PlanOptions } from "./pack_lifetimes.ts";
 import { type KernelTime, profileDispatches } from "./profile.ts";
 import {
   byteLengthOf,

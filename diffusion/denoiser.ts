@@ -16,6 +16,6 @@ import type { TensorRef } from "../device/tensor.ts";
 export type Denoiser = (graph: Graph, x: Tensor, timesteps: TensorRef) => Tensor;
 
 /**
- * Philox streams of the process; see kernels/philox.ts. Streams from 16 on are the network's.
+ * Philox streams of the process; see kernels/shared/philox.ts. Streams from 16 on are the network's.
  */
 export const STREAMS = { timesteps: 0, noise: 1, samplerNoise: 2, start: 3 } as const;

@@ -8,10 +8,10 @@ import { Capture } from "../device/capture.ts";
 import type { Gpu } from "../device/gpu.ts";
 import type { Program } from "../device/program.ts";
 import type { TensorRef } from "../device/tensor.ts";
-import { copyInto } from "../kernels/add.ts";
-import { blend } from "../kernels/blend.ts";
-import { randomNormal } from "../kernels/random.ts";
-import { SAMPLER_SCALARS, samplerScalars, samplerStep } from "../kernels/sampler_step.ts";
+import { copyInto } from "../kernels/elementwise/add.ts";
+import { blend } from "../kernels/elementwise/blend.ts";
+import { randomNormal } from "../kernels/process/random.ts";
+import { SAMPLER_SCALARS, samplerScalars, samplerStep } from "../kernels/process/sampler_step.ts";
 import { STREAMS } from "./denoiser.ts";
 import type { NoiseLevel } from "./sampler_step.ts";
 

@@ -15,9 +15,9 @@ import type { Gpu } from "../device/gpu.ts";
 import type { KernelTime } from "../device/profile.ts";
 import type { Program } from "../device/program.ts";
 import { sizeOf, type TensorRef } from "../device/tensor.ts";
-import { copyInto } from "../kernels/add.ts";
-import { randomNormal } from "../kernels/random.ts";
-import { SAMPLER_SCALARS, samplerScalars, samplerStep } from "../kernels/sampler_step.ts";
+import { copyInto } from "../kernels/elementwise/add.ts";
+import { randomNormal } from "../kernels/process/random.ts";
+import { SAMPLER_SCALARS, samplerScalars, samplerStep } from "../kernels/process/sampler_step.ts";
 import { seedKey } from "../support/philox.ts";
 import { type Denoiser, STREAMS } from "./denoiser.ts";
 import type { InpaintingWay, Move } from "./inpainting.ts";
@@ -336,7 +336,7 @@ function asMoves(steps: readonly SamplerStep[]): Move[] {
   return steps.map((step) => ({ kind: "step", step }));
 }
 
-/** A key of kernels/philox.ts for each image; places without a seed take that of 0. */
+/** A key of kernels/shared/philox.ts for each image; places without a seed take that of 0. */
 function keyRows(seeds: readonly number[], samples: number, step: number): Uint32Array {
   const rows = new Uint32Array(4 * samples);
   for (let n = 0; n < samples; n++) rows.set([...seedKey(seeds[n] ?? 0), step, 0], 4 * n);

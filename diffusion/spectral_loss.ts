@@ -24,7 +24,7 @@ import { ringMeans } from "../autograd/ops/ring_means.ts";
 import type { Gpu } from "../device/gpu.ts";
 import { reshape, type TensorRef } from "../device/tensor.ts";
 import { createRings, destroyRings, type Rings } from "../kernels/fft/rings.ts";
-import { gatherRowsForward } from "../kernels/gather_rows.ts";
+import { gatherRowsForward } from "../kernels/layout/gather_rows.ts";
 import { octaveOf, radialFrequencies, unitRings } from "./frequency.ts";
 import type { DiffusionOptions, SpectralLossOptions } from "./options.ts";
 import type { Schedule } from "./schedule.ts";

@@ -13,14 +13,14 @@ import type { Graph } from "../autograd/graph.ts";
 import type { Capture } from "../device/capture.ts";
 import type { Gpu } from "../device/gpu.ts";
 import { reshape, type TensorRef } from "../device/tensor.ts";
-import { gatherRowsForward } from "../kernels/gather_rows.ts";
-import { randomIntegers } from "../kernels/random.ts";
+import { gatherRowsForward } from "../kernels/layout/gather_rows.ts";
+import { randomIntegers } from "../kernels/process/random.ts";
 import {
   adaptiveTimesteps,
   recordLosses,
   tableTimesteps,
   timestepTable,
-} from "../kernels/timesteps.ts";
+} from "../kernels/process/timesteps.ts";
 import { STREAMS } from "./denoiser.ts";
 import type { DiffusionOptions, TimestepOptions, TimestepSamplerName } from "./options.ts";
 import type { Schedule } from "./schedule.ts";

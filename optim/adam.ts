@@ -7,8 +7,8 @@
 import type { Arena } from "../device/arena.ts";
 import type { Capture } from "../device/capture.ts";
 import type { TensorRef } from "../device/tensor.ts";
-import { ADAM_SCALARS, type AdamOptions, adamScalars, adamStep } from "../kernels/adam.ts";
-import { type GradNorm, gradNorm } from "../kernels/grad_norm.ts";
+import { ADAM_SCALARS, type AdamOptions, adamScalars, adamStep } from "../kernels/optim/adam.ts";
+import { type GradNorm, gradNorm } from "../kernels/optim/grad_norm.ts";
 import { emaDecay, learningRate } from "./learning_rate.ts";
 import type { OptimOptions } from "./options.ts";
 

@@ -3,7 +3,7 @@
  * formatted, keep to the rooms, type-check and pass its own tests.
  */
 import { dirname, join } from "node:path";
-import { checkLayers } from "../tools/check_layers.ts";
+import { checkLayers } from "../dev/layers/main.ts";
 import { assert, assertEquals } from "./support/assert.ts";
 import { inFolder } from "./support/folder.ts";
 import { ROOT } from "./support/runs.ts";

@@ -116,7 +116,7 @@ Deno.test("a lost device ends the process with code 1", () =>
     await Deno.writeTextFile(
       script,
       `import { runMain } from ${JSON.stringify(`file://${ROOT}support/errors.ts`)};
-      import { openScriptGpu } from ${JSON.stringify(`file://${ROOT}tools/gpu.ts`)};
+      import { openScriptGpu } from ${JSON.stringify(`file://${ROOT}commands/shared/gpu.ts`)};
       await runMain(async () => {
         const gpu = await openScriptGpu();
         setTimeout(() => gpu.device.destroy(), 50);

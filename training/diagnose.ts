@@ -16,7 +16,7 @@ import {
 } from "../device/tensor.ts";
 import type { TracedBinding, TracedDispatch } from "../device/trace.ts";
 import { inspectValues, type NonFiniteError, type ValueSummary } from "./non_finite.ts";
-import { formatCount } from "./report.ts";
+import { formatCount } from "./run_summary.ts";
 import { pauseForSignals } from "./stop_signals.ts";
 import type { Trainer } from "./trainer.ts";
 

@@ -3,7 +3,7 @@
  *
  * @module
  */
-import { MissingPlaceError } from "../data/source.ts";
+import { MissingPlaceError } from "../data/fetching/locate_files.ts";
 import { UsageError } from "../support/errors.ts";
 import {
   type Checkpoint,

@@ -4,7 +4,7 @@
  * @module
  */
 import { OutOfMemoryError } from "../device/program.ts";
-import { formatBytes } from "./report.ts";
+import { formatBytes } from "./run_summary.ts";
 import { planStep, type StepPlan, type StepSubject } from "./step_plan.ts";
 
 /** How a step fits an adapter. */

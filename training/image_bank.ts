@@ -8,7 +8,7 @@ import type { Batch } from "../data/order.ts";
 import type { Capture } from "../device/capture.ts";
 import type { Gpu } from "../device/gpu.ts";
 import type { TensorRef } from "../device/tensor.ts";
-import { FLIP_BIT, gatherImages, packBytes } from "../kernels/images.ts";
+import { FLIP_BIT, gatherImages, packBytes } from "../kernels/layout/images.ts";
 
 /** Images in as many tensors as the largest binding makes necessary. */
 export class ImageBank {

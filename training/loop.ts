@@ -11,12 +11,12 @@ import {
   stepName,
   writeCheckpoint,
 } from "./checkpoint.ts";
-import { Collector } from "./collector.ts";
+import { Collector } from "./gc_pacing.ts";
 import { Log, type LogEvent, type LogMirror } from "./log.ts";
 import { NonFiniteError } from "./non_finite.ts";
 import { isDue, type Observer } from "./observer.ts";
 import type { RunFolder } from "./run_folder.ts";
-import { checkSpace, type FreeSpace } from "./space.ts";
+import { checkSpace, type FreeSpace } from "./disk_space.ts";
 import { pauseForSignals } from "./stop_signals.ts";
 import type { Trainer } from "./trainer.ts";
 

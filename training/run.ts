@@ -26,10 +26,10 @@ import {
   describeNetwork,
   formatBytes,
   formatCount,
-} from "./report.ts";
+} from "./run_summary.ts";
 import type { RunConfig } from "./run_config.ts";
 import { prepareRunFolder, type RunFolder, runFolder } from "./run_folder.ts";
-import { type FreeSpace, planSpace, systemFreeSpace } from "./space.ts";
+import { type FreeSpace, planSpace, systemFreeSpace } from "./disk_space.ts";
 import { Trainer } from "./trainer.ts";
 import { createValidation } from "./validation.ts";
 

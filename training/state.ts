@@ -11,7 +11,7 @@ import type { Module } from "../model/module.ts";
 import { createArena, initialValues, writeArenas } from "../model/parameters.ts";
 import type { Checkpoint, CheckpointTensor } from "./checkpoint.ts";
 import { inspectValues, NonFiniteError } from "./non_finite.ts";
-import { formatCount } from "./report.ts";
+import { formatCount } from "./run_summary.ts";
 import { pauseForSignals } from "./stop_signals.ts";
 
 /** Arenas of one layout, one tensor a parameter in each. */

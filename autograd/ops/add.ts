@@ -1,6 +1,6 @@
-import { addSame } from "../../kernels/add.ts";
-import { addForward } from "../../kernels/broadcast.ts";
-import { sumTo } from "../../kernels/reduce.ts";
+import { addSame } from "../../kernels/elementwise/add.ts";
+import { addForward } from "../../kernels/elementwise/broadcast.ts";
+import { sumTo } from "../../kernels/reduce/reduce.ts";
 import { formatShape } from "../../device/tensor.ts";
 import type { Tensor } from "../graph.ts";
 

@@ -1,4 +1,4 @@
-import { attentionBackward, attentionForward } from "../../kernels/attention.ts";
+import { attentionBackward, attentionForward } from "../../kernels/attention/attention.ts";
 import type { Tensor } from "../graph.ts";
 
 /** Choices of {@linkcode attention}. */

@@ -3,7 +3,7 @@ import {
   batchNormForward,
   batchNormInputGrad,
   batchNormWeightGrad,
-} from "../../kernels/batch_norm.ts";
+} from "../../kernels/norm/batch_norm.ts";
 import type { Tensor } from "../graph.ts";
 
 /** What a batch normalisation needs besides its input, all `[C]`. */

@@ -1,5 +1,5 @@
 import type { TensorRef } from "../../device/tensor.ts";
-import { linearCombination } from "../../kernels/q_sample.ts";
+import { linearCombination } from "../../kernels/process/q_sample.ts";
 import type { Tensor } from "../graph.ts";
 
 /** One term of {@linkcode combine}. */

@@ -1,4 +1,4 @@
-import { concatForward, splitLast } from "../../kernels/concat.ts";
+import { concatForward, splitLast } from "../../kernels/layout/concat.ts";
 import type { Tensor } from "../graph.ts";
 
 /**

@@ -8,9 +8,9 @@ import {
   conv2dWeightGrad,
   isPointwiseConv,
 } from "../../kernels/conv2d/conv2d.ts";
-import { parallelLinearForward } from "../../kernels/parallel_linear.ts";
-import type { PartialSum } from "../../kernels/partial_sums.ts";
-import { sumMiddle, sumMiddleInto } from "../../kernels/reduce.ts";
+import { parallelLinearForward } from "../../kernels/matmul/parallel_linear.ts";
+import type { PartialSum } from "../../kernels/shared/partial_sums.ts";
+import { sumMiddle, sumMiddleInto } from "../../kernels/reduce/reduce.ts";
 import type { Tensor } from "../graph.ts";
 import type { BackwardRule, WantedSums } from "../rule.ts";
 

@@ -1,4 +1,4 @@
-import { crossEntropyBackward, crossEntropyForward } from "../../kernels/cross_entropy.ts";
+import { crossEntropyBackward, crossEntropyForward } from "../../kernels/reduce/cross_entropy.ts";
 import type { Tensor } from "../graph.ts";
 
 /**

@@ -1,4 +1,4 @@
-import { dropoutForward, type DropoutOptions } from "../../kernels/dropout.ts";
+import { dropoutForward, type DropoutOptions } from "../../kernels/elementwise/dropout.ts";
 import type { Graph, Tensor } from "../graph.ts";
 
 /**

@@ -1,4 +1,4 @@
-import { gatherRowsBackward, gatherRowsForward } from "../../kernels/gather_rows.ts";
+import { gatherRowsBackward, gatherRowsForward } from "../../kernels/layout/gather_rows.ts";
 import type { Tensor } from "../graph.ts";
 
 /**

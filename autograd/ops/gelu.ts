@@ -1,4 +1,4 @@
-import { geluBackward, type GeluForm, geluForward } from "../../kernels/gelu.ts";
+import { geluBackward, type GeluForm, geluForward } from "../../kernels/elementwise/gelu.ts";
 import type { Tensor } from "../graph.ts";
 
 /**

@@ -5,7 +5,7 @@ import {
   canSumPixels,
   groupNormBackward,
   groupNormForward,
-} from "../../kernels/group_norm.ts";
+} from "../../kernels/norm/group_norm.ts";
 import type { Tensor } from "../graph.ts";
 import type { GradientFlow } from "../rule.ts";
 import { dropout, dropoutOf } from "./dropout.ts";

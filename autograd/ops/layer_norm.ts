@@ -2,7 +2,7 @@ import {
   layerNormBackwardAffine,
   layerNormBackwardInput,
   layerNormForward,
-} from "../../kernels/layer_norm.ts";
+} from "../../kernels/norm/layer_norm.ts";
 import type { Tensor } from "../graph.ts";
 
 /**

@@ -1,4 +1,4 @@
-import { log1pBackward, log1pForward } from "../../kernels/log1p.ts";
+import { log1pBackward, log1pForward } from "../../kernels/elementwise/log1p.ts";
 import type { Tensor } from "../graph.ts";
 
 /** `log(1 + x)` for x above -1, any shape. */

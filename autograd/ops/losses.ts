@@ -1,9 +1,9 @@
 /**
- * Mean losses between tensors of one shape; kernels/losses.ts has the equations.
+ * Mean losses between tensors of one shape; kernels/reduce/losses.ts has the equations.
  *
  * @module
  */
-import { lossBackward, lossForward, type LossOptions } from "../../kernels/losses.ts";
+import { lossBackward, lossForward, type LossOptions } from "../../kernels/reduce/losses.ts";
 import type { Tensor } from "../graph.ts";
 
 /** Choices that all losses share. */

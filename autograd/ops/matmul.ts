@@ -1,6 +1,6 @@
 import { reshape, sizeOf, type TensorRef } from "../../device/tensor.ts";
-import { matmul } from "../../kernels/matmul.ts";
-import { sumMiddle } from "../../kernels/reduce.ts";
+import { matmul } from "../../kernels/matmul/matmul.ts";
+import { sumMiddle } from "../../kernels/reduce/reduce.ts";
 import type { Tensor } from "../graph.ts";
 
 /** Rows whose sum is put off; more would be a long sum for few lanes. */

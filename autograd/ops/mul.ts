@@ -1,5 +1,5 @@
-import { mulForward } from "../../kernels/broadcast.ts";
-import { sumTo } from "../../kernels/reduce.ts";
+import { mulForward } from "../../kernels/elementwise/broadcast.ts";
+import { sumTo } from "../../kernels/reduce/reduce.ts";
 import type { Tensor } from "../graph.ts";
 
 /**

@@ -2,7 +2,7 @@ import {
   parallelLinearForward,
   parallelLinearInputGrad,
   parallelLinearWeightGrads,
-} from "../../kernels/parallel_linear.ts";
+} from "../../kernels/matmul/parallel_linear.ts";
 import type { Tensor } from "../graph.ts";
 
 /**

@@ -1,5 +1,5 @@
 /**
- * Pooling of channels-last images; kernels/pool.ts has the conventions.
+ * Pooling of channels-last images; kernels/layout/pool.ts has the conventions.
  *
  * @module
  */
@@ -10,7 +10,7 @@ import {
   maxPoolBackward,
   maxPoolForward,
   type PoolOptions,
-} from "../../kernels/pool.ts";
+} from "../../kernels/layout/pool.ts";
 import type { Tensor } from "../graph.ts";
 
 /**

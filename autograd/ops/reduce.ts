@@ -4,8 +4,8 @@
  * @module
  */
 import { reshape, sizeOf } from "../../device/tensor.ts";
-import { expandTo } from "../../kernels/broadcast.ts";
-import { keptShape, normalizeAxes, sumAxes } from "../../kernels/reduce.ts";
+import { expandTo } from "../../kernels/elementwise/broadcast.ts";
+import { keptShape, normalizeAxes, sumAxes } from "../../kernels/reduce/reduce.ts";
 import type { Tensor } from "../graph.ts";
 
 /** Choices of a reduction. */

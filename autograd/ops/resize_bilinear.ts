@@ -1,8 +1,11 @@
-import { resizeBilinearBackward, resizeBilinearForward } from "../../kernels/resize_bilinear.ts";
+import {
+  resizeBilinearBackward,
+  resizeBilinearForward,
+} from "../../kernels/layout/resize_bilinear.ts";
 import type { Tensor } from "../graph.ts";
 
 /**
- * Bilinear resizing without antialiasing, `[N, H, W, C]` to `[N, H', W', C]`; kernels/resize_bilinear.ts
+ * Bilinear resizing without antialiasing, `[N, H, W, C]` to `[N, H', W', C]`; kernels/layout/resize_bilinear.ts
  * has the conventions.
  *
  * @param size `[H', W']`.

@@ -1,4 +1,4 @@
-import { scaleForward } from "../../kernels/scale.ts";
+import { scaleForward } from "../../kernels/elementwise/scale.ts";
 import type { Tensor } from "../graph.ts";
 
 /** `factor x`, any shape; `factor` is fixed when the graph is captured. */

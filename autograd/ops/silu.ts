@@ -1,4 +1,4 @@
-import { siluBackward, siluForward } from "../../kernels/silu.ts";
+import { siluBackward, siluForward } from "../../kernels/elementwise/silu.ts";
 import type { Tensor } from "../graph.ts";
 
 /** SiLU, any shape. */

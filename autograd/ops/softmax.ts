@@ -1,4 +1,4 @@
-import { softmaxBackward, softmaxForward } from "../../kernels/softmax.ts";
+import { softmaxBackward, softmaxForward } from "../../kernels/reduce/softmax.ts";
 import type { Tensor } from "../graph.ts";
 
 /**

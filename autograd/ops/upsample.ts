@@ -1,4 +1,4 @@
-import { upsampleBackward, upsampleForward } from "../../kernels/upsample.ts";
+import { upsampleBackward, upsampleForward } from "../../kernels/layout/upsample.ts";
 import type { Tensor } from "../graph.ts";
 
 /**

@@ -6,7 +6,7 @@
  */
 import type { Capture } from "../../device/capture.ts";
 import { formatShape, reshape, sizeOf, type TensorRef } from "../../device/tensor.ts";
-import { matmul } from "../matmul.ts";
+import { matmul } from "../matmul/matmul.ts";
 import { type Epilogue, gatherConv } from "./gather.ts";
 import { type Conv2dShape, isPointwiseConv } from "./shape.ts";
 

@@ -31,9 +31,9 @@ import {
   tileName,
   transposedB,
   vectorType,
-} from "../gemm.ts";
-import { FLAT_INDEX, flatGrid, STREAM_WORKGROUP } from "../grid.ts";
-import { recordVariant, type Variant } from "../variants.ts";
+} from "../shared/gemm.ts";
+import { FLAT_INDEX, flatGrid, STREAM_WORKGROUP } from "../shared/grid.ts";
+import { recordVariant, type Variant } from "../shared/variants.ts";
 import {
   type Added,
   addedBy,

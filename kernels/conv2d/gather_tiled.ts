@@ -19,8 +19,8 @@ import {
   tileGrid,
   tileName,
   type WorkgroupTile,
-} from "../gemm_tiled.ts";
-import type { Variant } from "../variants.ts";
+} from "../shared/gemm_tiled.ts";
+import type { Variant } from "../shared/variants.ts";
 import {
   type Added,
   bind,

@@ -30,9 +30,9 @@ import {
   tileColumns,
   tileName,
   vectorType,
-} from "../gemm.ts";
-import { FLAT_INDEX, flatGrid, STREAM_WORKGROUP } from "../grid.ts";
-import { recordVariant, type Variant } from "../variants.ts";
+} from "../shared/gemm.ts";
+import { FLAT_INDEX, flatGrid, STREAM_WORKGROUP } from "../shared/grid.ts";
+import { recordVariant, type Variant } from "../shared/variants.ts";
 import { type Conv2dShape, SHAPE_PARAMS } from "./shape.ts";
 import { chooseNarrow, narrowKernel, type NarrowVariant } from "./weight_grad_narrow.ts";
 import {

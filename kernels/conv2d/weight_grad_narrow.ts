@@ -17,7 +17,7 @@ import {
   perLoadOfA,
   rowsLoad,
   storeTile,
-} from "../gemm.ts";
+} from "../shared/gemm.ts";
 import { type Conv2dShape, SHAPE_PARAMS } from "./shape.ts";
 
 /** Channels below which a side counts as narrow. */

@@ -5,7 +5,7 @@
  */
 import type { Capture } from "../../device/capture.ts";
 import type { TensorRef } from "../../device/tensor.ts";
-import type { PartialSum } from "../partial_sums.ts";
+import type { PartialSum } from "../shared/partial_sums.ts";
 import type { Conv2dShape } from "./shape.ts";
 
 /** A weight gradient to be computed. */

@@ -20,8 +20,8 @@ import {
   tileGrid,
   tileName,
   type WorkgroupTile,
-} from "../gemm_tiled.ts";
-import type { Variant } from "../variants.ts";
+} from "../shared/gemm_tiled.ts";
+import type { Variant } from "../shared/variants.ts";
 import { SHAPE_PARAMS } from "./shape.ts";
 import { mostParts, partialSums, type WeightGradProduct } from "./weight_grad_parts.ts";
 

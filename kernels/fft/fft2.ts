@@ -13,7 +13,7 @@
  */
 import type { Capture } from "../../device/capture.ts";
 import { formatShape, sizeOf, type TensorRef } from "../../device/tensor.ts";
-import { flatGrid } from "../grid.ts";
+import { flatGrid } from "../shared/grid.ts";
 import { fourierKernel, MAX_BLOCK } from "./kernel.ts";
 import { stagesOf, twiddleTensor } from "./plan.ts";
 

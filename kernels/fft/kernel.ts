@@ -10,7 +10,7 @@
  * @module
  */
 import { defineKernel, type Kernel } from "../../device/kernel.ts";
-import { FLAT_INDEX } from "../grid.ts";
+import { FLAT_INDEX } from "../shared/grid.ts";
 import { butterfly, COMPLEX } from "./butterflies.ts";
 import { type Radix, stagesOf } from "./plan.ts";
 

@@ -8,7 +8,7 @@
 import type { Capture } from "../../device/capture.ts";
 import { defineKernel } from "../../device/kernel.ts";
 import { formatShape, type TensorRef } from "../../device/tensor.ts";
-import { FLAT_INDEX, flatGrid } from "../grid.ts";
+import { FLAT_INDEX, flatGrid } from "../shared/grid.ts";
 import type { Rings } from "./rings.ts";
 
 /** Lanes that share a ring of a sample. */

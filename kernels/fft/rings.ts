@@ -7,7 +7,7 @@ import type { Capture } from "../../device/capture.ts";
 import type { Gpu } from "../../device/gpu.ts";
 import { defineKernel } from "../../device/kernel.ts";
 import { formatShape, sizeOf, type TensorRef } from "../../device/tensor.ts";
-import { FLAT_INDEX, flatGrid, STREAM_WORKGROUP } from "../grid.ts";
+import { FLAT_INDEX, flatGrid, STREAM_WORKGROUP } from "../shared/grid.ts";
 
 /** A partition of a plane's points, with its tables on the GPU. */
 export interface Rings {

@@ -14,7 +14,7 @@
 import type { Capture } from "../../device/capture.ts";
 import { defineKernel, type Kernel } from "../../device/kernel.ts";
 import { formatShape, sizeOf, type TensorRef } from "../../device/tensor.ts";
-import { FLAT_INDEX, flatGrid, STREAM_WORKGROUP } from "../grid.ts";
+import { FLAT_INDEX, flatGrid, STREAM_WORKGROUP } from "../shared/grid.ts";
 
 /** Names of the functions. */
 export const SPECTRUM_FUNCTIONS = [

@@ -6,7 +6,7 @@ import { Parameter } from "../../autograd/parameter.ts";
 import { Arena } from "../../device/arena.ts";
 import { Capture } from "../../device/capture.ts";
 import { resolve, sizeOf, type Storage, type TensorRef } from "../../device/tensor.ts";
-import { scaleForward } from "../../kernels/scale.ts";
+import { scaleForward } from "../../kernels/elementwise/scale.ts";
 import { assert, assertAllClose, assertEquals } from "../support/assert.ts";
 import { randomValues, testGpu, upload } from "../support/gpu.ts";
 

@@ -12,7 +12,7 @@ import { silu } from "../../autograd/ops/silu.ts";
 import { Parameter } from "../../autograd/parameter.ts";
 import { Capture } from "../../device/capture.ts";
 import { sizeOf, type TensorRef } from "../../device/tensor.ts";
-import { mulForward } from "../../kernels/broadcast.ts";
+import { mulForward } from "../../kernels/elementwise/broadcast.ts";
 import { assert, assertAllClose, assertEquals, assertThrows } from "../support/assert.ts";
 import { randomValues, testGpu, upload } from "../support/gpu.ts";
 import { differentiate, operand } from "../support/gradients.ts";

@@ -1,7 +1,7 @@
 import { removeUnread } from "../../autograd/unread.ts";
 import { Capture } from "../../device/capture.ts";
-import { addInto } from "../../kernels/add.ts";
-import { scaleForward } from "../../kernels/scale.ts";
+import { addInto } from "../../kernels/elementwise/add.ts";
+import { scaleForward } from "../../kernels/elementwise/scale.ts";
 import { assertEquals } from "../support/assert.ts";
 import { testGpu, upload } from "../support/gpu.ts";
 

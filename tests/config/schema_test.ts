@@ -1,5 +1,5 @@
 import { applySchema, configJsonSchema, fieldAccepts } from "../../config/schema.ts";
-import { schemaText } from "../../tools/schema.ts";
+import { schemaText } from "../../dev/schema/main.ts";
 import { assert, assertEquals } from "../support/assert.ts";
 
 Deno.test("config/schema.json is what `deno task schema` writes", async () => {

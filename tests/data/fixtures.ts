@@ -6,7 +6,7 @@
 import { writeCifarBinary } from "../../formats/cifar_binary.ts";
 import { writeIdx } from "../../formats/idx.ts";
 import { writeTar } from "../../formats/tar.ts";
-import type { Surroundings } from "../../data/source.ts";
+import type { Surroundings } from "../../data/fetching/locate_files.ts";
 
 /** Bytes that look random and are the same each time. */
 export function bytesOf(length: number, seed: number): Uint8Array<ArrayBuffer> {

@@ -2,7 +2,7 @@ import { assert, assertEquals, assertRejects, assertThrows } from "../support/as
 import { firstImages, imageSet } from "../../data/dataset.ts";
 import type { DataOptions } from "../../data/options.ts";
 import { loadImages } from "../../data/registry.ts";
-import { areaDown } from "../../data/resize.ts";
+import { areaDown } from "../../data/pixels/resize.ts";
 import { encodePng } from "../../formats/png.ts";
 import { alone, bytesOf, cifarFiles, idxPair, writeFiles } from "./fixtures.ts";
 import { inFolder } from "../support/folder.ts";

@@ -2,8 +2,8 @@ import { Arena } from "../../device/arena.ts";
 import { Capture } from "../../device/capture.ts";
 import { defineKernel } from "../../device/kernel.ts";
 import { placeAt, reshape, slice, type TensorRef } from "../../device/tensor.ts";
-import { addInto, addSame, copyInto } from "../../kernels/add.ts";
-import { siluForward } from "../../kernels/silu.ts";
+import { addInto, addSame, copyInto } from "../../kernels/elementwise/add.ts";
+import { siluForward } from "../../kernels/elementwise/silu.ts";
 import { assert, assertEquals, assertRejects, assertThrows } from "../support/assert.ts";
 import { randomValues, testGpu, upload } from "../support/gpu.ts";
 

@@ -1,6 +1,6 @@
 import { Capture } from "../../device/capture.ts";
-import { addSame } from "../../kernels/add.ts";
-import { siluForward } from "../../kernels/silu.ts";
+import { addSame } from "../../kernels/elementwise/add.ts";
+import { siluForward } from "../../kernels/elementwise/silu.ts";
 import { assert, assertEquals } from "../support/assert.ts";
 import { randomValues, testGpu } from "../support/gpu.ts";
 

@@ -1,4 +1,4 @@
-import { fieldSpectrum, makeSynthetic } from "../../data/synthetic.ts";
+import { fieldSpectrum, makeSynthetic } from "../../data/sets/synthetic.ts";
 import { radialFrequencies } from "../../diffusion/frequency.ts";
 import { makeSchedule } from "../../diffusion/schedule.ts";
 import { highestOctavePower, resolveTMax, tMaxOfPower } from "../../diffusion/t_max.ts";

@@ -3,9 +3,9 @@
  *
  * @module
  */
-import type { Branch, Stage } from "../../metrics/inception_layers.ts";
-import { BATCH_NORM_EPS } from "../../metrics/inception_layers.ts";
-import type { StateDict } from "../../metrics/inception_weights.ts";
+import type { Branch, Stage } from "../../metrics/judges/features/inception_layers.ts";
+import { BATCH_NORM_EPS } from "../../metrics/judges/features/inception_layers.ts";
+import type { StateDict } from "../../metrics/judges/features/inception_weights.ts";
 import { batchNormReference } from "./batch_norm.ts";
 import { conv2dReference } from "./conv2d.ts";
 import { pooledShape, poolReference } from "./pool.ts";

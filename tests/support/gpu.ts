@@ -5,10 +5,10 @@
  */
 import { Capture } from "../../device/capture.ts";
 import { type Gpu, openGpu } from "../../device/gpu.ts";
-import type { PlanOptions } from "../../device/memory_plan.ts";
+import type { PlanOptions } from "../../device/pack_lifetimes.ts";
 import { type DType, type HostArray, sizeOf, type TensorRef } from "../../device/tensor.ts";
-import { setVariantPolicy } from "../../kernels/variants.ts";
-import { forcedFamily } from "../../tools/gpu.ts";
+import { setVariantPolicy } from "../../kernels/shared/variants.ts";
+import { forcedFamily } from "../../commands/shared/gpu.ts";
 
 if (Deno.build.os === "linux" && !Deno.env.get("DENO_WEBGPU_BACKEND")) {
   Deno.env.set("DENO_WEBGPU_BACKEND", "vulkan");

@@ -9,9 +9,9 @@ import { formatConfig, loadConfig, type Override } from "../../config/load.ts";
 import type { Config } from "../../config/schema.ts";
 import type { Gpu } from "../../device/gpu.ts";
 import type { Observer } from "../../training/observer.ts";
-import { runInstruments, stepInstruments } from "../../tools/instruments.ts";
+import { runInstruments, stepInstruments } from "../../commands/shared/instruments.ts";
 import { type RunContext, type RunResult, trainRun } from "../../training/run.ts";
-import type { FreeSpace } from "../../training/space.ts";
+import type { FreeSpace } from "../../training/disk_space.ts";
 import { testGpu } from "./gpu.ts";
 import { inFolder } from "./folder.ts";
 

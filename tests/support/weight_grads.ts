@@ -1,7 +1,7 @@
 import type { Capture } from "../../device/capture.ts";
 import type { TensorRef } from "../../device/tensor.ts";
 import { type Conv2dShape, conv2dWeightGrad } from "../../kernels/conv2d/conv2d.ts";
-import { sumParts } from "../../kernels/partial_sums.ts";
+import { sumParts } from "../../kernels/shared/partial_sums.ts";
 
 /** Gradients of a convolution's weight and, where it comes along, of its bias. */
 export function weightGrads(

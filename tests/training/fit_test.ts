@@ -1,8 +1,8 @@
 import { loadConfig } from "../../config/load.ts";
 import type { Gpu } from "../../device/gpu.ts";
 import { OutOfMemoryError } from "../../device/program.ts";
-import { setVariantPolicy, variantPolicy } from "../../kernels/variants.ts";
-import { stepInstruments } from "../../tools/instruments.ts";
+import { setVariantPolicy, variantPolicy } from "../../kernels/shared/variants.ts";
+import { stepInstruments } from "../../commands/shared/instruments.ts";
 import { fitStep, remedyOf, withRemedy } from "../../training/fit.ts";
 import { imagesOf, networkOf } from "../../training/run.ts";
 import { planStep, type StepSubject } from "../../training/step_plan.ts";

@@ -1,6 +1,6 @@
 import { join } from "node:path";
 import type { GpuCounters } from "../../device/gpu.ts";
-import { runEvaluation } from "../../tools/evaluation/observer.ts";
+import { runEvaluation } from "../../commands/shared/evaluation/observer.ts";
 import type { Observer } from "../../training/observer.ts";
 import { assert, assertEquals } from "../support/assert.ts";
 import { testGpu } from "../support/gpu.ts";

@@ -1,5 +1,5 @@
 import type { Config } from "../../config/schema.ts";
-import { addInto } from "../../kernels/add.ts";
+import { addInto } from "../../kernels/elementwise/add.ts";
 import type { Observer } from "../../training/observer.ts";
 import { imagesOf, networkOf } from "../../training/run.ts";
 import { Trainer } from "../../training/trainer.ts";

@@ -6,7 +6,7 @@ import { groupNorm } from "../../../autograd/ops/group_norm.ts";
 import { mul } from "../../../autograd/ops/mul.ts";
 import { Capture } from "../../../device/capture.ts";
 import { sizeOf } from "../../../device/tensor.ts";
-import { variantPolicy } from "../../../kernels/variants.ts";
+import { variantPolicy } from "../../../kernels/shared/variants.ts";
 import { assert, assertAllClose, assertEquals, assertRejects } from "../../support/assert.ts";
 import { randomValues, testGpu, upload } from "../../support/gpu.ts";
 import { differentiate, operand } from "../../support/gradients.ts";

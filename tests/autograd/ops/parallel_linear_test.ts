@@ -5,7 +5,7 @@ import { linear } from "../../../autograd/ops/matmul.ts";
 import { parallelLinear } from "../../../autograd/ops/parallel_linear.ts";
 import { slice } from "../../../device/tensor.ts";
 import { Capture } from "../../../device/capture.ts";
-import { setVariantPolicy, VARIANT_FAMILIES } from "../../../kernels/variants.ts";
+import { setVariantPolicy, VARIANT_FAMILIES } from "../../../kernels/shared/variants.ts";
 import { matmulReference } from "../../reference/matmul.ts";
 import { assertAllClose, assertEquals, assertThrows } from "../../support/assert.ts";
 import { randomValues, testGpu, upload } from "../../support/gpu.ts";

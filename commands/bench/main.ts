@@ -1,0 +1,134 @@
+/**
+ * `deno task bench`: how fast kernels and whole steps are on this adapter, beside what it can do at most.
+ *
+ * @module
+ */
+import { CASES } from "../../bench/cases.ts";
+import { measure, selectCases } from "../../bench/measure.ts";
+import {
+  compareRuns,
+  comparisonTable,
+  formatRun,
+  isMeasurement,
+  jsonLine,
+  measurementTable,
+  parseRun,
+  type SavedRun,
+} from "../../bench/report.ts";
+import { setVariantPolicy, VARIANT_FAMILIES } from "../../kernels/shared/variants.ts";
+import { defineCommand, runCommand } from "../../support/command_line.ts";
+import { UsageError } from "../../support/errors.ts";
+import { atomicWrite, readNamedFile } from "../../support/files.ts";
+import { integer } from "../../support/numbers.ts";
+import { measureAgainst, pairingTable } from "./against.ts";
+import { openScriptGpu } from "../shared/gpu.ts";
+import { checkResultFile } from "../shared/path_checks.ts";
+
+const command = defineCommand({
+  name: "bench",
+  summary: "Measure kernels and whole steps beside what this adapter can do at most.",
+  description:
+    "Every case is checked against a reference before it is timed. Samples of all cases take turns; the median and the best are printed, and the share of the measured ceiling. Exit code 1 when a case is wrong.",
+  options: {
+    json: { description: "print a JSON line a measurement" },
+    filter: {
+      value: "TEXT",
+      description: "only cases whose name contains TEXT, or one of several, separated by commas",
+    },
+    list: { description: "print the cases and stop" },
+    save: { value: "FILE", description: "keep the run as JSON" },
+    compare: { value: "FILE", description: "print how much faster this run is than a kept one" },
+    against: {
+      value: "FOLDER",
+      description: "take turns with another checkout of the project and print the ratios",
+    },
+    rounds: { value: "N", parse: integer({ min: 1 }), default: 5, description: "samples a case" },
+    sampleMs: {
+      value: "MS",
+      parse: integer({ min: 1 }),
+      default: 200,
+      description: "milliseconds that a sample aims at",
+    },
+    batch: {
+      value: "N",
+      parse: integer({ min: 1 }),
+      default: 2,
+      description: "images of a batch of the CIFAR-10 network",
+    },
+    variant: {
+      value: "FAMILY",
+      choices: VARIANT_FAMILIES,
+      description: "compute products and convolutions by one family of kernels where it fits",
+    },
+  },
+  examples: [
+    { args: "", does: "measures everything; minutes on a CPU driver" },
+    { args: "--filter conv2d,matmul --json", does: "a few cases, for a program to read" },
+    { args: "--save before.json", does: "keeps a run, for --compare before.json after a change" },
+    {
+      args: "--against ../before --filter conv2d",
+      does: "compares this checkout with another in one sitting, a round of each by turns",
+    },
+  ],
+});
+
+async function readRun(path: string): Promise<SavedRun> {
+  return parseRun(new TextDecoder().decode(await readNamedFile("the run", path)), path);
+}
+
+if (import.meta.main) {
+  await runCommand(command, async ({ options }) => {
+    if (options.list) {
+      for (const { name, summary } of CASES) console.log(`${name.padEnd(22)} ${summary}`);
+      return;
+    }
+    if (options.against) {
+      const { filter, rounds, sampleMs, batch, variant } = options;
+      const shared = [
+        ...["--rounds", "1", "--sample-ms", `${sampleMs}`, "--batch", `${batch}`],
+        ...(filter ? ["--filter", filter] : []),
+        ...(variant ? ["--variant", variant] : []),
+      ];
+      const say = (line: string) => console.error(line);
+      const pairings = await measureAgainst(options.against, shared, rounds, say);
+      if (options.json) pairings.forEach((pairing) => console.log(JSON.stringify(pairing)));
+      else console.log(pairingTable(pairings));
+      return;
+    }
+    await checkResultFile(options.save, { extension: ".json" });
+    const before = options.compare ? await readRun(options.compare) : undefined;
+    let cases;
+    try {
+      cases = selectCases(CASES, options.filter ?? "");
+    } catch (cause) {
+      if (!(cause instanceof RangeError)) throw cause;
+      throw new UsageError(cause.message, { cause });
+    }
+    const gpu = await openScriptGpu();
+    if (options.variant) setVariantPolicy(gpu, { forced: options.variant });
+    if (!options.json) console.log(`Adapter: ${gpu.description}`);
+    const { batch, rounds, sampleMs } = options;
+    const say = (line: string) => console.error(line);
+    const outcomes = await measure(gpu, cases, { batch, rounds, sampleMs, say });
+    const measurements = outcomes.filter(isMeasurement);
+    const adapter = gpu.description;
+    if (options.json) outcomes.forEach((outcome) => console.log(jsonLine(outcome, adapter)));
+    else console.log(measurementTable(outcomes));
+    if (before) {
+      const comparisons = compareRuns(before.measurements, measurements);
+      if (options.json) comparisons.forEach((line) => console.log(JSON.stringify(line)));
+      else {
+        console.log(`Against ${options.compare} of ${before.date} on ${before.adapter}:`);
+        console.log(comparisonTable(comparisons));
+      }
+    }
+    if (options.save) {
+      const { deno } = Deno.version;
+      const runtime = `Deno ${deno}, ${Deno.build.os} ${Deno.build.arch}`;
+      const run = { adapter, date: new Date().toISOString(), runtime, measurements };
+      await atomicWrite(options.save, formatRun(run));
+    }
+    gpu.destroy();
+    return outcomes.every(isMeasurement) ? 0 : 1;
+  });
+}

@@ -1,0 +1,250 @@
+/**
+ * Between PyTorch's files and ours: `deno task convert ckpt.pt model.safetensors`.
+ *
+ * @module
+ */
+import { dirname, join } from "node:path";
+import type { Override } from "../../config/load.ts";
+import { defineCommand, type Invocation, runCommand } from "../../support/command_line.ts";
+import { UsageError } from "../../support/errors.ts";
+import { fileError, readNamedFile } from "../../support/files.ts";
+import { Checkpoint, CHECKSUM, newestCheckpoint } from "../../training/checkpoint.ts";
+import { holdsRun, runFolder } from "../../training/run_folder.ts";
+import {
+  isDiffusers,
+  readDiffusers,
+  weightsFile,
+  writeDiffusers,
+} from "../shared/checkpoints/diffusers.ts";
+import { type Flags, NO_FLAGS, parseFlagfile } from "../shared/checkpoints/flagfile.ts";
+import {
+  checkPlace,
+  isWeightsFile,
+  requireFile,
+  requireFolder,
+} from "../shared/checkpoints/output.ts";
+import { fromCheckpoint, type PortableModel, writeModel } from "../shared/checkpoints/portable.ts";
+import {
+  exportPytorchDdpm,
+  importPytorchDdpm,
+  isPytorchDdpm,
+  type WeightsChoice,
+} from "../shared/checkpoints/pytorch_ddpm.ts";
+import {
+  readSource,
+  type Source,
+  writeSource,
+  writeTensors,
+} from "../shared/checkpoints/source.ts";
+import { checkResultFile } from "../shared/path_checks.ts";
+
+const FORMATS = ["diffract", "tensors", "pytorch", "diffusers"] as const;
+
+const command = defineCommand({
+  name: "convert",
+  summary: "Convert between PyTorch's files and ours, without PyTorch.",
+  description:
+    "IN is a file of torch.save (.pt, .pth, .ckpt, .bin), .npz or .safetensors, a folder of a " +
+    "diffusers pipeline, or a checkpoint or run of ours. A checkpoint of w86763777/pytorch-ddpm " +
+    "(net_model, ema_model, optim, sched, step, x_T) and a diffusers UNet2DModel with its " +
+    "DDPMScheduler become a checkpoint of ours, ready for sample and train --resume; any other " +
+    "file becomes plain safetensors under its own names. Nothing in a file is ever run.",
+  arguments: [
+    { name: "IN", description: "what to convert" },
+    {
+      name: "OUT",
+      description: "a .safetensors file, or a folder: a run's for diffract, a pipeline's for " +
+        "diffusers",
+    },
+  ],
+  options: {
+    to: {
+      value: "FORMAT",
+      choices: FORMATS,
+      description: "diffract: our checkpoint; tensors: every tensor under its own name; pytorch: " +
+        "pytorch-ddpm's names; diffusers: a pipeline's folder",
+    },
+    weights: {
+      value: "KIND",
+      choices: ["all", "ema", "raw"],
+      description: "what pytorch and diffusers get: everything (pytorch's default), the averaged " +
+        "weights (diffusers' default) or those of the last step, under the network's own names",
+    },
+    flagfile: {
+      value: "FILE",
+      description:
+        "flags that a pytorch-ddpm checkpoint was trained with; flagfile.txt beside it by default",
+    },
+  },
+  overrides: "sets a key of the imported config, as in --model.dropout=0",
+  examples: [
+    { args: "ckpt.pt model.safetensors", does: "makes a PyTorch checkpoint one of ours" },
+    { args: "ckpt.pt runs/imported", does: "makes it a run, to go on with by train --resume" },
+    {
+      args: "runs/quickstart back.safetensors --to pytorch --weights ema",
+      does: "writes the averaged weights as a PyTorch state_dict",
+    },
+    { args: "model.safetensors pipeline --to diffusers", does: "writes a diffusers pipeline" },
+  ],
+});
+
+type Options = Invocation<typeof command.options>["options"];
+
+/** What an input turned out to be, and the file that it is in. */
+type Input =
+  & { readonly file: string }
+  & (
+    | { readonly model: PortableModel }
+    | { readonly source: Source }
+  );
+
+/**
+ * Whether the path is a folder.
+ *
+ * @throws {UsageError} When there is nothing, or it can't be reached.
+ */
+async function isFolder(path: string): Promise<boolean> {
+  try {
+    return (await Deno.stat(path)).isDirectory;
+  } catch (cause) {
+    const message = cause instanceof Deno.errors.NotFound
+      ? `Cannot convert ${path}: there is no such file or folder`
+      : fileError("convert", path, cause).message;
+    throw new UsageError(message, { cause });
+  }
+}
+
+/** Whether a file's header says that it is a checkpoint of ours. */
+function isOurs(source: Source): boolean {
+  const format = source.facts.get("format");
+  return typeof format === "string" && format.startsWith("diffract checkpoint");
+}
+
+/** Reads the input as a network where it is one and one is wanted, else as tensors. */
+async function read(
+  path: string,
+  { to, flagfile }: Options,
+  overrides: readonly Override[],
+): Promise<Input> {
+  if (await isFolder(path)) {
+    if (await isDiffusers(path)) {
+      const file = await weightsFile(path);
+      return to === "tensors"
+        ? { file, source: await readSource(file) }
+        : { file, model: await readDiffusers(path, overrides) };
+    }
+    refuseOverrides(overrides);
+    const say = (line: string) => console.error(line);
+    const checkpoint = await newestCheckpoint(runFolder(path).checkpoints, say);
+    if (checkpoint) {
+      const { path: file } = checkpoint;
+      return to === "tensors"
+        ? { file, source: withoutChecksum(await readSource(file)) }
+        : { file, model: fromCheckpoint(checkpoint) };
+    }
+    throw new UsageError(
+      `Cannot convert ${path}: the folder must be a run with a checkpoint or a diffusers pipeline`,
+    );
+  }
+  const source = await readSource(path);
+  const ours = isOurs(source);
+  if (ours) refuseOverrides(overrides);
+  if (to === "tensors") return { file: path, source: ours ? withoutChecksum(source) : source };
+  if (ours) return { file: path, model: fromCheckpoint(await Checkpoint.open(path)) };
+  if (isPytorchDdpm(source)) {
+    const flags = await readFlags(path, flagfile);
+    return { file: path, model: importPytorchDdpm(source, { flags, overrides }) };
+  }
+  if (to === undefined) return { file: path, source };
+  throw new UsageError(
+    `Cannot convert ${path} to ${to}: it must hold a network of w86763777/pytorch-ddpm or be a ` +
+      "checkpoint of ours; --to tensors takes any file",
+  );
+}
+
+/** The tensors of a checkpoint of ours; its checksum is none of its network's. */
+function withoutChecksum(source: Source): Source {
+  const named = [...source.tensors].filter(([name]) => name !== CHECKSUM);
+  return { ...source, tensors: new Map(named) };
+}
+
+/** Converting a checkpoint of ours changes nothing about it, and plain tensors have no config. */
+function refuseOverrides(overrides: readonly Override[]): void {
+  if (overrides.length === 0) return;
+  throw new UsageError(
+    `Cannot use --${overrides[0]![0]}: only an imported network gets a config, and this is none`,
+  );
+}
+
+/** The flags of a file that a person named, or of the one beside the checkpoint if there is one. */
+async function readFlags(path: string, flagfile: string | undefined): Promise<Flags> {
+  const file = flagfile ?? join(dirname(path), "flagfile.txt");
+  let bytes: Uint8Array;
+  try {
+    bytes = await readNamedFile("flags", file);
+  } catch (error) {
+    if (flagfile === undefined) return NO_FLAGS;
+    throw error;
+  }
+  console.log(`Taking the flags of ${file}`);
+  return parseFlagfile(new TextDecoder().decode(bytes));
+}
+
+/** Writes what was read, and tells what became of it. */
+async function write(out: string, input: Input, options: Options): Promise<string> {
+  if ("source" in input) {
+    requireFile(out, "tensors");
+    await writeSource(out, input.source);
+    return `${input.source.tensors.size} tensors under their own names to ${out}`;
+  }
+  const { model } = input;
+  const { to = "diffract", weights } = options;
+  if (to === "pytorch") {
+    requireFile(out, to);
+    const { tensors, metadata } = exportPytorchDdpm(model, (weights ?? "all") as WeightsChoice);
+    await writeTensors(out, tensors, metadata);
+    return `${tensors.length} tensors under PyTorch's names to ${out}`;
+  }
+  if (to === "diffusers") {
+    if (weights === "all") {
+      throw new UsageError("Cannot write a pipeline with --weights all: choose ema or raw");
+    }
+    requireFolder(out, "pipeline");
+    if (await holdsRun(out)) {
+      throw new UsageError(
+        `Cannot write a pipeline to ${out}: the folder must hold no run, it does; choose another`,
+      );
+    }
+    await writeDiffusers(out, model, weights === "raw" ? "raw" : "ema");
+    return `a diffusers pipeline to ${out}`;
+  }
+  if (!isWeightsFile(out)) requireFolder(out, "run");
+  const path = await writeModel(out, model);
+  const what = path === out ? "a checkpoint of ours" : "a run with a checkpoint";
+  return `${what}, step ${model.step}, to ${path}`;
+}
+
+/** The command. */
+export async function convert(
+  { options, arguments: [path, out], overrides }: Pick<
+    Invocation<typeof command.options>,
+    "options" | "arguments" | "overrides"
+  >,
+): Promise<void> {
+  if (path === undefined || out === undefined) {
+    throw new UsageError("Cannot convert: IN and OUT must be given, see --help");
+  }
+  const input = await read(path, options, overrides);
+  if ("source" in input) refuseOverrides(overrides);
+  await checkPlace(out, [path, input.file]);
+  if (isWeightsFile(out) && options.to !== "diffusers") await checkResultFile(out);
+  console.log(`Wrote ${await write(out, input, options)}`);
+  if ("model" in input && (options.to ?? "diffract") === "diffract") {
+    const use = isWeightsFile(out)
+      ? `deno task sample --checkpoint ${out}`
+      : `deno task train --resume --run.dir=${out}`;
+    console.log(`Go on with: ${use}`);
+  }
+}
+
+if (import.meta.main) await runCommand(command, convert);

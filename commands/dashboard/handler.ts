@@ -1,0 +1,131 @@
+/**
+ * Answers the requests of the dashboard's page: the page itself, pictures of runs, and the stream of
+ * what changes. Nothing else of the machine can be had from it.
+ *
+ * @module
+ */
+import { stripTypeScriptTypes } from "node:module";
+import { join, relative } from "node:path";
+import { fileURLToPath } from "node:url";
+import { readFace } from "../../formats/face.ts";
+import { runFolder } from "../../training/run_folder.ts";
+import { isAbsence } from "../../support/absence.ts";
+import type { RunWatch } from "./watch.ts";
+
+/** Modules of the page by address, relative to tools/; imports between them work as they are. */
+const MODULES = [
+  "dashboard/page/charts.ts",
+  "dashboard/page/config_table.ts",
+  "dashboard/page/dom.ts",
+  "dashboard/page/format.ts",
+  "dashboard/page/heat_map.ts",
+  "dashboard/page/line_chart.ts",
+  "dashboard/page/lines.ts",
+  "dashboard/page/main.ts",
+  "dashboard/page/model.ts",
+  "dashboard/page/run_list.ts",
+  "dashboard/page/samples.ts",
+  "dashboard/page/settings.ts",
+  "dashboard/page/summary.ts",
+  "report/colours.ts",
+  "report/log_lines.ts",
+  "report/scale.ts",
+];
+
+/** Other files of the page. */
+const FILES: Readonly<Record<string, [file: string, type: string]>> = {
+  "/": ["dashboard/page/index.html", "text/html; charset=utf-8"],
+  "/style.css": ["dashboard/page/style.css", "text/css; charset=utf-8"],
+  "/icon.svg": ["dashboard/page/icon.svg", "image/svg+xml"],
+};
+
+const FACES = ["400", "500", "600"];
+
+/** The page may load what this server has, and nothing else; no script or style stands in it. */
+const POLICY = "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self'; " +
+  "font-src 'self'; connect-src 'self'; base-uri 'none'; form-action 'none'; " +
+  "frame-ancestors 'none'; require-trusted-types-for 'script'";
+
+const HEADERS = {
+  "content-security-policy": POLICY,
+  "x-content-type-options": "nosniff",
+  "referrer-policy": "no-referrer",
+  "cross-origin-resource-policy": "same-origin",
+  "cache-control": "no-cache",
+};
+
+/** Kept for good: the address changes with the content. */
+const LASTING = { "cache-control": "private, max-age=31536000, immutable" };
+
+const TOOLS = new URL("../", import.meta.url);
+
+/**
+ * The handler of requests.
+ *
+ * @param loopback Whether only this machine is served. Requests in the name of another host, as of a
+ *   web page whose name was made to mean this machine, are then refused.
+ */
+export function makeHandler(
+  watch: RunWatch,
+  loopback = true,
+): (request: Request) => Promise<Response> {
+  return async (request) => {
+    const { hostname, pathname } = new URL(request.url);
+    if (loopback && !/^(localhost|127\.\d+\.\d+\.\d+|\[::1\])$/.test(hostname)) {
+      return refusal(403, "This page is for the machine that it runs on");
+    }
+    if (request.method !== "GET" && request.method !== "HEAD") {
+      return refusal(405, "Only GET and HEAD are understood");
+    }
+    if (request.headers.get("sec-fetch-site") === "cross-site") {
+      return refusal(403, "Other sites may not ask here");
+    }
+    try {
+      const response = await answer(watch, pathname) ?? refusal(404, "There is nothing here");
+      if (request.method === "GET") return response;
+      await response.body?.cancel();
+      return new Response(null, response);
+    } catch (error) {
+      if (isAbsence(error)) return refusal(404, "There is nothing here");
+      throw error;
+    }
+  };
+}
+
+async function answer(watch: RunWatch, pathname: string): Promise<Response | null> {
+  if (pathname === "/events") return reply(watch.listen(), "text/event-stream");
+  const file = FILES[pathname];
+  if (file) return reply(await Deno.readFile(new URL(file[0], TOOLS)), file[1]);
+  const [, folder = "", ...rest] = pathname.split("/");
+  if (folder === "tools" && MODULES.includes(rest.join("/"))) {
+    const source = await Deno.readTextFile(new URL(rest.join("/"), TOOLS));
+    return reply(stripTypeScriptTypes(source), "text/javascript; charset=utf-8");
+  }
+  if (folder === "face" && rest.length === 1 && FACES.includes(rest[0]!)) {
+    return reply(await readFace(`inter-latin-${rest[0]}-normal`), "font/woff2", LASTING);
+  }
+  if (folder === "samples" && rest.length === 2) return await picture(watch, rest[0]!, rest[1]!);
+  return null;
+}
+
+/** A picture of a run, as long as it really lies in the run's folder of samples. */
+async function picture(watch: RunWatch, id: string, name: string): Promise<Response | null> {
+  const path = watch.picturePath(id, name), dir = watch.runFolder(id);
+  if (path === null || dir === null) return null;
+  const real = await Deno.realPath(path);
+  const folder = await Deno.realPath(runFolder(dir).samples);
+  if (relative(folder, real) !== name) return null;
+  return reply(await Deno.readFile(real), "image/png", LASTING);
+}
+
+function reply(body: BodyInit, type: string, more: Record<string, string> = {}): Response {
+  return new Response(body, { headers: { ...HEADERS, "content-type": type, ...more } });
+}
+
+function refusal(status: number, text: string): Response {
+  const headers = { ...HEADERS, "content-type": "text/plain; charset=utf-8" };
+  return new Response(`${text}\n`, { status, headers });
+}
+
+/** The path of the page's folder; for tests. */
+export const PAGE_FOLDER = join(fileURLToPath(TOOLS), "dashboard", "page");

@@ -1,0 +1,93 @@
+/**
+ * Finds, fetches, checks and shows a data set: `deno task data NAME`.
+ *
+ * @module
+ */
+import { dirname } from "node:path";
+import type { ImageSet, Split } from "../../data/dataset.ts";
+import type { DataOptions } from "../../data/options.ts";
+import { loadImages } from "../../data/registry.ts";
+import { encodePng } from "../../formats/png.ts";
+import { defineCommand, runCommand } from "../../support/command_line.ts";
+import { atomicWrite, ensureFolder } from "../../support/files.ts";
+import { integer } from "../../support/numbers.ts";
+import {
+  catalogueTable,
+  classesTable,
+  countRemarks,
+  setGrid,
+  splitsOf,
+  splitsTable,
+} from "./overview.ts";
+import { chooseData } from "../shared/data_choice.ts";
+import { checkResultFile } from "../shared/path_checks.ts";
+
+const command = defineCommand({
+  name: "data",
+  summary: "Find or fetch a data set, check it, and show what is in it.",
+  description: "Prints a table and writes a grid of images, a row a class where there are few. " +
+    "Without a name: every set, what it needs and whether it is here.",
+  argument: { name: "SET", description: "a data set, perhaps with :train or :test" },
+  options: {
+    out: {
+      value: "FILE",
+      description: "the grid, a PNG (default: runs/data/SET-SPLIT.png)",
+    },
+    count: {
+      value: "N",
+      parse: integer({ min: 1 }),
+      default: 100,
+      description: "images in the grid, at most",
+    },
+  },
+  overrides: "sets a key of the data set, as in --data.dir=FOLDER or --data.size=16",
+  examples: [
+    { args: "", does: "lists every set" },
+    { args: "fashion-mnist", does: "fetches Fashion-MNIST and shows it" },
+    { args: "cifar10 --data.dir=cifar-10-python.tar.gz", does: "checks an archive" },
+    {
+      args: "parquet --data.dir=beans/data --data.size=64 --data.resize=bicubic",
+      does: "reads a set of Hugging Face's",
+    },
+  ],
+});
+
+/** A split that cannot be loaded is said, unless none can. */
+async function loadSplits(choice: string, data: DataOptions): Promise<[Split, ImageSet][]> {
+  const sets: [Split, ImageSet][] = [];
+  const reasons: Error[] = [];
+  for (const split of splitsOf(choice)) {
+    try {
+      sets.push([split, await loadImages(data, split, console.log)]);
+    } catch (error) {
+      if (!(error instanceof Error)) throw error;
+      reasons.push(error);
+    }
+  }
+  if (sets.length === 0) throw reasons[0]!;
+  for (const { message } of reasons) console.log(message);
+  return sets;
+}
+
+if (import.meta.main) {
+  await runCommand(command, async ({ options, argument, overrides }) => {
+    if (argument === undefined) {
+      console.log(await catalogueTable());
+      console.log("deno task data SET fetches, checks and shows one");
+      return;
+    }
+    const { data } = chooseData(argument, { split: "train", overrides });
+    await checkResultFile(options.out, { extension: ".png", makesFolder: true });
+    const splits = await loadSplits(argument, data);
+    const sets = splits.map(([, set]) => set);
+    console.log(splitsTable(sets));
+    const classes = classesTable(sets);
+    if (classes !== null) console.log(classes);
+    for (const line of countRemarks(data.name, data.limit, splits)) console.log(line);
+    const [shown] = sets;
+    const out = options.out ?? `runs/data/${shown!.name.replaceAll(" ", "-")}.png`;
+    await ensureFolder(dirname(out));
+    await atomicWrite(out, encodePng(setGrid(shown!, options.count)));
+    console.log(`Wrote ${out}: images of ${shown!.name}`);
+  });
+}

@@ -1,0 +1,184 @@
+/**
+ * Time by kernel: `deno task profile` for a config, and `train --profile` for a run.
+ *
+ * @module
+ */
+import { loadConfig } from "../../config/load.ts";
+import type { Config } from "../../config/schema.ts";
+import { type ImageSet, imageSet } from "../../data/dataset.ts";
+import { imageShape } from "../../data/options.ts";
+import { makeSynthetic } from "../../data/sets/synthetic.ts";
+import type { Gpu } from "../../device/gpu.ts";
+import type { KernelTime } from "../../device/profile.ts";
+import { samplerSteps } from "../../diffusion/samplers.ts";
+import { SAMPLE_BATCH, Sampler } from "../../diffusion/sampling.ts";
+import { createArena, initialValues, parameterSlots, writeArenas } from "../../model/parameters.ts";
+import { defineCommand, type Invocation, runCommand } from "../../support/command_line.ts";
+import { integer } from "../../support/numbers.ts";
+import { formatTable } from "../../support/terminal.ts";
+import { networkOf } from "../../training/run.ts";
+import { Trainer } from "../../training/trainer.ts";
+import { openScriptGpu } from "../shared/gpu.ts";
+import { stepInstruments } from "../shared/instruments.ts";
+import { QUICKSTART, RUN_OPTIONS, tuneRun } from "../shared/run_options.ts";
+
+/** Replays before anything is measured: drivers finish compiling in the first ones. */
+const WARM_STEPS = 2;
+const MEASURED_STEPS = 3;
+
+const command = defineCommand({
+  name: "profile",
+  summary: "Print a training step and a sampling step of a config, kernel by kernel.",
+  description:
+    "Needs no data: images of the config's size are made up, as times do not depend on " +
+    "what they show. Nothing is written.",
+  options: {
+    config: RUN_OPTIONS.config,
+    step: {
+      value: "KIND",
+      choices: ["training", "sampling", "both"],
+      default: "both",
+      description: "which step",
+    },
+    top: { value: "N", parse: integer({ min: 1 }), description: "only the N longest kernels" },
+    batch: {
+      value: "N",
+      parse: integer({ min: 1 }),
+      default: SAMPLE_BATCH,
+      description: "images of a sampling step",
+    },
+    tune: RUN_OPTIONS.tune,
+    json: { description: "print one JSON object instead of tables" },
+  },
+  overrides: "sets a key of the config, as in --train.batchSize=64",
+  examples: [
+    { args: "", does: "profiles the quickstart" },
+    {
+      args: "--config config/cifar10.json --train.batchSize=4 --step training --top 10",
+      does: "the ten longest kernels of a small CIFAR-10 step",
+    },
+  ],
+});
+
+/** A step's kernels, longest first, and what an ordinary replay of it takes, in milliseconds. */
+export interface StepProfile {
+  readonly kernels: readonly KernelTime[];
+  readonly wallMs: number;
+}
+
+/** Measures training steps and prints a table, as `train --profile` does. */
+export async function profileTraining(trainer: Trainer): Promise<void> {
+  console.log(profileText(await measureTraining(trainer)));
+}
+
+/** Measures training steps from the first one on. */
+export async function measureTraining(trainer: Trainer): Promise<StepProfile> {
+  let step = 0;
+  for (; step < WARM_STEPS; step++) trainer.step(step);
+  await trainer.gpu.finish();
+  const start = performance.now();
+  for (; step < WARM_STEPS + MEASURED_STEPS; step++) trainer.step(step);
+  await trainer.gpu.finish();
+  const wallMs = (performance.now() - start) / MEASURED_STEPS;
+  return { kernels: await trainer.profileStep(step), wallMs };
+}
+
+/** Measures the first sampling steps of a config with weights as they are drawn. */
+export async function measureSampling(
+  gpu: Gpu,
+  config: Config,
+  batch: number,
+): Promise<StepProfile> {
+  const network = networkOf(config);
+  const { height, width, channels } = imageShape(config.data);
+  const arena = createArena(gpu, "weights", network);
+  writeArenas(gpu, [arena], initialValues(network, config.run.seed));
+  const sampler = await Sampler.create(gpu, {
+    shape: [batch, height, width, channels],
+    parameters: parameterSlots(network, arena),
+    denoise: (graph, x, timesteps) => network.forward(graph, x, timesteps),
+  });
+  const steps = samplerSteps(config.diffusion);
+  const first = steps.slice(0, Math.min(steps.length, MEASURED_STEPS));
+  await sampler.sample(first, [config.run.seed]);
+  const start = performance.now();
+  await sampler.sample(first, [config.run.seed]);
+  const wallMs = (performance.now() - start) / first.length;
+  const kernels = await sampler.profileStep(first[0]!);
+  sampler.destroy();
+  arena.destroy(gpu);
+  return { kernels, wallMs };
+}
+
+/** The table of a profile: each kernel's dispatches, milliseconds and share. */
+export function profileText({ kernels, wallMs }: StepProfile, top = kernels.length): string {
+  const sum = kernels.reduce((total, { ms }) => total + ms, 0);
+  const dispatches = kernels.reduce((total, kernel) => total + kernel.dispatches, 0);
+  const row = (name: string, count: number, ms: number) => [
+    name,
+    count,
+    Number(ms.toFixed(3)),
+    Number((100 * ms / sum).toFixed(1)),
+  ];
+  const rows = kernels.slice(0, top).map(({ name, dispatches, ms }) => row(name, dispatches, ms));
+  const others = kernels.slice(top);
+  if (others.length > 0) {
+    const count = others.reduce((total, kernel) => total + kernel.dispatches, 0);
+    const ms = others.reduce((total, kernel) => total + kernel.ms, 0);
+    rows.push(row(`${others.length} others`, count, ms));
+  }
+  return `${formatTable(["kernel", "dispatches", "ms", "%"], rows)}\n` +
+    `${dispatches} dispatches, ${sum.toFixed(1)} ms of kernels; an ordinary step takes ${
+      wallMs.toFixed(1)
+    } ms`;
+}
+
+/** Images in the place of a config's: of their shape, and enough for a few batches. */
+export function standInImages({ data, train, run }: Config): ImageSet {
+  const { height, width, channels } = imageShape(data);
+  const side = Math.max(height, width), count = 2 * train.batchSize;
+  const raw = makeSynthetic({ kind: "field", power: 2, channels }, "train", count, side);
+  const row = width * channels;
+  const images = new Uint8Array(count * height * row);
+  for (let i = 0; i < count * height; i++) {
+    const from = (Math.floor(i / height) * side + i % height) * side * channels;
+    images.set(raw.images.subarray(from, from + row), i * row);
+  }
+  return imageSet(`images made up, seed ${run.seed}`, {
+    ...{ images, labels: null, count, height, width, channels },
+  });
+}
+
+async function measureTrainingOf(gpu: Gpu, config: Config): Promise<StepProfile> {
+  const instruments = stepInstruments(gpu, config);
+  const images = standInImages(config);
+  const trainer = await Trainer.create(gpu, config, networkOf(config), images, instruments);
+  trainer.state.initialize(config.run.seed);
+  const profile = await measureTraining(trainer);
+  trainer.destroy();
+  for (const instrument of instruments) instrument.destroy?.();
+  return profile;
+}
+
+async function profile(
+  { options, overrides }: Invocation<typeof command.options>,
+): Promise<void> {
+  const { step, top, batch, tune, json } = options;
+  const path = options.config ?? QUICKSTART;
+  const config = await loadConfig(path, overrides);
+  const gpu = await openScriptGpu();
+  const { batchSize } = config.train;
+  await tuneRun(gpu, config, { mode: tune, say: console.error });
+  const training = step === "sampling" ? null : await measureTrainingOf(gpu, config);
+  const sampling = step === "training" ? null : await measureSampling(gpu, config, batch);
+  if (json) {
+    const adapter = gpu.description;
+    console.log(JSON.stringify({ adapter, config: path, batchSize, batch, training, sampling }));
+    return;
+  }
+  console.log(`${path} on ${gpu.description}`);
+  if (training) console.log(`Training, ${batchSize} images\n${profileText(training, top)}`);
+  if (sampling) console.log(`Sampling, ${batch} images\n${profileText(sampling, top)}`);
+}
+
+if (import.meta.main) await runCommand(command, profile);

@@ -1,0 +1,144 @@
+/**
+ * From the options of a command line to what is to be drawn, with what does not go together refused.
+ *
+ * @module
+ */
+import type { DiffusionOptions, SamplerOptions } from "../../diffusion/options.ts";
+import { repaintMoves } from "../../diffusion/inpainting.ts";
+import { UsageError } from "../../support/errors.ts";
+import type { ImageSize } from "../../training/pictures.ts";
+import { chooseSampler, type SamplerValues, stepsOf, usage } from "../shared/load_sampler.ts";
+import { readGivenImage } from "./given_image.ts";
+import { type GivenImage, inpaintingJob, interpolationJob, type Job, seedsJob } from "./jobs.ts";
+
+/** Images where no count is given: of seeds, and of what costs more or is looked at in a row. */
+const COUNT = 16, FEW = 8;
+/** How inpainting goes over its way again unless told otherwise. */
+const RESAMPLE = 5, JUMP = 10;
+
+/** The options that decide which images are drawn. */
+export interface ChoiceOptions extends SamplerValues {
+  readonly count: number | undefined;
+  readonly seed: number | undefined;
+  readonly seeds: readonly number[] | undefined;
+  readonly interpolate: readonly [number, number] | undefined;
+  readonly inpaint: string | undefined;
+  readonly mask: string | undefined;
+  readonly resample: number | undefined;
+  readonly jump: number | undefined;
+  readonly noClip: boolean;
+}
+
+/** What is to be drawn. */
+export interface Plan {
+  readonly job: Job;
+  readonly sampler: SamplerOptions;
+  /** The image that is filled in, if there is one. */
+  readonly given: GivenImage | null;
+}
+
+/**
+ * What the options ask for.
+ *
+ * @param diffusion Of the run.
+ * @throws {UsageError} One line, for options that do not go together or files that can't be used.
+ */
+export async function choosePlan(
+  options: ChoiceOptions,
+  diffusion: DiffusionOptions,
+  size: ImageSize,
+): Promise<Plan> {
+  refuseStrays(options);
+  const { interpolate, inpaint, mask } = options;
+  if (interpolate !== undefined) {
+    const count = options.count ?? FEW;
+    if (count < 2) {
+      throw new UsageError("Cannot interpolate: --count must be at least 2, the two ends, got 1");
+    }
+    const sampler = noiselessSampler(options, diffusion);
+    const job = interpolationJob(
+      interpolate,
+      count,
+      stepsOf({ diffusion }, sampler, !options.noClip),
+    );
+    return { job, sampler, given: null };
+  }
+  const sampler = chooseSampler(options, diffusion);
+  const { seeds, facts } = seedsOf(options);
+  if (inpaint === undefined || mask === undefined) {
+    return {
+      job: seedsJob(seeds, stepsOf({ diffusion }, sampler, !options.noClip), facts),
+      sampler,
+      given: null,
+    };
+  }
+  const resample = options.resample ?? RESAMPLE;
+  const steps = stepsOf({ diffusion }, sampler, !options.noClip).length;
+  const jump = options.jump ?? Math.min(JUMP, Math.max(1, steps - 1));
+  const clipX0 = diffusion.clipX0 && !options.noClip;
+  const way = usage(() => repaintMoves({ ...diffusion, clipX0 }, sampler, { resample, jump }));
+  const given = await readGivenImage(inpaint, mask, size);
+  const inpainting = { image: await digest(given.image), known: await digest(given.known) };
+  const job = inpaintingJob(given, seeds, way, { ...facts, inpaint: inpainting, resample, jump });
+  return { job, sampler, given };
+}
+
+/** Refuses options that need or exclude another. */
+function refuseStrays(options: ChoiceOptions): void {
+  const given = (name: keyof ChoiceOptions) => options[name] !== undefined;
+  const excluded: readonly (readonly [keyof ChoiceOptions, readonly (keyof ChoiceOptions)[]])[] = [
+    ["interpolate", ["seed", "seeds", "inpaint"]],
+    ["seeds", ["seed", "count"]],
+  ];
+  for (const [name, others] of excluded) {
+    const other = given(name) && others.find(given);
+    if (other) throw new UsageError(`Cannot use --${other} with --${name}: give one of them`);
+  }
+  const needed: readonly (readonly [keyof ChoiceOptions, keyof ChoiceOptions])[] = [
+    ["inpaint", "mask"],
+    ["mask", "inpaint"],
+    ["resample", "inpaint"],
+    ["jump", "inpaint"],
+  ];
+  for (const [name, other] of needed) {
+    if (given(name) && !given(other)) {
+      throw new UsageError(`Cannot use --${name} alone: it must come with --${other}`);
+    }
+  }
+}
+
+/** The seeds of the images, and how the folder's manifest tells them. */
+function seedsOf(
+  { seeds, seed = 0, count, inpaint }: ChoiceOptions,
+): { seeds: readonly number[]; facts: Job["facts"] } {
+  if (seeds) return { seeds, facts: { seeds } };
+  const images = count ?? (inpaint === undefined ? COUNT : FEW);
+  if (seed + images - 1 > Number.MAX_SAFE_INTEGER) {
+    throw new UsageError(
+      `Cannot sample: the last of ${images} seeds must be at most ${Number.MAX_SAFE_INTEGER}, got ${
+        BigInt(seed) + BigInt(images - 1)
+      }`,
+    );
+  }
+  // The count is no fact: a folder may grow.
+  return { seeds: Array.from({ length: images }, (_, i) => seed + i), facts: { seed } };
+}
+
+/** The sampler that the options ask for, without noise: what lies between seeds is then certain. */
+function noiselessSampler(options: ChoiceOptions, diffusion: DiffusionOptions): SamplerOptions {
+  const { sampler, eta } = options;
+  if (sampler === "ddpm" || (eta !== undefined && eta > 0)) {
+    throw new UsageError(
+      `Cannot interpolate with ${
+        sampler === "ddpm" ? sampler : `eta ${eta}`
+      }: the sampler must draw no noise, take --sampler ddim --eta 0 or --sampler dpmpp-2m`,
+    );
+  }
+  const own = diffusion.sampler.name === "ddpm" ? "ddim" : diffusion.sampler.name;
+  return { ...chooseSampler({ ...options, sampler: sampler ?? own }, diffusion), eta: 0 };
+}
+
+async function digest(values: Float32Array): Promise<string> {
+  const hash = new Uint8Array(await crypto.subtle.digest("SHA-256", Float32Array.from(values)));
+  return Array.from(hash, (byte) => byte.toString(16).padStart(2, "0")).join("");
+}

@@ -1,0 +1,138 @@
+/**
+ * A trained network on its way from one file format to another, and to and from our checkpoints.
+ *
+ * @module
+ */
+import { join } from "node:path";
+import { formatConfig, parseConfig } from "../../../config/load.ts";
+import type { Config } from "../../../config/schema.ts";
+import { namedParameters } from "../../../model/module.ts";
+import { UNet } from "../../../model/unet.ts";
+import { sizeOf } from "../../../device/tensor.ts";
+import { UsageError } from "../../../support/errors.ts";
+import { atomicWrite } from "../../../support/files.ts";
+import {
+  type Checkpoint,
+  type CheckpointTensor,
+  stepName,
+  writeCheckpoint,
+} from "../../../training/checkpoint.ts";
+import { holdsRun, prepareRunFolder } from "../../../training/run_folder.ts";
+import { networkOf } from "../../../training/run.ts";
+import {
+  EMA_PREFIX,
+  FIRST_MOMENTS_PREFIX,
+  SECOND_MOMENTS_PREFIX,
+  WEIGHTS_PREFIX,
+} from "../../../training/state.ts";
+import { isWeightsFile } from "./output.ts";
+
+/** Values of a parameter by our name, in our layout. */
+export type ParameterReader = (name: string) => Promise<Float32Array<ArrayBuffer>>;
+
+/** A tensor that our networks have no use for, kept for the way back. */
+export type ExtraTensor = CheckpointTensor;
+
+/** A trained network. */
+export interface PortableModel {
+  readonly config: Config;
+  readonly network: UNet;
+  /** Completed optimiser steps. */
+  readonly step: number;
+  readonly weights: ParameterReader;
+  readonly ema: ParameterReader;
+  /** The optimiser's moments; null where nothing is known of them. */
+  readonly moments: readonly [first: ParameterReader, second: ParameterReader] | null;
+  readonly extras: readonly ExtraTensor[];
+}
+
+/** The network of a config, which must be one that other code bases know. */
+export function portableNetwork(config: Config): UNet {
+  const network = networkOf(config);
+  if (!(network instanceof UNet)) {
+    throw new RangeError(
+      `Cannot convert: model.name must be ho2020, the network that others have, got ${config.model.name}`,
+    );
+  }
+  return network;
+}
+
+/** A checkpoint of ours. */
+export function fromCheckpoint(checkpoint: Checkpoint): PortableModel {
+  const config = parseConfig(checkpoint.config, { path: checkpoint.path });
+  const network = portableNetwork(config);
+  const shapes = new Map(Array.from(namedParameters(network), ([name, p]) => [name, p.shape]));
+  const reader = (prefix: string): ParameterReader => (name) =>
+    checkpoint.read(`${prefix}${name}`, shapes.get(name) ?? []);
+  const extras = [...checkpoint.tensors].filter(([name]) => name.startsWith(EXTRA_PREFIX));
+  return {
+    config,
+    network,
+    step: checkpoint.step,
+    weights: reader(WEIGHTS_PREFIX),
+    ema: reader(EMA_PREFIX),
+    moments: [reader(FIRST_MOMENTS_PREFIX), reader(SECOND_MOMENTS_PREFIX)],
+    extras: extras.map(([name, { shape }]) => ({
+      name: name.slice(EXTRA_PREFIX.length),
+      shape,
+      read: () => checkpoint.read(name, shape),
+    })),
+  };
+}
+
+/** What comes before the name of a tensor kept for the way back. */
+const EXTRA_PREFIX = "kept/";
+
+/** Writes a checkpoint of ours. */
+async function toCheckpoint(path: string, model: PortableModel): Promise<void> {
+  const { config, network, step, weights, ema, moments, extras } = model;
+  const nothing: ParameterReader = (name) => {
+    const shape = shapes.get(name) ?? [];
+    return Promise.resolve(new Float32Array(sizeOf(shape)));
+  };
+  const shapes = new Map(Array.from(namedParameters(network), ([name, p]) => [name, p.shape]));
+  const [first, second] = moments ?? [nothing, nothing];
+  const sets: [string, ParameterReader][] = [
+    [WEIGHTS_PREFIX, weights],
+    [EMA_PREFIX, ema],
+    [FIRST_MOMENTS_PREFIX, first],
+    [SECOND_MOMENTS_PREFIX, second],
+  ];
+  const tensors: CheckpointTensor[] = sets.flatMap(([prefix, read]) =>
+    Array.from(shapes, ([name, shape]) => ({
+      name: `${prefix}${name}`,
+      shape,
+      read: () => read(name),
+    }))
+  );
+  for (const extra of extras) tensors.push({ ...extra, name: `${EXTRA_PREFIX}${extra.name}` });
+  const placeless: Config = {
+    ...config,
+    run: { ...config.run, dir: null },
+    data: { ...config.data, dir: null },
+  };
+  await writeCheckpoint(path, { step, config: formatConfig(placeless) }, tensors);
+}
+
+/**
+ * Writes a checkpoint, or a run's folder with one where `out` is no .safetensors file.
+ *
+ * @returns What was written.
+ * @throws {UsageError} When the folder holds a run.
+ */
+export async function writeModel(out: string, model: PortableModel): Promise<string> {
+  if (isWeightsFile(out)) {
+    await toCheckpoint(out, model);
+    return out;
+  }
+  if (await holdsRun(out)) {
+    throw new UsageError(`Cannot convert to ${out}: the folder must hold no run yet, it does`);
+  }
+  const { config } = model;
+  const folder = await prepareRunFolder(out);
+  const path = join(folder.checkpoints, `${stepName(model.step)}.safetensors`);
+  await toCheckpoint(path, model);
+  const placed: Config = { ...config, run: { ...config.run, dir: out } };
+  await atomicWrite(folder.config, formatConfig(placed));
+  return path;
+}

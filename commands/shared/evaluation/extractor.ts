@@ -1,0 +1,45 @@
+/**
+ * Whose features judge.
+ *
+ * @module
+ */
+import type { ImageSet } from "../../../data/dataset.ts";
+import type { DataOptions } from "../../../data/options.ts";
+import type { Gpu } from "../../../device/gpu.ts";
+import type { FeatureExtractor } from "../../../metrics/judges/features/features.ts";
+import type { FeaturesName } from "../../../metrics/judges/options.ts";
+import { UsageError } from "../../../support/errors.ts";
+import { ownFeatures } from "../classifiers.ts";
+import { hasInception, loadInception } from "./inception.ts";
+
+/** What the choice depends on. */
+export interface ExtractorChoice {
+  readonly features: FeaturesName;
+  /** A file of Inception's weights. */
+  readonly inceptionWeights?: string | undefined;
+  /** Training images and their options, for a classifier of them; null where there are none. */
+  readonly own: { readonly images: ImageSet; readonly data: DataOptions } | null;
+  readonly say: (line: string) => void;
+}
+
+/**
+ * The features that were asked for; `auto` takes Inception's where its weights are given or in the
+ * cache, else those of the data set's own classifier.
+ *
+ * @throws {UsageError} When our own are asked for and there is no data set with classes.
+ */
+export async function chooseExtractor(
+  gpu: Gpu,
+  { features, inceptionWeights, own, say }: ExtractorChoice,
+): Promise<FeatureExtractor> {
+  const inception = features === "inception" ||
+    (features === "auto" && (inceptionWeights !== undefined || await hasInception()));
+  if (inception) return await loadInception(gpu, inceptionWeights, say);
+  if (!own) {
+    throw new UsageError(
+      "Cannot use own features: the reference must be a data set with classes, it is none; name " +
+        "one, or take features inception",
+    );
+  }
+  return await ownFeatures(gpu, own.images, own.data, { say });
+}

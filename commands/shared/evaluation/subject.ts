@@ -1,0 +1,107 @@
+/**
+ * What is judged: images of a folder or a data set, or samples of a checkpoint.
+ *
+ * @module
+ */
+import { basename, dirname, join } from "node:path";
+import { parseConfig } from "../../../config/load.ts";
+import { sha256File } from "../../../data/fetching/download.ts";
+import { type DataOptions, imageShape } from "../../../data/options.ts";
+import { loadImages } from "../../../data/registry.ts";
+import type { Gpu } from "../../../device/gpu.ts";
+import { UsageError } from "../../../support/errors.ts";
+import { stepName } from "../../../training/checkpoint.ts";
+import { chooseData, namesDataset } from "../data_choice.ts";
+import {
+  chooseSampler,
+  findCheckpoint,
+  loadSampler,
+  type SAMPLER_OPTIONS,
+  stepsOf,
+  type WEIGHTS_OPTIONS,
+} from "../load_sampler.ts";
+import type { OptionValues } from "../../../support/command_line.ts";
+import { datasetSource, folderSource, type ImageSource, samplerSource } from "./source.ts";
+
+/** What is judged. */
+export interface Subject {
+  readonly name: string;
+  readonly source: ImageSource;
+  /** Facts for the report. */
+  readonly about: Readonly<Record<string, unknown>>;
+  /** The data set that it imitates, where that is known. */
+  readonly data: DataOptions | null;
+  /** Where its report goes unless told otherwise. */
+  readonly out: string;
+}
+
+type Options =
+  & OptionValues<typeof SAMPLER_OPTIONS>
+  & OptionValues<typeof WEIGHTS_OPTIONS>
+  & {
+    readonly checkpoint: string | undefined;
+    readonly images: string | undefined;
+    readonly seed: number;
+  };
+
+/**
+ * The subject that the options name.
+ *
+ * @throws {UsageError} When there is no such thing.
+ */
+export async function chooseSubject(
+  gpu: Gpu,
+  options: Options,
+  overrides: readonly [string, string][],
+  say: (line: string) => void,
+): Promise<Subject> {
+  const { images } = options;
+  if (images === undefined) return await checkpointSubject(gpu, options);
+  if (namesDataset(images) && !await isFolder(images)) {
+    const { data, split } = chooseData(images, { split: "test", overrides });
+    const set = await loadImages(data, split, say);
+    const out = `eval-${set.name.replace(" ", "-")}.json`;
+    const about = { dataset: data.name, split };
+    return { name: set.name, source: datasetSource(set), about, data, out };
+  }
+  const source = await folderSource(images);
+  const out = `${images.replace(/[/\\]+$/, "")}.eval.json`;
+  return { name: images, source, about: { images }, data: null, out };
+}
+
+async function checkpointSubject(gpu: Gpu, options: Options): Promise<Subject> {
+  const checkpoint = await findCheckpoint(options.checkpoint);
+  const { path, step } = checkpoint;
+  const config = parseConfig(checkpoint.config, { path });
+  const choice = chooseSampler(options, config.diffusion);
+  const steps = stepsOf(config, choice, true);
+  const { weights, batch, seed } = options;
+  const name =
+    `samples of ${path} (${weights} weights, step ${step}, ${choice.name} in ${steps.length} steps)`;
+  const source = samplerSource({
+    ...imageShape(config.data),
+    name,
+    sampler: await loadSampler(gpu, config, checkpoint, options),
+    steps,
+    seed,
+    fingerprint: JSON.stringify([await sha256File(path), weights, batch, steps]),
+  });
+  const out = join(evaluationFolder(path), `${stepName(step)}-${weights}.json`);
+  const about = { checkpoint: path, step, weights, sampler: choice, steps: steps.length, seed };
+  return { name, source, about, data: config.data, out };
+}
+
+/** Where what is found out about a checkpoint goes: evaluations/ of its run, else beside it. */
+export function evaluationFolder(path: string): string {
+  const folder = dirname(path);
+  return basename(folder) === "checkpoints" ? join(dirname(folder), "evaluations") : folder;
+}
+
+async function isFolder(path: string): Promise<boolean> {
+  try {
+    return (await Deno.stat(path)).isDirectory;
+  } catch (error) {
+    if (error instanceof Deno.errors.NotFound) return false;
+    throw new UsageError(`Cannot look at ${path}: ${(error as Error).message}`, { cause: error });
+  }
+}

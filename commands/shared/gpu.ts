@@ -1,0 +1,59 @@
+/**
+ * The GPU of the scripts.
+ *
+ * @module
+ */
+import { type Gpu, openGpu } from "../../device/gpu.ts";
+import {
+  setVariantPolicy,
+  VARIANT_FAMILIES,
+  type VariantFamily,
+} from "../../kernels/shared/variants.ts";
+import { knownChoices } from "./tuning_tables.ts";
+
+/**
+ * Opens the GPU, with Vulkan forced on Linux: without it Deno falls back to OpenGL in silence. Must
+ * come before anything else that asks for an adapter; DENO_WEBGPU_BACKEND overrides the choice.
+ * Kernels are chosen by what was measured on such an adapter, or taken from the family that
+ * DIFFRACT_VARIANT names.
+ *
+ * @throws {Error} When there is no usable adapter; the message says what to install.
+ * @throws {RangeError} When DIFFRACT_VARIANT names no family.
+ */
+export async function openScriptGpu(): Promise<Gpu> {
+  if (Deno.build.os === "linux") {
+    setUnlessSet("DENO_WEBGPU_BACKEND", "vulkan");
+    // Without it drivers complain about a window system that nobody wants.
+    setUnlessSet("XDG_RUNTIME_DIR", Deno.env.get("TMPDIR") ?? "/tmp");
+  }
+  const gpu = await openGpu({ platform: Deno.build.os });
+  const forced = forcedFamily();
+  setVariantPolicy(gpu, forced ? { forced } : { table: await knownChoices(gpu) });
+  return gpu;
+}
+
+/** Share of the available memory that a run may plan with where the GPU is the CPU. */
+const MEMORY_SHARE = 0.8;
+
+/** Bytes that a run may take; unlimited for a card, as WebGPU does not tell what it has. */
+export function availableMemory({ info }: Gpu): number {
+  return info.isFallbackAdapter ? MEMORY_SHARE * Deno.systemMemoryInfo().available : Infinity;
+}
+
+/** The family that DIFFRACT_VARIANT names, for tests and comparisons. */
+export function forcedFamily(): VariantFamily | undefined {
+  const name = Deno.env.get("DIFFRACT_VARIANT");
+  const family = VARIANT_FAMILIES.find((family) => family === name);
+  if (name && !family) {
+    throw new RangeError(
+      `Cannot choose kernels: DIFFRACT_VARIANT must be one of ${
+        VARIANT_FAMILIES.join(", ")
+      }, got ${name}`,
+    );
+  }
+  return family;
+}
+
+function setUnlessSet(name: string, value: string): void {
+  if (!Deno.env.get(name)) Deno.env.set(name, value);
+}

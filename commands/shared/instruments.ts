@@ -1,0 +1,44 @@
+/**
+ * The instruments that a config asks for, as observers of a run.
+ *
+ * @module
+ */
+import type { Config } from "../../config/schema.ts";
+import { imageShape } from "../../data/options.ts";
+import type { Gpu } from "../../device/gpu.ts";
+import { BandLoss } from "../../metrics/instruments/band_loss.ts";
+import { Spectra } from "../../metrics/instruments/spectra.ts";
+import { parameterSlots } from "../../model/parameters.ts";
+import type { Observer } from "../../training/observer.ts";
+import type { Trainer } from "../../training/trainer.ts";
+
+/** Those that record something of each step; the caller frees them. */
+export function stepInstruments(gpu: Gpu, config: Config): Observer[] {
+  const { diffusion, data, train, instruments } = config;
+  if (!instruments.bandLoss || train.logEvery === 0) return [];
+  const { height, width } = imageShape(data);
+  const timestepBins = Math.min(instruments.timestepBins, diffusion.timesteps);
+  return [
+    new BandLoss(gpu, { diffusion, height, width, timestepBins, everySteps: train.logEvery }),
+  ];
+}
+
+/** Those that look at the trainer; the run frees them. */
+export async function runInstruments(config: Config, trainer: Trainer): Promise<Observer[]> {
+  const { diffusion, train, run, instruments } = config;
+  if (!instruments.spectra || train.sampleEvery === 0) return [];
+  const { gpu, network, state, images } = trainer;
+  return [
+    await Spectra.create({
+      gpu,
+      diffusion,
+      images,
+      seed: run.seed,
+      denoise: (graph, x, timesteps) => network.forward(graph, x, timesteps),
+      parameters: parameterSlots(network, state.ema),
+      batch: train.batchSize / train.accumulate,
+      everySteps: train.sampleEvery,
+      options: instruments,
+    }),
+  ];
+}

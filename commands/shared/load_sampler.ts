@@ -1,0 +1,170 @@
+/**
+ * From a checkpoint and options of a command line to a sampler, for every script that draws images.
+ *
+ * @module
+ */
+import type { Config } from "../../config/schema.ts";
+import { imageShape } from "../../data/options.ts";
+import type { Gpu } from "../../device/gpu.ts";
+import {
+  type DiffusionOptions,
+  SAMPLER_NAMES,
+  type SamplerName,
+  type SamplerOptions,
+  SPACING_NAMES,
+  type SpacingName,
+} from "../../diffusion/options.ts";
+import type { SamplerStep } from "../../diffusion/sampler_step.ts";
+import { samplerSteps } from "../../diffusion/samplers.ts";
+import { SAMPLE_BATCH, Sampler } from "../../diffusion/sampling.ts";
+import { createArena, parameterSlots } from "../../model/parameters.ts";
+import type { OptionSpecs, OptionValues } from "../../support/command_line.ts";
+import { UsageError } from "../../support/errors.ts";
+import { decimal, integer } from "../../support/numbers.ts";
+import { Checkpoint, newestCheckpoint } from "../../training/checkpoint.ts";
+import { networkOf } from "../../training/run.ts";
+import { newestRun, runFolder } from "../../training/run_folder.ts";
+import { EMA_PREFIX, loadWeights, WEIGHTS_PREFIX } from "../../training/state.ts";
+
+/** Steps of samplers that skip where neither the command line nor the run says how many. */
+const STEPS = { "ddim": 50, "dpmpp-2m": 20 } as const;
+
+/** Samplers that each option is for. */
+const OPTION_OF = { eta: ["ddim"], spacing: ["ddim", "dpmpp-2m"] } as const satisfies Readonly<
+  Record<string, readonly SamplerName[]>
+>;
+
+/** The option that names what images are drawn with. */
+export const CHECKPOINT_OPTION = {
+  checkpoint: {
+    value: "RUN_OR_FILE",
+    description: "a run's folder or a checkpoint; the newest run below runs/ by default",
+  },
+} as const satisfies OptionSpecs;
+
+/** Options that choose a sampler. */
+export const SAMPLER_OPTIONS = {
+  sampler: { value: "NAME", choices: SAMPLER_NAMES, description: "the sampler" },
+  steps: {
+    value: "N",
+    parse: integer({ min: 1 }),
+    description:
+      "steps an image; some more by spacing uniform where the timesteps are no multiple " +
+      "of N",
+  },
+  eta: {
+    value: "E",
+    parse: decimal({ min: 0, max: 1 }),
+    description: "noise of a ddim step: 0 none, 1 as ancestral sampling",
+  },
+  spacing: {
+    value: "S",
+    choices: SPACING_NAMES,
+    description: "how timesteps are skipped; uniform takes every k-th, k being timesteps / N " +
+      "rounded down, which may be more than N: 72 for 70 of 1000; the others exactly N",
+  },
+} as const satisfies OptionSpecs;
+
+/** Options that choose weights and how many images run at once. */
+export const WEIGHTS_OPTIONS = {
+  weights: {
+    value: "KIND",
+    choices: ["ema", "raw"],
+    default: "ema",
+    description: "averaged weights, or those of the last step",
+  },
+  batch: {
+    value: "N",
+    parse: integer({ min: 1 }),
+    default: SAMPLE_BATCH,
+    description: "images computed at once; another number may change the last bits",
+  },
+} as const satisfies OptionSpecs;
+
+/** Values of {@linkcode SAMPLER_OPTIONS}. */
+export type SamplerValues = OptionValues<typeof SAMPLER_OPTIONS>;
+type WeightsValues = OptionValues<typeof WEIGHTS_OPTIONS>;
+
+/** The sampler that the options ask for, where they are silent the run's. */
+export function chooseSampler(
+  options: SamplerValues,
+  { timesteps, sampler }: { timesteps: number; sampler: SamplerOptions },
+): SamplerOptions {
+  const name: SamplerName = options.sampler ?? sampler.name;
+  for (const option of ["eta", "spacing"] as const) {
+    const whose: readonly SamplerName[] = OPTION_OF[option];
+    if (options[option] === undefined || whose.includes(name)) continue;
+    throw new UsageError(
+      `Cannot use --${option} with ${name}: only ${whose.join(" and ")} ${
+        whose.length === 1 ? "has" : "have"
+      } one, add --sampler ${whose[0]}`,
+    );
+  }
+  if (name === "ddpm") return { ...sampler, name, steps: options.steps ?? null };
+  const own = name === sampler.name ? sampler.steps : Math.min(STEPS[name], timesteps);
+  const spacing: SpacingName = options.spacing ?? sampler.spacing;
+  return { name, steps: options.steps ?? own, eta: options.eta ?? sampler.eta, spacing };
+}
+
+/** The steps, with what is wrong about the options said as wrong use. */
+export function stepsOf(
+  { diffusion }: { readonly diffusion: DiffusionOptions },
+  sampler: SamplerOptions,
+  clip: boolean,
+): SamplerStep[] {
+  return usage(() => samplerSteps({ ...diffusion, clipX0: clip && diffusion.clipX0 }, sampler));
+}
+
+/** What `make` gives; a value out of its range is said as wrong use. */
+export function usage<T>(make: () => T): T {
+  try {
+    return make();
+  } catch (cause) {
+    throw cause instanceof RangeError ? new UsageError(cause.message, { cause }) : cause;
+  }
+}
+
+/** The checkpoint that a path names: a file, or the newest of a run's folder. */
+export async function findCheckpoint(path: string | undefined): Promise<Checkpoint> {
+  const place = path ?? await newestRun("runs");
+  if (place === null) {
+    throw new UsageError(
+      "Cannot find a checkpoint: there is no run below runs/, train one or give --checkpoint RUN_OR_FILE",
+    );
+  }
+  let isFolder: boolean;
+  try {
+    isFolder = (await Deno.stat(place)).isDirectory;
+  } catch (cause) {
+    throw new UsageError(
+      `Cannot read a checkpoint from ${place}: there is no such file or folder`,
+      { cause },
+    );
+  }
+  if (!isFolder) return await Checkpoint.open(place);
+  const checkpoint =
+    await newestCheckpoint(runFolder(place).checkpoints, (line) => console.error(line)) ??
+      await newestCheckpoint(place, (line) => console.error(line));
+  if (checkpoint) return checkpoint;
+  throw new UsageError(
+    `Cannot read a checkpoint from ${place}: the folder must hold one, it has none`,
+  );
+}
+
+/** A sampler with the checkpoint's weights. */
+export async function loadSampler(
+  gpu: Gpu,
+  config: Config,
+  checkpoint: Checkpoint,
+  { weights, batch }: WeightsValues,
+): Promise<Sampler> {
+  const network = networkOf(config);
+  const { height, width, channels } = imageShape(config.data);
+  const arena = createArena(gpu, "weights", network);
+  await loadWeights(gpu, arena, checkpoint, weights === "ema" ? EMA_PREFIX : WEIGHTS_PREFIX);
+  return await Sampler.create(gpu, {
+    shape: [batch, height, width, channels],
+    parameters: parameterSlots(network, arena),
+    denoise: (graph, x, timesteps) => network.forward(graph, x, timesteps),
+  });
+}

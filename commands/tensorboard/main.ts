@@ -1,0 +1,116 @@
+/**
+ * Writes event files of runs that have none: `deno task tensorboard RUN [RUN ...]`.
+ *
+ * @module
+ */
+import { basename, join, relative, resolve } from "node:path";
+import { loadConfig } from "../../config/load.ts";
+import { defineCommand, type Invocation, runCommand } from "../../support/command_line.ts";
+import { UsageError } from "../../support/errors.ts";
+import { ensureFolder, readNamedFile } from "../../support/files.ts";
+import type { LogEvent } from "../../training/log.ts";
+import { runFolder } from "../../training/run_folder.ts";
+import { describeUnread, readLog } from "../../run_log/log_lines.ts";
+import { forEachRun, type NamedRun, namedRuns } from "../../run_log/named_runs.ts";
+import { EventFile, eventFilesIn } from "../../run_log/event_file.ts";
+
+const command = defineCommand({
+  name: "tensorboard",
+  summary: "Write what runs have logged as TensorBoard's event files.",
+  description: "Scalars, preview grids and the config. The times of events are counted back from " +
+    "the log's last change at the logged speed. A run writes such files itself with " +
+    "--train.tensorboard=true.",
+  arguments: [{ name: "RUN...", description: "folders of runs, or with runs in them" }],
+  options: {
+    out: { value: "DIR", description: "a folder for each run in DIR, instead of the run's own" },
+  },
+  examples: [
+    { args: "runs/quickstart", does: "makes runs/ something that tensorboard --logdir reads" },
+    { args: "runs/a runs/b --out events", does: "writes to events/a and events/b" },
+  ],
+});
+
+/** Seconds since 1970 of each line, the last at `end`. */
+export function wallTimes(lines: readonly LogEvent[], batchSize: number, end: number): number[] {
+  let seconds = 0, before = 0;
+  const passed = lines.map(({ step, loss, imagesPerSecond }) => {
+    if (loss !== undefined && imagesPerSecond) {
+      seconds += Math.max(0, step - before) * batchSize / imagesPerSecond;
+      before = step;
+    }
+    return seconds;
+  });
+  return passed.map((at) => end - seconds + at);
+}
+
+/** Writes one run's file and returns its path and the number of lines that it comes from. */
+async function exportRun(run: string, folder: string): Promise<{ path: string; count: number }> {
+  const { log, config: configPath } = runFolder(run);
+  const config = await loadConfig(configPath);
+  const text = new TextDecoder().decode(await readNamedFile("the log", log));
+  await ensureFolder(folder);
+  const [present] = eventFilesIn(folder);
+  if (present !== undefined) {
+    throw new UsageError(
+      `Cannot write events of ${run}: ${folder} must have no event files of a run yet, it has ` +
+        `${present}; remove it, or choose another folder by --out`,
+    );
+  }
+  const { lines: read, unread } = readLog(text);
+  const lines = read as readonly LogEvent[];
+  if (unread) console.error(`note: ${log}: ${describeUnread(unread)}`);
+  const changed = (await Deno.stat(log)).mtime?.getTime() ?? Date.now();
+  const times = wallTimes(lines, config.train.batchSize, changed / 1000);
+  const file = EventFile.create({
+    ...{ run, folder, start: 0 },
+    configText: await Deno.readTextFile(configPath),
+    begun: times[0] ?? changed / 1000,
+  });
+  try {
+    lines.forEach((line, i) => file.write(line, times[i]));
+  } finally {
+    file.close();
+  }
+  return { path: file.path, count: lines.length };
+}
+
+/** Where a run's events go in `out`: by the name of what was named, and the path below it. */
+function folderIn(out: string, { dir, path }: NamedRun): string {
+  return join(out, basename(resolve(path)), relative(path, dir));
+}
+
+/**
+ * Checks that each run gets a folder of its own, before any is written.
+ *
+ * @throws {UsageError} When two would share one.
+ */
+function checkApart(runs: readonly NamedRun[], out: string): void {
+  const taken = new Map<string, string>();
+  for (const run of runs) {
+    const folder = folderIn(out, run), other = taken.get(folder);
+    if (other !== undefined) {
+      throw new UsageError(
+        `Cannot write events of ${other} and ${run.dir}: each must have a folder of its own, both ` +
+          `would get ${folder}; write them one at a time, each with another --out`,
+      );
+    }
+    taken.set(folder, run.dir);
+  }
+}
+
+async function main(
+  { arguments: paths, options: { out } }: Invocation<typeof command.options>,
+): Promise<void> {
+  if (paths.length === 0) {
+    throw new UsageError("Cannot write events: a run's folder must be named, see --help");
+  }
+  const verb = "write events of";
+  if (out !== undefined) checkApart(await namedRuns(paths, verb, () => {}), out);
+  await forEachRun(paths, verb, async (run) => {
+    const folder = out === undefined ? run.dir : folderIn(out, run);
+    const { path: written, count } = await exportRun(run.dir, folder);
+    console.log(`Wrote ${written} from ${count} lines`);
+  });
+}
+
+if (import.meta.main) await runCommand(command, main);

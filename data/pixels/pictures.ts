@@ -1,0 +1,88 @@
+/**
+ * Pictures of any size as images of a set: decoded, and brought to one shape.
+ *
+ * @module
+ */
+import { decodeJpeg, isJpeg } from "../../formats/jpeg.ts";
+import { type Picture, withoutAlpha } from "../../formats/picture.ts";
+import { decodePng, isPng } from "../../formats/png_decode.ts";
+import type { Pixels } from "../dataset.ts";
+import type { ResizeName } from "../options.ts";
+import { cropToSquare, resizeImages } from "./resize.ts";
+
+/** The shape that pictures are brought to. */
+export interface PictureShape {
+  /** Side in pixels. */
+  readonly size: number;
+  /** 1 (grey) or 3 (RGB). */
+  readonly channels: 1 | 3;
+  /** Whether the square in the middle is taken; otherwise the whole is squeezed into one. */
+  readonly crop: boolean;
+  /** How pictures get the side. */
+  readonly resize: ResizeName;
+}
+
+/**
+ * Decodes a PNG or JPEG; which of them it is, is told by its first bytes.
+ *
+ * @throws SyntaxError, TypeError, RangeError as {@linkcode decodePng} and {@linkcode decodeJpeg};
+ * SyntaxError when the bytes are neither.
+ */
+export function decodePicture(bytes: Uint8Array): Picture {
+  if (isJpeg(bytes)) return decodeJpeg(bytes);
+  if (isPng(bytes)) return decodePng(bytes);
+  const first = Array.from(bytes.subarray(0, 4), (byte) => byte.toString(16).padStart(2, "0"));
+  throw new SyntaxError(
+    `Cannot decode picture: it must begin as a PNG or a JPEG does, got ${
+      first.length > 0 ? first.join(" ") : "an empty file"
+    }`,
+  );
+}
+
+/**
+ * A picture as an image of a set: without its alpha channel, with the asked channels, square, and of
+ * the asked side.
+ *
+ * @returns [size, size, channels].
+ * @throws RangeError when the way of resizing cannot reach the size.
+ */
+export function fitPicture(picture: Picture, shape: PictureShape): Uint8Array {
+  return fitImages(asPixels(withoutAlpha(picture)), shape).images;
+}
+
+/**
+ * Images of 1 or 3 channels with the asked channels, square, and of the asked side; see
+ * {@linkcode fitPicture}.
+ */
+export function fitImages<P extends Pixels>(
+  images: P,
+  { size, channels, crop, resize }: PictureShape,
+): P {
+  let pixels = crop ? cropToSquare(images) : images;
+  // Fewer channels are resized where they are fewer.
+  if (pixels.channels > channels) pixels = toGrey(pixels);
+  pixels = resizeImages(pixels, size, resize);
+  return pixels.channels < channels ? toRgb(pixels) : pixels;
+}
+
+function asPixels({ data, width, height, channels }: Picture): Pixels {
+  return { images: data, count: 1, width, height, channels };
+}
+
+/** ITU-R BT.601 luma in 16-bit fixed point, as Pillow's "L". */
+function toGrey<P extends Pixels>(pixels: P): P {
+  const { images } = pixels;
+  const grey = new Uint8Array(images.length / 3);
+  for (let i = 0, at = 0; i < grey.length; i++, at += 3) {
+    const sum = 19595 * images[at]! + 38470 * images[at + 1]! + 7471 * images[at + 2]!;
+    grey[i] = (sum + 0x8000) >> 16;
+  }
+  return { ...pixels, images: grey, channels: 1 };
+}
+
+function toRgb<P extends Pixels>(pixels: P): P {
+  const { images } = pixels;
+  const rgb = new Uint8Array(3 * images.length);
+  for (let i = 0; i < images.length; i++) rgb.fill(images[i]!, 3 * i, 3 * i + 3);
+  return { ...pixels, images: rgb, channels: 3 };
+}

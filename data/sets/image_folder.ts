@@ -1,0 +1,179 @@
+/**
+ * Image files as a data set: PNG and JPEG in a folder or an archive, by class folders or flat.
+ *
+ * @module
+ */
+import type { RawImages, Say, Split } from "../dataset.ts";
+import { cachedImages } from "../fetching/decoded_cache.ts";
+import { type ImagePlace, openImagePlace } from "./image_place.ts";
+import { planSplit } from "./image_tree.ts";
+import { decodePicture, fitPicture, type PictureShape } from "../pixels/pictures.ts";
+import { MissingPlaceError, type Surroundings } from "../fetching/locate_files.ts";
+
+/** What images are made of the files. */
+export interface ImageFolderOptions extends PictureShape {
+  /** Whether files that cannot be used are passed over; otherwise they end the reading. */
+  readonly skipBroken: boolean;
+}
+
+/** Decoded images are held in memory. */
+const MAX_BYTES = 2 ** 33;
+
+const IMAGE_NAME = /\.(png|jpe?g)$/i;
+/** What systems leave behind: hidden files, and macOS's notes in archives. */
+const HIDDEN = /(^|\/)(\.(?!\.?(\/|$))|__MACOSX\/)/;
+
+/**
+ * Loads a split; decoded images are kept, so that the next time is quick. See
+ * {@linkcode planSplit} for what the folders mean.
+ *
+ * @param dir A folder, or a tar, tar.gz or zip archive.
+ * @throws Error when there is no such place, it may not be read, or has no images; an Error that
+ * names the first file that cannot be used, unless those are passed over.
+ */
+export async function loadImageFolder(
+  dir: string | null,
+  split: Split,
+  options: ImageFolderOptions,
+  say: Say,
+  surroundings: Surroundings = {},
+): Promise<RawImages> {
+  if (dir === null) {
+    throw new MissingPlaceError(
+      "Cannot find the images: data.dir must name their folder or archive, got none",
+    );
+  }
+  const place = await openImagePlace(dir);
+  const { size, channels, crop, resize, skipBroken } = options;
+  return await cachedImages(
+    {
+      name: `folder ${split}`,
+      recipe: { path: place.path, split, size, channels, crop, resize, skipBroken },
+      source: place.fingerprint,
+    },
+    () => readImages(place, split, options, say),
+    say,
+    surroundings.decoded,
+  );
+}
+
+/**
+ * Decodes a split.
+ *
+ * @throws Error, RangeError as {@linkcode loadImageFolder}.
+ */
+export async function readImages(
+  place: ImagePlace,
+  split: Split,
+  options: ImageFolderOptions,
+  say: Say,
+): Promise<RawImages> {
+  const all = await place.list();
+  const isImage = (name: string) => IMAGE_NAME.test(name) && !HIDDEN.test(name);
+  const plan = planSplit(all.filter(isImage), split);
+  const strays = all.filter((name) => !isImage(name));
+  const { names, labels, classNames } = plan;
+  if (all.length === strays.length) {
+    throw new Error(
+      `Cannot read images from ${place.path}: it must hold PNG or JPEG files, got ` +
+        `${strays.length === 0 ? "no files" : `only ${kindsOf(strays)}`}`,
+    );
+  }
+  if (names.length === 0) {
+    throw new Error(
+      `Cannot read ${split} images from ${place.path}: there must be some to hold out, got ` +
+        `${all.length - strays.length} images in all; add a folder "test", or more images`,
+    );
+  }
+  if (strays.length > 0) say(`Passed over in ${place.path}: ${kindsOf(strays)}`);
+  for (const remark of plan.remarks) say(`${remark} (${place.path})`);
+  say(`Decoding ${names.length} ${split} images of ${place.path}`);
+  const { images, broken } = await decodeAll(place, names, options);
+  const kept = names.flatMap((_, i) => broken.has(i) ? [] : [i]);
+  let remark;
+  if (broken.size > 0) {
+    const [[at, why]] = [...broken].sort(([a], [b]) => a - b) as [[number, string]];
+    remark = `Passed over ${broken.size} of ${names.length} images that cannot be used, as ` +
+      `${place.show(names[at]!)}: ${why}`;
+    say(remark);
+    if (kept.length === 0) {
+      throw new Error(
+        `Cannot read images from ${place.path}: one at least must be whole, all of ` +
+          `${names.length} are broken`,
+      );
+    }
+  }
+  const length = options.size * options.size * options.channels;
+  for (const [to, from] of kept.entries()) {
+    if (to !== from) images.copyWithin(to * length, from * length, (from + 1) * length);
+  }
+  return {
+    images: images.subarray(0, kept.length * length),
+    labels: labels && Uint8Array.from(kept, (i) => labels[i]!),
+    ...(labels ? { classNames } : {}),
+    ...(remark ? { remark } : {}),
+    count: kept.length,
+    height: options.size,
+    width: options.size,
+    channels: options.channels,
+  };
+}
+
+/** "2 .txt files, 1 hidden file". */
+function kindsOf(names: readonly string[]): string {
+  const kinds = Map.groupBy(names, (name) => {
+    if (HIDDEN.test(name)) return "hidden";
+    return /\.[A-Za-z0-9]{1,8}$/.exec(name)?.[0].toLowerCase() ?? "other";
+  });
+  const sorted = [...kinds].sort(([, a], [, b]) => b.length - a.length);
+  const shown = sorted.slice(0, 5).map(([kind, { length }]) =>
+    `${length} ${kind} file${length === 1 ? "" : "s"}`
+  );
+  const rest = sorted.slice(5).reduce((sum, [, { length }]) => sum + length, 0);
+  return [...shown, ...(rest > 0 ? [`${rest} others`] : [])].join(", ");
+}
+
+/** All images in the order of `names`, and why some are missing. */
+async function decodeAll(
+  place: ImagePlace,
+  names: readonly string[],
+  options: ImageFolderOptions,
+): Promise<{ images: Uint8Array; broken: Map<number, string> }> {
+  const length = options.size * options.size * options.channels;
+  if (names.length * length > MAX_BYTES) {
+    throw new RangeError(
+      `Cannot hold the images of ${place.path}: they must take at most ${MAX_BYTES} bytes, got ` +
+        `${names.length} of ${length}; a smaller data.size takes less`,
+    );
+  }
+  const images = new Uint8Array(names.length * length);
+  const index = new Map(names.map((name, i) => [name, i]));
+  const broken = new Map(names.map((_, i) => [i, "the file has gone"]));
+  for await (const { name, read } of place.files(new Set(names))) {
+    const at = index.get(name)!;
+    try {
+      images.set(fitPicture(decodePicture(read()), options), at * length);
+      broken.delete(at);
+    } catch (error) {
+      broken.set(at, reasonOf(error));
+      if (!options.skipBroken) throw unusable(place.show(name), reasonOf(error), error);
+    }
+  }
+  const [missing] = broken.keys();
+  if (missing !== undefined && !options.skipBroken) {
+    throw unusable(place.show(names[missing]!), broken.get(missing)!);
+  }
+  return { images, broken };
+}
+
+function reasonOf(error: unknown): string {
+  return (error as Error).message.replace(/^Cannot [^:]*: /, "");
+}
+
+function unusable(file: string, why: string, cause?: unknown): Error {
+  return new Error(
+    `Cannot use the image ${file}: ${why}; mend or remove it, or pass over all such files with ` +
+      "data.skipBroken=true",
+    { cause },
+  );
+}

@@ -1,0 +1,198 @@
+/**
+ * A place with image files: a folder, or a tar, tar.gz or zip archive that stays packed.
+ *
+ * @module
+ */
+import { join, resolve } from "node:path";
+import { tarFiles } from "../../formats/tar.ts";
+import { ZipArchive } from "../../formats/zip.ts";
+import { fileError, readFileChecked } from "../../support/files.ts";
+import { fingerprint } from "../fetching/decoded_cache.ts";
+import { readingOf } from "../fetching/read_file.ts";
+import { MissingPlaceError } from "../fetching/locate_files.ts";
+
+/** Largest file of an image, in bytes. */
+const MAX_IMAGE_BYTES = 1 << 28;
+/** A zip archive is held in memory while it is read. */
+const MAX_ZIP_BYTES = 2 ** 32 - 1;
+const MAX_DEPTH = 32;
+
+/** A file of a place: its bytes, or why there are none. */
+export interface PlacedFile {
+  readonly name: string;
+  readonly read: () => Uint8Array;
+}
+
+/** A place with files. */
+export interface ImagePlace {
+  /** Where it is, absolute. */
+  readonly path: string;
+  /** Changes when the place does. */
+  readonly fingerprint: string;
+  /** Names of all files, with "/" between folders. */
+  readonly list: () => Promise<readonly string[]>;
+  /** The files of these names, in any order. */
+  readonly files: (names: ReadonlySet<string>) => AsyncIterable<PlacedFile>;
+  /** A file's name for a person. */
+  readonly show: (name: string) => string;
+}
+
+/**
+ * Opens a place.
+ *
+ * @throws MissingPlaceError when it does not exist; Error when it may not be read, or is something else.
+ */
+export async function openImagePlace(given: string): Promise<ImagePlace> {
+  const path = resolve(given);
+  let isFile: boolean, head: Uint8Array | null;
+  try {
+    ({ isFile } = await Deno.stat(path));
+    head = isFile ? await readHead(path) : null;
+  } catch (error) {
+    if (error instanceof Deno.errors.NotFound || error instanceof Deno.errors.NotADirectory) {
+      throw new MissingPlaceError(
+        `Cannot find the images: data.dir must name a folder or an archive that exists, got ` +
+          `${JSON.stringify(given)}; check the path, or connect the disk that it is on`,
+        { cause: error },
+      );
+    }
+    throw fileError("read", path, error);
+  }
+  if (!head) return await folderPlace(path);
+  const show = (name: string) => `${path}: ${name}`;
+  const archive = { path, fingerprint: fingerprint([path]), show };
+  const startsWith = (...bytes: number[]) => bytes.every((byte, i) => head[i] === byte);
+  if (startsWith(0x50, 0x4b, 3, 4) || startsWith(0x50, 0x4b, 5, 6)) {
+    return { ...archive, ...zipFiles(path) };
+  }
+  const isTar = new TextDecoder().decode(head.subarray(257, 262)) === "ustar";
+  if (isTar || startsWith(0x1f, 0x8b)) return { ...archive, ...tarPlace(path) };
+  throw new Error(
+    `Cannot read images from ${path}: it must be a folder or a tar, tar.gz or zip archive, got ` +
+      `another kind of file; data.dir names the folder that the images are in`,
+  );
+}
+
+async function readHead(path: string): Promise<Uint8Array> {
+  using file = await Deno.open(path);
+  const head = new Uint8Array(512);
+  let filled = 0;
+  for (let n = await file.read(head); n !== null && n > 0 && filled < 512;) {
+    filled += n;
+    n = await file.read(head.subarray(filled));
+  }
+  return head.subarray(0, filled);
+}
+
+async function folderPlace(path: string): Promise<ImagePlace> {
+  const names: string[] = [];
+  await walk(path, "", names, [await Deno.realPath(path)]);
+  names.sort();
+  return {
+    path,
+    fingerprint: folderFingerprint(path, names),
+    list: () => Promise.resolve(names),
+    show: (name) => join(path, name),
+    files: async function* (wanted) {
+      for (const name of wanted) yield { name, read: () => readImage(join(path, name)) };
+    },
+  };
+}
+
+/** Small files by the ten thousand are read at once: waiting for each takes longer than reading it. */
+function readImage(path: string): Uint8Array {
+  try {
+    const { size } = Deno.statSync(path);
+    if (size <= MAX_IMAGE_BYTES) return Deno.readFileSync(path);
+    throw new RangeError(`the file must have at most ${MAX_IMAGE_BYTES} bytes, got ${size}`);
+  } catch (error) {
+    throw fileError("read", path, error);
+  }
+}
+
+function folderFingerprint(path: string, names: readonly string[]): string {
+  try {
+    return fingerprint(names.map((name) => join(path, name)));
+  } catch (error) {
+    throw fileError("read", path, error);
+  }
+}
+
+/** Goes through folders; those that links lead to as well, unless they lead back. */
+async function walk(
+  root: string,
+  below: string,
+  names: string[],
+  above: readonly string[],
+): Promise<void> {
+  const folder = join(root, below);
+  const entries: Deno.DirEntry[] = [];
+  try {
+    for await (const entry of Deno.readDir(folder)) entries.push(entry);
+  } catch (error) {
+    throw fileError("read the folder", folder, error);
+  }
+  for (const { name, isDirectory, isFile, isSymlink } of entries) {
+    const inner = below === "" ? name : `${below}/${name}`;
+    let leadsTo: "file" | "folder" | null = isDirectory ? "folder" : isFile ? "file" : null;
+    if (isSymlink) leadsTo = await targetOf(join(root, inner));
+    if (leadsTo === "file") names.push(inner);
+    if (leadsTo !== "folder" || above.length > MAX_DEPTH) continue;
+    const real = isSymlink ? await Deno.realPath(join(root, inner)) : join(above.at(-1)!, name);
+    if (!above.includes(real)) await walk(root, inner, names, [...above, real]);
+  }
+}
+
+/** What a link leads to; null when nothing is there. */
+async function targetOf(path: string): Promise<"file" | "folder" | null> {
+  try {
+    const { isFile, isDirectory } = await Deno.stat(path);
+    return isFile ? "file" : isDirectory ? "folder" : null;
+  } catch {
+    return null;
+  }
+}
+
+type Content = Pick<ImagePlace, "list" | "files">;
+
+function tarPlace(path: string): Content {
+  const open = async () => (await Deno.open(path)).readable;
+  return {
+    list: () =>
+      readingOf(path, async () => {
+        const names = new Set<string>();
+        const note = (name: string) => (names.add(name), false);
+        for await (const _ of tarFiles(await open(), { accept: note }));
+        return [...names];
+      }),
+    files: async function* (wanted) {
+      const limits = { accept: (name: string) => wanted.has(name), maxFileBytes: MAX_IMAGE_BYTES };
+      const entries = tarFiles(await open(), limits);
+      try {
+        for (;;) {
+          const { done, value } = await readingOf(path, () => entries.next());
+          if (done) break;
+          yield { name: value.name, read: () => value.bytes };
+        }
+      } finally {
+        await entries.return(undefined);
+      }
+    },
+  };
+}
+
+function zipFiles(path: string): Content {
+  const open = async () => {
+    const bytes = await readFileChecked(path, MAX_ZIP_BYTES);
+    return await readingOf(path, () => ZipArchive.open(bytes));
+  };
+  return {
+    list: async () => [...(await open()).entries.keys()].filter((name) => !name.endsWith("/")),
+    files: async function* (wanted) {
+      const archive = await open();
+      for (const name of wanted) {
+        yield { name, read: () => archive.read(name) };
+      }
+    },
+  };
+}

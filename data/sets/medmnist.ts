@@ -1,0 +1,142 @@
+/**
+ * MedMNIST v2's two-dimensional sets in their original .npz, and other .npz of that layout. Yang et al.
+ * 2023, https://medmnist.com/.
+ *
+ * @module
+ */
+import { join, resolve } from "node:path";
+import { type NpzSplit, npzSplits, readNpzImages } from "../../formats/npz_images.ts";
+import { readFileChecked } from "../../support/files.ts";
+import type { RawImages, Say, Split } from "../dataset.ts";
+import { cachedImages, fingerprint } from "../fetching/decoded_cache.ts";
+import type { RemoteFile } from "../fetching/download.ts";
+import { MEDMNIST_FACTS } from "./medmnist_facts.ts";
+import { MEDMNIST_SIDES, type MedmnistName, NATIVE_SHAPES } from "../options.ts";
+import { readingOf } from "../fetching/read_file.ts";
+import {
+  exists,
+  locate,
+  MissingPlaceError,
+  type Source,
+  type Surroundings,
+} from "../fetching/locate_files.ts";
+
+const RECORD = "https://zenodo.org/records/10519652/files/";
+/** Larger files are refused: they are read whole. */
+const MAX_NPZ_BYTES = 2 ** 32 - 1;
+
+/** Where a set's file of a side can come from. */
+export function medmnistSource(name: MedmnistName, side: number): Source<string> {
+  const { title, md5 } = MEDMNIST_FACTS[name];
+  const index = (MEDMNIST_SIDES as readonly number[]).indexOf(side);
+  const file: RemoteFile = {
+    name: side === MEDMNIST_SIDES[0] ? `${name}.npz` : `${name}_${side}.npz`,
+    bytes: null,
+    md5: md5[index]!,
+    urls: [],
+  };
+  return {
+    title,
+    folder: "medmnist",
+    systemFolders: ["/usr/share/datasets/medmnist"],
+    files: [{ ...file, urls: [`${RECORD}${file.name}?download=1`] }],
+    probe: async (place) => {
+      if ((await Deno.stat(place)).isFile) return { found: place };
+      const path = join(place, file.name);
+      return await exists(path) ? { found: path } : { lacks: `no ${file.name}` };
+    },
+  };
+}
+
+/**
+ * Loads a split of a set of MedMNIST; its own split "val" is left aside.
+ *
+ * @param side Side of the images in pixels: 28, 64, 128 or 224.
+ * @param dir A folder with the file, or the file itself; null looks in the known places.
+ * @returns Images with labels, or without where an image has several (ChestMNIST).
+ * @throws Error when the file is nowhere, SyntaxError when it is damaged or another set.
+ */
+export async function loadMedmnist(
+  name: MedmnistName,
+  side: number,
+  split: Split,
+  dir: string | null,
+  say: Say,
+  surroundings: Surroundings = {},
+): Promise<RawImages> {
+  const path = await locate(medmnistSource(name, side), dir, say, surroundings);
+  const { classNames } = MEDMNIST_FACTS[name];
+  const { channels } = NATIVE_SHAPES[name];
+  const raw = await readSplit(path, split, `${name} ${split}`, say, surroundings);
+  if (raw.height !== side || raw.width !== side || raw.channels !== channels) {
+    throw new SyntaxError(
+      `Cannot read ${path}: ${name} must have images of ${side}x${side}x${channels}, got ` +
+        `${raw.height}x${raw.width}x${raw.channels}`,
+    );
+  }
+  const wrong = raw.labels?.findIndex((label) => label >= classNames.length) ?? -1;
+  if (wrong >= 0) {
+    throw new SyntaxError(
+      `Cannot read ${path}: label ${wrong} must be 0 to ${classNames.length - 1}, got ` +
+        `${raw.labels![wrong]}`,
+    );
+  }
+  return raw.labels ? { ...raw, classNames } : raw;
+}
+
+/**
+ * Loads a split of any .npz of MedMNIST's layout. Where there is no test split, val is taken.
+ *
+ * @returns Images as they are stored.
+ * @throws MissingPlaceError when `dir` names no file, SyntaxError when it is damaged.
+ */
+export async function loadNpz(
+  split: Split,
+  dir: string | null,
+  say: Say,
+  surroundings: Surroundings = {},
+): Promise<RawImages> {
+  if (dir === null || !await exists(dir) || !(await Deno.stat(dir)).isFile) {
+    throw new MissingPlaceError(
+      `Cannot find the set npz: data.dir must name an .npz file with train_images and ` +
+        `train_labels, got ${JSON.stringify(dir)}`,
+    );
+  }
+  const raw = await readSplit(dir, split, `npz ${split}`, say, surroundings);
+  if (!raw.labels) return raw;
+  const classes = raw.labels.reduce((most, label) => Math.max(most, label + 1), 0);
+  return { ...raw, classNames: Array.from({ length: classes }, (_, label) => String(label)) };
+}
+
+async function readSplit(
+  path: string,
+  split: Split,
+  name: string,
+  say: Say,
+  { decoded }: Surroundings,
+): Promise<RawImages> {
+  const from = {
+    name,
+    recipe: { file: resolve(path), split },
+    source: await fingerprint([path]),
+  };
+  const decode = () =>
+    readingOf(path, async () => {
+      const bytes = await readFileChecked(path, MAX_NPZ_BYTES);
+      const splits = npzSplits(bytes);
+      const chosen: NpzSplit = split === "test" && !splits.includes("test") ? "val" : split;
+      if (!splits.includes(chosen)) {
+        throw new SyntaxError(
+          `Cannot read ${path}: it must hold ${chosen}_images, got ${
+            splits.map((own) => `${own}_images`).join(", ") || "none such"
+          }`,
+        );
+      }
+      const { answers, ...raw } = readNpzImages(bytes, chosen);
+      if (answers > 1) {
+        say(`Labels of ${name} are left aside: an image has ${answers}, not one`);
+      }
+      return raw;
+    });
+  return await cachedImages(from, decode, say, decoded);
+}

@@ -1,0 +1,136 @@
+/**
+ * Images that need no files: Gaussian random fields with a power law, and simple shapes. An image
+ * depends on its split, its index and the options alone.
+ *
+ * @module
+ */
+import type { RawImages, Split } from "../dataset.ts";
+import { SYNTHETIC_SIZE, type SyntheticOptions } from "../options.ts";
+import { type RandomStream, randomStream } from "../random_stream.ts";
+import { drawShape, SHAPE_NAMES } from "./shapes.ts";
+
+/** Standard deviation of a field's pixels, in grey levels of 0 to 255. */
+export const FIELD_DEVIATION = 32;
+/** Mean of a field's pixels, in grey levels. */
+export const FIELD_MEAN = 127.5;
+
+/** The data is one fixed set, as a file would be: no run's seed changes it. */
+const SEED = 0x5eed;
+const STREAMS: Readonly<Record<Split, number>> = { train: 0xda7a0010, test: 0xda7a0011 };
+
+/**
+ * Makes a split. Fields: see {@linkcode fieldSpectrum}; channels are independent. Shapes: one
+ * filled shape an image, bright on dark, with the shape's kind as its label.
+ *
+ * @param size Side in pixels, at least 2.
+ * @param count Images.
+ * @throws RangeError when a number is out of its range.
+ */
+export function makeSynthetic(
+  { kind, power, channels }: Pick<SyntheticOptions, "kind" | "power" | "channels">,
+  split: Split,
+  count: number,
+  size: number = SYNTHETIC_SIZE,
+): RawImages {
+  for (const [name, value, least] of [["size", size, 2], ["count", count, 1]] as const) {
+    if (!Number.isInteger(value) || value < least) {
+      throw new RangeError(
+        `Cannot make synthetic images: the ${name} must be an integer of at least ${least}, ` +
+          `got ${value}`,
+      );
+    }
+  }
+  const images = new Uint8Array(count * size * size * channels);
+  const stride = size * size * channels;
+  const streamOf = (index: number) => randomStream(SEED, STREAMS[split], index);
+  const shape = { count, height: size, width: size, channels, images };
+  if (kind === "field") {
+    const draw = fieldPainter(size, power);
+    for (let i = 0; i < count; i++) {
+      draw(images.subarray(i * stride, (i + 1) * stride), channels, streamOf(i));
+    }
+    return { ...shape, labels: null };
+  }
+  const labels = new Uint8Array(count);
+  for (let i = 0; i < count; i++) {
+    const random = streamOf(i);
+    labels[i] = random.below(SHAPE_NAMES.length);
+    drawShape(labels[i]!, images.subarray(i * stride, (i + 1) * stride), size, channels, random);
+  }
+  return { ...shape, labels, classNames: SHAPE_NAMES };
+}
+
+/**
+ * The power spectrum of fields before rounding: the mean of |X(k)|^2 over images and channels,
+ * with X the orthonormal 2D DFT (factor 1/size) of a channel in grey levels, minus its mean.
+ * It is c |k|^-power with |k| in cycles an image (each axis folded to -size/2 .. size/2), 0 at
+ * k = 0, and c such that a pixel's standard deviation is {@linkcode FIELD_DEVIATION}.
+ * Rounding to 8 bits adds 1/12 to every entry; one pixel in 15,000 lies outside 0 to 255 and is
+ * clipped.
+ *
+ * @param size Side in pixels, at least 2.
+ * @param power Exponent; 0 is white noise.
+ * @returns [size, size] f64, row-major, k = 0 first.
+ * @throws RangeError when the power is not finite or so large that the spectrum overflows.
+ */
+export function fieldSpectrum(size: number, power: number): Float64Array {
+  const spectrum = new Float64Array(size * size);
+  const fold = (k: number) => Math.min(k, size - k);
+  let sum = 0;
+  for (let ky = 0; ky < size; ky++) {
+    for (let kx = 0; kx < size; kx++) {
+      if (kx === 0 && ky === 0) continue;
+      const value = Math.hypot(fold(kx), fold(ky)) ** -power;
+      spectrum[ky * size + kx] = value;
+      sum += value;
+    }
+  }
+  // The mean of the spectrum is the pixels' variance (Parseval).
+  const scale = FIELD_DEVIATION ** 2 * size * size / sum;
+  if (!(Number.isFinite(scale) && scale > 0)) {
+    throw new RangeError(
+      `Cannot make a field's spectrum: the power must be a moderate number such as 2, got ${power}`,
+    );
+  }
+  return spectrum.map((value) => value * scale);
+}
+
+/**
+ * Paints fields: independent normals, scaled by the spectrum's square root, go through the
+ * separable Hartley transform (Bracewell 1983), cas(t) = cos(t) + sin(t) on each axis. It is its
+ * own inverse, real and orthonormal, and since the spectrum is even in each axis the result is
+ * stationary with exactly that DFT power.
+ */
+function fieldPainter(size: number, power: number) {
+  const amplitude = fieldSpectrum(size, power).map(Math.sqrt);
+  const cas = new Float64Array(size * size);
+  for (let k = 0; k < size; k++) {
+    for (let x = 0; x < size; x++) {
+      const angle = 2 * Math.PI * ((k * x) % size) / size;
+      cas[k * size + x] = (Math.cos(angle) + Math.sin(angle)) / Math.sqrt(size);
+    }
+  }
+  const field = new Float64Array(size * size), half = new Float64Array(size * size);
+  return (image: Uint8Array, channels: number, random: RandomStream): void => {
+    for (let c = 0; c < channels; c++) {
+      for (let k = 0; k < field.length; k++) field[k] = amplitude[k]! * random.normal();
+      multiply(field, cas, half, size);
+      multiply(cas, half, field, size);
+      for (let p = 0; p < field.length; p++) {
+        const level = Math.round(FIELD_MEAN + field[p]!);
+        image[p * channels + c] = Math.min(Math.max(level, 0), 255);
+      }
+    }
+  };
+}
+
+/** out = a b for square matrices of side n. */
+function multiply(a: Float64Array, b: Float64Array, out: Float64Array, n: number): void {
+  out.fill(0);
+  for (let i = 0; i < n; i++) {
+    for (let k = 0; k < n; k++) {
+      const value = a[i * n + k]!;
+      for (let j = 0; j < n; j++) out[i * n + j]! += value * b[k * n + j]!;
+    }
+  }
+}

@@ -1,0 +1,236 @@
+/**
+ * Strided, batched matrix product with an optional bias:
+ *
+ *     C[o, h, i, j] = alpha * sum_k A[o, h, i, k] B[o, h, k, j] + bias[j]
+ *
+ * Either operand may be stored as its transpose, and a batch has two indices, so that attention heads
+ * need no copies. Variants: `sub` (subgroup broadcast, see gemm.ts) where sizes and strides are
+ * multiples of four and the adapter has subgroups; `tiled` (matmul_tiled.ts) and `plain` everywhere.
+ *
+ * @module
+ */
+import type { Capture } from "../../device/capture.ts";
+import type { BindingSpec, Kernel } from "../../device/kernel.ts";
+import type { TensorRef } from "../../device/tensor.ts";
+import {
+  declareAccumulators,
+  declareColumns,
+  directB,
+  fittingTiles,
+  type GemmTile,
+  multiplyAdd,
+  perLoadOfA,
+  perVector,
+  rowsLoad,
+  storeTile,
+  tileColumns,
+  tileName,
+  transposedB,
+  vectorType,
+} from "../shared/gemm.ts";
+import { FLAT_INDEX, flatGrid, STREAM_WORKGROUP } from "../shared/grid.ts";
+import {
+  BATCH,
+  batchText,
+  checkMatmul,
+  dispatchArgs,
+  isMultiple,
+  type MatmulArgs,
+  outOf,
+  PARAMS,
+  placesFit,
+  transposedOf,
+} from "./args.ts";
+import { tiledVariants } from "./tiled.ts";
+import { recordVariant, type Variant } from "../shared/variants.ts";
+
+export { type MatmulArgs, type MatrixBatch, type Place } from "./args.ts";
+
+/**
+ * Records the product.
+ *
+ * @returns The tensor that holds it.
+ * @throws {RangeError} When an operand is smaller than its sizes and strides say.
+ */
+export function matmul(capture: Capture, args: MatmulArgs): TensorRef {
+  const { m, n, k, outer = 1, inner = 1 } = args;
+  checkMatmul(args);
+  const flags = [
+    args.a.transposed && "aT",
+    args.b.transposed && "bT",
+    args.bias && "bias",
+    args.out && "out",
+    args.places && "places",
+  ].filter(Boolean);
+  const key = ["matmul", `${m}x${n}x${k}`, `${outer}x${inner}`, ...flags].join(" ");
+  return recordVariant(capture, key, [
+    ...subgroupVariants(capture, args),
+    ...tiledVariants(args),
+    { family: "plain", name: "plain", record: (capture) => recordPlain(capture, args) },
+  ]);
+}
+
+function subgroupVariants(capture: Capture, args: MatmulArgs): Variant[] {
+  const { m, n, outer = 1, inner = 1 } = args;
+  const tiles = fittingTiles(capture.gpu.subgroupSize, m, n);
+  return tiles.filter((tile) => fitsSubgroups(args, tile)).map((tile) => ({
+    family: "subgroup",
+    name: `subgroup${tileName(tile)}`,
+    record(capture) {
+      const out = outOf(capture, args);
+      capture.dispatch({
+        kernel: subgroupKernel(tile, transposedOf(args), args),
+        ...dispatchArgs(capture, args, out),
+        workgroups: [Math.ceil(n / tileColumns(tile)), Math.ceil(m / tile.rows), outer * inner],
+      });
+      return out.tensor;
+    },
+  }));
+}
+
+function recordPlain(capture: Capture, args: MatmulArgs): TensorRef {
+  const { m, n, outer = 1, inner = 1 } = args;
+  const out = outOf(capture, args);
+  const { bindings, params } = dispatchArgs(capture, args, out);
+  const items = outer * inner * m * n;
+  capture.dispatch({
+    kernel: plainKernel(transposedOf(args), args),
+    bindings,
+    params: { ...params, items },
+    workgroups: flatGrid(items, STREAM_WORKGROUP),
+  });
+  return out.tensor;
+}
+
+/** vec4 loads need what they step over to be multiples of four (B: of the column width). */
+function fitsSubgroups(args: MatmulArgs, tile: GemmTile): boolean {
+  const { a, b, out, m, n, k, outer = 1, inner = 1 } = args;
+  return k % 4 === 0 && n % tile.width === 0 && (!a.transposed || m % 4 === 0) &&
+    isMultiple(a, 4) && isMultiple(b, b.transposed ? 4 : tile.width) &&
+    (!out || isMultiple(out, tile.width)) && placesFit(args.places, 4) &&
+    Math.ceil(m / tile.rows) <= 65535 && outer * inner <= 65535;
+}
+
+function subgroupKernel(
+  tile: GemmTile,
+  transposed: { a: boolean; b: boolean },
+  { bias, places }: MatmulArgs,
+): Kernel {
+  const vector = vectorType(tile.width);
+  const bindings: Record<string, BindingSpec> = {
+    a: { type: "vec4f", access: "read" },
+    b: { type: transposed.b ? "vec4f" : vector, access: "read" },
+    out: { type: vector, access: "write" },
+  };
+  if (bias) bindings.bias = { type: vector, access: "read" };
+  if (places) bindings.places = { type: "u32", access: "read" };
+  const batch = batchText("group.z", places !== undefined);
+  const w = `${tile.width}u`;
+  // Rows and columns beyond the matrix are clamped when loading and skipped when storing.
+  const prepareA = perLoadOfA(tile, (i) => {
+    if (!transposed.a) {
+      return `let at${i} = aStart + min(row + ${i * tile.lanes}u + lane, params.m - 1u) * aRow;`;
+    }
+    const { k, quad } = rowsLoad(tile, i);
+    return `let at${i} = aStart + ${k} * aRow + min(row / 4u + ${quad}, params.m / 4u - 1u);`;
+  });
+  const loadA = perLoadOfA(
+    tile,
+    (i) => transposed.a ? `let a${i} = a[at${i} + 4u * k * aRow];` : `let a${i} = a[at${i} + k];`,
+  );
+  const prepareB = perVector(
+    tile,
+    (j) =>
+      transposed.b
+        ? `let bt${j} = bStart + safe${j} * ${w} * bRow;`
+        : `let bt${j} = bStart + safe${j};`,
+  );
+  const loadB = transposed.b
+    ? transposedB(tile, (i, j) => `b[bt${j} + ${i}u * bRow + k]`)
+    : directB(tile, (q, j) => `b[bt${j} + (4u * k + ${q}u) * bRow]`);
+  return {
+    name: `matmul.sub${tileName(tile)}${transposed.a ? ".aT" : ""}${transposed.b ? ".bT" : ""}${
+      places ? ".places" : ""
+    }${bias ? "+bias" : ""}`,
+    bindings,
+    params: PARAMS,
+    workgroupSize: [tile.lanes, 1, 1],
+    subgroups: true,
+    wgsl: `${BATCH}
+@compute @workgroup_size(WX, WY, WZ)
+fn main(@builtin(workgroup_id) group: vec3u, @builtin(local_invocation_id) local: vec3u) {
+  let lane = local.x;
+  let row = group.y * ${tile.rows}u;
+  let columns = params.n / ${w};
+  ${declareColumns(tile, `group.x * ${tile.lanes * tile.vectors}u`)}
+  let aStart = ${batch.a} / 4u;
+  let bStart = ${batch.b} / ${transposed.b ? "4u" : w};
+  let aRow = params.aRow / 4u;
+  let bRow = ${batch.bRow} / ${transposed.b ? "4u" : w};
+  ${bias ? `let biasStart = ${batch.bias} / ${w};` : ""}
+  ${prepareA}
+  ${prepareB}
+  ${declareAccumulators(tile)}
+  let steps = params.k / 4u;
+  for (var k = 0u; k < steps; k++) {
+    ${loadA}
+    ${loadB}
+    ${multiplyAdd(tile, transposed.a ? "rows" : "k")}
+  }
+  let outRow = ${batch.outRow} / ${w};
+  let outStart = ${batch.out} / ${w} + row * outRow;
+  let rows = params.m - row;
+  ${bias ? perVector(tile, (j) => `let bias${j} = bias[biasStart + safe${j}];`) : ""}
+  ${
+      storeTile(tile, (row, value, j) =>
+        `out[outStart + ${row} * outRow + column${j}] = params.alpha * ${value}${
+          bias ? ` + bias${j}` : ""
+        }`)
+    }
+}`,
+  };
+}
+
+function plainKernel(
+  transposed: { a: boolean; b: boolean },
+  { bias, places }: MatmulArgs,
+): Kernel {
+  const bindings: Record<string, BindingSpec> = {
+    a: { type: "f32", access: "read" },
+    b: { type: "f32", access: "read" },
+    out: { type: "f32", access: "write" },
+  };
+  if (bias) bindings.bias = { type: "f32", access: "read" };
+  if (places) bindings.places = { type: "u32", access: "read" };
+  const at = batchText("batch", places !== undefined);
+  const steps = (t: boolean, along: string) => t ? `${along}Row` : "1u";
+  return {
+    name: `matmul.plain${transposed.a ? ".aT" : ""}${transposed.b ? ".bT" : ""}${
+      places ? ".places" : ""
+    }`,
+    bindings,
+    params: { ...PARAMS, items: "u32" },
+    workgroupSize: [STREAM_WORKGROUP, 1, 1],
+    wgsl: `${FLAT_INDEX}${BATCH}
+@compute @workgroup_size(WX, WY, WZ)
+fn main(@builtin(global_invocation_id) global: vec3u, @builtin(num_workgroups) groups: vec3u) {
+  let item = flatInvocation(global, groups);
+  if (item >= params.items) { return; }
+  let column = item % params.n;
+  let row = item / params.n % params.m;
+  let batch = item / (params.n * params.m);
+  let aRow = params.aRow;
+  let bRow = ${at.bRow};
+  var at = ${at.a} + row * ${transposed.a ? "1u" : "aRow"};
+  var bt = ${at.b} + column * ${transposed.b ? "bRow" : "1u"};
+  var sum = 0.0;
+  for (var k = 0u; k < params.k; k++) {
+    sum += a[at] * b[bt];
+    at += ${steps(transposed.a, "a")};
+    bt += ${steps(!transposed.b, "b")};
+  }
+  let outAt = ${at.out} + row * ${at.outRow} + column;
+  out[outAt] = params.alpha * sum${bias ? ` + bias[${at.bias} + column]` : ""};
+}`,
+  };
+}

@@ -1,0 +1,182 @@
+/**
+ * Group normalisation (Wu and He 2018, equations 1 to 4) of channels-last images, with SiLU and dropout
+ * fused behind it by choice:
+ *
+ *     xhat = (x - mean) rstd,   z = xhat weight + bias,   y = z  or  y = z s(z)
+ *     dx = rstd (weight dz - (sum(weight dz) + xhat sum(weight dz xhat)) / m)
+ *     dweight = sum(dz xhat),   dbias = sum(dz),   dz = dy  or  dy s(z) (1 + z (1 - s(z)))
+ *
+ * mean and rstd = 1 / sqrt(variance + eps) are taken over the m elements of one image and group.
+ *
+ * One dispatch forward and one backward, which leaves the gradients of weight and bias in parts and, if
+ * asked to, y in the place of dy. A group may have any number of channels, so a vector of four may
+ * straddle groups: sums are taken a channel first and combined a group in workgroup memory; the second
+ * look at the image then comes from the cache.
+ *
+ * @module
+ */
+import type { Capture } from "../../device/capture.ts";
+import { formatShape, sizeOf, type TensorRef } from "../../device/tensor.ts";
+import { affineSums } from "./affine_parts.ts";
+import { type DropoutOptions, dropoutParams } from "../elementwise/dropout.ts";
+import { flatGrid } from "../shared/grid.ts";
+import { backwardKernel, forwardKernel } from "./group_norm_kernels.ts";
+import { type GroupNormLayout, groupParams, layOutGroups } from "./group_norm_layout.ts";
+import type { PartialSum } from "../shared/partial_sums.ts";
+
+/** Choices of group normalisation. */
+export interface GroupNormOptions {
+  /** Groups that the channels are cut into; must divide them. */
+  readonly groups: number;
+  /** Added to the variance. */
+  readonly eps: number;
+  /** Whether SiLU follows. */
+  readonly silu: boolean;
+  /** Whether dropout follows that; the gradient draws the same mask again. */
+  readonly dropout?: (DropoutOptions & { readonly key: TensorRef }) | undefined;
+}
+
+/**
+ * Whether dropout can be fused: its quads of elements must be vectors of channels, and the gradient needs
+ * more storage bindings than the eight that WebGPU promises.
+ */
+export function canFuseDropout({ gpu }: Capture, x: TensorRef): boolean {
+  return (x.shape.at(-1) ?? 0) % 4 === 0 && gpu.limits.maxStorageBuffersPerShaderStage >= 10;
+}
+
+/** What the backward pass needs besides the input. */
+export interface GroupNormSaved {
+  /** Means, `[N, groups]`. */
+  readonly mean: TensorRef;
+  /** `1 / sqrt(variance + eps)`, `[N, groups]`. */
+  readonly rstd: TensorRef;
+}
+
+/**
+ * `y = silu?(groupnorm(x) weight + bias)`.
+ *
+ * @param x `[N, H, W, C]`.
+ * @param weight `[C]`.
+ * @param bias `[C]`.
+ * @throws {RangeError} When shapes or groups do not fit.
+ */
+export function groupNormForward(
+  capture: Capture,
+  x: TensorRef,
+  weight: TensorRef,
+  bias: TensorRef,
+  options: GroupNormOptions,
+): { y: TensorRef } & GroupNormSaved {
+  const layout = layOutGroups(capture.gpu, x, options.groups);
+  const { dropout } = options;
+  checkAffine(layout, weight, bias);
+  const y = capture.transient(x.shape, "groupNorm");
+  const mean = capture.transient([layout.images, layout.groups], "groupNorm mean");
+  const rstd = capture.transient([layout.images, layout.groups], "groupNorm rstd");
+  capture.dispatch({
+    kernel: forwardKernel(layout, options.silu, dropout !== undefined),
+    bindings: { x, weight, bias, y, mean, rstd, ...(dropout ? { key: dropout.key } : {}) },
+    params: {
+      ...groupParams(layout),
+      eps: options.eps,
+      ...(dropout ? dropoutParams(dropout.key, layout.images, dropout) : {}),
+    },
+    workgroups: flatGrid(layout.images * layout.slabs),
+  });
+  return { y, mean, rstd };
+}
+
+/** What {@linkcode groupNormBackward} computes. */
+export interface GroupNormWanted {
+  readonly x: boolean;
+  /** Added to dx while that is at hand: gradients of x from elsewhere, of its shape; at most two. */
+  readonly plus?: readonly TensorRef[];
+  /** Where the sums of dx over the pixels of each image are added, see {@linkcode canSumPixels}. */
+  readonly sums?: PixelSums | undefined;
+  /** Whether y is written over dy, bit for bit what the forward pass made; only where x is wanted. */
+  readonly y?: boolean;
+}
+
+/** Columns of a matrix `[N, M]`, one a channel. */
+export interface PixelSums {
+  readonly matrix: TensorRef;
+  /** The first column. */
+  readonly start: number;
+}
+
+/**
+ * Whether sums over pixels can be fused: each invocation must have one vector of channels, and there must
+ * be more storage bindings than the eight that WebGPU promises.
+ */
+export function canSumPixels({ gpu }: Capture, x: TensorRef, groups: number): boolean {
+  const { slab, lanes } = layOutGroups(gpu, x, groups);
+  return slab <= lanes && gpu.limits.maxStorageBuffersPerShaderStage >= 10;
+}
+
+/**
+ * Gradients of {@linkcode groupNormForward} from the upstream gradient `dy`.
+ *
+ * @param dy Overwritten where y is wanted.
+ * @param wanted Whether the gradient of x is wanted; else null stands for it.
+ * @returns dx, and the gradients of weight and bias in parts.
+ */
+export function groupNormBackward(
+  capture: Capture,
+  { x, weight, bias, mean, rstd }:
+    & { x: TensorRef; weight: TensorRef; bias: TensorRef }
+    & GroupNormSaved,
+  dy: TensorRef,
+  options: GroupNormOptions,
+  wanted: GroupNormWanted = { x: true },
+): { dx: TensorRef | null; dweight: PartialSum; dbias: PartialSum } {
+  const layout = layOutGroups(capture.gpu, x, options.groups);
+  const parts = capture.transient([layout.images, 2, layout.channels], "groupNorm parts");
+  const dx = wanted.x ? capture.transient(x.shape, "groupNorm dx") : null;
+  const [plus, plus2] = dx && wanted.plus || [];
+  const sums = dx && wanted.sums;
+  const { dropout, silu } = options;
+  const kernel = backwardKernel(layout, {
+    silu,
+    dropout: dropout !== undefined,
+    dx: dx !== null,
+    plus: plus2 ? 2 : plus ? 1 : 0,
+    sums: Boolean(sums),
+    y: dx !== null && wanted.y === true,
+  });
+  capture.dispatch({
+    kernel,
+    bindings: {
+      x,
+      dy,
+      weight,
+      bias,
+      mean,
+      rstd,
+      parts,
+      ...(dx ? { dx } : {}),
+      ...(plus ? { plus } : {}),
+      ...(plus2 ? { plus2 } : {}),
+      ...(sums ? { sums: sums.matrix } : {}),
+      ...(dropout ? { key: dropout.key } : {}),
+    },
+    params: {
+      ...groupParams(layout),
+      ...(sums ? { sumRow: sums.matrix.shape[1] ?? 0, sumStart: sums.start } : {}),
+      ...(dropout ? dropoutParams(dropout.key, layout.images, dropout) : {}),
+    },
+    workgroups: flatGrid(layout.images * layout.slabs),
+  });
+  return { dx, ...affineSums(parts) };
+}
+
+function checkAffine(layout: GroupNormLayout, weight: TensorRef, bias: TensorRef): void {
+  for (const [name, tensor] of [["weight", weight], ["bias", bias]] as const) {
+    if (sizeOf(tensor.shape) !== layout.channels) {
+      throw new RangeError(
+        `Cannot normalise groups: ${name} must have ${layout.channels} elements, got ${
+          formatShape(tensor.shape)
+        }`,
+      );
+    }
+  }
+}

@@ -1,0 +1,313 @@
+/**
+ * The WGSL of group normalisation over a cut of group_norm_layout.ts; what it computes is in
+ * group_norm.ts.
+ *
+ * @module
+ */
+import type { BindingSpec, Kernel } from "../../device/kernel.ts";
+import { DROPOUT_PARAMS, KEPT } from "../elementwise/dropout.ts";
+import { GROUP_MAIN, GROUP_PARAMS, type GroupNormLayout, groupText } from "./group_norm_layout.ts";
+import { SIGMOID } from "../elementwise/silu.ts";
+
+/** Pixels that are summed before they are merged into the running sums, which keeps round-off low. */
+const CHUNKS = "const CHUNK = 32u;\n";
+
+/** The forward pass. */
+export function forwardKernel(layout: GroupNormLayout, silu: boolean, dropout: boolean): Kernel {
+  const type = layout.width === 4 ? "vec4f" : "f32";
+  return {
+    name: `groupNorm${silu ? "Silu" : ""}${
+      dropout ? "Dropout" : ""
+    }.${type}.${layout.workgroup}.${layout.shared}`,
+    bindings: {
+      x: { type, access: "read" },
+      weight: { type, access: "read" },
+      bias: { type, access: "read" },
+      y: { type, access: "write" },
+      mean: { type: "f32", access: "write" },
+      rstd: { type: "f32", access: "write" },
+      ...(dropout ? { key: KEY_BINDING } : {}),
+    },
+    params: { ...GROUP_PARAMS, eps: "f32", ...(dropout ? DROPOUT_PARAMS : {}) },
+    workgroupSize: [layout.workgroup, 1, 1],
+    workgroupBytes: 8 * layout.shared,
+    wgsl: `${groupText(layout)}${CHUNKS}${SIGMOID}${dropout ? KEPT : ""}
+${activation(silu)}${MOMENTS}${GROUP_MAIN}${forwardText(dropout)}`,
+  };
+}
+
+const KEY_BINDING: BindingSpec = { type: "vec4u", access: "read" };
+
+/** WGSL: what follows the normalisation, except dropout. */
+function activation(silu: boolean): string {
+  return `fn activate(z: V) -> V { return ${silu ? "z * sigmoid(z)" : "z"}; }\n`;
+}
+
+/** WGSL: an element of the output, in the forward pass and where the gradient makes it again. */
+function outputText(dropout: boolean): string {
+  return keptText("activate((x[i] - m) * scale + shift)", dropout);
+}
+
+/** WGSL: what dropout leaves of vector `i` of the tensor. */
+function keptText(value: string, dropout: boolean): string {
+  return dropout ? `kept(${value}, image, i - image * params.pixels * params.stride)` : value;
+}
+
+/** Moments of a lane and of a channel, before they are combined a group. */
+const MOMENTS = `struct Moments { mean: V, squares: V }
+
+// Mean and sum of squared deviations of a lane's pixels (Chan, Golub and LeVeque 1983): each chunk
+// is summed relative to the mean so far, so nothing cancels however far the data are from zero.
+fn momentsOf(at: u32, first: u32) -> Moments {
+  var mean = x[at + first * params.stride];
+  var squares = V(0.0);
+  var seen = 0.0;
+  for (var start = first; start < params.pixels; start += rows * CHUNK) {
+    let end = min(start + rows * CHUNK, params.pixels);
+    var sum = V(0.0);
+    var sumOfSquares = V(0.0);
+    var count = 0.0;
+    for (var p = start; p < end; p += rows) {
+      let d = x[at + p * params.stride] - mean;
+      sum += d;
+      sumOfSquares += d * d;
+      count += 1.0;
+    }
+    let shift = sum / count;
+    let total = seen + count;
+    mean += shift * (count / total);
+    squares += max(sumOfSquares - sum * shift, V(0.0)) + shift * shift * (seen * count / total);
+    seen = total;
+  }
+  return Moments(mean, squares);
+}
+
+// Combines rows into row 0 for one channel.
+fn combineRows(channel: u32, slabChannels: u32) {
+  var mean = 0.0;
+  for (var r = 0u; r < rows; r++) {
+    mean += pixelsOfRow(r) * sharedA[r * slabChannels + channel];
+  }
+  mean /= f32(params.pixels);
+  var squares = 0.0;
+  for (var r = 0u; r < rows; r++) {
+    let d = sharedA[r * slabChannels + channel] - mean;
+    squares += sharedB[r * slabChannels + channel] + pixelsOfRow(r) * d * d;
+  }
+  sharedA[channel] = mean;
+  sharedB[channel] = squares;
+}
+
+fn pixelsOfRow(row: u32) -> f32 {
+  if (row >= params.pixels) { return 0.0; }
+  return f32((params.pixels - row - 1u) / rows + 1u);
+}
+`;
+
+/** Statistics of the slab's groups, then the output. */
+const forwardText = (dropout: boolean) => `
+  for (var v = lane; v < params.slab && firstPixel < params.pixels; v += params.lanes) {
+    let moments = momentsOf(origin + v, firstPixel);
+    store(row * slabChannels + v * W, moments.mean, moments.squares);
+  }
+  workgroupBarrier();
+  if (rows > 1u) {
+    for (var c = t; c < slabChannels; c += WX) { combineRows(c, slabChannels); }
+    workgroupBarrier();
+  }
+  for (var g = t; g * groupChannels < slabChannels; g += WX) {
+    let start = g * groupChannels;
+    var groupMean = 0.0;
+    for (var c = 0u; c < groupChannels; c++) { groupMean += sharedA[start + c]; }
+    groupMean /= f32(groupChannels);
+    var squares = 0.0;
+    for (var c = 0u; c < groupChannels; c++) {
+      let d = sharedA[start + c] - groupMean;
+      squares += sharedB[start + c] + f32(params.pixels) * d * d;
+    }
+    let variance = squares / (f32(params.pixels) * f32(groupChannels));
+    let groupRstd = 1.0 / sqrt(variance + params.eps);
+    sharedA[start] = groupMean;
+    sharedB[start] = groupRstd;
+    mean[firstGroup + g] = groupMean;
+    rstd[firstGroup + g] = groupRstd;
+  }
+  workgroupBarrier();
+  for (var v = lane; v < params.slab && firstPixel < params.pixels; v += params.lanes) {
+    let m = loadA(v * W);
+    let scale = loadB(v * W) * weight[firstVector + v];
+    let shift = bias[firstVector + v];
+    for (var p = firstPixel; p < params.pixels; p += rows) {
+      let i = origin + v + p * params.stride;
+      y[i] = ${outputText(dropout)};
+    }
+  }
+}`;
+
+/** What the code of the gradient depends on. */
+interface BackwardVariant {
+  readonly silu: boolean;
+  readonly dropout: boolean;
+  readonly dx: boolean;
+  /** Tensors that are added to dx. */
+  readonly plus: 0 | 1 | 2;
+  readonly sums: boolean;
+  /** Whether y takes the place of dy; only with `dx`. */
+  readonly y: boolean;
+}
+
+/** The gradient. */
+export function backwardKernel(
+  layout: GroupNormLayout,
+  variant: BackwardVariant,
+): Kernel {
+  const { silu, dropout, dx, plus, sums, y } = variant;
+  const type = layout.width === 4 ? "vec4f" : "f32";
+  const gather = (name: string) =>
+    Array.from(
+      { length: layout.width },
+      (_, j) => `${name}[firstGroup + (channel + ${j}u) / groupChannels]`,
+    ).join(", ");
+  return {
+    name: `groupNorm${silu ? "Silu" : ""}${
+      dropout ? "Dropout" : ""
+    }Backward.${type}.${layout.workgroup}.${layout.shared}${dx ? "" : ".affine"}${
+      ["", "+plus", "+plus2"][plus]
+    }${sums ? "+sums" : ""}${y ? "+y" : ""}`,
+    bindings: {
+      x: { type, access: "read" },
+      dy: { type, access: y ? "read_write" : "read" },
+      weight: { type, access: "read" },
+      bias: { type, access: "read" },
+      mean: { type: "f32", access: "read" },
+      rstd: { type: "f32", access: "read" },
+      parts: { type: "f32", access: "write" },
+      ...(dx ? { dx: { type, access: "write" } as const } : {}),
+      ...(plus > 0 ? { plus: { type, access: "read" } as const } : {}),
+      ...(plus > 1 ? { plus2: { type, access: "read" } as const } : {}),
+      ...(sums ? { sums: { type: "f32", access: "read_write" } as const } : {}),
+      ...(dropout ? { key: KEY_BINDING } : {}),
+    },
+    params: {
+      ...GROUP_PARAMS,
+      ...(sums ? { sumRow: "u32", sumStart: "u32" } as const : {}),
+      ...(dropout ? DROPOUT_PARAMS : {}),
+    },
+    workgroupSize: [layout.workgroup, 1, 1],
+    workgroupBytes: 8 * layout.shared,
+    wgsl: `${groupText(layout)}${CHUNKS}${SIGMOID}${dropout ? KEPT : ""}${y ? activation(silu) : ""}
+fn meanOf(firstGroup: u32, channel: u32) -> V { return V(${gather("mean")}); }
+fn rstdOf(firstGroup: u32, channel: u32) -> V { return V(${gather("rstd")}); }
+
+// Gradient with respect to z = xhat w + b.
+fn dzOf(dy: V, xhat: V, w: V, b: V) -> V {
+${
+      silu
+        ? `  let z = xhat * w + b;
+  let s = sigmoid(z);
+  return dy * (s * (1.0 + z * (1.0 - s)));`
+        : "  return dy;"
+    }
+}
+${GROUP_MAIN}${backwardSums(dropout)}${dx ? backwardDx(layout.width, variant) : ""}
+}`,
+  };
+}
+
+/** Sums of dz xhat and dz over the pixels of each channel. */
+const backwardSums = (dropout: boolean) => `
+  for (var v = lane; v < params.slab && firstPixel < params.pixels; v += params.lanes) {
+    let m = meanOf(firstGroup, v * W);
+    let r = rstdOf(firstGroup, v * W);
+    let w = weight[firstVector + v];
+    let b = bias[firstVector + v];
+    var sumX = V(0.0);
+    var sum = V(0.0);
+    for (var start = firstPixel; start < params.pixels; start += rows * CHUNK) {
+      let end = min(start + rows * CHUNK, params.pixels);
+      var chunkX = V(0.0);
+      var chunk = V(0.0);
+      for (var p = start; p < end; p += rows) {
+        let i = origin + v + p * params.stride;
+        let xhat = (x[i] - m) * r;
+        let dz = dzOf(${keptText("dy[i]", dropout)}, xhat, w, b);
+        chunkX += dz * xhat;
+        chunk += dz;
+      }
+      sumX += chunkX;
+      sum += chunk;
+    }
+    store(row * slabChannels + v * W, sumX, sum);
+  }
+  workgroupBarrier();
+  let usedRows = min(rows, params.pixels);
+  for (var c = t; c < slabChannels; c += WX) {
+    var sumX = sharedA[c];
+    var sum = sharedB[c];
+    for (var r = 1u; r < usedRows; r++) {
+      sumX += sharedA[r * slabChannels + c];
+      sum += sharedB[r * slabChannels + c];
+    }
+    sharedA[c] = sumX;
+    sharedB[c] = sum;
+    let at = 2u * image * params.stride * W + firstVector * W + c;
+    parts[at] = sumX;
+    parts[at + params.stride * W] = sum;
+  }
+`;
+
+/** Means over each group of weight dz xhat and weight dz, then dx and y. */
+const backwardDx = (width: number, { plus, dropout, sums, y }: BackwardVariant) => `
+  workgroupBarrier();
+  let size = f32(params.pixels) * f32(groupChannels);
+  for (var g = t; g * groupChannels < slabChannels; g += WX) {
+    let start = g * groupChannels;
+    var sumX = 0.0;
+    var sum = 0.0;
+    for (var c = start; c < start + groupChannels; c++) {
+      let w = weight[firstVector + c / W]${width === 4 ? "[c % W]" : ""};
+      sumX += w * sharedA[c];
+      sum += w * sharedB[c];
+    }
+    sharedA[start] = sumX / size;
+    sharedB[start] = sum / size;
+  }
+  workgroupBarrier();
+  ${sums ? "var total = V(0.0);" : ""}
+  for (var v = lane; v < params.slab && firstPixel < params.pixels; v += params.lanes) {
+    let m = meanOf(firstGroup, v * W);
+    let r = rstdOf(firstGroup, v * W);
+    let w = weight[firstVector + v];
+    let b = bias[firstVector + v];
+    let meanDzX = loadA(v * W);
+    let meanDz = loadB(v * W);
+    ${y ? "let scale = r * w;\n    let shift = b;" : ""}
+    for (var start = firstPixel; start < params.pixels; start += rows * CHUNK) {
+      let end = min(start + rows * CHUNK, params.pixels);
+      ${sums ? "var chunk = V(0.0);" : ""}
+      for (var p = start; p < end; p += rows) {
+        let i = origin + v + p * params.stride;
+        let xhat = (x[i] - m) * r;
+        let d = ${["", "plus[i] + ", "plus[i] + plus2[i] + "][plus]}r * (w * dzOf(${
+  keptText("dy[i]", dropout)
+}, xhat, w, b) - (meanDz + xhat * meanDzX));
+        dx[i] = d;
+        ${y ? `dy[i] = ${outputText(dropout)};` : ""}
+        ${sums ? "chunk += d;" : ""}
+      }
+      ${sums ? "total += chunk;" : ""}
+    }
+  }${sums ? PIXEL_SUMS : ""}`;
+
+/** Adds up `total`, one of an invocation, over rows; after all have read the groups' means. */
+const PIXEL_SUMS = `
+  workgroupBarrier();
+  if (lane < params.slab && firstPixel < params.pixels) {
+    store(row * slabChannels + lane * W, total, total);
+  }
+  workgroupBarrier();
+  for (var c = t; c < slabChannels; c += WX) {
+    var sum = sharedA[c];
+    for (var r = 1u; r < usedRows; r++) { sum += sharedA[r * slabChannels + c]; }
+    sums[image * params.sumRow + params.sumStart + firstVector * W + c] += sum;
+  }`;

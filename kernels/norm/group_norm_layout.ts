@@ -1,0 +1,208 @@
+/**
+ * How group normalisation is cut into workgroups: a workgroup takes one image and a slab of
+ * neighbouring channels that holds whole groups, so that its statistics need no other workgroup.
+ * Its invocations form `rows` x `lanes`: lanes lie along the slab (one vector of channels each),
+ * rows share out the pixels.
+ *
+ * @module
+ */
+import type { Gpu } from "../../device/gpu.ts";
+import { formatShape, type TensorRef } from "../../device/tensor.ts";
+import { FLAT_INDEX } from "../shared/grid.ts";
+
+/** Cuts for a kind of device. */
+interface Tuning {
+  readonly workgroup: number;
+  /** Widest slab that is wanted, in vectors of 16 bytes. */
+  readonly slab: number;
+  /** Workgroups below which slabs are made narrower. */
+  readonly enough: number;
+}
+
+/**
+ * A CPU driver runs a subgroup as one vector of a core and pays for barriers between subgroups; a
+ * slab one cache line wide is still in the nearest cache when it is looked at again (8 vectors take
+ * a third longer). A GPU reads 128 bytes together.
+ */
+const CPU_TUNING = { slab: 4, enough: 4 };
+const GPU_TUNING: Tuning = { workgroup: 256, slab: 8, enough: 128 };
+
+/** Most f32 of one array of workgroup memory; two such arrays are WebGPU's guaranteed 16 KiB. */
+const MOST_SHARED = 2048;
+
+/** The cut of one shape for one device. */
+export interface GroupNormLayout {
+  readonly images: number;
+  readonly pixels: number;
+  readonly channels: number;
+  readonly groups: number;
+  /** Channels of a vector: 4, or 1 where channels are not a multiple of 4. */
+  readonly width: 1 | 4;
+  /** Vectors of a slab. */
+  readonly slab: number;
+  /** Slabs of an image. */
+  readonly slabs: number;
+  /** Invocations along a slab; a slab with more vectors is walked in several turns. */
+  readonly lanes: number;
+  /** Invocations that share a lane's pixels. */
+  readonly rows: number;
+  readonly workgroup: number;
+  /** f32 of each array of workgroup memory. */
+  readonly shared: number;
+}
+
+/**
+ * Checks shapes and cuts them.
+ *
+ * @param x `[N, H, W, C]`, or any shape that begins with N and ends with C.
+ * @throws {RangeError} When the groups do not divide the channels, or one group has more channels
+ *   than fit into workgroup memory.
+ */
+export function layOutGroups(gpu: Gpu, x: TensorRef, groups: number): GroupNormLayout {
+  const images = x.shape[0] ?? 0;
+  const channels = x.shape.at(-1) ?? 0;
+  if (x.shape.length < 2 || !Number.isInteger(groups) || groups < 1 || channels % groups !== 0) {
+    throw new RangeError(
+      `Cannot normalise groups of ${
+        formatShape(x.shape)
+      }: groups must divide its last axis, got ${groups}`,
+    );
+  }
+  const pixels = x.shape.slice(1, -1).reduce((product, n) => product * n, 1);
+  const width = channels % 4 === 0 ? 4 : 1;
+  const onCpu = gpu.subgroupSize > 0 && gpu.subgroupSize <= 8;
+  const tuning = onCpu ? { ...CPU_TUNING, workgroup: gpu.subgroupSize } : GPU_TUNING;
+  const { workgroup } = tuning;
+  const slab = chooseSlab(images, channels, groups, width, tuning);
+  if (slab * width > MOST_SHARED) {
+    throw new RangeError(
+      `Cannot normalise groups of ${
+        formatShape(x.shape)
+      }: a group must have at most ${MOST_SHARED} channels, got ${
+        channels / groups
+      }. Use more groups`,
+    );
+  }
+  const lanes = Math.min(slab, workgroup);
+  const shared = slab <= workgroup ? workgroup * width : MOST_SHARED;
+  return {
+    images,
+    pixels,
+    channels,
+    groups,
+    width,
+    slab,
+    slabs: channels / width / slab,
+    lanes,
+    rows: Math.floor(workgroup / lanes),
+    workgroup,
+    shared,
+  };
+}
+
+/**
+ * Vectors of a slab: the most, up to the tuning's width, that holds whole groups, divides the
+ * channels and leaves enough workgroups; the fewest possible where nothing does.
+ */
+function chooseSlab(
+  images: number,
+  channels: number,
+  groups: number,
+  width: number,
+  tuning: Tuning,
+): number {
+  const perGroup = channels / groups;
+  let least = perGroup;
+  while (least % width !== 0) least += perGroup;
+  const units = channels / least;
+  let best = 1;
+  for (let n = 2; n * least <= tuning.slab * width; n++) {
+    if (units % n === 0 && images * units / n >= tuning.enough) best = n;
+  }
+  return best * least / width;
+}
+
+/** Uniform parameters of kernels over a cut; `stride` is the vectors of a pixel. */
+export const GROUP_PARAMS = {
+  pixels: "u32",
+  stride: "u32",
+  slab: "u32",
+  slabs: "u32",
+  lanes: "u32",
+  rows: "u32",
+  groupChannels: "u32",
+  items: "u32",
+} as const;
+
+/** Values of {@linkcode GROUP_PARAMS}. */
+export function groupParams(layout: GroupNormLayout) {
+  return {
+    pixels: layout.pixels,
+    stride: layout.channels / layout.width,
+    slab: layout.slab,
+    slabs: layout.slabs,
+    lanes: layout.lanes,
+    rows: layout.rows,
+    groupChannels: layout.channels / layout.groups,
+    items: layout.images * layout.slabs,
+  };
+}
+
+/** WGSL of a cut: vectors `V` of `W` channels, and moves to and from workgroup memory. */
+export function groupText({ width, shared }: GroupNormLayout): string {
+  const type = width === 4 ? "vec4f" : "f32";
+  const component = (j: number) => width === 4 ? `[${j}]` : "";
+  const each = (line: (j: number) => string) =>
+    Array.from({ length: width }, (_, j) => line(j)).join("\n");
+  return `alias V = ${type};
+const W = ${width}u;
+${FLAT_INDEX}
+// [row][channel of the slab]; after combining, a group's result is at its first channel of row 0.
+var<workgroup> sharedA: array<f32, ${shared}>;
+var<workgroup> sharedB: array<f32, ${shared}>;
+
+// The parameters of these names, from an expression over more than parameters: Mesa 22.3's CPU driver
+// compiles a pipeline anew at each dispatch, with its parameters as constants, where conditions over
+// parameters alone promise it much (0.1 to 0.3 s each).
+var<private> rows: u32;
+var<private> groupChannels: u32;
+
+fn store(at: u32, a: V, b: V) {
+${each((j) => `  sharedA[at + ${j}u] = a${component(j)}; sharedB[at + ${j}u] = b${component(j)};`)}
+}
+
+// First channel, in the slab, of the group of each channel of a vector.
+fn groupStart(channel: u32) -> u32 { return channel - channel % groupChannels; }
+fn loadA(channel: u32) -> V {
+  return V(${
+    Array.from({ length: width }, (_, j) => `sharedA[groupStart(channel + ${j}u)]`).join(", ")
+  });
+}
+fn loadB(channel: u32) -> V {
+  return V(${
+    Array.from({ length: width }, (_, j) => `sharedB[groupStart(channel + ${j}u)]`).join(", ")
+  });
+}
+`;
+}
+
+/** Opening of `main`: where an invocation works. */
+export const GROUP_MAIN = `
+@compute @workgroup_size(WX, WY, WZ)
+fn main(@builtin(workgroup_id) id: vec3u, @builtin(num_workgroups) grid: vec3u,
+        @builtin(local_invocation_index) t: u32) {
+  rows = max(params.rows, min(grid.x, 1u));
+  groupChannels = max(params.groupChannels, min(grid.x, 1u));
+  let item = flatWorkgroup(id, grid);
+  if (item >= params.items) { return; }
+  let image = item / params.slabs;
+  let firstVector = (item % params.slabs) * params.slab;
+  let origin = image * params.pixels * params.stride + firstVector;
+  let row = t / params.lanes;
+  let lane = t % params.lanes;
+  let slabChannels = params.slab * W;
+  let firstGroup = image * (params.stride * W / groupChannels)
+    + firstVector * W / groupChannels;
+  // Invocations beyond the last whole row have no pixels.
+  let firstPixel = select(params.pixels, row, row < rows);
+`;

@@ -1,0 +1,247 @@
+/**
+ * Timesteps drawn from other distributions than the uniform one: from a table, or from a history of
+ * losses that the device keeps. Both use the first two random words of a sample; see philox.ts.
+ *
+ * @module
+ */
+import type { Capture } from "../../device/capture.ts";
+import { defineKernel } from "../../device/kernel.ts";
+import { sizeOf, type TensorRef } from "../../device/tensor.ts";
+import { FLAT_INDEX, flatGrid, STREAM_WORKGROUP } from "../shared/grid.ts";
+import { DISTRIBUTIONS, KEY_PARAMS, keyParams, PHILOX, RANDOM_WORDS } from "../shared/philox.ts";
+
+const RANDOM = `${FLAT_INDEX}${PHILOX}${DISTRIBUTIONS}${RANDOM_WORDS}`;
+const MAIN = `@compute @workgroup_size(WX, WY, WZ)
+fn main(@builtin(global_invocation_id) global: vec3u, @builtin(num_workgroups) groups: vec3u) {
+  let n = flatInvocation(global, groups);
+  if (n >= params.items) { return; }
+  let words = randomWords(n, 0u);`;
+
+/** How many timesteps to draw, and from which stream. */
+export interface TimestepDraw {
+  readonly samples: number;
+  readonly stream: number;
+}
+
+/**
+ * The table that {@linkcode tableTimesteps} draws by: entry t is 2^32 times the probability of a
+ * timestep of at most t, so probabilities are kept to 2^-32.
+ *
+ * @param density Probabilities `[T]`, or numbers in proportion to them.
+ * @throws {RangeError} When they are negative, not finite or all zero.
+ */
+export function timestepTable(density: ArrayLike<number>): Uint32Array<ArrayBuffer> {
+  const values = Array.from(density);
+  const total = values.reduce((sum, value) => sum + value, 0);
+  if (!(total > 0 && total < Infinity && values.every((value) => value >= 0))) {
+    throw new RangeError(
+      `Cannot draw timesteps: their probabilities must be at least 0 with a positive, finite sum, got the sum ${total}`,
+    );
+  }
+  let sum = 0;
+  return Uint32Array.from(values, (value) => {
+    sum += value / total;
+    return Math.min(Math.round(sum * 2 ** 32), 2 ** 32 - 1);
+  });
+}
+
+const tableKernel = defineKernel({
+  name: "tableTimesteps",
+  bindings: {
+    key: { type: "vec4u", access: "read" },
+    table: { type: "u32", access: "read" },
+    result: { type: "u32", access: "write" },
+  },
+  params: { ...KEY_PARAMS, items: "u32", timesteps: "u32" },
+  workgroupSize: [STREAM_WORKGROUP, 1, 1],
+  wgsl: `${RANDOM}
+${MAIN}
+  // The first entry above the word, or the last.
+  var low = 0u;
+  var high = params.timesteps - 1u;
+  while (low < high) {
+    let middle = (low + high) / 2u;
+    if (table[middle] > words.x) { high = middle; } else { low = middle + 1u; }
+  }
+  result[n] = low;
+}`,
+});
+
+/**
+ * Timesteps u32 `[samples]` with the probabilities of a table.
+ *
+ * @param key See philox.ts.
+ * @param table u32 `[T]` of {@linkcode timestepTable}.
+ */
+export function tableTimesteps(
+  capture: Capture,
+  key: TensorRef,
+  table: TensorRef,
+  { samples, stream }: TimestepDraw,
+): TensorRef {
+  const result = capture.transient([samples], "timesteps", "u32");
+  capture.dispatch({
+    kernel: tableKernel,
+    bindings: { key, table, result },
+    params: { ...keyParams(key, samples, stream), items: samples, timesteps: sizeOf(table.shape) },
+    workgroups: flatGrid(samples, STREAM_WORKGROUP),
+  });
+  return result;
+}
+
+/** Losses that a bin must have seen before any bin is preferred. */
+export const WARM_LOSSES = 10;
+
+/** First timestep of a bin; of bin `bins` it is T. */
+export function binStart(bin: number, bins: number, timesteps: number): number {
+  return Math.floor(bin * timesteps / bins);
+}
+
+const BINS = `
+fn binStart(bin: u32) -> u32 { return (bin * params.timesteps) / params.bins; }
+`;
+
+const adaptiveKernel = defineKernel({
+  name: "adaptiveTimesteps",
+  bindings: {
+    key: { type: "vec4u", access: "read" },
+    history: { type: "vec2f", access: "read" },
+    result: { type: "u32", access: "write" },
+    weights: { type: "f32", access: "write" },
+  },
+  params: { ...KEY_PARAMS, items: "u32", timesteps: "u32", bins: "u32", uniformShare: "f32" },
+  workgroupSize: [STREAM_WORKGROUP, 1, 1],
+  wgsl: `${RANDOM}${BINS}
+${MAIN}
+  var total = 0.0;
+  var warm = true;
+  for (var b = 0u; b < params.bins; b++) {
+    let size = f32(binStart(b + 1u) - binStart(b));
+    total += size * sqrt(history[b].x);
+    warm = warm && history[b].y >= ${WARM_LOSSES}.0;
+  }
+  let uniform_ = select(1.0, params.uniformShare, warm && total > 0.0);
+  let u = uniform4(words).x;
+  var sum = 0.0;
+  var bin = params.bins;
+  var weight = 1.0;
+  for (var b = 0u; b < params.bins; b++) {
+    let share = f32(binStart(b + 1u) - binStart(b)) / f32(params.timesteps);
+    // Its density relative to the uniform one.
+    var density = uniform_;
+    if (uniform_ < 1.0) {
+      density += (1.0 - uniform_) * sqrt(history[b].x) * f32(params.timesteps) / total;
+    }
+    sum += share * density;
+    // Round-off may leave the sum below u: then it is the last bin.
+    if (bin == params.bins && (u <= sum || b == params.bins - 1u)) {
+      bin = b;
+      weight = 1.0 / density;
+    }
+  }
+  let first = binStart(bin);
+  result[n] = first + multiplyHigh(words.y, binStart(bin + 1u) - first);
+  weights[n] = weight;
+}`,
+});
+
+/** Choices of {@linkcode adaptiveTimesteps}. */
+export interface AdaptiveDraw extends TimestepDraw {
+  /** Timesteps T, at least as many as there are bins. */
+  readonly timesteps: number;
+  /** Share of the draws that stay uniform, in (0, 1]. */
+  readonly uniformShare: number;
+}
+
+/**
+ * Timesteps by importance: within the share that is not uniform the density in a bin of timesteps is
+ * proportional to sqrt(E[L^2]) there (Nichol and Dhariwal 2021, arXiv 2102.09672, equation 18).
+ * Uniform until every bin has seen {@linkcode WARM_LOSSES} losses.
+ *
+ * @param history f32 `[bins, 2]` of {@linkcode recordLosses}: mean square and number of losses.
+ * @returns Timesteps u32 `[samples]`, and the weights f32 `[samples]` that make a mean of weighted
+ *   losses an unbiased estimate of the uniform mean.
+ */
+export function adaptiveTimesteps(
+  capture: Capture,
+  key: TensorRef,
+  history: TensorRef,
+  { samples, stream, timesteps, uniformShare }: AdaptiveDraw,
+): { timesteps: TensorRef; weights: TensorRef } {
+  const bins = sizeOf(history.shape) / 2;
+  if (bins > timesteps || !(uniformShare > 0 && uniformShare <= 1)) {
+    throw new RangeError(
+      `Cannot draw timesteps: bins must be at most ${timesteps} and the uniform share in (0, 1], got ${bins} and ${uniformShare}`,
+    );
+  }
+  const result = capture.transient([samples], "timesteps", "u32");
+  const weights = capture.transient([samples], "timestepWeights");
+  capture.dispatch({
+    kernel: adaptiveKernel,
+    bindings: { key, history, result, weights },
+    params: { ...keyParams(key, samples, stream), items: samples, timesteps, bins, uniformShare },
+    workgroups: flatGrid(samples, STREAM_WORKGROUP),
+  });
+  return { timesteps: result, weights };
+}
+
+const recordKernel = defineKernel({
+  name: "recordLosses",
+  bindings: {
+    history: { type: "vec2f", access: "read_write" },
+    timestep: { type: "u32", access: "read" },
+    losses: { type: "f32", access: "read" },
+  },
+  params: { samples: "u32", timesteps: "u32", bins: "u32", decay: "f32" },
+  workgroupSize: [STREAM_WORKGROUP, 1, 1],
+  wgsl: `${FLAT_INDEX}${BINS}
+@compute @workgroup_size(WX, WY, WZ)
+fn main(@builtin(global_invocation_id) global: vec3u, @builtin(num_workgroups) groups: vec3u) {
+  let bin = flatInvocation(global, groups);
+  if (bin >= params.bins) { return; }
+  let first = binStart(bin);
+  let end = binStart(bin + 1u);
+  var seen = history[bin];
+  for (var n = 0u; n < params.samples; n++) {
+    if (timestep[n] < first || timestep[n] >= end) { continue; }
+    let square = losses[n] * losses[n];
+    // The first losses count alike, so that the mean starts without bias.
+    let keep = min(params.decay, seen.y / (seen.y + 1.0));
+    seen = vec2f(keep * seen.x + (1.0 - keep) * square, min(seen.y + 1.0, 16777216.0));
+  }
+  history[bin] = seen;
+}`,
+});
+
+/**
+ * Takes losses into the history, in the order of the samples: a moving average of their squares a bin.
+ *
+ * @param history f32 `[bins, 2]`, changed in place.
+ * @param timestep u32 `[N]`.
+ * @param losses f32 `[N]`.
+ * @param options.timesteps Timesteps T.
+ * @param options.decay Share of the average kept a loss, in [0, 1).
+ */
+export function recordLosses(
+  capture: Capture,
+  history: TensorRef,
+  timestep: TensorRef,
+  losses: TensorRef,
+  { timesteps, decay }: { readonly timesteps: number; readonly decay: number },
+): void {
+  const bins = sizeOf(history.shape) / 2;
+  const samples = sizeOf(timestep.shape);
+  if (samples !== sizeOf(losses.shape)) {
+    throw new RangeError(
+      `Cannot record losses: there must be one a timestep, got ${
+        sizeOf(losses.shape)
+      } for ${samples}`,
+    );
+  }
+  capture.dispatch({
+    kernel: recordKernel,
+    bindings: { history, timestep, losses },
+    params: { samples, timesteps, bins, decay },
+    workgroups: flatGrid(bins, STREAM_WORKGROUP),
+  });
+}

@@ -1,0 +1,94 @@
+/**
+ * Pointwise kernels from an expression: `y[i] = f(a[i], b[i], ...)`. Element counts that are multiples
+ * of four are streamed as vec4, others one by one, from the same text: `V` is `vec4f` or `f32`.
+ *
+ * @module
+ */
+import type { Capture } from "../../device/capture.ts";
+import type { BindingSpec, Kernel, ParamType } from "../../device/kernel.ts";
+import { formatShape, sizeOf, type TensorRef } from "../../device/tensor.ts";
+import { FLAT_INDEX, flatGrid, STREAM_WORKGROUP } from "./grid.ts";
+
+/** A pointwise operation. */
+export interface Pointwise<I extends string, P extends string> {
+  /** Name in errors and profiles. */
+  readonly name: string;
+  /** Names of the operands, which the expression uses as values of type `V`. */
+  readonly inputs: readonly I[];
+  /** Uniform parameters, used as `params.name`. */
+  readonly params?: Readonly<Record<P, ParamType>>;
+  /** WGSL functions that the expression calls, written over `V`. */
+  readonly functions?: string;
+  /** WGSL expression of type `V`. */
+  readonly result: string;
+}
+
+/** Identity function that infers operand and parameter names. */
+export function definePointwise<I extends string, P extends string = never>(
+  op: Pointwise<I, P>,
+): Pointwise<I, P> {
+  return op;
+}
+
+/**
+ * Records `op` over operands of one shape.
+ *
+ * @param inputs The operands, all of the same shape.
+ * @param params Values of the parameters.
+ * @returns A new tensor of that shape.
+ * @throws {RangeError} When shapes differ.
+ */
+export function pointwise<I extends string, P extends string>(
+  capture: Capture,
+  op: Pointwise<I, P>,
+  inputs: Readonly<Record<I, TensorRef>>,
+  params: Readonly<Record<P, number>>,
+): TensorRef {
+  const [first, ...others] = op.inputs.map((name) => inputs[name]);
+  if (!first) throw new TypeError(`Cannot compute ${op.name}: it must have an operand`);
+  for (const other of others) {
+    if (formatShape(other.shape) !== formatShape(first.shape)) {
+      throw new RangeError(
+        `Cannot compute ${op.name}: operands must have one shape, got ${
+          formatShape(first.shape)
+        } and ${formatShape(other.shape)}`,
+      );
+    }
+  }
+  const count = sizeOf(first.shape);
+  const width = count % 4 === 0 ? 4 : 1;
+  const result = capture.transient(first.shape, op.name);
+  capture.dispatch({
+    kernel: pointwiseKernel(op, width),
+    bindings: { ...inputs, result },
+    params: { ...params, items: count / width },
+    workgroups: flatGrid(count / width, STREAM_WORKGROUP),
+  });
+  return result;
+}
+
+function pointwiseKernel<I extends string, P extends string>(
+  op: Pointwise<I, P>,
+  width: 1 | 4,
+): Kernel {
+  const type = width === 4 ? "vec4f" : "f32";
+  const bindings: Record<string, BindingSpec> = {};
+  for (const name of op.inputs) bindings[name] = { type, access: "read" };
+  bindings.result = { type, access: "write" };
+  // Operands are parameters of f, which hide the arrays of the same names.
+  return {
+    name: `${op.name}.${type}`,
+    bindings,
+    params: { ...op.params, items: "u32" },
+    workgroupSize: [STREAM_WORKGROUP, 1, 1],
+    wgsl: `alias V = ${type};
+${FLAT_INDEX}${op.functions ?? ""}
+fn f(${op.inputs.map((name) => `${name}: V`).join(", ")}) -> V { return ${op.result}; }
+@compute @workgroup_size(WX, WY, WZ)
+fn main(@builtin(global_invocation_id) global: vec3u, @builtin(num_workgroups) groups: vec3u) {
+  let i = flatInvocation(global, groups);
+  if (i >= params.items) { return; }
+  result[i] = f(${op.inputs.map((name) => `${name}[i]`).join(", ")});
+}`,
+  };
+}

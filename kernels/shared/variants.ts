@@ -1,0 +1,95 @@
+/**
+ * Which of several kernels computes an op. Matrix products and convolutions come in three families that
+ * agree within round-off:
+ *
+ * - `subgroup`: operands reach other lanes by broadcast; for CPU drivers, whose lanes are a SIMD vector;
+ * - `tiled`: operands are shared through workgroup memory; for graphics cards;
+ * - `plain`: an invocation an element; everywhere, and the measure of the other two.
+ *
+ * A launcher lists what fits its sizes and {@linkcode chooseVariant} picks, by what was measured on this
+ * adapter where a table is given, else by the width of the subgroups.
+ *
+ * @module
+ */
+import type { Capture } from "../../device/capture.ts";
+import type { Gpu } from "../../device/gpu.ts";
+import type { TensorRef } from "../../device/tensor.ts";
+
+/** The families. */
+export const VARIANT_FAMILIES = ["plain", "subgroup", "tiled"] as const;
+
+/** A family of kernels. */
+export type VariantFamily = typeof VARIANT_FAMILIES[number];
+
+/** Widest subgroups that are taken for the vectors of a CPU. */
+export const CPU_LANES = 8;
+
+/** One way of computing an op. */
+export interface Variant {
+  readonly family: VariantFamily;
+  /** Unique among the variants of an op and stable between releases, such as `tiled64x64`. */
+  readonly name: string;
+  /** Known to be many times slower than others on such an adapter, so that measuring is a waste. */
+  readonly hopeless?: boolean;
+  /** Records the dispatches and returns the result; must not depend on the other variants. */
+  record(capture: Capture): TensorRef;
+}
+
+/** How variants are picked on a GPU. */
+export interface VariantPolicy {
+  /** Take this family wherever it fits and `plain` elsewhere; for tests and comparisons. */
+  readonly forced?: VariantFamily;
+  /** Names of variants by key; keys and names that are unknown fall back to the default. */
+  readonly table?: ReadonlyMap<string, string>;
+  /** Told of every choice. */
+  readonly observe?: (key: string, variants: readonly Variant[], chosen: Variant) => void;
+}
+
+const policies = new WeakMap<GPUDevice, VariantPolicy>();
+
+/** Sets how variants are picked in later captures on `gpu`; an empty policy restores the default. */
+export function setVariantPolicy(gpu: Gpu, policy: VariantPolicy): void {
+  policies.set(gpu.device, policy);
+}
+
+/** How variants are picked on `gpu`. */
+export function variantPolicy(gpu: Gpu): VariantPolicy {
+  return policies.get(gpu.device) ?? {};
+}
+
+/**
+ * Picks a variant.
+ *
+ * @param key Everything about the op that may change which variant is fastest, as text.
+ * @param variants Those that fit, best guess of each family first; `plain` must be among them.
+ * @param preferred Taken where nothing is forced or measured; by the width of the subgroups unless
+ *   given.
+ * @throws {TypeError} When no variant is plain.
+ */
+export function chooseVariant(
+  capture: Capture,
+  key: string,
+  variants: readonly Variant[],
+  preferred?: Variant,
+): Variant {
+  const { forced, table, observe } = variantPolicy(capture.gpu);
+  const of = (family: VariantFamily) => variants.find((variant) => variant.family === family);
+  const plain = of("plain");
+  if (!plain) throw new TypeError(`Cannot choose a variant of ${key}: one must be plain`);
+  const { subgroupSize } = capture.gpu;
+  const onCpu = subgroupSize > 0 && subgroupSize <= CPU_LANES;
+  const guess = onCpu ? of("subgroup") ?? of("tiled") : of("tiled") ?? of("subgroup");
+  const measured = variants.find(({ name }) => name === table?.get(key));
+  const chosen = forced ? of(forced) ?? plain : measured ?? preferred ?? guess ?? plain;
+  observe?.(key, variants, chosen);
+  return chosen;
+}
+
+/** Picks a variant and records it. */
+export function recordVariant(
+  capture: Capture,
+  key: string,
+  variants: readonly Variant[],
+): TensorRef {
+  return chooseVariant(capture, key, variants).record(capture);
+}

@@ -1,0 +1,277 @@
+/**
+ * Power spectra of a run with every preview: of the data, of noisy images x_t and of what the averaged
+ * weights make of them, at a few timesteps, and of the preview's samples. Images and noise of the
+ * probe depend on the run's seed alone, so that steps and methods compare.
+ *
+ * @module
+ */
+import { Graph, type ParameterSlot } from "../../autograd/graph.ts";
+import type { Parameter } from "../../autograd/parameter.ts";
+import type { Pixels } from "../../data/dataset.ts";
+import { Capture } from "../../device/capture.ts";
+import type { Gpu } from "../../device/gpu.ts";
+import type { Program } from "../../device/program.ts";
+import type { TensorRef } from "../../device/tensor.ts";
+import { type Denoiser, STREAMS } from "../../diffusion/denoiser.ts";
+import type { DiffusionOptions } from "../../diffusion/options.ts";
+import { makeSchedule } from "../../diffusion/schedule.ts";
+import { outputToX0 } from "../../diffusion/target.ts";
+import { destroyRings, type Rings } from "../../kernels/fft/rings.ts";
+import { linearCombination, qSample } from "../../kernels/process/q_sample.ts";
+import { randomNormal } from "../../kernels/process/random.ts";
+import { seedKey } from "../../support/philox.ts";
+import { frechetDistance } from "../numerics/frechet.ts";
+import type { InstrumentOptions } from "./options.ts";
+import type { Gaussian } from "../numerics/moments.ts";
+import { keptRings, logPowerMoments, PowerMeter, powerRings, recordPowers } from "./power_meter.ts";
+import {
+  highBandError,
+  ringRadii,
+  type SpectrumSummary,
+  summarizeSpectra,
+} from "../numerics/power_law.ts";
+import { rounded } from "../numerics/rounded.ts";
+
+/** The step in the random key; no training step has it. */
+const PROBE_STEP = 0xfffffffe;
+
+/** What the instrument is made of. */
+export interface SpectraParts {
+  readonly gpu: Gpu;
+  readonly diffusion: DiffusionOptions;
+  /** The training images. */
+  readonly images: Pixels;
+  readonly seed: number;
+  /** The network, and its averaged weights. */
+  readonly denoise: Denoiser;
+  readonly parameters: ReadonlyMap<Parameter, ParameterSlot>;
+  /** Images that go through the network at once, at most. */
+  readonly batch: number;
+  /** Steps between two looks; 0 = never. */
+  readonly everySteps: number;
+  readonly options: InstrumentOptions;
+}
+
+/** Spectra at a timestep. */
+export type TimestepSpectra = {
+  readonly t: number;
+  /** Of x_t. */
+  readonly noisy: SpectrumSummary;
+  /** Of the clean image that the network sees in it, unclipped. */
+  readonly predicted: SpectrumSummary;
+};
+
+/** What samples are against data. */
+export type SampleSpectra = SpectrumSummary & {
+  /** Frechet distance of log radial spectra. */
+  readonly distance: number;
+  /** See {@linkcode highBandError}. */
+  readonly highBandError: number;
+  readonly highBandBias: number;
+};
+
+/** A line of the log. */
+export type SpectraEvent = {
+  readonly event: "spectra";
+  readonly data: SpectrumSummary;
+  readonly probe: TimestepSpectra[];
+  /** Null where there was no preview. */
+  readonly samples: SampleSpectra | null;
+};
+
+/** `count` images spread evenly over a set, in its order. */
+export function spreadImages(pixels: Pixels, count: number): Pixels {
+  const { height, width, channels } = pixels;
+  const chosen = Math.min(count, pixels.count), length = height * width * channels;
+  const images = new Uint8Array(chosen * length);
+  for (let i = 0; i < chosen; i++) {
+    const from = Math.floor(i * pixels.count / chosen) * length;
+    images.set(pixels.images.subarray(from, from + length), i * length);
+  }
+  return { images, count: chosen, height, width, channels };
+}
+
+/** Spectra of data, and what samples are against them. */
+export class SpectralReference {
+  private constructor(
+    private readonly meter: PowerMeter,
+    private readonly radii: readonly number[][],
+    readonly data: SpectrumSummary,
+    private readonly moments: Gaussian,
+  ) {}
+
+  /** Measures `count` images spread over the set. */
+  static async create(gpu: Gpu, pixels: Pixels, count: number): Promise<SpectralReference> {
+    const meter = await PowerMeter.create(gpu, pixels);
+    const radii = ringRadii(pixels.height, pixels.width);
+    const powers = await meter.measure(spreadImages(pixels, count).images);
+    const data = summarizeSpectra(powers, radii);
+    return new SpectralReference(meter, radii, data, logPowerMoments(powers, radii.length));
+  }
+
+  /** Powers of images, `[count, rings]`. */
+  measure(images: Float32Array | Uint8Array): Promise<Float64Array> {
+    return this.meter.measure(images);
+  }
+
+  /** What powers of at least two samples are against the data's. */
+  compare(powers: Float64Array): SampleSpectra {
+    const summary = summarizeSpectra(powers, this.radii);
+    const { distance } = frechetDistance(logPowerMoments(powers, this.radii.length), this.moments);
+    const { error, bias } = highBandError(summary.power, this.data.power);
+    return {
+      ...summary,
+      distance: rounded(distance),
+      highBandError: rounded(error),
+      highBandBias: rounded(bias),
+    };
+  }
+
+  /** Frees its memory. */
+  destroy(): void {
+    this.meter.destroy();
+  }
+}
+
+/** The instrument: an observer of a run. */
+export class Spectra {
+  readonly everySteps: number;
+  readonly atEnd = true;
+  #samples: Float32Array | null = null;
+
+  private constructor(
+    private readonly parts: SpectraParts,
+    private readonly reference: SpectralReference,
+    private readonly probe: Probe,
+  ) {
+    this.everySteps = parts.everySteps;
+  }
+
+  /** Measures the data and plans the probe. */
+  static async create(parts: SpectraParts): Promise<Spectra> {
+    const { gpu, images, options } = parts;
+    const reference = await SpectralReference.create(gpu, images, options.spectraReference);
+    return new Spectra(parts, reference, await Probe.create(parts));
+  }
+
+  /** Takes the samples of a preview. */
+  preview(images: Float32Array): void {
+    this.#samples = images;
+  }
+
+  /** The spectra of now. */
+  async read(): Promise<SpectraEvent> {
+    const { options, diffusion, images: { height, width, channels } } = this.parts;
+    const probe: TimestepSpectra[] = [];
+    for (const share of options.spectraTimesteps) {
+      probe.push(await this.probe.at(Math.floor(share * diffusion.timesteps)));
+    }
+    const images = this.#samples;
+    this.#samples = null;
+    // A single image has no spread.
+    const samples = images && images.length >= 2 * height * width * channels
+      ? this.reference.compare(await this.reference.measure(images))
+      : null;
+    return { event: "spectra", data: this.reference.data, probe, samples };
+  }
+
+  /** Frees its memory. */
+  destroy(): void {
+    this.reference.destroy();
+    this.probe.destroy();
+  }
+}
+
+/** x_t and predictions from it, measured for a fixed set of images and noise. */
+class Probe {
+  private constructor(
+    private readonly parts: SpectraParts,
+    private readonly images: Pixels,
+    private readonly batch: number,
+    private readonly rings: Rings,
+    private readonly x0: TensorRef,
+    private readonly noisy: TensorRef,
+    private readonly predicted: TensorRef,
+    private readonly program: Program,
+    private readonly tables: readonly TensorRef[],
+  ) {}
+
+  static async create(parts: SpectraParts): Promise<Probe> {
+    const { gpu, diffusion, denoise, parameters, options } = parts;
+    const images = spreadImages(parts.images, options.spectraCount);
+    const { height, width, channels } = images;
+    const batch = Math.min(parts.batch, images.count);
+    const schedule = makeSchedule(diffusion);
+    const table = (values: Float64Array, label: string) =>
+      gpu.tensor([values.length], { data: Float32Array.from(values), label });
+    const { xt, output } = outputToX0(schedule, diffusion.target);
+    const tables = {
+      signal: table(schedule.sqrtAlphasCumprod, "signal"),
+      noise: table(schedule.sqrtOneMinusAlphasCumprod, "noise"),
+      xt: table(xt, "share of xt in x0"),
+      output: table(output, "share of output in x0"),
+    };
+    const x0 = gpu.tensor([batch, height, width, channels], { label: "probed images" });
+    const rings = powerRings(gpu, images);
+    const capture = new Capture(gpu, "spectra");
+    const random = capture.input("key", [4], "u32");
+    const timesteps = capture.input("timesteps", [batch], "u32");
+    const graph = new Graph(capture, { parameters });
+    const shape = [height, width, channels];
+    const noise = randomNormal(capture, random, { samples: batch, shape, stream: STREAMS.noise });
+    const noisy = qSample(capture, x0, noise, timesteps, tables);
+    const noisyPowers = capture.keep(recordPowers(capture, noisy, rings));
+    const f = denoise(graph, graph.constant(noisy), timesteps).ref;
+    const predicted = linearCombination(capture, timesteps, [
+      { table: tables.xt, x: noisy },
+      { table: tables.output, x: f },
+    ]);
+    const powers = capture.keep(recordPowers(capture, predicted, rings));
+    const program = await capture.plan();
+    const all = Object.values(tables);
+    return new Probe(parts, images, batch, rings, x0, noisyPowers, powers, program, all);
+  }
+
+  /** Spectra at a timestep. */
+  async at(t: number): Promise<TimestepSpectra> {
+    const { images, batch } = this;
+    const noisy: number[] = [], predicted: number[] = [];
+    for (let first = 0; first < images.count; first += batch) {
+      const used = Math.min(batch, images.count - first);
+      this.#load(first, used);
+      this.program.run({
+        key: [...seedKey(this.parts.seed), PROBE_STEP, first],
+        timesteps: new Uint32Array(batch).fill(t),
+      });
+      for (const [list, tensor] of [[noisy, this.noisy], [predicted, this.predicted]] as const) {
+        const powers = await this.program.readF32(tensor);
+        list.push(...keptRings(powers, this.rings.count, images, used));
+      }
+    }
+    const radii = ringRadii(images.height, images.width);
+    return {
+      t,
+      noisy: summarizeSpectra(Float64Array.from(noisy), radii),
+      predicted: summarizeSpectra(Float64Array.from(predicted), radii),
+    };
+  }
+
+  destroy(): void {
+    const { gpu } = this.parts;
+    this.program.destroy();
+    for (const tensor of [this.x0, ...this.tables]) gpu.destroyTensor(tensor);
+    destroyRings(gpu, this.rings);
+  }
+
+  /** Puts images from `first` on into the program's batch; places without one repeat the last. */
+  #load(first: number, used: number): void {
+    const { height, width, channels } = this.images;
+    const length = height * width * channels;
+    const values = new Float32Array(this.batch * length);
+    for (let i = 0; i < values.length; i++) {
+      const image = first + Math.min(Math.floor(i / length), used - 1);
+      values[i] = this.images.images[image * length + i % length]! / 127.5 - 1;
+    }
+    this.parts.gpu.write(this.x0, values);
+  }
+}

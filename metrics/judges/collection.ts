@@ -1,0 +1,146 @@
+/**
+ * One side of a comparison: what is kept of images while they stream by. Moments and sums are enough
+ * for most metrics; those that compare image with image keep the first features. It can be stored
+ * between two batches and goes on from there bit for bit.
+ *
+ * @module
+ */
+import type { Pixels } from "../../data/dataset.ts";
+import type { StoredTensor } from "../../formats/safetensors.ts";
+import type { FeatureExtractor } from "./features/features.ts";
+import { InceptionScorer } from "./inception_score.ts";
+import type { FeatureSet } from "./kid.ts";
+import { Moments } from "../numerics/moments.ts";
+import type { MetricName } from "./options.ts";
+import { RadialSpectrum } from "../numerics/radial_spectrum.ts";
+
+/** Splits of an Inception Score where there are images for them. */
+const SPLITS = 10;
+
+/** What a {@linkcode Collection} is for. */
+export interface CollectionOptions {
+  readonly metrics: readonly MetricName[];
+  /** Images that will come. */
+  readonly count: number;
+  /** Images whose features are kept for metrics that compare them one by one. */
+  readonly keep: number;
+  /** Sides of the images. */
+  readonly height: number;
+  readonly width: number;
+  /** Null where no metric needs features. */
+  readonly extractor: FeatureExtractor | null;
+}
+
+/** Tensors by name. */
+export type NamedTensors = ReadonlyMap<string, StoredTensor>;
+
+/** Whether any of the metrics needs features. */
+export function needsFeatures(metrics: readonly MetricName[]): boolean {
+  return metrics.some((name) => name !== "spectrum");
+}
+
+/** What is known of one side. */
+export class Collection {
+  readonly moments: Moments | null;
+  readonly scorer: InceptionScorer | null;
+  readonly spectra: Moments | null;
+  readonly #spectrum: RadialSpectrum | null;
+  readonly #kept: Float32Array<ArrayBuffer>;
+  #count = 0;
+
+  constructor(readonly options: CollectionOptions) {
+    const { metrics, extractor, count, keep, height, width } = options;
+    const wants = (name: MetricName) => metrics.includes(name);
+    if (!extractor && needsFeatures(metrics)) {
+      throw new RangeError(`Cannot collect ${metrics.join(", ")}: features must be given`);
+    }
+    this.moments = extractor && wants("fid") ? new Moments(extractor.dimension) : null;
+    this.scorer = extractor && wants("is")
+      ? new InceptionScorer(count, extractor.classes, Math.min(SPLITS, count))
+      : null;
+    const pairs = wants("kid") || wants("precision");
+    const length = extractor && pairs ? Math.min(keep, count) * extractor.dimension : 0;
+    this.#kept = new Float32Array(length);
+    this.#spectrum = wants("spectrum") ? new RadialSpectrum(height, width) : null;
+    this.spectra = this.#spectrum && new Moments(this.#spectrum.dimension);
+  }
+
+  /** Images so far. */
+  get count(): number {
+    return this.#count;
+  }
+
+  /** Features of the first images, those that are kept. */
+  get kept(): FeatureSet {
+    const dimension = this.options.extractor?.dimension ?? 1;
+    const rows = this.#kept.subarray(0, this.#count * dimension);
+    return { dimension, rows };
+  }
+
+  /** Takes images in, in order. */
+  async add(pixels: Pixels): Promise<void> {
+    const { extractor } = this.options;
+    if (extractor && (this.moments || this.scorer || this.#kept.length > 0)) {
+      const { features, probabilities } = await extractor.extract(pixels);
+      this.moments?.add(features);
+      this.scorer?.add(probabilities);
+      const at = this.#count * extractor.dimension;
+      if (at < this.#kept.length) this.#kept.set(features.subarray(0, this.#kept.length - at), at);
+    }
+    if (this.#spectrum) this.spectra?.add(this.#spectrum.features(pixels));
+    this.#count += pixels.count;
+  }
+
+  /** What {@linkcode restore} needs. */
+  tensors(): Map<string, StoredTensor> {
+    const result = new Map<string, StoredTensor>();
+    const put = (name: string, data: Float64Array<ArrayBuffer>) =>
+      result.set(name, { dtype: "F64", shape: [data.length], data });
+    put("count", Float64Array.of(this.#count));
+    for (const [name, moments] of this.#allMoments()) {
+      put(`${name}/mean`, moments.mean);
+      put(`${name}/scatter`, moments.scatter);
+    }
+    if (this.scorer) {
+      put("scorer/negentropies", this.scorer.negentropies);
+      put("scorer/sums", this.scorer.sums);
+    }
+    if (this.#kept.length > 0) {
+      result.set("kept", { dtype: "F32", shape: [this.#kept.length], data: this.#kept });
+    }
+    return result;
+  }
+
+  /**
+   * Takes over what another collection of equal options has seen.
+   *
+   * @throws {RangeError} When a tensor is missing or has another size.
+   */
+  restore(tensors: NamedTensors): void {
+    const get = (name: string, length: number) => {
+      const data = tensors.get(name)?.data;
+      if (data?.length === length) return Float64Array.from(data as Float64Array);
+      throw new RangeError(
+        `Cannot restore an evaluation: ${name} must have ${length} elements, got ${data?.length}`,
+      );
+    };
+    const count = get("count", 1)[0]!;
+    for (const [name, moments] of this.#allMoments()) {
+      const d = moments.dimension;
+      moments.restore(count, get(`${name}/mean`, d), get(`${name}/scatter`, d * d));
+    }
+    const { scorer } = this;
+    scorer?.restore(
+      count,
+      get("scorer/negentropies", scorer.splits),
+      get("scorer/sums", scorer.splits * scorer.classes),
+    );
+    if (this.#kept.length > 0) this.#kept.set(get("kept", this.#kept.length));
+    this.#count = count;
+  }
+
+  *#allMoments(): Generator<[string, Moments]> {
+    if (this.moments) yield ["features", this.moments];
+    if (this.spectra) yield ["spectra", this.spectra];
+  }
+}

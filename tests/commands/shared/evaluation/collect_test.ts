@@ -1,0 +1,157 @@
+import { join } from "node:path";
+import type { Pixels } from "../../../../data/dataset.ts";
+import type { FeatureExtractor } from "../../../../metrics/judges/features/features.ts";
+import { collect } from "../../../../commands/shared/evaluation/collect.ts";
+import { collectReference } from "../../../../commands/shared/evaluation/reference.ts";
+import { folderSource, type ImageSource } from "../../../../commands/shared/evaluation/source.ts";
+import { encodePng } from "../../../../formats/png.ts";
+import { METRIC_NAMES } from "../../../../metrics/judges/options.ts";
+import { judge, referenceOf } from "../../../../metrics/judges/compare.ts";
+import {
+  assert,
+  assertEquals,
+  assertRejects,
+  assertStringIncludes,
+} from "../../../support/assert.ts";
+import { randomValues } from "../../../support/gpu.ts";
+import { inFolder } from "../../../support/folder.ts";
+
+const SIDE = 8;
+
+/** Noise images. */
+function source(count: number, seed: number): ImageSource {
+  const images = Uint8Array.from(
+    randomValues(count * SIDE * SIDE, seed, 30),
+    (x) => Math.max(0, Math.min(255, Math.round(120 + seed + x))),
+  );
+  return {
+    ...{ name: `noise ${seed}`, fingerprint: `noise ${seed}`, count },
+    ...{ height: SIDE, width: SIDE, channels: 1 },
+    read: (first, n) => {
+      const part = images.subarray(first * SIDE * SIDE, (first + n) * SIDE * SIDE);
+      return Promise.resolve({ images: part, count: n, height: SIDE, width: SIDE, channels: 1 });
+    },
+  };
+}
+
+/** Features without a network: means of four rows, and their softmax. */
+const extractor: FeatureExtractor = {
+  name: "row means",
+  dimension: 4,
+  classes: 4,
+  extract({ images, count }: Pixels) {
+    const features = new Float32Array(count * 4);
+    for (let i = 0; i < features.length; i++) {
+      const n = Math.floor(i / 4), row = i % 4;
+      for (let x = 0; x < SIDE; x++) {
+        features[i] = features[i]! + images[(n * SIDE + row) * SIDE + x]! / 100;
+      }
+    }
+    const probabilities = features.map((_, i) => {
+      const first = 4 * Math.floor(i / 4);
+      const scores = Array.from(features.subarray(first, first + 4), Math.exp);
+      return scores[i - first]! / scores.reduce((a, b) => a + b, 0);
+    });
+    return Promise.resolve({ features, probabilities });
+  },
+  destroy() {},
+};
+
+function options(count: number, lines: string[] = []) {
+  const say = (line: string) => void lines.push(line);
+  return { label: "test", metrics: METRIC_NAMES, extractor, count, keep: 100, say };
+}
+
+Deno.test("collect() goes on after a kill, and ends with the same numbers", async () => {
+  await inFolder(async (folder) => {
+    const state = join(folder, "state");
+    const reference = referenceOf("reference", (await collect(source(200, 1), options(200)))!);
+    const whole = (await collect(source(300, 2), options(300)))!;
+    const stop = new AbortController();
+    const begun = source(300, 2);
+    let chunks = 0;
+    const stopping: ImageSource = {
+      ...begun,
+      read: (first, n) => {
+        if (++chunks === 2) stop.abort();
+        return begun.read(first, n);
+      },
+    };
+    const none = await collect(stopping, { ...options(300), state, signal: stop.signal });
+    assertEquals(none, null);
+    const lines: string[] = [];
+    const resumed = (await collect(source(300, 2), { ...options(300, lines), state }))!;
+    assertEquals(lines, ["Going on after 128 of 300 (test)"]);
+    const judged = await judge(whole, reference, { metrics: METRIC_NAMES });
+    assertEquals(await judge(resumed, reference, { metrics: METRIC_NAMES }), judged);
+    assertEquals(judged.map(({ key }) => key), [
+      ...["frechetDistance", "inceptionScore", "kernelDistance", "precision", "recall"],
+      ...["density", "coverage", "spectralDistance"],
+    ]);
+    assert(judged.every(({ value }) => Number.isFinite(value)));
+    const labels = new Set(judged.slice(0, -1).map(({ features }) => features));
+    assertEquals([...labels, judged.at(-1)!.features], ["row means", null]);
+  });
+});
+
+Deno.test("collect() starts afresh where the state belongs to something else or is damaged", async () => {
+  await inFolder(async (folder) => {
+    const state = join(folder, "state");
+    await collect(source(100, 1), { ...options(100), state, keepState: true });
+    const lines: string[] = [];
+    const other = (await collect(source(100, 2), { ...options(100, lines), state }))!;
+    assertStringIncludes(lines[0]!, "belongs to another evaluation");
+    await Deno.writeTextFile(state, "nonsense");
+    const again = (await collect(source(100, 2), { ...options(100, lines), state }))!;
+    assertStringIncludes(lines[1]!, "is damaged");
+    assertEquals(again.moments!.gaussian(), other.moments!.gaussian());
+  });
+});
+
+Deno.test("collectReference() refuses statistics of other features", async () => {
+  const statistics = {
+    ...{ dimension: 4, mean: new Float64Array(4), covariance: new Float64Array(16) },
+    ...{ count: 9, features: "something else" },
+  };
+  const choice = { name: "file.npz", images: null, statistics, own: null };
+  const error = await assertRejects(
+    () => collectReference(choice, { ...options(9), limit: undefined }),
+    Error,
+    "must be the 4 of the row means, got 4 of the something else",
+  );
+  assertEquals(error.name, "UsageError");
+  const anonymous = { ...choice, statistics: { ...statistics, features: null } };
+  const reference = await collectReference(anonymous, { ...options(9), limit: undefined });
+  assertEquals([reference?.count, reference?.spectra], [9, null]);
+});
+
+Deno.test("folderSource() reads PNGs by name and refuses one of another size", async () => {
+  await inFolder(async (folder) => {
+    const write = (name: string, side: number, value: number) =>
+      Deno.writeFile(
+        join(folder, name),
+        encodePng({
+          ...{ width: side, height: side, channels: 1 },
+          data: new Uint8Array(side * side).fill(value),
+        }),
+      );
+    await write("b.png", 4, 2);
+    await write("a.png", 4, 1);
+    await write("c.PNG", 5, 3);
+    await Deno.writeTextFile(join(folder, "notes.txt"), "not an image");
+    const images = await folderSource(folder);
+    assertEquals([images.count, images.height, images.channels], [3, 4, 1]);
+    const { images: bytes } = await images.read(0, 2);
+    assertEquals([bytes[0], bytes[16]], [1, 2]);
+    await assertRejects(
+      () => images.read(1, 2),
+      RangeError,
+      "must be 4x4x1 as the first, got 5x5x1",
+    );
+    await assertRejects(
+      () => folderSource(join(folder, "none")),
+      Error,
+      "must be a folder of PNGs",
+    );
+  });
+});

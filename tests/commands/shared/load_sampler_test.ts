@@ -1,0 +1,116 @@
+import { SAMPLER_NAMES, SPACING_NAMES } from "../../../diffusion/options.ts";
+import { samplerSteps } from "../../../diffusion/samplers.ts";
+import { spaceTimesteps } from "../../../diffusion/spacing.ts";
+import { setVariantPolicy, VARIANT_FAMILIES } from "../../../kernels/shared/variants.ts";
+import { UsageError } from "../../../support/errors.ts";
+import {
+  chooseSampler,
+  findCheckpoint,
+  loadSampler,
+  SAMPLER_OPTIONS,
+} from "../../../commands/shared/load_sampler.ts";
+import {
+  assert,
+  assertEquals,
+  assertRejects,
+  assertStringIncludes,
+  assertThrows,
+} from "../../support/assert.ts";
+import { testGpu } from "../../support/gpu.ts";
+import { inFolder } from "../../support/folder.ts";
+import { smokeConfig, trainInFolder } from "../../support/runs.ts";
+
+const DDPM = { name: "ddpm", steps: null, eta: 0, spacing: "uniform" } as const;
+const DDIM = { name: "ddim", steps: 7, eta: 0.5, spacing: "trailing" } as const;
+const NONE = { sampler: undefined, steps: undefined, eta: undefined, spacing: undefined };
+
+Deno.test("chooseSampler() takes the run's sampler where nothing is given", () => {
+  assertEquals(chooseSampler(NONE, { timesteps: 100, sampler: DDIM }), DDIM);
+  assertEquals(chooseSampler(NONE, { timesteps: 100, sampler: DDPM }), DDPM);
+});
+
+Deno.test("chooseSampler() lets each option replace the run's", () => {
+  const run = { timesteps: 100, sampler: DDIM };
+  assertEquals(chooseSampler({ ...NONE, steps: 9, eta: 1 }, run), { ...DDIM, steps: 9, eta: 1 });
+  assertEquals(chooseSampler({ ...NONE, spacing: "linspace" }, run).spacing, "linspace");
+  assertEquals(chooseSampler({ ...NONE, sampler: "ddpm" }, run).steps, null);
+  const ddpm = { timesteps: 1000, sampler: DDPM };
+  assertEquals(chooseSampler({ ...NONE, sampler: "ddim" }, ddpm).steps, 50);
+  assertEquals(chooseSampler({ ...NONE, sampler: "ddim" }, { ...ddpm, timesteps: 20 }).steps, 20);
+});
+
+Deno.test("chooseSampler() gives each sampler its own number of steps", () => {
+  const run = { timesteps: 1000, sampler: DDIM };
+  const solver = chooseSampler({ ...NONE, sampler: "dpmpp-2m" }, run);
+  assertEquals([solver.name, solver.steps, solver.spacing], ["dpmpp-2m", 20, "trailing"]);
+  assertEquals(chooseSampler({ ...NONE, sampler: "dpmpp-2m" }, { ...run, timesteps: 9 }).steps, 9);
+  const own = { timesteps: 1000, sampler: { ...DDIM, name: "dpmpp-2m" as const } };
+  assertEquals(chooseSampler(NONE, own).steps, 7);
+});
+
+Deno.test("chooseSampler() refuses options that a sampler does not have", () => {
+  const run = { timesteps: 100, sampler: DDPM };
+  const cases = [
+    [{ eta: 1 }, "Cannot use --eta with ddpm: only ddim has one, add --sampler ddim"],
+    [{ spacing: "uniform" }, "Cannot use --spacing with ddpm: only ddim and dpmpp-2m have one"],
+    [{ sampler: "dpmpp-2m", eta: 0 }, "Cannot use --eta with dpmpp-2m"],
+  ] as const;
+  for (const [options, part] of cases) {
+    assertThrows(() => chooseSampler({ ...NONE, ...options }, run), UsageError, part);
+  }
+});
+
+Deno.test("SAMPLER_OPTIONS say which spacing may take more steps than asked for, with a true example", () => {
+  const { steps, spacing } = SAMPLER_OPTIONS;
+  assertStringIncludes(steps.description, "some more by spacing uniform");
+  assertStringIncludes(spacing.description, "72 for 70 of 1000; the others exactly N");
+  const counts = SPACING_NAMES.map((name) => [name, spaceTimesteps(name, 1000, 70).length]);
+  assertEquals(counts, [["uniform", 72], ["linspace", 70], ["trailing", 70]]);
+});
+
+Deno.test("findCheckpoint() says what is missing, whichever command asks", () =>
+  inFolder(async (folder) => {
+    const none = `Cannot read a checkpoint from ${folder}/none: there is no such file or folder`;
+    await assertRejects(() => findCheckpoint(`${folder}/none`), UsageError, none);
+    const empty = `Cannot read a checkpoint from ${folder}: the folder must hold one, it has none`;
+    await assertRejects(() => findCheckpoint(folder), UsageError, empty);
+  }));
+
+Deno.test("loadSampler() gives a seed bit-equal floats at 1, 3 and 64 images, by every kernel", () =>
+  inFolder(async (folder) => {
+    const gpu = await testGpu();
+    const config = await smokeConfig("train.steps=6", "train.sampleEvery=0");
+    await trainInFolder(config, folder);
+    const checkpoint = await findCheckpoint(folder);
+    const all = Array.from({ length: 64 }, (_, i) => i);
+    const seed = 37;
+    try {
+      for (const forced of [undefined, ...VARIANT_FAMILIES]) {
+        setVariantPolicy(gpu, forced ? { forced } : {});
+        const sampler = await loadSampler(gpu, config, checkpoint, { weights: "ema", batch: 16 });
+        for (const name of forced ? ["ddim"] as const : SAMPLER_NAMES) {
+          const steps = samplerSteps(config.diffusion, {
+            ...{ name, eta: 1, spacing: "trailing" },
+            // What a kernel does in one step it does in all.
+            steps: name === "ddpm" ? null : forced ? 1 : 5,
+          });
+          const one = await sampler.sample(steps, [seed]);
+          assert(one.some((value) => value !== one[0]) && one.every(Number.isFinite));
+          const bits = (images: Float32Array, i: number) =>
+            new Uint32Array(images.slice(i * one.length, (i + 1) * one.length).buffer);
+          const [three, many] = [
+            await sampler.sample(steps, [1, seed, 2]),
+            await sampler.sample(steps, all),
+          ];
+          assertEquals(bits(three, 1), bits(one, 0), `${forced} ${name} at 3 images`);
+          assertEquals(bits(many, seed), bits(one, 0), `${forced} ${name} at 64 images`);
+          // In every place of a batch, not only in those.
+          const places = await sampler.sample(steps, all.slice(0, 16).map(() => seed));
+          for (let i = 0; i < 16; i++) assertEquals(bits(places, i), bits(one, 0), `place ${i}`);
+        }
+        sampler.destroy();
+      }
+    } finally {
+      setVariantPolicy(gpu, {});
+    }
+  }));

@@ -1,0 +1,272 @@
+import { join } from "node:path";
+import {
+  assert,
+  assertEquals,
+  assertMatch,
+  assertRejects,
+  assertStringIncludes,
+} from "../../support/assert.ts";
+import { type ImageFolderOptions, loadImageFolder } from "../../../data/sets/image_folder.ts";
+import type { Split } from "../../../data/dataset.ts";
+import { MissingPlaceError } from "../../../data/fetching/locate_files.ts";
+import { decodeJpeg } from "../../../formats/jpeg.ts";
+import { encodePng } from "../../../formats/png.ts";
+import { writeTar } from "../../../formats/tar.ts";
+import { writeZip } from "../../../formats/zip.ts";
+import { JPEG_FIXTURES, jpegBytes } from "../../formats/jpeg_fixtures.ts";
+import { alone, gzip } from "../fixtures.ts";
+import { inFolder } from "../../support/folder.ts";
+
+const OPTIONS: ImageFolderOptions = {
+  size: 4,
+  channels: 3,
+  crop: true,
+  resize: "area",
+  skipBroken: false,
+};
+
+const PHOTO = jpegBytes(JPEG_FIXTURES[0]!);
+
+/** A picture of one colour. */
+function flat(value: number, width = 6, height = 4): Uint8Array {
+  const data = new Uint8Array(width * height * 3).fill(value);
+  return encodePng({ width, height, channels: 3, data });
+}
+
+/** Image i has the value 10 * i; two classes and two splits. */
+const FILES: Readonly<Record<string, Uint8Array>> = {
+  "train/cat/0.png": flat(0),
+  "train/cat/1.PNG": flat(10),
+  "train/dog/2.png": flat(20),
+  "test/dog/3.png": flat(30),
+};
+
+async function write(folder: string, files: Readonly<Record<string, Uint8Array>>): Promise<void> {
+  for (const [name, bytes] of Object.entries(files)) {
+    await Deno.mkdir(join(folder, name, "../.."), { recursive: true });
+    await Deno.writeFile(join(folder, name), bytes);
+  }
+}
+
+/** Loads with a cache beside the folder, and keeps what is said. */
+function loader(cache: string) {
+  const lines: string[] = [];
+  const load = (
+    dir: string | null,
+    split: Split = "train",
+    options: Partial<ImageFolderOptions> = {},
+  ) => {
+    lines.length = 0;
+    const all = { ...OPTIONS, ...options };
+    return loadImageFolder(dir, split, all, (line) => lines.push(line), alone(cache));
+  };
+  return { load, lines };
+}
+
+/** First values and class names of a set of flat images, sorted. */
+async function seen(set: ReturnType<ReturnType<typeof loader>["load"]>): Promise<string[]> {
+  const { images, count, labels, classNames } = await set;
+  assertEquals(images.length, count * 48);
+  return Array.from({ length: count }, (_, i) => {
+    const image = images.subarray(48 * i, 48 * (i + 1));
+    assert(image.every((value) => value === image[0]));
+    return `${image[0]} ${labels ? classNames![labels[i]!] : "-"}`;
+  }).sort();
+}
+
+Deno.test("loadImageFolder() reads class folders in splits: folder, tar, tar.gz and zip alike", async () => {
+  await inFolder(async (folder) => {
+    await write(join(folder, "set"), FILES);
+    const wrapped = Object.entries(FILES).map(([name, bytes]) => ({ name: `set/${name}`, bytes }));
+    const tar = await writeTar(wrapped);
+    await Deno.writeFile(join(folder, "a.tar"), tar);
+    await Deno.writeFile(join(folder, "a.tar.gz"), await gzip(tar));
+    const zip = writeZip(wrapped.map(({ name, bytes }) => [name, bytes] as const));
+    await Deno.writeFile(join(folder, "a.zip"), zip);
+    const { load } = loader(folder);
+    for (const place of ["set", "a.tar", "a.tar.gz", "a.zip"]) {
+      // Once decoded, once kept.
+      for (let time = 0; time < 2; time++) {
+        assertEquals(await seen(load(join(folder, place))), ["0 cat", "10 cat", "20 dog"], place);
+        assertEquals(await seen(load(join(folder, place), "test")), ["30 dog"], place);
+      }
+    }
+  });
+});
+
+Deno.test("loadImageFolder() reads JPEGs beside PNGs, whatever their endings say", async () => {
+  await inFolder(async (folder) => {
+    await write(join(folder, "set"), {
+      "train/a.jpg": PHOTO,
+      "train/b.jpeg": flat(7, 32, 32),
+      "test/c.png": PHOTO,
+    });
+    const { load } = loader(folder);
+    const test = await load(join(folder, "set"), "test", { size: 32 });
+    assertEquals(test.images, decodeJpeg(PHOTO).data);
+    const train = await load(join(folder, "set"), "train", { size: 32 });
+    assertEquals([train.count, train.labels], [2, null]);
+  });
+});
+
+Deno.test("loadImageFolder() decodes once, and anew when a file changes, comes or goes", async () => {
+  await inFolder(async (folder) => {
+    const set = join(folder, "set");
+    await write(set, FILES);
+    const { load, lines } = loader(folder);
+    await load(set);
+    assertEquals(lines.filter((line) => line.startsWith("Decoding 3 train images")).length, 1);
+    await load(set);
+    assertEquals(lines, []);
+    await write(set, { "train/dog/4.png": flat(40) });
+    assertEquals(await seen(load(set)), ["0 cat", "10 cat", "20 dog", "40 dog"]);
+    assertStringIncludes(lines[0]!, "its source has changed");
+    await Deno.remove(join(set, "train/cat/1.PNG"));
+    assertEquals(await seen(load(set)), ["0 cat", "20 dog", "40 dog"]);
+    await write(set, { "train/cat/0.png": flat(5) });
+    await Deno.utime(join(set, "train/cat/0.png"), 1e9, 1e9);
+    assertEquals(await seen(load(set)), ["20 dog", "40 dog", "5 cat"]);
+    // Another size is another set.
+    await load(set, "train", { size: 2 });
+    await load(set);
+    assertEquals(lines, []);
+  });
+});
+
+Deno.test("loadImageFolder() counts and names what is no image, hidden files as well", async () => {
+  await inFolder(async (folder) => {
+    const set = join(folder, "set");
+    await write(set, {
+      ...FILES,
+      "README.txt": new Uint8Array(1),
+      "train/notes.txt": new Uint8Array(1),
+      "train/cat/._1.png": new Uint8Array(3),
+      "train/cat/Thumbs.db": new Uint8Array(3),
+      "checksums": new Uint8Array(3),
+    });
+    const { load, lines } = loader(folder);
+    assertEquals((await seen(load(set))).length, 3);
+    assert(lines[0]!.startsWith(`Passed over in ${set}: 2 .txt files, `), lines[0]);
+    for (const part of ["1 hidden file", "1 .db file", "1 other file"]) {
+      assertStringIncludes(lines[0]!, part);
+    }
+  });
+});
+
+Deno.test("loadImageFolder() names a broken image and why, and passes over it if it may", async () => {
+  await inFolder(async (folder) => {
+    const set = join(folder, "set");
+    const cut = PHOTO.subarray(0, PHOTO.length - 200);
+    await write(set, {
+      ...FILES,
+      "train/dog/cut.jpg": cut,
+      "train/cat/empty.png": new Uint8Array(0),
+    });
+    const { load, lines } = loader(folder);
+    const error = await assertRejects(() => load(set), Error, "Cannot use the image ");
+    assertMatch(error.message, /(cut\.jpg: the image data must go on|empty\.png: it must begin)/);
+    assertStringIncludes(error.message, "data.skipBroken=true");
+    assert(!error.message.includes("\n"));
+    const skipped = load(set, "train", { skipBroken: true });
+    assertEquals(await seen(skipped), ["0 cat", "10 cat", "20 dog"]);
+    const told = (line: string) => /^Passed over 2 of 5 images that cannot be used, as /.test(line);
+    assert(lines.some(told));
+    // Also by a run that finds them decoded.
+    lines.length = 0;
+    await load(set, "train", { skipBroken: true });
+    assertEquals(lines.map(told), [true]);
+    // Nothing of the broken set was kept.
+    await assertRejects(() => load(set), Error, "Cannot use the image ");
+    await write(join(folder, "all"), { "a.jpg": cut, "b.jpg": cut, "c.jpg": cut });
+    const none = () => load(join(folder, "all"), "train", { skipBroken: true });
+    await assertRejects(none, Error, "one at least must be whole, all of 2 are broken");
+  });
+});
+
+Deno.test("loadImageFolder() names an image that the way of resizing cannot bring to the size", async () => {
+  await inFolder(async (folder) => {
+    await write(join(folder, "set"), FILES);
+    const { load } = loader(folder);
+    const big = (resize: "area" | "bicubic") =>
+      load(join(folder, "set"), "train", { size: 16, resize });
+    await assertRejects(() => big("area"), Error, ".png: the size must be");
+    assertEquals((await big("bicubic")).images.length, 3 * 16 * 16 * 3);
+  });
+});
+
+Deno.test("loadImageFolder() says in one line what is wrong with a place, and what to do", async () => {
+  await inFolder(async (folder) => {
+    const { load } = loader(folder);
+    const refused = async (dir: string | null, ...parts: string[]) => {
+      const error = await assertRejects(() => load(dir), Error);
+      for (const part of parts) assertStringIncludes(error.message, part);
+      assert(/^Cannot [^\n]+$/.test(error.message), error.message);
+    };
+    await refused(null, "data.dir must name their folder or archive");
+    await refused(join(folder, "gone"), "that exists", "check the path");
+    await assertRejects(() => load(join(folder, "gone")), MissingPlaceError);
+    await Deno.mkdir(join(folder, "empty"));
+    await refused(join(folder, "empty"), "it must hold PNG or JPEG files, got no files");
+    await write(join(folder, "text"), { "a.txt": new Uint8Array(1), "b.gif": new Uint8Array(1) });
+    await refused(join(folder, "text"), "got only 1 .txt file, 1 .gif file");
+    await Deno.writeFile(join(folder, "one.png"), flat(1));
+    await refused(
+      join(folder, "one.png"),
+      "folder or a tar, tar.gz or zip",
+      "another kind of file",
+    );
+    await refused(join(folder, "one.png", "below"), "that exists");
+    await Deno.writeFile(join(folder, "nothing"), new Uint8Array(0));
+    await refused(join(folder, "nothing"), "another kind of file");
+    const tar = await writeTar(Object.entries(FILES).map(([name, bytes]) => ({ name, bytes })));
+    await Deno.writeFile(join(folder, "cut.tar"), tar.subarray(0, 1400));
+    await refused(join(folder, "cut.tar"), join(folder, "cut.tar"), "cut off");
+    const packed = await gzip(tar);
+    await Deno.writeFile(join(folder, "cut.tgz"), packed.subarray(0, packed.length - 40));
+    await refused(join(folder, "cut.tgz"), join(folder, "cut.tgz"), "cut off");
+    const zip = writeZip(Object.entries(FILES));
+    await Deno.writeFile(join(folder, "cut.zip"), zip.subarray(0, zip.length - 40));
+    await refused(join(folder, "cut.zip"), join(folder, "cut.zip"));
+    await write(join(folder, "few"), { "a.png": flat(1) });
+    const test = () => load(join(folder, "few"), "test");
+    await assertRejects(test, Error, 'got 1 images in all; add a folder "test", or more images');
+  });
+});
+
+Deno.test({
+  name: "loadImageFolder() names folders and files that may not be read",
+  ignore: Deno.build.os === "windows" || Deno.uid() === 0,
+  fn: async () => {
+    await inFolder(async (folder) => {
+      const set = join(folder, "set");
+      await write(set, FILES);
+      const { load, lines } = loader(folder);
+      const file = join(set, "train/cat/0.png");
+      await Deno.chmod(file, 0);
+      await assertRejects(() => load(set), Error, `${file}: this user must have the right to`);
+      assertEquals((await load(set, "train", { skipBroken: true })).count, 2);
+      assert(lines.some((line) => line.startsWith("Passed over 1 of 3 images")));
+      await Deno.chmod(join(set, "train"), 0);
+      await assertRejects(() => load(set), Error, "Cannot read the folder");
+      await Deno.chmod(join(set, "train"), 0o755);
+    });
+  },
+});
+
+Deno.test("loadImageFolder() follows links, but not round in circles", async () => {
+  await inFolder(async (folder) => {
+    const files = { "cat/0.png": flat(0), "dog/1.png": flat(10), "test.png": flat(20) };
+    await write(join(folder, "real"), files);
+    const set = join(folder, "set");
+    await Deno.mkdir(join(set, "test/cat"), { recursive: true });
+    await Deno.mkdir(join(set, "train"));
+    await Deno.symlink(join(folder, "real/test.png"), join(set, "test/cat/2.png"));
+    await Deno.symlink(join(folder, "real/cat"), join(set, "train/cat"));
+    await Deno.symlink(join(folder, "real/dog"), join(set, "train/dog"));
+    await Deno.symlink(set, join(set, "again"));
+    await Deno.symlink(join(folder, "gone"), join(set, "broken.png"));
+    const { load } = loader(folder);
+    assertEquals(await seen(load(set)), ["0 cat", "10 dog"]);
+    assertEquals(await seen(load(set, "test")), ["20 cat"]);
+  });
+});

@@ -1,0 +1,91 @@
+import { assert, assertEquals } from "../../support/assert.ts";
+import { planSplit } from "../../../data/sets/image_tree.ts";
+
+const list = (prefix: string, count: number) =>
+  Array.from({ length: count }, (_, i) => `${prefix}${String(i).padStart(3, "0")}.png`);
+
+/** Names with their classes, sorted. */
+function labelled(files: readonly string[], split: "train" | "test") {
+  const { names, labels, classNames } = planSplit(files, split);
+  return names.map((name, i) => `${name} ${labels ? classNames[labels[i]!] : "-"}`).sort();
+}
+
+Deno.test("planSplit() takes train and test folders, and classes by sorted name", () => {
+  const files = ["train/b/1.png", "train/a/2.png", "test/b/3.png", "test/c/sub/4.png"];
+  assertEquals(labelled(files, "train"), ["train/a/2.png a", "train/b/1.png b"]);
+  assertEquals(labelled(files, "test"), ["test/b/3.png b", "test/c/sub/4.png c"]);
+  // Labels agree between the splits.
+  assertEquals(planSplit(files, "train").classNames, ["a", "b", "c"]);
+  assertEquals(planSplit(files, "test").classNames, ["a", "b", "c"]);
+  assertEquals(planSplit(files, "test").remarks, []);
+});
+
+Deno.test("planSplit() looks through folders that hold everything", () => {
+  const files = ["a/b/Train/x/1.png", "a/b/Train/y/2.png", "a/b/val/x/3.png"];
+  assertEquals(labelled(files, "train"), ["a/b/Train/x/1.png x", "a/b/Train/y/2.png y"]);
+  assertEquals(labelled(files, "test"), ["a/b/val/x/3.png x"]);
+  const flat = ["./w/1.png", "./w/2.png"];
+  assertEquals([...labelled(flat, "train"), ...labelled(flat, "test")].sort(), [
+    "./w/1.png -",
+    "./w/2.png -",
+  ]);
+});
+
+Deno.test("planSplit() prefers test to validation images, and says what it leaves", () => {
+  const files = ["train/1.png", "val/2.png", "test/3.png", "val/4.png"];
+  assertEquals(labelled(files, "test"), ["test/3.png -"]);
+  assertEquals(planSplit(files, "train").remarks, ["Left aside: 2 images in the folder val"]);
+});
+
+Deno.test("planSplit() holds out one image in ten where there is no test folder", () => {
+  for (const files of [list("", 45), list("train/", 45), [...list("a/", 20), ...list("b/", 25)]]) {
+    const train = planSplit(files, "train"), test = planSplit(files, "test");
+    assertEquals([train.names.length, test.names.length], [41, 4]);
+    assertEquals([...train.names, ...test.names].sort(), [...files].sort());
+    assertEquals(train.remarks, [
+      "There is no folder of test images: one image in 10 is held out",
+    ]);
+  }
+});
+
+Deno.test("planSplit() holds out one image of a few, and none of a single one", () => {
+  for (const count of [2, 5, 9, 10]) {
+    const files = list("", count);
+    assertEquals(planSplit(files, "test").names.length, 1);
+    assertEquals(planSplit(files, "train").names.length, count - 1);
+  }
+  assertEquals(planSplit(["1.png"], "train").names.length, 1);
+  assertEquals(planSplit(["1.png"], "test").names.length, 0);
+});
+
+Deno.test("planSplit() takes a folder named train among others for a class", () => {
+  const files = ["train/1.png", "car/2.png", "bus/3.png"];
+  assertEquals(planSplit(files, "train").classNames, ["bus", "car", "train"]);
+  assertEquals(planSplit(files, "train").names.length, 2);
+});
+
+Deno.test("planSplit() has no labels for one class, loose images or too many classes", () => {
+  const one = planSplit(list("a/", 4), "train");
+  assertEquals([one.labels, one.classNames], [null, []]);
+  const loose = planSplit(["a/1.png", "b/2.png", "3.png"], "train");
+  assertEquals([loose.labels, loose.classNames], [null, []]);
+  assertEquals(loose.remarks[0], "There are no labels: 1 images are in no class folder");
+  const classes = (count: number) => Array.from({ length: count }, (_, i) => `c${i}/1.png`);
+  assertEquals(planSplit(classes(256), "train").classNames.length, 256);
+  const many = planSplit(classes(257), "train");
+  assertEquals(many.labels, null);
+  assertEquals(
+    many.remarks[0],
+    "There are no labels: at most 256 class folders have one each, not 257",
+  );
+});
+
+Deno.test("planSplit() has images of all classes at the beginning, in the same order each time", () => {
+  const files = ["a", "b", "c", "d"].flatMap((name) => list(`train/${name}/`, 100));
+  const plan = planSplit([...files, "test/a/x.png"], "train");
+  const counts = [0, 0, 0, 0];
+  for (const label of plan.labels!.subarray(0, 100)) counts[label]!++;
+  assert(counts.every((count) => count >= 10), `${counts}`);
+  const reversed = planSplit([...files, "test/a/x.png"].reverse(), "train");
+  assertEquals(reversed, plan);
+});

@@ -1,0 +1,124 @@
+import { Capture } from "../../../device/capture.ts";
+import { byteLengthOf } from "../../../device/tensor.ts";
+import {
+  conv2dForward,
+  conv2dInputGrad,
+  conv2dShape,
+  conv2dWeightGrad,
+} from "../../../kernels/conv2d/conv2d.ts";
+import { variantPolicy } from "../../../kernels/shared/variants.ts";
+import { conv2dGradReference, conv2dReference } from "../../reference/conv2d.ts";
+import { assert, assertAllClose, assertEquals, assertThrows } from "../../support/assert.ts";
+import { compute, randomValues, testGpu, upload } from "../../support/gpu.ts";
+import { weightGrads } from "../../support/weight_grads.ts";
+
+interface Case {
+  readonly x: [number, number, number, number];
+  readonly weight: [number, number, number, number];
+  readonly stride?: number;
+  readonly padding?: [number, number];
+}
+
+const CASES: Case[] = [
+  { x: [1, 5, 7, 3], weight: [3, 3, 3, 6], padding: [1, 1] },
+  { x: [2, 8, 8, 16], weight: [3, 3, 16, 16], padding: [1, 1] },
+  { x: [3, 9, 5, 8], weight: [3, 3, 8, 36], padding: [1, 1] },
+  { x: [2, 13, 11, 12], weight: [3, 3, 12, 10], padding: [1, 1] },
+  { x: [2, 8, 8, 20], weight: [3, 3, 20, 32], padding: [1, 1], stride: 2 },
+  { x: [1, 7, 9, 4], weight: [3, 3, 4, 8], padding: [1, 1], stride: 2 },
+  { x: [1, 9, 9, 4], weight: [3, 3, 4, 5], stride: 2 },
+  { x: [1, 11, 10, 4], weight: [4, 4, 4, 8], stride: 3, padding: [2, 1] },
+  { x: [2, 4, 4, 32], weight: [1, 1, 32, 16] },
+  { x: [1, 5, 3, 7], weight: [1, 1, 7, 9] },
+  { x: [2, 6, 6, 8], weight: [1, 1, 8, 8], stride: 2 },
+  { x: [1, 6, 7, 4], weight: [5, 5, 4, 5], padding: [2, 2] },
+  { x: [1, 9, 8, 4], weight: [1, 7, 4, 8], padding: [0, 3] },
+  { x: [1, 8, 9, 4], weight: [7, 1, 4, 6], padding: [3, 0] },
+  { x: [1, 1, 1, 1], weight: [3, 3, 1, 1], padding: [1, 1] },
+  { x: [5, 16, 16, 8], weight: [3, 3, 8, 8], padding: [1, 1] },
+  { x: [9, 16, 16, 3], weight: [3, 3, 3, 12], padding: [1, 1] },
+  { x: [2, 9, 6, 20], weight: [3, 3, 20, 3], padding: [1, 1] },
+  { x: [2, 9, 6, 8], weight: [3, 3, 8, 1], padding: [1, 1], stride: 2 },
+  { x: [2, 9, 7, 1], weight: [3, 3, 1, 8], padding: [1, 1], stride: 2 },
+  { x: [4, 32, 32, 4], weight: [1, 1, 4, 4] },
+];
+
+for (const { x: xShape, weight: wShape, ...options } of CASES) {
+  const name = `x [${xShape}], weight [${wShape}], ${JSON.stringify(options)}`;
+  Deno.test(`conv2d() and its gradients match the f64 sums for ${name}`, async () => {
+    const gpu = await testGpu();
+    const size = (shape: number[]) => shape.reduce((a, b) => a * b);
+    const x = randomValues(size(xShape), 1), w = randomValues(size(wShape), 2);
+    const weight = upload(gpu, wShape, w);
+    const shape = conv2dShape(xShape, weight, options);
+    const dy = randomValues(shape.n * shape.oh * shape.ow * shape.co, 3);
+    const { y, dx, dw, db } = await compute<string>(gpu, (capture) => {
+      const xRef = upload(gpu, xShape, x);
+      const dyRef = upload(gpu, [shape.n, shape.oh, shape.ow, shape.co], dy);
+      return {
+        y: conv2dForward(capture, xRef, weight, shape),
+        dx: conv2dInputGrad(capture, weight, dyRef, shape),
+        ...weightGrads(capture, xRef, dyRef, shape),
+      };
+    });
+    const grads = conv2dGradReference(shape, x, w, dy);
+    assertAllClose(y!, conv2dReference(shape, x, w), { atol: 2e-5, rtol: 1e-5, name: "y" });
+    assertAllClose(dx!, grads.dx, { atol: 2e-5, rtol: 1e-5, name: "dx" });
+    // Each weight sums over all pixels, and round-off grows with the root of their number.
+    const atol = 5e-6 * Math.sqrt(shape.n * shape.oh * shape.ow);
+    assertAllClose(dw!, grads.dw, { atol, rtol: 1e-5, name: "dw" });
+    if (db) assertAllClose(db, grads.db, { atol, rtol: 1e-5, name: "db" });
+    const { ci, co } = shape;
+    // Of the families only that of subgroups has kernels for few channels, without the bias.
+    const narrow = Math.min(ci, co) < 8 && Math.max(ci, co) % 4 === 0 &&
+      variantPolicy(gpu).forced !== "plain" && variantPolicy(gpu).forced !== "tiled";
+    assertEquals(db === undefined, narrow, "whether the bias's gradient comes along");
+  });
+}
+
+// Tiles across images, and tiles that each lie inside one.
+for (const [height, width] of [[5, 3], [8, 12]] as const) {
+  for (const [co, kernel] of [[8, 3], [8, 1], [5, 3], [5, 1]] as const) {
+    Deno.test(`conv2d() of ${kernel}x${kernel} to ${height}x${width}x${co} adds bias, a vector an image and a residual`, async () => {
+      const gpu = await testGpu();
+      const pixels = height * width;
+      const xShape = [3, height, width, 4], outShape = [3, height, width, co];
+      const x = randomValues(3 * pixels * 4, 1), w = randomValues(kernel * kernel * 4 * co, 2);
+      const bias = randomValues(co, 3), perImage = randomValues(3 * co, 4);
+      const residual = randomValues(3 * pixels * co, 5);
+      const weight = upload(gpu, [kernel, kernel, 4, co], w);
+      const padding: [number, number] = kernel === 3 ? [1, 1] : [0, 0];
+      const shape = conv2dShape(xShape, weight, { padding });
+      const { y } = await compute(gpu, (capture) => ({
+        y: conv2dForward(capture, upload(gpu, xShape, x), weight, shape, {
+          bias: upload(gpu, [co], bias),
+          perImage: upload(gpu, [3, co], perImage),
+          residual: upload(gpu, outShape, residual),
+        }),
+      }));
+      const ofImage = (i: number) => perImage[Math.floor(i / (pixels * co)) * co + i % co]!;
+      const expected = conv2dReference(shape, x, w).map((v, i) =>
+        v + bias[i % co]! + ofImage(i) + residual[i]!
+      );
+      assertAllClose(y, expected, { atol: 2e-5, rtol: 1e-5 });
+    });
+  }
+}
+
+Deno.test("conv2d() refuses channels that differ and names both shapes", async () => {
+  const gpu = await testGpu();
+  const weight = gpu.tensor([3, 3, 4, 8]);
+  assertThrows(() => conv2dShape([1, 5, 5, 3], weight, {}), RangeError, "must be [N, H, W, 4]");
+});
+
+Deno.test("conv2dWeightGrad() keeps the parts of large batches within 32 MiB", async () => {
+  const gpu = await testGpu();
+  const capture = new Capture(gpu, "large");
+  const weight = capture.transient([3, 3, 256, 256], "weight");
+  const x = capture.transient([64, 32, 32, 256], "x");
+  conv2dWeightGrad(capture, x, x, conv2dShape(x.shape, weight, { padding: [1, 1] }));
+  const written = capture.dispatches.flatMap(({ bindings }) =>
+    bindings.filter(({ access }) => access === "write").map(({ tensor }) => byteLengthOf(tensor))
+  );
+  assert(Math.max(...written) <= 32 << 20, `${Math.max(...written)} bytes`);
+});

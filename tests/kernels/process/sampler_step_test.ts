@@ -1,0 +1,81 @@
+import { samplerScalars, samplerStep } from "../../../kernels/process/sampler_step.ts";
+import { assert, assertAllClose, assertEquals, assertThrows } from "../../support/assert.ts";
+import { compute, randomValues, testGpu, upload } from "../../support/gpu.ts";
+
+const STEP = { xToX0: 2.5, fToX0: -1.5, fromX0: 0.3, fromX: 0.6, fromF: -0.2, noise: 0.1 };
+
+for (const shape of [[1], [2, 3, 5], [3, 4, 4, 3]]) {
+  for (const clip of [true, false]) {
+    Deno.test(`samplerStep() matches f64 for [${shape}], clip ${clip}`, async () => {
+      const gpu = await testGpu();
+      const length = shape.reduce((a, b) => a * b, 1);
+      const [x, f, z] = [1, 2, 3].map((seed) => randomValues(length, seed));
+      const { y } = await compute(gpu, (capture) => ({
+        y: samplerStep(
+          capture,
+          { x: upload(gpu, shape, x!), f: upload(gpu, shape, f!), z: upload(gpu, shape, z!) },
+          upload(gpu, [8], samplerScalars({ ...STEP, clip })),
+        ),
+      }));
+      const expected = Float64Array.from({ length }, (_, i) => {
+        const raw = STEP.xToX0 * x![i]! + STEP.fToX0 * f![i]!;
+        const x0 = clip ? Math.min(1, Math.max(-1, raw)) : raw;
+        return STEP.fromX0 * x0 + STEP.fromX * x![i]! + STEP.fromF * f![i]! + STEP.noise * z![i]!;
+      });
+      assertAllClose(y, expected);
+    });
+  }
+}
+
+Deno.test("samplerStep() refuses unequal shapes and the wrong number of coefficients", async () => {
+  const gpu = await testGpu();
+  await compute(gpu, (capture) => {
+    const x = upload(gpu, [2], [1, 2]), z = upload(gpu, [1], [1]);
+    const scalars = upload(gpu, [8], samplerScalars({ ...STEP, clip: false }));
+    assertThrows(() => samplerStep(capture, { x, f: x, z }, scalars), RangeError, "[2], [2], [1]");
+    assertThrows(() => samplerStep(capture, { x, f: x, z: x }, x), RangeError, "scalars 8");
+    return { y: samplerStep(capture, { x, f: x, z: x }, scalars) };
+  });
+});
+
+Deno.test("samplerStep() adds what the step before predicted and remembers its own", async () => {
+  const gpu = await testGpu();
+  for (const shape of [[2, 3, 5], [2, 2, 2, 3]]) {
+    const length = shape.reduce((a, b) => a * b, 1);
+    const [x, f, z, before] = [1, 2, 3, 4].map((seed) => randomValues(length, seed));
+    const predicted = upload(gpu, shape, before!);
+    const coefficients = { ...STEP, clip: true, fromBefore: -0.7 };
+    const { y } = await compute(gpu, (capture) => ({
+      y: samplerStep(
+        capture,
+        {
+          ...{ x: upload(gpu, shape, x!), f: upload(gpu, shape, f!), z: upload(gpu, shape, z!) },
+          predicted,
+        },
+        upload(gpu, [8], samplerScalars(coefficients)),
+      ),
+    }));
+    const clean = Float64Array.from({ length }, (_, i) => {
+      return Math.min(1, Math.max(-1, STEP.xToX0 * x![i]! + STEP.fToX0 * f![i]!));
+    });
+    const expected = clean.map((x0, i) =>
+      STEP.fromX0 * x0 + STEP.fromX * x![i]! + STEP.fromF * f![i]! + STEP.noise * z![i]! -
+      0.7 * before![i]!
+    );
+    assertAllClose(y, expected);
+    assertAllClose(await gpu.readF32(predicted), clean);
+  }
+});
+
+Deno.test("samplerStep() without a share of the step before does not look at it", async () => {
+  const gpu = await testGpu();
+  const [x, f, z] = [1, 2, 3].map((seed) => upload(gpu, [8], randomValues(8, seed)));
+  const scalars = upload(gpu, [8], samplerScalars({ ...STEP, clip: false }));
+  const predicted = upload(gpu, [8], new Float32Array(8).fill(NaN));
+  const { y, plain } = await compute(gpu, (capture) => ({
+    y: samplerStep(capture, { x: x!, f: f!, z: z!, predicted }, scalars),
+    plain: samplerStep(capture, { x: x!, f: f!, z: z! }, scalars),
+  }));
+  assert(y.every((value) => Number.isFinite(value)));
+  assertEquals(y, plain);
+});

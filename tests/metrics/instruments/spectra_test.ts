@@ -1,0 +1,162 @@
+import { fieldSpectrum, makeSynthetic } from "../../../data/sets/synthetic.ts";
+import { octaves } from "../../../diffusion/frequency.ts";
+import type { DiffusionOptions } from "../../../diffusion/options.ts";
+import { PowerMeter } from "../../../metrics/instruments/power_meter.ts";
+import { highBandError, ringRadii, summarizeSpectra } from "../../../metrics/numerics/power_law.ts";
+import { RadialSpectrum } from "../../../metrics/numerics/radial_spectrum.ts";
+import { Spectra, SpectralReference, spreadImages } from "../../../metrics/instruments/spectra.ts";
+import { makeSchedule } from "../../../diffusion/schedule.ts";
+import { PLAIN_TRAINING } from "../../diffusion/options.ts";
+import {
+  assert,
+  assertAllClose,
+  assertAlmostEquals,
+  assertEquals,
+  assertThrows,
+} from "../../support/assert.ts";
+import { testGpu } from "../../support/gpu.ts";
+
+function fields(power: number, count: number, size = 16) {
+  return makeSynthetic({ kind: "field", power, channels: 1 }, "train", count, size);
+}
+
+Deno.test("PowerMeter measures what RadialSpectrum does", async () => {
+  const gpu = await testGpu();
+  for (const [size, channels, count] of [[16, 3, 33], [10, 1, 5]] as const) {
+    const images = makeSynthetic({ kind: "shapes", power: 2, channels }, "train", count, size);
+    const meter = await PowerMeter.create(gpu, images);
+    const powers = await meter.measure(images.images);
+    const expected = new RadialSpectrum(size, size).features(images);
+    const floor = (2 / 255) ** 2 / 12;
+    assertAllClose(powers.map((p) => Math.log(p + floor)), expected, { atol: 2e-4 });
+    meter.destroy();
+  }
+});
+
+Deno.test("summarizeSpectra() finds an exact power law exactly", () => {
+  for (const [size, power] of [[32, 2], [16, 0], [28, 3.3]] as const) {
+    const radii = ringRadii(size, size);
+    const ring = radii.map((list) => list.reduce((sum, r) => sum + r ** -power, 0) / list.length);
+    const { exponent, exponentError } = summarizeSpectra(
+      Float64Array.from([...ring, ...ring]),
+      radii,
+    );
+    assertAlmostEquals(exponent, power, 1e-4);
+    assertEquals(exponentError, 0);
+  }
+});
+
+Deno.test("summarizeSpectra() finds a field's exponent within its error, and the error is right", async () => {
+  const gpu = await testGpu();
+  const all = fields(2, 640);
+  const meter = await PowerMeter.create(gpu, all);
+  const radii = ringRadii(16, 16);
+  const powers = await meter.measure(all.images);
+  meter.destroy();
+  const parts = Array.from({ length: 20 }, (_, i) => {
+    const length = powers.length / 20;
+    return summarizeSpectra(powers.slice(i * length, (i + 1) * length), radii);
+  });
+  const z = parts.map(({ exponent, exponentError }) => (exponent - 2) / exponentError);
+  const rms = Math.sqrt(z.reduce((sum, x) => sum + x * x, 0) / z.length);
+  assert(rms > 0.6 && rms < 1.5, `${rms} standard errors r.m.s.`);
+  // The spectrum itself is the one that the fields were made with.
+  const { power, error } = summarizeSpectra(powers, radii);
+  const truth = fieldSpectrum(16, 2), { index } = octaves(16, 16);
+  assertEquals(index.length, truth.length);
+  const sums = new Float64Array(8), sizes = new Float64Array(8);
+  for (let y = 0; y < 16; y++) {
+    for (let x = 0; x < 16; x++) {
+      const ring = Math.round(Math.hypot(Math.min(y, 16 - y), Math.min(x, 16 - x))) - 1;
+      if (ring < 0 || ring >= 8) continue;
+      sums[ring]! += (truth[y * 16 + x]! + 1 / 12) / 127.5 ** 2;
+      sizes[ring]!++;
+    }
+  }
+  power.forEach((value, ring) => {
+    const distance = (value - sums[ring]! / sizes[ring]!) / error[ring]!;
+    assert(Math.abs(distance) < 4, `ring ${ring}: ${distance} standard errors`);
+  });
+});
+
+Deno.test("summarizeSpectra() refuses a single image", () => {
+  assertThrows(
+    () => summarizeSpectra(new Float64Array(8), ringRadii(16, 16)),
+    RangeError,
+    "2 images",
+  );
+});
+
+Deno.test("highBandError() looks at the highest octave of rings alone", () => {
+  const data = [9, 9, 9, 9, 1, 1, 1, 1];
+  assertEquals(highBandError([1, 1, 1, 1, 1, 1, 1, 1], data), { error: 0, bias: 0 });
+  const { error, bias } = highBandError([9, 9, 9, 9, Math.E, 1 / Math.E, 1, 1], data);
+  assertAlmostEquals(error, Math.sqrt(0.5));
+  assertAlmostEquals(bias, 0);
+});
+
+Deno.test("SpectralReference.compare() is 0 for the data and tells smoother samples", async () => {
+  const gpu = await testGpu();
+  const reference = await SpectralReference.create(gpu, fields(2, 128), 128);
+  const same = reference.compare(await reference.measure(fields(2, 128).images));
+  assertAllClose([same.distance, same.highBandError, same.highBandBias], [0, 0, 0], { atol: 1e-9 });
+  const smooth = reference.compare(await reference.measure(fields(2.5, 128).images));
+  assert(smooth.distance > 0.1, `${smooth.distance}`);
+  assert(smooth.highBandBias < -0.2 && smooth.exponent > 2.3, JSON.stringify(smooth));
+  reference.destroy();
+});
+
+Deno.test("spreadImages() takes images from all over a set", () => {
+  const set = fields(2, 10, 4);
+  const few = spreadImages(set, 3);
+  assertEquals(few.count, 3);
+  assertEquals(
+    [...few.images],
+    [0, 3, 6].flatMap((i) => [...set.images.subarray(16 * i, 16 * (i + 1))]),
+  );
+  assertEquals(spreadImages(set, 99).count, 10);
+});
+
+Deno.test("Spectra shows x_t as theory has it and a perfect prediction as the data", async () => {
+  const gpu = await testGpu();
+  const diffusion: DiffusionOptions = {
+    ...PLAIN_TRAINING,
+    timesteps: 100,
+    schedule: "linear",
+    betaStart: 1e-3,
+    betaEnd: 0.1,
+    target: "x0",
+    loss: "mse",
+    variance: "fixedlarge",
+    clipX0: true,
+    sampler: { name: "ddim", steps: 10, eta: 0, spacing: "uniform" },
+  };
+  const images = fields(2, 100);
+  const spectra = await Spectra.create({
+    ...{ gpu, diffusion, images, seed: 3, batch: 48, everySteps: 5, parameters: new Map() },
+    // It says that the clean image is the noisy one.
+    denoise: (_, x) => x,
+    options: {
+      ...{ bandLoss: true, timestepBins: 5, spectra: true, spectraCount: 100 },
+      ...{ spectraTimesteps: [0, 0.5, 0.9], spectraReference: 100 },
+    },
+  });
+  const event = await spectra.read();
+  assertEquals(event.samples, null);
+  assertEquals(event.probe.map(({ t }) => t), [0, 50, 90]);
+  const { alphasCumprod } = makeSchedule(diffusion);
+  for (const { t, noisy, predicted } of event.probe) {
+    assertEquals(noisy, predicted);
+    const a = alphasCumprod[t]!;
+    noisy.power.forEach((power, ring) => {
+      const distance = (power - a * event.data.power[ring]! - (1 - a)) / noisy.error[ring]!;
+      assert(Math.abs(distance) < 4, `t ${t}, ring ${ring}: ${distance} standard errors`);
+    });
+  }
+  const values = Float32Array.from(images.images, (value) => value / 127.5 - 1);
+  spectra.preview(values);
+  const { samples } = await spectra.read();
+  assertAllClose([samples!.distance, samples!.highBandError], [0, 0], { atol: 1e-5 });
+  assertEquals((await spectra.read()).samples, null);
+  spectra.destroy();
+});

@@ -1,0 +1,151 @@
+import { Lpips, type LpipsTensor } from "../../../metrics/judges/lpips.ts";
+import { assert, assertAllClose, assertRejects } from "../../support/assert.ts";
+import { randomValues, testGpu } from "../../support/gpu.ts";
+
+const LAYERS = [
+  { name: "net.slice1.0", ci: 3, co: 64, k: 11, stride: 4, pad: 2, pool: false },
+  { name: "net.slice2.3", ci: 64, co: 192, k: 5, stride: 1, pad: 2, pool: true },
+  { name: "net.slice3.6", ci: 192, co: 384, k: 3, stride: 1, pad: 1, pool: true },
+  { name: "net.slice4.8", ci: 384, co: 256, k: 3, stride: 1, pad: 1, pool: false },
+  { name: "net.slice5.10", ci: 256, co: 256, k: 3, stride: 1, pad: 1, pool: false },
+];
+
+function randomState(): Map<string, LpipsTensor> {
+  const state = new Map<string, LpipsTensor>();
+  LAYERS.forEach(({ name, ci, co, k }, i) => {
+    const data = randomValues(co * ci * k * k, i + 1, 1 / Math.sqrt(ci * k * k));
+    state.set(`${name}.weight`, { shape: [co, ci, k, k], data });
+    state.set(`${name}.bias`, { shape: [co], data: randomValues(co, i + 11, 0.1) });
+    const factors = randomValues(co, i + 21).map(Math.abs);
+    state.set(`lin${i}.model.1.weight`, { shape: [1, co, 1, 1], data: factors });
+  });
+  return state;
+}
+
+interface Map3 {
+  readonly side: number;
+  /** [channel][y][x] */
+  readonly data: Float64Array;
+}
+
+function conv({ side, data }: Map3, layer: typeof LAYERS[number], state: Map<string, LpipsTensor>) {
+  const { name, ci, co, k, stride, pad } = layer;
+  const weight = state.get(`${name}.weight`)!.data, bias = state.get(`${name}.bias`)!.data;
+  const out = Math.floor((side + 2 * pad - k) / stride) + 1;
+  const result = new Float64Array(co * out * out);
+  for (let o = 0; o < co; o++) {
+    for (let y = 0; y < out; y++) {
+      for (let x = 0; x < out; x++) {
+        let sum = bias[o]!;
+        for (let i = 0; i < ci; i++) {
+          for (let dy = 0; dy < k; dy++) {
+            for (let dx = 0; dx < k; dx++) {
+              const iy = y * stride + dy - pad, ix = x * stride + dx - pad;
+              if (iy < 0 || ix < 0 || iy >= side || ix >= side) continue;
+              sum += weight[((o * ci + i) * k + dy) * k + dx]! * data[(i * side + iy) * side + ix]!;
+            }
+          }
+        }
+        result[(o * out + y) * out + x] = Math.max(0, sum);
+      }
+    }
+  }
+  return { side: out, data: result };
+}
+
+function pool({ side, data }: Map3, channels: number): Map3 {
+  const out = Math.floor((side - 3) / 2) + 1;
+  const result = new Float64Array(channels * out * out).fill(-Infinity);
+  for (let c = 0; c < channels; c++) {
+    for (let y = 0; y < out; y++) {
+      for (let x = 0; x < out; x++) {
+        const at = (c * out + y) * out + x;
+        for (let dy = 0; dy < 3; dy++) {
+          for (let dx = 0; dx < 3; dx++) {
+            const value = data[(c * side + 2 * y + dy) * side + 2 * x + dx]!;
+            result[at] = Math.max(result[at]!, value);
+          }
+        }
+      }
+    }
+  }
+  return { side: out, data: result };
+}
+
+/** The distance in f64, from PyTorch's layouts. */
+function reference(
+  a: Float32Array,
+  b: Float32Array,
+  side: number,
+  state: Map<string, LpipsTensor>,
+) {
+  const shift = [-0.030, -0.088, -0.188], scale = [0.458, 0.448, 0.450];
+  let maps: Map3[] = [a, b].map((image) => {
+    const data = new Float64Array(3 * side * side);
+    for (let c = 0; c < 3; c++) {
+      for (let i = 0; i < side * side; i++) {
+        data[c * side * side + i] = (image[i * 3 + c]! - shift[c]!) / scale[c]!;
+      }
+    }
+    return { side, data };
+  });
+  let distance = 0;
+  LAYERS.forEach((layer, l) => {
+    maps = maps.map((map) => conv(layer.pool ? pool(map, layer.ci) : map, layer, state));
+    const factors = state.get(`lin${l}.model.1.weight`)!.data;
+    const pixels = maps[0]!.side ** 2;
+    for (let pixel = 0; pixel < pixels; pixel++) {
+      const columns = maps.map(({ data }) =>
+        Array.from({ length: layer.co }, (_, c) => data[c * pixels + pixel]!)
+      );
+      const norms = columns.map((column) => Math.sqrt(column.reduce((sum, x) => sum + x * x, 0)));
+      for (let c = 0; c < layer.co; c++) {
+        const difference = columns[0]![c]! / (norms[0]! + 1e-10) -
+          columns[1]![c]! / (norms[1]! + 1e-10);
+        distance += factors[c]! * difference ** 2 / pixels;
+      }
+    }
+  });
+  return distance;
+}
+
+Deno.test("Lpips matches a naive network in f64, and is 0 between equal images", async () => {
+  const gpu = await testGpu(), side = 33, state = randomState();
+  const length = side * side * 3;
+  const a = randomValues(2 * length, 41, 0.5), b = randomValues(2 * length, 42, 0.5);
+  a.set(b.subarray(length), length);
+  const lpips = await Lpips.create(gpu, state, { height: side, width: side, channels: 3 });
+  const distances = await lpips.distances(a, b);
+  const expected = reference(a.subarray(0, length), b.subarray(0, length), side, state);
+  assert(expected > 0.1);
+  assertAllClose(distances, [expected, 0], { rtol: 1e-4, atol: 1e-6 });
+  lpips.destroy();
+});
+
+Deno.test("Lpips takes torchvision's names and repeats grey images", async () => {
+  const gpu = await testGpu(), side = 31, state = randomState();
+  const renamed = new Map(
+    Array.from(state, ([name, tensor]) => [name.replace(/^net\.slice\d/, "features"), tensor]),
+  );
+  const size = { height: side, width: side };
+  const grey = await Lpips.create(gpu, renamed, { ...size, channels: 1 });
+  const colour = await Lpips.create(gpu, state, { ...size, channels: 3 });
+  const a = randomValues(side * side, 1, 0.5), b = randomValues(side * side, 2, 0.5);
+  const three = (image: Float32Array) =>
+    Float32Array.from({ length: 3 * image.length }, (_, i) => image[Math.floor(i / 3)]!);
+  assertAllClose(await grey.distances(a, b), await colour.distances(three(a), three(b)));
+  grey.destroy();
+  colour.destroy();
+});
+
+Deno.test("Lpips refuses small images and weights of another network", async () => {
+  const gpu = await testGpu(), state = randomState();
+  const shape = { height: 16, width: 16, channels: 1 };
+  await assertRejects(() => Lpips.create(gpu, state, shape), RangeError, "sides of at least 31");
+  state.delete("lin3.model.1.weight");
+  await assertRejects(
+    () => Lpips.create(gpu, state, { height: 32, width: 32, channels: 1 }),
+    RangeError,
+    "lin3.model.1.weight must have shape [1, 256, 1, 1], got no such tensor",
+  );
+});
