@@ -1,18 +1,16 @@
 /**
- * Ctrl-C and SIGTERM as a wish: the first asks the run to finish its step and save, a second one
- * ends the process at once.
+ * Ctrl-C, SIGTERM and a terminal that goes away (a closed window, a lost ssh connection) as a wish:
+ * the first asks the run to finish its step and save, a second Ctrl-C or SIGTERM ends the process at
+ * once.
  *
  * @module
  */
 import { setImmediate } from "node:timers";
+import { dropLostOutput } from "../support/lost_output.ts";
+import { onEndSignals } from "../support/signals.ts";
 
 /** Exit code after a second signal, as shells give it to a process that was interrupted. */
 const INTERRUPTED = 130;
-
-/** Signals that this system can deliver. */
-const SIGNALS: readonly Deno.Signal[] = Deno.build.os === "windows"
-  ? ["SIGINT", "SIGBREAK"]
-  : ["SIGINT", "SIGTERM"];
 
 /**
  * Watches for signals until the returned function is called. Handlers run only between macrotasks,
@@ -22,14 +20,21 @@ const SIGNALS: readonly Deno.Signal[] = Deno.build.os === "windows"
  * @param onFirst Called at the first signal, to tell the person.
  */
 export function watchStopSignals(stop: AbortController, onFirst: () => void): () => void {
-  const handle = () => {
-    if (stop.signal.aborted) Deno.exit(INTERRUPTED);
+  const hangup = () => {
+    if (stop.signal.aborted) return;
     stop.abort();
     onFirst();
   };
-  for (const signal of SIGNALS) Deno.addSignalListener(signal, handle);
+  const asked = () => {
+    if (stop.signal.aborted) Deno.exit(INTERRUPTED);
+    hangup();
+  };
+  const unwatch = onEndSignals({ asked, hangup });
+  const restore = dropLostOutput();
   return () => {
-    for (const signal of SIGNALS) Deno.removeSignalListener(signal, handle);
+    unwatch();
+    // What is printed at the end of a run may still find no terminal.
+    if (!stop.signal.aborted) restore();
   };
 }
 

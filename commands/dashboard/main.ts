@@ -5,6 +5,7 @@
  */
 import { defineCommand, type Invocation, runCommand } from "../../support/command_line.ts";
 import { UsageError } from "../../support/errors.ts";
+import { onEndSignals } from "../../support/signals.ts";
 import { integer } from "../../support/numbers.ts";
 import { ifThere } from "../../support/absence.ts";
 import { makeHandler } from "./handler.ts";
@@ -122,14 +123,11 @@ async function dashboard(
   await watch.look();
   const loopback = isLoopback(options.host);
   const server = serve(makeHandler(watch, loopback), options.host, options.port);
-  const signals = Deno.build.os === "windows"
-    ? ["SIGINT"] as const
-    : ["SIGINT", "SIGTERM"] as const;
   const end = () => {
-    for (const signal of signals) Deno.removeSignalListener(signal, end);
+    unwatch();
     void watch.close().then(() => server.shutdown());
   };
-  for (const signal of signals) Deno.addSignalListener(signal, end);
+  const unwatch = onEndSignals({ asked: end, hangup: end });
   const { port } = server.addr as Deno.NetAddr;
   const host = options.host.includes(":") ? `[${options.host}]` : options.host;
   const url = `http://${host}:${port}/`;
