@@ -143,7 +143,7 @@ async function planSampling(gpu: Gpu, network: Network, parameters: Slots, batch
   const timesteps = capture.input("timesteps", [batch], "u32");
   const scalars = capture.input("scalars", [SAMPLER_SCALARS]);
   const graph = new Graph(capture, { parameters });
-  const f = network.forward(graph, graph.constant(x), timesteps).ref;
+  const f = network.forward(graph, { x: graph.constant(x), level: timesteps }).ref;
   const random = { samples: batch, shape: shape.slice(1), stream: STREAMS.samplerNoise };
   const z = randomNormal(capture, keys, random);
   copyInto(capture, x, samplerStep(capture, { x, f, z }, scalars));

@@ -4,16 +4,15 @@
  * @module
  */
 import type { Graph, Tensor } from "../autograd/graph.ts";
-import type { TensorRef } from "../device/tensor.ts";
+import type { NetworkInputs } from "../autograd/network_inputs.ts";
 
-/**
- * Records a network's prediction from noisy images.
- *
- * @param x Noisy images `[n, h, w, c]`.
- * @param timesteps Their timesteps `[n]`, u32.
- * @returns The prediction, of the shape of `x`.
- */
-export type Denoiser = (graph: Graph, x: Tensor, timesteps: TensorRef) => Tensor;
+/** Records a network's prediction, of the shape of the noisy images. */
+export type Denoiser = (graph: Graph, inputs: NetworkInputs) => Tensor;
+
+/** A network as training, sampling and instruments ask it. */
+export function denoiserOf(network: { forward: Denoiser }): Denoiser {
+  return (graph, inputs) => network.forward(graph, inputs);
+}
 
 /**
  * Philox streams of the process; see kernels/shared/philox.ts. Streams from 16 on are the network's.

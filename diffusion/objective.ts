@@ -114,7 +114,7 @@ export class Objective {
     const noise = randomNormal(capture, random, { samples, shape, stream: STREAMS.noise });
     const tables = { signal: this.#signal, noise: this.#noise };
     const xt = qSample(capture, x0, noise, timesteps, tables);
-    const prediction = denoise(graph, graph.constant(xt), timesteps);
+    const prediction = denoise(graph, { x: graph.constant(xt), level: timesteps });
     const target = this.#combine(graph, timesteps, { x0, noise, xt });
     const spectral = plain ? null : this.#spectral;
     const { learn } = sampler;

@@ -100,7 +100,7 @@ export class Sampler {
     const timesteps = step.input("timesteps", [samples], "u32");
     const scalars = step.input("scalars", [SAMPLER_SCALARS]);
     const graph = new Graph(step, { parameters });
-    const f = denoise(graph, graph.constant(x), timesteps).ref;
+    const f = denoise(graph, { x: graph.constant(x), level: timesteps }).ref;
     const z = randomNormal(step, keys, { samples, shape: image, stream: STREAMS.samplerNoise });
     copyInto(step, x, samplerStep(step, { x, f, z, predicted }, scalars));
     return new Sampler(gpu, shape, x, predicted, await start.plan(), await step.plan());

@@ -4,8 +4,10 @@
  * @module
  */
 import type { Graph, Tensor } from "../autograd/graph.ts";
-import type { TensorRef } from "../device/tensor.ts";
+import type { NetworkInputs } from "../autograd/network_inputs.ts";
 import type { Module } from "./module.ts";
+
+export type { NetworkInputs };
 
 /** What data and diffusion process decide about a network. */
 export interface NetworkShape {
@@ -20,13 +22,11 @@ export interface Network extends Module {
   /**
    * Records a forward pass.
    *
-   * @param graph The graph of `x`, with slots for the network's parameters.
-   * @param x Noisy images `[N, H, W, channels]`, f32.
-   * @param timesteps Their timesteps `[N]`, u32.
-   * @returns The prediction, of the shape of `x`.
-   * @throws {RangeError} When the network can't take images of that shape.
+   * @param graph The graph of the images, with slots for the network's parameters.
+   * @returns The prediction, of the shape of the images.
+   * @throws {RangeError} When the network can't take such inputs.
    */
-  forward(graph: Graph, x: Tensor, timesteps: TensorRef): Tensor;
+  forward(graph: Graph, inputs: NetworkInputs): Tensor;
 
   /**
    * Refuses images of a size that the network can't take.

@@ -16,7 +16,7 @@ import {
 } from "./flops.ts";
 import { Conv2d, GroupNorm } from "./layers.ts";
 import { Module } from "./module.ts";
-import type { Network, NetworkShape } from "./network.ts";
+import type { Network, NetworkInputs, NetworkShape } from "./network.ts";
 import type { UNetOptions } from "./options.ts";
 import { TimeEmbedding } from "./time_embedding.ts";
 import { checkImageSides, checkUNetOptions } from "./unet_checks.ts";
@@ -95,7 +95,7 @@ export class UNet extends Module implements Network {
   }
 
   /** See {@linkcode Network.forward}. */
-  forward(graph: Graph, x: Tensor, timesteps: TensorRef): Tensor {
+  forward(graph: Graph, { x, level: timesteps }: NetworkInputs): Tensor {
     this.#checkInputs(x, timesteps);
     // Every block begins its projection of the embedding with the same SiLU.
     const embedding = silu(this.timeEmbedding.forward(graph, timesteps));

@@ -5,6 +5,7 @@
  * @module
  */
 import { join, relative } from "node:path";
+import { denoiserOf } from "../diffusion/denoiser.ts";
 import { samplerSteps } from "../diffusion/samplers.ts";
 import { SAMPLE_BATCH, Sampler } from "../diffusion/sampling.ts";
 import { parameterSlots } from "../model/parameters.ts";
@@ -41,7 +42,7 @@ export async function createPreview(
   const sampler = await Sampler.create(gpu, {
     shape: [SAMPLE_BATCH, size.height, size.width, size.channels],
     parameters: parameterSlots(network, state.ema),
-    denoise: (graph, x, timesteps) => network.forward(graph, x, timesteps),
+    denoise: denoiserOf(network),
   });
   let newest: string | null = null;
   return {

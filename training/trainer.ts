@@ -14,6 +14,7 @@ import type { KernelTime } from "../device/profile.ts";
 import type { InputValues, Program } from "../device/program.ts";
 import type { TensorRef } from "../device/tensor.ts";
 import type { TracedDispatch } from "../device/trace.ts";
+import { denoiserOf } from "../diffusion/denoiser.ts";
 import type { DiffusionOptions } from "../diffusion/options.ts";
 import { Objective } from "../diffusion/objective.ts";
 import { resolveTMax } from "../diffusion/t_max.ts";
@@ -197,7 +198,7 @@ export class Trainer {
     const x0 = this.#bank.gather(capture, indices);
     const tensors = this.objective.record(graph, {
       x0,
-      denoise: (graph, x, timesteps) => network.forward(graph, x, timesteps),
+      denoise: denoiserOf(network),
     });
     addToRing(capture, state.losses, slot, tensors.loss.ref, 1 / accumulate);
     // The step's loss is the mean over its micro-batches, and so is its gradient.

@@ -10,6 +10,7 @@ import { layOutArena } from "../device/arena.ts";
 import { Capture } from "../device/capture.ts";
 import type { Gpu } from "../device/gpu.ts";
 import { ELEMENT_BYTES, slice, type TensorRef } from "../device/tensor.ts";
+import { denoiserOf } from "../diffusion/denoiser.ts";
 import { SAMPLE_BATCH } from "../diffusion/sampling.ts";
 import { collectOps } from "../kernels/shared/measure_variants.ts";
 import type { Variant } from "../kernels/shared/variants.ts";
@@ -51,7 +52,7 @@ function recordStep(
   const random = capture.input("key", [4], "u32");
   const graph = new Graph(capture, { parameters, training, random });
   const x = graph.constant(capture.transient([batch, height, width, channels], "images"));
-  const y = network.forward(graph, x, capture.input("timesteps", [batch], "u32"));
+  const y = denoiserOf(network)(graph, { x, level: capture.input("timesteps", [batch], "u32") });
   if (training) graph.backward(y, capture.transient(y.shape, "gradient"));
 }
 

@@ -7,6 +7,7 @@
 import { Graph } from "../autograd/graph.ts";
 import type { ImageSet } from "../data/dataset.ts";
 import { Capture } from "../device/capture.ts";
+import { denoiserOf } from "../diffusion/denoiser.ts";
 import { parameterSlots } from "../model/parameters.ts";
 import { seedKey } from "../support/philox.ts";
 import { ImageBank } from "./image_bank.ts";
@@ -41,7 +42,7 @@ export async function createValidation(
   const x0 = bank.gather(capture, capture.input("images", [size], "u32"));
   const { loss } = trainer.objective.record(graph, {
     x0,
-    denoise: (graph, x, timesteps) => network.forward(graph, x, timesteps),
+    denoise: denoiserOf(network),
     perSample: true,
     plain: true,
   });

@@ -10,6 +10,7 @@ import { imageShape } from "../../data/options.ts";
 import { makeSynthetic } from "../../data/sets/synthetic.ts";
 import type { Gpu } from "../../device/gpu.ts";
 import type { KernelTime } from "../../device/profile.ts";
+import { denoiserOf } from "../../diffusion/denoiser.ts";
 import { samplerSteps } from "../../diffusion/samplers.ts";
 import { SAMPLE_BATCH, Sampler } from "../../diffusion/sampling.ts";
 import { createArena, initialValues, parameterSlots, writeArenas } from "../../model/parameters.ts";
@@ -96,7 +97,7 @@ export async function measureSampling(
   const sampler = await Sampler.create(gpu, {
     shape: [batch, height, width, channels],
     parameters: parameterSlots(network, arena),
-    denoise: (graph, x, timesteps) => network.forward(graph, x, timesteps),
+    denoise: denoiserOf(network),
   });
   const steps = samplerSteps(config.diffusion);
   const first = steps.slice(0, Math.min(steps.length, MEASURED_STEPS));

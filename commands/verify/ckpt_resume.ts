@@ -122,7 +122,10 @@ async function verifyForward(
   const capture = new Capture(gpu, name);
   const graph = new Graph(capture, { parameters: parameterSlots(state.network, arena) });
   const x = graph.constant(capture.input("x", images.shape));
-  const out = model.network.forward(graph, x, capture.input("t", [images.shape[0]!], "u32"));
+  const out = model.network.forward(graph, {
+    x,
+    level: capture.input("t", [images.shape[0]!], "u32"),
+  });
   capture.keep(out.ref);
   const program = await capture.plan();
   program.run({ x: images.data, t: recording(recorded, "fwd.t").data });
@@ -151,7 +154,7 @@ async function captureStep(gpu: Gpu, { model, state }: Arenas, shape: readonly n
   const x0 = capture.input("x0", shape), noise = capture.input("noise", shape);
   const t = capture.input("t", [shape[0]!], "u32");
   const xt = qSample(capture, x0, noise, t, tables);
-  const out = network.forward(graph, graph.constant(xt), t);
+  const out = network.forward(graph, { x: graph.constant(xt), level: t });
   const loss = mseLoss(out, graph.constant(noise));
   graph.backward(loss);
   const scalars = capture.input("optimizer", OPTIMIZER_SCALARS_SHAPE);

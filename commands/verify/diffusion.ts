@@ -325,7 +325,7 @@ async function* verifyTrajectories(
   const x = gpu.tensor(first.shape, { label: "x" });
   const z = capture.input("z", first.shape);
   const timesteps = capture.input("t", [first.shape[0]!], "u32");
-  const f = network.forward(graph, graph.constant(x), timesteps).ref;
+  const f = network.forward(graph, { x: graph.constant(x), level: timesteps }).ref;
   const scalars = capture.input("scalars", [SAMPLER_SCALARS]);
   const x0Scalars = capture.input("x0Scalars", [SAMPLER_SCALARS]);
   const x0 = capture.keep(samplerStep(capture, { x, f, z }, x0Scalars));

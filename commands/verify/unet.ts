@@ -53,7 +53,7 @@ function captureStep(gpu: Gpu, golden: GoldenFile, network: UNet, weights: Arena
   const { shape } = fromTorch(golden.get("x"), IMAGE);
   const x = graph.constant(capture.input("x", shape));
   const target = graph.constant(capture.input("target", shape));
-  const out = network.forward(graph, x, capture.input("t", [shape[0]!], "u32"));
+  const out = network.forward(graph, { x, level: capture.input("t", [shape[0]!], "u32") });
   const loss = mseLoss(out, target);
   graph.backward(loss);
   capture.keep(out.ref);

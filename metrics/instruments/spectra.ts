@@ -221,7 +221,7 @@ class Probe {
     const noise = randomNormal(capture, random, { samples: batch, shape, stream: STREAMS.noise });
     const noisy = qSample(capture, x0, noise, timesteps, tables);
     const noisyPowers = capture.keep(recordPowers(capture, noisy, rings));
-    const f = denoise(graph, graph.constant(noisy), timesteps).ref;
+    const f = denoise(graph, { x: graph.constant(noisy), level: timesteps }).ref;
     const predicted = linearCombination(capture, timesteps, [
       { table: tables.xt, x: noisy },
       { table: tables.output, x: f },

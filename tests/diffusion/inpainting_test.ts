@@ -1,6 +1,6 @@
-import type { Graph, Tensor } from "../../autograd/graph.ts";
 import { scale } from "../../autograd/ops/scale.ts";
 import { applySchema } from "../../config/schema.ts";
+import type { Denoiser } from "../../diffusion/denoiser.ts";
 import { type Move, repaintMoves } from "../../diffusion/inpainting.ts";
 import { samplerSteps } from "../../diffusion/samplers.ts";
 import { Sampler } from "../../diffusion/sampling.ts";
@@ -88,7 +88,7 @@ Deno.test("repaintMoves() refuses what makes no way", () => {
 
 async function makeSampler(batch: number): Promise<Sampler> {
   const gpu = await testGpu();
-  const denoise = (_: Graph, x: Tensor) => scale(x, 0.3);
+  const denoise: Denoiser = (_, { x }) => scale(x, 0.3);
   return await Sampler.create(gpu, { shape: [batch, ...IMAGE], parameters: new Map(), denoise });
 }
 

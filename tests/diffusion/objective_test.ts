@@ -1,7 +1,8 @@
-import { Graph, type Tensor } from "../../autograd/graph.ts";
+import { Graph } from "../../autograd/graph.ts";
 import { scale } from "../../autograd/ops/scale.ts";
 import { Capture } from "../../device/capture.ts";
 import type { TensorRef } from "../../device/tensor.ts";
+import type { Denoiser } from "../../diffusion/denoiser.ts";
 import { Objective } from "../../diffusion/objective.ts";
 import { type DiffusionOptions, LOSS_NAMES, TARGET_NAMES } from "../../diffusion/options.ts";
 import { makeSchedule } from "../../diffusion/schedule.ts";
@@ -26,7 +27,7 @@ const OPTIONS: DiffusionOptions = {
 const SHAPE = [6, 3, 5, 2], LENGTH = 30, SEED = 12345678901;
 
 /** A stand-in for a network. */
-const half = (_: Graph, x: Tensor) => scale(x, 0.5);
+const half: Denoiser = (_, { x }) => scale(x, 0.5);
 
 interface Recorded {
   readonly timesteps: readonly number[];

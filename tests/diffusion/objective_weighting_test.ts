@@ -1,4 +1,4 @@
-import { Graph, type Tensor } from "../../autograd/graph.ts";
+import { Graph } from "../../autograd/graph.ts";
 import { mul } from "../../autograd/ops/mul.ts";
 import { Capture } from "../../device/capture.ts";
 import { Objective } from "../../diffusion/objective.ts";
@@ -55,7 +55,7 @@ async function step(
   const weight = graph.variable(upload(gpu, [1], [w]));
   const { loss, timesteps } = objective.record(graph, {
     x0: randomTensor(gpu, SHAPE, 4, 0.5),
-    denoise: (_, x: Tensor) => mul(x, weight),
+    denoise: (_, { x }) => mul(x, weight),
     ...inputs,
   });
   const seed = upload(gpu, loss.shape, loss.shape.length > 0 ? new Array(6).fill(1 / 6) : [1]);

@@ -55,7 +55,7 @@ Deno.test("Sampler.reconstruct() noises each image by its own seed and takes the
   // A network that predicts no noise: x0 is x / sqrt(A) at every step.
   const sampler = await Sampler.create(gpu, {
     ...{ shape, parameters: new Map() },
-    denoise: (graph, x) => {
+    denoise: (graph, { x }) => {
       const zeros = gpu.tensor(x.shape, { data: new Float32Array(64), label: "zeros" });
       return graph.constant(zeros);
     },

@@ -1,5 +1,5 @@
-import type { Graph, Tensor } from "../../autograd/graph.ts";
 import { scale } from "../../autograd/ops/scale.ts";
+import type { Denoiser } from "../../diffusion/denoiser.ts";
 import type { DiffusionOptions, SamplerOptions } from "../../diffusion/options.ts";
 import type { SamplerStep } from "../../diffusion/sampler_step.ts";
 import { samplerSteps } from "../../diffusion/samplers.ts";
@@ -25,7 +25,7 @@ const IMAGE = [3, 2, 1] as const, LENGTH = 6;
 
 /** A network that thinks that 0.3 of everything is noise, whatever the timestep. */
 const factor = 0.3;
-const denoise = (_: Graph, x: Tensor) => scale(x, factor);
+const denoise: Denoiser = (_, { x }) => scale(x, factor);
 
 async function makeSampler(batch: number): Promise<Sampler> {
   const gpu = await testGpu();

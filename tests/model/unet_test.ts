@@ -62,7 +62,7 @@ async function prepare(gpu: Gpu, network: UNet, how: Preparation = {}) {
     training: how.training ?? false,
   });
   const x = graph.constant(randomTensor(gpu, [2, 4, 6, network.shape.channels], 5));
-  const output = network.forward(graph, x, upload(gpu, [2], timesteps, "u32"));
+  const output = network.forward(graph, { x, level: upload(gpu, [2], timesteps, "u32") });
   capture.keep(output.ref);
   if (outputGrad) graph.backward(output, outputGrad);
   const program = await capture.plan();
@@ -197,7 +197,7 @@ Deno.test("UNet.forward() refuses images and timesteps that don't fit", async ()
     parameters: parameterSlots(network, weights),
   });
   const forward = (shape: number[], timesteps: TensorRef) => () =>
-    network.forward(graph, graph.constant(randomTensor(gpu, shape)), timesteps);
+    network.forward(graph, { x: graph.constant(randomTensor(gpu, shape)), level: timesteps });
   const one = upload(gpu, [1], [3], "u32");
   assertThrows(
     forward([1, 4, 4, 3], one),

@@ -62,7 +62,10 @@ async function planCifar(recompute: Recompute) {
   const random = capture.input("random", [4], "u32");
   const graph = new Graph(capture, { parameters, training: true, recompute, random });
   const image = (name: string) => graph.constant(capture.input(name, [64, 32, 32, 3]));
-  const output = network.forward(graph, image("x"), capture.input("timesteps", [64], "u32"));
+  const output = network.forward(graph, {
+    x: image("x"),
+    level: capture.input("timesteps", [64], "u32"),
+  });
   graph.backward(mseLoss(output, image("noise")));
   const dispatches = capture.dispatches.length;
   return { dispatches, peak: planMemory(capture).memory.peakBytes };

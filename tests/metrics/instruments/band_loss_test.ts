@@ -1,4 +1,4 @@
-import { Graph, type Tensor } from "../../../autograd/graph.ts";
+import { Graph } from "../../../autograd/graph.ts";
 import { mul } from "../../../autograd/ops/mul.ts";
 import { fft2 } from "../../../autograd/ops/fft.ts";
 import { fieldSpectrum, makeSynthetic } from "../../../data/sets/synthetic.ts";
@@ -61,7 +61,7 @@ function epsilonGain(a: number, power: number): number {
 
 /** A linear filter of the noisy image, frequency by frequency, with a row of gains a timestep. */
 function filter(gains: TensorRef): Denoiser {
-  return (graph: Graph, x: Tensor, timesteps: TensorRef) => {
+  return (graph, { x, level: timesteps }) => {
     const { capture } = graph;
     const rows = gatherRowsForward(capture, gains, timesteps);
     const [samples = 0] = rows.shape;

@@ -135,7 +135,7 @@ Deno.test("Spectra shows x_t as theory has it and a perfect prediction as the da
   const spectra = await Spectra.create({
     ...{ gpu, diffusion, images, seed: 3, batch: 48, everySteps: 5, parameters: new Map() },
     // It says that the clean image is the noisy one.
-    denoise: (_, x) => x,
+    denoise: (_, { x }) => x,
     options: {
       ...{ bandLoss: true, timestepBins: 5, spectra: true, spectraCount: 100 },
       ...{ spectraTimesteps: [0, 0.5, 0.9], spectraReference: 100 },
