@@ -64,10 +64,14 @@ export class TrainState {
     if (this.#lossSeed) this.gpu.destroyTensor(this.#lossSeed);
   }
 
-  /** Sets everything to zeros, what lies between tensors included: NaN spreads there too. */
+  /**
+   * Sets everything to zeros, also what instruments have gathered and what lies between tensors: NaN
+   * spreads there too.
+   */
   clear(): void {
     const chunks = this.#arenas.flatMap((arena) => arena.chunks);
-    for (const tensor of [...chunks, ...this.learnt.values(), this.losses]) {
+    const others = [...this.learnt.values(), ...this.gathered.values(), this.losses];
+    for (const tensor of [...chunks, ...others]) {
       this.gpu.write(tensor, new Float32Array(sizeOf(tensor.shape)));
     }
   }

@@ -184,3 +184,18 @@ Deno.test("trainRun() finds the first bad tensor without any checkpoint", () =>
     assertStringIncludes(error.message, "nothing was saved since the start");
     assertEquals(await listCheckpoints(join(dir, "checkpoints")), []);
   }));
+
+for (const bandLoss of [true, false]) {
+  Deno.test(`trainRun() blames what diverged, ${bandLoss ? "not" : "without"} instruments that saw it`, () =>
+    inFolder(async (dir) => {
+      const config = await smokeConfig(
+        ...["train.sampleEvery=0", "train.evalEvery=0", "optim.lr=1e30", "train.checkpointEvery=0"],
+        ...[`instruments.bandLoss=${bandLoss}`, "train.logEvery=6"],
+      );
+      const error = await assertRejects(
+        () => trainInFolder(config, dir, { instruments: true }),
+        NonFiniteError,
+      );
+      assertStringIncludes(error.message, "in step 3 the first non-finite tensor is the output of");
+    }));
+}
