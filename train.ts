@@ -12,7 +12,6 @@ import { tellDryRun } from "./commands/train/dry_run.ts";
 import { runEvaluation } from "./commands/shared/evaluation/observer.ts";
 import { openScriptGpu } from "./commands/shared/gpu.ts";
 import { runInstruments, stepInstruments } from "./commands/shared/instruments.ts";
-import { profileTraining } from "./commands/profile/main.ts";
 import {
   checkpointConfig,
   chooseRun,
@@ -20,6 +19,7 @@ import {
   type RunChoice,
 } from "./commands/train/run_choice.ts";
 import { QUICKSTART, RUN_OPTIONS, tuneRun } from "./commands/shared/run_options.ts";
+import { profileTraining } from "./commands/shared/step_profile.ts";
 import { eventMirror } from "./run_log/event_file.ts";
 import { type TuneMode, writeChoices } from "./commands/shared/tuning_tables.ts";
 import type { LoopDisplay } from "./training/loop.ts";

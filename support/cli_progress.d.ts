@@ -2,7 +2,6 @@
  * The part of cli-progress that is used. Its published types bring node's own type package along,
  * which would replace Deno's node types in the whole program.
  */
-import type { TerminalStream } from "./terminal.ts";
 
 export interface BarOptions {
   /** Text with {bar}, {value}, {total} and the payload's keys in braces. */
@@ -10,7 +9,7 @@ export interface BarOptions {
   barsize: number;
   barCompleteChar: string;
   barIncompleteChar: string;
-  stream: TerminalStream;
+  stream: { write(text: string): unknown };
   /** Whether SIGINT and SIGTERM stop the bar. */
   gracefulExit: boolean;
   /** null leaves the cursor alone. */

@@ -1,5 +1,5 @@
 /**
- * Time by kernel: `deno task profile` for a config, and `train --profile` for a run.
+ * `deno task profile`: time by kernel for a config.
  *
  * @module
  */
@@ -9,23 +9,23 @@ import { type ImageSet, imageSet } from "../../data/dataset.ts";
 import { imageShape } from "../../data/options.ts";
 import { makeSynthetic } from "../../data/sets/synthetic.ts";
 import type { Gpu } from "../../device/gpu.ts";
-import type { KernelTime } from "../../device/profile.ts";
 import { denoiserOf } from "../../diffusion/denoiser.ts";
 import { samplerSteps } from "../../diffusion/samplers.ts";
 import { SAMPLE_BATCH, Sampler } from "../../diffusion/sampling.ts";
 import { createArena, initialValues, parameterSlots, writeArenas } from "../../model/parameters.ts";
 import { defineCommand, type Invocation, runCommand } from "../../support/command_line.ts";
 import { integer } from "../../support/numbers.ts";
-import { formatTable } from "../../support/terminal.ts";
 import { networkOf } from "../../training/run.ts";
 import { Trainer } from "../../training/trainer.ts";
 import { openScriptGpu } from "../shared/gpu.ts";
 import { stepInstruments } from "../shared/instruments.ts";
 import { QUICKSTART, RUN_OPTIONS, tuneRun } from "../shared/run_options.ts";
-
-/** Replays before anything is measured: drivers finish compiling in the first ones. */
-const WARM_STEPS = 2;
-const MEASURED_STEPS = 3;
+import {
+  MEASURED_STEPS,
+  measureTraining,
+  profileText,
+  type StepProfile,
+} from "../shared/step_profile.ts";
 
 const command = defineCommand({
   name: "profile",
@@ -61,29 +61,6 @@ const command = defineCommand({
   ],
 });
 
-/** A step's kernels, longest first, and what an ordinary replay of it takes, in milliseconds. */
-export interface StepProfile {
-  readonly kernels: readonly KernelTime[];
-  readonly wallMs: number;
-}
-
-/** Measures training steps and prints a table, as `train --profile` does. */
-export async function profileTraining(trainer: Trainer): Promise<void> {
-  console.log(profileText(await measureTraining(trainer)));
-}
-
-/** Measures training steps from the first one on. */
-export async function measureTraining(trainer: Trainer): Promise<StepProfile> {
-  let step = 0;
-  for (; step < WARM_STEPS; step++) trainer.step(step);
-  await trainer.gpu.finish();
-  const start = performance.now();
-  for (; step < WARM_STEPS + MEASURED_STEPS; step++) trainer.step(step);
-  await trainer.gpu.finish();
-  const wallMs = (performance.now() - start) / MEASURED_STEPS;
-  return { kernels: await trainer.profileStep(step), wallMs };
-}
-
 /** Measures the first sampling steps of a config with weights as they are drawn. */
 export async function measureSampling(
   gpu: Gpu,
@@ -109,29 +86,6 @@ export async function measureSampling(
   sampler.destroy();
   arena.destroy(gpu);
   return { kernels, wallMs };
-}
-
-/** The table of a profile: each kernel's dispatches, milliseconds and share. */
-export function profileText({ kernels, wallMs }: StepProfile, top = kernels.length): string {
-  const sum = kernels.reduce((total, { ms }) => total + ms, 0);
-  const dispatches = kernels.reduce((total, kernel) => total + kernel.dispatches, 0);
-  const row = (name: string, count: number, ms: number) => [
-    name,
-    count,
-    Number(ms.toFixed(3)),
-    Number((100 * ms / sum).toFixed(1)),
-  ];
-  const rows = kernels.slice(0, top).map(({ name, dispatches, ms }) => row(name, dispatches, ms));
-  const others = kernels.slice(top);
-  if (others.length > 0) {
-    const count = others.reduce((total, kernel) => total + kernel.dispatches, 0);
-    const ms = others.reduce((total, kernel) => total + kernel.ms, 0);
-    rows.push(row(`${others.length} others`, count, ms));
-  }
-  return `${formatTable(["kernel", "dispatches", "ms", "%"], rows)}\n` +
-    `${dispatches} dispatches, ${sum.toFixed(1)} ms of kernels; an ordinary step takes ${
-      wallMs.toFixed(1)
-    } ms`;
 }
 
 /** Images in the place of a config's: of their shape, and enough for a few batches. */

@@ -23,7 +23,7 @@ import { parseFlagfile } from "../shared/checkpoints/flagfile.ts";
 import { fromCheckpoint, type PortableModel, writeModel } from "../shared/checkpoints/portable.ts";
 import { exportPytorchDdpm, importPytorchDdpm } from "../shared/checkpoints/pytorch_ddpm.ts";
 import { readSource, type Source } from "../shared/checkpoints/source.ts";
-import { checkSums, type CkptManifest, type RecordedStep } from "./ckpt.ts";
+import { checkSums, type CkptManifest, type RecordedStep } from "./ckpt_manifest.ts";
 import { budgetOf, type CaseResult, Comparison, maxAbs, type Recorded } from "./golden.ts";
 import { fromTorch, IMAGE, toTorch } from "./layout.ts";
 

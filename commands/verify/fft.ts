@@ -3,32 +3,26 @@
  *
  * @module
  */
-import { Graph, type Tensor } from "../../autograd/graph.ts";
+import { Graph } from "../../autograd/graph.ts";
 import { amplitude, fft2, ifft2, log1pAmplitude, logAmplitude } from "../../autograd/ops/fft.ts";
 import { l1Loss } from "../../autograd/ops/losses.ts";
 import { Capture } from "../../device/capture.ts";
 import type { Gpu } from "../../device/gpu.ts";
 import { budgetOf, type CaseResult, Comparison, type GoldenFile, type Recorded } from "./golden.ts";
 import { IMAGE, permute, toTorch } from "./layout.ts";
-import type { OpCase, OpRunner } from "./ops.ts";
+import { input, type OpCase, type OpRunner } from "./op_case.ts";
 
 const layouts = () => ({ x: IMAGE, out: IMAGE });
 
-function image(inputs: Readonly<Record<string, Tensor>>, name = "x"): Tensor {
-  const tensor = inputs[name];
-  if (!tensor) throw new Error(`Cannot verify: input ${name} must be recorded`);
-  return tensor;
-}
-
 /** Cases with one real output. */
 export const FFT_RUNNERS: Readonly<Record<string, OpRunner>> = {
-  fft_amplitude: { layouts, run: (inputs) => amplitude(fft2(image(inputs))) },
-  fft_log_amplitude: { layouts, run: (inputs) => logAmplitude(fft2(image(inputs))) },
-  fft_log1p_amplitude: { layouts, run: (inputs) => log1pAmplitude(fft2(image(inputs))) },
+  fft_amplitude: { layouts, run: (inputs) => amplitude(fft2(input(inputs, "x"))) },
+  fft_log_amplitude: { layouts, run: (inputs) => logAmplitude(fft2(input(inputs, "x"))) },
+  fft_log1p_amplitude: { layouts, run: (inputs) => log1pAmplitude(fft2(input(inputs, "x"))) },
   fft_amplitude_l1: {
     layouts: () => ({ x: IMAGE, y: IMAGE }),
     run: (inputs) => {
-      const spectrum = (name: string) => amplitude(fft2(image(inputs, name), { norm: "ortho" }));
+      const spectrum = (name: string) => amplitude(fft2(input(inputs, name), { norm: "ortho" }));
       return l1Loss(spectrum("x"), spectrum("y"));
     },
   },

@@ -26,37 +26,13 @@ import type { Gpu } from "../../device/gpu.ts";
 import { FFT_CASES, FFT_RUNNERS } from "./fft.ts";
 import { budgetOf, type CaseResult, Comparison, type GoldenFile, type Recorded } from "./golden.ts";
 import { CONV, fromTorch, HEADS, IMAGE, type Layout, LINEAR, toTorch } from "./layout.ts";
+import { input, type OpCase, type OpRunner } from "./op_case.ts";
 import { OPTIMIZER_CASES } from "./optimizer.ts";
 import { SEED_BLOCKS } from "./seed_blocks.ts";
-
-/** An entry of the manifest. */
-export interface OpCase {
-  readonly case: string;
-  readonly op: string;
-  readonly attrs: Readonly<Record<string, unknown>>;
-  readonly inputs: Readonly<Record<string, readonly number[]>>;
-  readonly f32_vs_f64_maxabs_and_scale?: Readonly<Record<string, [number, number]>>;
-}
-
-/** How one operator is replayed. */
-export interface OpRunner {
-  /** Layouts of inputs and of `out`; those not named are as they are. */
-  readonly layouts?: (entry: OpCase) => Readonly<Record<string, Layout>>;
-  /** Inputs that are split along PyTorch's first axis into `name.0`, `name.1`, ... */
-  readonly parts?: Readonly<Record<string, number>>;
-  /** Computes the output from the inputs, which are in our layout. */
-  readonly run: (inputs: Readonly<Record<string, Tensor>>, entry: OpCase) => Tensor;
-}
 
 const number = (entry: OpCase, name: string) => entry.attrs[name] as number;
 const pair = (entry: OpCase, name: string) => entry.attrs[name] as [number, number];
 const image = () => ({ x: IMAGE, out: IMAGE });
-
-function input(inputs: Readonly<Record<string, Tensor>>, name: string): Tensor {
-  const tensor = inputs[name];
-  if (!tensor) throw new Error(`Cannot verify: input ${name} must be recorded`);
-  return tensor;
-}
 
 /** Heads of a `[B, L, heads, d]` tensor joined to `[B, L, heads * d]`. */
 const joinHeads = (x: Tensor) => reshape(x, [x.shape[0]!, x.shape[1]!, x.shape[2]! * x.shape[3]!]);

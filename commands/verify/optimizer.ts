@@ -10,7 +10,7 @@ import { ADAM_SCALARS, adamScalars, adamStep } from "../../kernels/optim/adam.ts
 import { emaScalars, emaStep } from "../../kernels/optim/ema.ts";
 import { gradNorm } from "../../kernels/optim/grad_norm.ts";
 import { type CaseResult, Comparison, formulaBudget, type GoldenFile, maxAbs } from "./golden.ts";
-import type { OpCase } from "./ops.ts";
+import type { OpCase } from "./op_case.ts";
 
 type OptimizerCase = (gpu: Gpu, golden: GoldenFile, entry: OpCase) => Promise<CaseResult>;
 

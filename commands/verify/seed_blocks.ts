@@ -12,15 +12,9 @@ import { reshape } from "../../autograd/ops/reshape.ts";
 import { silu } from "../../autograd/ops/silu.ts";
 import { upsampleNearest2x } from "../../autograd/ops/upsample.ts";
 import { CONV, IMAGE, type Layout, LINEAR } from "./layout.ts";
-import type { OpCase, OpRunner } from "./ops.ts";
+import { input, type OpCase, type OpRunner } from "./op_case.ts";
 
 type Inputs = Readonly<Record<string, Tensor>>;
-
-function pick(inputs: Inputs, name: string): Tensor {
-  const tensor = inputs[name];
-  if (!tensor) throw new Error(`Cannot verify: input ${name} must be recorded`);
-  return tensor;
-}
 
 /** Layouts by rank: images and convolutions have four axes, linear weights two. */
 function blockLayouts(entry: OpCase): Record<string, Layout> {
@@ -34,10 +28,10 @@ function blockLayouts(entry: OpCase): Record<string, Layout> {
 }
 
 function convolution(x: Tensor, inputs: Inputs, name: string, extra: Record<string, Tensor> = {}) {
-  const weight = pick(inputs, `${name}.weight`);
+  const weight = input(inputs, `${name}.weight`);
   const side = ((weight.shape[0] ?? 1) - 1) / 2;
   return conv2d(x, weight, {
-    bias: pick(inputs, `${name}.bias`),
+    bias: input(inputs, `${name}.bias`),
     padding: [side, side],
     ...extra,
   });
@@ -45,7 +39,7 @@ function convolution(x: Tensor, inputs: Inputs, name: string, extra: Record<stri
 
 function norm(x: Tensor, inputs: Inputs, name: string, entry: OpCase, withSilu: boolean): Tensor {
   const groups = entry.attrs.groups as number;
-  return groupNorm(x, pick(inputs, `${name}.weight`), pick(inputs, `${name}.bias`), {
+  return groupNorm(x, input(inputs, `${name}.weight`), input(inputs, `${name}.bias`), {
     groups,
     silu: withSilu,
   });
@@ -64,11 +58,11 @@ function attentionBlock(x: Tensor, inputs: Inputs, entry: OpCase, prefix: string
 }
 
 function residualBlock(inputs: Inputs, entry: OpCase): Tensor {
-  const x = pick(inputs, "x");
+  const x = input(inputs, "x");
   const time = linear(
-    silu(pick(inputs, "temb")),
-    pick(inputs, "p.temb_proj.1.weight"),
-    pick(inputs, "p.temb_proj.1.bias"),
+    silu(input(inputs, "temb")),
+    input(inputs, "p.temb_proj.1.weight"),
+    input(inputs, "p.temb_proj.1.bias"),
   );
   const first = convolution(norm(x, inputs, "p.block1.0", entry, true), inputs, "p.block1.2", {
     perImage: time,
@@ -82,33 +76,33 @@ function residualBlock(inputs: Inputs, entry: OpCase): Tensor {
 
 /** Multi-head self-attention with PyTorch's joint projection, whose rows are query, key and value. */
 function selfAttention(inputs: Inputs, entry: OpCase): Tensor {
-  const x = pick(inputs, "x");
+  const x = input(inputs, "x");
   const projected = (part: number) =>
-    linear(x, pick(inputs, `in_proj_weight.${part}`), pick(inputs, `in_proj_bias.${part}`));
+    linear(x, input(inputs, `in_proj_weight.${part}`), input(inputs, `in_proj_bias.${part}`));
   const mixed = attention(projected(0), projected(1), projected(2), {
     heads: entry.attrs.heads as number,
   });
-  return linear(mixed, pick(inputs, "out_proj_weight"), pick(inputs, "out_proj_bias"));
+  return linear(mixed, input(inputs, "out_proj_weight"), input(inputs, "out_proj_bias"));
 }
 
 /** Runners of the blocks. */
 export const SEED_BLOCKS: Readonly<Record<string, OpRunner>> = {
   seed_AttnBlock: {
     layouts: blockLayouts,
-    run: (inputs, entry) => attentionBlock(pick(inputs, "x"), inputs, entry, "p."),
+    run: (inputs, entry) => attentionBlock(input(inputs, "x"), inputs, entry, "p."),
   },
   seed_ResBlock: { layouts: blockLayouts, run: residualBlock },
   seed_UpSample: {
     layouts: blockLayouts,
-    run: (inputs) => convolution(upsampleNearest2x(pick(inputs, "x")), inputs, "p.main"),
+    run: (inputs) => convolution(upsampleNearest2x(input(inputs, "x")), inputs, "p.main"),
   },
   seed_TimeEmbedding: {
     layouts: () => ({ w1: LINEAR, w2: LINEAR }),
     run: (inputs) =>
       linear(
-        silu(linear(pick(inputs, "rows"), pick(inputs, "w1"), pick(inputs, "b1"))),
-        pick(inputs, "w2"),
-        pick(inputs, "b2"),
+        silu(linear(input(inputs, "rows"), input(inputs, "w1"), input(inputs, "b1"))),
+        input(inputs, "w2"),
+        input(inputs, "b2"),
       ),
   },
   mha_self: {

@@ -11,7 +11,7 @@ import type { Picture } from "../../formats/picture.ts";
 import { decodePng, encodePng } from "../../formats/png.ts";
 import { tarFiles } from "../../formats/tar.ts";
 import { writeZip } from "../../formats/zip.ts";
-import type { FuzzFormat, FuzzSeed, ReadArray } from "./kinds.ts";
+import type { FuzzFormat, FuzzSeed, ReadArray } from "./format.ts";
 import { mutate, type Random } from "./mutate.ts";
 
 /** Formats of pictures and of archives of them. */

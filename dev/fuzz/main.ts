@@ -9,13 +9,8 @@ import process from "node:process";
 import { defineCommand, runCommand } from "../../support/command_line.ts";
 import { listNamedFolder } from "../../support/files.ts";
 import { integer } from "../../support/numbers.ts";
-import {
-  FUZZ_FORMATS,
-  FUZZ_KINDS,
-  type FuzzFormat,
-  type FuzzKind,
-  type FuzzSeed,
-} from "./kinds.ts";
+import type { FuzzFormat, FuzzSeed } from "./format.ts";
+import { FUZZ_FORMATS, FUZZ_KINDS, type FuzzKind } from "./kinds.ts";
 import { mutate, Random } from "./mutate.ts";
 
 /** What became of the inputs of a kind. */

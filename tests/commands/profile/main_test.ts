@@ -1,32 +1,7 @@
-import { profileText, standInImages } from "../../../commands/profile/main.ts";
-import { assert, assertEquals, assertStringIncludes } from "../../support/assert.ts";
+import { standInImages } from "../../../commands/profile/main.ts";
+import { assert, assertEquals } from "../../support/assert.ts";
 import { errorLines, runScript, smokeConfig } from "../../support/runs.ts";
-
-const KERNELS = [
-  { name: "conv", dispatches: 3, ms: 6 },
-  { name: "norm", dispatches: 2, ms: 3 },
-  { name: "add", dispatches: 1, ms: 1 },
-];
-
-/** The cells of a table's rows. */
-function cells(text: string): string[][] {
-  return text.split("\n").filter((line) => line.startsWith("│"))
-    .map((line) => line.split("│").slice(1, -1).map((cell) => cell.trim()));
-}
-
-Deno.test("profileText() gives each kernel's share, and the rest in one row", () => {
-  const whole = profileText({ kernels: KERNELS, wallMs: 8.25 });
-  assertEquals(cells(whole).slice(1), [
-    ["conv", "3", "6", "60"],
-    ["norm", "2", "3", "30"],
-    ["add", "1", "1", "10"],
-  ]);
-  assertStringIncludes(whole, "6 dispatches, 10.0 ms of kernels; an ordinary step takes 8.3 ms");
-  assertEquals(cells(profileText({ kernels: KERNELS, wallMs: 8 }, 1)).slice(1), [
-    ["conv", "3", "6", "60"],
-    ["2 others", "3", "4", "40"],
-  ]);
-});
+import { cells } from "../../support/tables.ts";
 
 Deno.test("standInImages() have the config's shape, twice as high for dominoes", async () => {
   const plain = standInImages(await smokeConfig());
