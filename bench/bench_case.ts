@@ -32,7 +32,7 @@ export interface BenchCase {
 
 /** A case with its inputs. */
 export interface BenchRun {
-  /** Floating-point operations, or bytes read and written, of a call. */
+  /** Floating-point operations, or bytes read and written, of a call; asked for after `start`. */
   readonly work?: number;
   /** Equal parts of a call that a time is divided by; 1 unless given. */
   readonly parts?: number;

@@ -100,7 +100,9 @@ function trainingStep(bench: UNetBench): BenchCase {
       let trainer: Trainer | undefined;
       let step = 0;
       return {
-        work: 3 * 2 * batch * network.multiplyAdds(SIZE, SIZE),
+        get work() {
+          return 2 * (trainer?.work.multiplyAdds ?? 0);
+        },
         async start() {
           trainer = await Trainer.create(gpu, config, network, images);
           const { weights, ema } = trainer.state;
@@ -194,7 +196,9 @@ function samplingStep(bench: UNetBench): BenchCase {
       const parameters = parameterSlots(network, weights);
       let step: { x: TensorRef; program: Program; run: () => void } | undefined;
       return {
-        work: 2 * batch * network.multiplyAdds(SIZE, SIZE),
+        get work() {
+          return 2 * (step?.program.work.multiplyAdds ?? 0);
+        },
         async start() {
           step = await planSampling(gpu, network, parameters, batch);
         },

@@ -28,6 +28,18 @@ export interface Dispatch {
   readonly bindings: readonly { name: string; tensor: TensorRef; access: Access }[];
   readonly params: ArrayBuffer;
   readonly workgroups: readonly [number, number, number];
+  readonly work: Work;
+}
+
+/** What dispatches have to do, whichever way they do it. */
+export interface Work {
+  /**
+   * Multiply-adds of matrix products, convolutions and attention, two floating-point operations each;
+   * what is elementwise or a sum is left out, as usual.
+   */
+  readonly multiplyAdds: number;
+  /** Bytes that must be read and written at least, each tensor once a dispatch. */
+  readonly bytes: number;
 }
 
 /** Arguments of {@linkcode Capture.dispatch}. */
@@ -37,6 +49,10 @@ export interface DispatchArgs<B extends string, P extends string> {
   readonly params: Readonly<Record<P, number>>;
   /** Workgroups along x, y and z. */
   readonly workgroups: readonly [number, number, number];
+  /** See {@linkcode Work}; 0 unless given. */
+  readonly multiplyAdds?: number;
+  /** Bytes that must be touched of tensors of which a dispatch needs a part; all unless given. */
+  readonly bytes?: Readonly<Partial<Record<B, number>>>;
 }
 
 /** A recording of dispatches. */
@@ -53,6 +69,16 @@ export class Capture {
    * @param name Name in errors, as in "train step".
    */
   constructor(readonly gpu: Gpu, readonly name: string) {}
+
+  /** Work of all dispatches so far. */
+  get work(): Work {
+    let multiplyAdds = 0, bytes = 0;
+    for (const { work } of this.dispatches) {
+      multiplyAdds += work.multiplyAdds;
+      bytes += work.bytes;
+    }
+    return { multiplyAdds, bytes };
+  }
 
   /** Bytes of the block of inputs. */
   get inputBytes(): number {
@@ -149,7 +175,13 @@ export class Capture {
       return { name, tensor, access: spec.access };
     });
     const params = packParams(kernel, args.params);
-    this.dispatches.push({ kernel, bindings, params, workgroups });
+    const touched: Readonly<Partial<Record<string, number>>> = args.bytes ?? {};
+    let bytes = 0;
+    for (const { name, tensor, access } of bindings) {
+      bytes += (access === "read_write" ? 2 : 1) * (touched[name] ?? byteLengthOf(tensor));
+    }
+    const work = { multiplyAdds: args.multiplyAdds ?? 0, bytes };
+    this.dispatches.push({ kernel, bindings, params, workgroups, work });
   }
 
   /**

@@ -12,16 +12,39 @@ export interface PlanningOptions {
   readonly unlimited?: boolean;
 }
 
+/** What every adapter has at least, as WebGPU asks for. */
+const LEAST_LIMITS: Readonly<Record<string, number>> = {
+  maxStorageBuffersPerShaderStage: 8,
+  maxComputeWorkgroupStorageSize: 16384,
+  maxComputeInvocationsPerWorkgroup: 256,
+  maxComputeWorkgroupSizeX: 256,
+  maxComputeWorkgroupSizeY: 256,
+  maxComputeWorkgroupSizeZ: 64,
+  maxComputeWorkgroupsPerDimension: 65535,
+  minStorageBufferOffsetAlignment: 256,
+  minUniformBufferOffsetAlignment: 256,
+  maxBufferSize: 256 << 20,
+  maxStorageBufferBindingSize: 128 << 20,
+};
+
 /** Above the size of any step, and still a whole number when a few are added. */
 const UNLIMITED = 2 ** 48;
 
 /**
  * A GPU like another: of its limits, features and subgroups, so that kernels are chosen alike. Buffers
  * are counted and have no bytes; what is written is dropped, and nothing can run.
+ *
+ * @param gpu Null for one with no more than every adapter has.
  */
-export function planningGpu(gpu: Gpu, { unlimited = false }: PlanningOptions = {}): Gpu {
-  const limits = unlimited ? withoutSizes(gpu.limits) : gpu.limits;
-  return new Gpu(planningDevice(limits, gpu.device.features), gpu.info, false);
+export function planningGpu(gpu: Gpu | null, { unlimited = false }: PlanningOptions = {}): Gpu {
+  const { limits, info, features } = gpu
+    ? { limits: gpu.limits, info: gpu.info, features: gpu.device.features }
+    : {
+      limits: LEAST_LIMITS as unknown as GPUSupportedLimits,
+      info: { description: "no adapter" } as GPUAdapterInfo,
+      features: new Set<string>() as unknown as GPUSupportedFeatures,
+    };
+  return new Gpu(planningDevice(unlimited ? withoutSizes(limits) : limits, features), info, false);
 }
 
 function withoutSizes(limits: GPUSupportedLimits): GPUSupportedLimits {

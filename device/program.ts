@@ -4,7 +4,7 @@
  *
  * @module
  */
-import type { Capture, Dispatch } from "./capture.ts";
+import type { Capture, Dispatch, Work } from "./capture.ts";
 import type { Gpu } from "./gpu.ts";
 import { type MemoryReport, planMemory, type PlanOptions } from "./pack_lifetimes.ts";
 import { type KernelTime, profileDispatches } from "./profile.ts";
@@ -42,6 +42,8 @@ export class Program {
     readonly gpu: Gpu,
     readonly name: string,
     readonly memory: MemoryReport,
+    /** What a replay has to do. */
+    readonly work: Work,
     private readonly inputs: readonly TensorRef[],
     private readonly inputBuffer: GPUBuffer | undefined,
     private readonly inputBlock: ArrayBuffer,
@@ -91,6 +93,7 @@ export class Program {
       gpu,
       name,
       memory,
+      capture.work,
       capture.inputs,
       inputBuffer,
       block,

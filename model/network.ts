@@ -34,7 +34,4 @@ export interface Network extends Module {
    * @throws {RangeError} Naming the nearest size that works.
    */
   checkImageSize(height: number, width: number): void;
-
-  /** Multiply-adds of a forward pass over one image; see flops.ts. */
-  multiplyAdds(height: number, width: number): number;
 }

@@ -8,12 +8,6 @@ import type { Graph, Tensor } from "../autograd/graph.ts";
 import { silu } from "../autograd/ops/silu.ts";
 import { formatShape, type TensorRef } from "../device/tensor.ts";
 import { Downsample, NEARLY_ZERO_GAIN, projectTime, ResidualBlock, Upsample } from "./blocks.ts";
-import {
-  convolutionMultiplyAdds,
-  residualMultiplyAdds,
-  timeEmbeddingMultiplyAdds,
-  total,
-} from "./flops.ts";
 import { Conv2d, GroupNorm } from "./layers.ts";
 import { Module } from "./module.ts";
 import type { Network, NetworkInputs, NetworkShape } from "./network.ts";
@@ -121,27 +115,6 @@ export class UNet extends Module implements Network {
   /** See {@linkcode Network.checkImageSize}. */
   checkImageSize(height: number, width: number): void {
     checkImageSides(height, width, this.down.length);
-  }
-
-  /** See {@linkcode Network.multiplyAdds}. */
-  multiplyAdds(height: number, width: number): number {
-    this.checkImageSize(height, width);
-    const at = (level: number) => [height / 2 ** level, width / 2 ** level] as const;
-    const residual = (level: number) => (block: ResidualBlock) =>
-      residualMultiplyAdds(block, ...at(level));
-    let sum = timeEmbeddingMultiplyAdds(this.timeEmbedding) +
-      convolutionMultiplyAdds(this.head, height, width) +
-      total(this.middle, residual(this.down.length - 1)) +
-      convolutionMultiplyAdds(this.tail.conv, height, width);
-    this.down.forEach(({ blocks, downsample }, level) => {
-      sum += total(blocks, residual(level));
-      if (downsample) sum += convolutionMultiplyAdds(downsample.conv, ...at(level + 1));
-    });
-    this.up.forEach(({ blocks, upsample }, level) => {
-      sum += total(blocks, residual(level));
-      if (upsample) sum += convolutionMultiplyAdds(upsample.conv, ...at(level - 1));
-    });
-    return sum;
   }
 
   #checkInputs(x: Tensor, timesteps: TensorRef): void {

@@ -8,6 +8,7 @@ import type { Gpu } from "../device/gpu.ts";
 import type { MemoryReport } from "../device/pack_lifetimes.ts";
 import { countParameters } from "../model/module.ts";
 import type { Network } from "../model/network.ts";
+import { forwardWork, type NetworkImage } from "../model/network_capture.ts";
 
 /** Bytes for a person: "35.2 MiB". */
 export function formatBytes(bytes: number): string {
@@ -39,11 +40,8 @@ export function describeMemory({ peakBytes, unsharedBytes, holders }: MemoryRepo
 }
 
 /** One line on a network. */
-export function describeNetwork(
-  network: Network,
-  { height, width }: { readonly height: number; readonly width: number },
-): string {
-  const gigaflops = 2 * network.multiplyAdds(height, width) / 1e9;
+export function describeNetwork(network: Network, image: NetworkImage): string {
+  const gigaflops = 2 * forwardWork(network, image).multiplyAdds / 1e9;
   return `${formatCount(countParameters(network))} parameters, ${
     gigaflops.toPrecision(3)
   } GFLOP an image forward`;

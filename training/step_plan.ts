@@ -15,7 +15,7 @@ import { setVariantPolicy, variantPolicy } from "../kernels/shared/variants.ts";
 import type { Network } from "../model/network.ts";
 import type { Observer } from "./observer.ts";
 import type { RunConfig } from "./run_config.ts";
-import { Trainer } from "./trainer.ts";
+import { stepWork, Trainer } from "./trainer.ts";
 
 /** What a step takes. */
 export interface StepPlan {
@@ -33,8 +33,10 @@ export interface StepPlan {
   readonly largest: { readonly label: string; readonly bytes: number };
   /** Dispatches of a step: of all parts and of the optimiser. Images in several buffers take more. */
   readonly dispatches: number;
-  /** Floating-point operations of a step: forward, and twice as many backward. */
+  /** Floating-point operations of a step, forward and backward, what is made again included. */
   readonly flops: number;
+  /** Bytes that its dispatches must read and write at least. */
+  readonly movedBytes: number;
   /** Most buffers that one kernel is given. */
   readonly buffers: number;
   /** Most threads in a workgroup. */
@@ -73,6 +75,7 @@ export function planStep(
   const step = Trainer.record(planning, config, network, images, observers?.(planning));
   const { gradients, ending, state } = step;
   const { batchSize, accumulate } = config.train;
+  const work = stepWork(step, accumulate);
   return {
     images: batchSize / accumulate,
     accumulate,
@@ -80,7 +83,8 @@ export function planStep(
     parameterBytes: state.weights.byteLength,
     stateBytes: planning.counters.bufferBytes,
     dispatches: accumulate * gradients.dispatches.length + (ending?.dispatches.length ?? 0),
-    flops: 3 * 2 * batchSize * network.multiplyAdds(height, width),
+    flops: 2 * work.multiplyAdds,
+    movedBytes: work.bytes,
     ...demands([gradients, ...(ending ? [ending] : [])]),
   };
 }

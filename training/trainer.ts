@@ -7,7 +7,7 @@
 import { Graph } from "../autograd/graph.ts";
 import type { ImageSet } from "../data/dataset.ts";
 import { batchAt } from "../data/order.ts";
-import { Capture } from "../device/capture.ts";
+import { Capture, type Work } from "../device/capture.ts";
 import type { Gpu } from "../device/gpu.ts";
 import type { MemoryReport } from "../device/pack_lifetimes.ts";
 import type { KernelTime } from "../device/profile.ts";
@@ -42,6 +42,17 @@ export interface RecordedStep {
   readonly ending: Capture | null;
   readonly state: TrainState;
 }
+
+/** Work of a step: of all its parts and of its end. */
+export function stepWork(
+  { gradients, ending }: { readonly gradients: Worker; readonly ending: Worker | null },
+  parts: number,
+): Work {
+  const of = (what: keyof Work) => parts * gradients.work[what] + (ending?.work[what] ?? 0);
+  return { multiplyAdds: of("multiplyAdds"), bytes: of("bytes") };
+}
+
+type Worker = { readonly work: Work };
 
 /** A network being trained. */
 export class Trainer {
@@ -106,6 +117,12 @@ export class Trainer {
   /** Memory of the larger program. */
   get memory(): MemoryReport {
     return this.#gradients.memory;
+  }
+
+  /** Work of a step. */
+  get work(): Work {
+    const parts = { gradients: this.#gradients, ending: this.#optimizer ?? null };
+    return stepWork(parts, this.config.train.accumulate);
   }
 
   /** Learning rate of the last step. */

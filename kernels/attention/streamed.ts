@@ -55,7 +55,7 @@ export function forwardStreamed(
   { heads, scale }: AttentionOptions,
 ): StreamedRows {
   const sizes = attentionSizes({ q, k, v }, heads);
-  const { batch, queries, valueDepth } = sizes;
+  const { batch, queries, depth, valueDepth } = sizes;
   const y = capture.transient([batch, queries, heads * valueDepth], "attention");
   const rows = capture.transient([batch, queries, heads, 2], "attention rows");
   capture.dispatch({
@@ -63,6 +63,7 @@ export function forwardStreamed(
     bindings: { q, k, values: v, y, rows },
     params: paramsOf(sizes, scale),
     workgroups: gridOf(sizes, queries),
+    multiplyAdds: pairs(sizes) * (depth + valueDepth),
   });
   return { y, rows };
 }
@@ -98,6 +99,8 @@ export function backwardStreamed(
       bindings: { ...inputs, dots, dq },
       params,
       workgroups: gridOf(sizes, queries),
+      // Scores and their gradient are made again, in both kernels.
+      multiplyAdds: pairs(sizes) * (2 * depth + valueDepth),
     });
   }
   if (dk || dv) {
@@ -108,6 +111,7 @@ export function backwardStreamed(
       bindings: { ...inputs, ...outputs },
       params,
       workgroups: gridOf(sizes, keys),
+      multiplyAdds: pairs(sizes) * (depth + (dk ? valueDepth : 0) + width),
     });
   }
   return { dq, dk, dv };
@@ -122,6 +126,11 @@ function streamShape({ depth, valueDepth }: AttentionSizes, width: number) {
 
 function paramsOf({ queries, keys, heads, depth, valueDepth }: AttentionSizes, scale: number) {
   return { queries, keys, heads, depth, valueDepth, scale };
+}
+
+/** Pairs of a query and a key. */
+function pairs({ batch, heads, queries, keys }: AttentionSizes): number {
+  return batch * heads * queries * keys;
 }
 
 function gridOf(

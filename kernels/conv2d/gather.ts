@@ -99,7 +99,7 @@ function subgroupVariants(capture: Capture, product: GatherProduct): Variant[] {
     family: "subgroup",
     name: `subgroup${tileName(tile)}`,
     record(capture) {
-      const { out, bindings } = bind(capture, product);
+      const { out, shared } = bind(capture, product);
       capture.dispatch({
         kernel: subgroupKernel({
           mode,
@@ -110,7 +110,7 @@ function subgroupVariants(capture: Capture, product: GatherProduct): Variant[] {
           vectors,
           oneImage: oneImage(tile),
         }),
-        bindings,
+        ...shared,
         params: {
           ...paramValues(product, tile.width),
           widthShift: Math.floor(Math.log2(width)),
@@ -126,10 +126,10 @@ function subgroupVariants(capture: Capture, product: GatherProduct): Variant[] {
 function recordPlain(capture: Capture, product: GatherProduct): TensorRef {
   const { mode, shape, added } = product;
   const { rows, columns } = gatherSizes(mode, shape);
-  const { out, bindings } = bind(capture, product);
+  const { out, shared } = bind(capture, product);
   capture.dispatch({
     kernel: plainKernel(mode, added, shape.stride),
-    bindings,
+    ...shared,
     params: paramValues(product, 1),
     workgroups: flatGrid(rows * columns, STREAM_WORKGROUP),
   });

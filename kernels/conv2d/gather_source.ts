@@ -7,7 +7,7 @@
 import type { Capture } from "../../device/capture.ts";
 import type { BindingSpec } from "../../device/kernel.ts";
 import type { TensorRef } from "../../device/tensor.ts";
-import { type Conv2dShape, SHAPE_PARAMS } from "./shape.ts";
+import { type Conv2dShape, convMultiplyAdds, SHAPE_PARAMS } from "./shape.ts";
 
 /** Which of the two sums is computed. */
 export type GatherMode = "forward" | "input";
@@ -77,7 +77,7 @@ export function gatherSizes(mode: GatherMode, { n, h, w, ci, co, oh, ow }: Conv2
     : { rows: n * h * w, depth: co, columns: ci, height: h, width: w };
 }
 
-/** A new tensor for the result and the bindings of every variant. */
+/** A new tensor for the result, and what all variants dispatch. */
 export function bind(
   capture: Capture,
   { mode, source, weight, shape, epilogue, added, label }: GatherProduct,
@@ -86,7 +86,7 @@ export function bind(
   const out = capture.transient([shape.n, height, width, columns], label);
   const bindings: Record<string, TensorRef> = { source, weight, out };
   for (const name of added) bindings[name] = epilogue[name]!;
-  return { out, bindings };
+  return { out, shared: { bindings, multiplyAdds: convMultiplyAdds(shape) } };
 }
 
 /** WGSL names of the sizes of one mode. */

@@ -50,7 +50,7 @@ function recordTiled(capture: Capture, product: GatherProduct, tile: WorkgroupTi
   const { mode, shape, added } = product;
   const { rows, columns, depth } = gatherSizes(mode, shape);
   const wideColumns = columnStrides(product).every((n) => n % 4 === 0);
-  const { out, bindings } = bind(capture, product);
+  const { out, shared } = bind(capture, product);
   capture.dispatch({
     kernel: gatherKernel({
       mode,
@@ -60,7 +60,7 @@ function recordTiled(capture: Capture, product: GatherProduct, tile: WorkgroupTi
       wideDepth: depth % 4 === 0,
       wideColumns,
     }),
-    bindings,
+    ...shared,
     params: paramValues(product, wideColumns ? 4 : 1),
     workgroups: tileGrid(tile, rows, columns, 1),
   });

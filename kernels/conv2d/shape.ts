@@ -63,6 +63,11 @@ export function isPointwiseConv(shape: Conv2dShape): boolean {
   return shape.kh === 1 && shape.kw === 1 && shape.stride === 1 && shape.py === 0 && shape.px === 0;
 }
 
+/** Multiply-adds of the convolution, and of either gradient; padding counts like pixels. */
+export function convMultiplyAdds({ n, oh, ow, ci, co, kh, kw }: Conv2dShape): number {
+  return n * oh * ow * kh * kw * ci * co;
+}
+
 /** The sizes as uniform parameters. */
 export const SHAPE_PARAMS = {
   n: "u32",

@@ -33,7 +33,7 @@ import {
 } from "../shared/gemm.ts";
 import { FLAT_INDEX, flatGrid, STREAM_WORKGROUP } from "../shared/grid.ts";
 import { recordVariant, type Variant } from "../shared/variants.ts";
-import { type Conv2dShape, SHAPE_PARAMS } from "./shape.ts";
+import { type Conv2dShape, convMultiplyAdds, SHAPE_PARAMS } from "./shape.ts";
 import { chooseNarrow, narrowKernel, type NarrowVariant } from "./weight_grad_narrow.ts";
 import {
   gradsOf,
@@ -105,6 +105,7 @@ function recordNarrow(
   capture.dispatch({
     kernel: narrowKernel(narrow, stride),
     bindings: { x, dy, out },
+    multiplyAdds: convMultiplyAdds(shape),
     params: { ...shape, linesPerPart },
     workgroups: [
       Math.ceil(kh * kw * Math.min(ci, co) / narrow.tile.lanes),
@@ -123,6 +124,7 @@ function recordSubgroups(capture: Capture, product: WeightGradProduct, tile: Gem
   capture.dispatch({
     kernel: subgroupKernel(tile),
     bindings: { x, dy, out },
+    multiplyAdds: convMultiplyAdds(shape),
     params: { ...shape, linesPerPart },
     workgroups: [
       Math.ceil(co / tileColumns(tile)),
@@ -139,6 +141,7 @@ function recordPlain(capture: Capture, { x, dy, shape }: WeightGradProduct): Ten
   capture.dispatch({
     kernel: plainKernel(),
     bindings: { x, dy, out },
+    multiplyAdds: convMultiplyAdds(shape),
     params: { ...shape, linesPerPart, parts, rows: weightRows(shape) + 1 },
     workgroups: flatGrid(sizeOf(out.shape), STREAM_WORKGROUP),
   });

@@ -22,7 +22,7 @@ import {
   type WorkgroupTile,
 } from "../shared/gemm_tiled.ts";
 import type { Variant } from "../shared/variants.ts";
-import { SHAPE_PARAMS } from "./shape.ts";
+import { convMultiplyAdds, SHAPE_PARAMS } from "./shape.ts";
 import { mostParts, partialSums, type WeightGradProduct } from "./weight_grad_parts.ts";
 
 /** Pixels that a part has at least, so that writing and adding its sums stays a small share. */
@@ -66,6 +66,7 @@ function recordTiled(
   capture.dispatch({
     kernel: weightGradKernel(tile, stride, { x: ci % 4 === 0, out: co % 4 === 0 }),
     bindings: { x, dy, out },
+    multiplyAdds: convMultiplyAdds(shape),
     params: { ...shape, pixelsPerPart, blocks },
     workgroups: [columns, blocks + 1, batches],
   });

@@ -5,7 +5,7 @@
  */
 import type { Capture } from "../../device/capture.ts";
 import { defineKernel } from "../../device/kernel.ts";
-import { formatShape, sizeOf, type TensorRef } from "../../device/tensor.ts";
+import { byteLengthOf, formatShape, sizeOf, type TensorRef } from "../../device/tensor.ts";
 import { FLAT_INDEX, flatGrid, STREAM_WORKGROUP } from "../shared/grid.ts";
 
 /**
@@ -52,6 +52,7 @@ fn main(@builtin(global_invocation_id) global: vec3u, @builtin(num_workgroups) g
 }`,
     }),
     bindings: { table, indices, result },
+    bytes: { table: byteLengthOf(result) },
     params: { items, rows, columns: columns / pack },
     workgroups: flatGrid(items, STREAM_WORKGROUP),
   });

@@ -73,6 +73,7 @@ export function gatherImages(
     capture.dispatch({
       kernel: gatherKernel(type),
       bindings: { images: chunk, indices, result },
+      bytes: { images: batch * length },
       params: {
         items,
         imageItems: items / batch,

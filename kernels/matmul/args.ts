@@ -4,7 +4,7 @@
  * @module
  */
 import type { Capture } from "../../device/capture.ts";
-import { sizeOf, type TensorRef } from "../../device/tensor.ts";
+import { byteLengthOf, ELEMENT_BYTES, sizeOf, type TensorRef } from "../../device/tensor.ts";
 
 /** A batch of matrices inside a tensor; strides count elements. */
 export interface MatrixBatch {
@@ -90,7 +90,18 @@ export function dispatchArgs(capture: Capture, args: MatmulArgs, out: MatrixBatc
     params[`${name}Outer`] = matrix.outer ?? 0;
     params[`${name}Inner`] = matrix.inner ?? 0;
   }
-  return { bindings, params };
+  return { bindings, params, ...workOf(args, out) };
+}
+
+/** What a product has to do: tensors may hold more than its matrices, or one matrix for all batches. */
+function workOf({ a, b, m, n, k, outer = 1, inner = 1 }: MatmulArgs, out: MatrixBatch) {
+  const batches = outer * inner;
+  const least = ({ tensor }: MatrixBatch, rows: number, columns: number) =>
+    Math.min(byteLengthOf(tensor), batches * rows * columns * ELEMENT_BYTES);
+  return {
+    multiplyAdds: batches * m * n * k,
+    bytes: { a: least(a, m, k), b: least(b, k, n), out: least(out, m, n) },
+  };
 }
 
 /** Which operands are stored as their transposes. */

@@ -91,11 +91,11 @@ function subgroupVariants(capture: Capture, args: MatmulArgs): Variant[] {
 function recordPlain(capture: Capture, args: MatmulArgs): TensorRef {
   const { m, n, outer = 1, inner = 1 } = args;
   const out = outOf(capture, args);
-  const { bindings, params } = dispatchArgs(capture, args, out);
+  const { params, ...shared } = dispatchArgs(capture, args, out);
   const items = outer * inner * m * n;
   capture.dispatch({
     kernel: plainKernel(transposedOf(args), args),
-    bindings,
+    ...shared,
     params: { ...params, items },
     workgroups: flatGrid(items, STREAM_WORKGROUP),
   });

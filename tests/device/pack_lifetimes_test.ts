@@ -1,5 +1,6 @@
 import { Capture } from "../../device/capture.ts";
 import { planMemory } from "../../device/pack_lifetimes.ts";
+import type { Gpu } from "../../device/gpu.ts";
 import { planningGpu } from "../../device/planning_gpu.ts";
 import type { TensorRef } from "../../device/tensor.ts";
 import { addSame } from "../../kernels/elementwise/add.ts";
@@ -52,8 +53,7 @@ Deno.test("planningGpu() has the adapter's limits unless they are lifted", async
   const gpu = await testGpu();
   const { maxStorageBufferBindingSize, maxBufferSize } = gpu.limits;
   const elements = Math.min(maxStorageBufferBindingSize, maxBufferSize) / 4 + 4;
-  const record = (gpu: Parameters<typeof planningGpu>[0]) =>
-    recordChain(new Capture(gpu, "test"), elements);
+  const record = (gpu: Gpu) => recordChain(new Capture(gpu, "test"), elements);
   assertThrows(() => record(planningGpu(gpu)), RangeError, "bytes");
   const unlimited = planningGpu(gpu, { unlimited: true });
   record(unlimited);

@@ -4,6 +4,7 @@ import { OutOfMemoryError } from "../../device/program.ts";
 import { setVariantPolicy, variantPolicy } from "../../kernels/shared/variants.ts";
 import { stepInstruments } from "../../commands/shared/instruments.ts";
 import { fitStep, remedyOf, withRemedy } from "../../training/fit.ts";
+import { forwardWork } from "../../model/network_capture.ts";
 import { imagesOf, networkOf } from "../../training/run.ts";
 import { planStep, type StepSubject } from "../../training/step_plan.ts";
 import { Trainer } from "../../training/trainer.ts";
@@ -48,7 +49,10 @@ for (const [accumulate, forced] of [[1, "tiled"], [2, "plain"]] as const) {
     assertEquals(plan.parameterBytes, trainer.state.weights.byteLength);
     assert(plan.stateBytes >= trainer.state.byteLength);
     assertEquals([plan.images, plan.accumulate], [4 / accumulate, accumulate]);
-    assertEquals(plan.flops, 6 * 4 * network.multiplyAdds(8, 8));
+    assertEquals([plan.flops / 2, plan.movedBytes], Object.values(trainer.work));
+    const forward = 2 * 4 * forwardWork(network, trainer.imageSize).multiplyAdds;
+    // Less the images' gradient, and with what streamed attention makes again.
+    assert(plan.flops > 2.9 * forward && plan.flops < 3.1 * forward, `${plan.flops / forward}`);
     assert(plan.buffers >= 3 && plan.invocations >= 32 && plan.largest.bytes > 0);
     trainer.destroy();
     for (const instrument of instruments) instrument.destroy?.();
