@@ -7,7 +7,8 @@ import { UsageError } from "../support/errors.ts";
 import { readNamedFile } from "../support/files.ts";
 import { checkConfig } from "./checks.ts";
 import { parseJson } from "./json.ts";
-import { dottedEntries, isSection, suggestKey } from "./keys.ts";
+import { dottedFields } from "./description.ts";
+import { isSection, suggestKey } from "./keys.ts";
 import { applySchema, type Config, fieldAccepts, type Violation } from "./schema.ts";
 
 /** A dotted key and what it is set to, as on a command line: ["train.steps", "10"]. */
@@ -77,32 +78,30 @@ function readText(text: string, path: string): unknown {
   }
 }
 
-/** A config with every default, and so with every key. */
-function defaults(): Config {
-  const { config } = applySchema({});
-  if (!config) throw new Error("Cannot apply defaults: they must satisfy their own schema");
-  return config;
+/** Every key that a config may have, and whether it has more below it. */
+function knownKeys(): Map<string, boolean> {
+  return new Map(Array.from(dottedFields(), ({ key, field }) => [key, field.kind !== "option"]));
 }
 
 function refuseUnknownKeys(input: unknown, source: string): void {
-  const known = new Map<string, unknown>(dottedEntries(defaults()));
+  const known = knownKeys();
   const inspect = (node: unknown, prefix: string) => {
     if (!isSection(node)) return;
     for (const [name, value] of Object.entries(node)) {
       const key = prefix + name;
       if (key === "$schema") continue;
       if (!known.has(key)) throw unknownKey(source, key, known.keys());
-      if (isSection(known.get(key))) inspect(value, `${key}.`);
+      if (known.get(key)) inspect(value, `${key}.`);
     }
   };
   inspect(input, "");
 }
 
 function withOverride(tree: unknown, key: string, text: string): unknown {
-  const known = new Map<string, unknown>(dottedEntries(defaults()));
+  const known = knownKeys();
   if (!known.has(key)) throw unknownKey(`--${key}=${text}`, key, known.keys());
   const value = overrideValue(key, text);
-  if (isSection(known.get(key))) refuseUnknownKeys(nest(key, value), `--${key}=${text}`);
+  if (known.get(key)) refuseUnknownKeys(nest(key, value), `--${key}=${text}`);
   const copy: Record<string, unknown> = isSection(tree) ? { ...tree } : {};
   const names = key.split(".");
   let section = copy;

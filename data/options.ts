@@ -3,6 +3,18 @@
  *
  * @module
  */
+import {
+  type Check,
+  choice,
+  decimal,
+  flag,
+  integer,
+  nullable,
+  option,
+  type OptionsOf,
+  section,
+  text,
+} from "../support/options.ts";
 
 /** The two-dimensional sets of MedMNIST v2. */
 export const MEDMNIST_NAMES = [
@@ -139,80 +151,121 @@ export const NATIVE_SHAPES = {
 export const SYNTHETIC_SIZE = 32;
 
 /** Options of the set `synthetic`; other sets ignore them. */
-export interface SyntheticOptions {
-  /** What the images show. Default "field". */
-  kind: SyntheticKind;
-  /** Exponent a of a field's power spectrum |k|^-a; 2 is close to photographs. Default 2. */
-  power: number;
-  /** Channels an image, 1 or 3. Default 3. */
-  channels: 1 | 3;
-  /** Images in the training split. Default 1024. */
-  count: number;
-}
+export const SYNTHETIC = section('Options of the set "synthetic"', {
+  kind: option(
+    choice(SYNTHETIC_KINDS),
+    "field",
+    "What the images show: Gaussian random fields, or simple shapes",
+  ),
+  /** 2 is close to photographs. */
+  power: option(decimal({ min: 0 }), 2, "Exponent a of a field's power spectrum |k|^-a"),
+  channels: option(choice([1, 3]), 3, "Channels an image"),
+  count: option(integer({ min: 1 }), 1024, "Images in the training split"),
+});
+
+/** Options of the set `synthetic`. */
+export type SyntheticOptions = OptionsOf<typeof SYNTHETIC>;
 
 /** Options of the set `mix`; other sets ignore them. */
-export interface MixOptions {
-  /** The first set. Default "cifar10". */
-  first: SourceName;
-  /** The second set. Default "mnist". */
-  second: SourceName;
-  /** How they become one. Default "union". */
-  kind: MixKind;
-  /** Share of the second set in a union, between 0 and 1; null takes all of both. Default null. */
-  ratio: number | null;
-  /** Where an overlaid image lies. Default "random". */
-  position: OverlayPosition;
-  /** How an overlaid image meets what lies below. Default "max". */
-  blend: OverlayBlend;
-  /** Factor of the overlaid image, in (0, 1]. Default 1. */
-  opacity: number;
+export const MIX = section('Options of the set "mix"', {
+  first: option(choice(SOURCE_NAMES), "cifar10", "The first set"),
+  second: option(choice(SOURCE_NAMES), "mnist", "The second set"),
+  kind: option(
+    choice(MIX_KINDS),
+    "union",
+    "Images of both, the second's laid on the first's, or set below them",
+  ),
+  ratio: option(
+    nullable(decimal({ above: 0, below: 1 })),
+    null,
+    "union: share of the second set; null = all of both",
+  ),
+  position: option(choice(OVERLAY_POSITIONS), "random", "overlay: where it lies"),
+  blend: option(
+    choice(OVERLAY_BLENDS),
+    "max",
+    "overlay: the brighter value, or covered by brightness",
+  ),
+  opacity: option(decimal({ above: 0, max: 1 }), 1, "overlay: factor of the second image"),
   /**
-   * Where the second set's images come from: "same" is the split at hand; "test" is for sets whose
-   * training images are missing, and trains on the first six in seven of the test split while the
-   * rest is held out. Default "same".
+   * "same" is the split at hand; "test" trains on the first six in seven of the test split while the
+   * rest is held out.
    */
-  secondSplit: SecondSplit;
-}
+  secondSplit: option(
+    choice(SECOND_SPLITS),
+    "same",
+    "Split of the second set; test where its training images are missing",
+  ),
+});
+
+/** Options of the set `mix`. */
+export type MixOptions = OptionsOf<typeof MIX>;
+
+const FIELDS = {
+  name: option(choice(DATASET_NAMES), "cifar10", "The data set"),
+  /** Open sets have no known places. A mix looks in the subfolder of each set's name first. */
+  dir: option(
+    nullable(text()),
+    null,
+    "Folder or archive with the original files; null = the known places",
+  ),
+  size: option(
+    nullable(integer({ min: 4 })),
+    null,
+    "Side of the images that the model sees, in pixels; null = native",
+  ),
+  resize: option(
+    choice(RESIZE_NAMES),
+    "area",
+    "How images get that side: averaged down, padded up, or either by Pillow's filters",
+  ),
+  channels: option(
+    choice([1, 3]),
+    3,
+    "Channels of images of sets that are whatever their files hold; others have their own",
+  ),
+  /** `resize` pad does neither. */
+  crop: option(
+    flag(),
+    true,
+    "Crop such images to the square in their middle; false = squeeze them",
+  ),
+  skipBroken: option(
+    flag(),
+    false,
+    "folder: pass over files that cannot be used, and count them",
+  ),
+  flip: option(flag(), true, "Mirror training images with probability 1/2; digits never are"),
+  /** From the first on. */
+  limit: option(nullable(integer({ min: 1 })), null, "Training images used; null = all"),
+  /** The first ones. */
+  holdout: option(integer({ min: 0 }), 1024, "Images of the test split held for validation"),
+  synthetic: SYNTHETIC,
+  mix: MIX,
+};
 
 /** Options of the data set of a run. */
-export interface DataOptions {
-  /** The data set. Default "cifar10". */
-  name: DatasetName;
-  /**
-   * Folder or archive with the original files; null looks in the known places, which open sets do not
-   * have. A mix looks in the subfolder of each set's name first. Default null.
-   */
-  dir: string | null;
-  /** Side of the images that the model sees, in pixels; null keeps the native side. Default null. */
-  size: number | null;
-  /** How images get that side. Default "area". */
-  resize: ResizeName;
-  /** Channels of the images of an open set; others have their own. Default 3. */
-  channels: 1 | 3;
-  /**
-   * Whether images of an open set that are not square are cropped to the square in their middle,
-   * rather than squeezed into one. `pad` does neither. Default true.
-   */
-  crop: boolean;
-  /**
-   * Whether files of the set `folder` that cannot be used are passed over and counted, rather than
-   * end the reading. Default false.
-   */
-  skipBroken: boolean;
-  /**
-   * Whether a training image is mirrored left to right with probability 1/2; digits never are.
-   * Default true.
-   */
-  flip: boolean;
-  /** Training images used, from the first; null uses all. Default null. */
-  limit: number | null;
-  /** Images held out for the validation loss: the first ones of the test split. Default 1024. */
-  holdout: number;
-  /** Options of the set `synthetic`. */
-  synthetic: SyntheticOptions;
-  /** Options of the set `mix`. */
-  mix: MixOptions;
-}
+export type DataOptions = OptionsOf<typeof FIELDS>;
+
+/** What files of open sets hold may have any size, and says it too late for the network. */
+const openSetsHaveSize: Check<DataOptions> = ({ name, size }) =>
+  isOpen(name) && size === null
+    ? { key: "size", rule: `be given for ${name}, whose files may hold images of any size` }
+    : null;
+
+const resizeGoesItsWay: Check<DataOptions> = (options) => {
+  const { name, size, resize } = options;
+  if (name === "synthetic" || size === null) return null;
+  const native = nativeShape(options).size;
+  const whose = `${native}, the side of ${name}, with resize ${resize}`;
+  if (resize === "area" && size > native) return { key: "size", rule: `be at most ${whose}` };
+  return resize === "pad" && size < native ? { key: "size", rule: `be at least ${whose}` } : null;
+};
+
+/** The data set of a run. */
+export const DATA = section("The data set", FIELDS, {
+  checks: [resizeGoesItsWay, openSetsHaveSize],
+});
 
 /** What the shape of images depends on. */
 type ShapeOptions = Pick<

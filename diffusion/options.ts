@@ -3,6 +3,21 @@
  *
  * @module
  */
+import {
+  type Check,
+  choice,
+  decimal,
+  either,
+  flag,
+  integer,
+  list,
+  nullable,
+  option,
+  type OptionsOf,
+  section,
+} from "../support/options.ts";
+import { PRINTED_REASON } from "./spectral_forms.ts";
+import { usesTMax } from "./t_max.ts";
 
 /** Noise schedules; diffusion/schedule.ts has their equations. */
 export const SCHEDULE_NAMES = ["linear", "cosine", "linear-torch"] as const;
@@ -63,91 +78,157 @@ export const SPECTRUM_NAMES = [
 /** A spectrum that the spectrum loss can be taken on. */
 export type SpectrumName = typeof SPECTRUM_NAMES[number];
 
+/** The timesteps that training draws. */
+export const TIMESTEP_SAMPLER = section("The timesteps that training draws", {
+  name: option(choice(TIMESTEP_SAMPLER_NAMES), "uniform", "Their distribution"),
+  probability: option(
+    decimal({ above: 0, below: 1 }),
+    0.5,
+    "reweighted: probability of t < tMax",
+  ),
+  /** `adaptive` always does. */
+  importanceCorrect: option(
+    flag(),
+    false,
+    "reweighted, lognormal: weight losses so that their mean estimates the uniform one",
+  ),
+  logMean: option(decimal(), -1.2, "lognormal: mean of log sigma"),
+  logDeviation: option(decimal({ above: 0 }), 1.2, "lognormal: deviation of log sigma"),
+  bins: option(integer({ min: 1 }), 20, "adaptive: bins of timesteps"),
+  /** Of the square. */
+  decay: option(
+    decimal({ min: 0, below: 1 }),
+    0.95,
+    "adaptive: share of a bin's average kept a loss",
+  ),
+  uniformShare: option(
+    decimal({ above: 0, max: 1 }),
+    0.1,
+    "adaptive: share of the draws that stay uniform",
+  ),
+});
+
 /** Options of the timesteps that training draws. */
-export interface TimestepOptions {
-  /** The distribution. Default "uniform". */
-  name: TimestepSamplerName;
-  /** Probability that `reweighted` draws a timestep below `tMax`, in (0, 1). Default 0.5. */
-  probability: number;
-  /**
-   * Whether `reweighted` and `lognormal` weight losses so that their mean estimates the uniform one;
-   * `adaptive` always does. Default false.
-   */
-  importanceCorrect: boolean;
-  /** Mean of log sigma for `lognormal`. Default -1.2. */
-  logMean: number;
-  /** Standard deviation of log sigma for `lognormal`, above 0. Default 1.2. */
-  logDeviation: number;
-  /** Bins of timesteps for `adaptive`, 1 to `timesteps`. Default 20. */
-  bins: number;
-  /** Share of the average square kept a loss for `adaptive`, in [0, 1). Default 0.95. */
-  decay: number;
-  /** Share of the draws of `adaptive` that stay uniform, in (0, 1]. Default 0.1. */
-  uniformShare: number;
-}
+export type TimestepOptions = OptionsOf<typeof TIMESTEP_SAMPLER>;
+
+const SPECTRAL_LOSS_FIELDS = {
+  lambda: option(decimal({ min: 0 }), 0, "Its weight beside the loss; 0 = off"),
+  mode: option(choice(SPECTRAL_MODE_NAMES), "ddim", "What is compared"),
+  spectrum: option(choice(SPECTRUM_NAMES), "complex", "On which spectrum"),
+  power: option(decimal(), 1, "Exponent p of the weight |k|^p"),
+  /** Octaves are 1 <= |k| < 2, 2 <= |k| < 4, ... */
+  bands: option(
+    nullable(list(decimal({ min: 0 }))),
+    null,
+    "Weights of the mean and of the octaves of |k|, the last for all above; null = |k|^p",
+  ),
+  allowPrinted: option(flag(), false, "Let mode printed pass, which trains nothing"),
+};
 
 /** Options of the spectrum loss. */
-export interface SpectralLossOptions {
-  /** Its weight beside the loss, at least 0; 0 switches it off. Default 0. */
-  lambda: number;
-  /** What is compared. Default "ddim". */
-  mode: SpectralModeName;
-  /** On which spectrum. Default "complex". */
-  spectrum: SpectrumName;
-  /** Exponent p of the weight |k|^p of a frequency. Default 1. */
-  power: number;
-  /**
-   * Weights of the octaves of |k| in place of |k|^p: the mean, then 1 <= |k| < 2, 2 <= |k| < 4, ...;
-   * the last one is for all above, too. Null takes |k|^p. Default null.
-   */
-  bands: number[] | null;
-  /** Whether mode "printed", which trains nothing, is allowed for the record. Default false. */
-  allowPrinted: boolean;
-}
+export type SpectralLossOptions = OptionsOf<typeof SPECTRAL_LOSS_FIELDS>;
+
+const printedIsMeant: Check<SpectralLossOptions> = ({ lambda, mode, allowPrinted }, at) =>
+  lambda === 0 || mode !== "printed" || allowPrinted ? null : {
+    key: "mode",
+    rule: "be one that trains",
+    hint: `${PRINTED_REASON}; ${at("allowPrinted")}=true lets it pass`,
+  };
+
+const bandsWeighSomething: Check<SpectralLossOptions> = ({ lambda, bands }) =>
+  lambda === 0 || bands === null || bands.some((weight) => weight > 0)
+    ? null
+    : { key: "bands", rule: "have a weight above 0" };
+
+/** The spectrum loss. */
+export const SPECTRAL_LOSS = section("The spectrum loss, for t < tMax", SPECTRAL_LOSS_FIELDS, {
+  checks: [printedIsMeant, bandsWeighSomething],
+});
+
+/** A sampler. */
+export const SAMPLER = section("The sampler of previews", {
+  name: option(choice(SAMPLER_NAMES), "ddpm", "The sampler"),
+  steps: option(nullable(integer({ min: 1 })), null, "Steps of a sample; null = every timestep"),
+  eta: option(
+    decimal({ min: 0, max: 1 }),
+    0,
+    "Noise of a DDIM step: 0 = none, 1 = as ancestral",
+  ),
+  spacing: option(
+    choice(SPACING_NAMES),
+    "uniform",
+    "How samplers that skip pick their timesteps",
+  ),
+});
 
 /** Options of a sampler. */
-export interface SamplerOptions {
-  /** The sampler. Default "ddpm". */
-  name: SamplerName;
-  /** Steps of a sample, 1 to `timesteps`; null takes every timestep. Default null. */
-  steps: number | null;
-  /** Noise of a DDIM step in [0, 1]: 0 none, 1 the ancestral posterior's. Default 0. */
-  eta: number;
-  /** How samplers that skip pick their timesteps. Default "uniform". */
-  spacing: SpacingName;
-}
+export type SamplerOptions = OptionsOf<typeof SAMPLER>;
+
+const SCHEDULE_FIELDS = {
+  timesteps: option(integer({ min: 2 }), 1000, "Timesteps of the forward process"),
+  schedule: option(choice(SCHEDULE_NAMES), "linear-torch", "The noise schedule"),
+  betaStart: option(
+    decimal({ above: 0, below: 1 }),
+    1e-4,
+    "beta of the first timestep (not cosine)",
+  ),
+  betaEnd: option(decimal({ above: 0, below: 1 }), 0.02, "beta of the last timestep (not cosine)"),
+};
 
 /** Options of the noise schedule. */
-export interface ScheduleOptions {
-  /** Timesteps T of the forward process, at least 2. Default 1000. */
-  timesteps: number;
-  /** The noise schedule. Default "linear-torch". */
-  schedule: ScheduleName;
-  /** beta of the first timestep, in (0, 1); the cosine schedule ignores it. Default 1e-4. */
-  betaStart: number;
-  /** beta of the last timestep, in (0, 1); the cosine schedule ignores it. Default 0.02. */
-  betaEnd: number;
-}
+export type ScheduleOptions = OptionsOf<typeof SCHEDULE_FIELDS>;
+
+const FIELDS = {
+  ...SCHEDULE_FIELDS,
+  target: option(choice(TARGET_NAMES), "epsilon", "What the network outputs"),
+  /** Averaged over everything. */
+  loss: option(choice(LOSS_NAMES), "mse", "The elementwise loss"),
+  timestepSampler: TIMESTEP_SAMPLER,
+  spectralLoss: SPECTRAL_LOSS,
+  /** For `reweighted` and the spectrum loss. */
+  tMax: option(
+    either(choice(["auto"]), integer({ min: 1 }), '"auto" or a whole number of at least 1'),
+    "auto",
+    "Timesteps below it count as those of high frequencies; auto = found from the data",
+  ),
+  variance: option(choice(VARIANCE_NAMES), "fixedlarge", "Variance of a ddpm step"),
+  clipX0: option(flag(), true, "Clip the predicted x0 while sampling"),
+  sampler: SAMPLER,
+};
 
 /** Options of the diffusion process of a run. */
-export interface DiffusionOptions extends ScheduleOptions {
-  /** What the network is trained to output. Default "epsilon". */
-  target: TargetName;
-  /** The elementwise loss, averaged over everything. Default "mse". */
-  loss: LossName;
-  /** Timesteps that training draws. */
-  timestepSampler: TimestepOptions;
-  /** The spectrum loss. */
-  spectralLoss: SpectralLossOptions;
-  /**
-   * The bound below which timesteps count as those of high frequencies, for `reweighted` and the
-   * spectrum loss: 1 to `timesteps` - 1; "auto" finds it from the data. Default "auto".
-   */
-  tMax: number | "auto";
-  /** Variance of an ancestral step. Default "fixedlarge". */
-  variance: VarianceName;
-  /** Whether every predicted x0 is clipped to [-1, 1] while sampling. Default true. */
-  clipX0: boolean;
-  /** The sampler of the previews drawn while training. */
-  sampler: SamplerOptions;
-}
+export type DiffusionOptions = OptionsOf<typeof FIELDS>;
+
+const betasAscend: Check<DiffusionOptions> = ({ schedule, betaStart, betaEnd }, at) =>
+  schedule === "cosine" || betaStart <= betaEnd
+    ? null
+    : { key: "betaEnd", rule: `be at least ${at("betaStart")}, ${betaStart}` };
+
+const samplerStepsExist: Check<DiffusionOptions> = ({ timesteps, sampler }, at) => {
+  const { name, steps } = sampler;
+  if (steps === null || steps === timesteps) return null;
+  const key = "sampler.steps";
+  if (name === "ddpm") {
+    const hint = "ddpm takes every timestep; ddim with eta 1 is the sampler that skips";
+    return { key, rule: `be null or ${timesteps} for ddpm`, hint };
+  }
+  return steps < timesteps ? null : { key, rule: `be at most ${at("timesteps")}, ${timesteps}` };
+};
+
+const tMaxIsInside: Check<DiffusionOptions> = (options, at) => {
+  const { tMax, timesteps } = options;
+  return !usesTMax(options) || tMax === "auto" || tMax < timesteps
+    ? null
+    : { key: "tMax", rule: `be below ${at("timesteps")}, ${timesteps}` };
+};
+
+const binsFitTimesteps: Check<DiffusionOptions> = ({ timestepSampler, timesteps }, at) =>
+  timestepSampler.name !== "adaptive" || timestepSampler.bins <= timesteps ? null : {
+    key: "timestepSampler.bins",
+    rule: `be at most ${at("timesteps")}, ${timesteps}`,
+  };
+
+/** The diffusion process of a run. */
+export const DIFFUSION = section("The diffusion process", FIELDS, {
+  checks: [betasAscend, samplerStepsExist, tMaxIsInside, binsFitTimesteps],
+});

@@ -7,7 +7,7 @@ import type { Network, NetworkShape } from "./network.ts";
 import type { ModelName, UNetOptions } from "./options.ts";
 import { UNet } from "./unet.ts";
 
-/** Builders of networks; a new preset is a line here and a name in options.ts. */
+/** Builders of networks; a new preset is a line here and a record in options.ts. */
 export const PRESETS: Readonly<
   Record<ModelName, (options: UNetOptions, shape: NetworkShape) => Network>
 > = {

@@ -3,6 +3,16 @@
  *
  * @module
  */
+import {
+  choice,
+  decimal,
+  flag,
+  integer,
+  option,
+  type OptionsOf,
+  pair,
+  section,
+} from "../support/options.ts";
 
 /** Optimisers: Adam (Kingma and Ba 2015) and AdamW (Loshchilov and Hutter 2019). */
 export const OPTIMIZER_NAMES = ["adam", "adamw"] as const;
@@ -16,36 +26,40 @@ export const DECAY_NAMES = ["constant", "cosine"] as const;
 /** What the learning rate does after warm-up. */
 export type DecayName = typeof DECAY_NAMES[number];
 
-/** Options of the exponential moving average of the weights. */
-export interface EmaOptions {
-  /** Share d of the average kept each step, in [0, 1): E <- d E + (1 - d) W. Default 0.9999. */
-  decay: number;
-  /** Whether the decay at step k is min(decay, (1 + k) / (10 + k)). Default false. */
-  warmup: boolean;
-}
+/** The exponential moving average of the weights, E <- d E + (1 - d) W. */
+export const EMA = section("The moving average of the weights", {
+  decay: option(decimal({ min: 0, below: 1 }), 0.9999, "Share of the average kept each step"),
+  warmup: option(flag(), false, "Decay of min(decay, (1 + k) / (10 + k)) at step k"),
+});
 
-/** Options of the learning rate. */
-export interface LearningRateOptions {
-  /** Peak learning rate. Default 2e-4. */
-  lr: number;
-  /** Steps over which the rate grows from 0 to its peak; 0 = none. Default 5000. */
-  warmupSteps: number;
-  /** What the rate does afterwards, until the last step. Default "constant". */
-  decay: DecayName;
-}
+/** The optimiser. */
+export const OPTIM = section("The optimiser", {
+  name: option(choice(OPTIMIZER_NAMES), "adam", "The optimiser"),
+  lr: option(decimal({ above: 0 }), 2e-4, "Peak learning rate"),
+  betas: option(
+    pair(decimal({ min: 0, below: 1 })),
+    [0.9, 0.999],
+    "Decay of the first and second moments",
+  ),
+  eps: option(decimal({ above: 0 }), 1e-8, "Added to the root of the second moment"),
+  /** L2 in the gradient for adam, decoupled for adamw. */
+  weightDecay: option(decimal({ min: 0 }), 0, "Weight decay"),
+  warmupSteps: option(integer({ min: 0 }), 5000, "Steps over which the rate grows from 0"),
+  decay: option(
+    choice(DECAY_NAMES),
+    "constant",
+    "What the rate does after warm-up: stay, or fall to 0 at train.steps",
+  ),
+  /** Of the whole gradient. */
+  gradClip: option(decimal({ min: 0 }), 1, "Largest L2 norm of the gradient; 0 = off"),
+  ema: EMA,
+});
+
+/** Options of the exponential moving average of the weights. */
+export type EmaOptions = OptionsOf<typeof EMA>;
 
 /** Options of the optimiser. */
-export interface OptimOptions extends LearningRateOptions {
-  /** The optimiser. Default "adam". */
-  name: OptimizerName;
-  /** Decay of the first and second moments, each in [0, 1). Default [0.9, 0.999]. */
-  betas: [number, number];
-  /** Added to the root of the second moment. Default 1e-8. */
-  eps: number;
-  /** Weight decay: L2 in the gradient for adam, decoupled for adamw. Default 0. */
-  weightDecay: number;
-  /** Largest L2 norm of the whole gradient; 0 = no clipping. Default 1. */
-  gradClip: number;
-  /** The moving average that samples are drawn from. */
-  ema: EmaOptions;
-}
+export type OptimOptions = OptionsOf<typeof OPTIM>;
+
+/** Options of the learning rate. */
+export type LearningRateOptions = Pick<OptimOptions, "lr" | "warmupSteps" | "decay">;

@@ -3,45 +3,74 @@
  *
  * @module
  */
-import type { Recompute } from "../autograd/graph.ts";
+import {
+  type Check,
+  choice,
+  either,
+  flag,
+  integer,
+  nullable,
+  option,
+  type OptionsOf,
+  section,
+  text,
+} from "../support/options.ts";
 
-/** Options of the training loop. An interval of 0 switches what it times off. */
-export interface TrainingOptions {
-  /** Optimiser steps of the whole run. Default 800000. */
-  steps: number;
-  /** Images an optimiser step. Default 128. */
-  batchSize: number;
-  /** Micro-batches that a batch is cut into to save memory; divides `batchSize`. Default 1. */
-  accumulate: number;
-  /**
-   * What the backward pass makes again instead of keeping it; the bits are the same. `false`: nothing.
-   * `true`: outputs of cheap ops, for a third less memory and a few per cent more time. `"blocks"`:
-   * what is inside residual and attention blocks as well, for two fifths less again and a sixth more
-   * work. Default true.
-   */
-  recompute: Recompute;
-  /** Steps between two lines of the log. Default 100. */
-  logEvery: number;
-  /** Steps between two preview grids. Default 1000. */
-  sampleEvery: number;
-  /** Images in a preview grid. Default 64. */
-  sampleCount: number;
-  /** Steps between two validation losses. Default 0. */
-  evalEvery: number;
-  /** Held-out images in a validation loss, at most `data.holdout`. Default 1024. */
-  evalCount: number;
-  /** Steps between two checkpoints; the last step always has one. Default 5000. */
-  checkpointEvery: number;
-  /** Checkpoints kept, the newest ones. Default 2. */
-  keep: number;
-  /** Whether the log is written as TensorBoard's event files too. Default false. */
-  tensorboard: boolean;
-}
+/** A run as such. */
+export const RUN = section("The run itself", {
+  dir: option(
+    nullable(text()),
+    null,
+    "Folder that the run writes to; null = runs/ and the config's name",
+  ),
+  seed: option(integer({ min: 0, max: Number.MAX_SAFE_INTEGER }), 0, "Seed of everything random"),
+});
 
 /** Options of a run as such. */
-export interface RunOptions {
-  /** Folder that the run writes to; null means runs/ and the config's name. Default null. */
-  dir: string | null;
-  /** Seed of everything random, a whole number below 2^53. Default 0. */
-  seed: number;
-}
+export type RunOptions = OptionsOf<typeof RUN>;
+
+const accumulateDividesBatch: Check<{ accumulate: number; batchSize: number }> = (
+  { accumulate, batchSize },
+  at,
+) =>
+  batchSize % accumulate === 0
+    ? null
+    : { key: "accumulate", rule: `divide ${at("batchSize")}, ${batchSize}` };
+
+/** The training loop. */
+export const TRAIN = section("The training loop", {
+  steps: option(integer({ min: 1 }), 800000, "Optimiser steps of the whole run"),
+  batchSize: option(integer({ min: 1 }), 128, "Images an optimiser step"),
+  accumulate: option(
+    integer({ min: 1 }),
+    1,
+    "Micro-batches a batch is cut into to save memory",
+  ),
+  /**
+   * `true` takes a third less memory and a few per cent more time; `"blocks"` two fifths less again
+   * and a sixth more work.
+   */
+  recompute: option(
+    either(flag(), choice(["blocks"]), "true, false or blocks"),
+    true,
+    "What the backward pass makes again to save memory, with the same bits: outputs of cheap ops " +
+      "(true), whole blocks as well (blocks), nothing (false)",
+  ),
+  logEvery: option(integer({ min: 0 }), 100, "Steps between two lines of the log; 0 = off"),
+  sampleEvery: option(integer({ min: 0 }), 1000, "Steps between two preview grids; 0 = off"),
+  sampleCount: option(integer({ min: 1 }), 64, "Images in a preview grid"),
+  evalEvery: option(integer({ min: 0 }), 0, "Steps between two validation losses; 0 = off"),
+  /** At most `data.holdout`. */
+  evalCount: option(integer({ min: 1 }), 1024, "Held-out images in a validation loss"),
+  /** The last step always has one. */
+  checkpointEvery: option(integer({ min: 0 }), 5000, "Steps between two checkpoints; 0 = off"),
+  keep: option(integer({ min: 1 }), 2, "Checkpoints kept, the newest ones"),
+  tensorboard: option(
+    flag(),
+    false,
+    "Write the log as TensorBoard's event files too; deno task tensorboard does so afterwards",
+  ),
+}, { checks: [accumulateDividesBatch] });
+
+/** Options of the training loop. An interval of 0 switches what it times off. */
+export type TrainingOptions = OptionsOf<typeof TRAIN>;

@@ -3,19 +3,43 @@
  *
  * @module
  */
+import {
+  decimal,
+  flag,
+  integer,
+  list,
+  option,
+  type OptionsOf,
+  section,
+} from "../../support/options.ts";
 
-/** Options of the instruments. None of them changes what is learnt. */
-export interface InstrumentOptions {
-  /** Whether losses by frequency band and timestep are logged with every loss. Default true. */
-  bandLoss: boolean;
-  /** Bins of timesteps, of equal width, of those losses. Default 10. */
-  timestepBins: number;
-  /** Whether power spectra are logged with every preview. Default true. */
-  spectra: boolean;
-  /** Training images whose noisy versions and predictions are transformed. Default 64. */
-  spectraCount: number;
-  /** Timesteps at which they are, as shares of T in [0, 1). Default 0.02, 0.05, 0.1, 0.2, 0.4, 0.7. */
-  spectraTimesteps: number[];
-  /** Training images that samples are compared with, spread over the set. Default 1024. */
-  spectraReference: number;
-}
+/** The instruments. None of them changes what is learnt. */
+export const INSTRUMENTS = section("What watches the spectrum; nothing here is learnt from", {
+  bandLoss: option(
+    flag(),
+    true,
+    "Log losses by frequency band and timestep, gathered in every step",
+  ),
+  /** Of equal width. */
+  timestepBins: option(integer({ min: 1 }), 10, "Bins of timesteps of those losses"),
+  spectra: option(
+    flag(),
+    true,
+    "Log power spectra of data, noisy images, predictions and samples with every preview",
+  ),
+  spectraCount: option(integer({ min: 2 }), 64, "Training images that are noised and predicted"),
+  spectraTimesteps: option(
+    list(decimal({ min: 0, below: 1 })),
+    [0.02, 0.05, 0.1, 0.2, 0.4, 0.7],
+    "Timesteps at which they are, as shares of diffusion.timesteps",
+  ),
+  /** Spread over the set. */
+  spectraReference: option(
+    integer({ min: 2 }),
+    1024,
+    "Training images that samples are compared with",
+  ),
+});
+
+/** Options of the instruments. */
+export type InstrumentOptions = OptionsOf<typeof INSTRUMENTS>;

@@ -3,6 +3,17 @@
  *
  * @module
  */
+import {
+  type Check,
+  choice,
+  flag,
+  integer,
+  list,
+  nullable,
+  option,
+  type OptionsOf,
+  section,
+} from "../../support/options.ts";
 
 /**
  * Groups of metrics: `fid` the Frechet distance on features, `is` the Inception Score, `kid` the
@@ -20,20 +31,37 @@ export const FEATURES_NAMES = ["auto", "own", "inception"] as const;
 /** Whose features judge. */
 export type FeaturesName = typeof FEATURES_NAMES[number];
 
+const bestIsComputed: Check<{ every: number; names: MetricName[]; best: MetricName }> = (
+  { every, names, best },
+  at,
+) =>
+  every === 0 || names.includes(best)
+    ? null
+    : { key: "best", rule: `be among ${at("names")}, ${names.join(", ")}` };
+
+/** The evaluation of a run while it trains. */
+export const METRICS = section("Evaluation of samples while training", {
+  every: option(integer({ min: 0 }), 0, "Steps between two evaluations; 0 = off"),
+  names: option(list(choice(METRIC_NAMES)), ["fid", "spectrum"], "What is computed"),
+  count: option(integer({ min: 16 }), 1000, "Images drawn for one evaluation"),
+  /** The first ones of the set. */
+  reference: option(
+    nullable(integer({ min: 16 })),
+    null,
+    "Training images that they are compared with; null = all",
+  ),
+  features: option(
+    choice(FEATURES_NAMES),
+    "own",
+    "Whose features judge: a classifier of the data set, or Inception",
+  ),
+  estimate: option(flag(), false, "Estimate the Frechet distance on the GPU in f32"),
+  best: option(
+    choice(["fid", "spectrum"]),
+    "fid",
+    "The distance whose lowest value marks checkpoints/best.safetensors",
+  ),
+}, { checks: [bestIsComputed] });
+
 /** Options of the evaluation of a run while it trains. */
-export interface MetricsOptions {
-  /** Steps between two evaluations; 0 = off. Default 0. */
-  every: number;
-  /** What is computed. Default fid, spectrum. */
-  names: MetricName[];
-  /** Images drawn for one evaluation. Default 1000. */
-  count: number;
-  /** Training images that they are compared with, the first ones; null = all. Default null. */
-  reference: number | null;
-  /** Whose features judge. Default "own". */
-  features: FeaturesName;
-  /** Whether the Frechet distance is estimated on the GPU in f32. Default false. */
-  estimate: boolean;
-  /** The number whose lowest value marks the best checkpoint: the Frechet or the spectral distance. */
-  best: "fid" | "spectrum";
-}
+export type MetricsOptions = OptionsOf<typeof METRICS>;
