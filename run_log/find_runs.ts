@@ -27,9 +27,7 @@ export async function findRuns(paths: readonly string[]): Promise<string[]> {
       found.push(resolve(dir));
     } else if (depth < DEEPEST) {
       // A folder's own name comes before those of links to it.
-      const folders = entries.filter(({ isFile, name }) =>
-        !isFile && !name.startsWith("../commands")
-      )
+      const folders = entries.filter(({ isFile, name }) => !isFile && !name.startsWith("."))
         .sort((a, b) => Number(a.isSymlink) - Number(b.isSymlink) || (a.name < b.name ? -1 : 1));
       for (const { name } of folders) await visit(join(dir, name), depth + 1);
     }
@@ -40,7 +38,7 @@ export async function findRuns(paths: readonly string[]): Promise<string[]> {
 
 /** The deepest folder that all of `dirs` are in, each below it. */
 export function commonFolder(dirs: readonly string[]): string {
-  const [first = "../commands", ...others] = dirs.map((dir) => dirname(resolve(dir)));
+  const [first = ".", ...others] = dirs.map((dir) => dirname(resolve(dir)));
   let common = first;
   for (const other of others) {
     while (common !== dirname(common) && relative(common, other).startsWith("..")) {

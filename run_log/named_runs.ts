@@ -126,7 +126,7 @@ async function checkReadable(path: string, verb: string): Promise<void> {
 }
 
 function isInside(dir: string, root: string): boolean {
-  return relative(root, dir).split(sep)[0] !== "../commands";
+  return relative(root, dir).split(sep)[0] !== "..";
 }
 
 /** Runs of the experiment in a folder, `<method>/seed-<n>`, method by method; none where it is none. */

@@ -49,7 +49,7 @@ async function report(
     if (unread) console.error(`note: ${runFolder(dir).log}: ${describeUnread(unread)}`);
   }
   const methods = groupRuns(runs);
-  const out = options.out ?? join(paths.length === 1 ? first : "..", "report");
+  const out = options.out ?? join(paths.length === 1 ? first : ".", "report");
   const samples = await sampleFigure(methods);
   const figures = [...makeFigures(methods), ...(samples ? [samples] : [])];
   await ensureFolder(out);

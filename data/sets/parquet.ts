@@ -94,7 +94,7 @@ async function parquetBelow(dir: string): Promise<string[]> {
   const walk = async (folder: string, depth: number): Promise<void> => {
     for await (const { name, isDirectory } of Deno.readDir(folder)) {
       const path = join(folder, name);
-      if (isDirectory && depth < MAX_DEPTH && !name.startsWith("..")) await walk(path, depth + 1);
+      if (isDirectory && depth < MAX_DEPTH && !name.startsWith(".")) await walk(path, depth + 1);
       if (!isDirectory && name.endsWith(".parquet")) found.push(path);
       if (found.length > MAX_FILES) {
         throw new RangeError(`Cannot read ${dir}: it must hold at most ${MAX_FILES} Parquet files`);
@@ -162,11 +162,11 @@ function namesFor(labels: readonly number[], names: readonly string[]): string[]
 
 function imageColumn(file: ParquetFile): string {
   const found = IMAGE_COLUMNS.find((path) => file.column(path)?.type === 6) ??
-    file.columns.find(({ path, type }) => path.at(-1) === "bytes" && type === 6)?.path.join("..");
+    file.columns.find(({ path, type }) => path.at(-1) === "bytes" && type === 6)?.path.join(".");
   if (found !== undefined) return found;
   throw new SyntaxError(
     `Cannot read Parquet: it must have a column of image bytes such as image.bytes, got ${
-      file.columns.slice(0, 20).map(({ path }) => path.join("..")).join(", ")
+      file.columns.slice(0, 20).map(({ path }) => path.join(".")).join(", ")
     }`,
   );
 }

@@ -62,7 +62,7 @@ export async function writeClassifier(
     namedParameters(classifier),
     ([name, { shape }]) => [name, { dtype: "F32", shape, data: weights.get(name)! }] as const,
   );
-  await ensureFolder(join(path, "../../.."));
+  await ensureFolder(join(path, ".."));
   await atomicWrite(
     path,
     writeSafetensors(tensors, {

@@ -104,7 +104,7 @@ Deno.test("report takes the runs of the folder above as those of any other", () 
     await writeRun(join(folder, "exp", "m", "seed-1"), 2e-3);
     const note = { name: "exp", about: "", methods: ["m"] };
     await Deno.writeTextFile(join(folder, "exp", "experiment.json"), JSON.stringify(note));
-    const result = await runScript("commands/report/main.ts", ["../.."], join(folder, "exp"));
+    const result = await runScript("commands/report/main.ts", [".."], join(folder, "exp"));
     assertEquals([result.code, errorLines(result)], [0, []]);
     assertStringIncludes(
       await Deno.readTextFile(join(folder, "report", "index.html")),

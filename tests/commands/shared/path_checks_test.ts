@@ -56,7 +56,7 @@ Deno.test("checkResultFile() spares the files that a run goes on with, by whatev
         ...[config, join(run, "log.jsonl"), join(checkpoints, "step-000001.safetensors")],
         ...[join(checkpoints, "new"), join(checkpoints, "old", "x"), join(folder, "link", "x")],
         join(folder, "link", "away"),
-        join(run, "samples", "../..", "checkpoints", "x"),
+        join(run, "samples", "..", "checkpoints", "x"),
       ]
     ) {
       const why = `Cannot write ${path}: the file must not be among those that the run in ${run} `;

@@ -43,7 +43,7 @@ const FILES: Readonly<Record<string, Uint8Array>> = {
 
 async function write(folder: string, files: Readonly<Record<string, Uint8Array>>): Promise<void> {
   for (const [name, bytes] of Object.entries(files)) {
-    await Deno.mkdir(join(folder, name, "../.."), { recursive: true });
+    await Deno.mkdir(join(folder, name, ".."), { recursive: true });
     await Deno.writeFile(join(folder, name), bytes);
   }
 }
