@@ -78,7 +78,7 @@ function compileField(field: Field): z.ZodType {
   }
 }
 
-/** An object for each name; where an input has none, it is the one that the description names. */
+/** An object for each name; an input without one is of the kind whose name has a default. */
 function compileNamed({ about, name, alternatives }: Named): z.ZodType {
   const table = Object.entries<Alternative>(alternatives);
   const objects = table.map(([each, { options = {} }]) => {
@@ -92,9 +92,7 @@ function compileNamed({ about, name, alternatives }: Named): z.ZodType {
   const either = z.discriminatedUnion("name", [first!, ...rest], {
     error: ({ input }) => isSection(input) ? ruleText(name.rule) : "be an object",
   });
-  const withName = (input: unknown) =>
-    isSection(input) && !("name" in input) ? { name: name.initial, ...input } : input;
-  return z.preprocess(withName, either).prefault({}).describe(about);
+  return either.prefault({} as never).describe(about);
 }
 
 const compiled = new WeakMap<Section, z.ZodObject>();

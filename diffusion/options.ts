@@ -16,8 +16,6 @@ import {
   type OptionsOf,
   section,
 } from "../support/options.ts";
-import { PRINTED_REASON } from "./spectral_forms.ts";
-import { usesTMax } from "./t_max.ts";
 
 /** Noise schedules; diffusion/schedule.ts has their equations. */
 export const SCHEDULE_NAMES = ["linear", "cosine", "linear-torch"] as const;
@@ -128,6 +126,11 @@ const SPECTRAL_LOSS_FIELDS = {
 /** Options of the spectrum loss. */
 export type SpectralLossOptions = OptionsOf<typeof SPECTRAL_LOSS_FIELDS>;
 
+/** Why mode "printed" is refused. */
+export const PRINTED_REASON =
+  "its coefficient sqrt(1 - A_{t-1}) - sqrt(1 - A_{t-1}) is identically 0, " +
+  "so the network drops out of the loss and its gradient is zero; ddim and eta are what it may mean";
+
 const printedIsMeant: Check<SpectralLossOptions> = ({ lambda, mode, allowPrinted }, at) =>
   lambda === 0 || mode !== "printed" || allowPrinted ? null : {
     key: "mode",
@@ -198,6 +201,11 @@ const FIELDS = {
 
 /** Options of the diffusion process of a run. */
 export type DiffusionOptions = OptionsOf<typeof FIELDS>;
+
+/** Whether anything in `options` depends on `tMax`. */
+export function usesTMax({ timestepSampler, spectralLoss }: DiffusionOptions): boolean {
+  return timestepSampler.name === "reweighted" || spectralLoss.lambda > 0;
+}
 
 const betasAscend: Check<DiffusionOptions> = ({ schedule, betaStart, betaEnd }, at) =>
   schedule === "cosine" || betaStart <= betaEnd

@@ -46,11 +46,6 @@ export interface SpectralForms {
   readonly weight: Float64Array;
 }
 
-/** Why mode "printed" is refused. */
-export const PRINTED_REASON =
-  "its coefficient sqrt(1 - A_{t-1}) - sqrt(1 - A_{t-1}) is identically 0, " +
-  "so the network drops out of the loss and its gradient is zero; ddim and eta are what it may mean";
-
 /** The forms of `mode` for a network that outputs `target`. */
 export function spectralForms(
   schedule: Schedule,

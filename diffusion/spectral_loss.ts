@@ -26,9 +26,9 @@ import { reshape, type TensorRef } from "../device/tensor.ts";
 import { createRings, destroyRings, type Rings } from "../kernels/fft/rings.ts";
 import { gatherRowsForward } from "../kernels/layout/gather_rows.ts";
 import { octaveOf, radialFrequencies, unitRings } from "./frequency.ts";
-import type { DiffusionOptions, SpectralLossOptions } from "./options.ts";
+import { type DiffusionOptions, PRINTED_REASON, type SpectralLossOptions } from "./options.ts";
 import type { Schedule } from "./schedule.ts";
-import { PRINTED_REASON, type SpectralForm, spectralForms } from "./spectral_forms.ts";
+import { type SpectralForm, spectralForms } from "./spectral_forms.ts";
 
 /** Tensors of a training step that the loss is made from. */
 export interface SpectralInputs {

@@ -10,7 +10,7 @@
  * @module
  */
 import { radialFrequencies } from "./frequency.ts";
-import type { DiffusionOptions } from "./options.ts";
+import { type DiffusionOptions, usesTMax } from "./options.ts";
 import { makeSchedule, type Schedule } from "./schedule.ts";
 
 /** Images as bytes, `[count, height, width, channels]`. */
@@ -105,11 +105,6 @@ function planeTransform(height: number, width: number): (plane: Float64Array) =>
 export function tMaxOfPower(schedule: Schedule, power: number): number {
   const last = schedule.alphasCumprod.findLastIndex((a) => a * power > 1 - a);
   return Math.min(Math.max(last + 1, 1), schedule.timesteps - 1);
-}
-
-/** Whether anything in `options` depends on `tMax`. */
-export function usesTMax({ timestepSampler, spectralLoss }: DiffusionOptions): boolean {
-  return timestepSampler.name === "reweighted" || spectralLoss.lambda > 0;
 }
 
 /**

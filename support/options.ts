@@ -41,7 +41,8 @@
  * takes the names of a table where no record has options.
  *
  * A record's functions take the type of its own OPTIONS, never that of the whole table: the table's
- * type is made from its records.
+ * type is made from its records. Types made from values are what the lint rule no-slow-types is
+ * against, so it is off.
  *
  * @module
  */
@@ -347,19 +348,21 @@ function nounPhrase(rule: AnyRule): string {
 function numberPhrase(noun: string, { min, max, above, below }: Limits): string {
   if (above !== undefined && below !== undefined) return `${noun} between ${above} and ${below}`;
   if (min !== undefined && max !== undefined) return `${noun} from ${min} to ${max}`;
-  const parts = [
-    above === undefined ? "" : `above ${above}`,
-    min === undefined ? "" : `of at least ${min}`,
-    below === undefined ? "" : `below ${below}`,
-    max === undefined ? "" : `at most ${max}`,
-  ].filter((part) => part !== "");
-  return parts.length === 0 ? noun : `${noun} ${parts.join(" and ")}`;
+  const lower = above !== undefined
+    ? `above ${above}`
+    : min !== undefined
+    ? `of at least ${min}`
+    : "";
+  const upper = below !== undefined ? `below ${below}` : max !== undefined ? `at most ${max}` : "";
+  if (lower !== "" && upper !== "") return `${noun} ${lower} and ${upper}`;
+  return `${noun} ${lower || upper.replace(/^at most/, "of at most")}`.trim();
 }
 
 function listPhrase(item: AnyRule, fewest: number): string {
   if (item.kind === "choice") {
     return `a list of ${fewest > 0 ? "at least one of" : "any of"} ${item.values.join(", ")}`;
   }
+  if (item.kind === "text") return `a list of ${fewest > 0 ? "at least one string" : "strings"}`;
   if (item.kind !== "number") return `a list of ${nounPhrase(item)}`;
   return `a list of ${
     fewest > 0 ? `at least one ${nounPhrase(item).slice(2)}` : pluralOf(item, true)

@@ -7,7 +7,7 @@ import { firstImages, type ImageSet } from "../data/dataset.ts";
 import { imageShape } from "../data/options.ts";
 import { loadImages } from "../data/registry.ts";
 import type { Gpu } from "../device/gpu.ts";
-import { usesTMax } from "../diffusion/t_max.ts";
+import { usesTMax } from "../diffusion/options.ts";
 import type { Network } from "../model/network.ts";
 import { createNetwork } from "../model/presets.ts";
 import { atomicWrite, checkWritable } from "../support/files.ts";

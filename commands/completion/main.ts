@@ -5,7 +5,7 @@
  * @module
  */
 import { fileURLToPath } from "node:url";
-import { configJsonSchema } from "../../config/schema.ts";
+import { CONFIG } from "../../config/description.ts";
 import { DATASET_NAMES } from "../../data/options.ts";
 import { defineCommand, runCommand } from "../../support/command_line.ts";
 import { UsageError } from "../../support/errors.ts";
@@ -45,7 +45,7 @@ export async function makeTable(root: string): Promise<string[]> {
   return completionTable({
     tasks,
     commands: await loadDeclarations(root, tasks),
-    schema: configJsonSchema(),
+    config: CONFIG,
     words: { dataset: DATASET_NAMES },
   });
 }

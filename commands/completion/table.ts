@@ -14,7 +14,9 @@
  *
  * @module
  */
+import { dottedFields } from "../../config/description.ts";
 import { optionFlag } from "../../support/command_line.ts";
+import type { AnyRule, Section } from "../../support/options.ts";
 import type { DeclaredCommand, Task } from "./declarations.ts";
 
 /** What the name of a value in the help says about it. */
@@ -29,28 +31,18 @@ const KINDS: Readonly<Record<string, string>> = {
   DATASET: "dataset",
 };
 
-/** The parts of a JSON Schema that are read here. */
-export interface SchemaNode {
-  readonly description?: string;
-  readonly type?: string;
-  readonly enum?: readonly unknown[];
-  readonly const?: unknown;
-  readonly anyOf?: readonly SchemaNode[];
-  readonly properties?: Readonly<Record<string, SchemaNode>>;
-}
-
 /** What the table is made of. */
 export interface Completable {
   readonly tasks: readonly Task[];
   readonly commands: ReadonlyMap<string, DeclaredCommand>;
-  /** The JSON Schema of a config. */
-  readonly schema: SchemaNode;
+  /** The description of a config. */
+  readonly config: Section;
   /** Words by kind. */
   readonly words: Readonly<Record<string, readonly string[]>>;
 }
 
 /** The lines of the table. */
-export function completionTable({ tasks, commands, schema, words }: Completable): string[] {
+export function completionTable({ tasks, commands, config, words }: Completable): string[] {
   const lines = tasks.map(({ name, description }) => line("task", name, description));
   for (const { name } of tasks) {
     const command = commands.get(name);
@@ -58,7 +50,7 @@ export function completionTable({ tasks, commands, schema, words }: Completable)
     if (command === undefined) lines.push(line("argument", name, "...file"));
     else lines.push(...commandLines(command));
   }
-  lines.push(...keyLines(schema, ""));
+  lines.push(...keyLines(config));
   for (const [kind, list] of Object.entries(words)) {
     lines.push(...list.map((word) => line("word", kind, word)));
   }
@@ -98,34 +90,37 @@ function kindsOf(placeholder: string): string {
   return kinds.join(",") || "none";
 }
 
-function keyLines(node: SchemaNode, prefix: string): string[] {
-  const lines: string[] = [];
-  for (const [name, child] of Object.entries(node.properties ?? {})) {
-    if (name.startsWith("$")) continue;
-    const key = prefix + name;
-    if (child.properties) {
-      lines.push(...keyLines(child, `${key}.`));
-      continue;
-    }
-    const values = valuesOf(child);
-    const kinds = name === "dir" ? "folder" : values.length > 0 ? "value" : "none";
-    lines.push(line("key", key, kinds, child.description ?? ""));
-    lines.push(...values.map((value) => line("value", "", `--${key}`, value)));
+/** The lines of every key that takes a value; of one that several networks have, all its words. */
+function keyLines(config: Section): string[] {
+  const keys = new Map<string, { about: string; words: Set<string> }>();
+  for (const { key, field } of dottedFields(config)) {
+    if (field.kind !== "option") continue;
+    const { about, words } = keys.get(key) ?? { about: field.about, words: [] };
+    keys.set(key, { about, words: new Set([...words, ...wordsOf(field.rule)]) });
   }
-  return lines;
+  return [...keys].flatMap(([key, { about, words }]) => {
+    const kinds = /(^|\.)dir$/.test(key) ? "folder" : words.size > 0 ? "value" : "none";
+    return [
+      line("key", key, kinds, about),
+      ...Array.from(words, (word) => line("value", "", `--${key}`, word)),
+    ];
+  });
 }
 
-/** The words that a schema lists. */
-function valuesOf(node: SchemaNode): string[] {
-  if (node.anyOf) {
-    const parts = node.anyOf.map(valuesOf);
-    // null and "auto" beside numbers are worth a word, too.
-    return parts.flat();
+/** The words that a rule lists; null and "auto" beside numbers are worth one, too. */
+function wordsOf(rule: AnyRule): string[] {
+  switch (rule.kind) {
+    case "flag":
+      return ["true", "false"];
+    case "choice":
+      return rule.values.map(String);
+    case "nullable":
+      return [...wordsOf(rule.rule), "null"];
+    case "either":
+      return rule.rules.flatMap(wordsOf);
+    default:
+      return [];
   }
-  if (node.enum) return node.enum.map(String);
-  if (node.const !== undefined) return [String(node.const)];
-  if (node.type === "boolean") return ["true", "false"];
-  return node.type === "null" ? ["null"] : [];
 }
 
 function line(...fields: string[]): string {

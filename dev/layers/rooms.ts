@@ -41,7 +41,10 @@ const PORTABLE_ROOMS: ReadonlySet<string> = new Set(
   ["device", "kernels", "autograd", "model", "optim", "diffusion"],
 );
 /** Files of other rooms that those need. */
-const PORTABLE_FILES: ReadonlySet<string> = new Set(["support/philox.ts"]);
+const PORTABLE_FILES: ReadonlySet<string> = new Set([
+  "support/options.ts",
+  "support/philox.ts",
+]);
 
 /** The room of a path in the repository: a top folder, "the scripts", or a top file's own name. */
 export function roomOf(path: string): string {

@@ -1,5 +1,16 @@
 import type { DeclaredCommand, Task } from "../../../commands/completion/declarations.ts";
-import { completionTable, type SchemaNode } from "../../../commands/completion/table.ts";
+import { completionTable } from "../../../commands/completion/table.ts";
+import {
+  byName,
+  choice,
+  flag,
+  integer,
+  nullable,
+  option,
+  type Section,
+  section,
+  text,
+} from "../../../support/options.ts";
 import { assertEquals } from "../../support/assert.ts";
 
 const COMMAND: DeclaredCommand = {
@@ -23,9 +34,9 @@ const TASKS: readonly Task[] = [
   { name: "ok", description: "All", script: null },
 ];
 
-function table(schema: SchemaNode = {}): string[] {
+function table(config: Section = section("", {})): string[] {
   const commands = new Map([["draw", COMMAND]]);
-  return completionTable({ tasks: TASKS, commands, schema, words: { dataset: ["mnist"] } });
+  return completionTable({ tasks: TASKS, commands, config, words: { dataset: ["mnist"] } });
 }
 
 Deno.test("completionTable() says what each option and argument takes", () => {
@@ -50,33 +61,47 @@ Deno.test("completionTable() says what each option and argument takes", () => {
   ]);
 });
 
-Deno.test("completionTable() lists a schema's keys and the words that they take", () => {
-  const lines = table({
-    properties: {
-      $schema: { type: "string" },
-      data: {
-        properties: {
-          name: { enum: ["a", "b"], description: "the set" },
-          dir: { anyOf: [{ type: "string" }, { type: "null" }] },
-          inner: { properties: { flip: { type: "boolean" } } },
-          channels: { anyOf: [{ const: 1 }, { const: 3 }] },
-        },
-      },
-      steps: { type: "integer", description: "steps" },
-    },
-  });
+Deno.test("completionTable() lists a config's keys and the words that they take", () => {
+  const lines = table(section("", {
+    data: section("", {
+      name: option(choice(["a", "b"]), "a", "the set"),
+      dir: option(nullable(text()), null, "where"),
+      inner: section("", { flip: option(flag(), true, "whether") }),
+      channels: option(choice([1, 3]), 1, "channels"),
+    }),
+    steps: option(integer(), 1, "steps"),
+  }));
   assertEquals(lines.filter((line) => /^key|^value\t\t/.test(line)), [
     "key\tdata.name\tvalue\tthe set",
     "value\t\t--data.name\ta",
     "value\t\t--data.name\tb",
-    "key\tdata.dir\tfolder\t",
+    "key\tdata.dir\tfolder\twhere",
     "value\t\t--data.dir\tnull",
-    "key\tdata.inner.flip\tvalue\t",
+    "key\tdata.inner.flip\tvalue\twhether",
     "value\t\t--data.inner.flip\ttrue",
     "value\t\t--data.inner.flip\tfalse",
-    "key\tdata.channels\tvalue\t",
+    "key\tdata.channels\tvalue\tchannels",
     "value\t\t--data.channels\t1",
     "value\t\t--data.channels\t3",
     "key\tsteps\tnone\tsteps",
+  ]);
+});
+
+Deno.test("completionTable() lists the keys of every network once, with the words of all", () => {
+  const act = (...names: string[]) => ({ act: option(choice(names), names[0]!, "activation") });
+  const networks = {
+    small: { options: act("relu", "silu") },
+    large: { options: { ...act("silu", "gelu"), depth: option(integer(), 2, "layers") } },
+  };
+  const model = byName("", networks, { name: "small", about: "which" });
+  assertEquals(table(section("", { model })).filter((line) => /^key|^value\t\t/.test(line)), [
+    "key\tmodel.name\tvalue\twhich",
+    "value\t\t--model.name\tsmall",
+    "value\t\t--model.name\tlarge",
+    "key\tmodel.act\tvalue\tactivation",
+    "value\t\t--model.act\trelu",
+    "value\t\t--model.act\tsilu",
+    "value\t\t--model.act\tgelu",
+    "key\tmodel.depth\tnone\tlayers",
   ]);
 });
