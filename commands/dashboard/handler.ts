@@ -12,31 +12,31 @@ import { runFolder } from "../../training/run_folder.ts";
 import { isAbsence } from "../../support/absence.ts";
 import type { RunWatch } from "./watch.ts";
 
-/** Modules of the page by address, relative to tools/; imports between them work as they are. */
+/** Modules of the page by address, relative to the project; imports between them work as they are. */
 const MODULES = [
-  "dashboard/page/charts.ts",
-  "dashboard/page/config_table.ts",
-  "dashboard/page/dom.ts",
-  "dashboard/page/format.ts",
-  "dashboard/page/heat_map.ts",
-  "dashboard/page/line_chart.ts",
-  "dashboard/page/lines.ts",
-  "dashboard/page/main.ts",
-  "dashboard/page/model.ts",
-  "dashboard/page/run_list.ts",
-  "dashboard/page/samples.ts",
-  "dashboard/page/settings.ts",
-  "dashboard/page/summary.ts",
-  "report/colours.ts",
-  "report/log_lines.ts",
-  "report/scale.ts",
+  "commands/dashboard/page/charts.ts",
+  "commands/dashboard/page/config_table.ts",
+  "commands/dashboard/page/dom.ts",
+  "commands/dashboard/page/format.ts",
+  "commands/dashboard/page/heat_map.ts",
+  "commands/dashboard/page/line_chart.ts",
+  "commands/dashboard/page/lines.ts",
+  "commands/dashboard/page/main.ts",
+  "commands/dashboard/page/model.ts",
+  "commands/dashboard/page/run_list.ts",
+  "commands/dashboard/page/samples.ts",
+  "commands/dashboard/page/settings.ts",
+  "commands/dashboard/page/summary.ts",
+  "run_log/charts/colours.ts",
+  "run_log/log_lines.ts",
+  "run_log/charts/scale.ts",
 ];
 
 /** Other files of the page. */
 const FILES: Readonly<Record<string, [file: string, type: string]>> = {
-  "/": ["dashboard/page/index.html", "text/html; charset=utf-8"],
-  "/style.css": ["dashboard/page/style.css", "text/css; charset=utf-8"],
-  "/icon.svg": ["dashboard/page/icon.svg", "image/svg+xml"],
+  "/": ["commands/dashboard/page/index.html", "text/html; charset=utf-8"],
+  "/style.css": ["commands/dashboard/page/style.css", "text/css; charset=utf-8"],
+  "/icon.svg": ["commands/dashboard/page/icon.svg", "image/svg+xml"],
 };
 
 const FACES = ["400", "500", "600"];
@@ -57,7 +57,7 @@ const HEADERS = {
 /** Kept for good: the address changes with the content. */
 const LASTING = { "cache-control": "private, max-age=31536000, immutable" };
 
-const TOOLS = new URL("../", import.meta.url);
+const ROOT = new URL("../../", import.meta.url);
 
 /**
  * The handler of requests.
@@ -95,12 +95,13 @@ export function makeHandler(
 async function answer(watch: RunWatch, pathname: string): Promise<Response | null> {
   if (pathname === "/events") return reply(watch.listen(), "text/event-stream");
   const file = FILES[pathname];
-  if (file) return reply(await Deno.readFile(new URL(file[0], TOOLS)), file[1]);
-  const [, folder = "", ...rest] = pathname.split("/");
-  if (folder === "tools" && MODULES.includes(rest.join("/"))) {
-    const source = await Deno.readTextFile(new URL(rest.join("/"), TOOLS));
+  if (file) return reply(await Deno.readFile(new URL(file[0], ROOT)), file[1]);
+  const module = pathname.slice(1);
+  if (MODULES.includes(module)) {
+    const source = await Deno.readTextFile(new URL(module, ROOT));
     return reply(stripTypeScriptTypes(source), "text/javascript; charset=utf-8");
   }
+  const [, folder = "", ...rest] = pathname.split("/");
   if (folder === "face" && rest.length === 1 && FACES.includes(rest[0]!)) {
     return reply(await readFace(`inter-latin-${rest[0]}-normal`), "font/woff2", LASTING);
   }
@@ -128,4 +129,4 @@ function refusal(status: number, text: string): Response {
 }
 
 /** The path of the page's folder; for tests. */
-export const PAGE_FOLDER = join(fileURLToPath(TOOLS), "dashboard", "page");
+export const PAGE_FOLDER = join(fileURLToPath(ROOT), "commands", "dashboard", "page");

@@ -62,7 +62,7 @@ Deno.test("makeHandler() puts a strict policy on everything, refusals too", () =
     await WrittenRun.create(join(folder, "a"));
     const { ask } = await handlerOf(folder);
     for (
-      const path of ["/", "/style.css", "/tools/dashboard/page/main.ts", "/nothing", "/face/400"]
+      const path of ["/", "/style.css", "/commands/dashboard/page/main.ts", "/nothing", "/face/400"]
     ) {
       const { headers, body } = await ask(path);
       const policy = headers.get("content-security-policy") ?? "";
@@ -113,11 +113,11 @@ Deno.test("makeHandler() serves pictures of runs and no other file", () =>
         `/samples/${id}`,
         "/../../etc/passwd",
         "/%2e%2e/%2e%2e/etc/passwd",
-        "/tools/dashboard.ts",
-        "/tools/dashboard/handler.ts",
-        "/tools/../deno.json",
-        "/tools/dashboard/page/../handler.ts",
-        "/tools/dashboard/page/%2e%2e/handler.ts",
+        "/commands/dashboard/main.ts",
+        "/commands/dashboard/handler.ts",
+        "/commands/../deno.json",
+        "/commands/dashboard/page/../handler.ts",
+        "/commands/dashboard/page/%2e%2e/handler.ts",
         "/face/../../x",
         "/face/700",
         "/dashboard/page/index.html",
