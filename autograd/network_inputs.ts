@@ -4,11 +4,40 @@
  *
  * @module
  */
+import type { Capture } from "../device/capture.ts";
+import type { InputValues } from "../device/program.ts";
 import type { TensorRef } from "../device/tensor.ts";
 import type { Tensor } from "./graph.ts";
 
-/** The inputs of a batch of N images. What is optional is for networks that know of it. */
-export interface NetworkInputs {
+/**
+ * What may be known of an image beside its noise: a class is a whole number below the number of
+ * classes, u32 `[N]`; numbers are f32 `[N, size]`.
+ */
+export const CONDITIONS = {
+  /** What is to be seen, 0 for the first class. */
+  labels: "class",
+  /** How the image was augmented: 1 where it is mirrored, then zeros; all zeros while sampling. */
+  augment: "numbers",
+} as const satisfies Readonly<Record<string, "class" | "numbers">>;
+
+/** Something that may be known of an image. */
+export type ConditionName = keyof typeof CONDITIONS;
+
+/** What a network wants to know, with the number of classes or of numbers; nothing else is made. */
+export type Conditioning = { readonly [C in ConditionName]?: number };
+
+/** What is known of each image of a batch. */
+export type Conditions = { readonly [C in ConditionName]?: TensorRef };
+
+/** What is known of one image. */
+export type ConditionValue<C extends ConditionName> = typeof CONDITIONS[C] extends "class" ? number
+  : readonly number[];
+
+/** What is known of images by their place in a batch. */
+export type ConditionValues = { readonly [C in ConditionName]?: (i: number) => ConditionValue<C> };
+
+/** The inputs of a batch of N images. */
+export interface NetworkInputs extends Conditions {
   /** Noisy images `[N, H, W, C]`, f32. */
   readonly x: Tensor;
   /**
@@ -16,10 +45,49 @@ export interface NetworkInputs {
    * tells networks of a level, f32.
    */
   readonly level: TensorRef;
-  /** Classes `[N]`, u32. */
-  readonly labels?: TensorRef;
-  /** Clean images predicted before, of the shape of `x`. */
+  /** Clean images predicted before, of the shape of `x`; for networks that know of it. */
   readonly selfCondition?: Tensor;
-  /** How each image was augmented, `[N, A]`, f32. */
-  readonly augment?: TensorRef;
+}
+
+/** Inputs of a capture for what a network wants to know of `n` images, named as the conditions. */
+export function conditionInputs(
+  capture: Capture,
+  n: number,
+  conditioning: Conditioning = {},
+): Conditions {
+  return Object.fromEntries(
+    wanted(conditioning).map(([name, size]) => [
+      name,
+      CONDITIONS[name] === "class"
+        ? capture.input(name, [n], "u32")
+        : capture.input(name, [n, size]),
+    ]),
+  );
+}
+
+/** Values of {@linkcode conditionInputs}; zeros where nothing is known. */
+export function conditionValues(
+  n: number,
+  conditioning: Conditioning = {},
+  known: ConditionValues = {},
+): InputValues {
+  return Object.fromEntries(
+    wanted(conditioning).map(([name, size]) => {
+      const value = known[name] as ((i: number) => number | readonly number[]) | undefined;
+      const columns = CONDITIONS[name] === "class" ? 1 : size;
+      const rows = CONDITIONS[name] === "class"
+        ? new Uint32Array(n)
+        : new Float32Array(n * columns);
+      for (let i = 0; value && i < n; i++) {
+        rows.set([value(i)].flat().slice(0, columns), i * columns);
+      }
+      return [name, rows];
+    }),
+  );
+}
+
+function wanted(conditioning: Conditioning): [name: ConditionName, size: number][] {
+  const names = Object.keys(CONDITIONS) as ConditionName[];
+  return names.map((name): [ConditionName, number] => [name, conditioning[name] ?? 0])
+    .filter(([, size]) => size > 0);
 }

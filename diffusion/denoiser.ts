@@ -4,10 +4,24 @@
  * @module
  */
 import type { Graph, Tensor } from "../autograd/graph.ts";
-import type { NetworkInputs } from "../autograd/network_inputs.ts";
+import type { Conditioning, NetworkInputs } from "../autograd/network_inputs.ts";
 
 /** Records a network's prediction, of the shape of the noisy images. */
 export type Denoiser = (graph: Graph, inputs: NetworkInputs) => Tensor;
+
+/** A network as samplers and instruments ask it. */
+export interface Asked {
+  readonly denoise: Denoiser;
+  /** What it wants to know of images beside their noise; nothing unless given. */
+  readonly conditioning?: Conditioning | undefined;
+}
+
+/** What asks a network for images. */
+export function askedOf(
+  network: { forward: Denoiser; readonly conditioning?: Conditioning },
+): Asked {
+  return { denoise: denoiserOf(network), conditioning: network.conditioning };
+}
 
 /** A network as training, sampling and instruments ask it. */
 export function denoiserOf(network: { forward: Denoiser }): Denoiser {

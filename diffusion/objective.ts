@@ -11,6 +11,7 @@
  * @module
  */
 import type { Graph, Tensor } from "../autograd/graph.ts";
+import type { Conditions } from "../autograd/network_inputs.ts";
 import { add } from "../autograd/ops/add.ts";
 import { meanLoss } from "../autograd/ops/losses.ts";
 import { mul } from "../autograd/ops/mul.ts";
@@ -43,7 +44,7 @@ export interface ObjectiveTensors {
 }
 
 /** What an evaluation works on. */
-export interface ObjectiveInputs {
+export interface ObjectiveInputs extends Conditions {
   /** Clean images `[n, h, w, c]` in [-1, 1]. */
   readonly x0: TensorRef;
   readonly denoise: Denoiser;
@@ -106,7 +107,7 @@ export class Objective {
    * @param graph Must have a random key.
    */
   record(graph: Graph, inputs: ObjectiveInputs): ObjectiveTensors {
-    const { x0, denoise, perSample = false, plain = false } = inputs;
+    const { x0, denoise, perSample = false, plain = false, ...conditions } = inputs;
     const { capture, random } = graph;
     const [samples = 0, ...shape] = x0.shape;
     const sampler = plain ? this.#uniform : this.#sampler;
@@ -114,7 +115,7 @@ export class Objective {
     const noise = randomNormal(capture, random, { samples, shape, stream: STREAMS.noise });
     const tables = { signal: this.#signal, noise: this.#noise };
     const xt = qSample(capture, x0, noise, timesteps, tables);
-    const prediction = denoise(graph, { x: graph.constant(xt), level: timesteps });
+    const prediction = denoise(graph, { x: graph.constant(xt), level: timesteps, ...conditions });
     const target = this.#combine(graph, timesteps, { x0, noise, xt });
     const spectral = plain ? null : this.#spectral;
     const { learn } = sampler;

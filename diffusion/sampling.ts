@@ -9,17 +9,18 @@
  * @module
  */
 import { Graph, type ParameterSlot } from "../autograd/graph.ts";
+import { type Conditioning, conditionInputs, conditionValues } from "../autograd/network_inputs.ts";
 import type { Parameter } from "../autograd/parameter.ts";
 import { Capture } from "../device/capture.ts";
 import type { Gpu } from "../device/gpu.ts";
 import type { KernelTime } from "../device/profile.ts";
-import type { Program } from "../device/program.ts";
+import type { InputValues, Program } from "../device/program.ts";
 import { sizeOf, type TensorRef } from "../device/tensor.ts";
 import { copyInto } from "../kernels/elementwise/add.ts";
 import { randomNormal } from "../kernels/process/random.ts";
 import { SAMPLER_SCALARS, samplerScalars, samplerStep } from "../kernels/process/sampler_step.ts";
 import { seedKey } from "../support/philox.ts";
-import { type Denoiser, STREAMS } from "./denoiser.ts";
+import { type Asked, STREAMS } from "./denoiser.ts";
 import type { InpaintingWay, Move } from "./inpainting.ts";
 import { KnownParts, noiseScalars } from "./known_parts.ts";
 import type { NoiseLevel, SamplerStep } from "./sampler_step.ts";
@@ -28,12 +29,11 @@ import type { NoiseLevel, SamplerStep } from "./sampler_step.ts";
 export const SAMPLE_BATCH = 16;
 
 /** What a {@linkcode Sampler} is made of. */
-export interface SamplerParts {
+export interface SamplerParts extends Asked {
   /** Shape of a batch, `[n, h, w, c]`. */
   readonly shape: readonly [number, number, number, number];
   /** The network's weights. */
   readonly parameters: ReadonlyMap<Parameter, ParameterSlot>;
-  readonly denoise: Denoiser;
 }
 
 /** What a step did to the images of a batch, unused ones left out, each `[n, h, w, c]`. */
@@ -56,6 +56,15 @@ export interface SamplingWatch {
   onImages?(step: number, images: StepImages): void;
   /** Once aborted, sampling throws its reason after the move at hand. */
   readonly signal?: AbortSignal;
+}
+
+/** What is made, and who looks. */
+export interface SamplingOptions extends SamplingWatch {
+  /**
+   * The class of each image, for networks that know of classes; the remainder of its seed divided by
+   * their number unless given, so that an image depends on its seed alone.
+   */
+  readonly labels?: readonly number[];
 }
 
 /** Given images, and where they are to stay as they are. */
@@ -82,10 +91,12 @@ export class Sampler {
     private readonly predicted: TensorRef,
     private readonly starting: Program,
     private readonly stepping: Program,
+    private readonly conditioning: Conditioning = {},
   ) {}
 
   /** Plans the programs. */
-  static async create(gpu: Gpu, { shape, parameters, denoise }: SamplerParts): Promise<Sampler> {
+  static async create(gpu: Gpu, parts: SamplerParts): Promise<Sampler> {
+    const { shape, parameters, denoise, conditioning } = parts;
     const [samples, ...image] = shape;
     const x = gpu.tensor(shape, { label: "samples" });
     const predicted = gpu.tensor(shape, { label: "predicted samples" });
@@ -100,10 +111,12 @@ export class Sampler {
     const timesteps = step.input("timesteps", [samples], "u32");
     const scalars = step.input("scalars", [SAMPLER_SCALARS]);
     const graph = new Graph(step, { parameters });
-    const f = denoise(graph, { x: graph.constant(x), level: timesteps }).ref;
+    const conditions = conditionInputs(step, samples, conditioning);
+    const f = denoise(graph, { x: graph.constant(x), level: timesteps, ...conditions }).ref;
     const z = randomNormal(step, keys, { samples, shape: image, stream: STREAMS.samplerNoise });
     copyInto(step, x, samplerStep(step, { x, f, z, predicted }, scalars));
-    return new Sampler(gpu, shape, x, predicted, await start.plan(), await step.plan());
+    const programs = [await start.plan(), await step.plan()] as const;
+    return new Sampler(gpu, shape, x, predicted, ...programs, conditioning);
   }
 
   /**
@@ -117,7 +130,7 @@ export class Sampler {
   async sample(
     steps: readonly SamplerStep[],
     seeds: readonly number[],
-    watch: SamplingWatch = {},
+    watch: SamplingOptions = {},
   ): Promise<Float32Array<ArrayBuffer>> {
     return await this.#draw(asMoves(steps), seeds, watch, (own) => this.#startFromNoise(own));
   }
@@ -150,7 +163,7 @@ export class Sampler {
     start: Float32Array,
     steps: readonly SamplerStep[],
     seeds: readonly number[],
-    watch: SamplingWatch = {},
+    watch: SamplingOptions = {},
   ): Promise<Float32Array<ArrayBuffer>> {
     this.#check("sample from noises", start, seeds);
     return await this.#draw(asMoves(steps), seeds, watch, (_, at) => {
@@ -170,7 +183,7 @@ export class Sampler {
     { images, known }: InpaintingTask,
     { start, moves }: InpaintingWay,
     seeds: readonly number[],
-    watch: SamplingWatch = {},
+    watch: SamplingOptions = {},
   ): Promise<Float32Array<ArrayBuffer>> {
     this.#check("inpaint images", images, seeds);
     this.#check("keep known parts", known, seeds);
@@ -198,7 +211,7 @@ export class Sampler {
     level: NoiseLevel,
     steps: readonly SamplerStep[],
     seeds: readonly number[],
-    watch: SamplingWatch = {},
+    watch: SamplingOptions = {},
   ): Promise<Float32Array<ArrayBuffer>> {
     this.#check("reconstruct images", images, seeds);
     const noising = this.#noising ??= await this.#planNoising();
@@ -216,6 +229,7 @@ export class Sampler {
       keys: keyRows([seed], samples, 0),
       timesteps: new Uint32Array(samples).fill(step.timestep),
       scalars: samplerScalars(step),
+      ...this.#conditions([seed], 0, {}),
     });
     return kernels;
   }
@@ -241,6 +255,29 @@ export class Sampler {
     throw new RangeError(
       `Cannot ${verb}: ${seeds.length} of them must have ${count} values, got ${images.length}`,
     );
+  }
+
+  /** @throws {RangeError} For labels that the network does not know of. */
+  #checkLabels(seeds: readonly number[], { labels }: SamplingOptions): void {
+    const { labels: classes = 0 } = this.conditioning;
+    if (!labels) return;
+    const wrong = labels.find((label) => !Number.isInteger(label) || label < 0 || label >= classes);
+    if (wrong === undefined && labels.length === seeds.length) return;
+    throw new RangeError(
+      classes === 0
+        ? "Cannot sample classes: the network must know of classes, it knows none"
+        : `Cannot sample classes: there must be ${seeds.length} labels from 0 to ${
+          classes - 1
+        }, got ${wrong ?? labels.length}`,
+    );
+  }
+
+  /** What the network is told of the images of a batch from `first` on. */
+  #conditions(seeds: readonly number[], first: number, { labels }: SamplingOptions): InputValues {
+    const { conditioning, shape: [samples = 1] } = this;
+    return conditionValues(samples, conditioning, {
+      labels: (i) => labels?.[first + i] ?? (seeds[i] ?? 0) % conditioning.labels!,
+    });
   }
 
   /** The images of a batch from `first` on, filled up with zeros. */
@@ -275,17 +312,19 @@ export class Sampler {
   async #draw(
     moves: readonly Move[],
     seeds: readonly number[],
-    watch: SamplingWatch,
+    watch: SamplingOptions,
     begin: (seeds: readonly number[], at: number) => void,
     parts?: KnownParts,
   ): Promise<Float32Array<ArrayBuffer>> {
     const [batch = 1] = this.shape;
     const result = new Float32Array(seeds.length * this.#length);
+    this.#checkLabels(seeds, watch);
     for (let at = 0; at < seeds.length; at += batch) {
       const own = seeds.slice(at, at + batch);
+      const conditions = this.#conditions(own, at, watch);
       begin(own, at);
       for (const [i, move] of moves.entries()) {
-        await this.#take(move, i, own, watch, parts);
+        await this.#take(move, i, own, conditions, watch, parts);
         await watch.onStep?.(at / batch, i);
         watch.signal?.throwIfAborted();
       }
@@ -300,6 +339,7 @@ export class Sampler {
     move: Move,
     i: number,
     seeds: readonly number[],
+    conditions: InputValues,
     { wants, onImages }: SamplingWatch,
     parts: KnownParts | undefined,
   ): Promise<void> {
@@ -317,6 +357,7 @@ export class Sampler {
       keys,
       timesteps: new Uint32Array(samples).fill(step.timestep),
       scalars: samplerScalars(step),
+      ...conditions,
     });
     if (known) parts?.keep(known, keys);
     await this.gpu.finish();

@@ -4,10 +4,10 @@
  * @module
  */
 import type { Graph, Tensor } from "../autograd/graph.ts";
-import type { NetworkInputs } from "../autograd/network_inputs.ts";
+import type { Conditioning, NetworkInputs } from "../autograd/network_inputs.ts";
 import type { Module } from "./module.ts";
 
-export type { NetworkInputs };
+export type { Conditioning, NetworkInputs };
 
 /** What data and diffusion process decide about a network. */
 export interface NetworkShape {
@@ -19,6 +19,9 @@ export interface NetworkShape {
 
 /** A function of noisy images and timesteps, with parameters. */
 export interface Network extends Module {
+  /** What it wants to know beside noisy images and their levels; nothing unless given. */
+  readonly conditioning?: Conditioning;
+
   /**
    * Records a forward pass.
    *

@@ -4,6 +4,7 @@
  * @module
  */
 import { Graph, type ParameterSlot } from "../autograd/graph.ts";
+import { conditionInputs } from "../autograd/network_inputs.ts";
 import type { Parameter } from "../autograd/parameter.ts";
 import { layOutArena } from "../device/arena.ts";
 import { Capture, type Work } from "../device/capture.ts";
@@ -42,7 +43,11 @@ export function captureNetwork(
   const random = capture.input("key", [4], "u32");
   const graph = new Graph(capture, { parameters, training, random });
   const x = graph.constant(capture.transient([batch, height, width, channels], "images"));
-  const y = network.forward(graph, { x, level: capture.input("timesteps", [batch], "u32") });
+  const y = network.forward(graph, {
+    x,
+    level: capture.input("timesteps", [batch], "u32"),
+    ...conditionInputs(capture, batch, network.conditioning),
+  });
   if (training) graph.backward(y, capture.transient(y.shape, "gradient"));
   return capture;
 }

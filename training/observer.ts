@@ -7,14 +7,13 @@
 import type { Graph } from "../autograd/graph.ts";
 import type { TensorRef } from "../device/tensor.ts";
 import type { ObjectiveTensors } from "../diffusion/objective.ts";
+import type { BatchTensors } from "./batch_source.ts";
 import type { LogEvent } from "./log.ts";
 
 /** What a captured training step shows to observers. */
-export interface StepTensors extends ObjectiveTensors {
+export interface StepTensors extends ObjectiveTensors, BatchTensors {
   /** The step's graph, to record further dispatches on. */
   readonly graph: Graph;
-  /** Clean images `[n, h, w, c]` in [-1, 1]. */
-  readonly x0: TensorRef;
 }
 
 /** What a look gives to the log: known fields, and an observer's own. */

@@ -5,7 +5,7 @@
  * @module
  */
 import { join, relative } from "node:path";
-import { denoiserOf } from "../diffusion/denoiser.ts";
+import { askedOf } from "../diffusion/denoiser.ts";
 import { samplerSteps } from "../diffusion/samplers.ts";
 import { SAMPLE_BATCH, Sampler } from "../diffusion/sampling.ts";
 import { parameterSlots } from "../model/parameters.ts";
@@ -42,7 +42,7 @@ export async function createPreview(
   const sampler = await Sampler.create(gpu, {
     shape: [SAMPLE_BATCH, size.height, size.width, size.channels],
     parameters: parameterSlots(network, state.ema),
-    denoise: denoiserOf(network),
+    ...askedOf(network),
   });
   let newest: string | null = null;
   return {

@@ -70,7 +70,7 @@ export function planStep(
   const { height, width, channels } = imageShape(config.data);
   const pixels = new Uint8Array(height * width * channels);
   const images = imageSet("none", {
-    ...{ images: pixels, labels: null, count: 1, height, width, channels },
+    ...{ images: pixels, labels: new Uint8Array(1), count: 1, height, width, channels },
   });
   const step = Trainer.record(planning, config, network, images, observers?.(planning));
   const { gradients, ending, state } = step;

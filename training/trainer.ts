@@ -6,7 +6,6 @@
  */
 import { Graph } from "../autograd/graph.ts";
 import type { ImageSet } from "../data/dataset.ts";
-import { batchAt } from "../data/order.ts";
 import { Capture, type Work } from "../device/capture.ts";
 import type { Gpu } from "../device/gpu.ts";
 import type { MemoryReport } from "../device/pack_lifetimes.ts";
@@ -25,7 +24,7 @@ import { parameterSlots } from "../model/parameters.ts";
 import { OPTIMIZER_SCALARS_SHAPE, optimizerScalars, recordOptimizer } from "../optim/adam.ts";
 import { learningRate } from "../optim/learning_rate.ts";
 import { seedKey } from "../support/philox.ts";
-import { ImageBank, indicesOf } from "./image_bank.ts";
+import { type BatchSource, trainingBatches } from "./batch_source.ts";
 import type { Observer } from "./observer.ts";
 import type { ImageSize } from "./pictures.ts";
 import type { RunConfig } from "./run_config.ts";
@@ -62,7 +61,7 @@ export class Trainer {
   readonly objective: Objective;
   /** The config's process, with `tMax` as the images have it. */
   readonly diffusion: DiffusionOptions;
-  readonly #bank: ImageBank;
+  readonly #batches: BatchSource;
   #gradients!: Program;
   /** Ends a step with accumulation; without it the same program does both. */
   #optimizer: Program | undefined;
@@ -81,7 +80,9 @@ export class Trainer {
     this.objective = new Objective(gpu, this.diffusion);
     const gathered = new Map(observers.flatMap(({ state }) => [...state ?? []]));
     this.state = new TrainState(gpu, network, this.lossSlots, this.objective.state, gathered);
-    this.#bank = new ImageBank(gpu, images);
+    const { run: { seed }, data: { flip }, train: { batchSize, accumulate } } = config;
+    const order = { seed, batchSize, accumulate, flip };
+    this.#batches = trainingBatches(gpu, images, order, network.conditioning);
   }
 
   /** Plans the programs; the weights are zeros until they are set through `state`. */
@@ -178,7 +179,7 @@ export class Trainer {
   destroy(): void {
     this.#gradients.destroy();
     this.#optimizer?.destroy();
-    this.#bank.destroy();
+    this.#batches.destroy();
     this.objective.destroy();
     this.state.destroy();
   }
@@ -202,7 +203,7 @@ export class Trainer {
 
   #recordGradients(capture: Capture, observers: readonly Observer[]): void {
     const { network, state } = this;
-    const { batchSize, accumulate } = this.config.train;
+    const { accumulate } = this.config.train;
     const graph = new Graph(capture, {
       parameters: parameterSlots(network, state.weights, state.grads),
       training: true,
@@ -210,17 +211,13 @@ export class Trainer {
       recompute: this.config.train.recompute,
       random: capture.input("key", [4], "u32"),
     });
-    const indices = capture.input("images", [batchSize / accumulate], "u32");
+    const batch = this.#batches.record(capture);
     const slot = capture.input("slot", [2], "u32");
-    const x0 = this.#bank.gather(capture, indices);
-    const tensors = this.objective.record(graph, {
-      x0,
-      denoise: denoiserOf(network),
-    });
+    const tensors = this.objective.record(graph, { ...batch, denoise: denoiserOf(network) });
     addToRing(capture, state.losses, slot, tensors.loss.ref, 1 / accumulate);
     // The step's loss is the mean over its micro-batches, and so is its gradient.
     graph.backward(tensors.loss, state.lossSeed(1 / accumulate));
-    for (const observer of observers) observer.capture?.({ graph, x0, ...tensors });
+    for (const observer of observers) observer.capture?.({ graph, ...batch, ...tensors });
   }
 
   #recordOptimizer(capture: Capture): TensorRef {
@@ -238,15 +235,11 @@ export class Trainer {
   }
 
   *#gradientInputs(step: number): Generator<InputValues> {
-    const { run: { seed }, data: { flip }, train: { batchSize, accumulate } } = this.config;
-    const { count, mirrorable } = this.images;
-    const indices = indicesOf(batchAt(step, batchSize, count, seed, { flip, mirrorable }));
-    const size = batchSize / accumulate;
+    const { run: { seed }, train: { batchSize, accumulate } } = this.config;
     for (let i = 0; i < accumulate; i++) {
-      const first = i * size;
       yield {
-        images: indices.subarray(first, first + size),
-        key: [...seedKey(seed), step, first],
+        ...this.#batches.inputs(step, i),
+        key: [...seedKey(seed), step, i * batchSize / accumulate],
         slot: [step % this.lossSlots, i > 0 ? 1 : 0],
         ...(accumulate > 1 ? {} : { optimizer: this.#optimizerInput(step) }),
       };

@@ -5,12 +5,12 @@
  * @module
  */
 import { Graph } from "../autograd/graph.ts";
-import type { ImageSet } from "../data/dataset.ts";
+import { firstImages, type ImageSet } from "../data/dataset.ts";
 import { Capture } from "../device/capture.ts";
 import { denoiserOf } from "../diffusion/denoiser.ts";
 import { parameterSlots } from "../model/parameters.ts";
 import { seedKey } from "../support/philox.ts";
-import { ImageBank } from "./image_bank.ts";
+import { orderedBatches } from "./batch_source.ts";
 import type { Observer } from "./observer.ts";
 import { pauseForSignals } from "./stop_signals.ts";
 import type { Trainer } from "./trainer.ts";
@@ -33,15 +33,15 @@ export async function createValidation(
   const { evalEvery, evalCount, batchSize, accumulate } = config.train;
   const count = Math.min(evalCount, heldOut.count);
   const size = Math.min(count, batchSize / accumulate);
-  const bank = new ImageBank(gpu, heldOut);
+  const images = firstImages(heldOut, count);
+  const batches = orderedBatches(gpu, images, size, network.conditioning);
   const capture = new Capture(gpu, "validation");
   const graph = new Graph(capture, {
     parameters: parameterSlots(network, state.ema),
     random: capture.input("key", [4], "u32"),
   });
-  const x0 = bank.gather(capture, capture.input("images", [size], "u32"));
   const { loss } = trainer.objective.record(graph, {
-    x0,
+    ...batches.record(capture),
     denoise: denoiserOf(network),
     perSample: true,
     plain: true,
@@ -54,10 +54,10 @@ export async function createValidation(
     async read() {
       let sum = 0;
       for (let first = 0; first < count; first += size) {
-        // The last batch is filled up with its last image, whose loss is left out.
-        const images = Array.from({ length: size }, (_, i) => Math.min(first + i, count - 1));
-        program.run({ images, key: [...seedKey(config.run.seed), VALIDATION_STEP, first] });
+        const key = [...seedKey(config.run.seed), VALIDATION_STEP, first];
+        program.run({ ...batches.inputs(first / size), key });
         const losses = await program.readF32(loss.ref);
+        // What fills up the last batch is left out.
         for (let i = 0; i < size && first + i < count; i++) sum += losses[i]!;
         await pauseForSignals();
       }
@@ -65,7 +65,7 @@ export async function createValidation(
     },
     destroy: () => {
       program.destroy();
-      bank.destroy();
+      batches.destroy();
     },
   };
 }

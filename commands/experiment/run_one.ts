@@ -9,7 +9,7 @@ import { formatConfig, loadConfig } from "../../config/load.ts";
 import type { ExperimentRun, ExperimentSamples } from "../../config/experiment.ts";
 import { imageShape } from "../../data/options.ts";
 import type { Gpu } from "../../device/gpu.ts";
-import { denoiserOf } from "../../diffusion/denoiser.ts";
+import { askedOf } from "../../diffusion/denoiser.ts";
 import { samplerSteps } from "../../diffusion/samplers.ts";
 import { SAMPLE_BATCH, Sampler } from "../../diffusion/sampling.ts";
 import { readSafetensors, writeSafetensors } from "../../formats/safetensors.ts";
@@ -152,7 +152,7 @@ async function drawSamples(
   const sampler = await Sampler.create(gpu, {
     shape: [SAMPLE_BATCH, height, width, channels],
     parameters: parameterSlots(network, arena),
-    denoise: denoiserOf(network),
+    ...askedOf(network),
   });
   const { count, steps, seed } = samples;
   try {

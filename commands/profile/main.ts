@@ -9,7 +9,7 @@ import { type ImageSet, imageSet } from "../../data/dataset.ts";
 import { imageShape } from "../../data/options.ts";
 import { makeSynthetic } from "../../data/sets/synthetic.ts";
 import type { Gpu } from "../../device/gpu.ts";
-import { denoiserOf } from "../../diffusion/denoiser.ts";
+import { askedOf } from "../../diffusion/denoiser.ts";
 import { samplerSteps } from "../../diffusion/samplers.ts";
 import { SAMPLE_BATCH, Sampler } from "../../diffusion/sampling.ts";
 import { createArena, initialValues, parameterSlots, writeArenas } from "../../model/parameters.ts";
@@ -74,7 +74,7 @@ export async function measureSampling(
   const sampler = await Sampler.create(gpu, {
     shape: [batch, height, width, channels],
     parameters: parameterSlots(network, arena),
-    denoise: denoiserOf(network),
+    ...askedOf(network),
   });
   const steps = samplerSteps(config.diffusion);
   const first = steps.slice(0, Math.min(steps.length, MEASURED_STEPS));

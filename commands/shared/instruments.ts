@@ -6,7 +6,7 @@
 import type { Config } from "../../config/schema.ts";
 import { imageShape } from "../../data/options.ts";
 import type { Gpu } from "../../device/gpu.ts";
-import { denoiserOf } from "../../diffusion/denoiser.ts";
+import { askedOf } from "../../diffusion/denoiser.ts";
 import { BandLoss } from "../../metrics/instruments/band_loss.ts";
 import { Spectra } from "../../metrics/instruments/spectra.ts";
 import { parameterSlots } from "../../model/parameters.ts";
@@ -35,7 +35,7 @@ export async function runInstruments(config: Config, trainer: Trainer): Promise<
       diffusion,
       images,
       seed: run.seed,
-      denoise: denoiserOf(network),
+      ...askedOf(network),
       parameters: parameterSlots(network, state.ema),
       batch: train.batchSize / train.accumulate,
       everySteps: train.sampleEvery,

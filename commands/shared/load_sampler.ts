@@ -6,7 +6,7 @@
 import type { Config } from "../../config/schema.ts";
 import { imageShape } from "../../data/options.ts";
 import type { Gpu } from "../../device/gpu.ts";
-import { denoiserOf } from "../../diffusion/denoiser.ts";
+import { askedOf } from "../../diffusion/denoiser.ts";
 import {
   type DiffusionOptions,
   SAMPLER_NAMES,
@@ -166,6 +166,6 @@ export async function loadSampler(
   return await Sampler.create(gpu, {
     shape: [batch, height, width, channels],
     parameters: parameterSlots(network, arena),
-    denoise: denoiserOf(network),
+    ...askedOf(network),
   });
 }

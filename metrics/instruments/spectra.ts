@@ -6,13 +6,14 @@
  * @module
  */
 import { Graph, type ParameterSlot } from "../../autograd/graph.ts";
+import { conditionInputs, conditionValues } from "../../autograd/network_inputs.ts";
 import type { Parameter } from "../../autograd/parameter.ts";
-import type { Pixels } from "../../data/dataset.ts";
+import type { Pixels, RawImages } from "../../data/dataset.ts";
 import { Capture } from "../../device/capture.ts";
 import type { Gpu } from "../../device/gpu.ts";
 import type { Program } from "../../device/program.ts";
 import type { TensorRef } from "../../device/tensor.ts";
-import { type Denoiser, STREAMS } from "../../diffusion/denoiser.ts";
+import { type Asked, STREAMS } from "../../diffusion/denoiser.ts";
 import type { DiffusionOptions } from "../../diffusion/options.ts";
 import { makeSchedule } from "../../diffusion/schedule.ts";
 import { outputToX0 } from "../../diffusion/target.ts";
@@ -36,14 +37,13 @@ import { rounded } from "../numerics/rounded.ts";
 const PROBE_STEP = 0xfffffffe;
 
 /** What the instrument is made of. */
-export interface SpectraParts {
+export interface SpectraParts extends Asked {
   readonly gpu: Gpu;
   readonly diffusion: DiffusionOptions;
   /** The training images. */
-  readonly images: Pixels;
+  readonly images: LabelledPixels;
   readonly seed: number;
-  /** The network, and its averaged weights. */
-  readonly denoise: Denoiser;
+  /** The averaged weights. */
   readonly parameters: ReadonlyMap<Parameter, ParameterSlot>;
   /** Images that go through the network at once, at most. */
   readonly batch: number;
@@ -79,16 +79,24 @@ export type SpectraEvent = {
   readonly samples: SampleSpectra | null;
 };
 
+/** Images, and their classes where they have any. */
+export type LabelledPixels = Pixels & Partial<Pick<RawImages, "labels">>;
+
 /** `count` images spread evenly over a set, in its order. */
-export function spreadImages(pixels: Pixels, count: number): Pixels {
+export function spreadImages(pixels: LabelledPixels, count: number): LabelledPixels {
   const { height, width, channels } = pixels;
   const chosen = Math.min(count, pixels.count), length = height * width * channels;
   const images = new Uint8Array(chosen * length);
-  for (let i = 0; i < chosen; i++) {
-    const from = Math.floor(i * pixels.count / chosen) * length;
+  const places = Uint32Array.from(
+    { length: chosen },
+    (_, i) => Math.floor(i * pixels.count / chosen),
+  );
+  places.forEach((place, i) => {
+    const from = place * length;
     images.set(pixels.images.subarray(from, from + length), i * length);
-  }
-  return { images, count: chosen, height, width, channels };
+  });
+  const labels = pixels.labels && Uint8Array.from(places, (place) => pixels.labels![place]!);
+  return { images, ...(labels ? { labels } : {}), count: chosen, height, width, channels };
 }
 
 /** Spectra of data, and what samples are against them. */
@@ -186,7 +194,7 @@ export class Spectra {
 class Probe {
   private constructor(
     private readonly parts: SpectraParts,
-    private readonly images: Pixels,
+    private readonly images: LabelledPixels,
     private readonly batch: number,
     private readonly rings: Rings,
     private readonly x0: TensorRef,
@@ -197,7 +205,7 @@ class Probe {
   ) {}
 
   static async create(parts: SpectraParts): Promise<Probe> {
-    const { gpu, diffusion, denoise, parameters, options } = parts;
+    const { gpu, diffusion, denoise, conditioning, parameters, options } = parts;
     const images = spreadImages(parts.images, options.spectraCount);
     const { height, width, channels } = images;
     const batch = Math.min(parts.batch, images.count);
@@ -221,7 +229,8 @@ class Probe {
     const noise = randomNormal(capture, random, { samples: batch, shape, stream: STREAMS.noise });
     const noisy = qSample(capture, x0, noise, timesteps, tables);
     const noisyPowers = capture.keep(recordPowers(capture, noisy, rings));
-    const f = denoise(graph, { x: graph.constant(noisy), level: timesteps }).ref;
+    const conditions = conditionInputs(capture, batch, conditioning);
+    const f = denoise(graph, { x: graph.constant(noisy), level: timesteps, ...conditions }).ref;
     const predicted = linearCombination(capture, timesteps, [
       { table: tables.xt, x: noisy },
       { table: tables.output, x: f },
@@ -242,6 +251,9 @@ class Probe {
       this.program.run({
         key: [...seedKey(this.parts.seed), PROBE_STEP, first],
         timesteps: new Uint32Array(batch).fill(t),
+        ...conditionValues(batch, this.parts.conditioning, {
+          labels: (i) => images.labels?.[Math.min(first + i, images.count - 1)] ?? 0,
+        }),
       });
       for (const [list, tensor] of [[noisy, this.noisy], [predicted, this.predicted]] as const) {
         const powers = await this.program.readF32(tensor);

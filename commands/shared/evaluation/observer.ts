@@ -8,7 +8,7 @@
 import { join, relative } from "node:path";
 import type { DataOptions } from "../../../data/options.ts";
 import type { Arena } from "../../../device/arena.ts";
-import { denoiserOf } from "../../../diffusion/denoiser.ts";
+import { askedOf } from "../../../diffusion/denoiser.ts";
 import { samplerSteps } from "../../../diffusion/samplers.ts";
 import { SAMPLE_BATCH, Sampler } from "../../../diffusion/sampling.ts";
 import { needsFeatures } from "../../../metrics/judges/collection.ts";
@@ -173,7 +173,7 @@ function samplerOf(trainer: Trainer, weights: Arena): Promise<Sampler> {
   return Sampler.create(gpu, {
     shape: [SAMPLE_BATCH, height, width, channels],
     parameters: parameterSlots(network, weights),
-    denoise: denoiserOf(network),
+    ...askedOf(network),
   });
 }
 

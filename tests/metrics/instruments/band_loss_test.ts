@@ -12,7 +12,7 @@ import { makeSchedule, type Schedule } from "../../../diffusion/schedule.ts";
 import { fourierTransform } from "../../../kernels/fft/fft2.ts";
 import { gatherRowsForward } from "../../../kernels/layout/gather_rows.ts";
 import { BandLoss, type BandLossEvent } from "../../../metrics/instruments/band_loss.ts";
-import { ImageBank } from "../../../training/image_bank.ts";
+import { ImageBank } from "../../../training/batch_source.ts";
 import { outputToEpsilon } from "../../../diffusion/target.ts";
 import { PLAIN_TRAINING } from "../../diffusion/options.ts";
 import { assert, assertAllClose, assertEquals, assertThrows } from "../../support/assert.ts";

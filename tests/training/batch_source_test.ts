@@ -1,0 +1,111 @@
+import { imageSet } from "../../data/dataset.ts";
+import { batchAt } from "../../data/order.ts";
+import { Capture } from "../../device/capture.ts";
+import type { Gpu } from "../../device/gpu.ts";
+import {
+  ImageBank,
+  indicesOf,
+  orderedBatches,
+  trainingBatches,
+} from "../../training/batch_source.ts";
+import { assertAllClose, assertEquals, assertThrows } from "../support/assert.ts";
+import { testGpu } from "../support/gpu.ts";
+
+const SIZE = { height: 3, width: 5, channels: 3 }, LENGTH = 45, COUNT = 11;
+
+/** A GPU whose largest binding holds only a few images. */
+function narrowGpu(gpu: Gpu, maxStorageBufferBindingSize: number): Gpu {
+  const { maxBufferSize } = gpu.limits;
+  return Object.create(gpu, {
+    limits: { value: { maxBufferSize, maxStorageBufferBindingSize } },
+    tensor: { value: gpu.tensor.bind(gpu) },
+    destroyTensor: { value: gpu.destroyTensor.bind(gpu) },
+  });
+}
+
+const images = Uint8Array.from({ length: COUNT * LENGTH }, (_, i) => (i * 37) % 256);
+
+function expected(index: number, flip: number): number[] {
+  return Array.from({ length: LENGTH }, (_, i) => {
+    const channel = i % 3, x = Math.floor(i / 3) % 5, y = Math.floor(i / 15);
+    const from = index * LENGTH + (y * 5 + (flip ? 4 - x : x)) * 3 + channel;
+    return (images[from]! / 255 - 0.5) / 0.5;
+  });
+}
+
+for (const perChunk of [COUNT, 4, 1]) {
+  Deno.test(`ImageBank.gather() finds and mirrors images, ${perChunk} in a tensor`, async () => {
+    const gpu = await testGpu();
+    const pixels = { images, count: COUNT, ...SIZE };
+    const bank = new ImageBank(narrowGpu(gpu, perChunk * LENGTH + LENGTH - 1), pixels);
+    const capture = new Capture(gpu, "gather");
+    const result = capture.keep(bank.gather(capture, capture.input("images", [6], "u32")));
+    const program = await capture.plan();
+    const indices = Uint32Array.of(0, 10, 3, 4, 4, 7), flips = Uint8Array.of(0, 1, 1, 0, 1, 0);
+    program.run({ images: indicesOf({ indices, flips, epoch: 0 }) });
+    const values = await program.readF32(result);
+    assertAllClose(values, [...indices].flatMap((index, i) => expected(index, flips[i]!)));
+    program.destroy();
+    bank.destroy();
+  });
+}
+
+Deno.test("indicesOf() sets the highest bit of what is mirrored", () => {
+  const batch = { indices: Uint32Array.of(5, 6), flips: Uint8Array.of(1, 0), epoch: 0 };
+  assertEquals([...indicesOf(batch)], [0x80000005, 6]);
+});
+
+const LABELS = Uint8Array.from({ length: COUNT }, (_, i) => i % 3);
+const LABELLED = imageSet("eleven", { images, labels: LABELS, count: COUNT, ...SIZE });
+
+Deno.test("trainingBatches() tells of each image its class and whether it is mirrored, part by part", async () => {
+  const gpu = await testGpu();
+  const order = { seed: 3, batchSize: 6, accumulate: 2, flip: true };
+  const source = trainingBatches(gpu, LABELLED, order, { labels: 3, augment: 2 });
+  const capture = new Capture(gpu, "batch");
+  const { x0, labels, augment } = source.record(capture);
+  assertEquals([x0.shape, labels?.shape, augment?.shape], [[3, 3, 5, 3], [3], [3, 2]]);
+  for (const step of [0, 1, 5]) {
+    const { indices, flips } = batchAt(step, 6, COUNT, 3, { flip: true });
+    for (const part of [0, 1]) {
+      const own = (list: ArrayLike<number>) => Array.from(list).slice(3 * part, 3 * part + 3);
+      const given = source.inputs(step, part);
+      assertEquals(Array.from(given.labels!), own(indices).map((index) => LABELS[index]));
+      assertEquals(Array.from(given.augment!), own(flips).flatMap((flip) => [flip, 0]));
+      assertEquals(Array.from(given.images!, (index) => index % 2 ** 31), own(indices));
+    }
+  }
+  source.destroy();
+});
+
+Deno.test("orderedBatches() fills the last batch up with the last image, and tells its class", async () => {
+  const source = orderedBatches(await testGpu(), LABELLED, 4, { labels: 3, augment: 1 });
+  const { images: indices, labels, augment } = source.inputs(2);
+  assertEquals(Array.from(indices!), [8, 9, 10, 10]);
+  assertEquals([Array.from(labels!), Array.from(augment!)], [[2, 0, 1, 1], [0, 0, 0, 0]]);
+  source.destroy();
+});
+
+Deno.test("orderedBatches() makes no inputs that the network does not want", async () => {
+  const gpu = await testGpu();
+  const source = orderedBatches(gpu, LABELLED, 4);
+  const capture = new Capture(gpu, "batch");
+  assertEquals(Object.keys(source.record(capture)), ["x0"]);
+  assertEquals([capture.inputs.length, Object.keys(source.inputs(0))], [1, ["images"]]);
+  source.destroy();
+});
+
+Deno.test("orderedBatches() refuses classes that images have not", async () => {
+  const gpu = await testGpu();
+  const bare = imageSet("bare", { images, labels: null, count: COUNT, ...SIZE });
+  assertThrows(
+    () => orderedBatches(gpu, bare, 4, { labels: 3 }),
+    RangeError,
+    "Cannot tell the network classes: bare must have labels, it has none",
+  );
+  assertThrows(
+    () => orderedBatches(gpu, LABELLED, 4, { labels: 2 }),
+    RangeError,
+    "the labels of eleven must be below its 2 classes, got 2",
+  );
+});

@@ -1,0 +1,195 @@
+/**
+ * Where a step's images come from: a set on the GPU as packed bytes, from which batches are gathered,
+ * and what a network is told of each image beside its noise.
+ *
+ * @module
+ */
+import {
+  type Conditioning,
+  conditionInputs,
+  type ConditionName,
+  type Conditions,
+  type ConditionValue,
+  conditionValues,
+} from "../autograd/network_inputs.ts";
+import type { ImageSet, Pixels } from "../data/dataset.ts";
+import { type Batch, batchAt } from "../data/order.ts";
+import type { Capture } from "../device/capture.ts";
+import type { Gpu } from "../device/gpu.ts";
+import type { InputValues } from "../device/program.ts";
+import type { TensorRef } from "../device/tensor.ts";
+import { FLIP_BIT, gatherImages, packBytes } from "../kernels/layout/images.ts";
+
+/** A batch, or one of its parts. */
+export type BatchTensors = Conditions & {
+  /** Clean images `[n, h, w, c]` in [-1, 1]. */
+  readonly x0: TensorRef;
+};
+
+/** Batches, one after the other. */
+export interface BatchSource {
+  /** Records the making of a batch; its inputs are {@linkcode inputs}'s. */
+  record(capture: Capture): BatchTensors;
+  /**
+   * What tells one batch from another.
+   *
+   * @param step Batches before this one.
+   * @param part Which of the equal parts that a batch is cut into; 0 unless given.
+   */
+  inputs(step: number, part?: number): InputValues;
+  /** Frees the images. */
+  destroy(): void;
+}
+
+/** How a run goes through its training images. */
+export interface TrainingOrder {
+  readonly seed: number;
+  readonly batchSize: number;
+  /** Parts of a batch. */
+  readonly accumulate: number;
+  /** Whether images are mirrored with probability 1/2. */
+  readonly flip: boolean;
+}
+
+/**
+ * Training batches in the order of data/order.ts.
+ *
+ * @param conditioning What the network wants to know.
+ * @throws {RangeError} When the network wants classes that the images have not.
+ */
+export function trainingBatches(
+  gpu: Gpu,
+  images: ImageSet,
+  { seed, batchSize, accumulate, flip }: TrainingOrder,
+  conditioning: Conditioning = {},
+): BatchSource {
+  const { count, mirrorable } = images;
+  const size = batchSize / accumulate;
+  // The parts of a batch are asked for one after the other.
+  let made: { readonly step: number; readonly batch: Batch } | undefined;
+  return sourceOf(gpu, images, size, conditioning, (step, part) => {
+    if (made?.step !== step) {
+      made = { step, batch: batchAt(step, batchSize, count, seed, { flip, mirrorable }) };
+    }
+    const { indices, flips, epoch } = made.batch;
+    const first = part * size, end = first + size;
+    return { indices: indices.subarray(first, end), flips: flips.subarray(first, end), epoch };
+  });
+}
+
+/**
+ * Images in their order, not mirrored; the last batch is filled up with the last image.
+ *
+ * @param size Images a batch.
+ * @throws {RangeError} When the network wants classes that the images have not.
+ */
+export function orderedBatches(
+  gpu: Gpu,
+  images: ImageSet,
+  size: number,
+  conditioning: Conditioning = {},
+): BatchSource {
+  return sourceOf(gpu, images, size, conditioning, (step) => ({
+    indices: Uint32Array.from(
+      { length: size },
+      (_, i) => Math.min(step * size + i, images.count - 1),
+    ),
+    flips: new Uint8Array(size),
+    epoch: 0,
+  }));
+}
+
+/** @param batchOf The images of a part of a batch. */
+function sourceOf(
+  gpu: Gpu,
+  images: ImageSet,
+  size: number,
+  conditioning: Conditioning,
+  batchOf: (step: number, part: number) => Batch,
+): BatchSource {
+  const known = Object.entries(KNOWN)
+    .filter(([name]) => conditioning[name as ConditionName])
+    .map(([name, of]) => [name, of(images, conditioning[name as ConditionName]!)] as const);
+  const bank = new ImageBank(gpu, images);
+  return {
+    record: (capture) => ({
+      x0: bank.gather(capture, capture.input("images", [size], "u32")),
+      ...conditionInputs(capture, size, conditioning),
+    }),
+    inputs(step, part = 0) {
+      const batch = batchOf(step, part), { indices, flips } = batch;
+      const values = known.map(([name, of]) =>
+        [name, (i: number) => of(indices[i]!, flips[i] === 1)] as const
+      );
+      return {
+        images: indicesOf(batch),
+        ...conditionValues(size, conditioning, Object.fromEntries(values)),
+      };
+    },
+    destroy: () => bank.destroy(),
+  };
+}
+
+/** What is known of an image of a set. */
+type Known<C extends ConditionName> = (index: number, mirrored: boolean) => ConditionValue<C>;
+
+/** What a network may be told of the images of a set, by the number of classes or of numbers. */
+const KNOWN: { readonly [C in ConditionName]: (images: ImageSet, size: number) => Known<C> } = {
+  labels(images, classes) {
+    const labels = checkedLabels(images, classes);
+    return (index) => labels[index]!;
+  },
+  augment: () => (_, mirrored) => [mirrored ? 1 : 0],
+};
+
+function checkedLabels({ name, labels }: ImageSet, classes: number): Uint8Array {
+  if (!labels) {
+    throw new RangeError(
+      `Cannot tell the network classes: ${name} must have labels, it has none; use a network without classes`,
+    );
+  }
+  const highest = labels.reduce((most, label) => Math.max(most, label), 0);
+  if (highest < classes) return labels;
+  throw new RangeError(
+    `Cannot tell the network classes: the labels of ${name} must be below its ${classes} classes, got ${highest}`,
+  );
+}
+
+/** Images in as many tensors as the largest binding makes necessary. */
+export class ImageBank {
+  readonly #chunks: TensorRef[] = [];
+  readonly #imagesPerChunk: number;
+
+  constructor(private readonly gpu: Gpu, readonly images: Pixels) {
+    const length = images.height * images.width * images.channels;
+    const most = Math.min(gpu.limits.maxStorageBufferBindingSize, gpu.limits.maxBufferSize);
+    this.#imagesPerChunk = Math.floor(most / length);
+    for (let first = 0; first < images.count; first += this.#imagesPerChunk) {
+      const end = Math.min(images.count, first + this.#imagesPerChunk);
+      const data = packBytes(images.images.subarray(first * length, end * length));
+      this.#chunks.push(gpu.tensor([data.length], { dtype: "u32", data, label: "images" }));
+    }
+  }
+
+  /** Records the gathering of a batch: u32 `[n]` of {@linkcode indicesOf} to `[n, h, w, c]`. */
+  gather(capture: Capture, indices: TensorRef): TensorRef {
+    const { height, width, channels } = this.images;
+    const imagesPerChunk = this.#imagesPerChunk;
+    return gatherImages(capture, this.#chunks, indices, {
+      height,
+      width,
+      channels,
+      imagesPerChunk,
+    });
+  }
+
+  /** Frees the images. */
+  destroy(): void {
+    for (const chunk of this.#chunks) this.gpu.destroyTensor(chunk);
+  }
+}
+
+/** A batch as {@linkcode ImageBank.gather} takes it. */
+export function indicesOf({ indices, flips }: Batch): Uint32Array {
+  return indices.map((index, i) => flips[i] ? (index | FLIP_BIT) >>> 0 : index);
+}
