@@ -9,10 +9,9 @@ import type { Gpu } from "../../device/gpu.ts";
 import { askedOf } from "../../diffusion/denoiser.ts";
 import {
   type DiffusionOptions,
-  SAMPLER_NAMES,
+  SAMPLER,
   type SamplerName,
   type SamplerOptions,
-  SPACING_NAMES,
   type SpacingName,
 } from "../../diffusion/options.ts";
 import type { SamplerStep } from "../../diffusion/sampler_step.ts";
@@ -21,11 +20,12 @@ import { SAMPLE_BATCH, Sampler } from "../../diffusion/sampling.ts";
 import { createArena, parameterSlots } from "../../model/parameters.ts";
 import type { OptionSpecs, OptionValues } from "../../support/command_line.ts";
 import { UsageError } from "../../support/errors.ts";
-import { decimal, integer } from "../../support/numbers.ts";
+import { integer } from "../../support/numbers.ts";
 import { Checkpoint, newestCheckpoint } from "../../training/checkpoint.ts";
 import { networkOf } from "../../training/run.ts";
 import { newestRun, runFolder } from "../../training/run_folder.ts";
 import { EMA_PREFIX, loadWeights, WEIGHTS_PREFIX } from "../../training/state.ts";
+import { optionSpec } from "./option_specs.ts";
 
 /** Steps of samplers that skip where neither the command line nor the run says how many. */
 const STEPS = { "ddim": 50, "dpmpp-2m": 20 } as const;
@@ -43,27 +43,23 @@ export const CHECKPOINT_OPTION = {
   },
 } as const satisfies OptionSpecs;
 
+const { name: NAME, steps: N, eta: ETA, spacing: SPACING } = SAMPLER.fields;
+
 /** Options that choose a sampler. */
 export const SAMPLER_OPTIONS = {
-  sampler: { value: "NAME", choices: SAMPLER_NAMES, description: "the sampler" },
+  sampler: optionSpec(NAME, "NAME"),
   steps: {
-    value: "N",
-    parse: integer({ min: 1 }),
-    description:
-      "steps an image; some more by spacing uniform where the timesteps are no multiple " +
-      "of N",
+    ...optionSpec(N, "N"),
+    description: "steps of a sample; some more by spacing uniform where the timesteps are no " +
+      "multiple of N",
   },
-  eta: {
-    value: "E",
-    parse: decimal({ min: 0, max: 1 }),
-    description: "noise of a ddim step: 0 none, 1 as ancestral sampling",
-  },
-  spacing: {
-    value: "S",
-    choices: SPACING_NAMES,
-    description: "how timesteps are skipped; uniform takes every k-th, k being timesteps / N " +
-      "rounded down, which may be more than N: 72 for 70 of 1000; the others exactly N",
-  },
+  eta: optionSpec(ETA, "E"),
+  spacing: optionSpec(
+    SPACING,
+    "S",
+    "uniform takes every k-th, k being timesteps / N rounded down, which may be more than N: 72 " +
+      "for 70 of 1000; the others exactly N",
+  ),
 } as const satisfies OptionSpecs;
 
 /** Options that choose weights and how many images run at once. */
