@@ -15,7 +15,7 @@ import { halfToFloat } from "../shared/checkpoints/floats.ts";
 import { flatten } from "../shared/checkpoints/source.ts";
 import { checkSums, type CkptManifest, type RecordedTensor } from "./ckpt_manifest.ts";
 import { verifyResume } from "./ckpt_resume.ts";
-import { type CaseResult, Comparison } from "./golden.ts";
+import { type CaseResult, Comparison, replay, Unsupported } from "./golden.ts";
 
 const FAMILY = "ckpt";
 
@@ -32,16 +32,26 @@ export async function* verifyCkpt(gpu: Gpu, folder: string): AsyncGenerator<Case
   const place = `${folder}/ckpt`;
   const manifest = await readManifest(`${folder}/${CKPT_INDEX}`);
   for (const [name, { sha256 }] of Object.entries(manifest.files)) {
-    const bytes = await readFileChecked(`${place}/${name}`);
-    if (createHash("sha256").update(bytes).digest("hex") !== sha256) {
-      throw new UsageError(`Cannot verify ${FAMILY} of ${folder}: ${name} must match its sha256`);
-    }
-    if (!name.endsWith(".pt")) continue;
-    if (BAD.test(name)) yield verifyRefusal(name, bytes);
-    else if (name.startsWith("dtypes")) yield verifyValues(name, bytes, manifest);
-    else yield verifyCheckpoint(name, bytes, manifest);
+    yield* replay({ case: name, family: FAMILY, op: "file" }, async () => {
+      const bytes = await readFileChecked(`${place}/${name}`);
+      if (createHash("sha256").update(bytes).digest("hex") !== sha256) {
+        throw new UsageError(`Cannot verify ${FAMILY} of ${folder}: ${name} must match its sha256`);
+      }
+      return verifyFile(name, bytes, manifest);
+    });
   }
-  if (manifest.resume) yield* verifyResume(gpu, place, manifest, manifest.resume);
+  const { resume } = manifest;
+  if (!resume) return;
+  const name = { case: "resume", family: FAMILY, op: "resume" };
+  yield* replay(name, () => verifyResume(gpu, place, manifest, resume));
+}
+
+function verifyFile(name: string, bytes: Uint8Array, manifest: CkptManifest): CaseResult[] {
+  if (!name.endsWith(".pt")) return []; // Numbers of other cases.
+  if (BAD.test(name)) return [verifyRefusal(name, bytes)];
+  if (/^dtypes(_legacy)?\.pt$/.test(name)) return [verifyValues(name, bytes, manifest)];
+  if (/^ckpt(_legacy)?\.pt$/.test(name)) return [verifyCheckpoint(name, bytes, manifest)];
+  throw new Unsupported("nothing is known of what this file must hold");
 }
 
 async function readManifest(path: string): Promise<CkptManifest> {
@@ -99,7 +109,7 @@ function verifyCheckpoint(name: string, bytes: Uint8Array, manifest: CkptManifes
   const keys = value instanceof PickleDict ? [...value.keys()].join() : "";
   const { tensors, facts } = flatten(value);
   const { net_model: net = {}, ema_model: ema = {}, optim = {}, layout, x_T } = manifest;
-  if (!layout || !x_T) throw new UsageError(`Cannot verify ${name}: ckpt.json must describe it`);
+  if (!layout || !x_T) throw new Unsupported("ckpt.json does not describe what it holds");
   const expected = new Map<string, RecordedTensor>();
   const order = layout.param_index_to_name;
   for (const tensor of order) expected.set(`net_model.${tensor}`, net[tensor]!);

@@ -24,7 +24,7 @@ import { fromCheckpoint, type PortableModel, writeModel } from "../shared/checkp
 import { exportPytorchDdpm, importPytorchDdpm } from "../shared/checkpoints/pytorch_ddpm.ts";
 import { readSource, type Source } from "../shared/checkpoints/source.ts";
 import { checkSums, type CkptManifest, type RecordedStep } from "./ckpt_manifest.ts";
-import { budgetOf, type CaseResult, Comparison, maxAbs, type Recorded } from "./golden.ts";
+import { budgetOf, type CaseResult, Comparison, maxAbs, type Recorded, replay } from "./golden.ts";
 import { fromTorch, IMAGE, toTorch } from "./layout.ts";
 
 const FAMILY = "ckpt";
@@ -66,12 +66,22 @@ export async function* verifyResume(
     const path = await writeModel(`${folder}/imported.safetensors`, imported);
     const checkpoint = await Checkpoint.open(path);
     const model = fromCheckpoint(checkpoint);
-    yield await verifyExport(source, model);
+    const name = { case: "export", family: FAMILY, op: "safetensors" };
+    yield* replay(name, () => verifyExport(source, model));
     const state = new TrainState(gpu, model.network, 1);
     await state.load(checkpoint);
-    yield await verifyForward(gpu, "forward.net", { model, state }, state.weights, recorded);
-    yield await verifyForward(gpu, "forward.ema", { model, state }, state.ema, recorded);
-    yield* verifySteps(gpu, { model, state }, recorded, manifest);
+    for (
+      const [forward, arena] of [["forward.net", state.weights], [
+        "forward.ema",
+        state.ema,
+      ]] as const
+    ) {
+      const name = { case: forward, family: FAMILY, op: "unet" };
+      const arenas = { model, state };
+      yield* replay(name, () => verifyForward(gpu, forward, arenas, arena, recorded));
+    }
+    const steps = { case: "resume.steps", family: FAMILY, op: "adam" };
+    yield* replay(steps, () => verifySteps(gpu, { model, state }, recorded, manifest));
     state.destroy();
   } finally {
     await Deno.remove(folder, { recursive: true });

@@ -17,25 +17,59 @@ export interface Recorded {
   readonly data: ArrayLike<number>;
 }
 
+/** Which case it is about. */
+export interface CaseName {
+  readonly case: string;
+  readonly family: string;
+  readonly op: string;
+}
+
 /** What became of one case. */
 export type CaseResult =
-  | {
-    readonly case: string;
-    readonly family: string;
-    readonly op: string;
+  | CaseName & {
     readonly ok: boolean;
     /** The tensor nearest to its budget, or farthest beyond it. */
     readonly tensor: string;
     /** Its worst element's absolute error. */
     readonly worst: number;
     readonly budget: number;
+    /** Why the case could not be replayed to its end. */
+    readonly reason?: string;
   }
-  | {
-    readonly case: string;
-    readonly family: string;
-    readonly op: string;
+  | CaseName & {
     readonly unsupported: true;
+    /** What is not known. */
+    readonly reason: string;
   };
+
+/** Ends a case with something that it asks for and that is not known here. */
+export class Unsupported extends Error {}
+
+/** The line of a case that is not known. */
+export function unsupported(name: CaseName, reason: string): CaseResult {
+  return { ...name, unsupported: true, reason };
+}
+
+type Replayed = CaseResult | Iterable<CaseResult> | AsyncIterable<CaseResult>;
+
+/**
+ * Replays a case, or several that depend on each other. Whatever is thrown ends them alone: in a line
+ * that says so under `name`, a failed one unless it is {@linkcode Unsupported}.
+ */
+export async function* replay(
+  name: CaseName,
+  cases: () => Replayed | Promise<Replayed>,
+): AsyncGenerator<CaseResult> {
+  try {
+    const results = await cases();
+    if ("case" in results) yield results;
+    else yield* results;
+  } catch (error) {
+    const reason = (error instanceof Error ? error.message : String(error)).split("\n")[0]!;
+    if (error instanceof Unsupported) yield unsupported(name, reason);
+    else yield { ...name, ok: false, tensor: "", worst: Infinity, budget: 0, reason };
+  }
+}
 
 /** One family of recorded numbers. */
 export class GoldenFile {
@@ -151,13 +185,15 @@ export class Comparison {
     this.#budget = budget;
   }
 
-  /** The case's line. */
+  /** The case's line; one that has compared nothing has failed. */
   result(): CaseResult {
+    const reason = this.#share < 0 ? "nothing is recorded that could be compared" : undefined;
     return {
+      ...(reason ? { reason } : {}),
       case: this.name,
       family: this.family,
       op: this.op,
-      ok: this.#ok,
+      ok: this.#ok && !reason,
       tensor: this.#tensor,
       worst: this.#worst,
       budget: this.#budget,

@@ -14,13 +14,27 @@ import { openScriptGpu } from "../shared/gpu.ts";
 import { CKPT_INDEX, verifyCkpt } from "./ckpt.ts";
 import { verifyDiffusion } from "./diffusion.ts";
 import { FID_INDEX, verifyFid } from "./fid.ts";
-import { type CaseResult, GoldenFile } from "./golden.ts";
+import { type CaseResult, GoldenFile, replay, unsupported } from "./golden.ts";
 import { verifyInception } from "./inception.ts";
 import { verifyOps } from "./ops.ts";
 import { verifyUnet } from "./unet.ts";
 
-/** Families that are replayed, in order. */
-const FAMILIES = ["ops", "unet-small", "diffusion", "inception"] as const;
+/** Families of one file and its manifest that are replayed, in order. */
+const FAMILIES: Readonly<
+  Record<
+    string,
+    (
+      gpu: Gpu,
+      golden: GoldenFile,
+      others: ReadonlyMap<string, GoldenFile>,
+    ) => AsyncIterable<CaseResult>
+  >
+> = {
+  "ops": verifyOps,
+  "unet-small": verifyUnet,
+  "diffusion": (gpu, golden, others) => verifyDiffusion(gpu, golden, others.get("unet-small")),
+  "inception": verifyInception,
+};
 
 /** Counts of a run. */
 export interface VerifySummary {
@@ -30,35 +44,44 @@ export interface VerifySummary {
 }
 
 /**
- * Replays every family that a folder holds.
+ * Replays every family that a folder holds. What is not known here is counted as unsupported, and
+ * what breaks as failed; the rest is replayed all the same.
  *
  * @param folder A folder in the layout of tests/golden.
- * @throws {UsageError} When the folder holds no family or a damaged one.
+ * @throws {UsageError} When the folder holds no family, or none that can be read.
  */
 export async function* verifyFolder(gpu: Gpu, folder: string): AsyncGenerator<CaseResult> {
   const files = await listFiles(folder);
-  const golden = new Map<string, GoldenFile>();
-  for (const family of FAMILIES) {
-    if (files.includes(`${family}.safetensors`)) {
-      golden.set(family, await GoldenFile.read(folder, family));
-    }
-  }
+  const names = files.flatMap((file) => /^([^/]+)\.safetensors$/.exec(file)?.[1] ?? []);
   const hasFid = files.includes(FID_INDEX), hasCkpt = files.includes(CKPT_INDEX);
-  if (golden.size === 0 && !hasFid && !hasCkpt) {
+  if (names.length === 0 && !hasFid && !hasCkpt) {
     throw new UsageError(
       `Cannot verify ${folder}: it must hold recorded numbers such as ops.safetensors, got none`,
     );
   }
-  const ops = golden.get("ops"),
-    unet = golden.get("unet-small"),
-    diffusion = golden.get("diffusion"),
-    inception = golden.get("inception");
-  if (ops) yield* verifyOps(gpu, ops);
-  if (unet) yield* verifyUnet(gpu, unet);
-  if (diffusion) yield* verifyDiffusion(gpu, diffusion, unet);
-  if (inception) yield* verifyInception(gpu, inception);
-  if (hasFid) yield* verifyFid(folder);
-  if (hasCkpt) yield* verifyCkpt(gpu, folder);
+  const golden = new Map<string, GoldenFile>();
+  const damaged = new Map<string, unknown>();
+  for (const family of names.filter((name) => name in FAMILIES)) {
+    try {
+      golden.set(family, await GoldenFile.read(folder, family));
+    } catch (error) {
+      damaged.set(family, error);
+    }
+  }
+  if (damaged.size === names.length && !hasFid && !hasCkpt) throw [...damaged.values()][0];
+  const whole = (family: string) => ({ case: "all", family, op: "family" });
+  for (const [family, verify] of Object.entries(FAMILIES)) {
+    const file = golden.get(family);
+    if (file) yield* replay(whole(family), () => verify(gpu, file, golden));
+    else if (damaged.has(family)) {
+      yield* replay(whole(family), () => Promise.reject(damaged.get(family)));
+    }
+  }
+  if (hasFid) yield* replay(whole("fid"), () => verifyFid(folder));
+  if (hasCkpt) yield* replay(whole("ckpt"), () => verifyCkpt(gpu, folder));
+  for (const family of names.filter((name) => !(name in FAMILIES))) {
+    yield unsupported(whole(family), "the family is not known");
+  }
 }
 
 async function listFiles(folder: string): Promise<string[]> {
@@ -75,18 +98,31 @@ async function listFiles(folder: string): Promise<string[]> {
 
 function formatResult(result: CaseResult): string {
   const name = `${result.family}/${result.case}`.padEnd(44);
-  if ("unsupported" in result) return `${name} ${"".padEnd(42)} unsupported`;
+  if ("unsupported" in result) return `${name} unsupported: ${result.reason}`;
   const verdict = result.ok ? "ok" : styled("red", "FAIL");
+  if (result.reason !== undefined) return `${name} ${verdict}: ${result.reason}`;
   return `${name} ${result.tensor.slice(-42).padEnd(42)} ${
     result.worst.toExponential(2).padStart(9)
   } of ${result.budget.toExponential(2)}  ${verdict}`;
 }
 
+function count(summary: VerifySummary, result: CaseResult): void {
+  if ("unsupported" in result) summary.unsupported++;
+  else if (result.ok) summary.passed++;
+  else summary.failed++;
+}
+
+const noCounts = (): VerifySummary => ({ passed: 0, failed: 0, unsupported: 0 });
+
+const formatCounts = ({ passed, failed, unsupported }: VerifySummary) =>
+  `${passed} passed, ${failed} failed, ${unsupported} unsupported`;
+
 const command = defineCommand({
   name: "verify",
   summary: "Replay PyTorch's recorded numbers on this adapter.",
   description:
-    "Prints a line a case: its tensor nearest to the budget, the worst error, the budget, ok or FAIL. Exit code 1 on any FAIL.",
+    "Prints a line a case: its tensor nearest to the budget, the worst error, the budget, ok or FAIL; " +
+    "cases that are not known here are unsupported. Exit code 1 on any FAIL.",
   argument: { name: "DIR", description: "a folder of recorded numbers (default: tests/golden)" },
   options: {
     json: { description: "print a JSON line a case, then the counts" },
@@ -109,19 +145,20 @@ if (import.meta.main) {
     const gpu = await openScriptGpu();
     if (options.variant) setVariantPolicy(gpu, { forced: options.variant });
     if (!options.json) console.log(`Adapter: ${gpu.description}`);
-    const summary: VerifySummary = { passed: 0, failed: 0, unsupported: 0 };
+    const summary = noCounts();
+    const families: Record<string, VerifySummary> = {};
     for await (const result of verifyFolder(gpu, folder)) {
-      if ("unsupported" in result) summary.unsupported++;
-      else if (result.ok) summary.passed++;
-      else summary.failed++;
+      count(summary, result);
+      count(families[result.family] ??= noCounts(), result);
       console.log(options.json ? JSON.stringify(result) : formatResult(result));
     }
-    const { passed, failed, unsupported } = summary;
-    console.log(
-      options.json
-        ? JSON.stringify({ summary })
-        : `${passed} passed, ${failed} failed, ${unsupported} unsupported`,
-    );
-    return failed > 0 ? 1 : 0;
+    if (options.json) console.log(JSON.stringify({ summary, families }));
+    else {
+      for (const [family, counts] of Object.entries(families)) {
+        console.log(`${family}: ${formatCounts(counts)}`);
+      }
+      console.log(formatCounts(summary));
+    }
+    return summary.failed > 0 ? 1 : 0;
   });
 }

@@ -8,7 +8,7 @@ import type { Gpu } from "../../device/gpu.ts";
 import { fromStateDict } from "../../model/names/pytorch_ddpm.ts";
 import { createArena, writeArenas } from "../../model/parameters.ts";
 import { UNet } from "../../model/unet.ts";
-import type { GoldenFile } from "./golden.ts";
+import { type GoldenFile, Unsupported } from "./golden.ts";
 
 /** Configuration as the PyTorch code names it. */
 interface RecordedConfig {
@@ -22,9 +22,21 @@ interface RecordedConfig {
   readonly groups?: number;
 }
 
+const CONFIG_KEYS: readonly string[] = [
+  "T",
+  "ch",
+  "ch_mult",
+  "attn",
+  "num_res_blocks",
+  "dropout",
+  "groups",
+];
+
 /** Builds the network of a unet family's manifest for images of `channels` channels. */
 export function recordedNetwork(golden: GoldenFile, channels: number): UNet {
   const config = golden.manifest.config as RecordedConfig;
+  const strange = Object.keys(config).find((key) => !CONFIG_KEYS.includes(key));
+  if (strange) throw new Unsupported(`${strange} of the network's configuration is not known`);
   return new UNet({
     name: "ho2020",
     channels: config.ch,

@@ -24,7 +24,15 @@ import { upsampleNearest2x } from "../../autograd/ops/upsample.ts";
 import { Capture } from "../../device/capture.ts";
 import type { Gpu } from "../../device/gpu.ts";
 import { FFT_CASES, FFT_RUNNERS } from "./fft.ts";
-import { budgetOf, type CaseResult, Comparison, type GoldenFile, type Recorded } from "./golden.ts";
+import {
+  budgetOf,
+  type CaseResult,
+  Comparison,
+  type GoldenFile,
+  type Recorded,
+  replay,
+  unsupported,
+} from "./golden.ts";
 import { CONV, fromTorch, HEADS, IMAGE, type Layout, LINEAR, toTorch } from "./layout.ts";
 import { input, type OpCase, type OpRunner } from "./op_case.ts";
 import { OPTIMIZER_CASES } from "./optimizer.ts";
@@ -159,11 +167,12 @@ const RUNNERS: Readonly<Record<string, OpRunner>> = {
 /** Replays every case of the family. */
 export async function* verifyOps(gpu: Gpu, golden: GoldenFile): AsyncGenerator<CaseResult> {
   for (const entry of golden.manifest.cases as readonly OpCase[]) {
+    const name = { case: entry.case, family: "ops", op: entry.op };
     const own = OPTIMIZER_CASES[entry.op] ?? FFT_CASES[entry.op];
     const runner = RUNNERS[entry.op];
-    if (own) yield await own(gpu, golden, entry);
-    else if (runner) yield await verifyOp(gpu, golden, entry, runner);
-    else yield { case: entry.case, family: "ops", op: entry.op, unsupported: true };
+    if (own) yield* replay(name, () => own(gpu, golden, entry));
+    else if (runner) yield* replay(name, () => verifyOp(gpu, golden, entry, runner));
+    else yield unsupported(name, `${entry.op} is not known`);
   }
 }
 

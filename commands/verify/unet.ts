@@ -13,7 +13,15 @@ import { createArena, parameterSlots, writeArenas } from "../../model/parameters
 import type { UNet } from "../../model/unet.ts";
 import { OPTIMIZER_SCALARS_SHAPE, optimizerScalars, recordOptimizer } from "../../optim/adam.ts";
 import type { OptimOptions } from "../../optim/options.ts";
-import { budgetOf, type CaseResult, Comparison, type GoldenFile, maxAbs } from "./golden.ts";
+import {
+  budgetOf,
+  type CaseResult,
+  Comparison,
+  type GoldenFile,
+  maxAbs,
+  replay,
+  Unsupported,
+} from "./golden.ts";
 import { fromTorch, IMAGE, toTorch } from "./layout.ts";
 import { recordedNetwork, recordedValues, recordedWeights } from "./networks.ts";
 
@@ -22,8 +30,9 @@ const FAMILY = "unet-small";
 /** Gradients that are zero in exact arithmetic are recorded as round-off of about this size. */
 const ZERO_GRADIENT_BUDGET = 1e-4;
 
-/** The recorded training: torch.optim.Adam's defaults with this rate, clipped at norm 1. */
-const OPTIMIZER: Omit<OptimOptions, "ema"> = {
+/** The recorded optimiser as the manifest has it: torch.optim.Adam's defaults with this rate. */
+const RECORDED_OPTIMIZER = "Adam lr 2e-4 betas (0.9,0.999) eps 1e-8";
+const OPTIMIZER: Omit<OptimOptions, "ema" | "gradClip"> = {
   name: "adam",
   lr: 2e-4,
   betas: [0.9, 0.999],
@@ -31,10 +40,7 @@ const OPTIMIZER: Omit<OptimOptions, "ema"> = {
   weightDecay: 0,
   warmupSteps: 0,
   decay: "constant",
-  gradClip: 1,
 };
-
-const STEPS = 3;
 
 /** Recorded errors of one parameter, by what was recorded. */
 type PerTensor = Readonly<Record<string, number | [number, number] | undefined>>;
@@ -42,8 +48,39 @@ type PerTensor = Readonly<Record<string, number | [number, number] | undefined>>
 /** Replays the family. */
 export async function* verifyUnet(gpu: Gpu, golden: GoldenFile): AsyncGenerator<CaseResult> {
   const network = recordedNetwork(golden, golden.get("x").shape[1]!);
-  yield* verifyPasses(gpu, golden, network);
-  yield* verifyTraining(gpu, golden, network);
+  const passes = { case: "passes", family: FAMILY, op: "unet" };
+  yield* replay(passes, () => verifyPasses(gpu, golden, network));
+  const recorded = golden.manifest.training as RecordedTraining | undefined;
+  if (!recorded) return;
+  for (const average of averages(golden)) {
+    const training = { case: `training.${average.key}`, family: FAMILY, op: "adam" };
+    yield* replay(training, () => verifyTraining(gpu, golden, network, recorded, average));
+  }
+}
+
+interface Average {
+  readonly key: string;
+  readonly decay: number;
+  /** Whether the weights themselves are compared beside it. */
+  readonly first: boolean;
+}
+
+/** Recorded averages: ema9999 is one with a decay of 0.9999. */
+function averages(golden: GoldenFile): Average[] {
+  const keys = new Set(golden.names.map((name) => name.split("/")[0]!));
+  return [...keys].filter((key) => /^ema\d+$/.test(key)).map((key, i) => ({
+    key,
+    decay: Number(key.replace("ema", "0.")),
+    first: i === 0,
+  }));
+}
+
+/** What is recorded of the steps; the weights after three are after3/NAME. */
+interface RecordedTraining {
+  readonly optimizer: string;
+  readonly grad_clip: number;
+  readonly losses: readonly number[];
+  readonly grad_norms_before_clip: readonly number[];
 }
 
 /** Everything that a step needs, its images given as inputs of the program. */
@@ -89,6 +126,18 @@ async function* verifyPasses(
   forward.check("out", actual, expected.data, budgetOf(error, size));
   yield forward.result();
 
+  const gradients = { case: "gradients", family: FAMILY, op: "unet" };
+  yield* replay(gradients, () => verifyGradients(gpu, golden, network, grads));
+  program.destroy();
+  for (const arena of [weights, grads]) arena.destroy(gpu);
+}
+
+async function verifyGradients(
+  gpu: Gpu,
+  golden: GoldenFile,
+  network: UNet,
+  grads: Arena,
+): Promise<CaseResult> {
   const gradients = new Comparison("gradients", FAMILY, "unet");
   const zero = zeroGradients(golden);
   const own = await readByName(gpu, grads);
@@ -102,89 +151,79 @@ async function* verifyPasses(
     const values = toPytorch(entry, own.get(entry.name)!).data.subarray(0, recorded.length);
     gradients.check(`grad/${pytorchName}`, values, recorded, budget);
   }
-  yield gradients.result();
-  program.destroy();
-  for (const arena of [weights, grads]) arena.destroy(gpu);
+  return gradients.result();
 }
 
 async function* verifyTraining(
   gpu: Gpu,
   golden: GoldenFile,
   network: UNet,
+  training: RecordedTraining,
+  { key, decay, first }: Average,
 ): AsyncGenerator<CaseResult> {
-  const training = golden.manifest.training as {
-    losses: number[];
-    grad_norms_before_clip: number[];
-  };
-  for (const [key, decay] of [["ema9999", 0.9999], ["ema9", 0.9]] as const) {
-    const names = ["weights", "gradients", "first moments", "second moments", "average"];
-    const arenas = names.map((name) => createArena(gpu, name, network));
-    const [params, grads, m, v, ema] = arenas as [Arena, Arena, Arena, Arena, Arena];
-    writeArenas(gpu, [params, ema], recordedValues(network, golden, "param"));
-    const { capture, loss } = captureStep(gpu, golden, network, params, grads);
-    const options = { ...OPTIMIZER, ema: { decay, warmup: false } };
-    const scalars = capture.input("scalars", OPTIMIZER_SCALARS_SHAPE);
-    const { norm } = recordOptimizer(capture, { params, grads, m, v, ema, options, scalars });
-    capture.keep(norm);
-    const program = await capture.plan();
-    const progress = new Comparison(`training.${key}`, FAMILY, "adam");
-    for (let step = 1; step <= STEPS; step++) {
-      program.run({
-        ...stepInputs(golden, step),
-        scalars: optimizerScalars(options, step - 1, STEPS),
-      });
-      // Weights differ by round-off from the second step on, so the losses do by a little more.
-      const lossBudget = 1e-5 * training.losses[step - 1]!;
-      const normBudget = 1e-4 * training.grad_norms_before_clip[step - 1]!;
-      progress.check(
-        `loss${step}`,
-        await program.read(loss),
-        [training.losses[step - 1]!],
-        lossBudget,
-      );
-      progress.check(
-        `norm${step}`,
-        await program.read(norm),
-        [training.grad_norms_before_clip[step - 1]!],
-        normBudget,
-      );
-    }
-    yield progress.result();
-    if (key === "ema9999") {
-      yield await verifyWeights(gpu, golden, network, params, "after3", 0);
-    }
-    yield await verifyWeights(gpu, golden, network, ema, key, decay);
-    program.destroy();
-    for (const arena of arenas) arena.destroy(gpu);
+  if (training.optimizer !== RECORDED_OPTIMIZER) {
+    throw new Unsupported(`optimizer ${training.optimizer} is not known`);
   }
+  const names = ["weights", "gradients", "first moments", "second moments", "average"];
+  const arenas = names.map((name) => createArena(gpu, name, network));
+  const [params, grads, m, v, ema] = arenas as [Arena, Arena, Arena, Arena, Arena];
+  writeArenas(gpu, [params, ema], recordedValues(network, golden, "param"));
+  const { capture, loss } = captureStep(gpu, golden, network, params, grads);
+  const { grad_clip: gradClip, losses, grad_norms_before_clip: norms } = training;
+  const options = { ...OPTIMIZER, gradClip, ema: { decay, warmup: false } };
+  const scalars = capture.input("scalars", OPTIMIZER_SCALARS_SHAPE);
+  const { norm } = recordOptimizer(capture, { params, grads, m, v, ema, options, scalars });
+  capture.keep(norm);
+  const program = await capture.plan();
+  const progress = new Comparison(`training.${key}`, FAMILY, "adam");
+  const steps = losses.length;
+  for (let step = 1; step <= steps; step++) {
+    const expected = losses[step - 1]!, expectedNorm = norms[step - 1]!;
+    program.run({
+      ...stepInputs(golden, step),
+      scalars: optimizerScalars(options, step - 1, steps),
+    });
+    // Weights differ by round-off from the second step on, so the losses do by a little more.
+    progress.check(`loss${step}`, await program.read(loss), [expected], 1e-5 * expected);
+    progress.check(`norm${step}`, await program.read(norm), [expectedNorm], 1e-4 * expectedNorm);
+  }
+  yield progress.result();
+  const after = (key: string, arena: Arena, decay: number) =>
+    replay(
+      { case: key, family: FAMILY, op: decay > 0 ? "ema" : "adam" },
+      () => verifyWeights(gpu, golden, network, arena, { key, decay, steps }),
+    );
+  if (first) yield* after(`after${steps}`, params, 0);
+  yield* after(key, ema, decay);
+  program.destroy();
+  for (const arena of arenas) arena.destroy(gpu);
 }
 
 /**
- * Weights after three steps. Adam turns round-off of nearly zero gradients into whole steps, so up to
+ * Weights after the steps. Adam turns round-off of nearly zero gradients into whole steps, so up to
  * 0.5 % of a tensor's elements, at least one, may be off by the distance of such steps.
  *
- * @param decay Of the average, which keeps a share of its start; 0 for the weights themselves.
+ * `decay` is that of the average, which keeps a share of its start; 0 for the weights themselves.
  */
 async function verifyWeights(
   gpu: Gpu,
   golden: GoldenFile,
   network: UNet,
   arena: Arena,
-  key: string,
-  decay: number,
+  { key, decay, steps }: { key: string; decay: number; steps: number },
 ): Promise<CaseResult> {
   const comparison = new Comparison(`${key}`, FAMILY, decay > 0 ? "ema" : "adam");
   const zero = zeroGradients(golden);
   const own = await readByName(gpu, arena);
   const { lr } = OPTIMIZER;
-  const share = 1 - decay ** STEPS;
+  const share = 1 - decay ** steps;
   for (const entry of parameters(network)) {
     const { pytorchName } = entry;
     const recorded = golden.get(`${key}/${pytorchName}`).data;
     const actual = toPytorch(entry, own.get(entry.name)!).data;
     const e = (perTensor(golden, pytorchName)[`${key}_maxabs_f32_vs_f64`] ?? 0) as number;
     const budget = budgetOf(e, maxAbs(recorded));
-    const far = Math.max(budget, share * (zero.has(pytorchName) ? 3.3 : 2.2 * STEPS) * lr);
+    const far = Math.max(budget, share * (zero.has(pytorchName) ? 3.3 : 2.2 * steps) * lr);
     const errors = Array.from(recorded, (value, i) => Math.abs(actual[i]! - value));
     if (errors.some(Number.isNaN)) comparison.note(pytorchName, Infinity, budget, false);
     errors.sort((a, b) => b - a);
