@@ -60,7 +60,7 @@ export function parseFlagfile(text: string): Flags {
     if (name === "img_size") size = Number(given);
     if (name === "ema_decay") tree.optim!.ema = { decay: given, warmup: false };
     const key = Object.hasOwn(KEYS, name) ? KEYS[name] : undefined;
-    const [section = "", field = ""] = key?.split("../../convert") ?? [];
+    const [section = "", field = ""] = key?.split(".") ?? [];
     if (key) tree[section]![field] = given;
   }
   const { model, diffusion, optim, train } = tree as unknown as Flags;
