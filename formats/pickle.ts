@@ -2,15 +2,18 @@
  * Reads Python pickles of protocols 2 to 5 as data. Nothing is imported, called or set: a global is
  * only a name, and what a name may build is decided by the caller's short list. Opcodes that
  * files of tensors have no use for are refused, and so is any pickle whose objects would take much more
- * memory than its bytes. Format: CPython's Lib/pickletools.py.
+ * memory than its bytes. Objects of foreign classes become marks where the caller wants them. Format: CPython's Lib/pickletools.py.
  *
  * @module
  */
 
 import {
+  keyText,
   PickleDict,
   PickleGlobal,
   type PickleHost,
+  type PickleKey,
+  PickleMark,
   PickleTuple,
   type PickleValue,
 } from "./pickle_values.ts";
@@ -83,7 +86,10 @@ class Machine<X extends object> {
         if (this.#stack.length > 0) this.#fail("must end with one value");
         return { value, end: this.at };
       }
-      if (!this.#constant(opcode) && !this.#container(opcode) && !this.#reference(opcode)) {
+      if (
+        !this.#constant(opcode) && !this.#container(opcode) && !this.#reference(opcode) &&
+        !this.#object(opcode)
+      ) {
         const text = opcode.toString(16).padStart(2, "0");
         this.#fail(`must not use opcode 0x${text}, which no checkpoint needs`);
       }
@@ -198,18 +204,59 @@ class Machine<X extends object> {
     }
   }
 
+  /** Opcodes that only objects of classes need: for hosts that keep such as marks. */
+  #object(opcode: number): boolean {
+    const { host } = this;
+    if (!host.mark) return false;
+    switch (opcode) {
+      case 0x81: // NEWOBJ
+        return this.#reduce();
+      case 0x92: { // NEWOBJ_EX
+        const options = this.#pop();
+        if (!(options instanceof PickleDict)) this.#fail("must name options by a dict");
+        return this.#reduce();
+      }
+      case 0x8f: // EMPTY_SET
+        return this.#push(host.mark("builtins.set", []), COST.dict);
+      case 0x90: // ADDITEMS
+        return this.#append(this.#popMark());
+      case 0x91: // FROZENSET
+        return this.#push(host.mark("builtins.frozenset", this.#popMark()), COST.dict);
+      case 0x30: // POP
+        this.#pop();
+        return true;
+      case 0x31: // POP_MARK
+        this.#popMark();
+        return true;
+      case 0x8e: // BINBYTES8
+      case 0x96: // BYTEARRAY8
+        return this.#raw(this.#length(8));
+      default:
+        return false;
+    }
+  }
+
   #reduce(): boolean {
     const [callable, args] = this.#popMany(2);
-    if (!(callable instanceof PickleGlobal) || !(args instanceof PickleTuple)) {
-      this.#fail("must apply a named constructor to a tuple");
+    if (args instanceof PickleTuple) {
+      if (callable instanceof PickleGlobal) {
+        return this.#push(this.host.build(callable.name, args.items), COST.dict);
+      }
+      if (callable instanceof PickleMark && this.host.mark) {
+        return this.#push(this.host.mark(callable.name, args.items), COST.dict);
+      }
     }
-    return this.#push(this.host.build(callable.name, args.items), COST.dict);
+    return this.#fail("must apply a named constructor to a tuple");
   }
 
   /** A state_dict carries versions of its modules as an attribute, which is dropped. */
   #build(): boolean {
     const state = this.#pop(), target = this.#stack.at(-1);
     if (target !== undefined && this.host.setState?.(target, state)) return true;
+    if (target instanceof PickleMark) {
+      target.state = state;
+      return true;
+    }
     const harmless = target instanceof PickleDict && state instanceof PickleDict &&
       [...state.keys()].every((key) => key === "_metadata");
     if (!harmless) this.#fail("must set no attribute but the _metadata of a dict");
@@ -229,29 +276,35 @@ class Machine<X extends object> {
   }
 
   #append(items: PickleValue<X>[]): boolean {
-    const list = this.#stack.at(-1);
+    const target = this.#stack.at(-1);
+    const list = target instanceof PickleMark ? target.elements ??= [] : target;
     if (!Array.isArray(list)) this.#fail("must append to a list");
     for (const item of items) list.push(item);
     return true;
   }
 
   #setItems(items: PickleValue<X>[]): boolean {
-    const dict = this.#stack.at(-1);
+    const target = this.#stack.at(-1);
+    const dict = target instanceof PickleMark ? target.items ??= new PickleDict<X>() : target;
     if (!(dict instanceof PickleDict)) this.#fail("must set items of a dict");
     if (items.length % 2 !== 0) this.#fail("must set pairs of a key and a value");
     for (let i = 0; i < items.length; i += 2) {
-      const item = items[i];
-      // Bytes of Python 3 stand for the names that Python 2 wrote.
-      const key = item instanceof Uint8Array && item.length <= LONGEST_NAME
-        ? latin1.decode(item)
-        : item;
-      if (typeof key !== "string" && typeof key !== "number" && typeof key !== "bigint") {
-        this.#fail("must key dicts by strings or numbers");
-      }
       this.#charge(COST.item);
-      dict.set(key, items[i + 1]!);
+      dict.set(this.#key(items[i]!, dict), items[i + 1]!);
     }
     return true;
+  }
+
+  #key(item: PickleValue<X>, dict: PickleDict<X>): PickleKey {
+    // Bytes of Python 3 stand for the names that Python 2 wrote.
+    const key = item instanceof Uint8Array && item.length <= LONGEST_NAME
+      ? latin1.decode(item)
+      : item;
+    if (typeof key === "string" || typeof key === "number" || typeof key === "bigint") return key;
+    if (!this.host.mark) this.#fail("must key dicts by strings or numbers");
+    const text = keyText(key);
+    this.#charge(COST.text + 2 * text.length);
+    return dict.has(text) ? `${text} ${dict.size}` : text;
   }
 
   #remember(key: number): boolean {

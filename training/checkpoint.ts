@@ -8,6 +8,7 @@
 import { createHash, type Hash } from "node:crypto";
 import { join } from "node:path";
 import { sizeOf } from "../device/tensor.ts";
+import { looksLikePt } from "../formats/pt.ts";
 import {
   readSafetensorsHeader,
   safetensorsHeader,
@@ -16,6 +17,7 @@ import {
 } from "../formats/safetensors.ts";
 import { UsageError } from "../support/errors.ts";
 import { atomicWrite, fileError } from "../support/files.ts";
+import { conversionOf } from "./conversion.ts";
 
 /** Version of the layout; a file of another one is refused. */
 const FORMAT = "diffract checkpoint 1";
@@ -87,6 +89,18 @@ async function* chunks(
   yield new Uint8Array(hash.digest());
 }
 
+/** A file that other code has written: no checkpoint, and perhaps one could be made of it. */
+export class ForeignFileError extends Error {
+  override name = "ForeignFileError";
+
+  constructor(path: string, what: string) {
+    super(
+      `Cannot read checkpoint ${path}: ${what}; make a checkpoint of it by ` +
+        `\`${conversionOf(path)}\``,
+    );
+  }
+}
+
 /** A checkpoint that was found whole. */
 export class Checkpoint implements CheckpointFacts {
   private constructor(
@@ -101,6 +115,7 @@ export class Checkpoint implements CheckpointFacts {
   /**
    * Reads a checkpoint's header and checks every byte.
    *
+   * @throws {ForeignFileError} When it is a file of other code.
    * @throws {Error} One line that names the file and what is wrong with it.
    */
   static async open(path: string): Promise<Checkpoint> {
@@ -108,6 +123,7 @@ export class Checkpoint implements CheckpointFacts {
       using file = await Deno.open(path, { read: true });
       return await Checkpoint.#read(path, file);
     } catch (cause) {
+      if (cause instanceof ForeignFileError) throw cause;
       const why = cause instanceof Deno.errors.NotFound
         ? "there is no such file"
         : (cause as Error).message.replace(/^Cannot read safetensors: /, "");
@@ -117,7 +133,11 @@ export class Checkpoint implements CheckpointFacts {
 
   static async #read(path: string, file: Deno.FsFile): Promise<Checkpoint> {
     const { size } = await file.stat();
-    const length = new DataView((await readExactly(file, Math.min(8, size))).buffer);
+    const first = await readExactly(file, Math.min(8, size));
+    if (looksLikePt(first)) {
+      throw new ForeignFileError(path, "it is a file of PyTorch's torch.save");
+    }
+    const length = new DataView(first.buffer);
     // A length that is beyond the file is left for the reader to refuse.
     const declared = size < 8 ? 0n : length.getBigUint64(0, true);
     const headerBytes = declared <= BigInt(size) ? Math.min(size, 8 + Number(declared)) : size;
@@ -126,9 +146,11 @@ export class Checkpoint implements CheckpointFacts {
     const { metadata, tensors } = readSafetensorsHeader(header, size);
     const { format, step = "", config = "", ...notes } = metadata;
     if (format !== FORMAT) {
-      throw new SyntaxError(
-        `its format must be "${FORMAT}", got ${format === undefined ? "none" : `"${format}"`}`,
-      );
+      const rule = `its format must be "${FORMAT}", got ${
+        format === undefined ? "none" : `"${format}"`
+      }`;
+      if (format?.startsWith("diffract")) throw new SyntaxError(rule);
+      throw new ForeignFileError(path, `${rule}: other code has written it`);
     }
     if (!/^\d+$/.test(step) || !Number.isSafeInteger(Number(step))) {
       throw new SyntaxError(`its step must be a whole number, got ${JSON.stringify(step)}`);

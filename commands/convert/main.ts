@@ -10,12 +10,14 @@ import { UsageError } from "../../support/errors.ts";
 import { fileError, readNamedFile } from "../../support/files.ts";
 import { Checkpoint, CHECKSUM, newestCheckpoint } from "../../training/checkpoint.ts";
 import { holdsRun, runFolder } from "../../training/run_folder.ts";
+import { recognise } from "../shared/checkpoints/code_bases.ts";
+import { readDiffusers, writeDiffusers } from "../shared/checkpoints/diffusers.ts";
 import {
-  isDiffusers,
-  readDiffusers,
-  weightsFile,
-  writeDiffusers,
-} from "../shared/checkpoints/diffusers.ts";
+  type DiffusersFiles,
+  findDiffusers,
+  readWeights,
+  shardOf,
+} from "../shared/checkpoints/diffusers_files.ts";
 import { type Flags, NO_FLAGS, parseFlagfile } from "../shared/checkpoints/flagfile.ts";
 import {
   checkPlace,
@@ -27,7 +29,6 @@ import { fromCheckpoint, type PortableModel, writeModel } from "../shared/checkp
 import {
   exportPytorchDdpm,
   importPytorchDdpm,
-  isPytorchDdpm,
   type WeightsChoice,
 } from "../shared/checkpoints/pytorch_ddpm.ts";
 import {
@@ -44,11 +45,13 @@ const command = defineCommand({
   name: "convert",
   summary: "Convert between PyTorch's files and ours, without PyTorch.",
   description:
-    "IN is a file of torch.save (.pt, .pth, .ckpt, .bin), .npz or .safetensors, a folder of a " +
-    "diffusers pipeline, or a checkpoint or run of ours. A checkpoint of w86763777/pytorch-ddpm " +
-    "(net_model, ema_model, optim, sched, step, x_T) and a diffusers UNet2DModel with its " +
-    "DDPMScheduler become a checkpoint of ours, ready for sample and train --resume; any other " +
-    "file becomes plain safetensors under its own names. Nothing in a file is ever run.",
+    "IN is a file of torch.save (.pt, .pth, .ckpt, .bin), .npz or .safetensors, the folder of a " +
+    "diffusers pipeline or model in any of its layouts, or a checkpoint or run of ours. A " +
+    "checkpoint of w86763777/pytorch-ddpm (net_model, ema_model, optim, sched, step, x_T), a bare " +
+    "state_dict of it, and a diffusers UNet2DModel become a checkpoint of ours, ready for sample " +
+    "and train --resume. Words that wrappers put before names (module., _orig_mod., model., ema.) " +
+    "are taken off. A network that nobody here knows is refused; with --raw any file becomes plain " +
+    "safetensors under its own names. Nothing in a file is ever run.",
   arguments: [
     { name: "IN", description: "what to convert" },
     {
@@ -61,8 +64,13 @@ const command = defineCommand({
     to: {
       value: "FORMAT",
       choices: FORMATS,
-      description: "diffract: our checkpoint; tensors: every tensor under its own name; pytorch: " +
+      description: "diffract: our checkpoint; tensors: as --raw; pytorch: " +
         "pytorch-ddpm's names; diffusers: a pipeline's folder",
+    },
+    raw: { description: "take every tensor under its own name, whatever network it is of" },
+    prefix: {
+      value: "TEXT",
+      description: "what the names of the wanted network begin with, where a file has several",
     },
     weights: {
       value: "KIND",
@@ -120,45 +128,104 @@ function isOurs(source: Source): boolean {
   return typeof format === "string" && format.startsWith("diffract checkpoint");
 }
 
+const say = (line: string) => console.log(line);
+
 /** Reads the input as a network where it is one and one is wanted, else as tensors. */
 async function read(
   path: string,
-  { to, flagfile }: Options,
+  options: Options,
   overrides: readonly Override[],
 ): Promise<Input> {
-  if (await isFolder(path)) {
-    if (await isDiffusers(path)) {
-      const file = await weightsFile(path);
-      return to === "tensors"
-        ? { file, source: await readSource(file) }
-        : { file, model: await readDiffusers(path, overrides) };
-    }
-    refuseOverrides(overrides);
-    const say = (line: string) => console.error(line);
-    const checkpoint = await newestCheckpoint(runFolder(path).checkpoints, say);
-    if (checkpoint) {
-      const { path: file } = checkpoint;
-      return to === "tensors"
-        ? { file, source: withoutChecksum(await readSource(file)) }
-        : { file, model: fromCheckpoint(checkpoint) };
-    }
+  if (await isFolder(path)) return await readFolder(path, options, overrides);
+  const raw = options.to === "tensors";
+  if (path.endsWith(".json") || (!raw && shardOf(path) !== null)) {
+    const files = await findDiffusers(path);
+    if (files) return await readModel(files, options, overrides);
     throw new UsageError(
-      `Cannot convert ${path}: the folder must be a run with a checkpoint or a diffusers pipeline`,
+      path.endsWith(".json")
+        ? `Cannot convert ${path}: it must belong to a diffusers model, whose weights must lie beside it`
+        : `Cannot convert ${path}: it must be a whole model, it is part ${
+          shardOf(path)!.number
+        } of ` +
+          `${shardOf(path)!.of}; give the folder with all parts, their index and config.json, or ` +
+          "--raw for the tensors of this part alone",
     );
   }
   const source = await readSource(path);
+  tellMarks(source);
   const ours = isOurs(source);
   if (ours) refuseOverrides(overrides);
-  if (to === "tensors") return { file: path, source: ours ? withoutChecksum(source) : source };
+  if (raw) return { file: path, source: ours ? withoutChecksum(source) : source };
   if (ours) return { file: path, model: fromCheckpoint(await Checkpoint.open(path)) };
-  if (isPytorchDdpm(source)) {
-    const flags = await readFlags(path, flagfile);
-    return { file: path, model: importPytorchDdpm(source, { flags, overrides }) };
+  const { known, title } = recognise(source);
+  if (known === "pytorch-ddpm") {
+    const flags = await readFlags(path, options.flagfile);
+    const { prefix } = options;
+    return { file: path, model: importPytorchDdpm(source, { flags, overrides, prefix, say }) };
   }
-  if (to === undefined) return { file: path, source };
+  if (known === "diffusers") {
+    const files = await findDiffusers(path);
+    if (files) return await readModel(files, options, overrides);
+    throw new UsageError(
+      `Cannot convert ${path}: the weights of a diffusers UNet2DModel must lie beside its ` +
+        "config.json, which tells what they do not; put it there, or take the bare tensors by --raw",
+    );
+  }
+  throw unknownNetwork(path, source, title);
+}
+
+/** Reads a folder: a pipeline, a model or a run. */
+async function readFolder(
+  path: string,
+  options: Options,
+  overrides: readonly Override[],
+): Promise<Input> {
+  const files = await findDiffusers(path);
+  if (files) return await readModel(files, options, overrides);
+  refuseOverrides(overrides);
+  const checkpoint = await newestCheckpoint(runFolder(path).checkpoints, console.error);
+  if (checkpoint) {
+    const { path: file } = checkpoint;
+    return options.to === "tensors"
+      ? { file, source: withoutChecksum(await readSource(file)) }
+      : { file, model: fromCheckpoint(checkpoint) };
+  }
   throw new UsageError(
-    `Cannot convert ${path} to ${to}: it must hold a network of w86763777/pytorch-ddpm or be a ` +
-      "checkpoint of ours; --to tensors takes any file",
+    `Cannot convert ${path}: the folder must be a run with a checkpoint or a diffusers pipeline, or ` +
+      "hold the config.json and the weights of a diffusers model",
+  );
+}
+
+async function readModel(
+  files: DiffusersFiles,
+  { to, prefix }: Options,
+  overrides: readonly Override[],
+): Promise<Input> {
+  const { weights: file } = files;
+  return to === "tensors"
+    ? { file, source: await readWeights(file) }
+    : { file, model: await readDiffusers(files, { overrides, prefix, say }) };
+}
+
+/** Names the objects of a file that mean nothing here. */
+function tellMarks({ marks }: Source): void {
+  if (marks.size === 0) return;
+  const texts = Array.from(marks, ([name, type]) => name === "" ? type : `${name} (${type})`);
+  const rest = texts.length > 12 ? ` and ${texts.length - 12} more` : "";
+  say(`note: kept as marks, and nothing of them run: ${texts.slice(0, 12).join(", ")}${rest}`);
+}
+
+/** What to say of a file whose network nobody here knows. */
+function unknownNetwork(path: string, { tensors }: Source, title: string | null): UsageError {
+  const names = [...tensors.keys()].slice(0, 3).map((name) => JSON.stringify(name)).join(", ");
+  const what = title !== null
+    ? `it looks like a network of ${title}`
+    : tensors.size > 0
+    ? `got ${tensors.size} tensors such as ${names}`
+    : "got no tensor";
+  return new UsageError(
+    `Cannot convert ${path} to a checkpoint of ours: it must hold a network of ` +
+      `w86763777/pytorch-ddpm or of diffusers, ${what}; --raw takes the tensors under their own names`,
   );
 }
 
@@ -224,9 +291,18 @@ async function write(out: string, input: Input, options: Options): Promise<strin
   return `${what}, step ${model.step}, to ${path}`;
 }
 
+/** The options with what --raw stands for. */
+function withRaw(options: Options): Options {
+  if (!options.raw) return options;
+  if (options.to !== undefined && options.to !== "tensors") {
+    throw new UsageError(`Cannot use --raw with --to ${options.to}: it takes a file as it is`);
+  }
+  return { ...options, to: "tensors" };
+}
+
 /** The command. */
 export async function convert(
-  { options, arguments: [path, out], overrides }: Pick<
+  { options: given, arguments: [path, out], overrides }: Pick<
     Invocation<typeof command.options>,
     "options" | "arguments" | "overrides"
   >,
@@ -234,6 +310,7 @@ export async function convert(
   if (path === undefined || out === undefined) {
     throw new UsageError("Cannot convert: IN and OUT must be given, see --help");
   }
+  const options = withRaw(given);
   const input = await read(path, options, overrides);
   if ("source" in input) refuseOverrides(overrides);
   await checkPlace(out, [path, input.file]);

@@ -21,7 +21,9 @@ import { createArena, parameterSlots } from "../../model/parameters.ts";
 import type { OptionSpecs, OptionValues } from "../../support/command_line.ts";
 import { UsageError } from "../../support/errors.ts";
 import { integer } from "../../support/numbers.ts";
-import { Checkpoint, newestCheckpoint } from "../../training/checkpoint.ts";
+import { findDiffusers } from "./checkpoints/diffusers_files.ts";
+import { Checkpoint, ForeignFileError, newestCheckpoint } from "../../training/checkpoint.ts";
+import { conversionOf } from "../../training/conversion.ts";
 import { networkOf } from "../../training/run.ts";
 import { newestRun, runFolder } from "../../training/run_folder.ts";
 import { EMA_PREFIX, loadWeights, WEIGHTS_PREFIX } from "../../training/state.ts";
@@ -138,14 +140,31 @@ export async function findCheckpoint(path: string | undefined): Promise<Checkpoi
       { cause },
     );
   }
-  if (!isFolder) return await Checkpoint.open(place);
+  if (!isFolder && !place.endsWith(".json")) return await openCheckpoint(place);
   const checkpoint =
     await newestCheckpoint(runFolder(place).checkpoints, (line) => console.error(line)) ??
       await newestCheckpoint(place, (line) => console.error(line));
   if (checkpoint) return checkpoint;
+  if (await findDiffusers(place)) {
+    throw new UsageError(
+      `Cannot read a checkpoint from ${place}: it is a diffusers model; make a ` +
+        `checkpoint of it by \`${conversionOf(place)}\``,
+    );
+  }
+  if (!isFolder) return await openCheckpoint(place);
   throw new UsageError(
     `Cannot read a checkpoint from ${place}: the folder must hold one, it has none`,
   );
+}
+
+async function openCheckpoint(path: string): Promise<Checkpoint> {
+  try {
+    return await Checkpoint.open(path);
+  } catch (error) {
+    throw error instanceof ForeignFileError
+      ? new UsageError(error.message, { cause: error })
+      : error;
+  }
 }
 
 /** A sampler with the checkpoint's weights. */

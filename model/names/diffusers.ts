@@ -139,91 +139,101 @@ export interface DiffusersModel {
   readonly flipped: boolean;
 }
 
+/** Is told of a key that asks for what this network cannot do, the rule that it breaks, its value. */
+export type RefuseKey = (key: string, rule: string, value: unknown) => void;
+
 /**
  * Reads the config of a `UNet2DModel`.
  *
  * @param timesteps From the scheduler's config.
- * @throws {RangeError} When a key asks for what this network cannot do; the key is named.
+ * @param refuse Is told of every key that asks for what this network cannot do.
+ * @returns Null where something was refused.
  */
 export function fromDiffusersConfig(
   config: Readonly<Record<string, unknown>>,
   timesteps: number,
-): DiffusersModel {
+  refuse: RefuseKey,
+): DiffusersModel | null {
+  let fits = true;
   const value = (key: string) => Object.hasOwn(config, key) ? config[key] : undefined;
-  const refuse = (key: string, rule: string): never => {
-    throw new RangeError(
-      `Cannot take a diffusers UNet2DModel: its ${key} must ${rule}, got ${
-        JSON.stringify(value(key)) ?? "none"
-      }`,
-    );
+  const no = (key: string, rule: string, got: unknown = value(key)) => {
+    fits = false;
+    refuse(key, rule, got);
   };
   const count = (key: string, fallback: number): number => {
     const given = value(key) ?? fallback;
-    return Number.isSafeInteger(given) && Number(given) > 0
-      ? Number(given)
-      : refuse(key, "be a whole number above 0");
+    if (!Number.isSafeInteger(given) || Number(given) <= 0) no(key, "be a whole number above 0");
+    return Number(given);
   };
-  if (value("_class_name") !== "UNet2DModel") refuse("_class_name", "be UNet2DModel");
-  const widths = value("block_out_channels");
-  if (!Array.isArray(widths) || widths.length === 0 || !widths.every(Number.isSafeInteger)) {
-    return refuse("block_out_channels", "be a list of whole numbers");
-  }
-  const channels = Number(widths[0]);
-  if (channels <= 0 || widths.some((width) => width % channels !== 0 || width <= 0)) {
-    refuse("block_out_channels", "be multiples of the first");
-  }
+  if (value("_class_name") !== "UNet2DModel") no("_class_name", "be UNet2DModel");
+  const widths = widthsOf(value("block_out_channels"), no);
   for (const [key, own] of Object.entries(FIXED)) {
     const given = value(key) ?? THEIR_DEFAULTS[key] ?? own;
     // As many channels a head as there are make one head.
     const oneHead = key === "attention_head_dim" && Object.hasOwn(config, key) &&
       (config[key] === null || widths.every((width) => width === config[key]));
-    if (given !== own && !oneHead) refuse(key, `be ${JSON.stringify(own)} for this network`);
+    if (given !== own && !oneHead) no(key, `be ${JSON.stringify(own)} for this network`, given);
   }
-  const attentionLevels = attentionOf(widths.length, value, refuse);
+  const attentionLevels = attentionOf(widths.length, value, no);
   const imageChannels = count("in_channels", 3);
-  if (count("out_channels", 3) !== imageChannels) refuse("out_channels", "be its in_channels");
+  if (count("out_channels", 3) !== imageChannels) no("out_channels", "be its in_channels");
+  if (imageChannels !== 1 && imageChannels !== 3) no("in_channels", "be 1 or 3");
   const dropout = value("dropout") ?? 0;
-  if (typeof dropout !== "number" || !(dropout >= 0 && dropout < 1)) {
-    return refuse("dropout", "be in [0, 1)");
-  }
+  if (typeof dropout !== "number" || !(dropout >= 0 && dropout < 1)) no("dropout", "be in [0, 1)");
   const size = value("sample_size") ?? null;
-  if (size !== null && !Number.isSafeInteger(size)) refuse("sample_size", "be one whole number");
+  if (size !== null && !Number.isSafeInteger(size)) no("sample_size", "be one whole number");
+  const [channels = 1] = widths;
+  const options: UNetOptions = {
+    name: "ho2020",
+    channels,
+    channelMultipliers: widths.map((width) => width / channels),
+    attentionLevels,
+    blocks: count("layers_per_block", 2),
+    dropout: Number(dropout),
+    groups: count("norm_num_groups", 32),
+  };
+  if (!fits) return null;
   return {
-    options: {
-      name: "ho2020",
-      channels,
-      channelMultipliers: widths.map((width) => width / channels),
-      attentionLevels,
-      blocks: count("layers_per_block", 2),
-      dropout,
-      groups: count("norm_num_groups", 32),
-    },
+    options,
     shape: { channels: imageChannels, timesteps },
     size: size as number | null,
     flipped: value("flip_sin_to_cos") !== false,
   };
 }
 
+/** The levels' widths, which must be multiples of the first. */
+function widthsOf(given: unknown, no: (key: string, rule: string) => void): number[] {
+  if (!Array.isArray(given) || given.length === 0 || !given.every(Number.isSafeInteger)) {
+    no("block_out_channels", "be a list of whole numbers");
+    return [];
+  }
+  const [first] = given;
+  if (first <= 0 || given.some((width) => width % first !== 0 || width <= 0)) {
+    no("block_out_channels", "be multiples of the first");
+  }
+  return given;
+}
+
 /** Levels with attention, which must be the same on both ways. */
 function attentionOf(
   levels: number,
   value: (key: string) => unknown,
-  refuse: (key: string, rule: string) => never,
+  no: (key: string, rule: string) => void,
 ): number[] {
   const read = (key: string, way: string): boolean[] => {
     const types = value(key);
     if (!Array.isArray(types) || types.length !== levels) {
-      return refuse(key, `name ${levels} blocks`);
+      no(key, `name ${levels} blocks`);
+      return [];
     }
-    return types.map((type) => {
-      if (type === `${way}Block2D`) return false;
-      return type === `Attn${way}Block2D` || refuse(key, `be ${way}Block2D or Attn${way}Block2D`);
-    });
+    const known = [`${way}Block2D`, `Attn${way}Block2D`];
+    if (types.some((type) => !known.includes(type))) no(key, `be ${known.join(" or ")} each`);
+    return types.map((type) => type === known[1]);
   };
   const down = read("down_block_types", "Down");
   const up = read("up_block_types", "Up").reverse();
-  if (down.some((attention, i) => attention !== up[i])) {
-    refuse("up_block_types", "have attention where down_block_types has it");
+  if (down.length === up.length && down.some((attention, i) => attention !== up[i])) {
+    no("up_block_types", "have attention where down_block_types has it");
   }
   return down.flatMap((attention, i) => attention ? [i] : []);
 }

@@ -1,13 +1,16 @@
-import { PickleDict } from "../../formats/pickle_values.ts";
+import { PickleDict, PickleMark } from "../../formats/pickle_values.ts";
 import { looksLikePt, PtTensor, type PtValue, readPt } from "../../formats/pt.ts";
 import { writeZip } from "../../formats/zip.ts";
 import { assert, assertEquals, assertThrows } from "../support/assert.ts";
+import { FOREIGN_OBJECTS } from "../support/foreign_objects.ts";
 import {
   legacyStart,
   op,
   pickle,
+  type PickleBytes,
   type Saved,
   savedF32,
+  SavedObject,
   SavedTensor,
   torchFiles,
   torchLegacy,
@@ -131,9 +134,92 @@ Deno.test("readPt() refuses constructors with arguments of another kind", () => 
     [op.text("id"), op.persistentId],
   ];
   for (const parts of wrong) refuses(zipOf(pickle(...parts)), "Cannot read PyTorch file");
-  for (const [module, name] of [["torch", "load"], ["torch", "_utils"], ["torch", "__proto__"]]) {
-    refuses(zipOf(pickle(op.global(module!, name!))), "must refer to nothing");
+  const harmful = [
+    ...["torch load", "os system", "posix system", "subprocess Popen", "builtins eval"],
+    ...["__builtin__ exec", "runpy _run_code", "importlib import_module", "_pickle loads"],
+  ];
+  for (const text of harmful) {
+    const [module = "", name = ""] = text.split(" ");
+    refuses(zipOf(pickle(op.global(module, name))), "must refer to nothing");
   }
+});
+
+Deno.test("readPt() keeps objects of foreign classes as marks beside the weights", () => {
+  for (const [what, text] of Object.entries(FOREIGN_OBJECTS)) {
+    const bytes = Array.from(atob(text), (letter) => letter.charCodeAt(0));
+    for (const write of Object.values(FORMS)) {
+      const value = new Map<string, Saved>([
+        ["thing", new SavedObject(bytes)],
+        ["w", savedF32([2], [1, 2])],
+      ]);
+      const dict = entries(readPt(write(value)));
+      assertEquals([...dict.keys()], ["thing", "w"], what);
+      assertEquals(numbers(dict.get("w")), [1, 2], what);
+    }
+  }
+});
+
+Deno.test("readPt() tells what a mark is called and what it was filled with, and applies none", () => {
+  const mark = (...parts: PickleBytes[]) => {
+    const value = readPt(zipOf(pickle(...parts)));
+    assert(value instanceof PickleMark);
+    return value;
+  };
+  const scalar = mark(
+    ...[op.global("numpy.core.multiarray", "scalar"), op.int(1), op.tuple1, op.reduce],
+  );
+  assertEquals(scalar.name, "numpy.core.multiarray.scalar");
+  assertEquals(scalar.args, [1]);
+  const newObject = [0x81], state = [op.emptyDict, op.text("lr"), op.int(3), op.setItem, op.build];
+  const space = mark(op.global("argparse", "Namespace"), op.emptyTuple, newObject, ...state);
+  assert(space.state instanceof PickleDict);
+  assertEquals(space.state.get("lr"), 3);
+  const easy = mark(
+    op.global("easydict", "EasyDict"),
+    op.emptyTuple,
+    newObject,
+    ...state.slice(1, 4),
+  );
+  assertEquals(easy.items?.get("lr"), 3);
+  const inner = [op.global("a", "B"), op.text("C"), [0x86]];
+  assertEquals(mark(op.global("builtins", "getattr"), ...inner, op.reduce).name, "a.B.C");
+});
+
+Deno.test("readPt() refuses a tensor whose parts or hooks a foreign call would make", () => {
+  const call = [...op.global("a", "call"), ...op.emptyTuple, ...op.reduce];
+  const size = [op.mark, op.int(1), op.tuple].flat();
+  const id = [
+    ...[op.mark, op.text("storage"), op.global("torch", "FloatStorage"), op.text("0")],
+    ...[op.text("cpu"), op.int(1), op.tuple, op.persistentId],
+  ].flat();
+  const whole = [id, op.int(0), size, size, op.bool(false), op.none];
+  const file = (parts: PickleBytes[]) =>
+    writeZip([
+      [
+        "archive/data.pkl",
+        pickle(
+          op.global("torch._utils", "_rebuild_tensor_v2"),
+          op.mark,
+          ...parts,
+          op.tuple,
+          op.reduce,
+        ),
+      ],
+      ["archive/data/0", new Uint8Array(4)],
+    ]);
+  assertEquals(numbers(readPt(file(whole))), [0]);
+  for (const i of whole.keys()) {
+    refuses(file(whole.with(i, call)), "must be given what PyTorch gives it");
+  }
+});
+
+Deno.test("readPt() keeps tensors of elements that no network has as marks", () => {
+  const { storage } = savedF32([2], [1, 2]);
+  const complex = new SavedTensor({ ...storage, type: "ComplexFloatStorage", count: 1 }, [1], [1]);
+  const value = new Map<string, Saved>([["c", complex], ["w", savedF32([1], [5])]]);
+  const mark = entries(readPt(torchZip(value))).get("c");
+  assert(mark instanceof PickleMark);
+  assertEquals(mark.name, "a tensor of torch.ComplexFloatStorage");
 });
 
 Deno.test("readPt() refuses TorchScript, big-endian files and archives without one data.pkl", () => {

@@ -35,7 +35,7 @@ export function tinyNetwork(): UNet {
 }
 
 /** A state_dict with values that depend on the seed. */
-function stateDict(seed: number): Map<string, Saved> {
+export function tinyStateDict(seed: number): Map<string, Saved> {
   const tensors = toStateDict(tinyNetwork(), new Map(initialValues(tinyNetwork(), seed)));
   return new Map(Array.from(tensors, ([name, { shape, data }]) => [name, savedF32(shape, data)]));
 }
@@ -68,8 +68,8 @@ export function tinyCheckpoint(changes: ReadonlyMap<string, Saved> = new Map()):
   ]);
   const pixels = Array.from({ length: 2 * 3 * TINY_SIZE ** 2 }, (_, i) => i / 100);
   return new Map<string, Saved>([
-    ["net_model", stateDict(1)],
-    ["ema_model", stateDict(2)],
+    ["net_model", tinyStateDict(1)],
+    ["ema_model", tinyStateDict(2)],
     [
       "sched",
       new Map<string, Saved>([["base_lrs", [3e-4]], ["last_epoch", 3], ["_last_lr", [3e-4]]]),

@@ -83,6 +83,11 @@ export class SavedTensor {
   ) {}
 }
 
+/** An object as its pickle has it. */
+export class SavedObject {
+  constructor(readonly bytes: PickleBytes) {}
+}
+
 let keys = 0;
 
 /** A contiguous f32 tensor with a storage of its own. */
@@ -105,6 +110,7 @@ export type Saved =
   | number
   | string
   | SavedTensor
+  | SavedObject
   | readonly Saved[]
   | ReadonlyMap<string | number, Saved>;
 
@@ -116,6 +122,7 @@ function collect(value: Saved, storages: Map<string, SavedStorage>, legacy: bool
     return Number.isInteger(value) ? op.int(value) : op.float(value);
   }
   const inner = (item: Saved) => collect(item, storages, legacy);
+  if (value instanceof SavedObject) return value.bytes;
   if (value instanceof SavedTensor) return tensorPickle(value, storages, legacy);
   if (value instanceof Map) {
     const items = [...value].flatMap(([key, item]) => [...inner(key), ...inner(item)]);

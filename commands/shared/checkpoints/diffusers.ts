@@ -1,5 +1,6 @@
 /**
- * The layout of a Hugging Face diffusers pipeline of `UNet2DModel` and `DDPMScheduler`:
+ * Hugging Face diffusers pipelines of `UNet2DModel` and `DDPMScheduler`. This layout is written; what is
+ * read may be laid out otherwise, see diffusers_files.ts:
  *
  *     model_index.json
  *     scheduler/scheduler_config.json
@@ -9,48 +10,34 @@
  * @module
  */
 import { join } from "node:path";
-import { parseJson } from "../../../config/json.ts";
 import { type Override, parseConfig } from "../../../config/load.ts";
 import { imageShape, NATIVE_SHAPES } from "../../../data/options.ts";
-import type { DiffusionOptions } from "../../../diffusion/options.ts";
 import {
   currentName,
   diffusersConfig,
   diffusersNames,
   fromDiffusersConfig,
 } from "../../../model/names/diffusers.ts";
-import { checkTensors, fromPytorch, toPytorch } from "../../../model/names/pytorch.ts";
-import { atomicWrite, ensureFolder, readFileChecked } from "../../../support/files.ts";
+import {
+  checkTensors,
+  fromPytorch,
+  type PytorchParameter,
+  toPytorch,
+} from "../../../model/names/pytorch.ts";
+import { UsageError } from "../../../support/errors.ts";
+import { atomicWrite, ensureFolder } from "../../../support/files.ts";
+import { DIFFUSERS_ANCHOR } from "./code_bases.ts";
+import { type DiffusersFiles, type Json, readJson, readWeights } from "./diffusers_files.ts";
+import { fromScheduler, schedulerConfig } from "./diffusers_scheduler.ts";
 import { toF32 } from "./floats.ts";
-import { type PortableModel, portableNetwork } from "./portable.ts";
-import { type LazyTensor, readSource, type SourceTensor, writeTensors } from "./source.ts";
+import { type ParameterReader, type PortableModel, portableNetwork } from "./portable.ts";
+import { type LazyTensor, type SourceTensor, writeTensors } from "./source.ts";
+import { describeWeights, findWeights, groupsOf, hasWeights } from "./weight_sets.ts";
 
 const INDEX = "model_index.json";
 const UNET_CONFIG = "unet/config.json";
 const SCHEDULER_CONFIG = "scheduler/scheduler_config.json";
 const WEIGHTS = "unet/diffusion_pytorch_model.safetensors";
-/** What older pipelines have instead. */
-const OLD_WEIGHTS = "unet/diffusion_pytorch_model.bin";
-const MAX_JSON_BYTES = 1 << 20;
-
-type Json = Readonly<Record<string, unknown>>;
-
-/** Our schedules under their names there. */
-const SCHEDULES = { "linear-torch": "linear", linear: "linear", cosine: "squaredcos_cap_v2" };
-const TARGETS: Readonly<Record<string, string>> = { epsilon: "epsilon", x0: "sample" };
-const VARIANCES: Readonly<Record<string, string>> = {
-  fixedlarge: "fixed_large",
-  fixedsmall: "fixed_small",
-};
-
-/** Whether a folder holds such a pipeline. */
-export async function isDiffusers(folder: string): Promise<boolean> {
-  try {
-    return (await Deno.stat(join(folder, UNET_CONFIG))).isFile;
-  } catch {
-    return false;
-  }
-}
 
 /**
  * Writes a pipeline.
@@ -93,84 +80,114 @@ export async function writeDiffusers(
   await writeJson(join(folder, INDEX), index);
 }
 
-function schedulerConfig(options: DiffusionOptions): Json {
-  const prediction = TARGETS[options.target];
-  if (prediction === undefined) {
-    throw new RangeError(
-      `Cannot write a diffusers DDPMScheduler: diffusion.target must be epsilon or x0, got ${options.target}`,
-    );
-  }
-  return {
-    _class_name: "DDPMScheduler",
-    _diffusers_version: "0.24.0",
-    beta_end: options.betaEnd,
-    beta_schedule: SCHEDULES[options.schedule],
-    beta_start: options.betaStart,
-    clip_sample: options.clipX0,
-    clip_sample_range: 1,
-    num_train_timesteps: options.timesteps,
-    prediction_type: prediction,
-    steps_offset: 0,
-    thresholding: false,
-    timestep_spacing: "leading",
-    trained_betas: null,
-    variance_type: VARIANCES[options.variance],
-  };
-}
-
 async function writeJson(path: string, value: Json): Promise<void> {
   await atomicWrite(path, `${JSON.stringify(value, null, 2)}\n`);
 }
 
 /**
- * Takes a pipeline over. It has one set of weights, which becomes both the weights and their average,
- * and no optimiser state.
+ * Takes a model over. Where it has one set of weights, that becomes both the weights and their
+ * average; there is no optimiser state.
  *
- * @throws {RangeError} When its configs ask for what this network or these samplers cannot do.
+ * @param say Receives lines on what was found and what was assumed.
+ * @throws {UsageError} When its configs ask for what this network or these samplers cannot do; all
+ *   keys that stand in the way are named at once.
  */
 export async function readDiffusers(
-  folder: string,
-  overrides: readonly Override[],
+  files: DiffusersFiles,
+  { overrides, prefix, say = () => {} }: DiffusersOptions,
 ): Promise<PortableModel> {
-  const scheduler = fromScheduler(await readJson(join(folder, SCHEDULER_CONFIG)));
-  const unetConfig = await readJson(join(folder, UNET_CONFIG));
-  const found = fromDiffusersConfig(unetConfig, scheduler.timesteps);
-  const { options, shape, size, flipped } = found;
+  const { options, shape, size, flipped, diffusion } = await readConfigs(files, say);
   const name = shape.channels === 1 ? "mnist" : "cifar10";
   const native = NATIVE_SHAPES[name];
-  if (native.channels !== shape.channels) {
-    throw new RangeError(
-      `Cannot take a diffusers UNet2DModel: its in_channels must be 1 or 3, got ${shape.channels}`,
-    );
-  }
   const side = size ?? native.size;
   const data = {
     name,
     size: side === native.size ? null : side,
     resize: side > native.size ? "pad" : "area",
   };
-  const tree = JSON.stringify({ data, model: options, diffusion: scheduler });
-  const config = parseConfig(tree, { path: folder, overrides });
+  const tree = JSON.stringify({ data, model: options, diffusion });
+  const config = parseConfig(tree, { path: files.path, overrides });
   const network = portableNetwork(config);
   const entries = diffusersNames(network, flipped);
-  const { tensors: source } = await readSource(await weightsFile(folder));
+  const weights = await readerOf(files.weights, entries, prefix, say);
+  const average = files.average;
+  const ema = average === null ? weights : await readerOf(average, entries, prefix, say);
+  return { config, network, step: 0, weights, ema, moments: null, extras: [] };
+}
+
+/** How to take a model over. */
+export interface DiffusersOptions {
+  readonly overrides: readonly Override[];
+  /** What comes before the names of its tensors, where a file has several sets. */
+  readonly prefix?: string | undefined;
+  readonly say?: (line: string) => void;
+}
+
+/** What both configs say, or one refusal of everything in them that can't be. */
+async function readConfigs(files: DiffusersFiles, say: (line: string) => void) {
+  const refused: string[] = [];
+  const refuse = (path: string) => (key: string, rule: string, value: unknown) => {
+    refused.push(`${key} must ${rule}, got ${JSON.stringify(value) ?? "none"} (${path})`);
+  };
+  const path = files.scheduler;
+  if (path === null) {
+    say(
+      `note: ${files.path} has no scheduler_config.json; taking the defaults of DDPMScheduler: 1000 ` +
+        "timesteps, linear betas from 0.0001 to 0.02; others are set by --diffusion.KEY=VALUE",
+    );
+  }
+  const scheduler = path === null
+    ? fromScheduler({ _class_name: "DDPMScheduler" }, refuse(""))
+    : fromScheduler(await readJson(path), refuse(path));
+  if (scheduler.foreign !== null) {
+    say(
+      `note: no sampler here is ${scheduler.foreign}; its noise schedule is taken, not its steps`,
+    );
+  }
+  const { timesteps } = scheduler.diffusion;
+  const found = fromDiffusersConfig(
+    await readJson(files.config),
+    timesteps,
+    refuse(files.config),
+  );
+  if (refused.length > 0 || found === null) {
+    throw new UsageError(`Cannot take the diffusers model ${files.path}: ${refused.join("; ")}`);
+  }
+  return { ...found, diffusion: scheduler.diffusion };
+}
+
+/** Readers of the network's tensors in a file of weights or its shards. */
+async function readerOf(
+  path: string,
+  entries: readonly PytorchParameter[],
+  prefix: string | undefined,
+  say: (line: string) => void,
+): Promise<ParameterReader> {
+  const source = await readWeights(path);
+  if (!hasWeights(source, DIFFUSERS_ANCHOR)) {
+    throw new UsageError(
+      `Cannot convert ${path}: it must hold ${DIFFUSERS_ANCHOR} of a diffusers UNet2DModel, it does not`,
+    );
+  }
+  const found = findWeights(source, DIFFUSERS_ANCHOR, prefix);
+  say(`Recognised a diffusers UNet2DModel: ${describeWeights(found)}, in ${path}`);
+  if (found.others.length > 0) say(`note: left out: ${groupsOf(found.others)}`);
   const pointwise = new Set(
     entries.filter(({ layout }) => layout === "pointwise").map(({ pytorchName }) => pytorchName),
   );
   const tensors = new Map<string, SourceTensor>();
-  for (const [stored, tensor] of source) {
+  for (const [stored, tensor] of found.ema.tensors) {
     const name = currentName(stored);
     tensors.set(name, pointwise.has(name) ? asLinear(tensor) : tensor);
   }
   checkTensors("a diffusers UNet2DModel", entries, tensors);
   const byName = new Map(entries.map((entry) => [entry.name, entry]));
-  const weights = (name: string) => {
+  return (name) => {
     const entry = byName.get(name)!, tensor = tensors.get(entry.pytorchName)!;
     return Promise.resolve(
       fromPytorch(entry, { shape: tensor.shape, data: toF32(tensor.read()) }),
     );
   };
-  return { config, network, step: 0, weights, ema: weights, moments: null, extras: [] };
 }
 
 /** Attention's projections have been 1x1 convolutions in some versions. */
@@ -178,72 +195,4 @@ function asLinear(tensor: SourceTensor): SourceTensor {
   const [outputs = 0, inputs = 0, ...kernel] = tensor.shape;
   if (kernel.length !== 2 || kernel.some((side) => side !== 1)) return tensor;
   return { ...tensor, shape: [outputs, inputs], read: () => tensor.read() };
-}
-
-/**
- * The file of a pipeline's weights.
- *
- * @throws {Error} When it has none.
- */
-export async function weightsFile(folder: string): Promise<string> {
-  for (const file of [WEIGHTS, OLD_WEIGHTS]) {
-    const path = join(folder, file);
-    try {
-      await Deno.stat(path);
-    } catch {
-      continue;
-    }
-    return path;
-  }
-  throw new Error(`Cannot convert ${folder}: it must hold ${WEIGHTS}`);
-}
-
-async function readJson(path: string): Promise<Json> {
-  const text = new TextDecoder().decode(await readFileChecked(path, MAX_JSON_BYTES));
-  const value = parseJson(text, path);
-  if (typeof value !== "object" || value === null || Array.isArray(value)) {
-    throw new SyntaxError(`Cannot read ${path}: it must hold a JSON object`);
-  }
-  return value as Json;
-}
-
-/** What must have one value for our samplers, and what is taken where it is left out. */
-const SCHEDULER_FIXED: Json = {
-  clip_sample_range: 1,
-  rescale_betas_zero_snr: false,
-  thresholding: false,
-  trained_betas: null,
-};
-
-function fromScheduler(config: Json) {
-  const value = (key: string) => Object.hasOwn(config, key) ? config[key] : undefined;
-  const refuse = (key: string, rule: string): never => {
-    throw new RangeError(
-      `Cannot take a diffusers DDPMScheduler: its ${key} must ${rule}, got ${
-        JSON.stringify(value(key)) ?? "none"
-      }`,
-    );
-  };
-  const one = (key: string, names: Readonly<Record<string, string>>, fallback: string) => {
-    const given = value(key) ?? fallback;
-    const own = Object.keys(names).find((name) => names[name] === given);
-    return own ?? refuse(key, `be one of ${[...new Set(Object.values(names))].join(", ")}`);
-  };
-  if (value("_class_name") !== "DDPMScheduler") refuse("_class_name", "be DDPMScheduler");
-  for (const [key, own] of Object.entries(SCHEDULER_FIXED)) {
-    if ((value(key) ?? own) !== own) refuse(key, `be ${JSON.stringify(own)}`);
-  }
-  const timesteps = value("num_train_timesteps") ?? 1000;
-  if (typeof timesteps !== "number" || !Number.isSafeInteger(timesteps)) {
-    return refuse("num_train_timesteps", "be a whole number");
-  }
-  return {
-    timesteps,
-    schedule: one("beta_schedule", SCHEDULES, "linear"),
-    betaStart: value("beta_start") ?? 1e-4,
-    betaEnd: value("beta_end") ?? 0.02,
-    target: one("prediction_type", TARGETS, "epsilon"),
-    variance: one("variance_type", VARIANCES, "fixed_small"),
-    clipX0: value("clip_sample") ?? true,
-  };
 }

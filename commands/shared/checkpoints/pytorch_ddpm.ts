@@ -1,6 +1,6 @@
 /**
  * Checkpoints of w86763777/pytorch-ddpm: `net_model`, `ema_model`, `optim`, `sched`, `step`, `x_T`.
- * A bare state_dict of its network is taken too.
+ * A bare state_dict of its network is taken too, whatever words wrappers have put before its names.
  *
  * @module
  */
@@ -30,15 +30,16 @@ import {
   portableNetwork,
 } from "./portable.ts";
 import type { LazyTensor, Source, SourceTensor } from "./source.ts";
+import { describeWeights, findWeights, groupsOf, hasWeights } from "./weight_sets.ts";
 
 /** Averaging in f32 lets that code's copy of the table drift by up to 6e-4. */
 const TABLE_TOLERANCE = 5e-3;
 
 type Tensors = ReadonlyMap<string, SourceTensor>;
 
-/** Whether a file is such a checkpoint, or a state_dict of its network. */
-export function isPytorchDdpm({ tensors }: Source): boolean {
-  return ["", "net_model.", "ema_model."].some((prefix) => tensors.has(`${prefix}${TIME_TABLE}`));
+/** Whether a file has such a network, under any prefix. */
+export function isPytorchDdpm(source: Source): boolean {
+  return hasWeights(source, TIME_TABLE);
 }
 
 /** What a checkpoint does not tell. */
@@ -46,6 +47,10 @@ export interface ImportOptions {
   /** The flags that it was trained with. */
   readonly flags: Flags;
   readonly overrides: readonly Override[];
+  /** What the names of the wanted network begin with, where a file has several. */
+  readonly prefix?: string | undefined;
+  /** Receives lines on what was found. */
+  readonly say?: (line: string) => void;
 }
 
 /**
@@ -56,10 +61,10 @@ export interface ImportOptions {
  * @throws {UsageError} When the options make no config.
  */
 export function importPytorchDdpm(source: Source, options: ImportOptions): PortableModel {
-  const ema = firstOf(source.tensors, ["ema_model.", "net_model.", ""]);
-  const net = firstOf(source.tensors, ["net_model.", "ema_model.", ""]);
-  const { options: found, shape } = pytorchDdpmOptions(net.tensors);
-  const model = withGroups(found, source, options.overrides);
+  const found = findWeights(source, TIME_TABLE, options.prefix);
+  const { raw: net, ema } = found;
+  const { options: told, shape } = pytorchDdpmOptions(net.tensors);
+  const model = withGroups(told, source, options.overrides);
   const optimizer = readOptimizer(source);
   const tree = {
     data: dataOptions(source, shape.channels, options.flags),
@@ -81,6 +86,9 @@ export function importPytorchDdpm(source: Source, options: ImportOptions): Porta
   );
   const reader = (tensorOf: (entry: PytorchParameter) => SourceTensor | undefined) =>
     parameterReader(parameters, tensorOf);
+  options.say?.(`Recognised w86763777/pytorch-ddpm: ${describeWeights(found)}`);
+  const left = found.others.filter((name) => name !== "x_T" && !/^optim\.state\./.test(name));
+  if (left.length > 0) options.say?.(`note: left out: ${groupsOf(left)}`);
   const named = ({ tensors }: typeof net) => reader((entry) => tensors.get(entry.pytorchName));
   const index = optimizerIndices(source, entries);
   const moment = (key: string) =>
@@ -127,16 +135,6 @@ function withGroups(
       `and those of w86763777/pytorch-ddpm, ${groups}, do not divide its ${channels} channels; ` +
       `give the number that it was trained with by --${GROUPS_FACT}=N`,
   );
-}
-
-/** The tensors under the first of several prefixes that has the network. */
-function firstOf(tensors: Tensors, prefixes: readonly string[]) {
-  const prefix = prefixes.find((prefix) => tensors.has(`${prefix}${TIME_TABLE}`)) ?? "";
-  const found = new Map<string, SourceTensor>();
-  for (const [name, tensor] of tensors) {
-    if (name.startsWith(prefix)) found.set(name.slice(prefix.length), tensor);
-  }
-  return { prefix, tensors: found };
 }
 
 function parameterReader(

@@ -4,8 +4,13 @@
  * @module
  */
 import { readNpz } from "../../../formats/npy.ts";
-import { PickleDict, PickleTuple } from "../../../formats/pickle_values.ts";
-import { looksLikePt, PtTensor, type PtValue, readPt } from "../../../formats/pt.ts";
+import {
+  PickleDict,
+  PickleGlobal,
+  PickleMark,
+  PickleTuple,
+} from "../../../formats/pickle_values.ts";
+import { looksLikePt, type PtMark, PtTensor, type PtValue, readPt } from "../../../formats/pt.ts";
 import {
   readSafetensors,
   safetensorsHeader,
@@ -27,7 +32,12 @@ export interface Source {
   readonly tensors: ReadonlyMap<string, SourceTensor>;
   /** Numbers, text and lists of them, as JSON has them. */
   readonly facts: ReadonlyMap<string, unknown>;
+  /** Objects of classes that mean nothing here, and what they are called. Nothing of them was run. */
+  readonly marks: ReadonlyMap<string, string>;
 }
+
+/** What is in a file, without where it is. */
+type Content = Pick<Source, "tensors" | "facts" | "marks">;
 
 /** A file may refer to one thing from many places; more names than this are refused. */
 const MOST_NAMES = 1 << 17;
@@ -66,13 +76,13 @@ function lowerFirst(text: string): string {
 function stored(
   arrays: ReadonlyMap<string, StoredTensor>,
   metadata: Readonly<Record<string, string>>,
-): Pick<Source, "tensors" | "facts"> {
+): Content {
   const tensors = Array.from(arrays, ([name, tensor]) => {
     const { dtype, shape } = tensor;
     return [name, { dtype, shape, read: () => tensor }] as const;
   });
   const facts = Object.entries(metadata).map(([name, text]) => [name, fromJson(text)] as const);
-  return { tensors: new Map(tensors), facts: new Map(facts) };
+  return { tensors: new Map(tensors), facts: new Map(facts), marks: new Map() };
 }
 
 function fromJson(text: string): unknown {
@@ -83,30 +93,14 @@ function fromJson(text: string): unknown {
   }
 }
 
-/** Tensors and plain values of a PyTorch file under dotted names. */
-export function flatten(value: PtValue): Pick<Source, "tensors" | "facts"> {
-  const tensors = new Map<string, SourceTensor>(), facts = new Map<string, unknown>();
+/**
+ * Tensors, plain values and marks of a PyTorch file under dotted names. Of an object that was saved
+ * whole, as `torch.save(model)` does, what its parts hold is named as its `state_dict` would.
+ */
+export function flatten(value: PtValue): Content {
+  const tensors = new Map<string, SourceTensor>();
+  const facts = new Map<string, unknown>(), marks = new Map<string, string>();
   let names = 0;
-  const visit = (value: PtValue, path: string, depth: number) => {
-    if (++names > MOST_NAMES || depth > DEEPEST) {
-      throw new SyntaxError(
-        `Cannot name what is in a PyTorch file: it must have at most ${MOST_NAMES} values in ` +
-          `${DEEPEST} levels, and none inside itself`,
-      );
-    }
-    if (value instanceof PtTensor) return add(tensors, path, value);
-    if (value instanceof PickleDict) {
-      for (const [key, item] of value) visit(item, join(path, `${key}`), depth + 1);
-      return;
-    }
-    const items = value instanceof PickleTuple ? value.items : Array.isArray(value) ? value : null;
-    if (items?.some((item) => typeof item === "object" && item !== null)) {
-      items.forEach((item, i) => visit(item, join(path, `${i}`), depth + 1));
-    } else if (items) {
-      names += items.length;
-      add(facts, path, items.map(plain));
-    } else if (typeof value !== "object" || value === null) add(facts, path, plain(value));
-  };
   const add = <T>(map: Map<string, T>, path: string, item: T) => {
     if (tensors.has(path) || facts.has(path)) {
       throw new SyntaxError(
@@ -115,8 +109,58 @@ export function flatten(value: PtValue): Pick<Source, "tensors" | "facts"> {
     }
     map.set(path, item);
   };
+  const visit = (value: PtValue, path: string, depth: number) => {
+    if (++names > MOST_NAMES || depth > DEEPEST) {
+      throw new SyntaxError(
+        `Cannot name what is in a PyTorch file: it must have at most ${MOST_NAMES} values in ` +
+          `${DEEPEST} levels, and none inside itself`,
+      );
+    }
+    if (value instanceof PtTensor) return add(tensors, path, value);
+    if (value instanceof PickleDict) return visitAll(value, path, depth);
+    if (value instanceof PickleMark) {
+      marks.set(path, value.name);
+      for (const part of partsOf(value)) visitAll(part, path, depth);
+      return;
+    }
+    const items = value instanceof PickleTuple ? value.items : Array.isArray(value) ? value : null;
+    if (items?.some((item) => typeof item === "object" && item !== null)) {
+      return visitAll(items.entries(), path, depth);
+    }
+    if (items) names += items.length;
+    if (items) add(facts, path, items.map(plain));
+    else if (typeof value !== "object" || value === null) add(facts, path, plain(value));
+    else marks.set(path, nameOf(value));
+  };
+  const visitAll = (
+    items: Iterable<readonly [string | number | bigint, PtValue]>,
+    path: string,
+    depth: number,
+  ) => {
+    for (const [key, item] of items) visit(item, join(path, `${key}`), depth + 1);
+  };
   visit(value, "", 0);
-  return { tensors, facts };
+  return { tensors, facts, marks };
+}
+
+/** Where modules keep what a `state_dict` lists. */
+const MODULE_PARTS = ["_parameters", "_buffers", "_modules"];
+
+/** What a mark holds under names: items as a dict has them, the parts of a module. */
+function partsOf(
+  { items, state }: PtMark,
+): Iterable<readonly [string | number | bigint, PtValue]>[] {
+  const parts = state instanceof PickleDict ? MODULE_PARTS.map((key) => state.get(key)) : [];
+  const whole = parts.every((part) => part instanceof PickleDict);
+  return [items, ...(whole ? parts : [])]
+    .filter((part) => part instanceof PickleDict)
+    .map((part) => [...part].filter(([, item]) => item !== null || !whole));
+}
+
+/** What an object is called that is neither a tensor nor plain. */
+function nameOf(value: object): string {
+  if (value instanceof PickleGlobal) return value.name;
+  return value instanceof Uint8Array ? "bytes" : "a storage";
 }
 
 function join(path: string, key: string): string {
@@ -144,7 +188,10 @@ export async function writeSource(path: string, source: Source): Promise<void> {
     );
   }
   const facts = Array.from(source.facts, ([name, value]) => [name, JSON.stringify(value)]);
-  await writeTensors(path, tensors, { ...Object.fromEntries(facts), format: "pt" });
+  // A thing that is a dict as well has its items under names of their own.
+  const marks = [...source.marks].map(([name, text]) => [name, JSON.stringify(`<${text}>`)]);
+  const metadata = Object.fromEntries([...marks, ...facts]);
+  await writeTensors(path, tensors, { ...metadata, format: "pt" });
 }
 
 function byteLength({ dtype, shape }: TensorSpec): number {

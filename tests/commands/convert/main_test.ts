@@ -5,8 +5,10 @@ import { Checkpoint } from "../../../training/checkpoint.ts";
 import { UsageError } from "../../../support/errors.ts";
 import { convert } from "../../../commands/convert/main.ts";
 import { assert, assertEquals, assertRejects, assertStringIncludes } from "../../support/assert.ts";
-import { TINY_OVERRIDES, tinyFile } from "../../support/pytorch_checkpoint.ts";
 import { inFolder } from "../../support/folder.ts";
+import { FOREIGN_OBJECTS } from "../../support/foreign_objects.ts";
+import { TINY_OVERRIDES, tinyFile, tinyStateDict } from "../../support/pytorch_checkpoint.ts";
+import { type Saved, savedF32, SavedObject, torchZip } from "../../support/torch_file.ts";
 
 const ROOT = new URL("../../../", import.meta.url).pathname;
 const GOLDEN = join(ROOT, "tests/golden/ckpt");
@@ -28,7 +30,9 @@ async function good(script: string, ...args: string[]): Promise<string> {
 }
 
 type Invoked = Parameters<typeof convert>[0];
-const NOTHING: Invoked["options"] = { to: undefined, weights: undefined, flagfile: undefined };
+const NOTHING: Invoked["options"] = {
+  ...{ to: undefined, weights: undefined, flagfile: undefined, prefix: undefined, raw: false },
+};
 
 function inProcess(...paths: string[]): Promise<void> {
   return convert({ options: NOTHING, arguments: paths, overrides: [] });
@@ -144,11 +148,13 @@ Deno.test("convert says what it wrote: tensors of a run, of a file or a pipeline
     assertEquals(await tensorsOf(out), weights);
   }));
 
-Deno.test("convert turns any PyTorch or NumPy file into safetensors under its own names", () =>
+Deno.test("convert turns any PyTorch or NumPy file into safetensors under its own names by --raw", () =>
   inFolder(async (folder) => {
     const out = join(folder, "out.safetensors");
+    const raw = (path: string) =>
+      convert({ options: { ...NOTHING, raw: true }, arguments: [path, out], overrides: [] });
     for (const file of ["dtypes.pt", "dtypes_legacy.pt"]) {
-      await good("commands/convert/main.ts", join(GOLDEN, file), out);
+      await raw(join(GOLDEN, file));
       const { tensors, metadata } = readSafetensors(await Deno.readFile(out));
       assertEquals(tensors.size, 16);
       assertEquals([...tensors.get("transposed")!.data], [0, 3, 1, 4, 2, 5]);
@@ -159,8 +165,67 @@ Deno.test("convert turns any PyTorch or NumPy file into safetensors under its ow
     const npz = join(folder, "stats.npz");
     const mu = { dtype: "F64", shape: [2], data: Float64Array.of(1, 2) } as const;
     await Deno.writeFile(npz, writeNpz([["mu", mu]]));
-    await good("commands/convert/main.ts", npz, out);
+    await raw(npz);
     assertEquals((await tensorsOf(out)).get("mu"), mu);
+    const both = { ...NOTHING, raw: true, to: "pytorch" as const };
+    await assertRejects(
+      () => convert({ options: both, arguments: [npz, out], overrides: [] }),
+      UsageError,
+      "Cannot use --raw with --to pytorch",
+    );
+  }));
+
+Deno.test("convert refuses networks that nobody here knows, and says whose they look like", () =>
+  inFolder(async (folder) => {
+    const out = join(folder, "out.safetensors"), pt = join(folder, "x.pt");
+    const weight = savedF32([1], [1]);
+    const cases: [string[], string][] = [
+      [["a.weight", "b.bias"], 'got 2 tensors such as "a.weight", "b.bias"'],
+      [[], "got no tensor"],
+      [["model.init_conv.weight", "model.downs.0.0.mlp.1.weight"], "lucidrains"],
+      [["input_blocks.0.0.weight", "out.2.weight"], "openai/guided-diffusion"],
+      [["state_dict.model.diffusion_model.input_blocks.0.0.weight"], "CompVis/latent-diffusion"],
+      [["module.all_modules.0.weight"], "yang-song/score_sde_pytorch"],
+    ];
+    for (const [names, part] of cases) {
+      await Deno.writeFile(pt, torchZip(new Map(names.map((name) => [name, weight]))));
+      const { message } = await assertRejects(() => inProcess(pt, out), UsageError, part);
+      assertStringIncludes(message, "--raw takes the tensors under their own names");
+    }
+    await Deno.writeFile(pt, torchZip(new Map([["time_embedding.linear_1.weight", weight]])));
+    await assertRejects(() => inProcess(pt, out), UsageError, "must lie beside its config.json");
+    assertEquals([...Deno.readDirSync(folder)].map(({ name }) => name), ["x.pt"]);
+  }));
+
+Deno.test("convert names what it recognised, the prefix it took off, marks and what it left out", () =>
+  inFolder(async (folder) => {
+    const out = join(folder, "out.safetensors"), pt = join(folder, "x.pt");
+    const prefixed = Array.from(
+      tinyStateDict(1),
+      ([name, tensor]) => [`module.${name}`, tensor] as const,
+    );
+    const space = FOREIGN_OBJECTS["argparse.Namespace, protocol 2"]!;
+    await Deno.writeFile(
+      pt,
+      torchZip(
+        new Map<string, Saved>([
+          ["model", new Map(prefixed)],
+          ["args", new SavedObject(Array.from(atob(space), (letter) => letter.charCodeAt(0)))],
+          ["opt", new Map([["m", savedF32([1], [1])], ["v", savedF32([1], [1])]])],
+        ]),
+      ),
+    );
+    const said = await good("commands/convert/main.ts", pt, out, ...OVERRIDES);
+    assertEquals(said.split("\n").slice(0, 3), [
+      "note: kept as marks, and nothing of them run: args (argparse.Namespace)",
+      'Recognised w86763777/pytorch-ddpm: 145 tensors under "model.module.", no average; they stand for it too',
+      "note: left out: opt (2 tensors)",
+    ]);
+    await Checkpoint.open(out);
+    const raw = { ...NOTHING, raw: true };
+    await convert({ options: raw, arguments: [pt, out], overrides: [] });
+    const { metadata } = readSafetensors(await Deno.readFile(out));
+    assertEquals(metadata.args, '"<argparse.Namespace>"');
   }));
 
 Deno.test("convert refuses every damaged and malicious file in one line and writes nothing", () =>
@@ -182,16 +247,20 @@ Deno.test("convert says what is wrong about its use, with exit code 2", () =>
     await Deno.mkdir(taken);
     const cases: [string[], Partial<typeof NOTHING>, string][] = [
       [[dtypes], {}, "IN and OUT must be given"],
-      [[dtypes, dtypes], {}, "OUT must be another path"],
-      [[dtypes, folder], {}, "OUT must be a .safetensors file"],
+      [[dtypes, dtypes], { raw: true }, "OUT must be another path"],
+      [[dtypes, folder], { raw: true }, "OUT must be a .safetensors file"],
       [[dtypes, out], { to: "diffusers" }, "must hold a network of"],
       [[folder, out], {}, "must be a run with a checkpoint or a diffusers pipeline"],
       [
         [dtypes, lost],
-        {},
+        { raw: true },
         `Cannot write ${lost}: the folder ${folder}/nd must exist, make it first`,
       ],
-      [[dtypes, taken], {}, `Cannot write ${taken}: the path must name a file, it is a folder`],
+      [
+        [dtypes, taken],
+        { raw: true },
+        `Cannot write ${taken}: the path must name a file, it is a folder`,
+      ],
       [[join(folder, "no.pt"), out], {}, `no.pt: there is no such file or folder`],
       [[join(dtypes, "no.pt"), out], {}, "no.pt: each folder on the path must be a folder"],
     ];
@@ -211,6 +280,7 @@ Deno.test("convert says what is wrong about its use, with exit code 2", () =>
       "commands/convert/main.ts",
       dtypes,
       out,
+      "--raw",
       "--model.dropout=0",
     );
     assertEquals(code, 2);

@@ -1,7 +1,9 @@
+import { join } from "node:path";
 import { SAMPLER_NAMES, SPACING_NAMES } from "../../../diffusion/options.ts";
 import { samplerSteps } from "../../../diffusion/samplers.ts";
 import { spaceTimesteps } from "../../../diffusion/spacing.ts";
 import { setVariantPolicy, VARIANT_FAMILIES } from "../../../kernels/shared/variants.ts";
+import { writeSafetensors } from "../../../formats/safetensors.ts";
 import { UsageError } from "../../../support/errors.ts";
 import {
   chooseSampler,
@@ -19,6 +21,7 @@ import {
 import { testGpu } from "../../support/gpu.ts";
 import { inFolder } from "../../support/folder.ts";
 import { smokeConfig, trainInFolder } from "../../support/runs.ts";
+import { torchLegacy, torchZip } from "../../support/torch_file.ts";
 
 const DDPM = { name: "ddpm", steps: null, eta: 0, spacing: "uniform" } as const;
 const DDIM = { name: "ddim", steps: 7, eta: 0.5, spacing: "trailing" } as const;
@@ -74,6 +77,42 @@ Deno.test("findCheckpoint() says what is missing, whichever command asks", () =>
     await assertRejects(() => findCheckpoint(`${folder}/none`), UsageError, none);
     const empty = `Cannot read a checkpoint from ${folder}: the folder must hold one, it has none`;
     await assertRejects(() => findCheckpoint(folder), UsageError, empty);
+  }));
+
+Deno.test("findCheckpoint() says what to do with files of other code, as a line to paste", () =>
+  inFolder(async (folder) => {
+    const says = async (path: string, part: string) => {
+      const { message } = await assertRejects(() => findCheckpoint(path), UsageError);
+      assertStringIncludes(message, part);
+      assert(!message.includes("\n"));
+    };
+    const write = async (name: string, bytes: Uint8Array) => {
+      await Deno.writeFile(join(folder, name), bytes);
+      return join(folder, name);
+    };
+    const files = {
+      "a.pt": torchZip(null),
+      "b.pth": torchLegacy(null),
+      "c d.ckpt": torchZip(null),
+    };
+    for (const [name, bytes] of Object.entries(files)) {
+      await says(await write(name, bytes), "it is a file of PyTorch's torch.save");
+    }
+    await says(
+      join(folder, "a.pt"),
+      `\`deno task convert ${folder}/a.pt ${folder}/a.safetensors\``,
+    );
+    await says(
+      join(folder, "c d.ckpt"),
+      `\`deno task convert '${folder}/c d.ckpt' '${folder}/c d.safetensors'\``,
+    );
+    const weights = await write("e.safetensors", writeSafetensors([], { format: "pt" }));
+    await says(weights, `convert ${weights} ${folder}/e-converted.safetensors\``);
+    await write("config.json", new TextEncoder().encode('{"_class_name":"UNet2DModel"}'));
+    await Deno.rename(weights, join(folder, "model.safetensors"));
+    for (const path of [folder, join(folder, "config.json")]) {
+      await says(path, `it is a diffusers model; make a checkpoint of it by \`deno task convert`);
+    }
   }));
 
 Deno.test("loadSampler() gives a seed bit-equal floats at 1, 3 and 64 images, by every kernel", () =>

@@ -22,7 +22,10 @@ const WAYS: Partial<Options>[] = [
 ];
 
 function run(from: string, out: string, options: Partial<Options>): Promise<void> {
-  const all = { to: undefined, weights: undefined, flagfile: undefined, ...options };
+  const all: Options = {
+    ...{ to: undefined, weights: undefined, flagfile: undefined, prefix: undefined, raw: false },
+    ...options,
+  };
   return convert({ options: all, arguments: [from, out], overrides: [] });
 }
 

@@ -1,0 +1,58 @@
+/**
+ * Which code base a file's tensors come from, told from their names.
+ *
+ * @module
+ */
+import { TIME_TABLE } from "../../../model/names/pytorch_ddpm.ts";
+import type { Source } from "./source.ts";
+import { hasWeights } from "./weight_sets.ts";
+
+/** A tensor that every `UNet2DModel` of diffusers has once. */
+export const DIFFUSERS_ANCHOR = "time_embedding.linear_1.weight";
+
+/** What the tensors of a code base have among their names; the first that fits is the one. */
+const NAMES: readonly (readonly [title: string, ...all: RegExp[]])[] = [
+  [
+    "a diffusers UNet2DConditionModel (a network that is told a text)",
+    /(^|\.)time_embedding\.linear_1\.weight$/,
+    /\.attn2\.to_k\.weight$/,
+  ],
+  ["CompVis/latent-diffusion", /(^|\.)diffusion_model\.input_blocks\.0\.0\.weight$/],
+  ["openai/guided-diffusion or improved-diffusion", /(^|\.)input_blocks\.0\.0\.weight$/],
+  [
+    "lucidrains/denoising-diffusion-pytorch",
+    /(^|\.)init_conv\.weight$/,
+    /(^|\.)downs\.0\.0\..*weight$/,
+  ],
+  ["yang-song/score_sde_pytorch", /(^|\.)all_modules\.0\.(weight|bias|W)$/],
+  ["NVlabs/edm", /(^|\.)model\.enc\.\d+x\d+_(conv|block0)\b/],
+  ["facebookresearch/DiT", /(^|\.)x_embedder\.proj\.weight$/, /\.adaLN_modulation\./],
+  [
+    "pesser/pytorch_diffusion or ermongroup/ddim",
+    /(^|\.)temb\.dense\.0\.weight$/,
+    /(^|\.)down\.0\.block\.0\.norm1\.weight$/,
+  ],
+];
+
+/** What a file holds. */
+export interface Recognised {
+  /** The code bases that can be taken over; null for others. */
+  readonly known: "pytorch-ddpm" | "diffusers" | null;
+  /** What a person would call it; null where nothing fits. */
+  readonly title: string | null;
+}
+
+/** Tells the code base of a file's tensors. */
+export function recognise(source: Pick<Source, "tensors">): Recognised {
+  if (hasWeights(source, TIME_TABLE)) {
+    return { known: "pytorch-ddpm", title: "w86763777/pytorch-ddpm" };
+  }
+  const names = [...source.tensors.keys()];
+  const [title] = NAMES.find(([, ...all]) => all.every((one) => names.some((n) => one.test(n)))) ??
+    [];
+  if (title !== undefined) return { known: null, title };
+  if (hasWeights(source, DIFFUSERS_ANCHOR)) {
+    return { known: "diffusers", title: "a diffusers UNet2DModel" };
+  }
+  return { known: null, title: null };
+}
