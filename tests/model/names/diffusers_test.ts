@@ -115,6 +115,11 @@ Deno.test("fromPytorch() takes attention's linear layers as 1x1 convolutions", (
   assertEquals(ours[3 * 64 + 5], data[5 * 64 + 3]);
 });
 
+/** Ends at the first key that is refused. */
+function refuse(key: string, rule: string): void {
+  throw new RangeError(`its ${key} must ${rule}`);
+}
+
 Deno.test("fromDiffusersConfig() undoes diffusersConfig()", () => {
   for (
     const options of [
@@ -123,7 +128,7 @@ Deno.test("fromDiffusersConfig() undoes diffusersConfig()", () => {
     ]
   ) {
     const config = JSON.parse(JSON.stringify(diffusersConfig(new UNet(options, SHAPE), 32)));
-    assertEquals(fromDiffusersConfig(config, 1000), {
+    assertEquals(fromDiffusersConfig(config, 1000, refuse), {
       options,
       shape: SHAPE,
       size: 32,
@@ -139,7 +144,7 @@ Deno.test("fromDiffusersConfig() takes what a config leaves out as the class doe
   ) {
     delete config[key];
   }
-  const found = fromDiffusersConfig(config, 1000);
+  const found = fromDiffusersConfig(config, 1000, refuse);
   assertEquals(found, {
     options: { ...CIFAR, dropout: 0 },
     shape: SHAPE,
@@ -172,10 +177,14 @@ Deno.test("fromDiffusersConfig() refuses by name what the network cannot do", ()
     ["sample_size", [32, 64], "its sample_size"],
   ];
   for (const [key, value, part] of cases) {
-    assertThrows(() => fromDiffusersConfig({ ...config, [key]: value }, 1000), RangeError, part);
+    assertThrows(
+      () => fromDiffusersConfig({ ...config, [key]: value }, 1000, refuse),
+      RangeError,
+      part,
+    );
   }
   const { attention_head_dim: _, ...silent } = config;
-  assertThrows(() => fromDiffusersConfig(silent, 1000), RangeError, "attention_head_dim");
+  assertThrows(() => fromDiffusersConfig(silent, 1000, refuse), RangeError, "attention_head_dim");
 });
 
 Deno.test("diffusersConfig() refuses a first level of another width than the time embedding", () => {
