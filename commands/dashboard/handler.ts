@@ -57,22 +57,29 @@ const HEADERS = {
 /** Kept for good: the address changes with the content. */
 const LASTING = { "cache-control": "private, max-age=31536000, immutable" };
 
+/** Names of this machine. */
+const OWN_NAMES = /^(localhost|127\.\d+\.\d+\.\d+|\[::1\])$/;
+
 const ROOT = new URL("../../", import.meta.url);
 
 /**
  * The handler of requests.
  *
- * @param loopback Whether only this machine is served. Requests in the name of another host, as of a
- *   web page whose name was made to mean this machine, are then refused.
+ * @param hosts Names, in lower case and without a port, by which the page may be asked for beside
+ *   this machine's own, as behind a proxy. Requests in any other name are refused: a web page's name
+ *   can be made to mean this machine. Null takes any name.
  */
 export function makeHandler(
   watch: RunWatch,
-  loopback = true,
+  hosts: readonly string[] | null = [],
 ): (request: Request) => Promise<Response> {
   return async (request) => {
     const { hostname, pathname } = new URL(request.url);
-    if (loopback && !/^(localhost|127\.\d+\.\d+\.\d+|\[::1\])$/.test(hostname)) {
-      return refusal(403, "This page is for the machine that it runs on");
+    if (hosts !== null && !OWN_NAMES.test(hostname) && !hosts.includes(hostname)) {
+      return refusal(
+        403,
+        `This page is for the machine that it runs on: --allow-host ${hostname} serves this name too`,
+      );
     }
     if (request.method !== "GET" && request.method !== "HEAD") {
       return refusal(405, "Only GET and HEAD are understood");

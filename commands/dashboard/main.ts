@@ -33,13 +33,36 @@ const command = defineCommand({
       parse: integer({ min: 0, max: 65535 }),
     },
     host: { value: "ADDRESS", description: "the address to serve on", default: "127.0.0.1" },
+    allowHost: {
+      value: "NAMES",
+      description: "names by which a proxy asks for the page, as in hub.example.org,10.0.0.7",
+      parse: parseHosts,
+      default: [],
+    },
     open: { description: "open the page in the browser" },
   },
   examples: [
     { args: "", does: "shows all runs in runs/" },
+    {
+      args: "--allow-host hub.example.org",
+      does: "lets a proxy of that name show the page, below any path",
+    },
     { args: "runs/a runs/b --open", does: "compares two runs, in a browser that it opens" },
   ],
 });
+
+/** Host names between commas, as a request has them: lower case, no port. */
+function parseHosts(text: string): string[] {
+  return text.split(",").map((name) => {
+    const url = URL.parse(`http://${name.trim()}/`);
+    if (url === null || url.hostname === "" || url.port !== "" || url.pathname !== "/") {
+      throw new RangeError(
+        `must be host names without scheme, port or path, between commas, got "${name}"`,
+      );
+    }
+    return url.hostname;
+  });
+}
 
 type Handler = (request: Request) => Promise<Response>;
 
@@ -122,7 +145,11 @@ async function dashboard(
   });
   await watch.look();
   const loopback = isLoopback(options.host);
-  const server = serve(makeHandler(watch, loopback), options.host, options.port);
+  const server = serve(
+    makeHandler(watch, loopback ? options.allowHost : null),
+    options.host,
+    options.port,
+  );
   const end = () => {
     unwatch();
     void watch.close().then(() => server.shutdown());

@@ -56,7 +56,7 @@ class Page {
   start(): void {
     this.#build();
     this.#bindControls();
-    const source = new EventSource("/events");
+    const source = new EventSource("events");
     const connection = byId("connection");
     const say = (state: string, text: string) => {
       connection.dataset.state = state;

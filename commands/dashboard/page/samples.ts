@@ -172,7 +172,7 @@ export function pictureAt(
 }
 
 function address({ id }: Run, { file, version }: SamplePicture): string {
-  return `/samples/${id}/${file}?${version}`;
+  return `samples/${id}/${file}?${version}`;
 }
 
 function show(image: HTMLImageElement, run: Run, picture: SamplePicture): void {

@@ -8,14 +8,17 @@ import { WrittenRun } from "./written_run.ts";
 type Ask = (path: string, init?: RequestInit & { host?: string }) => Promise<Response>;
 
 /** A handler that has found the runs in a folder. */
-async function handlerOf(folder: string, loopback = true): Promise<{ ask: Ask; id: string }> {
+async function handlerOf(
+  folder: string,
+  hosts: readonly string[] | null = [],
+): Promise<{ ask: Ask; id: string }> {
   const watch = new RunWatch([folder], {
     complain: (error) => {
       throw error;
     },
   });
   await watch.look();
-  const handler = makeHandler(watch, loopback);
+  const handler = makeHandler(watch, hosts);
   const ask: Ask = (path, { host = "127.0.0.1:6060", ...init } = {}) =>
     handler(new Request(`http://${host}${path}`, init));
   const events = await ask("/events");
@@ -28,9 +31,18 @@ async function handlerOf(folder: string, loopback = true): Promise<{ ask: Ask; i
 Deno.test("makeHandler() serves the page, and every module that one of them names", () =>
   inFolder(async (folder) => {
     await WrittenRun.create(join(folder, "a"));
-    const { ask } = await handlerOf(folder);
-    const page = await (await ask("/")).text();
-    const pending = [...page.matchAll(/(?:src|href)="(\/[^"#]*)"/g)].map((match) => match[1]!);
+    const { ask: askRoot } = await handlerOf(folder);
+    // A proxy serves the page below a path of its own, which the page must not know.
+    const below = "/user/proxy/6060";
+    const ask: Ask = (path, init) => {
+      assert(path.startsWith(`${below}/`), `${path} leaves the folder that the page lies in`);
+      return askRoot(path.slice(below.length), init);
+    };
+    const resolve = (url: string, from: string) => new URL(url, `http://x${from}`).pathname;
+    const page = await (await ask(`${below}/`)).text();
+    const pending = [...page.matchAll(/(?:src|href)="([^"#]+)"/g)].map((match) =>
+      resolve(match[1]!, `${below}/`)
+    );
     assert(pending.length >= 4, `the page names ${pending}`);
     const seen = new Set(pending);
     for (let path = pending.pop(); path !== undefined; path = pending.pop()) {
@@ -43,15 +55,16 @@ Deno.test("makeHandler() serves the page, and every module that one of them name
       assertStringIncludes(response.headers.get("content-type")!, "text/javascript");
       const code = await response.text();
       for (const [, specifier] of code.matchAll(/^(?:import|export)\b[^;]*?from\s+"([^"]+)"/gms)) {
-        const next = new URL(specifier!, `http://x${path}`).pathname;
+        const next = resolve(specifier!, path);
         if (!seen.has(next)) pending.push(next);
         seen.add(next);
       }
     }
     assert(seen.size > 15, [...seen].join(" "));
-    const css = await (await ask("/style.css")).text();
+    const sheet = `${below}/style.css`;
+    const css = await (await ask(sheet)).text();
     for (const [, path] of css.matchAll(/url\("([^"]+)"\)/g)) {
-      const response = await ask(path!);
+      const response = await ask(resolve(path!, sheet));
       assertEquals([response.status, response.headers.get("content-type")], [200, "font/woff2"]);
       await response.body?.cancel();
     }
@@ -156,7 +169,13 @@ Deno.test("makeHandler() answers this machine alone, and only questions", () =>
     }
     const head = await ask("/", { method: "HEAD" });
     assertEquals([head.status, await head.text()], [200, ""]);
-    const open = await handlerOf(folder, false);
+    const proxied = await handlerOf(folder, ["hub.example.org"]);
+    for (const [host, status] of [["hub.example.org:8000", 200], ["hub.example", 403]] as const) {
+      const response = await proxied.ask("/", { host });
+      await response.body?.cancel();
+      assertEquals(response.status, status, host);
+    }
+    const open = await handlerOf(folder, null);
     const response = await open.ask("/", { host: "10.0.0.1" });
     await response.body?.cancel();
     assertEquals(response.status, 200);
