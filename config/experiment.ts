@@ -17,20 +17,22 @@
  */
 import { UsageError } from "../support/errors.ts";
 import { readNamedFile } from "../support/files.ts";
+import { integer, option, type OptionsOf, section } from "../support/options.ts";
 import { parseJson } from "./json.ts";
 import { isSection } from "./keys.ts";
 import { configName, type Override, parseConfig } from "./load.ts";
-import type { Config } from "./schema.ts";
+import { applyDescription, type Config } from "./schema.ts";
+
+const EXPERIMENT = section("An experiment", {
+  samples: section("How a run is sampled when it is done", {
+    count: option(integer({ min: 2 }), 256, "Images"),
+    steps: option(integer({ min: 1 }), 25, "Steps of DDIM"),
+    seed: option(integer({ min: 0 }), 1000000, "Seed of the first image"),
+  }),
+});
 
 /** How a run is sampled when it is done: DDIM without noise, from x_T that all runs share. */
-export interface ExperimentSamples {
-  /** Images. Default 256. */
-  readonly count: number;
-  /** Steps of DDIM. Default 25. */
-  readonly steps: number;
-  /** Seed of the first image. Default 1000000. */
-  readonly seed: number;
-}
+export type ExperimentSamples = OptionsOf<typeof EXPERIMENT>["samples"];
 
 /** One run of the grid. */
 export interface ExperimentRun {
@@ -53,7 +55,6 @@ export interface Experiment {
 }
 
 const KEYS = ["about", "dir", "seeds", "samples", "config", "methods"];
-const SAMPLE_DEFAULTS: ExperimentSamples = { count: 256, steps: 25, seed: 1000000 };
 
 /**
  * Reads an experiment and checks the config of each of its runs.
@@ -142,13 +143,9 @@ function readSeeds(seeds: unknown, wrong: (what: string) => UsageError): number[
 }
 
 function readSamples(samples: unknown, wrong: (what: string) => UsageError): ExperimentSamples {
-  if (!isSection(samples)) throw wrong("samples must be an object");
-  for (const [key, value] of Object.entries(samples)) {
-    if (!(key in SAMPLE_DEFAULTS)) throw wrong(`samples.${key} must be a known key`);
-    const least = key === "count" ? 2 : key === "steps" ? 1 : 0;
-    if (!Number.isSafeInteger(value) || Number(value) < least) {
-      throw wrong(`samples.${key} must be a whole number of at least ${least}, got ${value}`);
-    }
-  }
-  return { ...SAMPLE_DEFAULTS, ...samples };
+  const { config, violation } = applyDescription(EXPERIMENT, { samples });
+  if (config) return config.samples;
+  const { path, rule } = violation;
+  const value = path.length > 1 ? (samples as Record<string, unknown>)[path[1]!] : samples;
+  throw wrong(`${path.join(".")} must ${rule}, got ${JSON.stringify(value)}`);
 }
