@@ -56,11 +56,15 @@ export { upsampleNearest2x } from "./autograd/ops/upsample.ts";
 
 export { countParameters, Module, namedParameters } from "./model/module.ts";
 export type { Network, NetworkShape } from "./model/network.ts";
-export type { UNetOptions } from "./model/options.ts";
+export type { UNetOptions } from "./model/networks/ho2020/options.ts";
 export { createArena, initialValues, parameterSlots, writeArenas } from "./model/parameters.ts";
-export { createNetwork } from "./model/presets.ts";
-export { UNet } from "./model/unet.ts";
-export { fromStateDict, pytorchNames, toStateDict } from "./model/names/pytorch_ddpm.ts";
+export { createNetwork } from "./model/networks/registry.ts";
+export { UNet } from "./model/networks/ho2020/unet.ts";
+export {
+  fromStateDict,
+  pytorchNames,
+  toStateDict,
+} from "./model/networks/ho2020/names/pytorch_ddpm.ts";
 
 export type { DiffusionOptions, SamplerOptions } from "./diffusion/options.ts";
 export { makePosterior, reverseLogVariance } from "./diffusion/posterior.ts";

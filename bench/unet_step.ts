@@ -16,7 +16,7 @@ import { copyInto } from "../kernels/elementwise/add.ts";
 import { randomNormal } from "../kernels/process/random.ts";
 import { SAMPLER_SCALARS, samplerScalars, samplerStep } from "../kernels/process/sampler_step.ts";
 import { setVariantPolicy, variantPolicy } from "../kernels/shared/variants.ts";
-import { createNetwork } from "../model/presets.ts";
+import { createNetwork } from "../model/networks/registry.ts";
 import { createArena, initialValues, parameterSlots, writeArenas } from "../model/parameters.ts";
 import type { Network } from "../model/network.ts";
 import { assertAllClose } from "../tests/support/assert.ts";
@@ -27,6 +27,7 @@ import { checkGradient } from "./gradient_check.ts";
 
 const SIZE = 32;
 const CHANNELS = 3;
+const IMAGE = { height: SIZE, width: SIZE, channels: CHANNELS };
 
 /** A network to be measured. */
 interface UNetBench {
@@ -92,7 +93,7 @@ function trainingStep(bench: UNetBench): BenchCase {
       const batch = bench.batch(options);
       const config = configOf(bench, batch);
       const network = createNetwork(config.model, {
-        channels: CHANNELS,
+        ...IMAGE,
         timesteps: config.diffusion.timesteps,
       });
       const kind = { kind: "shapes", channels: CHANNELS, power: 2 } as const;
@@ -190,7 +191,7 @@ function samplingStep(bench: UNetBench): BenchCase {
     open(gpu, options) {
       const batch = bench.batch(options);
       const { model, diffusion } = configOf(bench, batch);
-      const network = createNetwork(model, { channels: CHANNELS, timesteps: diffusion.timesteps });
+      const network = createNetwork(model, { ...IMAGE, timesteps: diffusion.timesteps });
       const weights = createArena(gpu, "weights", network);
       writeArenas(gpu, [weights], perturbed(network));
       const parameters = parameterSlots(network, weights);

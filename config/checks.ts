@@ -4,22 +4,24 @@
  * @module
  */
 import { imageShape } from "../data/options.ts";
-import { multiplesAround } from "../model/options.ts";
+import { networkMisfit } from "../model/networks/registry.ts";
 import { type Check, firstBroken } from "../support/options.ts";
 import { brokenRule, type Config, roomWarnings } from "./description.ts";
 import type { Violation } from "./schema.ts";
 
-const sizeHalvesEvenly: Check<Config> = ({ data, model: { channelMultipliers } }) => {
-  const { size } = imageShape(data);
-  const halvings = channelMultipliers.length - 1;
-  const factor = 2 ** halvings;
-  return size % factor === 0 ? null : {
-    key: "data.size",
-    rule: `be a multiple of ${factor}`,
-    got: size,
-    hint: `the network halves the side ${halvings} times; the nearest that work are ` +
-      `${multiplesAround(size, factor)}, or fewer model.channelMultipliers`,
-  };
+/** Where a config says what a network has to fit. */
+const SHAPE_KEYS = {
+  size: "data.size",
+  channels: "data.channels",
+  timesteps: "diffusion.timesteps",
+} as const;
+
+const networkFitsImages: Check<Config> = ({ data, model, diffusion: { timesteps } }) => {
+  const { size, ...image } = imageShape(data);
+  const misfit = networkMisfit(model, { ...image, timesteps }, (key) => `model.${key}`);
+  if (misfit === null) return null;
+  const got = { size, channels: image.channels, timesteps }[misfit.key];
+  return { ...misfit, key: SHAPE_KEYS[misfit.key], got };
 };
 
 const batchFitsData: Check<Config> = ({ data, train: { batchSize } }) => {
@@ -36,7 +38,7 @@ const evaluationFitsHoldout: Check<Config> = ({ data, train: { evalEvery, evalCo
     ? null
     : { key: "train.evalCount", rule: `be at most data.holdout, ${data.holdout}` };
 
-const CHECKS = [sizeHalvesEvenly, batchFitsData, evaluationFitsHoldout];
+const CHECKS = [networkFitsImages, batchFitsData, evaluationFitsHoldout];
 
 /** The first rule between keys that `config` breaks, or null. */
 export function checkConfig(config: Config): Violation | null {

@@ -8,7 +8,7 @@ import { DATA } from "../data/options.ts";
 import { DIFFUSION } from "../diffusion/options.ts";
 import { INSTRUMENTS } from "../metrics/instruments/options.ts";
 import { METRICS } from "../metrics/judges/options.ts";
-import { MODEL } from "../model/options.ts";
+import { MODEL } from "../model/networks/registry.ts";
 import { OPTIM } from "../optim/options.ts";
 import {
   type Alternative,

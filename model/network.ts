@@ -5,12 +5,17 @@
  */
 import type { Graph, Tensor } from "../autograd/graph.ts";
 import type { Conditioning, NetworkInputs } from "../autograd/network_inputs.ts";
+import type { FieldTable, KeyNames, KeyRules } from "../support/options.ts";
 import type { Module } from "./module.ts";
+import type { PytorchEntry } from "./names/pytorch.ts";
 
 export type { Conditioning, NetworkInputs };
 
 /** What data and diffusion process decide about a network. */
 export interface NetworkShape {
+  /** Sides of the images, in pixels. */
+  readonly height: number;
+  readonly width: number;
   /** Channels of the images that go in and come out. */
   readonly channels: number;
   /** Timesteps T of the diffusion process; the network is asked for 0 to T - 1. */
@@ -30,11 +35,31 @@ export interface Network extends Module {
    * @throws {RangeError} When the network can't take such inputs.
    */
   forward(graph: Graph, inputs: NetworkInputs): Tensor;
+}
 
+/** What a network with such options can't serve: "<key> must <rule>; <hint>". */
+export interface Misfit {
+  readonly key: "size" | "channels" | "timesteps";
+  readonly rule: string;
+  /** What to do about it. */
+  readonly hint?: string;
+}
+
+/** Every parameter of a network under its name in another code base. */
+export type NameMap<N extends Network> = (network: N) => readonly PytorchEntry[];
+
+/** A network that a config can name: a folder of networks/ exports one, registry.ts lists it. */
+export interface NetworkKind<O, N extends Network = Network> extends KeyRules<O> {
+  /** Its keys of a config, and `checks` and `warnings` between them. */
+  readonly options: FieldTable;
   /**
-   * Refuses images of a size that the network can't take.
+   * What images and process have that these options don't fit, if anything.
    *
-   * @throws {RangeError} Naming the nearest size that works.
+   * @param at Names of its keys as the user writes them.
    */
-  checkImageSize(height: number, width: number): void;
+  check?(options: O, shape: NetworkShape, at: KeyNames): Misfit | null;
+  /** Makes it, without memory: see parameters.ts for that. */
+  create(options: O, shape: NetworkShape): N;
+  /** Its parameters' names in other code bases, by the name of the code base. */
+  readonly names?: Readonly<Record<string, NameMap<N>>>;
 }

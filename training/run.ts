@@ -9,7 +9,7 @@ import { loadImages } from "../data/registry.ts";
 import type { Gpu } from "../device/gpu.ts";
 import { usesTMax } from "../diffusion/options.ts";
 import type { Network } from "../model/network.ts";
-import { createNetwork } from "../model/presets.ts";
+import { createNetwork } from "../model/networks/registry.ts";
 import { atomicWrite, checkWritable } from "../support/files.ts";
 import { type Checkpoint, checkpointBytes, newestCheckpoint } from "./checkpoint.ts";
 import { explainNonFinite, withSavedState } from "./faults.ts";
@@ -74,9 +74,7 @@ export interface RunResult extends LoopResult {
 /** The network that a config describes. */
 export function networkOf({ model, data, diffusion }: RunConfig): Network {
   const { height, width, channels } = imageShape(data);
-  const network = createNetwork(model, { channels, timesteps: diffusion.timesteps });
-  network.checkImageSize(height, width);
-  return network;
+  return createNetwork(model, { height, width, channels, timesteps: diffusion.timesteps });
 }
 
 /** The images of a config: the training set, and those held out if it wants any. */

@@ -12,7 +12,7 @@ import type { Gpu } from "../../device/gpu.ts";
 import { makeSchedule } from "../../diffusion/schedule.ts";
 import { readSafetensors } from "../../formats/safetensors.ts";
 import { qSample } from "../../kernels/process/q_sample.ts";
-import { pytorchNames, toPytorch } from "../../model/names/pytorch_ddpm.ts";
+import { pytorchNames, toPytorch } from "../../model/networks/ho2020/names/pytorch_ddpm.ts";
 import { parameterSlots } from "../../model/parameters.ts";
 import { OPTIMIZER_SCALARS_SHAPE, optimizerScalars, recordOptimizer } from "../../optim/adam.ts";
 import { UsageError } from "../../support/errors.ts";

@@ -5,9 +5,9 @@
  */
 import type { Arena } from "../../device/arena.ts";
 import type { Gpu } from "../../device/gpu.ts";
-import { fromStateDict } from "../../model/names/pytorch_ddpm.ts";
+import { fromStateDict } from "../../model/networks/ho2020/names/pytorch_ddpm.ts";
 import { createArena, writeArenas } from "../../model/parameters.ts";
-import { UNet } from "../../model/unet.ts";
+import { UNet } from "../../model/networks/ho2020/unet.ts";
 import { type GoldenFile, Unsupported } from "./golden.ts";
 
 /** Configuration as the PyTorch code names it. */

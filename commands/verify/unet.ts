@@ -8,9 +8,13 @@ import { mseLoss } from "../../autograd/ops/losses.ts";
 import type { Arena } from "../../device/arena.ts";
 import { Capture } from "../../device/capture.ts";
 import type { Gpu } from "../../device/gpu.ts";
-import { pytorchNames, type PytorchParameter, toPytorch } from "../../model/names/pytorch_ddpm.ts";
+import {
+  pytorchNames,
+  type PytorchParameter,
+  toPytorch,
+} from "../../model/networks/ho2020/names/pytorch_ddpm.ts";
 import { createArena, parameterSlots, writeArenas } from "../../model/parameters.ts";
-import type { UNet } from "../../model/unet.ts";
+import type { UNet } from "../../model/networks/ho2020/unet.ts";
 import { OPTIMIZER_SCALARS_SHAPE, optimizerScalars, recordOptimizer } from "../../optim/adam.ts";
 import type { OptimOptions } from "../../optim/options.ts";
 import {

@@ -5,8 +5,8 @@ import { setVariantPolicy, VARIANT_FAMILIES } from "../../kernels/shared/variant
 import { Linear } from "../../model/layers.ts";
 import { Module } from "../../model/module.ts";
 import { captureNetwork, forwardWork } from "../../model/network_capture.ts";
-import type { UNetOptions } from "../../model/options.ts";
-import { UNet } from "../../model/unet.ts";
+import type { UNetOptions } from "../../model/networks/ho2020/options.ts";
+import { UNet } from "../../model/networks/ho2020/unet.ts";
 import { assertAlmostEquals, assertEquals } from "../support/assert.ts";
 import { testGpu } from "../support/gpu.ts";
 
@@ -77,7 +77,6 @@ for (const forced of VARIANT_FAMILIES) {
 Deno.test("captureNetwork() counts every byte that a linear layer reads and writes", () => {
   class OneLayer extends Module {
     readonly layer = new Linear(6, 2);
-    checkImageSize() {}
     forward(_: Graph, { x }: NetworkInputs) {
       return this.layer.forward(x);
     }

@@ -18,7 +18,7 @@ import {
   sideBySide,
   text,
 } from "../../support/options.ts";
-import { assertEquals, assertThrows } from "../support/assert.ts";
+import { assertEquals, assertThrows } from "./assert.ts";
 
 Deno.test("ruleText() says each rule in words that complete a sentence", () => {
   const cases: [rule: Parameters<typeof ruleText>[0], words: string][] = [

@@ -3,10 +3,10 @@
  *
  * @module
  */
-import { pytorchNames, toStateDict } from "../../model/names/pytorch_ddpm.ts";
-import type { UNetOptions } from "../../model/options.ts";
+import { pytorchNames, toStateDict } from "../../model/networks/ho2020/names/pytorch_ddpm.ts";
+import type { UNetOptions } from "../../model/networks/ho2020/options.ts";
 import { initialValues } from "../../model/parameters.ts";
-import { UNet } from "../../model/unet.ts";
+import { UNet } from "../../model/networks/ho2020/unet.ts";
 import { type Saved, savedF32, torchZip } from "./torch_file.ts";
 
 /** The network; that code has 32 groups always, so this many must be asked for by an override. */

@@ -31,8 +31,6 @@ class ClassMeans extends Module implements Network {
   readonly conditioning = { labels: CLASSES, augment: 1 };
   readonly pictures = new Parameter([CLASSES, LENGTH], zeros);
 
-  checkImageSize(): void {}
-
   forward(graph: Graph, { x, labels, augment }: NetworkInputs): Tensor {
     assertEquals(augment?.shape, [x.shape[0]!, 1]);
     const rows = gatherRows(graph.parameter(this.pictures), graph.constant(labels!));

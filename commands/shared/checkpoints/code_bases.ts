@@ -3,7 +3,7 @@
  *
  * @module
  */
-import { TIME_TABLE } from "../../../model/names/pytorch_ddpm.ts";
+import { TIME_TABLE } from "../../../model/networks/ho2020/names/pytorch_ddpm.ts";
 import type { Source } from "./source.ts";
 import { hasWeights } from "./weight_sets.ts";
 

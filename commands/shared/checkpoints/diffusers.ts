@@ -17,7 +17,7 @@ import {
   diffusersConfig,
   diffusersNames,
   fromDiffusersConfig,
-} from "../../../model/names/diffusers.ts";
+} from "../../../model/networks/ho2020/names/diffusers.ts";
 import {
   checkTensors,
   fromPytorch,

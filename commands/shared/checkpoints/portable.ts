@@ -7,7 +7,8 @@ import { join } from "node:path";
 import { formatConfig, parseConfig } from "../../../config/load.ts";
 import type { Config } from "../../../config/schema.ts";
 import { namedParameters } from "../../../model/module.ts";
-import { UNet } from "../../../model/unet.ts";
+import { NETWORKS } from "../../../model/networks/registry.ts";
+import { UNet } from "../../../model/networks/ho2020/unet.ts";
 import { sizeOf } from "../../../device/tensor.ts";
 import { UsageError } from "../../../support/errors.ts";
 import { atomicWrite } from "../../../support/files.ts";
@@ -46,12 +47,21 @@ export interface PortableModel {
   readonly extras: readonly ExtraTensor[];
 }
 
+/** Networks with names in other code bases. */
+function knownElsewhere(): string[] {
+  return Object.entries<{ readonly names?: object }>(NETWORKS).filter(([, { names }]) => names).map(
+    ([name]) => name,
+  );
+}
+
 /** The network of a config, which must be one that other code bases know. */
 export function portableNetwork(config: Config): UNet {
   const network = networkOf(config);
   if (!(network instanceof UNet)) {
     throw new RangeError(
-      `Cannot convert: model.name must be ho2020, the network that others have, got ${config.model.name}`,
+      `Cannot convert: model.name must be a network that others have, ${
+        knownElsewhere().join(" or ")
+      }, got ${config.model.name}`,
     );
   }
   return network;

@@ -15,11 +15,15 @@ import {
   type PytorchParameter,
   toPytorch,
 } from "../../../model/names/pytorch.ts";
-import { PYTORCH_DDPM, pytorchNames, TIME_TABLE } from "../../../model/names/pytorch_ddpm.ts";
-import { pytorchDdpmOptions } from "../../../model/names/pytorch_ddpm_options.ts";
-import type { UNetOptions } from "../../../model/options.ts";
+import {
+  PYTORCH_DDPM,
+  pytorchNames,
+  TIME_TABLE,
+} from "../../../model/networks/ho2020/names/pytorch_ddpm.ts";
+import { pytorchDdpmOptions } from "../../../model/networks/ho2020/names/pytorch_ddpm_options.ts";
+import type { UNetOptions } from "../../../model/networks/ho2020/options.ts";
 import { sinusoidTable } from "../../../model/time_embedding.ts";
-import type { UNet } from "../../../model/unet.ts";
+import type { UNet } from "../../../model/networks/ho2020/unet.ts";
 import { UsageError } from "../../../support/errors.ts";
 import { toF32 } from "./floats.ts";
 import type { Flags } from "./flagfile.ts";

@@ -11,7 +11,7 @@ import {
   sourceOf,
   writeTensors,
 } from "../../../../commands/shared/checkpoints/source.ts";
-import { TIME_TABLE } from "../../../../model/names/pytorch_ddpm.ts";
+import { TIME_TABLE } from "../../../../model/networks/ho2020/names/pytorch_ddpm.ts";
 import {
   assert,
   assertEquals,

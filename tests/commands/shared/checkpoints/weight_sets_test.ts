@@ -1,4 +1,4 @@
-import { TIME_TABLE } from "../../../../model/names/pytorch_ddpm.ts";
+import { TIME_TABLE } from "../../../../model/networks/ho2020/names/pytorch_ddpm.ts";
 import { NO_FLAGS } from "../../../../commands/shared/checkpoints/flagfile.ts";
 import { importPytorchDdpm } from "../../../../commands/shared/checkpoints/pytorch_ddpm.ts";
 import { type Source, sourceOf } from "../../../../commands/shared/checkpoints/source.ts";

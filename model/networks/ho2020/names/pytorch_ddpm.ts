@@ -4,18 +4,16 @@
  *
  * @module
  */
-import { sinusoidTable } from "../time_embedding.ts";
+import { sinusoidTable } from "../../../time_embedding.ts";
 import type { UNet } from "../unet.ts";
 import {
   checkTensors,
   fromPytorch,
-  type LayerName,
-  type NameTable,
   type PytorchEntry,
   type PytorchTensor,
-  tableEntries,
   toPytorch,
-} from "./pytorch.ts";
+} from "../../../names/pytorch.ts";
+import { type LayerName, type NameTable, tableEntries } from "./name_table.ts";
 
 export { fromPytorch, toPytorch };
 export type {
@@ -24,7 +22,7 @@ export type {
   PytorchLayout,
   PytorchParameter,
   PytorchTensor,
-} from "./pytorch.ts";
+} from "../../../names/pytorch.ts";
 
 /** The name of the table `[T, ch]` of sinusoids. */
 export const TIME_TABLE = "time_embedding.timembedding.0.weight";

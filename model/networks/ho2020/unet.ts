@@ -4,16 +4,25 @@
  *
  * @module
  */
-import type { Graph, Tensor } from "../autograd/graph.ts";
-import { silu } from "../autograd/ops/silu.ts";
-import { formatShape, type TensorRef } from "../device/tensor.ts";
-import { Downsample, NEARLY_ZERO_GAIN, projectTime, ResidualBlock, Upsample } from "./blocks.ts";
-import { Conv2d, GroupNorm } from "./layers.ts";
-import { Module } from "./module.ts";
-import type { Network, NetworkInputs, NetworkShape } from "./network.ts";
+import type { Graph, Tensor } from "../../../autograd/graph.ts";
+import { silu } from "../../../autograd/ops/silu.ts";
+import { formatShape, type TensorRef } from "../../../device/tensor.ts";
+import {
+  Downsample,
+  NEARLY_ZERO_GAIN,
+  projectTime,
+  ResidualBlock,
+  Upsample,
+} from "../../blocks.ts";
+import { Conv2d, GroupNorm } from "../../layers.ts";
+import { Module } from "../../module.ts";
+import type { Network, NetworkInputs, NetworkShape } from "../../network.ts";
 import type { UNetOptions } from "./options.ts";
-import { TimeEmbedding } from "./time_embedding.ts";
-import { checkImageSides, checkUNetOptions } from "./unet_checks.ts";
+import { TimeEmbedding } from "../../time_embedding.ts";
+import { checkImageSides, checkUNetOptions } from "./checks.ts";
+
+/** What it depends on besides its options; images may have any size that halves evenly. */
+export type UNetShape = Pick<NetworkShape, "channels" | "timesteps">;
 
 /** One resolution on the way down; the coarsest keeps its resolution. */
 export class DownLevel extends Module {
@@ -48,7 +57,7 @@ export class UNet extends Module implements Network {
   /**
    * @throws {RangeError} When an option breaks its rule; the message says what works.
    */
-  constructor(readonly options: UNetOptions, readonly shape: NetworkShape) {
+  constructor(readonly options: UNetOptions, readonly shape: UNetShape) {
     super();
     checkUNetOptions(options);
     const { channels, channelMultipliers, attentionLevels, blocks, dropout, groups } = options;
@@ -112,11 +121,6 @@ export class UNet extends Module implements Network {
     return this.tail.conv.forward(this.tail.norm.forward(h, { silu: true }));
   }
 
-  /** See {@linkcode Network.checkImageSize}. */
-  checkImageSize(height: number, width: number): void {
-    checkImageSides(height, width, this.down.length);
-  }
-
   #checkInputs(x: Tensor, timesteps: TensorRef): void {
     const [n, height = 0, width = 0, channels] = x.shape;
     if (x.shape.length !== 4 || channels !== this.shape.channels) {
@@ -133,6 +137,6 @@ export class UNet extends Module implements Network {
         }`,
       );
     }
-    this.checkImageSize(height, width);
+    checkImageSides(height, width, this.down.length);
   }
 }

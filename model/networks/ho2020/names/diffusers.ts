@@ -4,10 +4,10 @@
  *
  * @module
  */
-import type { NetworkShape } from "../network.ts";
 import type { UNetOptions } from "../options.ts";
-import type { UNet } from "../unet.ts";
-import { type LayerName, type NameTable, type PytorchParameter, tableEntries } from "./pytorch.ts";
+import type { UNet, UNetShape } from "../unet.ts";
+import type { PytorchParameter } from "../../../names/pytorch.ts";
+import { type LayerName, type NameTable, tableEntries } from "./name_table.ts";
 
 /** A residual block and the attention after it, which diffusers keeps in a list of its own. */
 function residual(path: string): LayerName[] {
@@ -132,7 +132,7 @@ export function diffusersConfig(network: UNet, size: number): Record<string, unk
 /** What a `UNet2DModel`'s config says about our network. */
 export interface DiffusersModel {
   readonly options: UNetOptions;
-  readonly shape: NetworkShape;
+  readonly shape: UNetShape;
   /** Side of the images; null where the config leaves it open. */
   readonly size: number | null;
   /** Whether cosines come first in the time embedding. */

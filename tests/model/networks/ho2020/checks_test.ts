@@ -1,10 +1,6 @@
-import type { UNetOptions } from "../../model/options.ts";
-import {
-  checkImageSides,
-  checkUNetOptions,
-  timeEmbeddingWarning,
-} from "../../model/unet_checks.ts";
-import { assertEquals, assertStringIncludes, assertThrows } from "../support/assert.ts";
+import type { UNetOptions } from "../../../../model/networks/ho2020/options.ts";
+import { checkImageSides, checkUNetOptions } from "../../../../model/networks/ho2020/checks.ts";
+import { assertStringIncludes, assertThrows } from "../../../support/assert.ts";
 import { CIFAR } from "./options.ts";
 
 Deno.test("checkUNetOptions() takes the defaults and widths of any other groups", () => {
@@ -61,11 +57,4 @@ Deno.test("checkImageSides() refuses others and names the nearest", () => {
   );
   assertThrows(() => checkImageSides(2, 8, 3), RangeError, "as in 4 x 8;");
   assertThrows(() => checkImageSides(0, 4, 1), RangeError, "images of 0 x 4");
-});
-
-Deno.test("timeEmbeddingWarning() speaks up where a group is a single channel", () => {
-  assertEquals(timeEmbeddingWarning(CIFAR), undefined);
-  const narrow = { ...CIFAR, channels: 32, channelMultipliers: [1, 2, 1] };
-  assertStringIncludes(timeEmbeddingWarning(narrow) ?? "", "no effect in levels 0, 2: a group");
-  assertEquals(timeEmbeddingWarning({ ...narrow, groups: 16 }), undefined);
 });

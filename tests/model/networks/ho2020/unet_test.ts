@@ -1,20 +1,19 @@
-import { Graph } from "../../autograd/graph.ts";
-import type { Arena } from "../../device/arena.ts";
-import { Capture } from "../../device/capture.ts";
-import type { Gpu } from "../../device/gpu.ts";
-import type { HostArray, TensorRef } from "../../device/tensor.ts";
-import type { UNetOptions } from "../../model/options.ts";
+import { Graph } from "../../../../autograd/graph.ts";
+import type { Arena } from "../../../../device/arena.ts";
+import { Capture } from "../../../../device/capture.ts";
+import type { Gpu } from "../../../../device/gpu.ts";
+import type { HostArray, TensorRef } from "../../../../device/tensor.ts";
+import type { UNetOptions } from "../../../../model/networks/ho2020/options.ts";
 import {
   createArena,
   initialValues,
   parameterSlots,
   readArena,
   writeArenas,
-} from "../../model/parameters.ts";
-import { createNetwork } from "../../model/presets.ts";
-import { UNet } from "../../model/unet.ts";
-import { assert, assertEquals, assertThrows } from "../support/assert.ts";
-import { randomTensor, randomValues, testGpu, upload } from "../support/gpu.ts";
+} from "../../../../model/parameters.ts";
+import { UNet } from "../../../../model/networks/ho2020/unet.ts";
+import { assert, assertEquals, assertThrows } from "../../../support/assert.ts";
+import { randomTensor, randomValues, testGpu, upload } from "../../../support/gpu.ts";
 
 const TINY: UNetOptions = {
   name: "ho2020",
@@ -215,13 +214,4 @@ Deno.test("UNet.forward() refuses images and timesteps that don't fit", async ()
     "must be u32 of shape [2], got u32 of shape [1]",
   );
   assertThrows(forward([1, 4, 4, 1], upload(gpu, [1], [3])), RangeError, "got f32 of shape [1]");
-});
-
-Deno.test("createNetwork() builds what its options name and refuses what can't be built", () => {
-  assert(createNetwork(TINY, SHAPE) instanceof UNet);
-  assertThrows(
-    () => createNetwork({ ...TINY, channels: 5 }, SHAPE),
-    RangeError,
-    "Cannot build a U-Net: channels must be an even multiple of groups, as in 4 or 6",
-  );
 });

@@ -4,8 +4,8 @@
  *
  * @module
  */
-import type { NetworkShape } from "../network.ts";
 import type { UNetOptions } from "../options.ts";
+import type { UNetShape } from "../unet.ts";
 import { TIME_TABLE } from "./pytorch_ddpm.ts";
 
 /** That code's group normalisations have this many groups, always. */
@@ -19,7 +19,7 @@ export type Shapes = ReadonlyMap<string, { readonly shape: readonly number[] }>;
 /** A network's options and what else it depends on. */
 export interface FoundOptions {
   readonly options: UNetOptions;
-  readonly shape: NetworkShape;
+  readonly shape: UNetShape;
 }
 
 /**

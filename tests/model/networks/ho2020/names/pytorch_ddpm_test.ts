@@ -1,4 +1,4 @@
-import { countParameters, namedParameters } from "../../../model/module.ts";
+import { countParameters, namedParameters } from "../../../../../model/module.ts";
 import {
   fromPytorch,
   fromStateDict,
@@ -6,11 +6,11 @@ import {
   type PytorchParameter,
   toPytorch,
   toStateDict,
-} from "../../../model/names/pytorch_ddpm.ts";
-import { initialValues } from "../../../model/parameters.ts";
-import { sinusoidTable } from "../../../model/time_embedding.ts";
-import { UNet } from "../../../model/unet.ts";
-import { assert, assertEquals, assertThrows } from "../../support/assert.ts";
+} from "../../../../../model/networks/ho2020/names/pytorch_ddpm.ts";
+import { initialValues } from "../../../../../model/parameters.ts";
+import { sinusoidTable } from "../../../../../model/time_embedding.ts";
+import { UNet } from "../../../../../model/networks/ho2020/unet.ts";
+import { assert, assertEquals, assertThrows } from "../../../../support/assert.ts";
 import { CIFAR } from "../options.ts";
 
 const SMALL = { ...CIFAR, channels: 32, channelMultipliers: [1, 2, 2], blocks: 1 };

@@ -3,7 +3,7 @@
  *
  * @module
  */
-import type { UNetOptions } from "../../model/options.ts";
+import type { UNetOptions } from "../../../../model/networks/ho2020/options.ts";
 
 /** The CIFAR-10 network of Ho et al. 2020. */
 export const CIFAR: UNetOptions = {

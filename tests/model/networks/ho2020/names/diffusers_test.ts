@@ -1,13 +1,13 @@
-import { namedParameters } from "../../../model/module.ts";
+import { namedParameters } from "../../../../../model/module.ts";
 import {
   currentName,
   diffusersConfig,
   diffusersNames,
   fromDiffusersConfig,
-} from "../../../model/names/diffusers.ts";
-import { fromPytorch, toPytorch } from "../../../model/names/pytorch.ts";
-import { UNet } from "../../../model/unet.ts";
-import { assert, assertEquals, assertThrows } from "../../support/assert.ts";
+} from "../../../../../model/networks/ho2020/names/diffusers.ts";
+import { fromPytorch, toPytorch } from "../../../../../model/names/pytorch.ts";
+import { UNet } from "../../../../../model/networks/ho2020/unet.ts";
+import { assert, assertEquals, assertThrows } from "../../../../support/assert.ts";
 import { CIFAR } from "../options.ts";
 
 const SHAPE = { channels: 3, timesteps: 1000 };

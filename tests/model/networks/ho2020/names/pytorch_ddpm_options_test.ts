@@ -1,8 +1,8 @@
-import { pytorchNames } from "../../../model/names/pytorch_ddpm.ts";
-import { pytorchDdpmOptions } from "../../../model/names/pytorch_ddpm_options.ts";
-import type { UNetOptions } from "../../../model/options.ts";
-import { UNet } from "../../../model/unet.ts";
-import { assertEquals, assertThrows } from "../../support/assert.ts";
+import { pytorchNames } from "../../../../../model/networks/ho2020/names/pytorch_ddpm.ts";
+import { pytorchDdpmOptions } from "../../../../../model/networks/ho2020/names/pytorch_ddpm_options.ts";
+import type { UNetOptions } from "../../../../../model/networks/ho2020/options.ts";
+import { UNet } from "../../../../../model/networks/ho2020/unet.ts";
+import { assertEquals, assertThrows } from "../../../../support/assert.ts";
 import { CIFAR } from "../options.ts";
 
 function shapes(options: UNetOptions, channels: number, timesteps: number) {

@@ -1,0 +1,52 @@
+/**
+ * The networks that a config can name.
+ *
+ * @module
+ */
+import { byName, type KeyNames, type OptionsOf } from "../../support/options.ts";
+import type { Misfit, Network, NetworkKind, NetworkShape } from "../network.ts";
+import { HO2020 } from "./ho2020/kind.ts";
+
+/** By their names; a new network is a folder and a line here. */
+export const NETWORKS = {
+  ho2020: HO2020,
+} as const;
+
+/** The options of a network, told apart by `name`. Image sizes and channels come from the data. */
+export const MODEL = byName("The network", NETWORKS, { name: "ho2020", about: "The network" });
+
+/** Options of any network. */
+export type ModelOptions = OptionsOf<typeof MODEL>;
+
+/** A network that can be named in a config. */
+export type ModelName = ModelOptions["name"];
+
+function kindOf({ name }: ModelOptions): NetworkKind<ModelOptions> {
+  // A kind takes its own options, which those of its name are.
+  return NETWORKS[name] as unknown as NetworkKind<ModelOptions>;
+}
+
+/** What images and process have that the network doesn't fit, or null; see {@linkcode Misfit}. */
+export function networkMisfit(
+  options: ModelOptions,
+  shape: NetworkShape,
+  at: KeyNames = (key) => key,
+): Misfit | null {
+  return kindOf(options).check?.(options, shape, at) ?? null;
+}
+
+/**
+ * The network that `options` names, without memory: see parameters.ts for that.
+ *
+ * @throws {RangeError} When an option breaks its rule, or the network can't serve such images.
+ */
+export function createNetwork(options: ModelOptions, shape: NetworkShape): Network {
+  const misfit = networkMisfit(options, shape);
+  if (misfit === null) return kindOf(options).create(options, shape);
+  const { key, rule, hint } = misfit;
+  const got = key === "size" ? `${shape.height} x ${shape.width}` : shape[key];
+  throw new RangeError(
+    `Cannot make the network ${options.name}: the images' ${key} must ${rule}, got ${got}` +
+      (hint === undefined ? "" : `; ${hint}`),
+  );
+}
