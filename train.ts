@@ -7,10 +7,12 @@ import { configWarnings } from "./config/checks.ts";
 import { formatConfig } from "./config/load.ts";
 import type { Config } from "./config/schema.ts";
 import { defineCommand, type Invocation, runCommand } from "./support/command_line.ts";
+import { UsageError } from "./support/errors.ts";
 import { startProgress } from "./support/terminal.ts";
 import { tellDryRun } from "./commands/train/dry_run.ts";
 import { runEvaluation } from "./commands/shared/evaluation/observer.ts";
 import { openScriptGpu } from "./commands/shared/gpu.ts";
+import { findCheckpoint } from "./commands/shared/load_sampler.ts";
 import { runInstruments, stepInstruments } from "./commands/shared/instruments.ts";
 import {
   checkpointConfig,
@@ -23,6 +25,7 @@ import { profileTraining } from "./commands/shared/step_profile.ts";
 import { eventMirror } from "./run_log/event_file.ts";
 import { type TuneMode, writeChoices } from "./commands/shared/tuning_tables.ts";
 import type { LoopDisplay } from "./training/loop.ts";
+import type { Origin } from "./training/origin.ts";
 import { imagesOf, networkOf, type RunResult, trainRun } from "./training/run.ts";
 import { runFolder } from "./training/run_folder.ts";
 import { watchStopSignals } from "./training/stop_signals.ts";
@@ -32,10 +35,22 @@ const command = defineCommand({
   name: "train",
   summary: "Train a diffusion model.",
   description: "Writes config.json, log.jsonl, samples/ and checkpoints/ to the folder run.dir. " +
-    "Ctrl-C finishes the step, saves and exits; --resume goes on from there.",
+    "Ctrl-C finishes the step, saves and exits; --resume goes on from there. --from begins a new run " +
+    "at step 0 with weights of another and a fresh optimiser; any setting may be another. Without " +
+    "--config the other run's config is taken, with it what it says nothing of: model and diffusion.",
   options: {
     config: RUN_OPTIONS.config,
     resume: { description: "go on with the run in run.dir, or start it" },
+    from: {
+      value: "RUN_OR_FILE",
+      description: "begin with the weights of a run's newest checkpoint, or of a checkpoint",
+    },
+    weights: {
+      value: "KIND",
+      choices: ["ema", "raw"],
+      description: "which weights --from takes: averaged ones, which samples are drawn with (the " +
+        "default), or those of the last step",
+    },
     dryRun: {
       description: "print the resolved config and the plan of a step with its memory, and exit",
     },
@@ -50,6 +65,10 @@ const command = defineCommand({
       does: "trains on CIFAR-10 with another batch size",
     },
     { args: "--config config/cifar10.json --resume", does: "goes on with runs/cifar10" },
+    {
+      args: "--from runs/cifar10 --run.dir=runs/tuned --optim.lr=1e-5",
+      does: "begins a new run with the averaged weights of another",
+    },
   ],
 });
 
@@ -99,6 +118,7 @@ async function run(choice: RunChoice, mode: TuneMode): Promise<RunResult> {
       configText: formatConfig(config),
       checkpointConfig: storedConfig,
       resume: begun,
+      origin: choice.origin,
       acceptConfig: (stored, step) => compareWithCheckpoint(choice, stored, step),
       say,
       display: (start, steps) => {
@@ -126,9 +146,21 @@ async function run(choice: RunChoice, mode: TuneMode): Promise<RunResult> {
   }
 }
 
+/** The weights that the options ask a new run to begin with. */
+async function originOf(
+  { from, weights }: Invocation<typeof command.options>["options"],
+): Promise<Origin | undefined> {
+  if (from !== undefined) {
+    return { checkpoint: await findCheckpoint(from), weights: weights ?? "ema" };
+  }
+  if (weights === undefined) return undefined;
+  throw new UsageError("Cannot use --weights: it must come with --from, whose weights it chooses");
+}
+
 async function train({ options, overrides }: Invocation<typeof command.options>): Promise<void> {
   const { config: given, resume, dryRun, profile: profiling } = options;
   const choice = await chooseRun({
+    origin: await originOf(options),
     file: given ?? QUICKSTART,
     named: given !== undefined,
     overrides,
@@ -137,7 +169,8 @@ async function train({ options, overrides }: Invocation<typeof command.options>)
     say: dryRun ? console.error : console.log,
   });
   const { config, source, dir } = choice;
-  const title = `${source}${given === undefined && !choice.begun ? " (no --config given)" : ""}`;
+  const bare = given === undefined && !choice.begun && !choice.origin;
+  const title = `${source}${bare ? " (no --config given)" : ""}`;
   if (dryRun) {
     // The config alone on standard output, so that it can be kept as a file.
     console.log(formatConfig(config).trimEnd());

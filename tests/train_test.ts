@@ -33,6 +33,8 @@ Deno.test("train refuses wrong use with one line and code 2", async () => {
     [[...SMOKE, "--train.batchSize=none"], "must be a whole number"],
     [[...SMOKE, "--train.steps"], 'an override must carry its value after "="'],
     [[...SMOKE, "surplus"], 'it must have no argument, got "surplus"'],
+    [[...SMOKE, "--weights", "raw"], "it must come with --from"],
+    [[...SMOKE, "--from", "none"], "there is no such file or folder"],
   ];
   const results = await Promise.all(cases.map(([args]) => train(...args)));
   results.forEach((result, i) => assertWrongUse(result, cases[i]![1]));
@@ -41,7 +43,16 @@ Deno.test("train refuses wrong use with one line and code 2", async () => {
 Deno.test("train --help shows options, overrides and examples", async () => {
   const { code, out } = await train("--help");
   assertEquals(code, 0);
-  for (const part of ["--resume", "--dry-run", "--profile", "--train.batchSize=64"]) {
+  for (
+    const part of [
+      "--resume",
+      "--from",
+      "averaged ones",
+      "--dry-run",
+      "--profile",
+      "--train.batchSize=64",
+    ]
+  ) {
     assertStringIncludes(out, part);
   }
 });

@@ -3,6 +3,7 @@
  *
  * @module
  */
+import { join } from "node:path";
 import { firstImages, type ImageSet } from "../data/dataset.ts";
 import { imageShape } from "../data/options.ts";
 import { loadImages } from "../data/registry.ts";
@@ -11,13 +12,20 @@ import { usesTMax } from "../diffusion/options.ts";
 import type { Network } from "../model/network.ts";
 import { createNetwork } from "../model/networks/registry.ts";
 import { atomicWrite, checkWritable } from "../support/files.ts";
-import { type Checkpoint, checkpointBytes, newestCheckpoint } from "./checkpoint.ts";
+import {
+  type Checkpoint,
+  checkpointBytes,
+  newestCheckpoint,
+  stepName,
+  writeCheckpoint,
+} from "./checkpoint.ts";
 import { explainNonFinite, withSavedState } from "./faults.ts";
 import { withRemedy } from "./fit.ts";
 import { Log, type LogMirror } from "./log.ts";
 import { type LoopDisplay, type LoopResult, runLoop, settleCheckpoint } from "./loop.ts";
 import { NonFiniteError } from "./non_finite.ts";
 import type { Observer } from "./observer.ts";
+import { checkOrigin, type Origin, originPrefix, originRecord } from "./origin.ts";
 import { createPreview } from "./preview.ts";
 import {
   describeGpu,
@@ -44,6 +52,8 @@ export interface RunContext {
   readonly checkpointConfig: string;
   /** Whether to go on from the folder's newest checkpoint, if it has one. */
   readonly resume: boolean;
+  /** The weights that it begins with otherwise; fresh ones unless given. */
+  readonly origin?: Origin | undefined;
   /**
    * Looks at the config of the checkpoint that the run goes on from; throws to refuse it. Returns a
    * line for a person, or null.
@@ -111,6 +121,7 @@ async function prepareAndTrain(config: RunConfig, context: RunContext): Promise<
   const { gpu, dir, say } = context;
   await checkRunFolder(dir);
   const network = networkOf(config);
+  if (context.origin) checkOrigin(context.origin, network);
   const { images, heldOut } = await imagesOf(config, say);
   say(`adapter   ${describeGpu(gpu)}`);
   say(`data      ${describeImages(images)}`);
@@ -161,12 +172,14 @@ async function finished(
 async function train(
   trainer: Trainer,
   heldOut: ImageSet | null,
-  { start, lossesKept }: Beginning,
+  begun: Beginning,
   context: RunContext,
 ): Promise<RunResult> {
+  const { start, lossesKept } = begun;
   const { dir, say, signal, freeSpace = systemFreeSpace } = context;
   const folder = await prepareRunFolder(dir);
   await checkPlannedSpace(trainer, folder, context);
+  if (originOf(context, begun)) await keepOrigin(trainer, folder, context);
   await atomicWrite(folder.config, context.configText);
   const onlookers = await context.observe?.(trainer) ?? [];
   const others = [...(context.observers ?? []), ...onlookers];
@@ -212,10 +225,26 @@ interface Beginning {
   readonly checkpoint: Checkpoint | null;
 }
 
-/** Where the run begins: at its newest checkpoint if it is to go on, else from scratch. */
+/** The weights of elsewhere that the run begins with, unless it goes on. */
+function originOf({ origin }: RunContext, { checkpoint }: Beginning): Origin | undefined {
+  return checkpoint ? undefined : origin;
+}
+
+/** Makes the run its own: a checkpoint of step 0 before there is a config to go on with. */
+async function keepOrigin(
+  { state }: Trainer,
+  folder: RunFolder,
+  { origin, checkpointConfig: config }: RunContext,
+): Promise<void> {
+  const path = join(folder.checkpoints, `${stepName(0)}.safetensors`);
+  await writeCheckpoint(path, { step: 0, config }, state.checkpointTensors(0));
+  await atomicWrite(folder.origin, `${JSON.stringify(originRecord(origin!), null, 2)}\n`);
+}
+
+/** Where the run begins: at its newest checkpoint if it is to go on, else at its origin or afresh. */
 async function begin(
   trainer: Trainer,
-  { dir, resume, say, acceptConfig }: RunContext,
+  { dir, resume, say, acceptConfig, origin }: RunContext,
 ): Promise<Beginning> {
   let note = null as string | null;
   const checkpoint = resume
@@ -226,7 +255,9 @@ async function begin(
     })
     : null;
   if (!checkpoint) {
-    trainer.state.initialize(trainer.config.run.seed);
+    const { state, config } = trainer;
+    if (origin) await state.initializeFrom(origin.checkpoint, originPrefix(origin));
+    else state.initialize(config.run.seed);
     return { start: 0, lossesKept: true, checkpoint };
   }
   if (note !== null) say(note);

@@ -2,6 +2,7 @@
  * The folder that a run writes to:
  *
  *     config.json                          the resolved config
+ *     origin.json                          which weights it began with, if not with fresh ones
  *     tuning.json                          which kernels compute it on its adapter
  *     log.jsonl                            one event a line
  *     samples/step-000500.png              previews
@@ -17,6 +18,7 @@ import { listCheckpoints } from "./checkpoint.ts";
 export interface RunFolder {
   readonly dir: string;
   readonly config: string;
+  readonly origin: string;
   readonly tuning: string;
   readonly log: string;
   readonly samples: string;
@@ -28,6 +30,7 @@ export function runFolder(dir: string): RunFolder {
   return {
     dir,
     config: join(dir, "config.json"),
+    origin: join(dir, "origin.json"),
     tuning: join(dir, "tuning.json"),
     log: join(dir, "log.jsonl"),
     samples: join(dir, "samples"),

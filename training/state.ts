@@ -81,6 +81,13 @@ export class TrainState {
     writeArenas(this.gpu, [this.weights, this.ema], initialValues(this.network, seed));
   }
 
+  /** Starts with weights of a checkpoint, and with their average the same; all else is from scratch. */
+  async initializeFrom(checkpoint: Checkpoint, prefix: string): Promise<void> {
+    for (const arena of [this.weights, this.ema]) {
+      await loadWeights(this.gpu, arena, checkpoint, prefix);
+    }
+  }
+
   /**
    * The tensors of a checkpoint, in a fixed order. Those of weights and optimiser refuse to be read
    * once they are not finite, and all of them once the device has failed.

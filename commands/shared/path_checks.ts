@@ -42,8 +42,8 @@ export async function checkResultFile(
 /** Refuses the files that a run needs to go on: its checkpoints, config, log and choices of kernels. */
 async function checkNoRunsOwn(path: string): Promise<void> {
   for (const place of await placesOf(path)) {
-    const dir = dirname(place), { config, tuning, log } = runFolder(dir);
-    const isOwn = [config, tuning, log].includes(place) && await holdsRun(dir);
+    const dir = dirname(place), { config, origin, tuning, log } = runFolder(dir);
+    const isOwn = [config, origin, tuning, log].includes(place) && await holdsRun(dir);
     const run = isOwn ? dir : await runAround(place);
     if (run === null) continue;
     throw new UsageError(

@@ -3,12 +3,18 @@
  *
  * @module
  */
+import { dirname } from "node:path";
 import { formatConfig, loadConfig, type Override, parseConfig } from "../../config/load.ts";
 import { changesBetween, checkEdited, describeChanges, resumeConfig } from "../../config/resume.ts";
 import type { Config } from "../../config/schema.ts";
+import { parseJson } from "../../config/json.ts";
+import { isSection } from "../../config/keys.ts";
 import { exists } from "../../data/fetching/locate_files.ts";
 import { UsageError } from "../../support/errors.ts";
+import { readNamedFile } from "../../support/files.ts";
 import { newestCheckpoint } from "../../training/checkpoint.ts";
+import { shellWord } from "../../training/conversion.ts";
+import type { Origin } from "../../training/origin.ts";
 import { holdsRun, runFolder } from "../../training/run_folder.ts";
 
 /** A config, the file that it comes from, and whether a begun run is to go on with it. */
@@ -17,6 +23,8 @@ export interface RunChoice {
   readonly source: string;
   readonly dir: string;
   readonly begun: boolean;
+  /** The weights that a new run begins with; fresh ones where there is none. */
+  readonly origin?: Origin;
 }
 
 /** What a command line says of a run. */
@@ -27,6 +35,8 @@ export interface RunWishes {
   readonly named: boolean;
   readonly overrides: readonly Override[];
   readonly resume: boolean;
+  /** The weights that a new run is to begin with. */
+  readonly origin?: Origin | undefined;
   /** Whether the run's folder is written to. */
   readonly folderMatters: boolean;
   readonly say: (line: string) => void;
@@ -39,14 +49,27 @@ export interface RunWishes {
  */
 export async function chooseRun(wishes: RunWishes): Promise<RunChoice> {
   const { file, overrides, resume, folderMatters } = wishes;
-  const placed = await loadConfig(file, overrides.filter(([key]) => key === "run.dir"));
+  const place = overrides.filter(([key]) => key === "run.dir");
+  const placed = await newConfig({ ...wishes, overrides: place });
   const dir = placed.run.dir ?? "";
+  if (resume && await isFile(dir)) {
+    throw new UsageError(
+      `Cannot go on with ${dir}: run.dir must be the folder of a run, it is a file; make a run of it ` +
+        `by \`deno task convert ${
+          shellWord(dir)
+        } FOLDER\`, or begin a new one with its weights by ` +
+        "--from",
+    );
+  }
   const begun = await holdsRun(dir);
   if (begun && resume) {
     const source = runFolder(dir).config;
     // The folder may have been moved since.
     const here: Override = ["run.dir", dir];
     const config = resumeConfig(await savedConfig(dir, wishes), [...overrides, here]);
+    if (wishes.origin) {
+      wishes.say(`note: the run in ${dir} has begun; it takes no weights by --from`);
+    }
     if (wishes.named) await noteDifferences(config, wishes);
     return { config, source, dir, begun };
   }
@@ -56,7 +79,80 @@ export async function chooseRun(wishes: RunWishes): Promise<RunChoice> {
         "start another by --run.dir=FOLDER",
     );
   }
-  return { config: await loadConfig(file, overrides), source: file, dir, begun: false };
+  const config = await newConfig(wishes);
+  const { origin } = wishes;
+  if (!origin) return { config, source: file, dir, begun: false };
+  noteOrigin(config, origin, wishes);
+  const source = wishes.named ? file : origin.checkpoint.path;
+  return { config, source, dir, begun: false, origin };
+}
+
+async function isFile(path: string): Promise<boolean> {
+  try {
+    return (await Deno.stat(path)).isFile;
+  } catch {
+    return false;
+  }
+}
+
+/** Sections that weights mean nothing without. */
+const OF_WEIGHTS = ["model", "diffusion"] as const;
+
+/**
+ * The config of a new run: that of the file. With weights of elsewhere, that of their run where no file
+ * is named, and their run's network and process where the file says nothing of them.
+ */
+async function newConfig(wishes: RunWishes): Promise<Config> {
+  const { file, named, overrides, origin } = wishes;
+  if (!origin) return await loadConfig(file, overrides);
+  const { config: text, path } = origin.checkpoint;
+  const theirs = parseConfig(text, { path });
+  if (!named) {
+    if (!overrides.some(([key, dir]) => key === "run.dir" && dir !== "")) {
+      throw new UsageError(
+        `Cannot train from ${path}: the new run must have a folder of its own, give it by ` +
+          "--run.dir=FOLDER, or a config by --config",
+      );
+    }
+    const { dir } = (await begunConfig(path))?.data ?? theirs.data;
+    const placed = { ...theirs, data: { ...theirs.data, dir } };
+    return parseConfig(formatConfig(placed), { path, overrides });
+  }
+  const given = parseJson(new TextDecoder().decode(await readNamedFile("config", file)), file);
+  if (!isSection(given)) return await loadConfig(file, overrides);
+  const tree: Record<string, unknown> = { ...given };
+  for (const section of OF_WEIGHTS) tree[section] = withDefaults(given[section], theirs[section]);
+  return parseConfig(JSON.stringify(tree), { path: file, overrides });
+}
+
+/** The config of the run that a checkpoint lies in: it knows where its data are. */
+async function begunConfig(checkpoint: string): Promise<Config | null> {
+  const { config } = runFolder(dirname(dirname(checkpoint)));
+  return await exists(config) ? await loadConfig(config) : null;
+}
+
+/** A section with another's values where it has none; a network of another name has its own. */
+function withDefaults(given: unknown, defaults: unknown): unknown {
+  if (given === undefined) return defaults;
+  if (!isSection(given) || !isSection(defaults)) return given;
+  if ("name" in given && given.name !== defaults.name) return given;
+  const merged: Record<string, unknown> = { ...defaults };
+  for (const [key, value] of Object.entries(given)) {
+    merged[key] = withDefaults(value, defaults[key]);
+  }
+  return merged;
+}
+
+/** Says where weights come from, and which settings that they were trained with are others now. */
+function noteOrigin(config: Config, { checkpoint, weights }: Origin, { say }: RunWishes): void {
+  const { path, step } = checkpoint;
+  const kind = weights === "ema" ? "averaged weights" : "weights";
+  say(`Beginning with the ${kind} of step ${step} of ${path}`);
+  const changes = changesBetween(parseConfig(checkpoint.config, { path }), config)
+    .filter(({ key }) => /^diffusion\.(timesteps|schedule|beta|target)/.test(key));
+  if (changes.length > 0) {
+    say(`note: the weights were trained otherwise: ${describeChanges(changes)}`);
+  }
 }
 
 /** The config that a run was begun with; its newest checkpoint has it too. */

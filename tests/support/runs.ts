@@ -9,6 +9,7 @@ import { formatConfig, loadConfig, type Override } from "../../config/load.ts";
 import type { Config } from "../../config/schema.ts";
 import type { Gpu } from "../../device/gpu.ts";
 import type { Observer } from "../../training/observer.ts";
+import type { Origin } from "../../training/origin.ts";
 import { runInstruments, stepInstruments } from "../../commands/shared/instruments.ts";
 import { type RunContext, type RunResult, trainRun } from "../../training/run.ts";
 import type { FreeSpace } from "../../training/disk_space.ts";
@@ -31,6 +32,8 @@ function splitOverride(text: string): Override {
 /** Choices of {@linkcode trainInFolder}. */
 export interface TestRunOptions {
   readonly resume?: boolean;
+  /** The weights that the run begins with. */
+  readonly origin?: Origin | undefined;
   /** Completed steps after which the run is asked to stop. */
   readonly stopAfter?: number;
   /** Whether the config's instruments watch, as they do in commands; false unless given. */
@@ -71,6 +74,7 @@ export async function trainInFolder(
     configText: text,
     checkpointConfig: text,
     resume,
+    origin: options.origin,
     say: (line) => lines.push(line),
     display: () => ({ update: () => {}, print: (line) => lines.push(line) }),
     signal: controller.signal,
