@@ -4,7 +4,8 @@
  * @module
  */
 import type { Capture } from "../../device/capture.ts";
-import { defineKernel, type ElementType, type ParamType } from "../../device/kernel.ts";
+import type { ElementType } from "../../device/element.ts";
+import { defineKernel, type ParamType } from "../../device/kernel.ts";
 import { sizeOf, type TensorRef } from "../../device/tensor.ts";
 import { FLAT_INDEX, flatGrid, STREAM_WORKGROUP } from "../shared/grid.ts";
 import {
