@@ -67,3 +67,11 @@ export function loaded(dtype: DType, width: Width, value: string): string {
 export function stored(dtype: DType, width: Width, value: string): string {
   return dtype === computedAs(dtype) ? value : `${elementOf(dtype, width)}(${value})`;
 }
+
+/**
+ * WGSL type of `width` elements in full precision: what statistics, losses, tables, optimiser state and
+ * random numbers are kept in, and sums made in, whatever activations are stored as.
+ */
+export function full(width: Width): VectorType {
+  return elementOf("f32", width);
+}

@@ -61,7 +61,7 @@ export interface MatmulArgs {
 export function outOf(capture: Capture, args: MatmulArgs): MatrixBatch {
   const { m, n, outer = 1, inner = 1 } = args;
   const out: MatrixBatch = args.out ?? {
-    tensor: capture.transient([outer * inner, m, n], args.label ?? "matmul"),
+    tensor: capture.transient([outer * inner, m, n], args.label ?? "matmul", args.a.tensor.dtype),
     row: n,
     inner: m * n,
     outer: inner * m * n,
