@@ -9,7 +9,7 @@ import { type Gpu, openGpu } from "../../device/gpu.ts";
 import type { PlanOptions } from "../../device/plan_memory.ts";
 import { type HostArray, sizeOf, type TensorRef, toHostArray } from "../../device/tensor.ts";
 import { setVariantPolicy } from "../../kernels/shared/variants.ts";
-import { forcedFamily } from "../../commands/shared/gpu.ts";
+import { chosenProvider, forcedFamily } from "../../commands/shared/gpu.ts";
 
 if (Deno.build.os === "linux" && !Deno.env.get("DENO_WEBGPU_BACKEND")) {
   Deno.env.set("DENO_WEBGPU_BACKEND", "vulkan");
@@ -23,7 +23,7 @@ export function testGpu(): Promise<Gpu> {
 }
 
 async function open(): Promise<Gpu> {
-  const gpu = await openGpu({ platform: Deno.build.os });
+  const gpu = await openGpu({ provider: chosenProvider(), platform: Deno.build.os });
   const forced = forcedFamily();
   if (forced) setVariantPolicy(gpu, { forced });
   return gpu;
