@@ -24,10 +24,12 @@
  */
 export { Arena, type ArenaEntry } from "./device/arena.ts";
 export { Capture } from "./device/capture.ts";
+export { BYTES, type DType } from "./device/element.ts";
 export { Gpu, type GpuEnvironment, openGpu } from "./device/gpu.ts";
 export { defineKernel, type Kernel } from "./device/kernel.ts";
 export { type InputValues, Program } from "./device/program.ts";
-export { type DType, type HostArray, sizeOf, type TensorRef } from "./device/tensor.ts";
+export { type GpuConstants, type GpuProvider, runtimeProvider } from "./device/provider.ts";
+export { type HostArray, sizeOf, type TensorRef } from "./device/tensor.ts";
 
 export { Graph, type GraphOptions, type ParameterSlot, Tensor } from "./autograd/graph.ts";
 export { Parameter } from "./autograd/parameter.ts";

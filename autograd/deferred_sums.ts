@@ -4,10 +4,11 @@
  *
  * @module
  */
-import type { Capture, Dispatch } from "../device/capture.ts";
+import type { Capture } from "../device/capture.ts";
+import type { Dispatch } from "../device/dispatch.ts";
+import { BYTES } from "../device/element.ts";
 import {
   byteLengthOf,
-  ELEMENT_BYTES,
   placeAt,
   resolve,
   sizeOf,
@@ -30,6 +31,9 @@ const FRUGAL_BYTES = 64 << 20;
  * tensor keep it alive from the first to be filled.
  */
 const RECENT = 16;
+
+/** What parts and gradients of parameters are summed in. */
+const DTYPE = "f32";
 
 /** Places of the waiting parts, in bytes. */
 const ALIGNMENT = 256;
@@ -103,11 +107,11 @@ export class DeferredSums {
     this.#apart.clear();
     const waiting = this.#waiting, places = new Map(this.#places);
     if (waiting.length === 0) return;
-    const pool = this.capture.transient([this.#bytes / ELEMENT_BYTES], "parts of gradients");
+    const pool = this.capture.transient([this.#bytes / BYTES[DTYPE]], "parts of gradients");
     this.#waiting = [];
     this.#places.clear();
     this.#bytes = 0;
-    const placeOf = ({ parts }: PartialSum) => places.get(parts.storage)! / ELEMENT_BYTES;
+    const placeOf = ({ parts }: PartialSum) => places.get(parts.storage)! / BYTES[DTYPE];
     for (const { sum } of waiting) {
       placeAt(sum.parts, slice(pool, placeOf(sum), [sizeOf(sum.parts.shape)]));
     }
@@ -124,8 +128,8 @@ export class DeferredSums {
       const result: TensorRef = {
         ...resolve(list[0]!.slot),
         byteOffset: begin,
-        dtype: "f32",
-        shape: [(end - begin) / ELEMENT_BYTES],
+        dtype: DTYPE,
+        shape: [(end - begin) / BYTES[DTYPE]],
         label: "gradients",
       };
       const sums = list.map(({ sum, slot }): PlacedSum => ({
@@ -133,7 +137,7 @@ export class DeferredSums {
         stride: sum.stride,
         count: sum.count,
         length: sizeOf(sum.shape),
-        to: (offsetOf(slot) - begin) / ELEMENT_BYTES,
+        to: (offsetOf(slot) - begin) / BYTES[DTYPE],
       }));
       sumPartsInto(this.capture, parts, sums, result, this.options.accumulate);
     }

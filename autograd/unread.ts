@@ -3,7 +3,8 @@
  *
  * @module
  */
-import type { Capture, Dispatch } from "../device/capture.ts";
+import type { Capture } from "../device/capture.ts";
+import type { Dispatch } from "../device/dispatch.ts";
 import { resolve, type Storage } from "../device/tensor.ts";
 
 /**

@@ -5,8 +5,12 @@
  *
  * @module
  */
+import { BYTES } from "./element.ts";
 import { type Gpu, TENSOR_ALIGNMENT } from "./gpu.ts";
-import { BufferStorage, ELEMENT_BYTES, sizeOf, type TensorRef } from "./tensor.ts";
+import { BufferStorage, bytesOf, type TensorRef } from "./tensor.ts";
+
+/** Weights, gradients and moments are whole f32, whatever a network computes with. */
+const DTYPE = "f32";
 
 /** A named shape to be placed in an arena. */
 export interface ArenaEntry {
@@ -44,8 +48,7 @@ export function layOutArena(
   const places: { entry: ArenaEntry; chunk: number; byteOffset: number }[] = [];
   const sizes: number[] = [0];
   for (const entry of entries) {
-    const bytes = Math.ceil(sizeOf(entry.shape) * ELEMENT_BYTES / TENSOR_ALIGNMENT) *
-      TENSOR_ALIGNMENT;
+    const bytes = Math.ceil(bytesOf(entry.shape, DTYPE) / TENSOR_ALIGNMENT) * TENSOR_ALIGNMENT;
     if (bytes > maxChunkBytes) {
       throw new RangeError(
         `Cannot create arena ${label}: tensor ${entry.name} must have at most ${maxChunkBytes} bytes, got ${bytes}`,
@@ -86,7 +89,7 @@ export class Arena {
   ): Arena {
     const { places, chunkBytes } = layOutArena(gpu, label, entries, maxChunkBytes);
     const chunks = chunkBytes.map((bytes, i) =>
-      gpu.tensor([bytes / ELEMENT_BYTES], { label: `${label} ${i}` })
+      gpu.tensor([bytes / BYTES[DTYPE]], { label: `${label} ${i}` })
     );
     const tensors = new Map<string, TensorRef>();
     for (const { entry, chunk, byteOffset } of places) {
@@ -97,7 +100,7 @@ export class Arena {
         storage,
         byteOffset,
         shape: [...shape],
-        dtype: "f32",
+        dtype: DTYPE,
         label: `${label} ${name}`,
       });
     }

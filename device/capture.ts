@@ -4,43 +4,32 @@
  *
  * @module
  */
+import {
+  checkBinding,
+  checkGrid,
+  checkOverlaps,
+  type Dispatch,
+  type Recording,
+  type Work,
+} from "./dispatch.ts";
+import type { DType } from "./element.ts";
 import { type Gpu, TENSOR_ALIGNMENT } from "./gpu.ts";
-import { type Access, type BindingSpec, type Kernel, packParams } from "./kernel.ts";
-import type { PlanOptions } from "./pack_lifetimes.ts";
+import { type BindingSpec, type Kernel, packParams } from "./kernel.ts";
+import type { PlanOptions } from "./plan_memory.ts";
 import { Program } from "./program.ts";
 import {
   byteLengthOf,
-  type DType,
+  bytesOf,
   dtypeOf,
-  ELEMENT_BYTES,
   formatShape,
   type HostArray,
   InputStorage,
   resolve,
   sizeOf,
+  TableStorage,
   type TensorRef,
   TransientStorage,
 } from "./tensor.ts";
-
-/** One recorded dispatch. */
-export interface Dispatch {
-  readonly kernel: Kernel;
-  readonly bindings: readonly { name: string; tensor: TensorRef; access: Access }[];
-  readonly params: ArrayBuffer;
-  readonly workgroups: readonly [number, number, number];
-  readonly work: Work;
-}
-
-/** What dispatches have to do, whichever way they do it. */
-export interface Work {
-  /**
-   * Multiply-adds of matrix products, convolutions and attention, two floating-point operations each;
-   * what is elementwise or a sum is left out, as usual.
-   */
-  readonly multiplyAdds: number;
-  /** Bytes that must be read and written at least, each tensor once a dispatch. */
-  readonly bytes: number;
-}
 
 /** Arguments of {@linkcode Capture.dispatch}. */
 export interface DispatchArgs<B extends string, P extends string> {
@@ -56,12 +45,13 @@ export interface DispatchArgs<B extends string, P extends string> {
 }
 
 /** A recording of dispatches. */
-export class Capture {
+export class Capture implements Recording {
   readonly dispatches: Dispatch[] = [];
   readonly inputs: TensorRef[] = [];
   /** Small tensors that never change, with their values; they travel in the block of inputs. */
   readonly constants: { readonly tensor: TensorRef; readonly values: HostArray }[] = [];
   readonly kept: Set<TransientStorage> = new Set();
+  readonly #tables = new Map<string, TensorRef>();
   #inputBytes = 0;
 
   /**
@@ -87,7 +77,7 @@ export class Capture {
 
   /** A tensor that lives only inside a replay; it must be written before it is read. */
   transient(shape: readonly number[], label: string, dtype: DType = "f32"): TensorRef {
-    const storage = new TransientStorage(sizeOf(shape) * ELEMENT_BYTES, label);
+    const storage = new TransientStorage(bytesOf(shape, dtype), label);
     return { storage, byteOffset: 0, shape: [...shape], dtype, label };
   }
 
@@ -120,8 +110,29 @@ export class Capture {
     return tensor;
   }
 
+  /**
+   * A table that is the same in all programs of a device, and exists once for all of them.
+   *
+   * @param key Says which table it is: what it holds and every number that it depends on.
+   * @param values Computes what it holds, as many as `shape` says; called where it is not there yet.
+   */
+  table(
+    key: string,
+    shape: readonly number[],
+    values: () => HostArray,
+    dtype: DType = "f32",
+  ): TensorRef {
+    let tensor = this.#tables.get(key);
+    if (!tensor) {
+      const storage = new TableStorage(key, bytesOf(shape, dtype), values);
+      tensor = { storage, byteOffset: 0, shape: [...shape], dtype, label: key };
+      this.#tables.set(key, tensor);
+    }
+    return tensor;
+  }
+
   #inBlock(label: string, shape: readonly number[], dtype: DType): TensorRef {
-    const bytes = sizeOf(shape) * ELEMENT_BYTES;
+    const bytes = bytesOf(shape, dtype);
     const storage = new InputStorage(label, this.#inputBytes, bytes);
     this.#inputBytes += Math.ceil(bytes / TENSOR_ALIGNMENT) * TENSOR_ALIGNMENT;
     return { storage, byteOffset: 0, shape: [...shape], dtype, label };
@@ -137,43 +148,22 @@ export class Capture {
   /**
    * Records a dispatch after checking everything that the runtime would let pass in silence.
    *
-   * @throws {TypeError} When a binding is missing, or two overlap and one is written.
+   * @throws {TypeError} When a binding is missing or of another type, or two overlap and one is
+   *   written.
    * @throws {RangeError} When a grid or a binding is larger than the device allows.
    */
   dispatch<B extends string, P extends string>(args: DispatchArgs<B, P>): void {
     const kernel = args.kernel as Kernel;
     const { workgroups } = args;
-    const most = this.gpu.limits.maxComputeWorkgroupsPerDimension;
-    if (workgroups.some((n) => !Number.isInteger(n) || n < 0 || n > most)) {
-      throw new RangeError(
-        `Cannot dispatch ${kernel.name}: workgroups must be integers of at most ${most}, got ${
-          workgroups.join(" x ")
-        }`,
-      );
-    }
+    const { limits } = this.gpu;
+    checkGrid(kernel, workgroups, limits);
     if (workgroups.includes(0)) return;
     const bindings = Object.entries<BindingSpec>(kernel.bindings).map(([name, spec]) => {
       const tensor = (args.bindings as Readonly<Record<string, TensorRef>>)[name];
-      if (!tensor) {
-        throw new TypeError(`Cannot dispatch ${kernel.name}: binding ${name} must be given`);
-      }
-      const bytes = byteLengthOf(tensor);
-      const { maxStorageBufferBindingSize: limit, minStorageBufferOffsetAlignment: alignment } =
-        this.gpu.limits;
-      if (bytes === 0 || bytes > limit) {
-        throw new RangeError(
-          `Cannot dispatch ${kernel.name}: ${name} (${tensor.label}) must have 1 to ${limit} bytes, got ${bytes}${
-            bytes > limit ? "; a smaller batch, or one in several parts, makes it fit" : ""
-          }`,
-        );
-      }
-      if (tensor.byteOffset % alignment !== 0) {
-        throw new RangeError(
-          `Cannot dispatch ${kernel.name}: ${name} (${tensor.label}) must start at a multiple of ${alignment} bytes, got ${tensor.byteOffset}`,
-        );
-      }
+      checkBinding(kernel, name, spec, tensor, limits);
       return { name, tensor, access: spec.access };
     });
+    checkOverlaps({ kernel, bindings });
     const params = packParams(kernel, args.params);
     const touched: Readonly<Partial<Record<string, number>>> = args.bytes ?? {};
     let bytes = 0;

@@ -5,13 +5,18 @@
  *
  * @module
  */
+import { acceptedEnables, OPTIONAL_FEATURES, requestAdapter, requestDevice } from "./adapter.ts";
+import type { DType } from "./element.ts";
 import { DeviceHealth } from "./health.ts";
-import { type BindingSpec, type Kernel, shaderCode } from "./kernel.ts";
+import type { Kernel } from "./kernel.ts";
+import { Pipelines } from "./pipelines.ts";
+import { type GpuConstants, type GpuProvider, runtimeProvider } from "./provider.ts";
 import { Readback } from "./readback.ts";
+import { Tables } from "./tables.ts";
 import {
   BufferStorage,
-  type DType,
-  ELEMENT_BYTES,
+  byteLengthOf,
+  bytesOf,
   formatShape,
   type HostArray,
   hostArray,
@@ -32,34 +37,24 @@ export interface GpuCounters {
 
 /** What {@linkcode openGpu} needs to know of its surroundings. */
 export interface GpuEnvironment {
-  /** `navigator.gpu` or another provider of the same interface. */
-  readonly provider?: GPU;
-  /** Whether subgroup kernels need `enable subgroups;`. Dawn wants it, naga (Deno) refuses it. */
-  readonly enableSubgroups?: boolean;
+  /** The implementation of WebGPU; the runtime's own unless given. */
+  readonly provider?: GpuProvider;
   /** Operating system; on "linux" the silent OpenGL fallback is refused. */
   readonly platform?: string;
 }
 
-/** What a plan or a buffer may be at most; WebGPU's names. */
-const RAISED_LIMITS = [
-  "maxBufferSize",
-  "maxStorageBufferBindingSize",
-  "maxStorageBuffersPerShaderStage",
-  "maxComputeWorkgroupStorageSize",
-  "maxComputeInvocationsPerWorkgroup",
-  "maxComputeWorkgroupSizeX",
-  "maxComputeWorkgroupSizeY",
-  "maxComputeWorkgroupSizeZ",
-  "maxComputeWorkgroupsPerDimension",
-  // Alignments: "raising" them means the adapter's finer value.
-  "minStorageBufferOffsetAlignment",
-  "minUniformBufferOffsetAlignment",
-] as const;
-
-const OPTIONAL_FEATURES = ["subgroups", "timestamp-query", "shader-f16"] as const;
-
 /** A feature that a device may have. */
 export type GpuFeature = typeof OPTIONAL_FEATURES[number];
+
+/** What a {@linkcode Gpu} is made of. */
+export interface GpuParts {
+  readonly device: GPUDevice;
+  readonly info: GPUAdapterInfo;
+  /** What the device came from; kept as long as the device. */
+  readonly provider: GpuProvider;
+  /** Extensions of WGSL that the compiler wants to be enabled by a directive. */
+  readonly enables: ReadonlySet<string>;
+}
 
 /** Offsets of tensors inside shared buffers: WebGPU's default storage alignment, valid everywhere. */
 export const TENSOR_ALIGNMENT = 256;
@@ -78,22 +73,37 @@ export class Gpu {
   readonly health: DeviceHealth = new DeviceHealth();
   /** Lanes of a subgroup, or 0 where subgroups are absent or their size varies. */
   readonly subgroupSize: number;
-  readonly #pipelines = new Map<string, GPUComputePipeline>();
-  readonly #layouts = new Map<string, GPUPipelineLayout>();
+  /** Tables that programs on the device share. */
+  readonly tables: Tables;
+  /** What higher rooms keep with the device, each under a symbol of its own. */
+  readonly attached: Map<symbol, unknown> = new Map();
+  readonly device: GPUDevice;
+  readonly info: GPUAdapterInfo;
+  readonly #pipelines: Pipelines;
   readonly #readback: Readback;
   #running = "";
   #destroyed = false;
 
-  constructor(
-    readonly device: GPUDevice,
-    readonly info: GPUAdapterInfo,
-    private readonly enableSubgroups: boolean,
-  ) {
+  /** @param parts What it is made of. */
+  constructor(readonly parts: GpuParts) {
+    const { device, info, enables } = parts;
+    this.device = device;
+    this.info = info;
     const { subgroupMinSize, subgroupMaxSize } = info;
     this.subgroupSize = this.has("subgroups") && subgroupMinSize === subgroupMaxSize
       ? subgroupMinSize
       : 0;
-    this.#readback = new Readback(device, this.counters);
+    const { constants, counters, subgroupSize } = this;
+    this.#pipelines = new Pipelines({ device, constants, enables, subgroupSize, counters });
+    this.#readback = new Readback(device, constants, counters);
+    this.tables = new Tables(
+      ({ byteLength, label, values }) => {
+        const buffer = this.createBuffer(byteLength, label);
+        this.#upload(buffer, 0, values());
+        return buffer;
+      },
+      (buffer) => this.destroyBuffer(buffer),
+    );
     device.addEventListener("uncapturederror", (event) => {
       // Deno drops uncaptured errors silently and later reads give zeros.
       const { error } = event as GPUUncapturedErrorEvent;
@@ -107,6 +117,11 @@ export class Gpu {
       if (this.#destroyed) return;
       this.health.fail(`GPU device lost (${reason}): ${message || "the driver gave no reason"}`);
     });
+  }
+
+  /** The flags of the device's WebGPU. */
+  get constants(): GpuConstants {
+    return this.parts.provider.constants;
   }
 
   /** The device's limits, raised to the adapter's. */
@@ -148,7 +163,7 @@ export class Gpu {
   createBuffer(
     bytes: number,
     label: string,
-    usage: number = GPUBufferUsage.STORAGE | GPUBufferUsage.COPY_SRC | GPUBufferUsage.COPY_DST,
+    usage: number = this.#storageUsage(),
   ): GPUBuffer {
     const size = Math.max(16, Math.ceil(bytes / 16) * 16);
     if (size > this.limits.maxBufferSize) {
@@ -161,13 +176,24 @@ export class Gpu {
     return this.device.createBuffer({ size, usage, label });
   }
 
+  #storageUsage(): number {
+    const { STORAGE, COPY_SRC, COPY_DST } = this.constants.GPUBufferUsage;
+    return STORAGE | COPY_SRC | COPY_DST;
+  }
+
+  /** Frees a buffer, counted. */
+  destroyBuffer(buffer: GPUBuffer): void {
+    this.counters.bufferBytes -= buffer.size;
+    buffer.destroy();
+  }
+
   /** A persistent tensor of zeros (or of `data`) with a buffer of its own. */
   tensor(
     shape: readonly number[],
     { dtype = "f32", label = "tensor", data }: { dtype?: DType; label?: string; data?: HostArray } =
       {},
   ): TensorRef {
-    const bytes = sizeOf(shape) * ELEMENT_BYTES;
+    const bytes = bytesOf(shape, dtype);
     const buffer = this.createBuffer(bytes, label);
     const storage = new BufferStorage(buffer, bytes, label);
     const tensor: TensorRef = { storage, byteOffset: 0, shape: [...shape], dtype, label };
@@ -178,8 +204,7 @@ export class Gpu {
   /** Frees the buffer of a persistent tensor. */
   destroyTensor(tensor: TensorRef): void {
     if (tensor.storage.kind !== "buffer") return;
-    this.counters.bufferBytes -= tensor.storage.buffer.size;
-    tensor.storage.buffer.destroy();
+    this.destroyBuffer(tensor.storage.buffer);
   }
 
   /**
@@ -202,19 +227,28 @@ export class Gpu {
         }, got ${data.length}`,
       );
     }
-    // In pieces: staging memory is freed only at a submit, and one large write doubles the peak.
+    this.#upload(storage.buffer, byteOffset, data);
+  }
+
+  /** In pieces: staging memory is freed only at a submit, and one large write doubles the peak. */
+  #upload(buffer: GPUBuffer, byteOffset: number, data: HostArray): void {
+    const whole = data.byteLength - data.byteLength % 4;
     const piece = 16 << 20;
-    for (let start = 0; start < data.byteLength; start += piece) {
-      const bytes = Math.min(piece, data.byteLength - start);
+    for (let start = 0; start < whole; start += piece) {
       this.device.queue.writeBuffer(
-        storage.buffer,
+        buffer,
         byteOffset + start,
         data.buffer,
         data.byteOffset + start,
-        bytes,
+        Math.min(piece, whole - start),
       );
       if (data.byteLength > piece) this.device.queue.submit([]);
     }
+    if (whole === data.byteLength) return;
+    // WebGPU writes whole words, and an odd number of halves ends within one.
+    const rest = new Uint8Array(4);
+    rest.set(new Uint8Array(data.buffer, data.byteOffset + whole, data.byteLength - whole));
+    this.device.queue.writeBuffer(buffer, byteOffset + whole, rest);
   }
 
   /** Reads a persistent tensor back to the host, after all submitted work. */
@@ -230,8 +264,8 @@ export class Gpu {
 
   /** Reads the bytes of `tensor` from where a plan put them. */
   async readBuffer(buffer: GPUBuffer, byteOffset: number, tensor: TensorRef): Promise<HostArray> {
-    const bytes = await this.readBytes(buffer, byteOffset, sizeOf(tensor.shape) * ELEMENT_BYTES);
-    return hostArray(tensor.dtype, bytes);
+    const bytes = await this.readBytes(buffer, byteOffset, byteLengthOf(tensor));
+    return hostArray(tensor.dtype, bytes, 0, sizeOf(tensor.shape));
   }
 
   /** Raw bytes of a buffer, after all submitted work; offset and size are multiples of four. */
@@ -255,86 +289,20 @@ export class Gpu {
   /**
    * The pipeline of a kernel, made once for each distinct shader.
    *
+   * @param readOnly Numbers of the bindings that are declared read-only; none unless given.
    * @throws {Error} With the kernel's name when the driver refuses the shader.
    */
-  async pipeline(kernel: Kernel): Promise<GPUComputePipeline> {
-    const code = shaderCode(kernel, this.enableSubgroups);
-    const known = this.#pipelines.get(code);
-    if (known) return known;
-    this.#checkKernel(kernel);
-    this.device.pushErrorScope("validation");
-    this.counters.shaderModules++;
-    const module = this.device.createShaderModule({ code, label: kernel.name });
-    this.counters.pipelines++;
-    const pipeline = this.device.createComputePipeline({
-      label: kernel.name,
-      layout: this.#layout(kernel),
-      compute: { module, entryPoint: "main" },
-    });
-    const error = await this.device.popErrorScope();
-    if (error) throw new Error(`Cannot build kernel ${kernel.name}: ${error.message}`);
-    this.#pipelines.set(code, pipeline);
-    return pipeline;
+  async pipeline(
+    kernel: Kernel,
+    readOnly: ReadonlySet<number> = new Set(),
+  ): Promise<GPUComputePipeline> {
+    return await this.#pipelines.get(kernel, readOnly);
   }
 
   /** Releases the device and all that was made on it. */
   destroy(): void {
     this.#destroyed = true;
     this.device.destroy();
-  }
-
-  /**
-   * The layout of a kernel's bindings, shared by kernels with the same. It is explicit because the
-   * automatic one leaves out bindings that a shader declares and does not use, and it gives smallest
-   * sizes because wgpu 29, left to compare them at each dispatch, remembers those of an earlier bind
-   * group and refuses valid dispatches.
-   */
-  #layout(kernel: Kernel): GPUPipelineLayout {
-    const sizes = Object.values<BindingSpec>(kernel.bindings).map(({ type }) =>
-      type.startsWith("vec") ? 4 * Number(type[3]) : 4
-    );
-    const uniformBytes = 4 * Object.keys(kernel.params).length;
-    const key = `${sizes} ${uniformBytes}`;
-    const known = this.#layouts.get(key);
-    if (known) return known;
-    const buffers: GPUBufferBindingLayout[] = sizes.map((minBindingSize) => ({
-      type: "storage",
-      minBindingSize,
-    }));
-    if (uniformBytes > 0) buffers.push({ type: "uniform", minBindingSize: uniformBytes });
-    const visibility = GPUShaderStage.COMPUTE;
-    const entries = buffers.map((buffer, binding) => ({ binding, visibility, buffer }));
-    const layout = this.device.createPipelineLayout({
-      bindGroupLayouts: [this.device.createBindGroupLayout({ entries })],
-    });
-    this.#layouts.set(key, layout);
-    return layout;
-  }
-
-  #checkKernel(kernel: Kernel): void {
-    const { limits } = this;
-    const [x, y, z] = kernel.workgroupSize;
-    const fail = (what: string, most: number, got: number) => {
-      throw new RangeError(
-        `Cannot build kernel ${kernel.name}: ${what} must be at most ${most} on this adapter, got ${got}`,
-      );
-    };
-    if (x * y * z > limits.maxComputeInvocationsPerWorkgroup) {
-      fail("invocations of a workgroup", limits.maxComputeInvocationsPerWorkgroup, x * y * z);
-    }
-    const bytes = kernel.workgroupBytes ?? 0;
-    if (bytes > limits.maxComputeWorkgroupStorageSize) {
-      fail("bytes of workgroup memory", limits.maxComputeWorkgroupStorageSize, bytes);
-    }
-    const bindings = Object.keys(kernel.bindings).length;
-    if (bindings > limits.maxStorageBuffersPerShaderStage) {
-      fail("storage bindings", limits.maxStorageBuffersPerShaderStage, bindings);
-    }
-    if (kernel.subgroups && this.subgroupSize === 0) {
-      throw new TypeError(
-        `Cannot build kernel ${kernel.name}: the adapter must have subgroups of one size`,
-      );
-    }
   }
 }
 
@@ -344,56 +312,11 @@ export class Gpu {
  * @throws {Error} When there is no adapter, or only the OpenGL fallback that Deno takes in silence
  *   when Vulkan is missing.
  */
-export async function openGpu(environment: GpuEnvironment = {}): Promise<Gpu> {
-  const provider = environment.provider ?? navigator.gpu;
-  // Without a preference the loader's order decides, and a CPU driver can win over a card.
-  const adapter = await provider?.requestAdapter({ powerPreference: "high-performance" });
-  if (!adapter) {
-    throw new Error(
-      "Cannot open a GPU: no WebGPU adapter was found. On Linux a Vulkan driver is needed: run ./denow, which installs Mesa's, or install the package mesa-vulkan-drivers",
-    );
-  }
-  if (environment.platform === "linux" && isGlFallback(adapter)) {
-    throw new Error(
-      `Cannot open a GPU: only an OpenGL adapter was found (${adapter.info.description}), which is slow and lacks features. Run ./denow, which installs a Vulkan driver, or install the package mesa-vulkan-drivers, and leave DENO_WEBGPU_BACKEND unset or set to vulkan`,
-    );
-  }
-  const device = await requestDevice(adapter);
-  return new Gpu(device, adapter.info, environment.enableSubgroups ?? false);
-}
-
-/**
- * Deno falls back from Vulkan to OpenGL without a word, under the same description. OpenGL adapters
- * are known by subgroup sizes of 4 to 128, which is wgpu's way of saying unknown, and no f16.
- */
-function isGlFallback(adapter: GPUAdapter): boolean {
-  const { subgroupMinSize, subgroupMaxSize } = adapter.info;
-  return subgroupMinSize === 4 && subgroupMaxSize === 128 && !adapter.features.has("shader-f16");
-}
-
-/**
- * Features are probed by asking, as Deno's adapters hide some of those that they grant: the largest
- * set that is granted wins. A refused request leaves the adapter usable, a granted one consumes it.
- */
-async function requestDevice(adapter: GPUAdapter): Promise<GPUDevice> {
-  const requiredLimits: Record<string, number> = {};
-  for (const name of RAISED_LIMITS) requiredLimits[name] = adapter.limits[name];
-  for (const features of subsetsByPreference(OPTIONAL_FEATURES)) {
-    try {
-      const requiredFeatures = features as string[] as GPUFeatureName[];
-      return await adapter.requestDevice({ label: "diffract", requiredFeatures, requiredLimits });
-    } catch (error) {
-      if (features.length === 0) throw error;
-    }
-  }
-  throw new Error("Cannot open a GPU: the adapter refused every request for a device");
-}
-
-/** All subsets, larger ones first, earlier elements kept longest. */
-function subsetsByPreference<T>(items: readonly T[]): T[][] {
-  const subsets: T[][] = [];
-  for (let mask = (1 << items.length) - 1; mask >= 0; mask--) {
-    subsets.push(items.filter((_, i) => mask & (1 << (items.length - 1 - i))));
-  }
-  return subsets.sort((a, b) => b.length - a.length);
+export async function openGpu(
+  { provider = runtimeProvider(), platform }: GpuEnvironment = {},
+): Promise<Gpu> {
+  const adapter = await requestAdapter(provider, platform);
+  const device = await requestDevice(adapter, provider.features);
+  const enables = await acceptedEnables(device, provider.enables);
+  return new Gpu({ device, info: adapter.info, provider, enables });
 }

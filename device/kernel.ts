@@ -5,19 +5,10 @@
  *
  * @module
  */
+import { type ElementType, partsOf } from "./element.ts";
 
 /** How a kernel uses a binding; the WGSL declaration is `read_write` for all (see {@linkcode shaderCode}). */
 export type Access = "read" | "write" | "read_write";
-
-/** WGSL element types of storage arrays. */
-export type ElementType =
-  | "f32"
-  | "vec2f"
-  | "vec4f"
-  | "u32"
-  | "vec4u"
-  | "i32"
-  | "atomic<u32>";
 
 /** One storage binding: `array<type>`. */
 export interface BindingSpec {
@@ -53,25 +44,44 @@ export function defineKernel<B extends string, P extends string>(
   return kernel;
 }
 
+/** A WGSL extension that kernels need. */
+export type Extension = "f16" | "subgroups";
+
+/** The extensions that a kernel uses. */
+export function extensionsOf(kernel: Kernel): Extension[] {
+  const half = Object.values<BindingSpec>(kernel.bindings).some(({ type }) =>
+    partsOf(type).dtype === "f16"
+  );
+  return [...(half ? ["f16"] as const : []), ...(kernel.subgroups ? ["subgroups"] as const : [])];
+}
+
 /**
  * The complete WGSL of a kernel.
  *
  * Every storage binding is declared `read_write`, inputs included: transient tensors share buffers,
  * and WebGPU forbids a buffer to be bound read-only and writable in one dispatch even at disjoint
- * ranges. It costs nothing measurable.
+ * ranges. It costs nothing measurable. Two writable ones may not overlap, so those that do and are only
+ * read are declared `read`.
  *
  * @param kernel The kernel.
- * @param enableSubgroups Whether the runtime wants `enable subgroups;` (Dawn does, naga refuses it).
+ * @param enables Extensions that the compiler wants to be enabled by a directive.
+ * @param readOnly Numbers of the bindings that are declared `read`.
  */
-export function shaderCode(kernel: Kernel, enableSubgroups: boolean): string {
-  const lines: string[] = [];
-  if (kernel.subgroups && enableSubgroups) lines.push("enable subgroups;");
+export function shaderCode(
+  kernel: Kernel,
+  enables: ReadonlySet<string>,
+  readOnly: ReadonlySet<number> = new Set(),
+): string {
+  const lines = extensionsOf(kernel).filter((name) => enables.has(name)).map((name) =>
+    `enable ${name};`
+  );
   const [x, y, z] = kernel.workgroupSize;
   lines.push(`const WX = ${x}u;`, `const WY = ${y}u;`, `const WZ = ${z}u;`);
   let index = 0;
   for (const [name, spec] of Object.entries<BindingSpec>(kernel.bindings)) {
+    const access = readOnly.has(index) ? "read" : "read_write";
     lines.push(
-      `@group(0) @binding(${index++}) var<storage, read_write> ${name}: array<${spec.type}>;`,
+      `@group(0) @binding(${index++}) var<storage, ${access}> ${name}: array<${spec.type}>;`,
     );
   }
   const params = Object.entries<ParamType>(kernel.params);

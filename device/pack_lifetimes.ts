@@ -1,126 +1,89 @@
 /**
- * What a capture needs in memory: the life of each transient tensor and the place that it gets.
- * Nothing is allocated, so it can be asked of steps that are too large for the adapter.
+ * Where transient tensors go: lifetimes from the order of dispatches, packed into a few buffers so
+ * that tensors share bytes when their lives do not touch.
  *
  * @module
  */
-import type { Capture, Dispatch } from "./capture.ts";
-import { TENSOR_ALIGNMENT } from "./gpu.ts";
-import { type Lifetime, packLifetimes, type Placement } from "./plan.ts";
-import { byteLengthOf, resolve, type TransientStorage } from "./tensor.ts";
 
-/** Choices of {@linkcode Capture.plan}. */
-export interface PlanOptions {
-  /** Whether tensors may share bytes when their lives do not touch; true unless given. */
-  readonly alias?: boolean;
+/** A tensor's size and the first and last dispatch that touch it. */
+export interface Lifetime {
+  readonly label: string;
+  readonly byteLength: number;
+  readonly first: number;
+  readonly last: number;
 }
 
-/** A program's memory, as printed by the commands. */
-export interface MemoryReport {
-  /** Bytes of transient buffers, which is the plan's peak. */
-  readonly peakBytes: number;
-  /** Bytes that the transients would need without sharing. */
-  readonly unsharedBytes: number;
-  /** The transients alive at the fullest moment, largest first. */
-  readonly holders: readonly { label: string; bytes: number }[];
+/** A place in one of the plan's buffers. */
+export interface Placement {
+  readonly buffer: number;
+  readonly byteOffset: number;
 }
 
-/** The places of a capture's transient tensors. */
-export interface MemoryPlan {
-  readonly placements: ReadonlyMap<TransientStorage, Placement>;
-  /** Sizes of the buffers, in bytes. */
-  readonly bufferBytes: readonly number[];
-  readonly memory: MemoryReport;
+/** The outcome of {@linkcode packLifetimes}. */
+export interface Packing {
+  /** One a lifetime, in the order given. */
+  readonly placements: Placement[];
+  /** Sizes of the buffers, in bytes; their sum is the peak. */
+  readonly bufferBytes: number[];
 }
 
 /**
- * Places every transient tensor of a capture.
+ * Packs lifetimes greedily, largest first, each at the lowest free offset of the first buffer that
+ * has room (Pisarchyk & Lee 2020, "greedy by size").
  *
- * @throws {TypeError} When a transient is read before it is written, or bindings overlap.
+ * @param lifetimes What must live when; `last` counts as alive.
+ * @param alignment Every offset is a multiple of it, in bytes.
+ * @param maxBufferBytes Largest buffer, in bytes.
+ * @param alias Whether tensors may share bytes; off, each has bytes of its own.
  * @throws {RangeError} When one tensor is larger than a buffer may be.
  */
-export function planMemory(capture: Capture, { alias = true }: PlanOptions = {}): MemoryPlan {
-  const lifetimes = findLifetimes(capture);
-  const lives = [...lifetimes.values()];
-  const most = capture.gpu.limits.maxBufferSize;
-  const { placements, bufferBytes } = packLifetimes(lives, TENSOR_ALIGNMENT, most, alias);
-  return {
-    placements: new Map([...lifetimes.keys()].map((storage, i) => [storage, placements[i]!])),
-    bufferBytes,
-    memory: reportMemory(lives, bufferBytes),
-  };
-}
-
-/**
- * First and last use of each transient storage.
- *
- * @throws {TypeError} When a transient is read before it is written, or bindings overlap.
- */
-function findLifetimes(capture: Capture): Map<TransientStorage, Lifetime> {
-  const lives = new Map<TransientStorage, { first: number; last: number }>();
-  capture.dispatches.forEach((dispatch, index) => {
-    checkOverlaps(dispatch);
-    for (const { name, tensor, access } of dispatch.bindings) {
-      const { storage } = resolve(tensor);
-      if (storage.kind !== "transient") continue;
-      const life = lives.get(storage);
-      if (life) life.last = index;
-      else if (access === "write") lives.set(storage, { first: index, last: index });
-      else {
-        throw new TypeError(
-          `Cannot plan ${capture.name}: ${tensor.label} must be written before ${dispatch.kernel.name} reads it as ${name}`,
-        );
-      }
+export function packLifetimes(
+  lifetimes: readonly Lifetime[],
+  alignment: number,
+  maxBufferBytes: number,
+  alias = true,
+): Packing {
+  const align = (n: number) => Math.ceil(n / alignment) * alignment;
+  const order = lifetimes.map((_, i) => i).sort((a, b) =>
+    lifetimes[b]!.byteLength - lifetimes[a]!.byteLength || a - b
+  );
+  const placements: Placement[] = new Array(lifetimes.length);
+  const buffers: { start: number; end: number; life: Lifetime }[][] = [];
+  const bufferBytes: number[] = [];
+  for (const i of order) {
+    const life = lifetimes[i]!;
+    const size = align(life.byteLength);
+    if (size > maxBufferBytes) {
+      throw new RangeError(
+        `Cannot plan: tensor ${life.label} must fit into one buffer of ${maxBufferBytes} bytes, got ${life.byteLength}`,
+      );
     }
-  });
-  const end = capture.dispatches.length;
-  const result = new Map<TransientStorage, Lifetime>();
-  for (const [storage, { first, last }] of lives) {
-    const { label, byteLength } = storage;
-    result.set(storage, { label, byteLength, first, last: capture.kept.has(storage) ? end : last });
-  }
-  return result;
-}
-
-/** Two bindings of one dispatch may overlap only if both are read. Deno does not check this. */
-function checkOverlaps(dispatch: Dispatch): void {
-  const ranges = dispatch.bindings.map(({ name, tensor, access }) => {
-    const { storage, byteOffset } = resolve(tensor);
-    const space = storage.kind === "buffer" ? storage.buffer : storage;
-    return {
-      name,
-      tensor,
-      access,
-      space,
-      start: byteOffset,
-      end: byteOffset + byteLengthOf(tensor),
-    };
-  });
-  ranges.forEach((a, i) => {
-    for (const b of ranges.slice(i + 1)) {
-      if (a.space !== b.space || (a.access === "read" && b.access === "read")) continue;
-      if (a.start < b.end && b.start < a.end) {
-        throw new TypeError(
-          `Cannot dispatch ${dispatch.kernel.name}: ${a.name} (${a.tensor.label}) and ${b.name} (${b.tensor.label}) must not overlap, as one of them is written`,
-        );
-      }
+    for (let buffer = 0;; buffer++) {
+      const placed = buffers[buffer] ??= [];
+      const byteOffset = lowestGap(placed, life, size, alias);
+      if (byteOffset + size > maxBufferBytes) continue;
+      placed.push({ start: byteOffset, end: byteOffset + size, life });
+      placed.sort((a, b) => a.start - b.start);
+      bufferBytes[buffer] = Math.max(bufferBytes[buffer] ?? 0, byteOffset + size);
+      placements[i] = { buffer, byteOffset };
+      break;
     }
-  });
+  }
+  return { placements, bufferBytes };
 }
 
-function reportMemory(lives: readonly Lifetime[], bufferBytes: readonly number[]): MemoryReport {
-  const sum = (list: readonly { byteLength: number }[]) =>
-    list.reduce((total, { byteLength }) => total + byteLength, 0);
-  let fullest: readonly Lifetime[] = [];
-  for (const { first } of lives) {
-    const alive = lives.filter((life) => life.first <= first && life.last >= first);
-    if (sum(alive) > sum(fullest)) fullest = alive;
+/** The lowest offset at which `size` bytes are free during `life`; `placed` is sorted by start. */
+function lowestGap(
+  placed: readonly { start: number; end: number; life: Lifetime }[],
+  life: Lifetime,
+  size: number,
+  alias: boolean,
+): number {
+  let offset = 0;
+  for (const other of placed) {
+    if (alias && (other.life.last < life.first || life.last < other.life.first)) continue;
+    if (other.start - offset >= size) break;
+    offset = Math.max(offset, other.end);
   }
-  const holders = fullest.map(({ label, byteLength }) => ({ label, bytes: byteLength }))
-    .sort((a, b) => b.bytes - a.bytes);
-  return {
-    peakBytes: bufferBytes.reduce((a, b) => a + b, 0),
-    unsharedBytes: sum(lives),
-    holders,
-  };
+  return offset;
 }

@@ -5,6 +5,7 @@
  * @module
  */
 import { Gpu } from "./gpu.ts";
+import { runtimeProvider } from "./provider.ts";
 
 /** Choices of {@linkcode planningGpu}. */
 export interface PlanningOptions {
@@ -37,14 +38,17 @@ const UNLIMITED = 2 ** 48;
  * @param gpu Null for one with no more than every adapter has.
  */
 export function planningGpu(gpu: Gpu | null, { unlimited = false }: PlanningOptions = {}): Gpu {
-  const { limits, info, features } = gpu
-    ? { limits: gpu.limits, info: gpu.info, features: gpu.device.features }
+  const { limits, info, features, provider, enables } = gpu
+    ? { ...gpu.parts, limits: gpu.limits, features: gpu.device.features }
     : {
       limits: LEAST_LIMITS as unknown as GPUSupportedLimits,
       info: { description: "no adapter" } as GPUAdapterInfo,
       features: new Set<string>() as unknown as GPUSupportedFeatures,
+      provider: runtimeProvider(),
+      enables: new Set<string>(),
     };
-  return new Gpu(planningDevice(unlimited ? withoutSizes(limits) : limits, features), info, false);
+  const device = planningDevice(unlimited ? withoutSizes(limits) : limits, features);
+  return new Gpu({ device, info, provider, enables });
 }
 
 function withoutSizes(limits: GPUSupportedLimits): GPUSupportedLimits {

@@ -4,8 +4,8 @@
  *
  * @module
  */
+import { type EncodedDispatch, encodeInto } from "./encode.ts";
 import type { Gpu } from "./gpu.ts";
-import { type EncodedDispatch, encodeInto } from "./program.ts";
 
 /** What one kernel took in a profiled replay. */
 export interface KernelTime {
@@ -59,8 +59,8 @@ export async function profileDispatches(
 async function timestamps(gpu: Gpu, list: readonly EncodedDispatch[]): Promise<number[]> {
   const count = 2 * list.length;
   const querySet = gpu.device.createQuerySet({ type: "timestamp", count });
-  const usage = GPUBufferUsage.QUERY_RESOLVE | GPUBufferUsage.COPY_SRC;
-  const resolved = gpu.createBuffer(8 * count, "timestamps", usage);
+  const { QUERY_RESOLVE, COPY_SRC } = gpu.constants.GPUBufferUsage;
+  const resolved = gpu.createBuffer(8 * count, "timestamps", QUERY_RESOLVE | COPY_SRC);
   const encoder = gpu.device.createCommandEncoder({ label: "profile" });
   list.forEach((dispatch, i) => {
     const pass = encoder.beginComputePass({
@@ -77,8 +77,7 @@ async function timestamps(gpu: Gpu, list: readonly EncodedDispatch[]): Promise<n
   encoder.resolveQuerySet(querySet, 0, count, resolved, 0);
   gpu.device.queue.submit([encoder.finish()]);
   const bytes = await gpu.readBytes(resolved, 0, 8 * count);
-  gpu.counters.bufferBytes -= resolved.size;
-  resolved.destroy();
+  gpu.destroyBuffer(resolved);
   querySet.destroy();
   const ticks = new BigUint64Array(bytes);
   return list.map((_, i) => Number(ticks[2 * i + 1]! - ticks[2 * i]!) / 1e6);

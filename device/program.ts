@@ -4,28 +4,22 @@
  *
  * @module
  */
-import type { Capture, Dispatch, Work } from "./capture.ts";
+import type { Recording, Work } from "./dispatch.ts";
+import { encodeAll, type EncodedDispatch, encodeInto, type Place } from "./encode.ts";
 import type { Gpu } from "./gpu.ts";
-import { type MemoryReport, planMemory, type PlanOptions } from "./pack_lifetimes.ts";
+import { type MemoryReport, planMemory, type PlanOptions } from "./plan_memory.ts";
 import { type KernelTime, profileDispatches } from "./profile.ts";
 import {
-  byteLengthOf,
   formatShape,
   type HostArray,
+  hostArray,
   resolve,
+  sizeOf,
   type Storage,
+  TableStorage,
   type TensorRef,
 } from "./tensor.ts";
 import type { TracedDispatch } from "./trace.ts";
-
-/** A dispatch ready to be encoded. */
-export interface EncodedDispatch {
-  readonly name: string;
-  readonly bindings: Dispatch["bindings"];
-  readonly pipeline: GPUComputePipeline;
-  readonly bindGroup: GPUBindGroup;
-  readonly workgroups: readonly [number, number, number];
-}
 
 /** Values of a program's inputs. */
 export type InputValues = Readonly<Record<string, ArrayLike<number>>>;
@@ -48,8 +42,9 @@ export class Program {
     private readonly inputBuffer: GPUBuffer | undefined,
     private readonly inputBlock: ArrayBuffer,
     private readonly encoded: readonly EncodedDispatch[],
-    private readonly locate: (tensor: TensorRef) => { buffer: GPUBuffer; byteOffset: number },
+    private readonly locate: (tensor: TensorRef) => Place,
     private readonly ownBuffers: readonly GPUBuffer[],
+    private readonly tables: readonly TableStorage[],
   ) {}
 
   /** Number of dispatches of a replay. */
@@ -58,17 +53,20 @@ export class Program {
   }
 
   /** See {@linkcode Capture.plan}. */
-  static async create(capture: Capture, options: PlanOptions): Promise<Program> {
-    const { gpu, name } = capture;
-    const { placements, bufferBytes, memory } = planMemory(capture, options);
+  static async create(recording: Recording, options: PlanOptions): Promise<Program> {
+    const { gpu, name } = recording;
+    const { placements, bufferBytes, memory } = planMemory(recording, options);
     const buffers = await allocate(gpu, name, bufferBytes, memory);
-    const inputBuffer = capture.inputBytes > 0
-      ? gpu.createBuffer(capture.inputBytes, `${name} inputs`)
+    const inputBuffer = recording.inputBytes > 0
+      ? gpu.createBuffer(recording.inputBytes, `${name} inputs`)
       : undefined;
-
-    const places = new Map<Storage, { buffer: GPUBuffer; byteOffset: number }>();
+    const places = new Map<Storage, Place>();
     for (const [storage, { buffer, byteOffset }] of placements) {
       places.set(storage, { buffer: buffers[buffer]!, byteOffset });
+    }
+    const tables = tablesOf(recording);
+    for (const table of tables) {
+      places.set(table, { buffer: gpu.tables.acquire(table), byteOffset: 0 });
     }
     const locate = (tensor: TensorRef) => {
       const { storage, byteOffset } = resolve(tensor);
@@ -84,22 +82,22 @@ export class Program {
       }
       return { buffer: place.buffer, byteOffset: place.byteOffset + byteOffset };
     };
-    const params = uploadParams(gpu, capture);
-    const encoded = await encodeAll(capture, locate, params);
-    const ownBuffers = [...buffers, ...(inputBuffer ? [inputBuffer] : []), ...params.buffers];
-    const block = new ArrayBuffer(capture.inputBytes);
-    for (const { tensor, values } of capture.constants) writeValues(block, tensor, values);
+    const { encoded, buffers: paramBuffers } = await encodeAll(recording, locate);
+    const ownBuffers = [...buffers, ...(inputBuffer ? [inputBuffer] : []), ...paramBuffers];
+    const block = new ArrayBuffer(recording.inputBytes);
+    for (const { tensor, values } of recording.constants) writeValues(block, tensor, values);
     return new Program(
       gpu,
       name,
       memory,
-      capture.work,
-      capture.inputs,
+      recording.work,
+      recording.inputs,
       inputBuffer,
       block,
       encoded,
       locate,
       ownBuffers,
+      tables,
     );
   }
 
@@ -161,12 +159,10 @@ export class Program {
     return await this.read(tensor) as Float32Array<ArrayBuffer>;
   }
 
-  /** Frees the plan's buffers. Parameters and other persistent tensors stay. */
+  /** Frees the plan's buffers, and tables that only it read. Persistent tensors stay. */
   destroy(): void {
-    for (const buffer of this.ownBuffers) {
-      this.gpu.counters.bufferBytes -= buffer.size;
-      buffer.destroy();
-    }
+    for (const buffer of this.ownBuffers) this.gpu.destroyBuffer(buffer);
+    for (const table of this.tables) this.gpu.tables.release(table);
   }
 
   #writeInputs(values: InputValues): void {
@@ -180,7 +176,7 @@ export class Program {
       if (!given) {
         throw new TypeError(`Cannot run ${this.name}: input ${input.label} must be given`);
       }
-      const length = byteLengthOf(input) / 4;
+      const length = sizeOf(input.shape);
       if (given.length !== length) {
         throw new RangeError(
           `Cannot run ${this.name}: input ${input.label} must have ${length} values for shape ${
@@ -198,26 +194,15 @@ export class Program {
 function writeValues(block: ArrayBuffer, tensor: TensorRef, values: ArrayLike<number>): void {
   const { storage, dtype } = tensor;
   if (storage.kind !== "input") return;
-  const offset = storage.blockOffset;
-  switch (dtype) {
-    case "f32":
-      return new Float32Array(block, offset, values.length).set(values);
-    case "u32":
-      return new Uint32Array(block, offset, values.length).set(values);
-    case "i32":
-      return new Int32Array(block, offset, values.length).set(values);
-  }
+  hostArray(dtype, block, storage.blockOffset, values.length).set(values);
 }
 
-/** Encodes dispatches, setting only what changes. */
-export function encodeInto(pass: GPUComputePassEncoder, list: readonly EncodedDispatch[]): void {
-  let pipeline: GPUComputePipeline | undefined;
-  for (const dispatch of list) {
-    if (dispatch.pipeline !== pipeline) pass.setPipeline(pipeline = dispatch.pipeline);
-    pass.setBindGroup(0, dispatch.bindGroup);
-    const { workgroups } = dispatch;
-    pass.dispatchWorkgroups(workgroups[0], workgroups[1], workgroups[2]);
-  }
+/** The tables that a recording reads. */
+function tablesOf({ dispatches }: Recording): TableStorage[] {
+  const storages = dispatches.flatMap(({ bindings }) =>
+    bindings.map(({ tensor }) => resolve(tensor).storage)
+  );
+  return [...new Set(storages.filter((storage) => storage instanceof TableStorage))];
 }
 
 async function allocate(
@@ -242,68 +227,4 @@ async function allocate(
     );
   }
   return buffers;
-}
-
-/** All dispatches' parameters in one uniform buffer, equal blocks stored once. */
-function uploadParams(
-  gpu: Gpu,
-  capture: Capture,
-): { buffers: GPUBuffer[]; offsets: number[] } {
-  const alignment = Math.max(gpu.limits.minUniformBufferOffsetAlignment, 16);
-  const known = new Map<string, number>();
-  const blocks: { offset: number; bytes: ArrayBuffer }[] = [];
-  let size = 0;
-  const offsets = capture.dispatches.map(({ params }) => {
-    if (params.byteLength === 0) return -1;
-    const key = new Uint32Array(params).join();
-    const found = known.get(key);
-    if (found !== undefined) return found;
-    const offset = size;
-    known.set(key, offset);
-    blocks.push({ offset, bytes: params });
-    size += Math.ceil(params.byteLength / alignment) * alignment;
-    return offset;
-  });
-  if (size === 0) return { buffers: [], offsets };
-  const host = new Uint8Array(size);
-  for (const { offset, bytes } of blocks) host.set(new Uint8Array(bytes), offset);
-  const usage = GPUBufferUsage.UNIFORM | GPUBufferUsage.COPY_DST;
-  const buffer = gpu.createBuffer(size, `${capture.name} parameters`, usage);
-  gpu.device.queue.writeBuffer(buffer, 0, host);
-  return { buffers: [buffer], offsets };
-}
-
-async function encodeAll(
-  capture: Capture,
-  locate: (tensor: TensorRef) => { buffer: GPUBuffer; byteOffset: number },
-  params: { buffers: GPUBuffer[]; offsets: number[] },
-): Promise<EncodedDispatch[]> {
-  const { gpu } = capture;
-  const encoded: EncodedDispatch[] = [];
-  for (const [index, dispatch] of capture.dispatches.entries()) {
-    const { kernel, workgroups } = dispatch;
-    const pipeline = await gpu.pipeline(kernel);
-    const entries: GPUBindGroupEntry[] = dispatch.bindings.map(({ tensor }, binding) => {
-      const { buffer, byteOffset: offset } = locate(tensor);
-      return { binding, resource: { buffer, offset, size: byteLengthOf(tensor) } };
-    });
-    const offset = params.offsets[index]!;
-    const [buffer] = params.buffers;
-    if (offset >= 0 && buffer) {
-      const size = dispatch.params.byteLength;
-      entries.push({ binding: entries.length, resource: { buffer, offset, size } });
-    }
-    gpu.device.pushErrorScope("validation");
-    gpu.counters.bindGroups++;
-    const bindGroup = gpu.device.createBindGroup({
-      label: kernel.name,
-      layout: pipeline.getBindGroupLayout(0),
-      entries,
-    });
-    const error = await gpu.device.popErrorScope();
-    if (error) throw new Error(`Cannot bind kernel ${kernel.name}: ${error.message}`);
-    const { bindings } = dispatch;
-    encoded.push({ name: kernel.name, bindings, pipeline, bindGroup, workgroups });
-  }
-  return encoded;
 }

@@ -6,73 +6,113 @@
  *
  * @module
  */
+import type { GpuConstants } from "./provider.ts";
 
-/** Size of the staging buffer, and so the largest piece that is read at once. */
+/** Size of a staging buffer, and so the largest piece that is read at once. */
 const STAGING_BYTES = 8 << 20;
 
-/** Reads GPU buffers through one staging buffer. */
+/** Reads GPU buffers through staging buffers. */
 export class Readback {
   /** Whether reads return without awaiting the map. */
   readonly blocking: boolean;
-  readonly #device: GPUDevice;
-  #staging: GPUBuffer | undefined;
+  /** Staging buffers that no read waits for. */
+  readonly #free: GPUBuffer[] = [];
 
-  constructor(device: GPUDevice, private readonly counters: { buffers: number; submits: number }) {
-    this.#device = device;
+  constructor(
+    private readonly device: GPUDevice,
+    private readonly constants: GpuConstants,
+    private readonly counters: { buffers: number; submits: number },
+  ) {
     this.blocking = this.#probe();
   }
 
-  /** `size` bytes of `buffer` from `offset`, both multiples of four. */
+  /**
+   * `size` bytes of `buffer` from `offset`, both multiples of four, as they are after the work that was
+   * submitted before the call; other reads may be under way.
+   */
   async read(buffer: GPUBuffer, offset: number, size: number): Promise<ArrayBuffer> {
+    return this.blocking
+      ? this.#readAtOnce(buffer, offset, size)
+      : await this.#readLater(buffer, offset, size);
+  }
+
+  #readAtOnce(buffer: GPUBuffer, offset: number, size: number): ArrayBuffer {
     const out = new ArrayBuffer(size);
+    const staging = this.#takeStaging();
     for (let start = 0; start < size; start += STAGING_BYTES) {
       const bytes = Math.min(STAGING_BYTES, size - start);
-      const staging = this.#copy(buffer, offset + start, bytes);
-      const mapped = staging.mapAsync(GPUMapMode.READ, 0, bytes);
-      if (this.blocking) mapped.catch(() => {});
-      else await mapped;
-      new Uint8Array(out, start, bytes).set(new Uint8Array(staging.getMappedRange(0, bytes)));
-      staging.unmap();
+      this.#copy([{ buffer, offset: offset + start, staging, bytes }]);
+      this.#map(staging, bytes).catch(() => {});
+      takeBytes(staging, out, start, bytes);
+    }
+    this.#free.push(staging);
+    return out;
+  }
+
+  /** All is copied before anything is awaited, as further steps may be submitted in between. */
+  async #readLater(buffer: GPUBuffer, offset: number, size: number): Promise<ArrayBuffer> {
+    const pieces: { staging: GPUBuffer; start: number; bytes: number }[] = [];
+    for (let start = 0; start < size; start += STAGING_BYTES) {
+      const bytes = Math.min(STAGING_BYTES, size - start);
+      pieces.push({ staging: this.#takeStaging(), start, bytes });
+    }
+    this.#copy(pieces.map(({ staging, start, bytes }) => (
+      { buffer, offset: offset + start, staging, bytes }
+    )));
+    const out = new ArrayBuffer(size);
+    await Promise.all(pieces.map(({ staging, bytes }) => this.#map(staging, bytes)));
+    for (const { staging, start, bytes } of pieces) {
+      takeBytes(staging, out, start, bytes);
+      this.#free.push(staging);
     }
     return out;
   }
 
-  #copy(buffer: GPUBuffer, offset: number, bytes: number): GPUBuffer {
-    const staging = this.#stagingBuffer();
-    const encoder = this.#device.createCommandEncoder({ label: "read" });
-    encoder.copyBufferToBuffer(buffer, offset, staging, 0, bytes);
+  #copy(
+    copies: readonly { buffer: GPUBuffer; offset: number; staging: GPUBuffer; bytes: number }[],
+  ): void {
+    const encoder = this.device.createCommandEncoder({ label: "read" });
+    for (const { buffer, offset, staging, bytes } of copies) {
+      encoder.copyBufferToBuffer(buffer, offset, staging, 0, bytes);
+    }
     this.counters.submits++;
-    this.#device.queue.submit([encoder.finish()]);
-    return staging;
+    this.device.queue.submit([encoder.finish()]);
+  }
+
+  #map(staging: GPUBuffer, bytes: number): Promise<unknown> {
+    return staging.mapAsync(this.constants.GPUMapMode.READ, 0, bytes);
   }
 
   /** Made whole at the first read: one that grew would do so in the midst of a run. */
-  #stagingBuffer(): GPUBuffer {
-    if (this.#staging) return this.#staging;
+  #takeStaging(): GPUBuffer {
+    const free = this.#free.pop();
+    if (free) return free;
+    const { MAP_READ, COPY_DST } = this.constants.GPUBufferUsage;
     // Mapped once at creation: Deno aborts the process when the range of a never-mapped buffer is
     // asked for.
-    const staging = this.#device.createBuffer({
+    const staging = this.device.createBuffer({
       size: STAGING_BYTES,
-      usage: GPUBufferUsage.MAP_READ | GPUBufferUsage.COPY_DST,
+      usage: MAP_READ | COPY_DST,
       mappedAtCreation: true,
       label: "staging",
     });
     staging.unmap();
     this.counters.buffers++;
-    return this.#staging = staging;
+    return staging;
   }
 
   #probe(): boolean {
-    const source = this.#device.createBuffer({
+    const source = this.device.createBuffer({
       size: 16,
-      usage: GPUBufferUsage.COPY_SRC,
+      usage: this.constants.GPUBufferUsage.COPY_SRC,
       mappedAtCreation: true,
       label: "read probe",
     });
     new Uint32Array(source.getMappedRange()).set([1, 2, 3, 0xd1ff]);
     source.unmap();
-    const staging = this.#copy(source, 0, 16);
-    staging.mapAsync(GPUMapMode.READ, 0, 16).catch(() => {});
+    const staging = this.#takeStaging();
+    this.#copy([{ buffer: source, offset: 0, staging, bytes: 16 }]);
+    this.#map(staging, 16).catch(() => {});
     let blocking = false;
     try {
       blocking = new Uint32Array(staging.getMappedRange(0, 16))[3] === 0xd1ff;
@@ -80,7 +120,14 @@ export class Readback {
       // A runtime that has not mapped yet says so; from here on reads are awaited.
     }
     staging.unmap();
+    this.#free.push(staging);
     source.destroy();
     return blocking;
   }
+}
+
+/** Takes the mapped bytes of a staging buffer and unmaps it. */
+function takeBytes(staging: GPUBuffer, out: ArrayBuffer, start: number, bytes: number): void {
+  new Uint8Array(out, start, bytes).set(new Uint8Array(staging.getMappedRange(0, bytes)));
+  staging.unmap();
 }

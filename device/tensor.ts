@@ -6,18 +6,13 @@
  *
  * @module
  */
-
-/** Element types of tensors; each takes four bytes. */
-export type DType = "f32" | "u32" | "i32";
-
-/** Bytes of one element of any {@linkcode DType}. */
-export const ELEMENT_BYTES = 4;
+import { BYTES, type DType } from "./element.ts";
 
 /** Host arrays that fill or mirror a tensor. */
 export type HostArray =
   | Float32Array<ArrayBuffer>
-  | Uint32Array<ArrayBuffer>
-  | Int32Array<ArrayBuffer>;
+  | Float16Array<ArrayBuffer>
+  | Uint32Array<ArrayBuffer>;
 
 /** Memory that lives only inside one replay; the plan decides where. */
 export class TransientStorage {
@@ -61,8 +56,29 @@ export class BufferStorage {
   constructor(readonly buffer: GPUBuffer, readonly byteLength: number, readonly label: string) {}
 }
 
+/** A table that never changes; programs that read it share one buffer (see `device/tables.ts`). */
+export class TableStorage {
+  readonly kind = "table";
+
+  /**
+   * @param key Says which table it is, among all on a device.
+   * @param byteLength Size in bytes.
+   * @param values Computes what it holds.
+   */
+  constructor(
+    readonly key: string,
+    readonly byteLength: number,
+    readonly values: () => HostArray,
+  ) {}
+
+  /** Name used in errors. */
+  get label(): string {
+    return this.key;
+  }
+}
+
 /** Where a tensor's bytes are. */
-export type Storage = TransientStorage | InputStorage | BufferStorage;
+export type Storage = TransientStorage | InputStorage | BufferStorage | TableStorage;
 
 /** A dense, row-major tensor: channels-last images are `[N, H, W, C]`. */
 export interface TensorRef {
@@ -83,9 +99,14 @@ export function sizeOf(shape: readonly number[]): number {
   return shape.reduce((product, n) => product * n, 1);
 }
 
-/** Bytes that a tensor covers. */
+/** Bytes that elements of a shape cover: whole words of four, as WebGPU binds and copies no less. */
+export function bytesOf(shape: readonly number[], dtype: DType): number {
+  return Math.ceil(sizeOf(shape) * BYTES[dtype] / 4) * 4;
+}
+
+/** Bytes that a tensor covers; see {@linkcode bytesOf}. */
 export function byteLengthOf(tensor: TensorRef): number {
-  return sizeOf(tensor.shape) * ELEMENT_BYTES;
+  return bytesOf(tensor.shape, tensor.dtype);
 }
 
 /** `[2, 3, 4]` as text for errors. */
@@ -123,7 +144,11 @@ export function slice(tensor: TensorRef, start: number, shape: readonly number[]
       } must lie inside its ${sizeOf(tensor.shape)}`,
     );
   }
-  return { ...tensor, shape: [...shape], byteOffset: tensor.byteOffset + start * ELEMENT_BYTES };
+  return {
+    ...tensor,
+    shape: [...shape],
+    byteOffset: tensor.byteOffset + start * BYTES[tensor.dtype],
+  };
 }
 
 /** Follows placements: the storage and byte offset where a tensor's bytes finally are. */
@@ -160,24 +185,27 @@ export function placeAt(tensor: TensorRef, target: TensorRef): boolean {
   return true;
 }
 
+/** The host arrays by element type. */
+const HOST_ARRAYS = { f32: Float32Array, f16: Float16Array, u32: Uint32Array } as const;
+
 /** The element type of a host array. */
 export function dtypeOf(values: HostArray): DType {
-  return values instanceof Float32Array ? "f32" : values instanceof Uint32Array ? "u32" : "i32";
+  return (Object.keys(HOST_ARRAYS) as DType[]).find((dtype) =>
+    values instanceof HOST_ARRAYS[dtype]
+  )!;
 }
 
-/** A host array of the tensor's element type over `bytes`. */
+/** A host array of an element type over `bytes`. */
 export function hostArray(
   dtype: DType,
   bytes: ArrayBuffer,
   byteOffset = 0,
   length?: number,
 ): HostArray {
-  switch (dtype) {
-    case "f32":
-      return new Float32Array(bytes, byteOffset, length);
-    case "u32":
-      return new Uint32Array(bytes, byteOffset, length);
-    case "i32":
-      return new Int32Array(bytes, byteOffset, length);
-  }
+  return new HOST_ARRAYS[dtype](bytes, byteOffset, length);
+}
+
+/** A host array of an element type that holds `values`, each rounded to it. */
+export function toHostArray(dtype: DType, values: ArrayLike<number>): HostArray {
+  return HOST_ARRAYS[dtype].from(values);
 }

@@ -7,10 +7,12 @@ import { Graph, type ParameterSlot } from "../autograd/graph.ts";
 import { conditionInputs } from "../autograd/network_inputs.ts";
 import type { Parameter } from "../autograd/parameter.ts";
 import { layOutArena } from "../device/arena.ts";
-import { Capture, type Work } from "../device/capture.ts";
+import { Capture } from "../device/capture.ts";
+import type { Work } from "../device/dispatch.ts";
 import type { Gpu } from "../device/gpu.ts";
 import { planningGpu } from "../device/planning_gpu.ts";
-import { ELEMENT_BYTES, slice, type TensorRef } from "../device/tensor.ts";
+import { BYTES } from "../device/element.ts";
+import { slice, type TensorRef } from "../device/tensor.ts";
 import { namedParameters } from "./module.ts";
 import type { Network } from "./network.ts";
 
@@ -66,9 +68,9 @@ function placeParameters(
   const parameters = new Map(namedParameters(network));
   const entries = Array.from(parameters, ([name, { shape }]) => ({ name, shape }));
   const { places, chunkBytes } = layOutArena(capture.gpu, label, entries);
-  const chunks = chunkBytes.map((bytes) => capture.transient([bytes / ELEMENT_BYTES], label));
+  const chunks = chunkBytes.map((bytes) => capture.transient([bytes / BYTES.f32], label));
   return new Map(places.map(({ entry: { name, shape }, chunk, byteOffset }) => [
     parameters.get(name)!,
-    slice(chunks[chunk]!, byteOffset / ELEMENT_BYTES, shape),
+    slice(chunks[chunk]!, byteOffset / BYTES.f32, shape),
   ]));
 }

@@ -7,7 +7,6 @@
 import type { Graph, Tensor } from "../autograd/graph.ts";
 import { gatherRows } from "../autograd/ops/gather_rows.ts";
 import { silu } from "../autograd/ops/silu.ts";
-import type { Gpu } from "../device/gpu.ts";
 import type { TensorRef } from "../device/tensor.ts";
 import { Linear } from "./layers.ts";
 import { Module } from "./module.ts";
@@ -31,25 +30,6 @@ export function sinusoidTable(timesteps: number, channels: number): Float32Array
   return table;
 }
 
-/**
- * Tables by size, for all networks on a device: they live as long as it does, whatever becomes of the
- * networks.
- */
-const tables = new WeakMap<Gpu, Map<string, TensorRef>>();
-
-function tableOn(gpu: Gpu, timesteps: number, channels: number): TensorRef {
-  let known = tables.get(gpu);
-  if (!known) tables.set(gpu, known = new Map());
-  const key = `${timesteps} ${channels}`;
-  let table = known.get(key);
-  if (!table) {
-    const data = sinusoidTable(timesteps, channels);
-    table = gpu.tensor([timesteps, channels], { data, label: "time table" });
-    known.set(key, table);
-  }
-  return table;
-}
-
 /** Timesteps to vectors. */
 export class TimeEmbedding extends Module {
   readonly first: Linear;
@@ -68,8 +48,10 @@ export class TimeEmbedding extends Module {
 
   /** `timesteps` of type u32 `[N]` to `[N, outputs]`. */
   forward(graph: Graph, timesteps: TensorRef): Tensor {
-    const { gpu } = graph.capture;
-    const table = graph.constant(tableOn(gpu, this.timesteps, this.channels));
+    const shape = [this.timesteps, this.channels] as const;
+    const table = graph.constant(
+      graph.capture.table(`time table ${shape.join("x")}`, shape, () => sinusoidTable(...shape)),
+    );
     return this.second.forward(
       silu(this.first.forward(gatherRows(table, graph.constant(timesteps)))),
     );

@@ -6,14 +6,8 @@
  * @module
  */
 import type { Arena } from "../device/arena.ts";
-import {
-  byteLengthOf,
-  ELEMENT_BYTES,
-  formatShape,
-  resolve,
-  sizeOf,
-  type TensorRef,
-} from "../device/tensor.ts";
+import { BYTES } from "../device/element.ts";
+import { byteLengthOf, formatShape, resolve, sizeOf, type TensorRef } from "../device/tensor.ts";
 import type { TracedBinding, TracedDispatch } from "../device/trace.ts";
 import { inspectValues, type NonFiniteError, type ValueSummary } from "./non_finite.ts";
 import { formatCount } from "./run_summary.ts";
@@ -238,7 +232,7 @@ function bufferOf(storage: ReturnType<typeof resolve>["storage"]): unknown {
 /** The tensor of an arena that value `index` of `tensor` belongs to. */
 function nameIn(arena: Arena, tensor: TensorRef, index = 0): string | undefined {
   const { storage, byteOffset } = resolve(tensor);
-  const at = byteOffset + index * ELEMENT_BYTES;
+  const at = byteOffset + index * BYTES[tensor.dtype];
   for (const [name, own] of arena.tensors) {
     if (bufferOf(own.storage) !== bufferOf(storage)) continue;
     if (at >= own.byteOffset && at < own.byteOffset + byteLengthOf(own)) return name;

@@ -5,7 +5,7 @@
  */
 import type { ImageSet } from "../data/dataset.ts";
 import type { Gpu } from "../device/gpu.ts";
-import type { MemoryReport } from "../device/pack_lifetimes.ts";
+import type { MemoryReport } from "../device/plan_memory.ts";
 import { countParameters } from "../model/module.ts";
 import type { Network } from "../model/network.ts";
 import { forwardWork, type NetworkImage } from "../model/network_capture.ts";

@@ -8,7 +8,7 @@ import { imageSet } from "../data/dataset.ts";
 import { imageShape } from "../data/options.ts";
 import type { Capture } from "../device/capture.ts";
 import type { Gpu } from "../device/gpu.ts";
-import { type MemoryReport, planMemory } from "../device/pack_lifetimes.ts";
+import { type MemoryReport, planMemory } from "../device/plan_memory.ts";
 import { planningGpu } from "../device/planning_gpu.ts";
 import { byteLengthOf, resolve } from "../device/tensor.ts";
 import { setVariantPolicy, variantPolicy } from "../kernels/shared/variants.ts";

@@ -6,9 +6,10 @@
  */
 import { Graph } from "../autograd/graph.ts";
 import type { ImageSet } from "../data/dataset.ts";
-import { Capture, type Work } from "../device/capture.ts";
+import { Capture } from "../device/capture.ts";
+import type { Work } from "../device/dispatch.ts";
 import type { Gpu } from "../device/gpu.ts";
-import type { MemoryReport } from "../device/pack_lifetimes.ts";
+import type { MemoryReport } from "../device/plan_memory.ts";
 import type { KernelTime } from "../device/profile.ts";
 import type { InputValues, Program } from "../device/program.ts";
 import type { TensorRef } from "../device/tensor.ts";

@@ -1,4 +1,5 @@
-import { ELEMENT_BYTES, reshape, sizeOf, slice } from "../../device/tensor.ts";
+import { BYTES } from "../../device/element.ts";
+import { reshape, sizeOf, slice } from "../../device/tensor.ts";
 import {
   conv2dForward,
   conv2dInputGrad,
@@ -67,7 +68,7 @@ export function pointwiseConvs(
   const shapes = layers.map(({ weight }) => conv2dShape(x.shape, weight.ref, {}));
   const rows = sizeOf(x.shape.slice(0, 3));
   // Each output must begin where a binding may.
-  const alignment = capture.gpu.limits.minStorageBufferOffsetAlignment / ELEMENT_BYTES;
+  const alignment = capture.gpu.limits.minStorageBufferOffsetAlignment / BYTES[x.ref.dtype];
   const together = shapes.every((shape) =>
     isPointwiseConv(shape) && rows * shape.co % alignment === 0
   );

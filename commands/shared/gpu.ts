@@ -5,10 +5,17 @@
  */
 import { type Gpu, openGpu } from "../../device/gpu.ts";
 import {
+  type GpuConstants,
+  type GpuProvider,
+  runtimeProvider,
+  STANDARD_ENABLES,
+} from "../../device/provider.ts";
+import {
   setVariantPolicy,
   VARIANT_FAMILIES,
   type VariantFamily,
 } from "../../kernels/shared/variants.ts";
+import { dawnFolder, loadDawn } from "../../support/dawn.ts";
 import { knownChoices } from "./tuning_tables.ts";
 
 /**
@@ -18,7 +25,7 @@ import { knownChoices } from "./tuning_tables.ts";
  * DIFFRACT_VARIANT names.
  *
  * @throws {Error} When there is no usable adapter; the message says what to install.
- * @throws {RangeError} When DIFFRACT_VARIANT names no family.
+ * @throws {RangeError} When DIFFRACT_VARIANT names no family, or DIFFRACT_GPU no implementation.
  */
 export async function openScriptGpu(): Promise<Gpu> {
   if (Deno.build.os === "linux") {
@@ -26,10 +33,25 @@ export async function openScriptGpu(): Promise<Gpu> {
     // Without it drivers complain about a window system that nobody wants.
     setUnlessSet("XDG_RUNTIME_DIR", Deno.env.get("TMPDIR") ?? "/tmp");
   }
-  const gpu = await openGpu({ platform: Deno.build.os });
+  const gpu = await openGpu({ provider: chosenProvider(), platform: Deno.build.os });
   const forced = forcedFamily();
   setVariantPolicy(gpu, forced ? { forced } : { table: await knownChoices(gpu) });
   return gpu;
+}
+
+/** Deno's own WebGPU, or the one that DIFFRACT_GPU names: "dawn" (see `support/dawn.ts`). */
+export function chosenProvider(): GpuProvider {
+  const name = Deno.env.get("DIFFRACT_GPU") || "deno";
+  if (name === "deno") return runtimeProvider();
+  if (name !== "dawn") {
+    throw new RangeError(`Cannot open a GPU: DIFFRACT_GPU must be deno or dawn, got ${name}`);
+  }
+  const dawn = loadDawn<GpuConstants>(dawnFolder(Deno.env));
+  return {
+    ...dawn,
+    enables: [...STANDARD_ENABLES, "chromium_experimental_subgroup_matrix"],
+    features: ["chromium-experimental-subgroup-matrix"],
+  };
 }
 
 /** Share of the available memory that a run may plan with where the GPU is the CPU. */

@@ -16,7 +16,8 @@
  * @module
  */
 import type { Capture } from "../../device/capture.ts";
-import { ELEMENT_BYTES, type TensorRef } from "../../device/tensor.ts";
+import { BYTES } from "../../device/element.ts";
+import type { TensorRef } from "../../device/tensor.ts";
 import {
   type AttentionGrads,
   type AttentionInputs,
@@ -101,7 +102,7 @@ function waysOf(
   sizes: AttentionSizes,
 ): Way[] {
   const { batch, heads, queries, keys } = sizes;
-  const bytes = ELEMENT_BYTES * batch * heads * queries * keys;
+  const bytes = BYTES.f32 * batch * heads * queries * keys;
   const most = Math.min(MOST_WHOLE_BYTES, capture.gpu.limits.maxStorageBufferBindingSize);
   const ways: Way[] = [];
   if (bytes <= most) {

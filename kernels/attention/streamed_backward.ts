@@ -7,6 +7,7 @@
  *
  * @module
  */
+import { full } from "../../device/element.ts";
 import type { BindingSpec, Kernel } from "../../device/kernel.ts";
 import {
   addProduct,
@@ -23,8 +24,8 @@ import {
   type StreamShape,
 } from "./tiles.ts";
 
-const ROWS: BindingSpec = { type: "vec2f", access: "read" };
-const DOTS: BindingSpec = { type: "f32", access: "read" };
+const ROWS: BindingSpec = { type: full(2), access: "read" };
+const DOTS: BindingSpec = { type: full(1), access: "read" };
 
 /** dQ: `dS K`. */
 export function gradientOfQueriesKernel(shape: StreamShape): Kernel {

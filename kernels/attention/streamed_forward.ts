@@ -1,3 +1,4 @@
+import { full } from "../../device/element.ts";
 import type { Kernel } from "../../device/kernel.ts";
 import {
   addProduct,
@@ -30,7 +31,7 @@ export function forwardKernel(shape: StreamShape): Kernel {
     inputs: [q, k, v],
     bindings: {
       y: { type: rowType(shape), access: "write" },
-      rows: { type: "vec2f", access: "write" },
+      rows: { type: full(2), access: "write" },
     },
     body: `let yRow = valuesRow;
   let yStart = batch * params.queries * yRow + head * params.valueDepth;

@@ -7,6 +7,7 @@
  *
  * @module
  */
+import { full, type VectorType } from "../../device/element.ts";
 import type { BindingSpec, Kernel, ParamType } from "../../device/kernel.ts";
 import { quadFunction, REST } from "../shared/gemm_tiled.ts";
 
@@ -214,8 +215,8 @@ const PARAMS: Readonly<Record<string, ParamType>> = {
 };
 
 /** The type of bindings whose rows are as wide as an operand's. */
-export function rowType({ wide }: StreamShape): "vec4f" | "f32" {
-  return wide ? "vec4f" : "f32";
+export function rowType({ wide }: StreamShape): VectorType {
+  return full(wide ? 4 : 1);
 }
 
 /** The kernel. */

@@ -14,6 +14,7 @@
  * @module
  */
 import type { Capture } from "../../device/capture.ts";
+import { type DType, full, loaded, stored } from "../../device/element.ts";
 import type { Kernel } from "../../device/kernel.ts";
 import type { TensorRef } from "../../device/tensor.ts";
 import {
@@ -30,7 +31,6 @@ import {
   tileColumns,
   tileName,
   transposedB,
-  vectorType,
 } from "../shared/gemm.ts";
 import { FLAT_INDEX, flatGrid, STREAM_WORKGROUP } from "../shared/grid.ts";
 import { recordVariant, type Variant } from "../shared/variants.ts";
@@ -77,6 +77,7 @@ export function gatherConv(
     `${n}x${h}x${w} ${ci}-${co} ${kh}x${kw}`,
     stride > 1 && `stride${stride}`,
     ...added,
+    source.dtype !== "f32" && source.dtype,
   ].filter(Boolean).join(" ");
   return recordVariant(capture, key, [
     ...subgroupVariants(capture, product),
@@ -103,6 +104,7 @@ function subgroupVariants(capture: Capture, product: GatherProduct): Variant[] {
       capture.dispatch({
         kernel: subgroupKernel({
           mode,
+          dtype: product.source.dtype,
           tile,
           added,
           stride: mode === "forward" ? undefined : shape.stride,
@@ -128,7 +130,7 @@ function recordPlain(capture: Capture, product: GatherProduct): TensorRef {
   const { rows, columns } = gatherSizes(mode, shape);
   const { out, shared } = bind(capture, product);
   capture.dispatch({
-    kernel: plainKernel(mode, added, shape.stride),
+    kernel: plainKernel(mode, product.source.dtype, added, shape.stride),
     ...shared,
     params: paramValues(product, 1),
     workgroups: flatGrid(rows * columns, STREAM_WORKGROUP),
@@ -139,6 +141,8 @@ function recordPlain(capture: Capture, product: GatherProduct): TensorRef {
 /** What the code of a subgroup kernel depends on. */
 interface SubgroupVariant {
   readonly mode: GatherMode;
+  /** What all tensors are stored as. */
+  readonly dtype: DType;
   readonly tile: GemmTile;
   /** Names of the tensors that the epilogue adds. */
   readonly added: readonly Added[];
@@ -153,9 +157,8 @@ interface SubgroupVariant {
 }
 
 function subgroupKernel(variant: SubgroupVariant): Kernel {
-  const { mode, tile, added, stride = 1, powers, vectors, oneImage } = variant;
-  const vector = vectorType(tile.width);
-  const wide = vectors ? "vec4f" : "f32";
+  const { mode, dtype, tile, added, stride = 1, powers, vectors, oneImage } = variant;
+  const { width } = tile;
   const size = names(mode);
   const perLoad = (text: (i: number) => string) => perLoadOfA(tile, text);
   const divide = powers
@@ -172,7 +175,7 @@ function subgroupKernel(variant: SubgroupVariant): Kernel {
     }${powers ? ".pow2" : ""}${added.map((name) => `+${name}`).join("")}${
       atRow.includes("perImage") ? "s" : ""
     }`,
-    bindings: kernelBindings(mode, added, wide, vector),
+    bindings: kernelBindings(mode, added, dtype, { depth: vectors ? 4 : 1, columns: width }),
     params: { ...paramTypes(added), widthShift: "u32", imageShift: "u32" },
     workgroupSize: [tile.lanes, 1, 1],
     subgroups: true,
@@ -214,15 +217,18 @@ fn main(@builtin(workgroup_id) group: vec3u, @builtin(local_invocation_id) local
   let start = row * columns;
   ${
       perVector(tile, (j) => {
-        const terms = epilogueTerms(atColumn, `(row ${by("n")})`, `safe${j}`, "");
-        return `let added${j} = ${vector}()${terms};`;
+        const places = { image: `(row ${by("n")})`, column: `safe${j}`, at: "" };
+        return `let added${j} = ${full(width)}()${
+          epilogueTerms(atColumn, { dtype, width }, places)
+        };`;
       })
     }
   ${
       storeTile(tile, (i, value, j) => {
         const at = `start + ${i} * columns + column${j}`;
-        const terms = epilogueTerms(atRow, `((row + ${i}) ${by("n")})`, `column${j}`, at);
-        return `out[${at}] = ${value} + added${j}${terms}`;
+        const places = { image: `((row + ${i}) ${by("n")})`, column: `column${j}`, at };
+        const terms = epilogueTerms(atRow, { dtype, width }, places);
+        return `out[${at}] = ${stored(dtype, width, `${value} + added${j}${terms}`)}`;
       })
     }
 }`,
@@ -231,7 +237,7 @@ fn main(@builtin(workgroup_id) group: vec3u, @builtin(local_invocation_id) local
 
 /** WGSL: the loop over the channels of one tap. */
 function depthLoop(
-  { mode, tile, vectors }: SubgroupVariant,
+  { mode, dtype, tile, vectors }: SubgroupVariant,
   perLoad: (text: (i: number) => string) => string,
 ): string {
   // Forward: weight[tap, k, column]. Input gradient: weight[tap, column, k], transposed when loaded.
@@ -248,13 +254,17 @@ function depthLoop(
   let body: string;
   if (vectors) {
     const loadB = forward
-      ? directB(tile, (q, j) => `weight[wt${j} + ${q}u * columns]`)
-      : transposedB(tile, (i, j) => `weight[wt${j} + ${i}u * depth]`);
+      ? directB(tile, (q, j) => loaded(dtype, tile.width, `weight[wt${j} + ${q}u * columns]`))
+      : transposedB(tile, (i, j) => loaded(dtype, 4, `weight[wt${j} + ${i}u * depth]`));
     body = `${loadB}\n${multiplyAdd(tile, "k")}`;
   } else {
     const loadB = perVector(tile, (j) => {
-      const parts = [...Array(tile.width).keys()].map((i) => `weight[wt${j} + ${i}u * depth]`);
-      const value = forward ? `weight[wt${j}]` : `${vectorType(tile.width)}(${parts.join(", ")})`;
+      const parts = [...Array(tile.width).keys()].map((i) =>
+        loaded(dtype, 1, `weight[wt${j} + ${i}u * depth]`)
+      );
+      const value = forward
+        ? loaded(dtype, tile.width, `weight[wt${j}]`)
+        : `${full(tile.width)}(${parts.join(", ")})`;
       return `let b0_${j} = ${value};`;
     });
     body = `${loadB}\n${multiplyAddOne(tile)}`;
@@ -262,22 +272,36 @@ function depthLoop(
   const zero = vectors ? "vec4f()" : "0.0";
   return `${start}
       for (var k = 0u; k < depth; k++) {
-        ${perLoad((i) => `let a${i} = select(${zero}, source[at${i} + k], in${i});`)}
+        ${
+    perLoad((i) =>
+      `let a${i} = select(${zero}, ${
+        loaded(dtype, vectors ? 4 : 1, `source[at${i} + k]`)
+      }, in${i});`
+    )
+  }
         ${body}
         ${next}
       }`;
 }
 
-function plainKernel(mode: GatherMode, added: readonly Added[], stride: number): Kernel {
+function plainKernel(
+  mode: GatherMode,
+  dtype: DType,
+  added: readonly Added[],
+  stride: number,
+): Kernel {
   const size = names(mode);
   const weightAt = mode === "forward"
     ? "(tap * depth + k) * columns + column"
     : "(tap * columns + column) * depth + k";
+  const load = (value: string) => loaded(dtype, 1, value);
+  const places = { image: "image", column: "column", at: "item" };
+  const terms = epilogueTerms(added, { dtype, width: 1 }, places);
   return {
     name: `conv2d.${mode}.plain${stride === 1 ? "" : `.stride${stride}`}${
       added.map((name) => `+${name}`).join("")
     }`,
-    bindings: kernelBindings(mode, added, "f32", "f32"),
+    bindings: kernelBindings(mode, added, dtype, { depth: 1, columns: 1 }),
     params: paramTypes(added),
     workgroupSize: [STREAM_WORKGROUP, 1, 1],
     wgsl: `${FLAT_INDEX}${sourceFunction(mode, stride)}
@@ -298,9 +322,11 @@ fn main(@builtin(global_invocation_id) global: vec3u, @builtin(num_workgroups) g
     let sx = sourceOf(px, tap % params.kw, params.px, params.${size.sw});
     if (sy < 0 || sx < 0) { continue; }
     let at = ((image * params.${size.sh} + u32(sy)) * params.${size.sw} + u32(sx)) * depth;
-    for (var k = 0u; k < depth; k++) { sum += source[at + k] * weight[${weightAt}]; }
+    for (var k = 0u; k < depth; k++) { sum += ${load("source[at + k]")} * ${
+      load(`weight[${weightAt}]`)
+    }; }
   }
-  out[item] = sum${epilogueTerms(added, "image", "column", "item")};
+  out[item] = ${stored(dtype, 1, `sum${terms}`)};
 }`,
   };
 }

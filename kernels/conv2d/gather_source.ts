@@ -5,6 +5,7 @@
  * @module
  */
 import type { Capture } from "../../device/capture.ts";
+import { type DType, elementOf, loaded, type Width } from "../../device/element.ts";
 import type { BindingSpec } from "../../device/kernel.ts";
 import type { TensorRef } from "../../device/tensor.ts";
 import { type Conv2dShape, convMultiplyAdds, SHAPE_PARAMS } from "./shape.ts";
@@ -83,7 +84,7 @@ export function bind(
   { mode, source, weight, shape, epilogue, added, label }: GatherProduct,
 ) {
   const { columns, height, width } = gatherSizes(mode, shape);
-  const out = capture.transient([shape.n, height, width, columns], label);
+  const out = capture.transient([shape.n, height, width, columns], label, source.dtype);
   const bindings: Record<string, TensorRef> = { source, weight, out };
   for (const name of added) bindings[name] = epilogue[name]!;
   return { out, shared: { bindings, multiplyAdds: convMultiplyAdds(shape) } };
@@ -122,23 +123,33 @@ export function sourceFunction(mode: GatherMode, stride: number | undefined): st
  * @param image Index of the element's image.
  * @param column Index into the bias.
  * @param at Index into the result.
+ * @param vector What is added: its type as stored, and its width.
  */
-export function epilogueTerms(added: readonly Added[], image: string, column: string, at: string) {
+export function epilogueTerms(
+  added: readonly Added[],
+  { dtype, width }: { dtype: DType; width: Width },
+  { image, column, at }: { image: string; column: string; at: string },
+) {
   const terms: Record<Added, string> = {
     bias: `bias[${column}]`,
     perImage: `perImage[${image} * params.perImageRow + params.perImageStart + ${column}]`,
     residual: `residual[${at}]`,
   };
-  return added.map((name) => ` + ${terms[name]}`).join("");
+  return added.map((name) => ` + ${loaded(dtype, width, terms[name])}`).join("");
 }
 
-/** Bindings: source, weight, out and what is added. */
+/**
+ * Bindings: source, weight, out and what is added.
+ *
+ * @param widths Elements of a load along the summed channels and along the result's.
+ */
 export function kernelBindings(
   mode: GatherMode,
   added: readonly Added[],
-  wide: BindingSpec["type"],
-  vector: BindingSpec["type"],
+  dtype: DType,
+  widths: { readonly depth: Width; readonly columns: Width },
 ): Record<string, BindingSpec> {
+  const wide = elementOf(dtype, widths.depth), vector = elementOf(dtype, widths.columns);
   const bindings: Record<string, BindingSpec> = {
     source: { type: wide, access: "read" },
     weight: { type: mode === "forward" ? vector : wide, access: "read" },

@@ -6,6 +6,7 @@
  * @module
  */
 import type { Capture } from "../../device/capture.ts";
+import { type DType, stored } from "../../device/element.ts";
 import type { Kernel } from "../../device/kernel.ts";
 import type { TensorRef } from "../../device/tensor.ts";
 import {
@@ -54,6 +55,7 @@ function recordTiled(capture: Capture, product: GatherProduct, tile: WorkgroupTi
   capture.dispatch({
     kernel: gatherKernel({
       mode,
+      dtype: product.source.dtype,
       tile,
       added,
       stride: shape.stride,
@@ -70,6 +72,8 @@ function recordTiled(capture: Capture, product: GatherProduct, tile: WorkgroupTi
 /** What the code depends on. */
 interface TiledGather {
   readonly mode: GatherMode;
+  /** What all tensors are stored as. */
+  readonly dtype: DType;
   readonly tile: WorkgroupTile;
   /** Names of the tensors that the epilogue adds. */
   readonly added: readonly Added[];
@@ -81,7 +85,7 @@ interface TiledGather {
 }
 
 function gatherKernel(variant: TiledGather): Kernel {
-  const { mode, tile, added, stride, wideDepth, wideColumns } = variant;
+  const { mode, dtype, tile, added, stride, wideDepth, wideColumns } = variant;
   const size = names(mode);
   const forward = mode === "forward";
   const flags = `${wideDepth ? "" : "d"}${wideColumns ? "" : "c"}`;
@@ -90,15 +94,14 @@ function gatherKernel(variant: TiledGather): Kernel {
     name: `conv2d.${mode}.${tileName(tile)}${stride === 1 ? "" : `.stride${stride}`}${
       flags && `.scalar-${flags}`
     }${added.map((name) => `+${name}`).join("")}`,
-    bindings: kernelBindings(
-      mode,
-      added,
-      wideDepth ? "vec4f" : "f32",
-      wideColumns ? "vec4f" : "f32",
-    ),
+    bindings: kernelBindings(mode, added, dtype, {
+      depth: wideDepth ? 4 : 1,
+      columns: wideColumns ? 4 : 1,
+    }),
     params: paramTypes(added),
-    functions: REST + sourceFunction(mode, stride) + quadFunction("quadA", "source", wideDepth) +
-      quadFunction("quadB", "weight", forward ? wideColumns : wideDepth),
+    functions: REST + sourceFunction(mode, stride) +
+      quadFunction("quadA", "source", wideDepth, dtype) +
+      quadFunction("quadB", "weight", forward ? wideColumns : wideDepth, dtype),
     a: {
       along: "k",
       prepare: perLoad(
@@ -172,12 +175,13 @@ function inputWeight(): TiledOperand {
 }
 
 function storeGathered(
-  { tile, added, wideColumns }: TiledGather,
+  { dtype, tile, added, wideColumns }: TiledGather,
   size: ReturnType<typeof names>,
 ): string {
   const image = added.includes("perImage")
     ? (row: string) => `let image = ${row} / (params.${size.height} * params.${size.width});`
     : () => "";
+  const width = wideColumns ? 4 : 1;
   return storeTile(tile, {
     rows: "pixels",
     columns: "all",
@@ -185,7 +189,9 @@ function storeGathered(
     prepare: image,
     store: (value, column, index) => {
       const at = index(`r * all + ${column}`);
-      return `out[${at}] = ${value}${epilogueTerms(added, "image", index(column), at)};`;
+      const places = { image: "image", column: index(column), at };
+      const terms = epilogueTerms(added, { dtype, width }, places);
+      return `out[${at}] = ${stored(dtype, width, `${value}${terms}`)};`;
     },
   });
 }

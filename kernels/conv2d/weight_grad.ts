@@ -14,6 +14,7 @@
  * @module
  */
 import type { Capture } from "../../device/capture.ts";
+import { full } from "../../device/element.ts";
 import type { Kernel } from "../../device/kernel.ts";
 import { sizeOf, type TensorRef } from "../../device/tensor.ts";
 import {
@@ -29,7 +30,6 @@ import {
   storeTile,
   tileColumns,
   tileName,
-  vectorType,
 } from "../shared/gemm.ts";
 import { FLAT_INDEX, flatGrid, STREAM_WORKGROUP } from "../shared/grid.ts";
 import { recordVariant, type Variant } from "../shared/variants.ts";
@@ -162,11 +162,11 @@ function partsOf(lines: number, width: number, shape: Conv2dShape) {
  * pixels past the end of a line or outside the image load as zeros of x, which cancels their dy.
  */
 function subgroupKernel(tile: GemmTile): Kernel {
-  const vector = vectorType(tile.width);
+  const vector = full(tile.width);
   return {
     name: `conv2d.weight.sub${tileName(tile)}`,
     bindings: {
-      x: { type: "vec4f", access: "read" },
+      x: { type: full(4), access: "read" },
       dy: { type: vector, access: "read" },
       out: { type: vector, access: "write" },
     },
@@ -249,9 +249,9 @@ function plainKernel(): Kernel {
   return {
     name: "conv2d.weight.plain",
     bindings: {
-      x: { type: "f32", access: "read" },
-      dy: { type: "f32", access: "read" },
-      out: { type: "f32", access: "write" },
+      x: { type: full(1), access: "read" },
+      dy: { type: full(1), access: "read" },
+      out: { type: full(1), access: "write" },
     },
     params: { ...SHAPE_PARAMS, linesPerPart: "u32", parts: "u32", rows: "u32" },
     workgroupSize: [STREAM_WORKGROUP, 1, 1],

@@ -6,6 +6,7 @@
  *
  * @module
  */
+import { full } from "../../device/element.ts";
 import type { Kernel } from "../../device/kernel.ts";
 import {
   chooseTile,
@@ -54,9 +55,9 @@ export function narrowKernel({ scans, tile }: NarrowVariant, stride: number): Ke
   return {
     name: `conv2d.weight.narrow${tile.rows}.${scans}${stride === 1 ? "" : `.stride${stride}`}`,
     bindings: {
-      x: { type: fromX ? "vec4f" : "f32", access: "read" },
-      dy: { type: fromX ? "f32" : "vec4f", access: "read" },
-      out: { type: "f32", access: "write" },
+      x: { type: full(fromX ? 4 : 1), access: "read" },
+      dy: { type: full(fromX ? 1 : 4), access: "read" },
+      out: { type: full(1), access: "write" },
     },
     params: { ...SHAPE_PARAMS, linesPerPart: "u32" },
     workgroupSize: [tile.lanes, 1, 1],

@@ -6,6 +6,7 @@
  * @module
  */
 import type { Capture } from "../../device/capture.ts";
+import { full } from "../../device/element.ts";
 import type { Kernel } from "../../device/kernel.ts";
 import type { TensorRef } from "../../device/tensor.ts";
 import {
@@ -80,7 +81,7 @@ function weightGradKernel(
   wide: { readonly x: boolean; readonly out: boolean },
 ): Kernel {
   const flags = `${wide.x ? "" : "x"}${wide.out ? "" : "c"}`;
-  const vector = wide.out ? "vec4f" : "f32";
+  const vector = full(wide.out ? 4 : 1);
   const times = stride === 1 ? "" : ` * ${stride}u`;
   return tiledKernel({
     tile,
@@ -88,7 +89,7 @@ function weightGradKernel(
       flags && `.scalar-${flags}`
     }`,
     bindings: {
-      x: { type: wide.x ? "vec4f" : "f32", access: "read" },
+      x: { type: full(wide.x ? 4 : 1), access: "read" },
       dy: { type: vector, access: "read" },
       out: { type: vector, access: "write" },
     },
@@ -175,7 +176,8 @@ function biasSums(tile: WorkgroupTile, wide: boolean): string {
     }
     sliceA[thread] = sum;
     workgroupBarrier();
-    if (thread >= ${quads}u) { return; }
-    for (var s = 1u; s < ${shares}u; s++) { sum += sliceA[thread + s * ${quads}u]; }
-    ${store}`;
+    if (thread < ${quads}u) {
+      for (var s = 1u; s < ${shares}u; s++) { sum += sliceA[thread + s * ${quads}u]; }
+      ${store}
+    }`;
 }

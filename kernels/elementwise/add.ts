@@ -4,6 +4,7 @@
  * @module
  */
 import type { Capture } from "../../device/capture.ts";
+import { full } from "../../device/element.ts";
 import { defineKernel } from "../../device/kernel.ts";
 import { formatShape, sizeOf, type TensorRef } from "../../device/tensor.ts";
 import { FLAT_INDEX, flatGrid, STREAM_WORKGROUP } from "../shared/grid.ts";
@@ -42,7 +43,7 @@ function update(
     );
   }
   const width = count % 4 === 0 ? 4 : 1;
-  const type = width === 4 ? "vec4f" : "f32";
+  const type = full(width);
   const kernel = defineKernel({
     name: `${name}.${type}`,
     bindings: {

@@ -9,6 +9,7 @@
  * @module
  */
 import type { Capture } from "../../device/capture.ts";
+import { full } from "../../device/element.ts";
 import type { BindingSpec, Kernel, ParamType } from "../../device/kernel.ts";
 import { formatShape, sizeOf, type TensorRef } from "../../device/tensor.ts";
 import { FLAT_INDEX, flatGrid, STREAM_WORKGROUP } from "../shared/grid.ts";
@@ -126,7 +127,7 @@ function broadcastKernel<I extends string, P extends string>(
   rank: number,
   vector: readonly boolean[],
 ): Kernel {
-  const type = width === 4 ? "vec4f" : "f32";
+  const type = full(width);
   const bindings: Record<string, BindingSpec> = {};
   op.inputs.forEach((name, i) => {
     bindings[name] = { type: vector[i] ? type : "f32", access: "read" };

@@ -9,6 +9,7 @@
  * @module
  */
 import type { Capture } from "../../device/capture.ts";
+import { elementOf, full } from "../../device/element.ts";
 import { defineKernel } from "../../device/kernel.ts";
 import { sizeOf, type TensorRef } from "../../device/tensor.ts";
 import { FLAT_INDEX, flatGrid, STREAM_WORKGROUP } from "../shared/grid.ts";
@@ -81,13 +82,13 @@ export function dropoutForward(
   const packed = length % 4 === 0;
   const quads = Math.ceil(length / 4);
   const items = packed ? samples * quads : samples * length;
-  const type = packed ? "vec4f" : "f32";
+  const type = full(packed ? 4 : 1);
   const result = capture.transient(x.shape, "dropout");
   capture.dispatch({
     kernel: defineKernel({
       name: `dropout.${type}`,
       bindings: {
-        key: { type: "vec4u", access: "read" },
+        key: { type: elementOf("u32", 4), access: "read" },
         x: { type, access: "read" },
         result: { type, access: "write" },
       },

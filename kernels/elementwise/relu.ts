@@ -5,6 +5,7 @@
  * @module
  */
 import type { Capture } from "../../device/capture.ts";
+import { full } from "../../device/element.ts";
 import { defineKernel } from "../../device/kernel.ts";
 import { formatShape, sizeOf, type TensorRef } from "../../device/tensor.ts";
 import { FLAT_INDEX, flatGrid, STREAM_WORKGROUP } from "../shared/grid.ts";
@@ -19,7 +20,7 @@ fn main(@builtin(global_invocation_id) global: vec3u, @builtin(num_workgroups) g
 export function reluInPlace(capture: Capture, x: TensorRef): void {
   const count = sizeOf(x.shape);
   const pack = count % 4 === 0 ? 4 : 1;
-  const type = pack === 4 ? "vec4f" : "f32";
+  const type = full(pack);
   capture.dispatch({
     kernel: defineKernel({
       name: `reluInPlace.${type}`,
@@ -56,7 +57,7 @@ export function reluConcat(capture: Capture, parts: readonly TensorRef[]): Tenso
     );
   }
   const pack = widths.every((width) => width % 4 === 0) ? 4 : 1;
-  const type = pack === 4 ? "vec4f" : "f32";
+  const type = full(pack);
   const total = widths.reduce((a, b) => a + b, 0);
   const result = capture.transient([...outer, total], "reluConcat");
   const kernel = defineKernel({

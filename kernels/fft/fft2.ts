@@ -110,7 +110,7 @@ function record(
   const result = capture.transient(realOutput ? plain : [...plain, 2], "fft");
   capture.dispatch({
     kernel: fourierKernel({ lengths, lines, realInput, realOutput }),
-    bindings: { x, twiddle: twiddleTensor(capture.gpu, lengths.toReversed()), result },
+    bindings: { x, twiddle: twiddleTensor(capture, lengths.toReversed()), result },
     params: { inner, lines: all, swap: swap ? 1 : 0, scale },
     workgroups: flatGrid(Math.ceil(all / lines)),
   });

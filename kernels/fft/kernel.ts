@@ -9,6 +9,7 @@
  *
  * @module
  */
+import { full } from "../../device/element.ts";
 import { defineKernel, type Kernel } from "../../device/kernel.ts";
 import { FLAT_INDEX } from "../shared/grid.ts";
 import { butterfly, COMPLEX } from "./butterflies.ts";
@@ -55,12 +56,12 @@ export function fourierKernel(shape: BlockShape): FourierKernel {
   const stages = stagesOfBlock(shape);
   const points = lengths.reduce((product, n) => product * n, 1);
   const halves = Math.min(2, stages.length - 1);
-  const type = (real: boolean) => real ? "f32" : "vec2f";
+  const type = (real: boolean) => full(real ? 1 : 2);
   return defineKernel({
     name: `fft${lengths.join("x")}.${lines}${realInput ? ".r" : ".c"}${realOutput ? "r" : "c"}`,
     bindings: {
       x: { type: type(realInput), access: "read" },
-      twiddle: { type: "vec2f", access: "read" },
+      twiddle: { type: full(2), access: "read" },
       result: { type: type(realOutput), access: "write" },
     },
     params: PARAMS,

@@ -5,7 +5,7 @@
  *
  * @module
  */
-import type { Gpu } from "../../device/gpu.ts";
+import type { Capture } from "../../device/capture.ts";
 import type { TensorRef } from "../../device/tensor.ts";
 
 /** Longest transform by stages. */
@@ -66,21 +66,11 @@ export function twiddleTable(length: number): Float64Array {
   return table;
 }
 
-const tables = new WeakMap<Gpu["device"], Map<string, TensorRef>>();
-
-/**
- * The tables of several lengths one after another, f32 `[sum of lengths, 2]`. They are kept as long
- * as the device.
- */
-export function twiddleTensor(gpu: Gpu, lengths: readonly number[]): TensorRef {
-  let known = tables.get(gpu.device);
-  if (!known) tables.set(gpu.device, known = new Map());
-  const key = lengths.join();
-  let tensor = known.get(key);
-  if (!tensor) {
-    const data = Float32Array.from(lengths.flatMap((length) => [...twiddleTable(length)]));
-    tensor = gpu.tensor([data.length / 2, 2], { data, label: `twiddles ${key}` });
-    known.set(key, tensor);
-  }
-  return tensor;
+/** The tables of several lengths one after another, f32 `[sum of lengths, 2]`. */
+export function twiddleTensor(capture: Capture, lengths: readonly number[]): TensorRef {
+  return capture.table(
+    `twiddles ${lengths.join()}`,
+    [lengths.reduce((sum, length) => sum + length, 0), 2],
+    () => Float32Array.from(lengths.flatMap((length) => [...twiddleTable(length)])),
+  );
 }

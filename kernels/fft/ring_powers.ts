@@ -6,6 +6,7 @@
  * @module
  */
 import type { Capture } from "../../device/capture.ts";
+import { elementOf, full } from "../../device/element.ts";
 import { defineKernel } from "../../device/kernel.ts";
 import { formatShape, type TensorRef } from "../../device/tensor.ts";
 import { FLAT_INDEX, flatGrid } from "../shared/grid.ts";
@@ -17,10 +18,10 @@ const LANES = 64;
 const kernel = defineKernel({
   name: "ringPowers",
   bindings: {
-    z: { type: "vec2f", access: "read" },
-    order: { type: "u32", access: "read" },
-    starts: { type: "u32", access: "read" },
-    result: { type: "f32", access: "write" },
+    z: { type: full(2), access: "read" },
+    order: { type: elementOf("u32", 1), access: "read" },
+    starts: { type: elementOf("u32", 1), access: "read" },
+    result: { type: full(1), access: "write" },
   },
   params: { items: "u32", channels: "u32", rings: "u32", points: "u32" },
   workgroupSize: [LANES, 1, 1],

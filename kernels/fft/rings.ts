@@ -4,6 +4,7 @@
  * @module
  */
 import type { Capture } from "../../device/capture.ts";
+import { elementOf, full } from "../../device/element.ts";
 import type { Gpu } from "../../device/gpu.ts";
 import { defineKernel } from "../../device/kernel.ts";
 import { formatShape, sizeOf, type TensorRef } from "../../device/tensor.ts";
@@ -67,10 +68,10 @@ fn main(@builtin(global_invocation_id) global: vec3u, @builtin(num_workgroups) g
 const forwardKernel = defineKernel({
   name: "ringMeans",
   bindings: {
-    x: { type: "f32", access: "read" },
-    order: { type: "u32", access: "read" },
-    starts: { type: "u32", access: "read" },
-    result: { type: "f32", access: "write" },
+    x: { type: full(1), access: "read" },
+    order: { type: elementOf("u32", 1), access: "read" },
+    starts: { type: elementOf("u32", 1), access: "read" },
+    result: { type: full(1), access: "write" },
   },
   params: { items: "u32", channels: "u32", rings: "u32", points: "u32" },
   workgroupSize: [STREAM_WORKGROUP, 1, 1],
@@ -91,10 +92,10 @@ ${MAIN}
 const backwardKernel = defineKernel({
   name: "ringMeansBackward",
   bindings: {
-    dy: { type: "f32", access: "read" },
-    ring: { type: "u32", access: "read" },
-    starts: { type: "u32", access: "read" },
-    result: { type: "f32", access: "write" },
+    dy: { type: full(1), access: "read" },
+    ring: { type: elementOf("u32", 1), access: "read" },
+    starts: { type: elementOf("u32", 1), access: "read" },
+    result: { type: full(1), access: "write" },
   },
   params: { items: "u32", channels: "u32", rings: "u32", points: "u32" },
   workgroupSize: [STREAM_WORKGROUP, 1, 1],

@@ -12,6 +12,7 @@
  * @module
  */
 import type { Capture } from "../../device/capture.ts";
+import { full } from "../../device/element.ts";
 import { defineKernel, type Kernel } from "../../device/kernel.ts";
 import { formatShape, sizeOf, type TensorRef } from "../../device/tensor.ts";
 import { FLAT_INDEX, flatGrid, STREAM_WORKGROUP } from "../shared/grid.ts";
@@ -71,8 +72,8 @@ function spectrumKernel(name: SpectrumFunction, pairs: boolean): Kernel {
   return defineKernel({
     name: `${name}.${pairs ? "pairs" : "single"}`,
     bindings: {
-      z: { type: pairs ? "vec4f" : "vec2f", access: "read" },
-      result: { type: pairs ? "vec2f" : "f32", access: "write" },
+      z: { type: full(pairs ? 4 : 2), access: "read" },
+      result: { type: full(pairs ? 2 : 1), access: "write" },
     },
     params: { items: "u32" },
     workgroupSize: [STREAM_WORKGROUP, 1, 1],
@@ -89,12 +90,12 @@ ${INDEX}
 }
 
 function gradientKernel(name: SpectrumFunction, pairs: boolean): Kernel {
-  const complex = pairs ? "vec4f" : "vec2f";
+  const complex = full(pairs ? 4 : 2);
   return defineKernel({
     name: `${name}Backward.${pairs ? "pairs" : "single"}`,
     bindings: {
       z: { type: complex, access: "read" },
-      dy: { type: pairs ? "vec2f" : "f32", access: "read" },
+      dy: { type: full(pairs ? 2 : 1), access: "read" },
       result: { type: complex, access: "write" },
     },
     params: { items: "u32" },

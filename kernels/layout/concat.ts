@@ -4,6 +4,7 @@
  * @module
  */
 import type { Capture } from "../../device/capture.ts";
+import { full } from "../../device/element.ts";
 import { type BindingSpec, defineKernel, type Kernel } from "../../device/kernel.ts";
 import { formatShape, sizeOf, type TensorRef } from "../../device/tensor.ts";
 import { FLAT_INDEX, flatGrid, STREAM_WORKGROUP } from "../shared/grid.ts";
@@ -27,7 +28,7 @@ export function concatForward(capture: Capture, a: TensorRef, b: TensorRef): Ten
     );
   }
   const width = ca % 4 === 0 && cb % 4 === 0 ? 4 : 1;
-  const type = width === 4 ? "vec4f" : "f32";
+  const type = full(width);
   const result = capture.transient([...outer, ca + cb], "concat");
   const kernel = defineKernel({
     name: `concat.${type}`,
@@ -121,7 +122,7 @@ export function splitLast(
 }
 
 function splitKernel(pack: 1 | 4, names: readonly string[]): Kernel {
-  const type = pack === 4 ? "vec4f" : "f32";
+  const type = full(pack);
   const store = (half: "a" | "b", plus: string) => {
     if (!names.includes(half)) return "";
     const at = half === "a"

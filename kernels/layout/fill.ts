@@ -4,6 +4,7 @@
  * @module
  */
 import type { Capture } from "../../device/capture.ts";
+import { full } from "../../device/element.ts";
 import { defineKernel } from "../../device/kernel.ts";
 import { sizeOf, type TensorRef } from "../../device/tensor.ts";
 import { FLAT_INDEX, flatGrid, STREAM_WORKGROUP } from "../shared/grid.ts";
@@ -12,7 +13,7 @@ import { FLAT_INDEX, flatGrid, STREAM_WORKGROUP } from "../shared/grid.ts";
 export function fillZero(capture: Capture, target: TensorRef): void {
   const count = sizeOf(target.shape);
   const width = count % 4 === 0 ? 4 : 1;
-  const type = width === 4 ? "vec4f" : "f32";
+  const type = full(width);
   capture.dispatch({
     kernel: defineKernel({
       name: `fillZero.${type}`,

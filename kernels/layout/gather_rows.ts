@@ -4,6 +4,7 @@
  * @module
  */
 import type { Capture } from "../../device/capture.ts";
+import { elementOf, full } from "../../device/element.ts";
 import { defineKernel } from "../../device/kernel.ts";
 import { byteLengthOf, formatShape, sizeOf, type TensorRef } from "../../device/tensor.ts";
 import { FLAT_INDEX, flatGrid, STREAM_WORKGROUP } from "../shared/grid.ts";
@@ -29,7 +30,7 @@ export function gatherRowsForward(
     throw new TypeError(`Cannot gather rows: indices must be u32, got ${indices.dtype}`);
   }
   const pack = columns % 4 === 0 ? 4 : 1;
-  const type = pack === 4 ? "vec4f" : "f32";
+  const type = full(pack);
   const result = capture.transient([...indices.shape, columns], "gatherRows");
   const items = sizeOf(result.shape) / pack;
   capture.dispatch({
@@ -37,7 +38,7 @@ export function gatherRowsForward(
       name: `gatherRows.${type}`,
       bindings: {
         table: { type, access: "read" },
-        indices: { type: "u32", access: "read" },
+        indices: { type: elementOf("u32", 1), access: "read" },
         result: { type, access: "write" },
       },
       params: { items: "u32", rows: "u32", columns: "u32" },
@@ -71,14 +72,14 @@ export function gatherRowsBackward(
 ): TensorRef {
   const [rows = 1, columns = 1] = table.shape;
   const pack = columns % 4 === 0 ? 4 : 1;
-  const type = pack === 4 ? "vec4f" : "f32";
+  const type = full(pack);
   const result = capture.transient(table.shape, "gatherRowsBackward");
   const items = sizeOf(table.shape) / pack;
   capture.dispatch({
     kernel: defineKernel({
       name: `gatherRowsBackward.${type}`,
       bindings: {
-        indices: { type: "u32", access: "read" },
+        indices: { type: elementOf("u32", 1), access: "read" },
         dy: { type, access: "read" },
         result: { type, access: "write" },
       },

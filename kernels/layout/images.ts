@@ -4,6 +4,7 @@
  * @module
  */
 import type { Capture } from "../../device/capture.ts";
+import { elementOf, full, type VectorType } from "../../device/element.ts";
 import { defineKernel } from "../../device/kernel.ts";
 import { sizeOf, type TensorRef } from "../../device/tensor.ts";
 import { FLAT_INDEX, flatGrid, STREAM_WORKGROUP } from "../shared/grid.ts";
@@ -57,7 +58,7 @@ export function gatherImages(
   }
   const batch = sizeOf(indices.shape);
   const packed = length % 4 === 0;
-  const type = packed ? "vec4f" : "f32";
+  const type = full(packed ? 4 : 1);
   const items = batch * length / (packed ? 4 : 1);
   const result = capture.transient([batch, height, width, channels], "images");
   chunks.forEach((chunk, i) => {
@@ -89,15 +90,15 @@ export function gatherImages(
   return result;
 }
 
-function gatherKernel(type: "vec4f" | "f32") {
-  const pixels = type === "vec4f"
+function gatherKernel(type: VectorType) {
+  const pixels = type === full(4)
     ? "vec4f(load(base, 4u * k, flip), load(base, 4u * k + 1u, flip), load(base, 4u * k + 2u, flip), load(base, 4u * k + 3u, flip))"
     : "load(base, k, flip)";
   return defineKernel({
     name: `gatherImages.${type}`,
     bindings: {
-      images: { type: "u32", access: "read" },
-      indices: { type: "u32", access: "read" },
+      images: { type: elementOf("u32", 1), access: "read" },
+      indices: { type: elementOf("u32", 1), access: "read" },
       result: { type, access: "write" },
     },
     params: {

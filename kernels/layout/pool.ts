@@ -9,7 +9,8 @@
  * @module
  */
 import type { Capture } from "../../device/capture.ts";
-import { defineKernel, type ElementType, type ParamType } from "../../device/kernel.ts";
+import { elementOf, type ElementType, full } from "../../device/element.ts";
+import { defineKernel, type ParamType } from "../../device/kernel.ts";
 import { formatShape, sizeOf, type TensorRef } from "../../device/tensor.ts";
 import { FLAT_INDEX, flatGrid, STREAM_WORKGROUP } from "../shared/grid.ts";
 
@@ -148,8 +149,8 @@ interface Types {
 
 function typesOf(channels: number): Types {
   return channels % 4 === 0
-    ? { type: "vec4f", index: "vec4u", pack: 4 }
-    : { type: "f32", index: "u32", pack: 1 };
+    ? { type: full(4), index: elementOf("u32", 4), pack: 4 }
+    : { type: full(1), index: elementOf("u32", 1), pack: 1 };
 }
 
 /**

@@ -10,6 +10,7 @@
  * @module
  */
 import type { Capture } from "../../device/capture.ts";
+import { full, type VectorType } from "../../device/element.ts";
 import { defineKernel } from "../../device/kernel.ts";
 import { formatShape, sizeOf, type TensorRef } from "../../device/tensor.ts";
 import { FLAT_INDEX, flatGrid, STREAM_WORKGROUP } from "../shared/grid.ts";
@@ -66,7 +67,7 @@ fn main(@builtin(global_invocation_id) global: vec3u, @builtin(num_workgroups) g
   let n = pixel / params.${width} / params.${height};
 `;
 
-function forwardKernel(type: "vec4f" | "f32") {
+function forwardKernel(type: VectorType) {
   return defineKernel({
     name: `resizeBilinear.${type}`,
     bindings: { input: { type, access: "read" }, result: { type, access: "write" } },
@@ -88,7 +89,7 @@ function forwardKernel(type: "vec4f" | "f32") {
   });
 }
 
-function backwardKernel(type: "vec4f" | "f32") {
+function backwardKernel(type: VectorType) {
   return defineKernel({
     name: `resizeBilinearBackward.${type}`,
     bindings: { dy: { type, access: "read" }, result: { type, access: "write" } },
@@ -140,7 +141,7 @@ export function resizeBilinearForward(
   const pack = channels % 4 === 0 ? 4 : 1;
   const items = sizeOf(result.shape) / pack;
   capture.dispatch({
-    kernel: forwardKernel(pack === 4 ? "vec4f" : "f32"),
+    kernel: forwardKernel(full(pack)),
     bindings: { input: x, result },
     params: paramsOf(items, x.shape, result.shape, pack),
     workgroups: flatGrid(items, STREAM_WORKGROUP),
@@ -162,7 +163,7 @@ export function resizeBilinearBackward(
   const pack = shape[3]! % 4 === 0 ? 4 : 1;
   const items = sizeOf(shape) / pack;
   capture.dispatch({
-    kernel: backwardKernel(pack === 4 ? "vec4f" : "f32"),
+    kernel: backwardKernel(full(pack)),
     bindings: { dy, result },
     params: paramsOf(items, shape, dy.shape, pack),
     workgroups: flatGrid(items, STREAM_WORKGROUP),

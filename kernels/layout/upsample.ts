@@ -5,12 +5,13 @@
  * @module
  */
 import type { Capture } from "../../device/capture.ts";
+import { full, type VectorType } from "../../device/element.ts";
 import { defineKernel } from "../../device/kernel.ts";
 import { formatShape, sizeOf, type TensorRef } from "../../device/tensor.ts";
 import { FLAT_INDEX, flatGrid, STREAM_WORKGROUP } from "../shared/grid.ts";
 
 /** One invocation for each element of the small image; `at` is the first of its four copies. */
-function upsampleKernel(type: "vec4f" | "f32", backward: boolean) {
+function upsampleKernel(type: VectorType, backward: boolean) {
   return defineKernel({
     name: `${backward ? "upsampleBackward" : "upsample"}.${type}`,
     bindings: {
@@ -54,7 +55,7 @@ function record(
   const pack = channels % 4 === 0 ? 4 : 1;
   const items = sizeOf(small.shape) / pack;
   capture.dispatch({
-    kernel: upsampleKernel(pack === 4 ? "vec4f" : "f32", backward),
+    kernel: upsampleKernel(full(pack), backward),
     bindings: { small, large },
     params: { items, width, channels: channels / pack },
     workgroups: flatGrid(items, STREAM_WORKGROUP),

@@ -4,7 +4,8 @@
  * @module
  */
 import type { Capture } from "../../device/capture.ts";
-import { byteLengthOf, ELEMENT_BYTES, sizeOf, type TensorRef } from "../../device/tensor.ts";
+import { BYTES } from "../../device/element.ts";
+import { byteLengthOf, sizeOf, type TensorRef } from "../../device/tensor.ts";
 
 /** A batch of matrices inside a tensor; strides count elements. */
 export interface MatrixBatch {
@@ -60,7 +61,7 @@ export interface MatmulArgs {
 export function outOf(capture: Capture, args: MatmulArgs): MatrixBatch {
   const { m, n, outer = 1, inner = 1 } = args;
   const out: MatrixBatch = args.out ?? {
-    tensor: capture.transient([outer * inner, m, n], args.label ?? "matmul"),
+    tensor: capture.transient([outer * inner, m, n], args.label ?? "matmul", args.a.tensor.dtype),
     row: n,
     inner: m * n,
     outer: inner * m * n,
@@ -97,7 +98,7 @@ export function dispatchArgs(capture: Capture, args: MatmulArgs, out: MatrixBatc
 function workOf({ a, b, m, n, k, outer = 1, inner = 1 }: MatmulArgs, out: MatrixBatch) {
   const batches = outer * inner;
   const least = ({ tensor }: MatrixBatch, rows: number, columns: number) =>
-    Math.min(byteLengthOf(tensor), batches * rows * columns * ELEMENT_BYTES);
+    Math.min(byteLengthOf(tensor), batches * rows * columns * BYTES[tensor.dtype]);
   return {
     multiplyAdds: batches * m * n * k,
     bytes: { a: least(a, m, k), b: least(b, k, n), out: least(out, m, n) },

@@ -10,6 +10,7 @@
  * @module
  */
 import type { Capture } from "../../device/capture.ts";
+import { elementOf, loaded, stored } from "../../device/element.ts";
 import type { BindingSpec, Kernel } from "../../device/kernel.ts";
 import type { TensorRef } from "../../device/tensor.ts";
 import {
@@ -26,7 +27,6 @@ import {
   tileColumns,
   tileName,
   transposedB,
-  vectorType,
 } from "../shared/gemm.ts";
 import { FLAT_INDEX, flatGrid, STREAM_WORKGROUP } from "../shared/grid.ts";
 import {
@@ -61,6 +61,7 @@ export function matmul(capture: Capture, args: MatmulArgs): TensorRef {
     args.bias && "bias",
     args.out && "out",
     args.places && "places",
+    args.a.tensor.dtype !== "f32" && args.a.tensor.dtype,
   ].filter(Boolean);
   const key = ["matmul", `${m}x${n}x${k}`, `${outer}x${inner}`, ...flags].join(" ");
   return recordVariant(capture, key, [
@@ -114,16 +115,17 @@ function fitsSubgroups(args: MatmulArgs, tile: GemmTile): boolean {
 function subgroupKernel(
   tile: GemmTile,
   transposed: { a: boolean; b: boolean },
-  { bias, places }: MatmulArgs,
+  { a: { tensor: { dtype } }, bias, places }: MatmulArgs,
 ): Kernel {
-  const vector = vectorType(tile.width);
+  const { width } = tile;
+  const vector = elementOf(dtype, width);
   const bindings: Record<string, BindingSpec> = {
-    a: { type: "vec4f", access: "read" },
-    b: { type: transposed.b ? "vec4f" : vector, access: "read" },
+    a: { type: elementOf(dtype, 4), access: "read" },
+    b: { type: transposed.b ? elementOf(dtype, 4) : vector, access: "read" },
     out: { type: vector, access: "write" },
   };
   if (bias) bindings.bias = { type: vector, access: "read" };
-  if (places) bindings.places = { type: "u32", access: "read" };
+  if (places) bindings.places = { type: elementOf("u32", 1), access: "read" };
   const batch = batchText("group.z", places !== undefined);
   const w = `${tile.width}u`;
   // Rows and columns beyond the matrix are clamped when loading and skipped when storing.
@@ -136,7 +138,8 @@ function subgroupKernel(
   });
   const loadA = perLoadOfA(
     tile,
-    (i) => transposed.a ? `let a${i} = a[at${i} + 4u * k * aRow];` : `let a${i} = a[at${i} + k];`,
+    (i) =>
+      `let a${i} = ${loaded(dtype, 4, `a[at${i} + ${transposed.a ? "4u * k * aRow" : "k"}]`)};`,
   );
   const prepareB = perVector(
     tile,
@@ -146,8 +149,8 @@ function subgroupKernel(
         : `let bt${j} = bStart + safe${j};`,
   );
   const loadB = transposed.b
-    ? transposedB(tile, (i, j) => `b[bt${j} + ${i}u * bRow + k]`)
-    : directB(tile, (q, j) => `b[bt${j} + (4u * k + ${q}u) * bRow]`);
+    ? transposedB(tile, (i, j) => loaded(dtype, 4, `b[bt${j} + ${i}u * bRow + k]`))
+    : directB(tile, (q, j) => loaded(dtype, width, `b[bt${j} + (4u * k + ${q}u) * bRow]`));
   return {
     name: `matmul.sub${tileName(tile)}${transposed.a ? ".aT" : ""}${transposed.b ? ".bT" : ""}${
       places ? ".places" : ""
@@ -180,12 +183,17 @@ fn main(@builtin(workgroup_id) group: vec3u, @builtin(local_invocation_id) local
   let outRow = ${batch.outRow} / ${w};
   let outStart = ${batch.out} / ${w} + row * outRow;
   let rows = params.m - row;
-  ${bias ? perVector(tile, (j) => `let bias${j} = bias[biasStart + safe${j}];`) : ""}
   ${
-      storeTile(tile, (row, value, j) =>
-        `out[outStart + ${row} * outRow + column${j}] = params.alpha * ${value}${
-          bias ? ` + bias${j}` : ""
-        }`)
+      bias
+        ? perVector(tile, (j) =>
+          `let bias${j} = ${loaded(dtype, width, `bias[biasStart + safe${j}]`)};`)
+        : ""
+    }
+  ${
+      storeTile(tile, (row, value, j) => {
+        const result = `params.alpha * ${value}${bias ? ` + bias${j}` : ""}`;
+        return `out[outStart + ${row} * outRow + column${j}] = ${stored(dtype, width, result)}`;
+      })
     }
 }`,
   };
@@ -193,16 +201,18 @@ fn main(@builtin(workgroup_id) group: vec3u, @builtin(local_invocation_id) local
 
 function plainKernel(
   transposed: { a: boolean; b: boolean },
-  { bias, places }: MatmulArgs,
+  { a: { tensor: { dtype } }, bias, places }: MatmulArgs,
 ): Kernel {
+  const type = elementOf(dtype, 1);
   const bindings: Record<string, BindingSpec> = {
-    a: { type: "f32", access: "read" },
-    b: { type: "f32", access: "read" },
-    out: { type: "f32", access: "write" },
+    a: { type, access: "read" },
+    b: { type, access: "read" },
+    out: { type, access: "write" },
   };
-  if (bias) bindings.bias = { type: "f32", access: "read" };
-  if (places) bindings.places = { type: "u32", access: "read" };
+  if (bias) bindings.bias = { type, access: "read" };
+  if (places) bindings.places = { type: elementOf("u32", 1), access: "read" };
   const at = batchText("batch", places !== undefined);
+  const added = bias ? ` + ${loaded(dtype, 1, `bias[${at.bias} + column]`)}` : "";
   const steps = (t: boolean, along: string) => t ? `${along}Row` : "1u";
   return {
     name: `matmul.plain${transposed.a ? ".aT" : ""}${transposed.b ? ".bT" : ""}${
@@ -225,12 +235,12 @@ fn main(@builtin(global_invocation_id) global: vec3u, @builtin(num_workgroups) g
   var bt = ${at.b} + column * ${transposed.b ? "bRow" : "1u"};
   var sum = 0.0;
   for (var k = 0u; k < params.k; k++) {
-    sum += a[at] * b[bt];
+    sum += ${loaded(dtype, 1, "a[at]")} * ${loaded(dtype, 1, "b[bt]")};
     at += ${steps(transposed.a, "a")};
     bt += ${steps(!transposed.b, "b")};
   }
   let outAt = ${at.out} + row * ${at.outRow} + column;
-  out[outAt] = params.alpha * sum${bias ? ` + bias[${at.bias} + column]` : ""};
+  out[outAt] = ${stored(dtype, 1, `params.alpha * sum${added}`)};
 }`,
   };
 }

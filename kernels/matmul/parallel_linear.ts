@@ -7,14 +7,8 @@
  * @module
  */
 import type { Capture } from "../../device/capture.ts";
-import {
-  byteLengthOf,
-  ELEMENT_BYTES,
-  formatShape,
-  resolve,
-  sizeOf,
-  type TensorRef,
-} from "../../device/tensor.ts";
+import { BYTES } from "../../device/element.ts";
+import { byteLengthOf, formatShape, resolve, sizeOf, type TensorRef } from "../../device/tensor.ts";
 import { matmul, type Place } from "./matmul.ts";
 import { type PartialSum, sumParts } from "../shared/partial_sums.ts";
 
@@ -222,19 +216,19 @@ interface Span {
 }
 
 function spanOf(tensors: readonly TensorRef[]): Span {
+  const { dtype, label } = tensors[0]!;
   const offsets = tensors.map((tensor) => resolve(tensor).byteOffset);
   const begin = Math.min(...offsets);
   const end = Math.max(...tensors.map((tensor, i) => offsets[i]! + byteLengthOf(tensor)));
-  const [first] = tensors;
   return {
     tensor: {
-      ...resolve(first!),
+      ...resolve(tensors[0]!),
       byteOffset: begin,
-      shape: [(end - begin) / ELEMENT_BYTES],
-      dtype: "f32",
-      label: first!.label,
+      shape: [(end - begin) / BYTES[dtype]],
+      dtype,
+      label,
     },
-    offsetOf: (tensor) => (resolve(tensor).byteOffset - begin) / ELEMENT_BYTES,
+    offsetOf: (tensor) => (resolve(tensor).byteOffset - begin) / BYTES[dtype],
   };
 }
 

@@ -5,6 +5,7 @@
  * @module
  */
 import type { Capture } from "../../device/capture.ts";
+import { type DType, elementOf, loaded, stored } from "../../device/element.ts";
 import type { BindingSpec, Kernel } from "../../device/kernel.ts";
 import { reshape, type TensorRef } from "../../device/tensor.ts";
 import {
@@ -52,7 +53,9 @@ const LEAST_SPLIT_K = 512;
 const ELEMENTS_OF_AN_INVOCATION = 16;
 
 /** Into how many parts of equal k a product is split, so that small results still fill a card. */
-function splitParts({ m, n, k, outer = 1, inner = 1, out, bias, places }: MatmulArgs): number {
+function splitParts({ a, m, n, k, outer = 1, inner = 1, out, bias, places }: MatmulArgs): number {
+  // Parts in fewer bits would lose what the sum keeps.
+  if (a.tensor.dtype !== "f32") return 1;
   if (out || bias || places || outer * inner > 1) return 1;
   let parts = 1;
   while (
@@ -100,6 +103,7 @@ function recordTiled(
         b: fits && (transposed.b ? k : n) % 4 === 0 && isMultiple(b, 4),
         out: fits && n % 4 === 0 && isMultiple(out, 4),
       },
+      dtype: a.tensor.dtype,
       bias: args.bias !== undefined,
       places: args.places !== undefined,
     },
@@ -116,19 +120,21 @@ interface TiledMatmul {
   readonly transposed: { readonly a: boolean; readonly b: boolean };
   /** Whether each tensor, and all that is stepped over in it, is a multiple of four floats. */
   readonly wide: { readonly a: boolean; readonly b: boolean; readonly out: boolean };
+  /** What all of them are stored as. */
+  readonly dtype: DType;
   readonly bias: boolean;
   readonly places: boolean;
 }
 
-function tiledMatmulKernel({ tile, transposed, wide, bias, places }: TiledMatmul): Kernel {
-  const type = (isWide: boolean): BindingSpec["type"] => isWide ? "vec4f" : "f32";
+function tiledMatmulKernel({ tile, transposed, wide, dtype, bias, places }: TiledMatmul): Kernel {
+  const type = (isWide: boolean) => elementOf(dtype, isWide ? 4 : 1);
   const bindings: Record<string, BindingSpec> = {
     a: { type: type(wide.a), access: "read" },
     b: { type: type(wide.b), access: "read" },
     out: { type: type(wide.out), access: "write" },
   };
   if (bias) bindings.bias = { type: type(wide.out), access: "read" };
-  if (places) bindings.places = { type: "u32", access: "read" };
+  if (places) bindings.places = { type: elementOf("u32", 1), access: "read" };
   const batch = batchText("group.z", places);
   // Lines beyond the matrix are clamped when loading and skipped when storing.
   const a: TiledOperand = transposed.a
@@ -152,8 +158,8 @@ function tiledMatmulKernel({ tile, transposed, wide, bias, places }: TiledMatmul
     }${places ? ".places" : ""}`,
     bindings,
     params: PARAMS,
-    functions: BATCH + REST + quadFunction("quadA", "a", wide.a) +
-      quadFunction("quadB", "b", wide.b),
+    functions: BATCH + REST + quadFunction("quadA", "a", wide.a, dtype) +
+      quadFunction("quadB", "b", wide.b, dtype),
     a,
     b,
     setup: `let end = params.k;
@@ -189,10 +195,14 @@ function tiledMatmulKernel({ tile, transposed, wide, bias, places }: TiledMatmul
         rows: "params.m",
         columns: "params.n",
         wide: wide.out,
-        store: (value, column, index) =>
-          `out[${index(`outStart + r * outRow + ${column}`)}] = params.alpha * ${value}${
-            bias ? ` + bias[${index(`biasStart + ${column}`)}]` : ""
-          };`,
+        store: (value, column, index) => {
+          const width = wide.out ? 4 : 1;
+          const added = bias
+            ? ` + ${loaded(dtype, width, `bias[${index(`biasStart + ${column}`)}]`)}`
+            : "";
+          const result = stored(dtype, width, `params.alpha * ${value}${added}`);
+          return `out[${index(`outStart + r * outRow + ${column}`)}] = ${result};`;
+        },
       })
     }`,
   });

@@ -10,6 +10,7 @@
  * @module
  */
 import type { Capture } from "../../device/capture.ts";
+import { full, type VectorType } from "../../device/element.ts";
 import type { BindingSpec, Kernel } from "../../device/kernel.ts";
 import { formatShape, sizeOf, type TensorRef } from "../../device/tensor.ts";
 import { FLAT_INDEX, flatGrid, STREAM_WORKGROUP } from "../shared/grid.ts";
@@ -32,7 +33,7 @@ function channelKernel(
   name: string,
   inputs: readonly string[],
   result: string,
-  type: "vec4f" | "f32",
+  type: VectorType,
 ): Kernel {
   const bindings: Record<string, BindingSpec> = {};
   for (const input of inputs) bindings[input] = { type, access: "read" };
@@ -66,7 +67,7 @@ function perChannel(
   const pack = channels % 4 === 0 ? 4 : 1;
   const result = capture.transient(shape, name);
   const items = sizeOf(shape) / pack;
-  const type = pack === 4 ? "vec4f" : "f32";
+  const type = full(pack);
   capture.dispatch({
     kernel: channelKernel(name, Object.keys(inputs), expression, type),
     bindings: { ...inputs, result },

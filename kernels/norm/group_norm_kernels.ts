@@ -4,6 +4,7 @@
  *
  * @module
  */
+import { elementOf, full } from "../../device/element.ts";
 import type { BindingSpec, Kernel } from "../../device/kernel.ts";
 import { DROPOUT_PARAMS, KEPT } from "../elementwise/dropout.ts";
 import { GROUP_MAIN, GROUP_PARAMS, type GroupNormLayout, groupText } from "./group_norm_layout.ts";
@@ -14,7 +15,7 @@ const CHUNKS = "const CHUNK = 32u;\n";
 
 /** The forward pass. */
 export function forwardKernel(layout: GroupNormLayout, silu: boolean, dropout: boolean): Kernel {
-  const type = layout.width === 4 ? "vec4f" : "f32";
+  const type = full(layout.width);
   return {
     name: `groupNorm${silu ? "Silu" : ""}${
       dropout ? "Dropout" : ""
@@ -24,8 +25,8 @@ export function forwardKernel(layout: GroupNormLayout, silu: boolean, dropout: b
       weight: { type, access: "read" },
       bias: { type, access: "read" },
       y: { type, access: "write" },
-      mean: { type: "f32", access: "write" },
-      rstd: { type: "f32", access: "write" },
+      mean: { type: full(1), access: "write" },
+      rstd: { type: full(1), access: "write" },
       ...(dropout ? { key: KEY_BINDING } : {}),
     },
     params: { ...GROUP_PARAMS, eps: "f32", ...(dropout ? DROPOUT_PARAMS : {}) },
@@ -36,7 +37,7 @@ ${activation(silu)}${MOMENTS}${GROUP_MAIN}${forwardText(dropout)}`,
   };
 }
 
-const KEY_BINDING: BindingSpec = { type: "vec4u", access: "read" };
+const KEY_BINDING: BindingSpec = { type: elementOf("u32", 4), access: "read" };
 
 /** WGSL: what follows the normalisation, except dropout. */
 function activation(silu: boolean): string {
@@ -111,10 +112,11 @@ const forwardText = (dropout: boolean) => `
     store(row * slabChannels + v * W, moments.mean, moments.squares);
   }
   workgroupBarrier();
+  // The next barrier stands outside: for Tint a private variable may differ from invocation to invocation.
   if (rows > 1u) {
     for (var c = t; c < slabChannels; c += WX) { combineRows(c, slabChannels); }
-    workgroupBarrier();
   }
+  workgroupBarrier();
   for (var g = t; g * groupChannels < slabChannels; g += WX) {
     let start = g * groupChannels;
     var groupMean = 0.0;
@@ -162,7 +164,7 @@ export function backwardKernel(
   variant: BackwardVariant,
 ): Kernel {
   const { silu, dropout, dx, plus, sums, y } = variant;
-  const type = layout.width === 4 ? "vec4f" : "f32";
+  const type = full(layout.width);
   const gather = (name: string) =>
     Array.from(
       { length: layout.width },
@@ -179,13 +181,13 @@ export function backwardKernel(
       dy: { type, access: y ? "read_write" : "read" },
       weight: { type, access: "read" },
       bias: { type, access: "read" },
-      mean: { type: "f32", access: "read" },
-      rstd: { type: "f32", access: "read" },
-      parts: { type: "f32", access: "write" },
+      mean: { type: full(1), access: "read" },
+      rstd: { type: full(1), access: "read" },
+      parts: { type: full(1), access: "write" },
       ...(dx ? { dx: { type, access: "write" } as const } : {}),
       ...(plus > 0 ? { plus: { type, access: "read" } as const } : {}),
       ...(plus > 1 ? { plus2: { type, access: "read" } as const } : {}),
-      ...(sums ? { sums: { type: "f32", access: "read_write" } as const } : {}),
+      ...(sums ? { sums: { type: full(1), access: "read_write" } as const } : {}),
       ...(dropout ? { key: KEY_BINDING } : {}),
     },
     params: {

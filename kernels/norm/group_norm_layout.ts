@@ -6,6 +6,7 @@
  *
  * @module
  */
+import { full } from "../../device/element.ts";
 import type { Gpu } from "../../device/gpu.ts";
 import { formatShape, type TensorRef } from "../../device/tensor.ts";
 import { FLAT_INDEX } from "../shared/grid.ts";
@@ -150,7 +151,7 @@ export function groupParams(layout: GroupNormLayout) {
 
 /** WGSL of a cut: vectors `V` of `W` channels, and moves to and from workgroup memory. */
 export function groupText({ width, shared }: GroupNormLayout): string {
-  const type = width === 4 ? "vec4f" : "f32";
+  const type = full(width);
   const component = (j: number) => width === 4 ? `[${j}]` : "";
   const each = (line: (j: number) => string) =>
     Array.from({ length: width }, (_, j) => line(j)).join("\n");

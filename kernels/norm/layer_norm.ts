@@ -8,6 +8,7 @@
  * @module
  */
 import type { Capture } from "../../device/capture.ts";
+import { full } from "../../device/element.ts";
 import { defineKernel } from "../../device/kernel.ts";
 import { formatShape, sizeOf, type TensorRef } from "../../device/tensor.ts";
 import { affineSums } from "./affine_parts.ts";
@@ -118,8 +119,8 @@ function forwardKernel(layout: RowLayout) {
       weight: { type, access: "read" },
       bias: { type, access: "read" },
       y: { type, access: "write" },
-      mean: { type: "f32", access: "write" },
-      rstd: { type: "f32", access: "write" },
+      mean: { type: full(1), access: "write" },
+      rstd: { type: full(1), access: "write" },
     },
     params: { ...ROW_PARAMS, eps: "f32" },
     workgroupSize: ROW_WORKGROUP,
@@ -155,8 +156,8 @@ function backwardKernel(layout: RowLayout) {
       x: { type, access: "read" },
       dy: { type, access: "read" },
       weight: { type, access: "read" },
-      mean: { type: "f32", access: "read" },
-      rstd: { type: "f32", access: "read" },
+      mean: { type: full(1), access: "read" },
+      rstd: { type: full(1), access: "read" },
       dx: { type, access: "write" },
     },
     params: ROW_PARAMS,
@@ -190,13 +191,13 @@ function affineKernel({ type, width }: RowLayout) {
     bindings: {
       x: { type, access: "read" },
       dy: { type, access: "read" },
-      mean: { type: "f32", access: "read" },
-      rstd: { type: "f32", access: "read" },
+      mean: { type: full(1), access: "read" },
+      rstd: { type: full(1), access: "read" },
       parts: { type, access: "write" },
     },
     params: { ...ROW_PARAMS, partRows: "u32", items: "u32" },
     workgroupSize: [STREAM_WORKGROUP, 1, 1],
-    wgsl: `alias V = ${width === 4 ? "vec4f" : "f32"};
+    wgsl: `alias V = ${full(width)};
 ${FLAT_INDEX}
 @compute @workgroup_size(WX, WY, WZ)
 fn main(@builtin(global_invocation_id) global: vec3u, @builtin(num_workgroups) groups: vec3u) {

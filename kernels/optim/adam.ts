@@ -14,6 +14,7 @@
  * @module
  */
 import type { Capture } from "../../device/capture.ts";
+import { full, type VectorType } from "../../device/element.ts";
 import type { BindingSpec, Kernel } from "../../device/kernel.ts";
 import { formatShape, sizeOf, type TensorRef } from "../../device/tensor.ts";
 import { FLAT_INDEX, flatGrid, STREAM_WORKGROUP } from "../shared/grid.ts";
@@ -104,7 +105,7 @@ export function adamStep(
   const bindings: Record<string, TensorRef> = { param, grad, m, v, scalars, gradScale };
   if (ema) bindings.ema = ema;
   capture.dispatch({
-    kernel: adamKernel(width === 4 ? "vec4f" : "f32", decoupled, ema !== undefined),
+    kernel: adamKernel(full(width), decoupled, ema !== undefined),
     bindings,
     params: {
       items: count / width,
@@ -119,15 +120,15 @@ export function adamStep(
   });
 }
 
-function adamKernel(type: "vec4f" | "f32", decoupled: boolean, average: boolean): Kernel {
+function adamKernel(type: VectorType, decoupled: boolean, average: boolean): Kernel {
   const inPlace: BindingSpec = { type, access: "read_write" };
   const bindings: Record<string, BindingSpec> = {
     param: inPlace,
     grad: { type, access: "read" },
     m: inPlace,
     v: inPlace,
-    scalars: { type: "f32", access: "read" },
-    gradScale: { type: "f32", access: "read" },
+    scalars: { type: full(1), access: "read" },
+    gradScale: { type: full(1), access: "read" },
   };
   if (average) bindings.ema = inPlace;
   const decay = decoupled

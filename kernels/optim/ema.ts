@@ -4,6 +4,7 @@
  * @module
  */
 import type { Capture } from "../../device/capture.ts";
+import { full } from "../../device/element.ts";
 import { defineKernel } from "../../device/kernel.ts";
 import { formatShape, sizeOf, type TensorRef } from "../../device/tensor.ts";
 import { FLAT_INDEX, flatGrid, STREAM_WORKGROUP } from "../shared/grid.ts";
@@ -34,14 +35,14 @@ export function emaStep(
     );
   }
   const width = count % 4 === 0 ? 4 : 1;
-  const type = width === 4 ? "vec4f" : "f32";
+  const type = full(width);
   capture.dispatch({
     kernel: defineKernel({
       name: `ema.${type}`,
       bindings: {
         average: { type, access: "read_write" },
         source: { type, access: "read" },
-        scalars: { type: "f32", access: "read" },
+        scalars: { type: full(1), access: "read" },
       },
       params: { items: "u32" },
       workgroupSize: [STREAM_WORKGROUP, 1, 1],

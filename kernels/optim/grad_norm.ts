@@ -12,6 +12,7 @@
  * @module
  */
 import type { Capture } from "../../device/capture.ts";
+import { full } from "../../device/element.ts";
 import { defineKernel } from "../../device/kernel.ts";
 import { sizeOf, slice, type TensorRef } from "../../device/tensor.ts";
 import { FLAT_INDEX, flatGrid, STREAM_WORKGROUP } from "../shared/grid.ts";
@@ -74,12 +75,12 @@ function layoutOf(chunk: TensorRef) {
 }
 
 function squaresKernel(width: 1 | 4) {
-  const type = width === 4 ? "vec4f" : "f32";
+  const type = full(width);
   const total = (name: string) =>
     width === 4 ? `(${name}.x + ${name}.y) + (${name}.z + ${name}.w)` : name;
   return defineKernel({
     name: `gradSquares.${type}`,
-    bindings: { grad: { type, access: "read" }, result: { type: "vec2f", access: "write" } },
+    bindings: { grad: { type, access: "read" }, result: { type: full(2), access: "write" } },
     params: { items: "u32", run: "u32" },
     workgroupSize: [STREAM_WORKGROUP, 1, 1],
     wgsl: `${FLAT_INDEX}
@@ -104,9 +105,9 @@ fn main(@builtin(global_invocation_id) global: vec3u, @builtin(num_workgroups) g
 const normKernel = defineKernel({
   name: "gradNorm",
   bindings: {
-    sums: { type: "vec2f", access: "read" },
-    norm: { type: "f32", access: "write" },
-    coefficient: { type: "f32", access: "write" },
+    sums: { type: full(2), access: "read" },
+    norm: { type: full(1), access: "write" },
+    coefficient: { type: full(1), access: "write" },
   },
   params: { items: "u32", maxNorm: "f32" },
   workgroupSize: [STREAM_WORKGROUP, 1, 1],

@@ -9,6 +9,7 @@
  * @module
  */
 import type { Capture } from "../../device/capture.ts";
+import { elementOf, full } from "../../device/element.ts";
 import { type BindingSpec, defineKernel } from "../../device/kernel.ts";
 import { formatShape, sizeOf, type TensorRef } from "../../device/tensor.ts";
 import { FLAT_INDEX, flatGrid, STREAM_WORKGROUP } from "../shared/grid.ts";
@@ -52,12 +53,14 @@ export function linearCombination(
   }
   const length = sizeOf(shape) / samples;
   const width = length % 4 === 0 ? 4 : 1;
-  const type = width === 4 ? "vec4f" : "f32";
+  const type = full(width);
   const result = capture.transient(shape, "linearCombination");
-  const specs: Record<string, BindingSpec> = { timesteps: { type: "u32", access: "read" } };
+  const specs: Record<string, BindingSpec> = {
+    timesteps: { type: elementOf("u32", 1), access: "read" },
+  };
   const bindings: Record<string, TensorRef> = { timesteps };
   terms.forEach(({ table, x }, i) => {
-    specs[`table${i}`] = { type: "f32", access: "read" };
+    specs[`table${i}`] = { type: full(1), access: "read" };
     specs[`x${i}`] = { type, access: "read" };
     bindings[`table${i}`] = table;
     bindings[`x${i}`] = x;

@@ -4,7 +4,8 @@
  * @module
  */
 import type { Capture } from "../../device/capture.ts";
-import { defineKernel, type ElementType, type ParamType } from "../../device/kernel.ts";
+import { elementOf, type ElementType } from "../../device/element.ts";
+import { defineKernel, type ParamType } from "../../device/kernel.ts";
 import { sizeOf, type TensorRef } from "../../device/tensor.ts";
 import { FLAT_INDEX, flatGrid, STREAM_WORKGROUP } from "../shared/grid.ts";
 import {
@@ -82,7 +83,7 @@ function record(
   const packed = length % 4 === 0;
   const quads = Math.ceil(length / 4);
   const items = samples * quads;
-  const type: ElementType = packed ? (dtype === "f32" ? "vec4f" : "vec4u") : dtype;
+  const type: ElementType = elementOf(dtype, packed ? 4 : 1);
   const params: Record<string, ParamType> = {
     ...KEY_PARAMS,
     items: "u32",
@@ -94,7 +95,10 @@ function record(
   capture.dispatch({
     kernel: defineKernel({
       name: `${name}.${type}`,
-      bindings: { key: { type: "vec4u", access: "read" }, result: { type, access: "write" } },
+      bindings: {
+        key: { type: elementOf("u32", 4), access: "read" },
+        result: { type, access: "write" },
+      },
       params,
       workgroupSize: [STREAM_WORKGROUP, 1, 1],
       wgsl: `${FLAT_INDEX}${PHILOX}${DISTRIBUTIONS}${RANDOM_WORDS}

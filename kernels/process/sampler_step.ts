@@ -10,6 +10,7 @@
  * @module
  */
 import type { Capture } from "../../device/capture.ts";
+import { full } from "../../device/element.ts";
 import { type BindingSpec, defineKernel } from "../../device/kernel.ts";
 import { formatShape, sizeOf, type TensorRef } from "../../device/tensor.ts";
 import { FLAT_INDEX, flatGrid, STREAM_WORKGROUP } from "../shared/grid.ts";
@@ -76,13 +77,13 @@ export function samplerStep(
   }
   const count = sizeOf(x.shape);
   const width = count % 4 === 0 ? 4 : 1;
-  const type = width === 4 ? "vec4f" : "f32";
+  const type = full(width);
   const result = capture.transient(x.shape, "samplerStep");
   const specs: Record<string, BindingSpec> = {
     x: { type, access: "read" },
     f: { type, access: "read" },
     z: { type, access: "read" },
-    scalars: { type: "f32", access: "read" },
+    scalars: { type: full(1), access: "read" },
     result: { type, access: "write" },
   };
   const bindings: Record<string, TensorRef> = { x, f, z, scalars, result };

@@ -5,6 +5,7 @@
  * @module
  */
 import type { Capture } from "../../device/capture.ts";
+import { elementOf, full } from "../../device/element.ts";
 import { defineKernel } from "../../device/kernel.ts";
 import { sizeOf, type TensorRef } from "../../device/tensor.ts";
 import { FLAT_INDEX, flatGrid, STREAM_WORKGROUP } from "../shared/grid.ts";
@@ -48,9 +49,9 @@ export function timestepTable(density: ArrayLike<number>): Uint32Array<ArrayBuff
 const tableKernel = defineKernel({
   name: "tableTimesteps",
   bindings: {
-    key: { type: "vec4u", access: "read" },
-    table: { type: "u32", access: "read" },
-    result: { type: "u32", access: "write" },
+    key: { type: elementOf("u32", 4), access: "read" },
+    table: { type: elementOf("u32", 1), access: "read" },
+    result: { type: elementOf("u32", 1), access: "write" },
   },
   params: { ...KEY_PARAMS, items: "u32", timesteps: "u32" },
   workgroupSize: [STREAM_WORKGROUP, 1, 1],
@@ -104,10 +105,10 @@ fn binStart(bin: u32) -> u32 { return (bin * params.timesteps) / params.bins; }
 const adaptiveKernel = defineKernel({
   name: "adaptiveTimesteps",
   bindings: {
-    key: { type: "vec4u", access: "read" },
-    history: { type: "vec2f", access: "read" },
-    result: { type: "u32", access: "write" },
-    weights: { type: "f32", access: "write" },
+    key: { type: elementOf("u32", 4), access: "read" },
+    history: { type: full(2), access: "read" },
+    result: { type: elementOf("u32", 1), access: "write" },
+    weights: { type: full(1), access: "write" },
   },
   params: { ...KEY_PARAMS, items: "u32", timesteps: "u32", bins: "u32", uniformShare: "f32" },
   workgroupSize: [STREAM_WORKGROUP, 1, 1],
@@ -188,9 +189,9 @@ export function adaptiveTimesteps(
 const recordKernel = defineKernel({
   name: "recordLosses",
   bindings: {
-    history: { type: "vec2f", access: "read_write" },
-    timestep: { type: "u32", access: "read" },
-    losses: { type: "f32", access: "read" },
+    history: { type: full(2), access: "read_write" },
+    timestep: { type: elementOf("u32", 1), access: "read" },
+    losses: { type: full(1), access: "read" },
   },
   params: { samples: "u32", timesteps: "u32", bins: "u32", decay: "f32" },
   workgroupSize: [STREAM_WORKGROUP, 1, 1],

@@ -6,6 +6,7 @@
  * @module
  */
 import type { Capture } from "../../device/capture.ts";
+import { elementOf, full } from "../../device/element.ts";
 import { type BindingSpec, defineKernel } from "../../device/kernel.ts";
 import { formatShape, sizeOf, type TensorRef } from "../../device/tensor.ts";
 import { FLAT_INDEX, flatGrid, STREAM_WORKGROUP } from "../shared/grid.ts";
@@ -49,13 +50,13 @@ export function addBinnedMoments(
     );
   }
   const specs: Record<string, BindingSpec> = {
-    drawn: { type: "u32", access: "read" },
-    values: { type: "f32", access: "read" },
-    moments: { type: "f32", access: "read_write" },
+    drawn: { type: elementOf("u32", 1), access: "read" },
+    values: { type: full(1), access: "read" },
+    moments: { type: full(1), access: "read_write" },
   };
   const bindings: Record<string, TensorRef> = { drawn, values, moments };
   if (factors) {
-    specs.factors = { type: "f32", access: "read" };
+    specs.factors = { type: full(1), access: "read" };
     bindings.factors = factors;
   }
   const items = bins * measures;

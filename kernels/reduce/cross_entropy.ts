@@ -8,6 +8,7 @@
  * @module
  */
 import type { Capture } from "../../device/capture.ts";
+import { elementOf, full } from "../../device/element.ts";
 import { defineKernel } from "../../device/kernel.ts";
 import { formatShape, type TensorRef } from "../../device/tensor.ts";
 import { FLAT_INDEX, flatGrid, STREAM_WORKGROUP } from "../shared/grid.ts";
@@ -91,9 +92,9 @@ fn main(@builtin(global_invocation_id) global: vec3u, @builtin(num_workgroups) g
 const forwardKernel = defineKernel({
   name: "crossEntropy",
   bindings: {
-    x: { type: "f32", access: "read" },
-    labels: { type: "u32", access: "read" },
-    y: { type: "f32", access: "write" },
+    x: { type: full(1), access: "read" },
+    labels: { type: elementOf("u32", 1), access: "read" },
+    y: { type: full(1), access: "write" },
   },
   params: { rows: "u32", classes: "u32" },
   workgroupSize: [STREAM_WORKGROUP, 1, 1],
@@ -104,10 +105,10 @@ const forwardKernel = defineKernel({
 const backwardKernel = defineKernel({
   name: "crossEntropyBackward",
   bindings: {
-    x: { type: "f32", access: "read" },
-    labels: { type: "u32", access: "read" },
-    dy: { type: "f32", access: "read" },
-    dx: { type: "f32", access: "write" },
+    x: { type: full(1), access: "read" },
+    labels: { type: elementOf("u32", 1), access: "read" },
+    dy: { type: full(1), access: "read" },
+    dx: { type: full(1), access: "write" },
   },
   params: { rows: "u32", classes: "u32" },
   workgroupSize: [STREAM_WORKGROUP, 1, 1],

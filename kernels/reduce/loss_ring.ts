@@ -5,15 +5,16 @@
  * @module
  */
 import type { Capture } from "../../device/capture.ts";
+import { elementOf, full } from "../../device/element.ts";
 import { defineKernel } from "../../device/kernel.ts";
 import { formatShape, sizeOf, type TensorRef } from "../../device/tensor.ts";
 
 const kernel = defineKernel({
   name: "addToRing",
   bindings: {
-    ring: { type: "f32", access: "read_write" },
-    slot: { type: "u32", access: "read" },
-    value: { type: "f32", access: "read" },
+    ring: { type: full(1), access: "read_write" },
+    slot: { type: elementOf("u32", 1), access: "read" },
+    value: { type: full(1), access: "read" },
   },
   params: { factor: "f32" },
   workgroupSize: [1, 1, 1],

@@ -9,6 +9,7 @@
  * @module
  */
 import type { Capture } from "../../device/capture.ts";
+import { full, type VectorType } from "../../device/element.ts";
 import { defineKernel } from "../../device/kernel.ts";
 import { formatShape, reshape, sizeOf, type TensorRef } from "../../device/tensor.ts";
 import { FLAT_INDEX, flatGrid, STREAM_WORKGROUP } from "../shared/grid.ts";
@@ -213,7 +214,7 @@ function sumBlocks(
     capture.transient(blocks === 1 ? [outer, inner] : [outer, blocks, inner], "sum");
   const items = outer * blocks * columns / share;
   capture.dispatch({
-    kernel: columnsKernel(width === 4 ? "vec4f" : "f32", share, into !== undefined),
+    kernel: columnsKernel(full(width), share, into !== undefined),
     bindings: { x, result },
     params: {
       scale,
@@ -234,7 +235,7 @@ function sumBlocks(
  * Eight lanes add `8 share` neighbouring columns of a block: with four a lane, rows of 128 floats
  * are read front to back, which on the CPU driver is twice as fast as one column a lane.
  */
-function columnsKernel(type: "vec4f" | "f32", share: number, add: boolean) {
+function columnsKernel(type: VectorType, share: number, add: boolean) {
   const each = (line: (k: number) => string) =>
     Array.from({ length: share }, (_, k) => line(k)).join("\n  ");
   return defineKernel({

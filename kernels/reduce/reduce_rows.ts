@@ -10,6 +10,7 @@
  * @module
  */
 import type { Capture } from "../../device/capture.ts";
+import { full } from "../../device/element.ts";
 import { type BindingSpec, defineKernel, type Kernel } from "../../device/kernel.ts";
 import { formatShape, reshape, sizeOf, type TensorRef } from "../../device/tensor.ts";
 import { FLAT_INDEX, flatGrid, STREAM_WORKGROUP } from "../shared/grid.ts";
@@ -91,10 +92,10 @@ function partialKernel<I extends string, P extends string>(
   map: Pointwise<I, P>,
   width: 1 | 4,
 ): Kernel {
-  const type = width === 4 ? "vec4f" : "f32";
+  const type = full(width);
   const bindings: Record<string, BindingSpec> = {};
   for (const name of map.inputs) bindings[name] = { type, access: "read" };
-  bindings.result = { type: "f32", access: "write" };
+  bindings.result = { type: full(1), access: "write" };
   return {
     name: `${map.name}.rows.${type}`,
     bindings,
@@ -134,8 +135,8 @@ fn main(@builtin(global_invocation_id) global: vec3u, @builtin(num_workgroups) g
 const treeKernel = defineKernel({
   name: "sumPartials",
   bindings: {
-    partial: { type: "vec4f", access: "read" },
-    result: { type: "f32", access: "write" },
+    partial: { type: full(4), access: "read" },
+    result: { type: full(1), access: "write" },
   },
   params: { scale: "f32", rows: "u32", rowItems: "u32" },
   workgroupSize: [STREAM_WORKGROUP, 1, 1],

@@ -7,8 +7,11 @@
  * loads by itself, with a mask and a bounds test), so few of them feed many multiply-adds; loops stay
  * rolled, because the code of an unrolled body no longer fits the instruction cache.
  *
+ * Operands may be stored in fewer bits; values are loaded as f32 and so are the accumulators.
+ *
  * @module
  */
+import { full } from "../../device/element.ts";
 
 /** Shape of a tile. */
 export interface GemmTile {
@@ -24,11 +27,6 @@ export interface GemmTile {
 
 /** How the tile of A is loaded: `k` runs along memory, or the rows do. */
 export type Contiguity = "k" | "rows";
-
-/** WGSL type of `width` floats. */
-export function vectorType(width: 1 | 2 | 4): "f32" | "vec2f" | "vec4f" {
-  return width === 1 ? "f32" : width === 2 ? "vec2f" : "vec4f";
-}
 
 /** `16x8` in kernel names: rows and floats of a lane. */
 export function tileName({ rows, width, vectors }: GemmTile): string {
@@ -72,7 +70,7 @@ export function declareColumns(tile: GemmTile, first: string): string {
 /** WGSL: declares the accumulators `c0_0`, `c0_1`, ... by row and vector. */
 export function declareAccumulators(tile: GemmTile): string {
   return range(tile.rows).map((i) =>
-    range(tile.vectors).map((j) => `var c${i}_${j} = ${vectorType(tile.width)}();`).join(" ")
+    range(tile.vectors).map((j) => `var c${i}_${j} = ${full(tile.width)}();`).join(" ")
   ).join("\n");
 }
 
@@ -141,7 +139,7 @@ export function transposedB(tile: GemmTile, load: (i: number, j: number) => stri
     for (const i of columns) lines.push(`let t${i}_${j} = ${load(i, j)};`);
     for (const q of range(4)) {
       const parts = columns.map((i) => `t${i}_${j}[${q}]`).join(", ");
-      lines.push(`let b${q}_${j} = ${vectorType(tile.width)}(${parts});`);
+      lines.push(`let b${q}_${j} = ${full(tile.width)}(${parts});`);
     }
   }
   return lines.join("\n");

@@ -11,6 +11,7 @@
  *
  * @module
  */
+import { type DType, loaded } from "../../device/element.ts";
 import type { BindingSpec, Kernel, ParamType } from "../../device/kernel.ts";
 
 /** Shape of a workgroup's tile. */
@@ -136,14 +137,21 @@ export function perLoad(
 
 /**
  * WGSL: `function(at, left)`, the four floats of a storage array from `at`, of which `left` exist and
- * the rest are zero. Where the array holds vec4f, `at` and the array's lines are multiples of four.
+ * the rest are zero. Where the array holds vectors, `at` and the array's lines are multiples of four.
  */
-export function quadFunction(name: string, array: string, wide: boolean): string {
-  const parts = range(4).map((i) => `if (left > ${i}u) { v[${i}] = ${array}[at + ${i}u]; }`);
+export function quadFunction(
+  name: string,
+  array: string,
+  wide: boolean,
+  dtype: DType = "f32",
+): string {
+  const parts = range(4).map((i) =>
+    `if (left > ${i}u) { v[${i}] = ${loaded(dtype, 1, `${array}[at + ${i}u]`)}; }`
+  );
   return `fn ${name}(at: u32, left: u32) -> vec4f {
   ${
     wide
-      ? `if (left == 0u) { return vec4f(); }\n  return ${array}[at / 4u];`
+      ? `if (left == 0u) { return vec4f(); }\n  return ${loaded(dtype, 4, `${array}[at / 4u]`)};`
       : `var v = vec4f();\n  ${parts.join("\n  ")}\n  return v;`
   }
 }

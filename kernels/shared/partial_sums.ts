@@ -6,6 +6,7 @@
  * @module
  */
 import type { Capture } from "../../device/capture.ts";
+import { elementOf, full } from "../../device/element.ts";
 import { defineKernel } from "../../device/kernel.ts";
 import { sizeOf, type TensorRef } from "../../device/tensor.ts";
 import { FLAT_INDEX, flatGrid, STREAM_WORKGROUP } from "./grid.ts";
@@ -106,14 +107,14 @@ function record(
 }
 
 function kernelOf({ width, accumulate }: Variant) {
-  const type = width === 4 ? "vec4f" : "f32";
+  const type = full(width);
   const each = (line: (s: number) => string) =>
     Array.from({ length: SHARE }, (_, s) => line(s)).join("\n  ");
   return defineKernel({
     name: `sumParts.${type}${accumulate ? ".add" : ""}`,
     bindings: {
       parts: { type, access: "read" },
-      table: { type: "u32", access: "read" },
+      table: { type: elementOf("u32", 1), access: "read" },
       result: { type, access: accumulate ? "read_write" : "write" },
     },
     params: { blocks: "u32", entries: "u32" },

@@ -1,10 +1,12 @@
 /**
  * Pointwise kernels from an expression: `y[i] = f(a[i], b[i], ...)`. Element counts that are multiples
- * of four are streamed as vec4, others one by one, from the same text: `V` is `vec4f` or `f32`.
+ * of four are streamed as vec4, others one by one, from the same text: `V` is `vec4f` or `f32`, also
+ * where operands and result are stored as f16.
  *
  * @module
  */
 import type { Capture } from "../../device/capture.ts";
+import { computeType, type DType, elementOf, loaded, stored } from "../../device/element.ts";
 import type { BindingSpec, Kernel, ParamType } from "../../device/kernel.ts";
 import { formatShape, sizeOf, type TensorRef } from "../../device/tensor.ts";
 import { FLAT_INDEX, flatGrid, STREAM_WORKGROUP } from "./grid.ts";
@@ -33,9 +35,9 @@ export function definePointwise<I extends string, P extends string = never>(
 /**
  * Records `op` over operands of one shape.
  *
- * @param inputs The operands, all of the same shape.
+ * @param inputs The operands, all of the same shape and element type.
  * @param params Values of the parameters.
- * @returns A new tensor of that shape.
+ * @returns A new tensor of that shape and type.
  * @throws {RangeError} When shapes differ.
  */
 export function pointwise<I extends string, P extends string>(
@@ -57,9 +59,9 @@ export function pointwise<I extends string, P extends string>(
   }
   const count = sizeOf(first.shape);
   const width = count % 4 === 0 ? 4 : 1;
-  const result = capture.transient(first.shape, op.name);
+  const result = capture.transient(first.shape, op.name, first.dtype);
   capture.dispatch({
-    kernel: pointwiseKernel(op, width),
+    kernel: pointwiseKernel(op, first.dtype, width),
     bindings: { ...inputs, result },
     params: { ...params, items: count / width },
     workgroups: flatGrid(count / width, STREAM_WORKGROUP),
@@ -69,26 +71,28 @@ export function pointwise<I extends string, P extends string>(
 
 function pointwiseKernel<I extends string, P extends string>(
   op: Pointwise<I, P>,
+  dtype: DType,
   width: 1 | 4,
 ): Kernel {
-  const type = width === 4 ? "vec4f" : "f32";
+  const type = elementOf(dtype, width);
   const bindings: Record<string, BindingSpec> = {};
   for (const name of op.inputs) bindings[name] = { type, access: "read" };
   bindings.result = { type, access: "write" };
+  const operands = op.inputs.map((name) => loaded(dtype, width, `${name}[i]`));
   // Operands are parameters of f, which hide the arrays of the same names.
   return {
     name: `${op.name}.${type}`,
     bindings,
     params: { ...op.params, items: "u32" },
     workgroupSize: [STREAM_WORKGROUP, 1, 1],
-    wgsl: `alias V = ${type};
+    wgsl: `alias V = ${computeType(dtype, width)};
 ${FLAT_INDEX}${op.functions ?? ""}
 fn f(${op.inputs.map((name) => `${name}: V`).join(", ")}) -> V { return ${op.result}; }
 @compute @workgroup_size(WX, WY, WZ)
 fn main(@builtin(global_invocation_id) global: vec3u, @builtin(num_workgroups) groups: vec3u) {
   let i = flatInvocation(global, groups);
   if (i >= params.items) { return; }
-  result[i] = f(${op.inputs.map((name) => `${name}[i]`).join(", ")});
+  result[i] = ${stored(dtype, width, `f(${operands.join(", ")})`)};
 }`,
   };
 }

@@ -5,6 +5,7 @@
  *
  * @module
  */
+import { full, type VectorType } from "../../device/element.ts";
 import type { Gpu } from "../../device/gpu.ts";
 import { formatShape, sizeOf, type TensorRef } from "../../device/tensor.ts";
 import { FLAT_INDEX, flatGrid, STREAM_WORKGROUP } from "./grid.ts";
@@ -17,7 +18,7 @@ export interface RowLayout {
   /** Elements of a vector: 4, or 1 where the length is not a multiple of 4. */
   readonly width: 1 | 4;
   /** WGSL type of a vector. */
-  readonly type: "f32" | "vec4f";
+  readonly type: VectorType;
   /** Invocations of a row. */
   readonly team: number;
   readonly workgroups: [number, number, number];
@@ -45,7 +46,7 @@ export function layOutRows(gpu: Gpu, op: string, x: TensorRef): RowLayout {
     rows,
     length,
     width,
-    type: width === 4 ? "vec4f" : "f32",
+    type: full(width),
     team,
     workgroups: flatGrid(rows, STREAM_WORKGROUP / team),
   };

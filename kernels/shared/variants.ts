@@ -45,16 +45,17 @@ export interface VariantPolicy {
   readonly observe?: (key: string, variants: readonly Variant[], chosen: Variant) => void;
 }
 
-const policies = new WeakMap<GPUDevice, VariantPolicy>();
+/** What {@linkcode Gpu.attached} has the policy under. */
+const POLICY = Symbol("variant policy");
 
 /** Sets how variants are picked in later captures on `gpu`; an empty policy restores the default. */
 export function setVariantPolicy(gpu: Gpu, policy: VariantPolicy): void {
-  policies.set(gpu.device, policy);
+  gpu.attached.set(POLICY, policy);
 }
 
 /** How variants are picked on `gpu`. */
 export function variantPolicy(gpu: Gpu): VariantPolicy {
-  return policies.get(gpu.device) ?? {};
+  return gpu.attached.get(POLICY) as VariantPolicy | undefined ?? {};
 }
 
 /**

@@ -1,71 +1,46 @@
-import { Capture } from "../../device/capture.ts";
-import { planMemory } from "../../device/pack_lifetimes.ts";
-import type { Gpu } from "../../device/gpu.ts";
-import { planningGpu } from "../../device/planning_gpu.ts";
-import type { TensorRef } from "../../device/tensor.ts";
-import { addSame } from "../../kernels/elementwise/add.ts";
-import { siluForward } from "../../kernels/elementwise/silu.ts";
-import { assert, assertEquals, assertRejects, assertThrows } from "../support/assert.ts";
-import { testGpu } from "../support/gpu.ts";
+import { packLifetimes } from "../../device/pack_lifetimes.ts";
+import { assert, assertEquals, assertThrows } from "../support/assert.ts";
+import { randomValues } from "../support/gpu.ts";
 
-/** A chain of five tensors, the last two made of the first and the one before. */
-function recordChain(capture: Capture, elements: number): TensorRef {
-  const x = capture.gpu.tensor([elements], { label: "given" });
-  const first = siluForward(capture, x);
-  const second = siluForward(capture, siluForward(capture, first));
-  return capture.keep(addSame(capture, first, second));
-}
-
-Deno.test("planMemory() gives the report and the sizes of the program that is planned", async () => {
-  const gpu = await testGpu();
-  const capture = new Capture(gpu, "test");
-  recordChain(capture, 1024);
-  const { memory, bufferBytes, placements } = planMemory(capture);
-  assertEquals([memory.peakBytes, memory.unsharedBytes], [3 * 4096, 4 * 4096]);
-  assertEquals(memory.holders.map(({ bytes }) => bytes), [4096, 4096, 4096]);
-  assertEquals([placements.size, bufferBytes], [4, [3 * 4096]]);
-  assertEquals(planMemory(capture, { alias: false }).bufferBytes, [4 * 4096]);
-  const program = await capture.plan();
-  assertEquals(program.memory, memory);
-  program.destroy();
+const life = (byteLength: number, first: number, last: number, label = "t") => ({
+  label,
+  byteLength,
+  first,
+  last,
 });
 
-Deno.test("planMemory() refuses a transient that nothing has written", async () => {
-  const gpu = await testGpu();
-  const capture = new Capture(gpu, "test");
-  siluForward(capture, capture.transient([4], "unwritten"));
-  assertThrows(() => planMemory(capture), TypeError, "unwritten must be written before");
+Deno.test("packLifetimes() lets tensors share bytes when their lives do not touch", () => {
+  const lives = [life(1000, 0, 1), life(1000, 1, 2), life(1000, 2, 3)];
+  assertEquals(packLifetimes(lives, 256, 1 << 20).bufferBytes, [2048]);
+  assertEquals(packLifetimes(lives, 256, 1 << 20, false).bufferBytes, [3072]);
 });
 
-Deno.test("planningGpu() plans as the adapter does, counts buffers and allocates none", async () => {
-  const gpu = await testGpu();
-  const before = { ...gpu.counters };
-  const planning = planningGpu(gpu);
-  assertEquals(planning.subgroupSize, gpu.subgroupSize);
-  const capture = new Capture(planning, "test");
-  recordChain(capture, 1024);
-  assertEquals(planMemory(capture).memory.peakBytes, 3 * 4096);
-  assertEquals(planning.counters.bufferBytes, 4096);
-  assertEquals(gpu.counters, before);
+Deno.test("packLifetimes() never overlaps tensors that are alive together", () => {
+  const values = randomValues(600, 5).map(Math.abs);
+  const lives = Array.from({ length: 200 }, (_, i) => {
+    const first = Math.floor(values[i]! * 50);
+    return life(
+      Math.ceil(values[200 + i]! * 5000),
+      first,
+      first + Math.floor(values[400 + i]! * 9),
+    );
+  });
+  const { placements, bufferBytes } = packLifetimes(lives, 256, 16384);
+  assert(bufferBytes.length > 1 && bufferBytes.every((bytes) => bytes <= 16384));
+  lives.forEach((a, i) => {
+    const p = placements[i]!;
+    assertEquals(p.byteOffset % 256, 0);
+    assert(p.byteOffset + a.byteLength <= bufferBytes[p.buffer]!);
+    lives.slice(0, i).forEach((b, j) => {
+      const q = placements[j]!;
+      const together = a.first <= b.last && b.first <= a.last;
+      const overlap = p.buffer === q.buffer && p.byteOffset < q.byteOffset + b.byteLength &&
+        q.byteOffset < p.byteOffset + a.byteLength;
+      assert(!(together && overlap), `${i} and ${j} overlap`);
+    });
+  });
 });
 
-Deno.test("planningGpu() has the adapter's limits unless they are lifted", async () => {
-  const gpu = await testGpu();
-  const { maxStorageBufferBindingSize, maxBufferSize } = gpu.limits;
-  const elements = Math.min(maxStorageBufferBindingSize, maxBufferSize) / 4 + 4;
-  const record = (gpu: Gpu) => recordChain(new Capture(gpu, "test"), elements);
-  assertThrows(() => record(planningGpu(gpu)), RangeError, "bytes");
-  const unlimited = planningGpu(gpu, { unlimited: true });
-  record(unlimited);
-  assert(unlimited.counters.bufferBytes >= 4 * elements);
-  assertEquals(
-    unlimited.limits.maxComputeInvocationsPerWorkgroup,
-    gpu.limits.maxComputeInvocationsPerWorkgroup,
-  );
-});
-
-Deno.test("planningGpu() refuses to run", async () => {
-  const capture = new Capture(planningGpu(await testGpu()), "test");
-  recordChain(capture, 16);
-  await assertRejects(() => capture.plan(), TypeError, "it must be a real one");
+Deno.test("packLifetimes() refuses a tensor larger than a buffer and names it", () => {
+  assertThrows(() => packLifetimes([life(5000, 0, 1, "big")], 256, 4096), RangeError, "tensor big");
 });

@@ -79,8 +79,15 @@ Deno.test("Capture refuses bindings that overlap when one is written", async () 
   const tensor = gpu.tensor([128]);
   const capture = new Capture(gpu, "overlap");
   addInto(capture, slice(tensor, 0, [64]), slice(tensor, 64, [64]));
-  copyInto(capture, slice(tensor, 0, [128]), slice(tensor, 0, [128]));
-  await assertRejects(() => capture.plan(), TypeError, "must not overlap");
+  assertThrows(
+    () => copyInto(capture, slice(tensor, 0, [128]), slice(tensor, 0, [128])),
+    TypeError,
+    "must not overlap",
+  );
+  const moved = new Capture(gpu, "moved");
+  const copy = siluForward(moved, tensor);
+  placeAt(copy, tensor);
+  await assertRejects(() => moved.plan(), TypeError, "must not overlap");
 });
 
 Deno.test("Capture refuses to read what was never written", async () => {

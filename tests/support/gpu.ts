@@ -4,11 +4,12 @@
  * @module
  */
 import { Capture } from "../../device/capture.ts";
+import type { DType } from "../../device/element.ts";
 import { type Gpu, openGpu } from "../../device/gpu.ts";
-import type { PlanOptions } from "../../device/pack_lifetimes.ts";
-import { type DType, type HostArray, sizeOf, type TensorRef } from "../../device/tensor.ts";
+import type { PlanOptions } from "../../device/plan_memory.ts";
+import { type HostArray, sizeOf, type TensorRef, toHostArray } from "../../device/tensor.ts";
 import { setVariantPolicy } from "../../kernels/shared/variants.ts";
-import { forcedFamily } from "../../commands/shared/gpu.ts";
+import { chosenProvider, forcedFamily } from "../../commands/shared/gpu.ts";
 
 if (Deno.build.os === "linux" && !Deno.env.get("DENO_WEBGPU_BACKEND")) {
   Deno.env.set("DENO_WEBGPU_BACKEND", "vulkan");
@@ -22,7 +23,7 @@ export function testGpu(): Promise<Gpu> {
 }
 
 async function open(): Promise<Gpu> {
-  const gpu = await openGpu({ platform: Deno.build.os });
+  const gpu = await openGpu({ provider: chosenProvider(), platform: Deno.build.os });
   const forced = forcedFamily();
   if (forced) setVariantPolicy(gpu, { forced });
   return gpu;
@@ -35,8 +36,7 @@ export function upload(
   data: ArrayLike<number>,
   dtype: DType = "f32",
 ): TensorRef {
-  const arrays = { f32: Float32Array, u32: Uint32Array, i32: Int32Array };
-  return gpu.tensor(shape, { dtype, data: arrays[dtype].from(data) as HostArray, label: "given" });
+  return gpu.tensor(shape, { dtype, data: toHostArray(dtype, data), label: "given" });
 }
 
 /**

@@ -2,7 +2,7 @@ import { Graph, type Recompute } from "../../autograd/graph.ts";
 import { mseLoss } from "../../autograd/ops/losses.ts";
 import { loadConfig } from "../../config/load.ts";
 import { Capture } from "../../device/capture.ts";
-import { planMemory } from "../../device/pack_lifetimes.ts";
+import { planMemory } from "../../device/plan_memory.ts";
 import { planningGpu } from "../../device/planning_gpu.ts";
 import { createArena, parameterSlots } from "../../model/parameters.ts";
 import { imagesOf, networkOf } from "../../training/run.ts";

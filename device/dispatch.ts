@@ -1,0 +1,135 @@
+/**
+ * One recorded dispatch, the recording that it is part of, and what is checked of it: everything that
+ * the runtime would let pass in silence.
+ *
+ * @module
+ */
+import { partsOf } from "./element.ts";
+import type { Gpu } from "./gpu.ts";
+import type { Access, BindingSpec, Kernel } from "./kernel.ts";
+import {
+  byteLengthOf,
+  type HostArray,
+  resolve,
+  type TensorRef,
+  type TransientStorage,
+} from "./tensor.ts";
+
+/** A tensor of a dispatch. */
+export interface Binding {
+  /** Name in the kernel. */
+  readonly name: string;
+  readonly tensor: TensorRef;
+  readonly access: Access;
+}
+
+/** One recorded dispatch. */
+export interface Dispatch {
+  readonly kernel: Kernel;
+  readonly bindings: readonly Binding[];
+  readonly params: ArrayBuffer;
+  readonly workgroups: readonly [number, number, number];
+  readonly work: Work;
+}
+
+/** What dispatches have to do, whichever way they do it. */
+export interface Work {
+  /**
+   * Multiply-adds of matrix products, convolutions and attention, two floating-point operations each;
+   * what is elementwise or a sum is left out, as usual.
+   */
+  readonly multiplyAdds: number;
+  /** Bytes that must be read and written at least, each tensor once a dispatch. */
+  readonly bytes: number;
+}
+
+/** A step as it was written down; see {@linkcode Capture}. */
+export interface Recording {
+  readonly gpu: Gpu;
+  /** Name in errors, as in "train step". */
+  readonly name: string;
+  readonly dispatches: readonly Dispatch[];
+  readonly inputs: readonly TensorRef[];
+  readonly constants: readonly { readonly tensor: TensorRef; readonly values: HostArray }[];
+  /** Bytes of the block of inputs. */
+  readonly inputBytes: number;
+  /** Transients that live to the end of a replay. */
+  readonly kept: ReadonlySet<TransientStorage>;
+  /** Work of all dispatches. */
+  readonly work: Work;
+}
+
+/** @throws {RangeError} When a grid is larger than the device allows. */
+export function checkGrid(
+  kernel: Kernel,
+  workgroups: readonly [number, number, number],
+  { maxComputeWorkgroupsPerDimension: most }: GPUSupportedLimits,
+): void {
+  if (workgroups.some((n) => !Number.isInteger(n) || n < 0 || n > most)) {
+    throw new RangeError(
+      `Cannot dispatch ${kernel.name}: workgroups must be integers of at most ${most}, got ${
+        workgroups.join(" x ")
+      }`,
+    );
+  }
+}
+
+/**
+ * @throws {TypeError} When a tensor is missing or has another element type than the kernel's array.
+ * @throws {RangeError} When it is larger than a binding may be, or starts at an odd place.
+ */
+export function checkBinding(
+  kernel: Kernel,
+  name: string,
+  { type }: BindingSpec,
+  tensor: TensorRef | undefined,
+  { maxStorageBufferBindingSize: limit, minStorageBufferOffsetAlignment: alignment }:
+    GPUSupportedLimits,
+): asserts tensor is TensorRef {
+  if (!tensor) {
+    throw new TypeError(`Cannot dispatch ${kernel.name}: binding ${name} must be given`);
+  }
+  const { dtype } = partsOf(type);
+  if (tensor.dtype !== dtype) {
+    throw new TypeError(
+      `Cannot dispatch ${kernel.name}: ${name} (${tensor.label}) must be ${dtype}, got ${tensor.dtype}`,
+    );
+  }
+  const bytes = byteLengthOf(tensor);
+  if (bytes === 0 || bytes > limit) {
+    throw new RangeError(
+      `Cannot dispatch ${kernel.name}: ${name} (${tensor.label}) must have 1 to ${limit} bytes, got ${bytes}${
+        bytes > limit ? "; a smaller batch, or one in several parts, makes it fit" : ""
+      }`,
+    );
+  }
+  if (tensor.byteOffset % alignment !== 0) {
+    throw new RangeError(
+      `Cannot dispatch ${kernel.name}: ${name} (${tensor.label}) must start at a multiple of ${alignment} bytes, got ${tensor.byteOffset}`,
+    );
+  }
+}
+
+/**
+ * Two bindings of one dispatch may overlap only if both are read. wgpu lets the others pass, and what
+ * they compute is anyone's guess; Dawn refuses them.
+ *
+ * @throws {TypeError} When two overlap and one is written.
+ */
+export function checkOverlaps({ kernel, bindings }: Pick<Dispatch, "kernel" | "bindings">): void {
+  const ranges = bindings.map((binding) => {
+    const { storage, byteOffset: start } = resolve(binding.tensor);
+    const space = storage.kind === "buffer" ? storage.buffer : storage;
+    return { binding, space, start, end: start + byteLengthOf(binding.tensor) };
+  });
+  ranges.forEach((a, i) => {
+    for (const b of ranges.slice(i + 1)) {
+      if (a.space !== b.space || a.start >= b.end || b.start >= a.end) continue;
+      if (a.binding.access === "read" && b.binding.access === "read") continue;
+      const [one, other] = [a, b].map(({ binding }) => `${binding.name} (${binding.tensor.label})`);
+      throw new TypeError(
+        `Cannot dispatch ${kernel.name}: ${one} and ${other} must not overlap, as one of them is written`,
+      );
+    }
+  });
+}

@@ -1,0 +1,77 @@
+/**
+ * Element types: how many bytes one takes and how WGSL spells it. Nothing else in the project says so.
+ *
+ * What a tensor is stored as and what is computed with are two things. A kernel's bindings have the type
+ * of the tensors that it is given; sums and products are made in {@linkcode computedAs}, which for f16 is
+ * f32, and {@linkcode loaded} and {@linkcode stored} go from one to the other. For f32 they are nothing.
+ *
+ * @module
+ */
+
+/** Element types of tensors. */
+export type DType = "f32" | "f16" | "u32";
+
+/** Bytes of one element. */
+export const BYTES: Readonly<Record<DType, 1 | 2 | 4>> = { f32: 4, f16: 2, u32: 4 };
+
+/** Elements of a vector. */
+export type Width = 1 | 2 | 4;
+
+const SPELLING = {
+  f32: { 1: "f32", 2: "vec2f", 4: "vec4f" },
+  f16: { 1: "f16", 2: "vec2h", 4: "vec4h" },
+  u32: { 1: "u32", 2: "vec2u", 4: "vec4u" },
+} as const satisfies Record<DType, Record<Width, string>>;
+
+/** WGSL type of a vector, or of one element. */
+export type VectorType = typeof SPELLING[DType][Width];
+
+/** WGSL element types of storage arrays. */
+export type ElementType = VectorType | "atomic<u32>";
+
+/** WGSL type of `width` elements. */
+export function elementOf(dtype: DType, width: Width): VectorType {
+  return SPELLING[dtype][width];
+}
+
+/** The element type of a tensor that is bound to an array of `type`, and how many make one of it. */
+export function partsOf(type: ElementType): { dtype: DType; width: Width } {
+  return PARTS.get(type)!;
+}
+
+const PARTS: ReadonlyMap<ElementType, { dtype: DType; width: Width }> = new Map([
+  ["atomic<u32>", { dtype: "u32", width: 1 }],
+  ...(Object.keys(SPELLING) as DType[]).flatMap((dtype) =>
+    ([1, 2, 4] as const).map((width) =>
+      [elementOf(dtype, width), { dtype, width }] as [ElementType, { dtype: DType; width: Width }]
+    )
+  ),
+]);
+
+/** The type that elements are computed with, whatever they are stored as. */
+export function computedAs(dtype: DType): Exclude<DType, "f16"> {
+  return dtype === "f16" ? "f32" : dtype;
+}
+
+/** WGSL type that `width` elements are computed with. */
+export function computeType(dtype: DType, width: Width): VectorType {
+  return elementOf(computedAs(dtype), width);
+}
+
+/** WGSL: a stored value as it is computed with. */
+export function loaded(dtype: DType, width: Width, value: string): string {
+  return dtype === computedAs(dtype) ? value : `${computeType(dtype, width)}(${value})`;
+}
+
+/** WGSL: a computed value as it is stored. */
+export function stored(dtype: DType, width: Width, value: string): string {
+  return dtype === computedAs(dtype) ? value : `${elementOf(dtype, width)}(${value})`;
+}
+
+/**
+ * WGSL type of `width` elements in full precision: what statistics, losses, tables, optimiser state and
+ * random numbers are kept in, and sums made in, whatever activations are stored as.
+ */
+export function full(width: Width): VectorType {
+  return elementOf("f32", width);
+}

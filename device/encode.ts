@@ -1,0 +1,127 @@
+/**
+ * From recorded dispatches to what a pass takes: pipelines, bind groups and the block of parameters,
+ * made once.
+ *
+ * @module
+ */
+import type { Dispatch, Recording } from "./dispatch.ts";
+import { byteLengthOf, type TensorRef } from "./tensor.ts";
+
+/** A range of a buffer. */
+export interface Place {
+  readonly buffer: GPUBuffer;
+  readonly byteOffset: number;
+}
+
+/** A dispatch ready to be encoded. */
+export interface EncodedDispatch {
+  readonly name: string;
+  readonly bindings: Dispatch["bindings"];
+  readonly pipeline: GPUComputePipeline;
+  readonly bindGroup: GPUBindGroup;
+  readonly workgroups: readonly [number, number, number];
+}
+
+/** Encodes dispatches, setting only what changes. */
+export function encodeInto(pass: GPUComputePassEncoder, list: readonly EncodedDispatch[]): void {
+  let pipeline: GPUComputePipeline | undefined;
+  for (const dispatch of list) {
+    if (dispatch.pipeline !== pipeline) pass.setPipeline(pipeline = dispatch.pipeline);
+    pass.setBindGroup(0, dispatch.bindGroup);
+    const { workgroups } = dispatch;
+    pass.dispatchWorkgroups(workgroups[0], workgroups[1], workgroups[2]);
+  }
+}
+
+/** All dispatches' parameters in one uniform buffer, equal blocks stored once. */
+interface UploadedParams {
+  readonly buffer: GPUBuffer | undefined;
+  /** Where each dispatch's block begins, -1 where it has none. */
+  readonly offsets: readonly number[];
+}
+
+/**
+ * Makes the pipelines, bind groups and parameters of a recording.
+ *
+ * @param locate Where a tensor's bytes are.
+ * @returns The dispatches, and the buffers that were made for them.
+ */
+export async function encodeAll(
+  recording: Recording,
+  locate: (tensor: TensorRef) => Place,
+): Promise<{ encoded: EncodedDispatch[]; buffers: GPUBuffer[] }> {
+  const { gpu } = recording;
+  const { buffer, offsets } = uploadParams(recording);
+  const encoded: EncodedDispatch[] = [];
+  for (const [index, { kernel, bindings, params, workgroups }] of recording.dispatches.entries()) {
+    const places = bindings.map(({ tensor }) => {
+      const { buffer, byteOffset: offset } = locate(tensor);
+      return { buffer, offset, size: byteLengthOf(tensor) };
+    });
+    const pipeline = await gpu.pipeline(kernel, readOnlyBindings(bindings, places));
+    const resources = [...places];
+    const offset = offsets[index]!;
+    if (offset >= 0 && buffer) resources.push({ buffer, offset, size: params.byteLength });
+    gpu.device.pushErrorScope("validation");
+    gpu.counters.bindGroups++;
+    const bindGroup = gpu.device.createBindGroup({
+      label: kernel.name,
+      layout: pipeline.getBindGroupLayout(0),
+      entries: resources.map((resource, binding) => ({ binding, resource })),
+    });
+    const error = await gpu.device.popErrorScope();
+    if (error) throw new Error(`Cannot bind kernel ${kernel.name}: ${error.message}`);
+    encoded.push({ name: kernel.name, bindings, pipeline, bindGroup, workgroups });
+  }
+  return { encoded, buffers: buffer ? [buffer] : [] };
+}
+
+/**
+ * Numbers of the bindings that must be declared read-only. Two writable ones may not overlap, even
+ * where the kernel writes neither; a buffer that nothing writes in a dispatch may be bound read-only as
+ * often as one likes, and then all of its bindings must be.
+ */
+function readOnlyBindings(
+  bindings: Dispatch["bindings"],
+  places: readonly { buffer: GPUBuffer; offset: number; size: number }[],
+): Set<number> {
+  const overlap = (i: number, j: number) => {
+    const a = places[i]!, b = places[j]!;
+    return i !== j && a.buffer === b.buffer && a.offset < b.offset + b.size &&
+      b.offset < a.offset + a.size;
+  };
+  const numbers = places.map((_, i) => i);
+  const found = new Set<number>();
+  for (const i of numbers) {
+    if (!numbers.some((j) => overlap(i, j))) continue;
+    const same = numbers.filter((j) => places[j]!.buffer === places[i]!.buffer);
+    if (same.some((j) => bindings[j]!.access !== "read")) continue;
+    for (const j of same) found.add(j);
+  }
+  return found;
+}
+
+function uploadParams({ gpu, name, dispatches }: Recording): UploadedParams {
+  const alignment = Math.max(gpu.limits.minUniformBufferOffsetAlignment, 16);
+  const known = new Map<string, number>();
+  const blocks: { offset: number; bytes: ArrayBuffer }[] = [];
+  let size = 0;
+  const offsets = dispatches.map(({ params }) => {
+    if (params.byteLength === 0) return -1;
+    const key = new Uint32Array(params).join();
+    const found = known.get(key);
+    if (found !== undefined) return found;
+    const offset = size;
+    known.set(key, offset);
+    blocks.push({ offset, bytes: params });
+    size += Math.ceil(params.byteLength / alignment) * alignment;
+    return offset;
+  });
+  if (size === 0) return { buffer: undefined, offsets };
+  const host = new Uint8Array(size);
+  for (const { offset, bytes } of blocks) host.set(new Uint8Array(bytes), offset);
+  const { UNIFORM, COPY_DST } = gpu.constants.GPUBufferUsage;
+  const buffer = gpu.createBuffer(size, `${name} parameters`, UNIFORM | COPY_DST);
+  gpu.device.queue.writeBuffer(buffer, 0, host);
+  return { buffer, offsets };
+}

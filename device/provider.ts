@@ -1,0 +1,37 @@
+/**
+ * Implementations of WebGPU: Deno's own (wgpu), a browser's, or Dawn as a package. They differ in where
+ * their objects are found, in what their shader language wants said, and in what they grant.
+ *
+ * @module
+ */
+
+/** The flags of WebGPU. A package has them to itself, a browser and Deno have them as globals. */
+export interface GpuConstants {
+  readonly GPUBufferUsage: typeof GPUBufferUsage;
+  readonly GPUMapMode: typeof GPUMapMode;
+  readonly GPUShaderStage: typeof GPUShaderStage;
+}
+
+/** An implementation of WebGPU. It is kept as long as a device of it: Dawn ends with its first object. */
+export interface GpuProvider {
+  /** Undefined where there is none. */
+  readonly gpu: GPU | undefined;
+  readonly constants: GpuConstants;
+  /** Directives `enable ...;` that its compiler may want; `openGpu` tries which it does. */
+  readonly enables: readonly string[];
+  /** Features that it alone grants, to be asked for where they are. */
+  readonly features: readonly string[];
+}
+
+/**
+ * What the standard has. `f16` must be enabled everywhere. For subgroups the standard, and so a browser
+ * and Dawn, wants a directive too, and naga (Deno) refuses it.
+ */
+export const STANDARD_ENABLES = ["f16", "subgroups"] as const;
+
+/** The runtime's own WebGPU. */
+export function runtimeProvider(): GpuProvider {
+  const { GPUBufferUsage, GPUMapMode, GPUShaderStage } = globalThis as unknown as GpuConstants;
+  const constants = { GPUBufferUsage, GPUMapMode, GPUShaderStage };
+  return { gpu: globalThis.navigator?.gpu, constants, enables: STANDARD_ENABLES, features: [] };
+}
