@@ -1,10 +1,9 @@
 /**
- * The data sets by name. A new one is a file with a loader and a line in the table.
+ * Loads data sets by name.
  *
  * @module
  */
 import { join } from "node:path";
-import { loadCifar } from "./sets/cifar.ts";
 import {
   firstImages,
   type ImageSet,
@@ -14,73 +13,29 @@ import {
   type Say,
   type Split,
 } from "./dataset.ts";
-import { loadImageFolder } from "./sets/image_folder.ts";
-import { loadMedmnist, loadNpz } from "./sets/medmnist.ts";
 import { mixImages } from "./sets/mix.ts";
-import { loadMnist } from "./sets/mnist.ts";
 import {
   type DataOptions,
   imageShape,
-  MEDMNIST_NAMES,
-  type MedmnistName,
-  nativeShape,
   type OpenName,
+  setKind,
   type SourceName,
 } from "./options.ts";
-import { loadParquet } from "./sets/parquet.ts";
-import { fitImages, type PictureShape } from "./pixels/pictures.ts";
 import { resizeImages } from "./pixels/resize.ts";
 import { exists, type Surroundings } from "./fetching/locate_files.ts";
-import { loadSvhn } from "./sets/svhn.ts";
-import { makeSynthetic } from "./sets/synthetic.ts";
 
-type Loader = (
+/** Images of a set alone, with a mark where none may be mirrored. */
+async function loadAlone(
+  name: SourceName | OpenName,
   options: DataOptions,
   split: Split,
   say: Say,
   surroundings: Surroundings,
-) => RawImages | Promise<RawImages>;
-
-const MEDMNIST_LOADERS = Object.fromEntries(
-  MEDMNIST_NAMES.map((name): [MedmnistName, Loader] => [
-    name,
-    (options, split, say, around) =>
-      loadMedmnist(name, nativeShape(options).size, split, options.dir, say, around),
-  ]),
-) as Record<MedmnistName, Loader>;
-
-/** The shape that the images of an open set are brought to. */
-function fitOf(options: DataOptions): PictureShape {
-  const { size, channels } = imageShape(options);
-  // `pad` takes any shape up to the size, and crops nothing.
-  const crop = options.crop && options.resize !== "pad";
-  return { size, channels, crop, resize: options.resize };
+): Promise<RawImages> {
+  const { load, mirrored = true } = setKind(name);
+  const raw = await load(options, split, say, surroundings);
+  return mirrored ? raw : { ...raw, mirrorable: new Uint8Array(raw.count) };
 }
-
-const LOADERS: Readonly<Record<SourceName | OpenName, Loader>> = {
-  "fashion-mnist": ({ dir }, split, say, around) =>
-    loadMnist("fashion-mnist", split, dir, say, around),
-  "mnist": ({ dir }, split, say, around) => loadMnist("mnist", split, dir, say, around),
-  "cifar10": ({ dir }, split, say, around) => loadCifar("cifar10", split, dir, say, around),
-  "cifar100": ({ dir }, split, say, around) => loadCifar("cifar100", split, dir, say, around),
-  "svhn": ({ dir }, split, say, around) => loadSvhn(split, dir, say, around),
-  ...MEDMNIST_LOADERS,
-  "folder": (options, split, say, around) => {
-    const { dir, skipBroken } = options;
-    return loadImageFolder(dir, split, { ...fitOf(options), skipBroken }, say, around);
-  },
-  "parquet": (options, split, say, around) =>
-    loadParquet(split, options.dir, fitOf(options), say, around),
-  "npz": async (options, split, say, around) =>
-    fitImages(await loadNpz(split, options.dir, say, around), fitOf(options)),
-  "synthetic": (options, split) =>
-    makeSynthetic(
-      options.synthetic,
-      split,
-      split === "train" ? options.synthetic.count : Math.max(options.holdout, 1),
-      imageShape(options).size,
-    ),
-};
 
 /** Parts of seven of a test split that train where a mix has no other images of the set. */
 const TRAINING_SEVENTHS = 6;
@@ -97,8 +52,8 @@ async function loadMix(
     const own = dir === null ? null : join(dir, name);
     const folder = own !== null && await exists(own) ? own : dir;
     // At their native size: a mix is resized as a whole.
-    const alone = { ...options, name, dir: folder, size: null };
-    return await LOADERS[name](alone, of, say, surroundings);
+    const alone = { ...options, dir: folder, size: null };
+    return await loadAlone(name, alone, of, say, surroundings);
   };
   const first = await load(mix.first, split);
   let second = await load(mix.second, mix.secondSplit === "test" ? "test" : split);
@@ -138,7 +93,7 @@ export async function loadImages(
 ): Promise<ImageSet> {
   let raw = options.name === "mix"
     ? await loadMix(options, split, say, surroundings)
-    : await LOADERS[options.name](options, split, say, surroundings);
+    : await loadAlone(options.name, options, split, say, surroundings);
   if (split === "train" && options.limit !== null) {
     if (options.limit > raw.count) {
       say(`data.limit is ${options.limit}, but ${options.name} has ${raw.count} training images`);

@@ -3,15 +3,10 @@
  *
  * @module
  */
-import { CATALOGUE, type FileSetName, placeOf, waysTo } from "../../data/catalogue.ts";
+import { CATALOGUE, placeOf, waysTo } from "../../data/catalogue.ts";
 import type { ImageSet, Split } from "../../data/dataset.ts";
-import {
-  DATASET_NAMES,
-  type DatasetName,
-  isOpen,
-  NATIVE_SHAPES,
-  SYNTHETIC_SIZE,
-} from "../../data/options.ts";
+import { DATASET_NAMES, type DatasetName, isOpen, setKind } from "../../data/options.ts";
+import type { FileFacts } from "../../data/set_kind.ts";
 import { imageGrid, type Picture } from "../../formats/png.ts";
 import { formatTable } from "../../support/terminal.ts";
 
@@ -34,25 +29,23 @@ async function describe(
   name: DatasetName,
   cache: string | undefined,
 ): Promise<(string | number)[]> {
-  if (name === "synthetic") {
-    return ["any", "any", `${SYNTHETIC_SIZE}x${SYNTHETIC_SIZE}`, "", "nothing: it is made", "yes"];
-  }
   if (name === "mix") return ["", "", "", "", "the two sets of data.mix", ""];
-  if (isOpen(name)) return ["", "", "any", "", "data.dir and data.size", ""];
-  const { counts, classes } = CATALOGUE[name];
-  const { size, channels } = NATIVE_SHAPES[name];
+  const { shape: { size, channels }, files, needs = "" } = setKind(name);
+  if (isOpen(name)) return ["", "", "any", "", needs, ""];
+  if (!files) return ["any", "any", `${size}x${size}`, "", needs, "yes"];
+  const { counts, classes } = files;
   return [
     counts.train,
     counts.test,
     `${size}x${size}x${channels}`,
     classes,
-    waysTo(name),
-    await presence(name, cache),
+    waysTo(files),
+    await presence(files, cache),
   ];
 }
 
-async function presence(name: FileSetName, cache: string | undefined): Promise<string> {
-  const train = await placeOf(name, "train", cache), test = await placeOf(name, "test", cache);
+async function presence(files: FileFacts, cache: string | undefined): Promise<string> {
+  const train = await placeOf(files, "train", cache), test = await placeOf(files, "test", cache);
   if (train !== null && test !== null) return train;
   if (train !== null) return `train alone, ${train}`;
   return test !== null ? `test alone, ${test}` : "no";
@@ -88,8 +81,8 @@ export function countRemarks(
   limit: number | null,
   sets: readonly (readonly [split: Split, set: ImageSet])[],
 ): string[] {
-  const published = name in CATALOGUE ? CATALOGUE[name as FileSetName].counts : null;
-  if (published === null) return [];
+  const published = CATALOGUE.get(name)?.counts;
+  if (!published) return [];
   return sets.filter(([split, { count }]) =>
     count !== published[split] && !(split === "train" && count === limit)
   ).map(([split, set]) =>

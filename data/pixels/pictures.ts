@@ -7,7 +7,7 @@ import { decodeJpeg, isJpeg } from "../../formats/jpeg.ts";
 import { type Picture, withoutAlpha } from "../../formats/picture.ts";
 import { decodePng, isPng } from "../../formats/png_decode.ts";
 import type { Pixels } from "../dataset.ts";
-import type { ResizeName } from "../options.ts";
+import type { ResizeName } from "../set_options.ts";
 import { cropToSquare, resizeImages } from "./resize.ts";
 
 /** The shape that pictures are brought to. */

@@ -6,7 +6,7 @@
  * @module
  */
 import type { Pixels } from "../dataset.ts";
-import type { FilterName } from "../options.ts";
+import type { FilterName } from "../set_options.ts";
 
 interface Filter {
   /** Half of its width when nothing shrinks, in pixels. */

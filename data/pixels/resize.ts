@@ -4,7 +4,7 @@
  * @module
  */
 import type { Pixels } from "../dataset.ts";
-import type { ResizeName } from "../options.ts";
+import type { ResizeName } from "../set_options.ts";
 import { resample } from "./resample.ts";
 
 /**

@@ -20,6 +20,7 @@ import { CIFAR_100_CLASSES, CIFAR_10_CLASSES } from "./cifar_classes.ts";
 import type { RawImages, Say, Split } from "../dataset.ts";
 import { cachedImages, fingerprint } from "../fetching/decoded_cache.ts";
 import type { RemoteFile } from "../fetching/download.ts";
+import type { SetKind } from "../set_kind.ts";
 import { MAX_FILE_BYTES, readFile, readingOf } from "../fetching/read_file.ts";
 import {
   exists,
@@ -240,3 +241,20 @@ async function readArchive(
     `Cannot read ${path}: ${title}'s ${split} split must be whole in it, got no ${missing}`,
   );
 }
+
+function kindOf(name: CifarName): SetKind {
+  return {
+    shape: { size: CIFAR_SIZE, channels: 3 },
+    files: {
+      counts: { train: 50_000, test: 10_000 },
+      classes: FACTS[name].classNames.length,
+      source: (split) => cifarSource(name, split),
+    },
+    load: ({ dir }, split, say, around) => loadCifar(name, split, dir, say, around),
+  };
+}
+
+/** Small photographs of ten classes. */
+export const CIFAR10: SetKind = kindOf("cifar10");
+/** Small photographs of a hundred classes. */
+export const CIFAR100: SetKind = kindOf("cifar100");

@@ -7,6 +7,8 @@ import type { RawImages, Say, Split } from "../dataset.ts";
 import { cachedImages } from "../fetching/decoded_cache.ts";
 import { type ImagePlace, openImagePlace } from "./image_place.ts";
 import { planSplit } from "./image_tree.ts";
+import type { SetKind } from "../set_kind.ts";
+import { fitOf, OPEN_NEEDS, OPEN_SHAPE, openShape } from "./open_set.ts";
 import { decodePicture, fitPicture, type PictureShape } from "../pixels/pictures.ts";
 import { MissingPlaceError, type Surroundings } from "../fetching/locate_files.ts";
 
@@ -177,3 +179,15 @@ function unusable(file: string, why: string, cause?: unknown): Error {
     { cause },
   );
 }
+
+/** Image files in folders or an archive. */
+export const FOLDER: SetKind = {
+  shape: OPEN_SHAPE,
+  shapeFor: openShape,
+  files: null,
+  needs: OPEN_NEEDS,
+  load: (options, split, say, around) => {
+    const { dir, skipBroken } = options;
+    return loadImageFolder(dir, split, { ...fitOf(options), skipBroken }, say, around);
+  },
+};

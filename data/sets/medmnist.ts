@@ -10,8 +10,11 @@ import { readFileChecked } from "../../support/files.ts";
 import type { RawImages, Say, Split } from "../dataset.ts";
 import { cachedImages, fingerprint } from "../fetching/decoded_cache.ts";
 import type { RemoteFile } from "../fetching/download.ts";
-import { MEDMNIST_FACTS } from "./medmnist_facts.ts";
-import { MEDMNIST_SIDES, type MedmnistName, NATIVE_SHAPES } from "../options.ts";
+import { MEDMNIST_FACTS, type MedmnistFacts, type MedmnistName } from "./medmnist_facts.ts";
+import type { ResizeName } from "../set_options.ts";
+import { fitImages } from "../pixels/pictures.ts";
+import type { SetKind } from "../set_kind.ts";
+import { fitOf, OPEN_NEEDS, OPEN_SHAPE, openShape } from "./open_set.ts";
 import { readingOf } from "../fetching/read_file.ts";
 import {
   exists,
@@ -21,16 +24,32 @@ import {
   type Surroundings,
 } from "../fetching/locate_files.ts";
 
+/** Sides in pixels that every set is published in. */
+const SIDES = [28, 64, 128, 224] as const;
+
 const RECORD = "https://zenodo.org/records/10519652/files/";
 /** Larger files are refused: they are read whole. */
 const MAX_NPZ_BYTES = 2 ** 32 - 1;
 
+/**
+ * The side of the files that images of a size are made from: the nearest that the way of resizing can
+ * bring there, the larger of two.
+ */
+export function medmnistSide(size: number | null, resize: ResizeName): number {
+  if (size === null) return SIDES[0];
+  const able = SIDES.filter((side) =>
+    resize === "area" ? side >= size : resize === "pad" ? side <= size : true
+  );
+  const sides = able.length > 0 ? able : resize === "area" ? [224] : [28];
+  return sides.reduce((best, side) => Math.abs(side - size) <= Math.abs(best - size) ? side : best);
+}
+
 /** Where a set's file of a side can come from. */
 export function medmnistSource(name: MedmnistName, side: number): Source<string> {
-  const { title, md5 } = MEDMNIST_FACTS[name];
-  const index = (MEDMNIST_SIDES as readonly number[]).indexOf(side);
+  const { title, md5 }: MedmnistFacts = MEDMNIST_FACTS[name];
+  const index = (SIDES as readonly number[]).indexOf(side);
   const file: RemoteFile = {
-    name: side === MEDMNIST_SIDES[0] ? `${name}.npz` : `${name}_${side}.npz`,
+    name: side === SIDES[0] ? `${name}.npz` : `${name}_${side}.npz`,
     bytes: null,
     md5: md5[index]!,
     urls: [],
@@ -65,8 +84,7 @@ export async function loadMedmnist(
   surroundings: Surroundings = {},
 ): Promise<RawImages> {
   const path = await locate(medmnistSource(name, side), dir, say, surroundings);
-  const { classNames } = MEDMNIST_FACTS[name];
-  const { channels } = NATIVE_SHAPES[name];
+  const { classNames, channels }: MedmnistFacts = MEDMNIST_FACTS[name];
   const raw = await readSplit(path, split, `${name} ${split}`, say, surroundings);
   if (raw.height !== side || raw.width !== side || raw.channels !== channels) {
     throw new SyntaxError(
@@ -140,3 +158,33 @@ async function readSplit(
     });
   return await cachedImages(from, decode, say, decoded);
 }
+
+function kindOf(name: MedmnistName): SetKind {
+  const { channels, classNames, counts: [train, , test] }: MedmnistFacts = MEDMNIST_FACTS[name];
+  return {
+    shape: { size: SIDES[0], channels },
+    shapeFor: ({ size, resize }) => ({ size: medmnistSide(size, resize), channels }),
+    files: {
+      counts: { train, test },
+      classes: classNames.length,
+      source: () => medmnistSource(name, SIDES[0]),
+    },
+    load: ({ dir, size, resize }, split, say, around) =>
+      loadMedmnist(name, medmnistSide(size, resize), split, dir, say, around),
+  };
+}
+
+/** The sets of MedMNIST by name. */
+export const MEDMNIST = Object.fromEntries(
+  (Object.keys(MEDMNIST_FACTS) as MedmnistName[]).map((name) => [name, kindOf(name)]),
+) as Record<MedmnistName, SetKind>;
+
+/** Any .npz of that layout. */
+export const NPZ: SetKind = {
+  shape: OPEN_SHAPE,
+  shapeFor: openShape,
+  files: null,
+  needs: OPEN_NEEDS,
+  load: async (options, split, say, around) =>
+    fitImages(await loadNpz(split, options.dir, say, around), fitOf(options)),
+};

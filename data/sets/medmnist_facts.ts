@@ -4,11 +4,10 @@
  *
  * @module
  */
-import type { MedmnistName } from "../options.ts";
-
 /** A set. */
 export interface MedmnistFacts {
   readonly title: string;
+  readonly channels: 1 | 3;
   /** Images of the splits train, val and test. */
   readonly counts: readonly [train: number, val: number, test: number];
   readonly classNames: readonly string[];
@@ -31,9 +30,10 @@ const ORGANS: readonly string[] = [
 ];
 
 /** The sets by name. */
-export const MEDMNIST_FACTS: Readonly<Record<MedmnistName, MedmnistFacts>> = {
+export const MEDMNIST_FACTS = {
   "pathmnist": {
     title: "PathMNIST",
+    channels: 3,
     counts: [89996, 10004, 7180],
     classNames: [
       "adipose",
@@ -55,6 +55,7 @@ export const MEDMNIST_FACTS: Readonly<Record<MedmnistName, MedmnistFacts>> = {
   },
   "chestmnist": {
     title: "ChestMNIST",
+    channels: 1,
     counts: [78468, 11219, 22433],
     classNames: [
       "atelectasis",
@@ -81,6 +82,7 @@ export const MEDMNIST_FACTS: Readonly<Record<MedmnistName, MedmnistFacts>> = {
   },
   "dermamnist": {
     title: "DermaMNIST",
+    channels: 3,
     counts: [7007, 1003, 2005],
     classNames: [
       "actinic keratoses and intraepithelial carcinoma",
@@ -100,6 +102,7 @@ export const MEDMNIST_FACTS: Readonly<Record<MedmnistName, MedmnistFacts>> = {
   },
   "octmnist": {
     title: "OCTMNIST",
+    channels: 1,
     counts: [97477, 10832, 1000],
     classNames: ["choroidal neovascularization", "diabetic macular edema", "drusen", "normal"],
     md5: [
@@ -111,6 +114,7 @@ export const MEDMNIST_FACTS: Readonly<Record<MedmnistName, MedmnistFacts>> = {
   },
   "pneumoniamnist": {
     title: "PneumoniaMNIST",
+    channels: 1,
     counts: [4708, 524, 624],
     classNames: ["normal", "pneumonia"],
     md5: [
@@ -122,6 +126,7 @@ export const MEDMNIST_FACTS: Readonly<Record<MedmnistName, MedmnistFacts>> = {
   },
   "retinamnist": {
     title: "RetinaMNIST",
+    channels: 3,
     counts: [1080, 120, 400],
     classNames: ["0", "1", "2", "3", "4"],
     md5: [
@@ -133,6 +138,7 @@ export const MEDMNIST_FACTS: Readonly<Record<MedmnistName, MedmnistFacts>> = {
   },
   "breastmnist": {
     title: "BreastMNIST",
+    channels: 1,
     counts: [546, 78, 156],
     classNames: ["malignant", "normal, benign"],
     md5: [
@@ -144,6 +150,7 @@ export const MEDMNIST_FACTS: Readonly<Record<MedmnistName, MedmnistFacts>> = {
   },
   "bloodmnist": {
     title: "BloodMNIST",
+    channels: 3,
     counts: [11959, 1712, 3421],
     classNames: [
       "basophil",
@@ -164,6 +171,7 @@ export const MEDMNIST_FACTS: Readonly<Record<MedmnistName, MedmnistFacts>> = {
   },
   "tissuemnist": {
     title: "TissueMNIST",
+    channels: 1,
     counts: [165466, 23640, 47280],
     classNames: [
       "collecting duct, connecting tubule",
@@ -184,6 +192,7 @@ export const MEDMNIST_FACTS: Readonly<Record<MedmnistName, MedmnistFacts>> = {
   },
   "organamnist": {
     title: "OrganAMNIST",
+    channels: 1,
     counts: [34561, 6491, 17778],
     classNames: ORGANS,
     md5: [
@@ -195,6 +204,7 @@ export const MEDMNIST_FACTS: Readonly<Record<MedmnistName, MedmnistFacts>> = {
   },
   "organcmnist": {
     title: "OrganCMNIST",
+    channels: 1,
     counts: [12975, 2392, 8216],
     classNames: ORGANS,
     md5: [
@@ -206,6 +216,7 @@ export const MEDMNIST_FACTS: Readonly<Record<MedmnistName, MedmnistFacts>> = {
   },
   "organsmnist": {
     title: "OrganSMNIST",
+    channels: 1,
     counts: [13932, 2452, 8827],
     classNames: ORGANS,
     md5: [
@@ -215,4 +226,7 @@ export const MEDMNIST_FACTS: Readonly<Record<MedmnistName, MedmnistFacts>> = {
       "b354719e553fbbb2513d5533f52a4cb1",
     ],
   },
-};
+} as const satisfies Readonly<Record<string, MedmnistFacts>>;
+
+/** A set of MedMNIST. */
+export type MedmnistName = keyof typeof MEDMNIST_FACTS;

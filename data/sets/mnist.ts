@@ -10,7 +10,7 @@ import { join } from "node:path";
 import { readIdx } from "../../formats/idx.ts";
 import type { RawImages, Say, Split } from "../dataset.ts";
 import type { RemoteFile } from "../fetching/download.ts";
-import { NATIVE_SHAPES } from "../options.ts";
+import type { SetKind } from "../set_kind.ts";
 import { readFile, readingOf } from "../fetching/read_file.ts";
 import {
   exists,
@@ -88,7 +88,7 @@ const FILE_NAMES = [
   "t10k-labels-idx1-ubyte.gz",
 ] as const;
 
-const CLASSES = 10;
+const CLASSES = 10, SIZE = 28;
 
 /** Where a set's files can come from. */
 export function mnistSource(name: MnistName, split: Split): Source<Found> {
@@ -129,7 +129,7 @@ async function findIdx(folder: string, name: string): Promise<string | null> {
 /**
  * Loads a split.
  *
- * @returns 28x28 grey images with labels, in the order of the files. Digits may not be mirrored.
+ * @returns 28x28 grey images with labels, in the order of the files.
  * @throws Error when the files are nowhere, SyntaxError when one is damaged (with its path and
  * the byte).
  */
@@ -141,12 +141,11 @@ export async function loadMnist(
   surroundings: Surroundings = {},
 ): Promise<RawImages> {
   const paths = await locate(mnistSource(name, split), dir, say, surroundings);
-  const { size } = NATIVE_SHAPES[name];
   const images = await readingOf(paths.images, async () => readIdx(await readFile(paths.images)));
   const [count, height, width] = images.shape;
-  if (images.shape.length !== 3 || count === 0 || height !== size || width !== size) {
+  if (images.shape.length !== 3 || count === 0 || height !== SIZE || width !== SIZE) {
     throw new SyntaxError(
-      `Cannot read ${paths.images}: the shape must be [count, ${size}, ${size}], ` +
+      `Cannot read ${paths.images}: the shape must be [count, ${SIZE}, ${SIZE}], ` +
         `got [${images.shape.join(", ")}]`,
     );
   }
@@ -168,10 +167,26 @@ export async function loadMnist(
     images: images.data,
     labels: labels.data,
     count: count!,
-    height: size,
-    width: size,
+    height: SIZE,
+    width: SIZE,
     channels: 1,
     classNames: FACTS[name].classNames,
-    ...(name === "mnist" ? { mirrorable: new Uint8Array(count!) } : {}),
   };
 }
+
+function kindOf(name: MnistName): SetKind {
+  return {
+    shape: { size: SIZE, channels: 1 },
+    files: {
+      counts: { train: 60_000, test: 10_000 },
+      classes: CLASSES,
+      source: (split) => mnistSource(name, split),
+    },
+    load: ({ dir }, split, say, around) => loadMnist(name, split, dir, say, around),
+  };
+}
+
+/** Handwritten digits. */
+export const MNIST: SetKind = { ...kindOf("mnist"), mirrored: false };
+/** Pictures of clothes. */
+export const FASHION_MNIST: SetKind = kindOf("fashion-mnist");

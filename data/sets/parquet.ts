@@ -11,6 +11,8 @@ import type { RawImages, Say, Split } from "../dataset.ts";
 import { cachedImages, fingerprint } from "../fetching/decoded_cache.ts";
 import { decodePicture, fitPicture, type PictureShape } from "../pixels/pictures.ts";
 import { readFile, readingOf } from "../fetching/read_file.ts";
+import type { SetKind } from "../set_kind.ts";
+import { fitOf, OPEN_NEEDS, OPEN_SHAPE, openShape } from "./open_set.ts";
 import { exists, MissingPlaceError, type Surroundings } from "../fetching/locate_files.ts";
 
 const IMAGE_COLUMNS = ["image.bytes", "img.bytes", "image", "img"];
@@ -218,3 +220,13 @@ class GrowingBytes {
     return this.#bytes.subarray(0, this.length);
   }
 }
+
+/** Sets of Hugging Face. */
+export const PARQUET: SetKind = {
+  shape: OPEN_SHAPE,
+  shapeFor: openShape,
+  files: null,
+  needs: OPEN_NEEDS,
+  load: (options, split, say, around) =>
+    loadParquet(split, options.dir, fitOf(options), say, around),
+};

@@ -9,6 +9,7 @@ import { type MatArray, readMat } from "../../formats/mat.ts";
 import type { RawImages, Say, Split } from "../dataset.ts";
 import { cachedImages, fingerprint } from "../fetching/decoded_cache.ts";
 import type { RemoteFile } from "../fetching/download.ts";
+import type { SetKind } from "../set_kind.ts";
 import { readFile, readingOf } from "../fetching/read_file.ts";
 import { exists, locate, type Source, type Surroundings } from "../fetching/locate_files.ts";
 
@@ -50,7 +51,7 @@ export function svhnSource(split: Split): Source<string> {
  * Loads a split.
  *
  * @param dir A folder with the file, or the file itself; null looks in the known places.
- * @returns 32x32 RGB images in the order of the file; digits may not be mirrored.
+ * @returns 32x32 RGB images in the order of the file.
  * @throws Error when the file is nowhere, SyntaxError when it is damaged.
  */
 export async function loadSvhn(
@@ -106,7 +107,6 @@ export function decodeSvhn(bytes: Uint8Array): RawImages {
     width: SIZE,
     channels: CHANNELS,
     classNames: Array.from({ length: CLASSES }, (_, digit) => String(digit)),
-    mirrorable: new Uint8Array(count),
   };
 }
 
@@ -126,3 +126,11 @@ function digits(y: MatArray | undefined, count: number): Uint8Array {
     return label % CLASSES;
   });
 }
+
+/** House numbers. */
+export const SVHN: SetKind = {
+  shape: { size: SIZE, channels: CHANNELS },
+  files: { counts: { train: 73_257, test: 26_032 }, classes: CLASSES, source: svhnSource },
+  mirrored: false,
+  load: ({ dir }, split, say, around) => loadSvhn(split, dir, say, around),
+};

@@ -5,7 +5,8 @@
  * @module
  */
 import type { RawImages, Split } from "../dataset.ts";
-import { SYNTHETIC_SIZE, type SyntheticOptions } from "../options.ts";
+import type { SyntheticOptions } from "../set_options.ts";
+import type { SetKind } from "../set_kind.ts";
 import { type RandomStream, randomStream } from "../random_stream.ts";
 import { drawShape, SHAPE_NAMES } from "./shapes.ts";
 
@@ -13,6 +14,9 @@ import { drawShape, SHAPE_NAMES } from "./shapes.ts";
 export const FIELD_DEVIATION = 32;
 /** Mean of a field's pixels, in grey levels. */
 export const FIELD_MEAN = 127.5;
+
+/** The side of images when no size is asked for, in pixels. */
+const SYNTHETIC_SIZE = 32;
 
 /** The data is one fixed set, as a file would be: no run's seed changes it. */
 const SEED = 0x5eed;
@@ -134,3 +138,18 @@ function multiply(a: Float64Array, b: Float64Array, out: Float64Array, n: number
     }
   }
 }
+
+/** Fields and shapes, made at the size that is asked for. */
+export const SYNTHETIC: SetKind = {
+  shape: { size: SYNTHETIC_SIZE, channels: 3 },
+  shapeFor: ({ synthetic: { channels } }) => ({ size: SYNTHETIC_SIZE, channels }),
+  files: null,
+  needs: "nothing: it is made",
+  load: ({ synthetic, holdout, size }, split) =>
+    makeSynthetic(
+      synthetic,
+      split,
+      split === "train" ? synthetic.count : Math.max(holdout, 1),
+      size ?? SYNTHETIC_SIZE,
+    ),
+};

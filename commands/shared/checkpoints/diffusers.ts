@@ -11,7 +11,7 @@
  */
 import { join } from "node:path";
 import { type Override, parseConfig } from "../../../config/load.ts";
-import { imageShape, NATIVE_SHAPES } from "../../../data/options.ts";
+import { imageShape, setKind } from "../../../data/options.ts";
 import {
   currentName,
   diffusersConfig,
@@ -98,7 +98,7 @@ export async function readDiffusers(
 ): Promise<PortableModel> {
   const { options, shape, size, flipped, diffusion } = await readConfigs(files, say);
   const name = shape.channels === 1 ? "mnist" : "cifar10";
-  const native = NATIVE_SHAPES[name];
+  const native = setKind(name).shape;
   const side = size ?? native.size;
   const data = {
     name,

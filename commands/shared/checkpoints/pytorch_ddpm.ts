@@ -6,7 +6,7 @@
  */
 import type { Override } from "../../../config/load.ts";
 import { parseConfig } from "../../../config/load.ts";
-import { type DataOptions, NATIVE_SHAPES } from "../../../data/options.ts";
+import { type DataOptions, setKind } from "../../../data/options.ts";
 import type { StoredTensor } from "../../../formats/safetensors.ts";
 import {
   checkTensors,
@@ -249,8 +249,8 @@ function withoutUndefined<T extends object>(object: T): Partial<T> {
 function dataOptions({ tensors, facts }: Source, channels: number, { size: flagged }: Flags) {
   const name = channels === 3 ? "cifar10" : "mnist";
   const [, , side = flagged ?? (channels === 3 ? 32 : 28)] = tensors.get("x_T")?.shape ?? [];
-  const native = NATIVE_SHAPES[name].size;
-  if (channels !== NATIVE_SHAPES[name].channels) {
+  const native = setKind(name).shape.size;
+  if (channels !== setKind(name).shape.channels) {
     throw new RangeError(
       `Cannot convert: the network's images must have 1 or 3 channels, got ${channels}`,
     );

@@ -16,7 +16,7 @@ Deno.test("examineDataSets() tells where sets are, and counts the others", async
     const here = findings.filter(({ status }) => status === "ok").length;
     const { length } = data?.absent as string[];
     const told = findings.some(({ name, status }) => name === "fashion-mnist" && status === "note");
-    assertEquals(length + here + (told ? 1 : 0), Object.keys(CATALOGUE).length);
+    assertEquals(length + here + (told ? 1 : 0), CATALOGUE.size);
     assertStringIncludes(text, `${length} are fetched`);
   });
 });

@@ -13,7 +13,6 @@ Deno.test("loadSvhn() reads a MAT-file to images of rows, columns and channels, 
       assertEquals([set.count, set.height, set.width, set.channels], [3, 32, 32, 3]);
       assertEquals(new Uint8Array(set.images), formulaImages(3, 32, 32, 3));
       assertEquals([...set.labels!], [1, 0, 7]);
-      assertEquals([...set.mirrorable!], [0, 0, 0]);
       assertEquals(set.classNames![0], "0");
     }
   });

@@ -1,0 +1,101 @@
+/**
+ * What a run may choose about the images of one set.
+ *
+ * @module
+ */
+import {
+  choice,
+  decimal,
+  flag,
+  integer,
+  nullable,
+  option,
+  type OptionsOf,
+  section,
+  text,
+} from "../support/options.ts";
+
+/** Antialiased filters, as Pillow has them. */
+export const FILTER_NAMES = ["bilinear", "bicubic"] as const;
+
+/** An antialiased filter. */
+export type FilterName = typeof FILTER_NAMES[number];
+
+/**
+ * How images get their side: `area` averages pixels down to it, `pad` adds a border in the
+ * darkest value up to it; `bilinear` and `bicubic` do either by a filter.
+ */
+export const RESIZE_NAMES = ["area", "pad", ...FILTER_NAMES] as const;
+
+/** How images get their side. */
+export type ResizeName = typeof RESIZE_NAMES[number];
+
+/**
+ * What synthetic images show: `field` is a Gaussian random field with a power law, `shapes` are
+ * simple filled shapes.
+ */
+export const SYNTHETIC_KINDS = ["field", "shapes"] as const;
+
+/** What synthetic images show. */
+export type SyntheticKind = typeof SYNTHETIC_KINDS[number];
+
+/** Options of the set `synthetic`; other sets ignore them. */
+export const SYNTHETIC_OPTIONS = section('Options of the set "synthetic"', {
+  kind: option(
+    choice(SYNTHETIC_KINDS),
+    "field",
+    "What the images show: Gaussian random fields, or simple shapes",
+  ),
+  /** 2 is close to photographs. */
+  power: option(decimal({ min: 0 }), 2, "Exponent a of a field's power spectrum |k|^-a"),
+  channels: option(choice([1, 3]), 3, "Channels an image"),
+  count: option(integer({ min: 1 }), 1024, "Images in the training split"),
+});
+
+/** Options of the set `synthetic`. */
+export type SyntheticOptions = OptionsOf<typeof SYNTHETIC_OPTIONS>;
+
+/** Options of a set, whatever it is called. */
+export const SET_FIELDS = {
+  /** Open sets have no known places. A mix looks in the subfolder of each set's name first. */
+  dir: option(
+    nullable(text()),
+    null,
+    "Folder or archive with the original files; null = the known places",
+  ),
+  size: option(
+    nullable(integer({ min: 4 })),
+    null,
+    "Side of the images that the model sees, in pixels; null = native",
+  ),
+  resize: option(
+    choice(RESIZE_NAMES),
+    "area",
+    "How images get that side: averaged down, padded up, or either by Pillow's filters",
+  ),
+  channels: option(
+    choice([1, 3]),
+    3,
+    "Channels of images of sets that are whatever their files hold; others have their own",
+  ),
+  /** `resize` pad does neither. */
+  crop: option(
+    flag(),
+    true,
+    "Crop such images to the square in their middle; false = squeeze them",
+  ),
+  skipBroken: option(
+    flag(),
+    false,
+    "Pass over images of folder and parquet that cannot be used, and count them",
+  ),
+  flip: option(flag(), true, "Mirror training images with probability 1/2; digits never are"),
+  /** From the first on. */
+  limit: option(nullable(integer({ min: 1 })), null, "Training images used; null = all"),
+  /** The first ones. */
+  holdout: option(integer({ min: 0 }), 1024, "Images of the test split held for validation"),
+  synthetic: SYNTHETIC_OPTIONS,
+};
+
+/** Options of a set, whatever it is called. */
+export type SetOptions = OptionsOf<typeof SET_FIELDS>;

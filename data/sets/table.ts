@@ -1,0 +1,31 @@
+/**
+ * The data sets by name, a line each.
+ *
+ * @module
+ */
+import type { SetKind } from "../set_kind.ts";
+import { CIFAR10, CIFAR100 } from "./cifar.ts";
+import { FOLDER } from "./image_folder.ts";
+import { MEDMNIST, NPZ } from "./medmnist.ts";
+import { FASHION_MNIST, MNIST } from "./mnist.ts";
+import { PARQUET } from "./parquet.ts";
+import { SVHN } from "./svhn.ts";
+import { SYNTHETIC } from "./synthetic.ts";
+
+/** Sets that are read from known files, or made; any two of them can be mixed. */
+export const SOURCES = {
+  "fashion-mnist": FASHION_MNIST,
+  "mnist": MNIST,
+  "cifar10": CIFAR10,
+  "cifar100": CIFAR100,
+  "svhn": SVHN,
+  ...MEDMNIST,
+  "synthetic": SYNTHETIC,
+} as const satisfies Readonly<Record<string, SetKind>>;
+
+/** Sets that are whatever their files hold. */
+export const OPEN_SETS = {
+  "folder": FOLDER,
+  "parquet": PARQUET,
+  "npz": NPZ,
+} as const satisfies Readonly<Record<string, SetKind>>;
