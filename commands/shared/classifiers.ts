@@ -71,9 +71,14 @@ export async function ownFeatures(
   progress.stop();
   const named = { ...trained, set: setName(images), checksum: images.checksum };
   const features = await ClassifierFeatures.create(gpu, named);
-  const accuracy = await accuracyOf(features, await loadImages(data, "test", say));
+  const test = await loadImages(data, "test", say);
+  const accuracy = test.labels ? await accuracyOf(features, test) : null;
   await writeClassifier(path, { ...named, accuracy });
-  say(`It gets ${(100 * accuracy).toFixed(1)} % of the test images right`);
+  say(
+    accuracy === null
+      ? "How good it is cannot be said: test images have no labels"
+      : `It gets ${(100 * accuracy).toFixed(1)} % of the test images right`,
+  );
   return features;
 }
 

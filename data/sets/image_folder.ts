@@ -6,6 +6,7 @@
 import type { RawImages, Say, Split } from "../dataset.ts";
 import { cachedImages } from "../fetching/decoded_cache.ts";
 import { type ImagePlace, openImagePlace } from "./image_place.ts";
+import { isHidden, isImageName } from "./image_names.ts";
 import { planSplit } from "./image_tree.ts";
 import type { SetKind } from "../set_kind.ts";
 import { fitOf, OPEN_NEEDS, OPEN_SHAPE, openShape } from "./open_set.ts";
@@ -18,12 +19,10 @@ export interface ImageFolderOptions extends PictureShape {
   readonly skipBroken: boolean;
 }
 
+/** Raise it when {@linkcode planSplit} makes other splits of the same names. */
+const PLAN = 2;
 /** Decoded images are held in memory. */
 const MAX_BYTES = 2 ** 33;
-
-const IMAGE_NAME = /\.(png|jpe?g)$/i;
-/** What systems leave behind: hidden files, and macOS's notes in archives. */
-const HIDDEN = /(^|\/)(\.(?!\.?(\/|$))|__MACOSX\/)/;
 
 /**
  * Loads a split; decoded images are kept, so that the next time is quick. See
@@ -50,7 +49,7 @@ export async function loadImageFolder(
   return await cachedImages(
     {
       name: `folder ${split}`,
-      recipe: { path: place.path, split, size, channels, crop, resize, skipBroken },
+      recipe: { path: place.path, split, size, channels, crop, resize, skipBroken, plan: PLAN },
       source: place.fingerprint,
     },
     () => readImages(place, split, options, say),
@@ -71,9 +70,8 @@ export async function readImages(
   say: Say,
 ): Promise<RawImages> {
   const all = await place.list();
-  const isImage = (name: string) => IMAGE_NAME.test(name) && !HIDDEN.test(name);
-  const plan = planSplit(all.filter(isImage), split);
-  const strays = all.filter((name) => !isImage(name));
+  const plan = planSplit(all.filter(isImageName), split);
+  const strays = all.filter((name) => !isImageName(name));
   const { names, labels, classNames } = plan;
   if (all.length === strays.length) {
     throw new Error(
@@ -88,15 +86,16 @@ export async function readImages(
     );
   }
   if (strays.length > 0) say(`Passed over in ${place.path}: ${kindsOf(strays)}`);
-  for (const remark of plan.remarks) say(`${remark} (${place.path})`);
+  const remarks = plan.remarks.map((remark) => `${remark} (${place.path})`);
+  for (const remark of remarks) say(remark);
   say(`Decoding ${names.length} ${split} images of ${place.path}`);
   const { images, broken } = await decodeAll(place, names, options);
   const kept = names.flatMap((_, i) => broken.has(i) ? [] : [i]);
-  let remark;
   if (broken.size > 0) {
     const [[at, why]] = [...broken].sort(([a], [b]) => a - b) as [[number, string]];
-    remark = `Passed over ${broken.size} of ${names.length} images that cannot be used, as ` +
+    const remark = `Passed over ${broken.size} of ${names.length} images that cannot be used, as ` +
       `${place.show(names[at]!)}: ${why}`;
+    remarks.push(remark);
     say(remark);
     if (kept.length === 0) {
       throw new Error(
@@ -113,7 +112,7 @@ export async function readImages(
     images: images.subarray(0, kept.length * length),
     labels: labels && Uint8Array.from(kept, (i) => labels[i]!),
     ...(labels ? { classNames } : {}),
-    ...(remark ? { remark } : {}),
+    ...(remarks.length > 0 ? { remark: remarks.join("; ") } : {}),
     count: kept.length,
     height: options.size,
     width: options.size,
@@ -124,7 +123,7 @@ export async function readImages(
 /** "2 .txt files, 1 hidden file". */
 function kindsOf(names: readonly string[]): string {
   const kinds = Map.groupBy(names, (name) => {
-    if (HIDDEN.test(name)) return "hidden";
+    if (isHidden(name)) return "hidden";
     return /\.[A-Za-z0-9]{1,8}$/.exec(name)?.[0].toLowerCase() ?? "other";
   });
   const sorted = [...kinds].sort(([, a], [, b]) => b.length - a.length);

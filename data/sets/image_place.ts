@@ -10,6 +10,7 @@ import { fileError, readFileChecked } from "../../support/files.ts";
 import { fingerprint } from "../fetching/decoded_cache.ts";
 import { readingOf } from "../fetching/read_file.ts";
 import { MissingPlaceError } from "../fetching/locate_files.ts";
+import { isImageName } from "./image_names.ts";
 
 /** Largest file of an image, in bytes. */
 const MAX_IMAGE_BYTES = 1 << 28;
@@ -58,7 +59,7 @@ export async function openImagePlace(given: string): Promise<ImagePlace> {
     }
     throw fileError("read", path, error);
   }
-  if (!head) return await folderPlace(path);
+  if (!head) return await withArchives(await folderPlace(path));
   const show = (name: string) => `${path}: ${name}`;
   const archive = { path, fingerprint: fingerprint([path]), show };
   const startsWith = (...bytes: number[]) => bytes.every((byte, i) => head[i] === byte);
@@ -95,6 +96,48 @@ async function folderPlace(path: string): Promise<ImagePlace> {
     show: (name) => join(path, name),
     files: async function* (wanted) {
       for (const name of wanted) yield { name, read: () => readImage(join(path, name)) };
+    },
+  };
+}
+
+const ARCHIVE_NAME = /\.(zip|tar|tar\.gz|tgz)$/i;
+
+/**
+ * A folder without images, but with archives of them, as `train.zip` and `test.zip`: each stands for a
+ * folder of its name.
+ */
+async function withArchives(folder: ImagePlace): Promise<ImagePlace> {
+  const names = await folder.list();
+  const packed = names.filter((name) => ARCHIVE_NAME.test(name) && !/\//.test(name));
+  if (packed.length === 0 || names.some(isImageName)) return folder;
+  const parts = new Map<string, ImagePlace>();
+  for (const name of packed) {
+    parts.set(name.replace(ARCHIVE_NAME, ""), await openImagePlace(join(folder.path, name)));
+  }
+  const partOf = (name: string): [ImagePlace | undefined, string] => {
+    const slash = name.indexOf("/");
+    return [parts.get(name.slice(0, slash)), name.slice(slash + 1)];
+  };
+  return {
+    ...folder,
+    list: async () => {
+      const all = names.filter((name) => !packed.includes(name));
+      for (const [stem, part] of parts) {
+        for (const name of await part.list()) all.push(`${stem}/${name}`);
+      }
+      return all;
+    },
+    show: (name) => {
+      const [part, inner] = partOf(name);
+      return part ? part.show(inner) : folder.show(name);
+    },
+    files: async function* (wanted) {
+      for (const [stem, part] of parts) {
+        const inner = [...wanted].filter((name) => name.startsWith(`${stem}/`));
+        if (inner.length === 0) continue;
+        const own = new Set(inner.map((name) => name.slice(stem.length + 1)));
+        for await (const { name, read } of part.files(own)) yield { name: `${stem}/${name}`, read };
+      }
     },
   };
 }

@@ -4,18 +4,13 @@
  * @module
  */
 import type { Split } from "../dataset.ts";
-import { randomStream } from "../random_stream.ts";
+import { fixedOrder, HELD_OUT, isHeldOut } from "../fixed_order.ts";
+import { findSplits, splitNamed } from "./split_folders.ts";
 
-/** Folders of a split, the preferred first. */
-const SPLIT_NAMES: Readonly<Record<Split, readonly string[]>> = {
-  train: ["train", "training"],
-  test: ["test", "testing", "val", "valid", "validation"],
-};
-/** Where there is no test split, one image in so many is held out. */
-const HELD_OUT = 10;
 /** Labels are bytes. */
 const MAX_CLASSES = 256;
-const SHUFFLE_SEED = 0x1f01de5, SHUFFLE_STREAM = 0xda7a0030;
+/** Folders below which splits are not looked for. */
+const MAX_DEPTH = 32;
 
 /** The images of a split, in their order. */
 export interface SplitPlan {
@@ -35,10 +30,13 @@ interface Named {
   readonly parts: readonly string[];
 }
 
+/** The images of the two splits, below the folders that say so. */
+type Halves = Readonly<Record<Split, readonly Named[]>>;
+
 /**
- * Sorts names into splits and classes. Folders that all names share are passed over. If what follows
- * are folders of splits alone, they are splits; else one image in ten is held out for tests. Below
- * that, folders are classes, if every image is in one and there is more than one.
+ * Sorts names into splits and classes. Folders that all names share are passed over. Folders of splits
+ * are those, and what lies beside both is left aside; without a test split, one image in ten is held
+ * out. Below that, folders are classes, if every image is in one and there is more than one.
  *
  * The order is shuffled, in the same way each time, so that any beginning of the set has images of
  * all classes.
@@ -50,22 +48,20 @@ export function planSplit(files: readonly string[], split: Split): SplitPlan {
   const named = withoutSharedFolders(
     files.map((name) => ({ name, parts: name.split("/").filter((part) => !/^\.?$/.test(part)) })),
   );
-  const { train, test } = splitsOf(named, remarks);
-  const both = [...train, ...test];
-  const classNames = classesOf(both, remarks);
-  const shuffled = shuffle(train.toSorted(byParts));
-  const own = test.length === 0
-    ? shuffled.filter((_, i) => isHeldOut(i, shuffled.length) === (split === "test"))
-    : split === "train"
+  const halves = halvesOf(named, remarks);
+  const { classNames, labelled } = classesOf(halves, remarks);
+  const ownTest = halves.test.length > 0;
+  const shuffled = shuffle(halves[ownTest ? split : "train"]);
+  const own = ownTest
     ? shuffled
-    : shuffle(test.toSorted(byParts));
-  if (test.length === 0) {
+    : shuffled.filter((_, i) => isHeldOut(i, shuffled.length) === (split === "test"));
+  if (!ownTest) {
     remarks.push(`There is no folder of test images: one image in ${HELD_OUT} is held out`);
   }
   const index = new Map(classNames.map((name, i) => [name, i]));
   return {
     names: own.map(({ name }) => name),
-    labels: classNames.length > 0
+    labels: labelled[ownTest ? split : "train"]
       ? Uint8Array.from(own, ({ parts }) => index.get(parts[0]!)!)
       : null,
     classNames,
@@ -73,10 +69,10 @@ export function planSplit(files: readonly string[], split: Split): SplitPlan {
   };
 }
 
-/** Of two images and more, one at least. */
-function isHeldOut(index: number, count: number): boolean {
-  const every = Math.min(HELD_OUT, count);
-  return count > 1 && index % every === every - 1;
+/** By their names, and then by the fixed order. */
+function shuffle(named: readonly Named[]): Named[] {
+  const sorted = named.toSorted(byParts);
+  return Array.from(fixedOrder(sorted.length), (index) => sorted[index]!);
 }
 
 function byParts(a: Named, b: Named): number {
@@ -91,61 +87,181 @@ function withoutSharedFolders(named: readonly Named[]): readonly Named[] {
   while (
     first &&
     named.every(({ parts }) => parts[depth] === first.parts[depth] && parts.length > depth + 2) &&
-    !isSplit(first.parts[depth]!)
+    splitNamed(first.parts[depth]!) === null
   ) depth++;
   return named.map(({ name, parts }) => ({ name, parts: parts.slice(depth) }));
 }
 
-function isSplit(folder: string): boolean {
-  return Object.values(SPLIT_NAMES).some((names) => names.includes(folder.toLowerCase()));
-}
-
-function splitsOf(named: readonly Named[], remarks: string[]) {
-  if (!named.every(({ parts }) => parts.length > 1 && isSplit(parts[0]!))) {
+function halvesOf(named: readonly Named[], remarks: string[]): Halves {
+  const folders = Map.groupBy(
+    named.filter(({ parts }) => parts.length > 1),
+    ({ parts }) => parts[0]!,
+  );
+  const bare = named.filter(({ parts }) => parts.length === 1);
+  const found = findSplits([...folders.keys()]);
+  const among = (folder: string | null) =>
+    folder === null ? [] : sameFolders(folders, folder).flatMap((name) => folders.get(name)!);
+  const train = among(found.train), test = among(found.test);
+  const others = named.length - train.length - test.length;
+  if (found.train !== null && found.test !== null) {
+    const apart = [...sameFolders(folders, found.train), ...sameFolders(folders, found.test)];
+    leaveAside(folders, bare.length, apart, remarks);
+    return {
+      train: belowSplit(train, "train", remarks),
+      test: belowSplit(test, "test", remarks),
+    };
+  }
+  if (found.train !== null) {
+    if (isSplitAlone(train, folders)) {
+      leaveAside(folders, bare.length, sameFolders(folders, found.train), remarks);
+      return { train: belowSplit(train, "train", remarks), test: [] };
+    }
+    remarks.push(`The folder ${found.train} is taken for a class: others lie beside it`);
     return { train: named, test: [] };
   }
-  const folders = Map.groupBy(named, ({ parts }) => parts[0]!.toLowerCase());
-  const below = (key: string | undefined) =>
-    (key === undefined ? [] : folders.get(key)!).map(({ name, parts }): Named => ({
-      name,
-      parts: parts.slice(1),
-    }));
-  const [trainKey, testKey] = (["train", "test"] as const).map((of) =>
-    SPLIT_NAMES[of].find((name) => folders.has(name))
-  );
-  for (const [key, images] of folders) {
-    if (key !== trainKey && key !== testKey) {
-      remarks.push(`Left aside: ${images.length} images in the folder ${key}`);
-    }
+  if (found.test !== null && others === 0) {
+    return { train: belowSplit(test, "test", remarks), test: [] };
   }
-  return trainKey === undefined
-    ? { train: below(testKey), test: [] }
-    : { train: below(trainKey), test: below(testKey) };
+  // A folder "valid" may well lie beside "invalid".
+  if (found.test !== null && found.test.toLowerCase() !== "valid") {
+    const inside = new Set(test);
+    remarks.push(
+      `There is no folder of training images: all that is not in ${found.test} is trained on`,
+    );
+    return {
+      train: named.filter((image) => !inside.has(image)),
+      test: belowSplit(test, "test", remarks),
+    };
+  }
+  return splitsBelowClasses(named, remarks) ?? { train: named, test: [] };
 }
 
-function classesOf(named: readonly Named[], remarks: string[]): string[] {
-  const classes = new Set<string>();
-  let bare = 0;
-  for (const { parts } of named) {
-    if (parts.length > 1) classes.add(parts[0]!);
-    else bare++;
+/** Folders that differ in capitals alone. */
+function sameFolders(folders: ReadonlyMap<string, unknown>, folder: string): string[] {
+  return [...folders.keys()].filter((name) => name.toLowerCase() === folder.toLowerCase());
+}
+
+/** Whether "train" is the split and no class of vehicles: alone, or with classes in it as no other. */
+function isSplitAlone(
+  train: readonly Named[],
+  folders: ReadonlyMap<string, readonly Named[]>,
+): boolean {
+  const isDeep = ({ parts }: Named) => parts.length > 2;
+  const inside = new Set(train);
+  const others = [...folders.values()].flat().filter((image) => !inside.has(image));
+  return others.length === 0 || (train.some(isDeep) && !others.some(isDeep));
+}
+
+/** Says what lies beside the splits. */
+function leaveAside(
+  folders: ReadonlyMap<string, readonly Named[]>,
+  bare: number,
+  chosen: readonly string[],
+  remarks: string[],
+): void {
+  const images = (count: number) => `${count} image${count === 1 ? "" : "s"}`;
+  for (const [name, { length }] of folders) {
+    if (!chosen.includes(name)) {
+      remarks.push(`Left aside: ${images(length)} in the folder ${name}`);
+    }
   }
-  if (classes.size > 0 && bare > 0) {
+  if (bare > 0) remarks.push(`Left aside: ${images(bare)} beside the folders of splits`);
+}
+
+/**
+ * Images of a split without its folder. One of its own name inside, as unpacking leaves it, is looked
+ * through where it is alone, and left aside where it repeats the folders beside it.
+ */
+function belowSplit(images: readonly Named[], split: Split, remarks: string[]): readonly Named[] {
+  const outer = images[0]?.parts[0]!;
+  const isAgain = (folder: string) => folder === outer || splitNamed(folder) === split;
+  let inner = images.map(withoutFirst);
+  while (
+    inner.length > 0 && inner.every(({ parts }) => parts.length > 1 && isAgain(parts[0]!)) &&
+    new Set(inner.map(({ parts }) => parts[0])).size === 1
+  ) inner = inner.map(withoutFirst);
+  const folders = Map.groupBy(
+    inner.filter(({ parts }) => parts.length > 1),
+    ({ parts }) => parts[0]!,
+  );
+  for (const [name, copies] of folders) {
+    const repeats = copies.every(({ parts }) =>
+      parts.length > 2 && parts[1] !== name && folders.has(parts[1]!)
+    );
+    if ((splitNamed(name) === null && name !== outer) || !repeats) continue;
+    remarks.push(`Left aside: ${copies.length} images in the folder ${outer}/${name}`);
+    const aside = new Set(copies);
+    inner = inner.filter((image) => !aside.has(image));
+  }
+  return inner;
+}
+
+function withoutFirst({ name, parts }: Named): Named {
+  return { name, parts: parts.slice(1) };
+}
+
+/** Splits inside of the classes, as in "cat/train" and "cat/test", at one depth; null without them. */
+function splitsBelowClasses(named: readonly Named[], remarks: string[]): Halves | null {
+  const least = named.reduce((least, { parts }) => Math.min(least, parts.length), MAX_DEPTH);
+  for (let depth = 1; depth < least - 1; depth++) {
+    const at = depth;
+    const { train, test } = findSplits([...new Set(named.map(({ parts }) => parts[at]!))]);
+    const all = named.every(({ parts }) => splitNamed(parts[at]!) !== null);
+    if (!all || train === null || test === null) continue;
+    const half = (folder: string) =>
+      named.filter(({ parts }) => parts[at]!.toLowerCase() === folder.toLowerCase())
+        .map(({ name, parts }) => ({ name, parts: parts.toSpliced(at, 1) }));
+    const halves = { train: half(train), test: half(test) };
+    const rest = named.length - halves.train.length - halves.test.length;
+    if (rest > 0) remarks.push(`Left aside: ${rest} images in other folders of splits`);
+    return halves;
+  }
+  const deep = named.find(({ parts }) =>
+    parts.slice(1, -1).some((part) => splitNamed(part) === "test")
+  );
+  if (deep) {
+    remarks.push(
+      `There are no splits: folders such as that of ${deep.name} are not at one depth, and taken ` +
+        "for plain ones; data.dir may name the folder that holds train and test",
+    );
+  }
+  return null;
+}
+
+/** The classes of both halves, and which of them have labels. */
+function classesOf(
+  { train, test }: Halves,
+  remarks: string[],
+): { classNames: string[]; labelled: Readonly<Record<Split, boolean>> } {
+  const none = { classNames: [], labelled: { train: false, test: false } };
+  const bareIn = (half: readonly Named[]) => half.filter(({ parts }) => parts.length === 1).length;
+  const foldersOf = (half: readonly Named[]) =>
+    new Set(half.filter(({ parts }) => parts.length > 1).map(({ parts }) => parts[0]!));
+  const own = foldersOf(train), others = foldersOf(test);
+  const bare = bareIn(train);
+  if (own.size === 0) return none;
+  if (bare > 0) {
     remarks.push(`There are no labels: ${bare} images are in no class folder`);
-  } else if (classes.size > MAX_CLASSES) {
+    return none;
+  }
+  const bareTest = bareIn(test);
+  const known = bareTest === 0 && [...others].some((name) => own.has(name));
+  if (own.size > 1 && test.length > 0 && !known) {
+    remarks.push(
+      `Test images have no labels: ${
+        bareTest > 0
+          ? `${bareTest} of them are in no class folder`
+          : `their folders, such as ${[...others][0]}, are none of training's`
+      }`,
+    );
+  }
+  const classes = known ? own.union(others) : own;
+  if (classes.size > MAX_CLASSES) {
     remarks.push(
       `There are no labels: at most ${MAX_CLASSES} class folders have one each, not ${classes.size}`,
     );
+    return none;
   }
-  return classes.size > 1 && classes.size <= MAX_CLASSES && bare === 0 ? [...classes].sort() : [];
-}
-
-/** Fisher and Yates, by a fixed seed. */
-function shuffle<T>(items: T[]): T[] {
-  const random = randomStream(SHUFFLE_SEED, SHUFFLE_STREAM, 0);
-  for (let i = items.length - 1; i > 0; i--) {
-    const j = random.below(i + 1);
-    [items[i], items[j]] = [items[j]!, items[i]!];
-  }
-  return items;
+  if (classes.size < 2) return none;
+  return { classNames: [...classes].sort(), labelled: { train: true, test: known } };
 }

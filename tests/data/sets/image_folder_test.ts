@@ -94,6 +94,51 @@ Deno.test("loadImageFolder() reads class folders in splits: folder, tar, tar.gz 
   });
 });
 
+Deno.test("loadImageFolder() takes archives in a folder for folders of their names", async () => {
+  await inFolder(async (folder) => {
+    const part = (split: string) =>
+      Object.entries(FILES).filter(([name]) => name.startsWith(split))
+        .map(([name, bytes]) => [name, bytes] as const);
+    await write(join(folder, "set"), {
+      "train.zip": writeZip(part("train/")),
+      "test.tar.gz": await gzip(
+        await writeTar(part("test/").map(([name, bytes]) => ({ name: `./${name}`, bytes }))),
+      ),
+      "labels.csv": new Uint8Array(3),
+    });
+    const { load, lines } = loader(folder);
+    const place = join(folder, "set");
+    assertEquals(await seen(load(place)), ["0 cat", "10 cat", "20 dog"]);
+    assertStringIncludes(lines.join("; "), "1 .csv file");
+    assertEquals(await seen(load(place, "test")), ["30 dog"]);
+    await write(place, { "train.zip": writeZip([["train/cat/0.png", new Uint8Array(9)]]) });
+    await assertRejects(() => load(place), Error, `${join(place, "train.zip")}: train/cat/0.png`);
+  });
+});
+
+Deno.test("loadImageFolder() takes no thumbnail or note of a system for an image", async () => {
+  await inFolder(async (folder) => {
+    const left = ["@eaDir/0.png/SYNOPHOTO_THUMB_M.png", "__MACOSX/train/cat/._0.png"];
+    left.push("train/cat/._0.png", "train/.thumbnails/1.png", "#recycle/2.png", "Thumbs.db");
+    const strays = Object.fromEntries(left.map((name) => [name, new Uint8Array(4)]));
+    await write(join(folder, "set"), { ...FILES, ...strays });
+    const { load, lines } = loader(folder);
+    assertEquals(await seen(load(join(folder, "set"))), ["0 cat", "10 cat", "20 dog"]);
+    assertStringIncludes(lines[0]!, "5 hidden files, 1 .db file");
+  });
+});
+
+Deno.test("loadImageFolder() says at each loading what it leaves aside", async () => {
+  await inFolder(async (folder) => {
+    await write(join(folder, "set"), { ...FILES, "unlabeled/5.png": flat(50) });
+    const { load, lines } = loader(folder);
+    for (let time = 0; time < 2; time++) {
+      await load(join(folder, "set"));
+      assertStringIncludes(lines.join("\n"), "Left aside: 1 image in the folder unlabeled");
+    }
+  });
+});
+
 Deno.test("loadImageFolder() reads JPEGs beside PNGs, whatever their endings say", async () => {
   await inFolder(async (folder) => {
     await write(join(folder, "set"), {

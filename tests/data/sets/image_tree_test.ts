@@ -89,3 +89,110 @@ Deno.test("planSplit() has images of all classes at the beginning, in the same o
   const reversed = planSplit([...files, "test/a/x.png"].reverse(), "train");
   assertEquals(reversed, plan);
 });
+
+/** Each split's images with their classes, and what is said of them. */
+function halves(files: readonly string[]) {
+  return {
+    train: labelled(files, "train"),
+    test: labelled(files, "test"),
+    remarks: planSplit(files, "train").remarks,
+  };
+}
+
+const SPLITS = ["train/a/1.png", "train/b/2.png", "test/a/3.png", "test/b/4.png"];
+const BY_SPLIT = {
+  train: ["train/a/1.png a", "train/b/2.png b"],
+  test: ["test/a/3.png a", "test/b/4.png b"],
+};
+
+Deno.test("planSplit() keeps splits whatever lies beside them, and says what it leaves aside", () => {
+  const beside: [string[], string][] = [
+    [["sample.png"], "Left aside: 1 image beside the folders of splits"],
+    [["sample_submission/5.png"], "Left aside: 1 image in the folder sample_submission"],
+    [["unlabeled/5.png", "unlabeled/6.png"], "Left aside: 2 images in the folder unlabeled"],
+    [SPLITS.map((name) => `copy/${name}`), "Left aside: 4 images in the folder copy"],
+  ];
+  for (const [others, remark] of beside) {
+    assertEquals(halves([...SPLITS, ...others]), { ...BY_SPLIT, remarks: [remark] });
+  }
+  const both = [["a", "1"], ["b", "2"]].map(([name, n]) => `train/${name}/${n}.png`);
+  const alone = [...both, "sample.png"];
+  assertEquals([...labelled(alone, "train"), ...labelled(alone, "test")].sort(), BY_SPLIT.train);
+});
+
+Deno.test("planSplit() knows splits by many names, in pairs", () => {
+  const pairs = [
+    ["TRAIN", "Test"],
+    ["Training", "Testing"],
+    ["training_set", "test_set"],
+    ["seg_train", "seg_test"],
+    ["train-images", "valid-images"],
+    ["train2017", "val2017"],
+    ["TrainData", "ValidationData"],
+    ["trainset", "testset"],
+  ] as const;
+  for (const [train, test] of pairs) {
+    const files = [`${train}/a/1.png`, `${train}/b/2.png`, `${test}/a/3.png`, "seg_pred/4.png"];
+    assertEquals(halves(files), {
+      train: [`${train}/a/1.png a`, `${train}/b/2.png b`],
+      test: [`${test}/a/3.png a`],
+      remarks: ["Left aside: 1 image in the folder seg_pred"],
+    });
+  }
+  const classes = ["bullet_train/1.png", "bus/2.png", "contest/3.png", "evaluation/4.png"];
+  assertEquals(planSplit(classes, "train").classNames, [
+    ...["bullet_train", "bus", "contest", "evaluation"],
+  ]);
+  const quality = ["valid/1.png", "invalid/2.png"];
+  assertEquals(planSplit(quality, "train").classNames, ["invalid", "valid"]);
+});
+
+Deno.test("planSplit() looks through a split inside of itself, and leaves copies aside", () => {
+  const both = ["x_train/x_train/a/1.png", "x_train/x_train/b/2.png", "x_test/x_test/a/3.png"];
+  assertEquals(halves(both), {
+    train: ["x_train/x_train/a/1.png a", "x_train/x_train/b/2.png b"],
+    test: ["x_test/x_test/a/3.png a"],
+    remarks: [],
+  });
+  const copies = [...SPLITS, "train/train/a/1.png", "train/train/b/2.png"];
+  assertEquals(halves(copies), {
+    ...BY_SPLIT,
+    remarks: ["Left aside: 2 images in the folder train/train"],
+  });
+  // A class of that name is one.
+  const vehicles = ["train/train/1.png", "train/bus/2.png", "test/train/3.png", "test/bus/4.png"];
+  assertEquals(planSplit(vehicles, "train").classNames, ["bus", "train"]);
+});
+
+Deno.test("planSplit() labels training images where the test images lie flat or in foreign folders", () => {
+  for (
+    const [test, why] of [
+      ["test/3.png", "1 of them are in no class folder"],
+      ["test/unknown/3.png", "their folders, such as unknown, are none of training's"],
+    ] as const
+  ) {
+    assertEquals(halves([...SPLITS.slice(0, 2), test]), {
+      train: BY_SPLIT.train,
+      test: [`${test} -`],
+      remarks: [`Test images have no labels: ${why}`],
+    });
+  }
+});
+
+Deno.test("planSplit() never trains on a folder of test images without a word", () => {
+  const beside = ["a/1.png", "b/2.png", "test/a/3.png"];
+  assertEquals(halves(beside), {
+    train: ["a/1.png a", "b/2.png b"],
+    test: ["test/a/3.png a"],
+    remarks: ["There is no folder of training images: all that is not in test is trained on"],
+  });
+  const inside = ["a/train/1.png", "a/test/2.png", "b/train/3.png", "b/Test/4.png", "b/val/5.png"];
+  assertEquals(halves(inside), {
+    train: ["a/train/1.png a", "b/train/3.png b"],
+    test: ["a/test/2.png a", "b/Test/4.png b"],
+    remarks: ["Left aside: 1 images in other folders of splits"],
+  });
+  const uneven = planSplit(["a/train/1.png", "a/test/2.png", "b/3.png"], "train");
+  assert(uneven.remarks[0]!.includes("There are no splits: folders such as that of a/test/2.png"));
+  assertEquals(planSplit([], "train").names, []);
+});
