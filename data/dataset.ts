@@ -98,3 +98,25 @@ function someImages<Raw extends RawImages>(raw: Raw, start: number, end: number)
     ...(raw.mirrorable ? { mirrorable: raw.mirrorable.subarray(start, end) } : {}),
   };
 }
+
+/** The images whose index is wanted, in their order. The arrays are new. */
+export function pickImages<Raw extends RawImages>(
+  raw: Raw,
+  wanted: (index: number) => boolean,
+): Raw {
+  const { count, images, labels, mirrorable } = raw;
+  const size = count === 0 ? 0 : images.length / count;
+  const kept = Uint32Array.from({ length: count }, (_, i) => i).filter(wanted);
+  const picked = new Uint8Array(kept.length * size);
+  for (const [to, from] of kept.entries()) {
+    picked.set(images.subarray(from * size, (from + 1) * size), to * size);
+  }
+  const some = (values: Uint8Array) => Uint8Array.from(kept, (index) => values[index]!);
+  return {
+    ...raw,
+    count: kept.length,
+    images: picked,
+    labels: labels && some(labels),
+    ...(mirrorable ? { mirrorable: some(mirrorable) } : {}),
+  };
+}

@@ -13,6 +13,7 @@ import {
   type Say,
   type Split,
 } from "./dataset.ts";
+import { shuffleImages } from "./fixed_order.ts";
 import { mixImages } from "./sets/mix.ts";
 import {
   type DataOptions,
@@ -32,8 +33,9 @@ async function loadAlone(
   say: Say,
   surroundings: Surroundings,
 ): Promise<RawImages> {
-  const { load, mirrored = true } = setKind(name);
-  const raw = await load(options, split, say, surroundings);
+  const { load, mirrored = true, shuffled = false } = setKind(name);
+  const loaded = await load(options, split, say, surroundings);
+  const raw = shuffled ? shuffleImages(loaded) : loaded;
   return mirrored ? raw : { ...raw, mirrorable: new Uint8Array(raw.count) };
 }
 

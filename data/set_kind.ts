@@ -45,5 +45,10 @@ export interface SetKind {
   readonly needs?: string;
   /** Whether a mirrored image is still one of the set; digits are not. True unless given. */
   readonly mirrored?: boolean;
+  /**
+   * Whether images are put in a fixed random order once they are loaded, as files of such sets may be
+   * sorted by class. False where they come in such an order. False unless given.
+   */
+  readonly shuffled?: boolean;
   readonly load: Loader;
 }

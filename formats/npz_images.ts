@@ -37,6 +37,15 @@ export function npzSplits(bytes: Uint8Array): NpzSplit[] {
   return (["train", "val", "test"] as const).filter((split) => entries.has(`${split}_images.npy`));
 }
 
+/** The arrays that a file has, for a person. */
+export function npzNames(bytes: Uint8Array): string {
+  const names = [...ZipArchive.open(bytes).entries.keys()].map((name) =>
+    name.replace(/\.npy$/, "")
+  );
+  const rest = names.length > 8 ? ` and ${names.length - 8} more` : "";
+  return names.length === 0 ? "none" : `${names.slice(0, 8).join(", ")}${rest}`;
+}
+
 /**
  * Reads a split.
  *

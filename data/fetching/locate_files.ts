@@ -32,6 +32,8 @@ export interface Source<Found> {
   readonly debian?: { readonly package: string; readonly folder: string };
   /** What to download. */
   readonly files: readonly RemoteFile[];
+  /** Folders inside of a given one in which other programs keep it, as "MNIST/raw"; none unless given. */
+  readonly inside?: readonly string[];
   /** Looks for the set in a folder or file that exists. */
   readonly probe: (place: string) => Promise<Probe<Found>>;
 }
@@ -51,8 +53,8 @@ export interface Surroundings {
 /**
  * Finds a data set, fetching it where it must. The first place that has all of it wins.
  *
- * @param dir The given folder (or file); null when there is none.
- * @throws MissingPlaceError when `dir` does not exist; Error when no place has the set, with every place.
+ * @param dir The given folder (or file), which no other place stands in for; null when there is none.
+ * @throws MissingPlaceError when `dir` has not the set; Error when no place has it, with every place.
  */
 export async function locate<Found>(
   source: Source<Found>,
@@ -60,19 +62,8 @@ export async function locate<Found>(
   say: Say,
   surroundings: Surroundings = {},
 ): Promise<Found> {
+  if (dir !== null) return await locateGiven(source, dir);
   const tried: string[] = [];
-  if (dir !== null) {
-    if (!await exists(dir)) {
-      throw new MissingPlaceError(
-        `Cannot find ${source.title}: data.dir must name something that exists, got ` +
-          JSON.stringify(dir),
-      );
-    }
-    const probe = await source.probe(dir);
-    if ("found" in probe) return probe.found;
-    say(`${source.title} is not in ${dir} (${probe.lacks}); looking elsewhere`);
-    tried.push(`${dir} (${probe.lacks})`);
-  }
   const cache = join(surroundings.cache ?? datasetCache(), source.folder);
   for (const folder of [...source.systemFolders, cache]) {
     const probe = await exists(folder) ? await source.probe(folder) : { lacks: "no such folder" };
@@ -94,6 +85,29 @@ export async function locate<Found>(
       `${tried.join(", ")}; put ${source.files.map(({ name }) => name).join(", ")}${
         origin(source.files)
       } into ${cache}, or name their folder with data.dir`,
+  );
+}
+
+/** The set in the folder that was given, or in one below where other programs keep it. */
+async function locateGiven<Found>(
+  { title, inside = [], folder, probe }: Source<Found>,
+  dir: string,
+): Promise<Found> {
+  if (!await exists(dir)) {
+    throw new MissingPlaceError(
+      `Cannot find ${title}: data.dir must name something that exists, got ${JSON.stringify(dir)}`,
+    );
+  }
+  const below = [...inside, folder];
+  let lacks: string | null = null;
+  for (const place of [dir, ...below.map((name) => join(dir, name))]) {
+    const looked = await exists(place) ? await probe(place) : null;
+    if (looked && "found" in looked) return looked.found;
+    lacks ??= looked?.lacks ?? null;
+  }
+  throw new MissingPlaceError(
+    `Cannot find ${title}: data.dir must hold it, or ${below.join(" or ")} in it, got ` +
+      `${JSON.stringify(dir)} (${lacks}); without data.dir the known places are searched`,
   );
 }
 

@@ -5,9 +5,10 @@
  * @module
  */
 import { join, resolve } from "node:path";
-import { type NpzSplit, npzSplits, readNpzImages } from "../../formats/npz_images.ts";
+import { npzNames, type NpzSplit, npzSplits, readNpzImages } from "../../formats/npz_images.ts";
 import { readFileChecked } from "../../support/files.ts";
-import type { RawImages, Say, Split } from "../dataset.ts";
+import { pickImages, type RawImages, type Say, type Split } from "../dataset.ts";
+import { HELD_OUT, heldOutMarks } from "../fixed_order.ts";
 import { cachedImages, fingerprint } from "../fetching/decoded_cache.ts";
 import type { RemoteFile } from "../fetching/download.ts";
 import { MEDMNIST_FACTS, type MedmnistFacts, type MedmnistName } from "./medmnist_facts.ts";
@@ -103,7 +104,8 @@ export async function loadMedmnist(
 }
 
 /**
- * Loads a split of any .npz of MedMNIST's layout. Where there is no test split, val is taken.
+ * Loads a split of any .npz of MedMNIST's layout. Where there is no test split, val is taken; where
+ * there is neither, one image in ten of train is held out.
  *
  * @returns Images as they are stored.
  * @throws MissingPlaceError when `dir` names no file, SyntaxError when it is damaged.
@@ -120,7 +122,7 @@ export async function loadNpz(
         `train_labels, got ${JSON.stringify(dir)}`,
     );
   }
-  const raw = await readSplit(dir, split, `npz ${split}`, say, surroundings);
+  const raw = await readSplit(dir, split, `npz ${split}`, say, surroundings, { holdOut: true });
   if (!raw.labels) return raw;
   const classes = raw.labels.reduce((most, label) => Math.max(most, label + 1), 0);
   return { ...raw, classNames: Array.from({ length: classes }, (_, label) => String(label)) };
@@ -132,31 +134,50 @@ async function readSplit(
   name: string,
   say: Say,
   { decoded }: Surroundings,
+  { holdOut = false }: { readonly holdOut?: boolean } = {},
 ): Promise<RawImages> {
   const from = {
     name,
-    recipe: { file: resolve(path), split },
+    recipe: { file: resolve(path), split, ...(holdOut ? { holdOut } : {}) },
     source: await fingerprint([path]),
   };
   const decode = () =>
     readingOf(path, async () => {
       const bytes = await readFileChecked(path, MAX_NPZ_BYTES);
       const splits = npzSplits(bytes);
-      const chosen: NpzSplit = split === "test" && !splits.includes("test") ? "val" : split;
+      const own = split === "test" ? splits.filter((name) => name !== "train").at(-1) : "train";
+      // Nothing but training images: some of them are the test.
+      const shared = holdOut && splits.includes("train") && splits.length === 1;
+      const chosen: NpzSplit = shared ? "train" : own ?? "test";
       if (!splits.includes(chosen)) {
         throw new SyntaxError(
-          `Cannot read ${path}: it must hold ${chosen}_images, got ${
-            splits.map((own) => `${own}_images`).join(", ") || "none such"
-          }`,
+          `Cannot read ${path}: it must hold ${chosen}_images, got ${npzNames(bytes)}; ` +
+            `${chosen}_images are bytes of [N, H, W] or [N, H, W, 3], ${chosen}_labels their classes`,
         );
       }
       const { answers, ...raw } = readNpzImages(bytes, chosen);
       if (answers > 1) {
         say(`Labels of ${name} are left aside: an image has ${answers}, not one`);
       }
-      return raw;
+      return shared ? heldOutPart(raw, split, path, say) : raw;
     });
   return await cachedImages(from, decode, say, decoded);
+}
+
+/** The part of images without a test split that is `split`. */
+function heldOutPart(raw: RawImages, split: Split, path: string, say: Say): RawImages {
+  const marks = heldOutMarks(raw.count);
+  const part = pickImages(raw, (index) => (marks[index] === 1) === (split === "test"));
+  if (part.count === 0) {
+    throw new SyntaxError(
+      `Cannot read ${path}: it must hold test_images or val_images, or train_images to hold some ` +
+        `out, got ${raw.count} of them`,
+    );
+  }
+  const remark =
+    `${path} has neither test_images nor val_images: one image in ${HELD_OUT} is held out`;
+  say(remark);
+  return { ...part, remark };
 }
 
 function kindOf(name: MedmnistName): SetKind {
@@ -169,6 +190,7 @@ function kindOf(name: MedmnistName): SetKind {
       classes: classNames.length,
       source: () => medmnistSource(name, SIDES[0]),
     },
+    shuffled: true,
     load: ({ dir, size, resize }, split, say, around) =>
       loadMedmnist(name, medmnistSide(size, resize), split, dir, say, around),
   };
@@ -185,6 +207,7 @@ export const NPZ: SetKind = {
   shapeFor: openShape,
   files: null,
   needs: OPEN_NEEDS,
+  shuffled: true,
   load: async (options, split, say, around) =>
     fitImages(await loadNpz(split, options.dir, say, around), fitOf(options)),
 };

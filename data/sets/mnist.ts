@@ -31,6 +31,8 @@ interface Found {
 
 interface Facts {
   readonly title: string;
+  /** Its folder in the root that torchvision is given. */
+  readonly torchvision: string;
   readonly classNames: readonly string[];
   readonly systemFolders: readonly string[];
   readonly debian?: { readonly package: string; readonly folder: string };
@@ -42,6 +44,7 @@ interface Facts {
 const FACTS: Readonly<Record<MnistName, Facts>> = {
   "mnist": {
     title: "MNIST",
+    torchvision: "MNIST",
     classNames: ["0", "1", "2", "3", "4", "5", "6", "7", "8", "9"],
     systemFolders: ["/usr/share/datasets/mnist"],
     urls: [
@@ -57,6 +60,7 @@ const FACTS: Readonly<Record<MnistName, Facts>> = {
   },
   "fashion-mnist": {
     title: "Fashion-MNIST",
+    torchvision: "FashionMNIST",
     classNames: [
       "T-shirt/top",
       "trouser",
@@ -92,7 +96,7 @@ const CLASSES = 10, SIZE = 28;
 
 /** Where a set's files can come from. */
 export function mnistSource(name: MnistName, split: Split): Source<Found> {
-  const { title, systemFolders, debian, urls, files } = FACTS[name];
+  const { title, torchvision, systemFolders, debian, urls, files } = FACTS[name];
   const remote = FILE_NAMES.map((file, i): RemoteFile => ({
     name: file,
     bytes: files[i]![0],
@@ -106,6 +110,7 @@ export function mnistSource(name: MnistName, split: Split): Source<Found> {
     systemFolders,
     ...(debian ? { debian } : {}),
     files: remote,
+    inside: [`${torchvision}/raw`, torchvision, "raw"],
     probe: (folder) => probe(folder, images!, labels!),
   };
 }
@@ -119,9 +124,13 @@ async function probe(folder: string, images: string, labels: string): Promise<Pr
 /** The file under one of the names that are in use: gzipped or not, with a dash or a dot. */
 async function findIdx(folder: string, name: string): Promise<string | null> {
   const plain = name.slice(0, -".gz".length);
-  for (const candidate of [name, plain, plain.replace("-idx", ".idx")]) {
-    const path = join(folder, candidate);
-    if (await exists(path)) return path;
+  for (
+    const candidate of [name, plain, plain.replace("-idx", ".idx"), name.replace("-idx", ".idx")]
+  ) {
+    // Some unpack a file into a folder of its name.
+    for (const path of [join(folder, candidate), join(folder, candidate, candidate)]) {
+      if (await exists(path) && (await Deno.stat(path)).isFile) return path;
+    }
   }
   return null;
 }

@@ -6,11 +6,13 @@
  */
 import { basename, join, relative, resolve } from "node:path";
 import { ParquetFile } from "../../formats/parquet.ts";
-import type { Picture } from "../../formats/picture.ts";
 import type { RawImages, Say, Split } from "../dataset.ts";
+import { HELD_OUT, heldOutMarks } from "../fixed_order.ts";
 import { cachedImages, fingerprint } from "../fetching/decoded_cache.ts";
 import { decodePicture, fitPicture, type PictureShape } from "../pixels/pictures.ts";
 import { readFile, readingOf } from "../fetching/read_file.ts";
+import { UsageError } from "../../support/errors.ts";
+import { isHidden } from "./image_names.ts";
 import type { SetKind } from "../set_kind.ts";
 import { fitOf, OPEN_NEEDS, OPEN_SHAPE, openShape } from "./open_set.ts";
 import { exists, MissingPlaceError, type Surroundings } from "../fetching/locate_files.ts";
@@ -21,8 +23,6 @@ const TEST_NAMES = ["test", "validation", "valid", "val"];
 const MAX_FILES = 10_000, MAX_DEPTH = 4;
 /** Labels are bytes. */
 const MAX_CLASSES = 256;
-/** Where there is no test split, every tenth image is held out. */
-const HELD_OUT = 10;
 
 /** The files of a split. */
 export interface ParquetFiles {
@@ -31,8 +31,14 @@ export interface ParquetFiles {
   readonly shared: boolean;
 }
 
+/** What images are made of the rows. */
+export interface ParquetOptions extends PictureShape {
+  /** Whether rows without a whole image are passed over; otherwise they end the reading. */
+  readonly skipBroken: boolean;
+}
+
 /**
- * Loads a split. Where the files name no test split, every tenth image of the others is held out.
+ * Loads a split. Where the files name no test split, one image in ten of the others is held out.
  *
  * @param dir A Parquet file, or a folder with some in it or below it.
  * @returns Images brought to the size and channels of `fit`, in the order of the files' names.
@@ -41,20 +47,25 @@ export interface ParquetFiles {
 export async function loadParquet(
   split: Split,
   dir: string | null,
-  fit: PictureShape,
+  options: ParquetOptions,
   say: Say,
   surroundings: Surroundings = {},
 ): Promise<RawImages> {
   const { paths, shared } = await findParquet(dir, split);
   if (shared && split === "train") {
-    say(`${dir} names no test split: every tenth of its images is held out`);
+    say(`${dir} names no test split: one image in ${HELD_OUT} is held out`);
   }
+  const { skipBroken, ...fit } = options;
   const from = {
     name: `parquet ${split}`,
-    recipe: { files: resolve(dir!), split, ...fit },
+    recipe: {
+      ...{ files: resolve(dir!), split, ...fit },
+      ...(shared ? { heldOut: "by the fixed order" } : {}),
+      ...(skipBroken ? { skipBroken } : {}),
+    },
     source: await fingerprint(paths),
   };
-  const decode = () => decodeFiles(paths, fit, shared ? split : null, say);
+  const decode = () => decodeFiles(paths, options, shared ? split : null, say);
   return await cachedImages(from, decode, say, surroundings.decoded);
 }
 
@@ -62,7 +73,8 @@ export async function loadParquet(
  * The files of a split: those whose name or folder, below `dir`, has the split's name in it; all of
  * them where none has.
  *
- * @throws MissingPlaceError when there is no `dir`; Error when it has none.
+ * @throws MissingPlaceError when there is no `dir`; Error when it has none; UsageError when it has those
+ * of several sets.
  */
 export async function findParquet(dir: string | null, split: Split): Promise<ParquetFiles> {
   if (dir === null || !await exists(dir)) {
@@ -78,6 +90,7 @@ export async function findParquet(dir: string | null, split: Split): Promise<Par
       `Cannot find the set parquet: ${dir} must hold a file that ends in .parquet, got none`,
     );
   }
+  checkOneSet(dir, all.map((path) => relative(dir, path)));
   const named = (names: readonly string[]) =>
     all.filter((path) => names.some((name) => wordsOf(relative(dir, path)).includes(name)));
   const train = named(["train"]);
@@ -85,6 +98,42 @@ export async function findParquet(dir: string | null, split: Split): Promise<Par
   if (train.length > 0 && test) return { paths: split === "train" ? train : test, shared: false };
   return { paths: train.length > 0 ? train : all, shared: true };
 }
+
+/**
+ * Refuses a folder with several sets, or several configurations of one, as Hugging Face keeps them: in
+ * folders, or in files that are named by set and split.
+ */
+function checkOneSet(dir: string, paths: readonly string[]): void {
+  const folders = Map.groupBy(paths, (path) => {
+    const [, ...above] = path.split(/[\\/]/).reverse();
+    return above.reverse().filter((folder) => !wordsOf(folder).some(isSplitWord)).join("/");
+  });
+  const choice = (options: readonly string[], how: string) =>
+    new UsageError(
+      `Cannot use ${dir}: it must hold one set, got ${options.length} of them (${
+        options.slice(0, 6).map((name) => name === "" ? "files in the folder itself" : name).join(
+          ", ",
+        )
+      }); ${how}`,
+    );
+  const names = [...folders.keys()];
+  if (names.length > 1) {
+    const first = names.find((name) => name !== "")!;
+    throw choice(names, `data.dir names the folder of one, as ${join(dir, first)}`);
+  }
+  const sets = new Set(
+    paths.map((path) => wordsOf(basename(path).replace(/\.parquet$/i, "")))
+      .filter((words) => words.some(isSplitWord))
+      .map((words) =>
+        words.filter((word) => !isSplitWord(word) && !/\d|^of$/.test(word)).join("-")
+      ),
+  );
+  if (sets.size > 1) {
+    throw choice([...sets], "put the files of one into a folder of their own for data.dir");
+  }
+}
+
+const isSplitWord = (word: string) => word === "train" || TEST_NAMES.includes(word);
 
 /** "plain_text/train-00000-of-00001.parquet" has the words plain, text, train, 00000 and so on. */
 function wordsOf(path: string): string[] {
@@ -96,8 +145,9 @@ async function parquetBelow(dir: string): Promise<string[]> {
   const walk = async (folder: string, depth: number): Promise<void> => {
     for await (const { name, isDirectory } of Deno.readDir(folder)) {
       const path = join(folder, name);
-      if (isDirectory && depth < MAX_DEPTH && !name.startsWith(".")) await walk(path, depth + 1);
-      if (!isDirectory && name.endsWith(".parquet")) found.push(path);
+      if (isHidden(name)) continue;
+      if (isDirectory && depth < MAX_DEPTH) await walk(path, depth + 1);
+      if (!isDirectory && /\.parquet$/i.test(name)) found.push(path);
       if (found.length > MAX_FILES) {
         throw new RangeError(`Cannot read ${dir}: it must hold at most ${MAX_FILES} Parquet files`);
       }
@@ -107,14 +157,25 @@ async function parquetBelow(dir: string): Promise<string[]> {
   return found.sort();
 }
 
+/** Rows of all files together. */
+async function countRows(paths: readonly string[]): Promise<number> {
+  let rows = 0;
+  for (const path of paths) {
+    rows += await readingOf(path, async () => ParquetFile.open(await readFile(path)).rows);
+  }
+  return rows;
+}
+
 async function decodeFiles(
   paths: readonly string[],
-  fit: PictureShape,
+  { skipBroken, ...fit }: ParquetOptions,
   part: Split | null,
   say: Say,
 ): Promise<RawImages> {
+  const held = part === null ? null : heldOutMarks(await countRows(paths));
   const images = new GrowingBytes();
   const labels: number[] = [];
+  const broken: string[] = [];
   let classNames: readonly string[] | null = null;
   let row = 0;
   for (const path of paths) {
@@ -125,22 +186,29 @@ async function decodeFiles(
       const answers = label ? file.values(label) : null;
       for (const bytes of file.values(imageColumn(file))) {
         const answer = answers?.next().value ?? null;
-        const held = row % HELD_OUT === HELD_OUT - 1;
         const at = row++;
-        if (part !== null && held !== (part === "test")) continue;
-        if (!(bytes instanceof Uint8Array)) {
-          throw new SyntaxError(`Cannot read Parquet: row ${at} must have an image, it has none`);
+        if (held && (held[at] === 1) !== (part === "test")) continue;
+        const image = imageOf(bytes, at, fit);
+        if (image instanceof Error) {
+          if (!skipBroken) throw image;
+          broken.push(`${path}: ${reasonOf(image)}`);
+          continue;
         }
-        images.push(fitPicture(pictureOf(bytes, at), fit));
+        images.push(image);
         if (typeof answer === "number") labels.push(answer);
       }
     });
   }
   const size = fit.size * fit.size * fit.channels;
   const count = images.length / size;
-  if (count === 0) throw new Error(`Cannot load ${basename(paths[0]!)}: it must hold images`);
+  if (count === 0) throw new Error(whyNone(paths, part, row, broken));
   const shape = { count, height: fit.size, width: fit.size, channels: fit.channels };
-  const raw = { ...shape, images: images.bytes() };
+  const remark = broken.length === 0
+    ? null
+    : `Passed over ${broken.length} of ${count + broken.length} images that cannot be used, as ` +
+      broken[0];
+  if (remark !== null) say(remark);
+  const raw = { ...shape, images: images.bytes(), ...(remark === null ? {} : { remark }) };
   const wrong = labels.find((label) => !(label >= 0 && label < MAX_CLASSES));
   if (labels.length !== count || wrong !== undefined) {
     say(
@@ -190,15 +258,41 @@ function classNamesOf(file: ParquetFile, label: string): readonly string[] | nul
   }
 }
 
-function pictureOf(bytes: Uint8Array, row: number): Picture {
-  try {
-    return decodePicture(bytes);
-  } catch (error) {
-    const reason = (error as Error).message.replace(/^Cannot [^:]*: /, "");
-    throw new SyntaxError(`Cannot read Parquet: the image of row ${row}: ${reason}`, {
-      cause: error,
-    });
+/** Why a split has no images. */
+function whyNone(
+  paths: readonly string[],
+  part: Split | null,
+  rows: number,
+  [first]: readonly string[],
+): string {
+  const place = `${basename(paths[0]!)}${paths.length > 1 ? ` and ${paths.length - 1} more` : ""}`;
+  if (first !== undefined) {
+    return `Cannot load ${place}: one image at least must be whole, got ${first}`;
   }
+  return part === null || rows === 0
+    ? `Cannot load ${place}: it must hold images, got none`
+    : `Cannot load ${place}: it must hold images for the ${part} split, got ${rows} in all; add ` +
+      `images, or a file that has "test" in its name`;
+}
+
+/** The image of a row, or why there is none. */
+function imageOf(bytes: unknown, row: number, fit: PictureShape): Uint8Array | Error {
+  const broken = (why: string, cause?: unknown) =>
+    new SyntaxError(
+      `Cannot read Parquet: the image of row ${row}: ${why}; data.skipBroken=true passes over such ` +
+        "rows",
+      { cause },
+    );
+  if (!(bytes instanceof Uint8Array)) return broken("it must have bytes, got none");
+  try {
+    return fitPicture(decodePicture(bytes), fit);
+  } catch (error) {
+    return broken(reasonOf(error as Error), error);
+  }
+}
+
+function reasonOf({ message }: Error): string {
+  return message.replace(/^Cannot [^:]*: /, "").replace(/; data\.skipBroken.*$/, "");
 }
 
 /** Bytes whose end is not known: memory follows what has come, not what was claimed. */
@@ -227,6 +321,9 @@ export const PARQUET: SetKind = {
   shapeFor: openShape,
   files: null,
   needs: OPEN_NEEDS,
-  load: (options, split, say, around) =>
-    loadParquet(split, options.dir, fitOf(options), say, around),
+  shuffled: true,
+  load: (options, split, say, around) => {
+    const { dir, skipBroken } = options;
+    return loadParquet(split, dir, { ...fitOf(options), skipBroken }, say, around);
+  },
 };

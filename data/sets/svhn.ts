@@ -39,6 +39,7 @@ export function svhnSource(split: Split): Source<string> {
     folder: "svhn",
     systemFolders: ["/usr/share/datasets/svhn"],
     files: [file],
+    inside: ["SVHN"],
     probe: async (place) => {
       if ((await Deno.stat(place)).isFile) return { found: place };
       const path = join(place, file.name);

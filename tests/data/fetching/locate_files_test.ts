@@ -73,20 +73,37 @@ Deno.test("locate() takes the given folder, then the system's, then the cache", 
   });
 });
 
-Deno.test("locate() says so when the given folder lacks the files and goes on", async () => {
+Deno.test("locate() puts no other set in the place of a given folder that has none", async () => {
   await inFolder(async (folder) => {
     await writeFiles(`${folder}/given`, {});
     await writeFiles(`${folder}/system`, { "set.bin": CONTENT });
     const lines: string[] = [];
-    const found = await locate(
-      source(folder),
-      `${folder}/given`,
-      (line) => lines.push(line),
-      alone(`${folder}/cache`),
+    const error = await assertRejects(
+      () =>
+        locate(
+          source(folder),
+          `${folder}/given`,
+          (line) => lines.push(line),
+          alone(`${folder}/cache`),
+        ),
+      MissingPlaceError,
+      `Cannot find Toy: data.dir must hold it, or toy in it, got "${folder}/given" (no set.bin)`,
     );
-    assertEquals(found, `${folder}/system/set.bin`);
-    assertEquals(lines, [`Toy is not in ${folder}/given (no set.bin); looking elsewhere`]);
+    assert(!error.message.includes("\n"));
+    assertEquals(lines, []);
   });
+});
+
+Deno.test("locate() looks in the given folder where other programs keep the set below it", async () => {
+  for (const inside of ["Toy/raw", "toy"]) {
+    await inFolder(async (folder) => {
+      const place = `${folder}/given/${inside}`;
+      await writeFiles(place, { "set.bin": CONTENT });
+      const toy = { ...source(folder), inside: ["Toy/raw"] };
+      const found = await locate(toy, `${folder}/given`, () => {}, alone(`${folder}/cache`));
+      assertEquals(found, `${place}/set.bin`);
+    });
+  }
 });
 
 Deno.test("locate() refuses a given folder that does not exist", async () => {
@@ -143,11 +160,10 @@ Deno.test("locate() downloads what no other place has", async () => {
 
 Deno.test("locate() lists every place when the set is nowhere", async () => {
   await inFolder(async (folder) => {
-    await writeFiles(`${folder}/given`, {});
     const { run } = debian(new Uint8Array(5), true);
     const error = await assertRejects(
       () =>
-        locate(source(folder), `${folder}/given`, () => {}, {
+        locate(source(folder), null, () => {}, {
           ...alone(`${folder}/cache`),
           run,
         }),
@@ -156,7 +172,6 @@ Deno.test("locate() lists every place when the set is nowhere", async () => {
     );
     for (
       const part of [
-        `${folder}/given (no set.bin)`,
         `${folder}/system (no such folder)`,
         `${folder}/cache/toy (no such folder)`,
         "Debian's package dataset-toy (the SHA-256 of set.bin must be",

@@ -1,6 +1,7 @@
 import { loadMedmnist, loadNpz, medmnistSide } from "../../../data/sets/medmnist.ts";
 import { MEDMNIST_FACTS } from "../../../data/sets/medmnist_facts.ts";
 import { type DataOptions, imageShape, SOURCE_NAMES } from "../../../data/options.ts";
+import { loadImages } from "../../../data/registry.ts";
 import { writeNpz } from "../../../formats/npy.ts";
 import { readNpzImages } from "../../../formats/npz_images.ts";
 import type { StoredTensor } from "../../../formats/safetensors.ts";
@@ -108,6 +109,66 @@ Deno.test("loadNpz() reads any file of the layout, RGB too, and takes val where 
         MissingPlaceError,
         "data.dir must name an .npz",
       );
+    }
+  });
+});
+
+Deno.test("loadNpz() holds one image in ten out where there are training images alone", async () => {
+  await inFolder(async (folder) => {
+    const path = `${folder}/own.npz`;
+    const values = Array.from({ length: 200 }, (_, i) => Math.floor(i / 20));
+    const images: StoredTensor = {
+      ...{ dtype: "U8", shape: [200, 1, 1] },
+      data: Uint8Array.from(values, (_, i) => i),
+    };
+    const write = (name: string) =>
+      Deno.writeFile(
+        path,
+        writeNpz([[`${name}_images`, images], [`${name}_labels`, labels(...values)]]),
+      );
+    await write("train");
+    const lines: string[] = [];
+    const load = (split: "train" | "test") =>
+      loadNpz(split, path, (line) => lines.push(line), alone(folder));
+    const train = await load("train"), test = await load("test");
+    assertEquals([train.count, test.count], [180, 20]);
+    assertEquals([...train.images, ...test.images].sort(), [...images.data as Uint8Array].sort());
+    assert(new Set(test.labels).size > 5, `${test.labels}`);
+    assert(lines[0]!.includes("has neither test_images nor val_images"));
+    await write("x");
+    await assertRejects(() => load("train"), SyntaxError, "must hold train_images, got x_images");
+  });
+});
+
+Deno.test("loadImages() puts sets that may be sorted by class in a fixed order, any part has all", async () => {
+  await inFolder(async (folder) => {
+    const values = Array.from({ length: 100 }, (_, i) => Math.floor(i / 50));
+    const side = 28 * 28;
+    const images: StoredTensor = {
+      ...{ dtype: "U8", shape: [100, 28, 28] },
+      data: Uint8Array.from({ length: 100 * side }, (_, i) => Math.floor(i / side)),
+    };
+    await Deno.writeFile(
+      `${folder}/breastmnist.npz`,
+      writeNpz(["train", "test"].flatMap((name) =>
+        [
+          [`${name}_images`, images],
+          [`${name}_labels`, labels(...values)],
+        ] as const
+      )),
+    );
+    for (const name of ["breastmnist", "npz"] as const) {
+      const options = {
+        ...{ name, dir: `${folder}/breastmnist.npz`, size: 28, channels: 1, crop: true },
+        ...{ resize: "area", limit: 20 },
+      } as DataOptions;
+      const set = await loadImages(options, "train", () => {}, alone(folder));
+      const ones = set.labels!.reduce((sum, label) => sum + label, 0);
+      assert(ones > 4 && ones < 16, `${ones} of 20 in ${name}`);
+      // Labels go with their images.
+      for (let i = 0; i < 20; i++) {
+        assertEquals(set.labels![i], set.images[i * side]! < 50 ? 0 : 1);
+      }
     }
   });
 });

@@ -68,3 +68,29 @@ Deno.test("loadMnist() names the damaged file and the byte", async () => {
     });
   }
 });
+
+Deno.test("loadMnist() finds the set in torchvision's root, its folders, and unpacked files in folders", async () => {
+  await inFolder(async (folder) => {
+    const { images, imageFile, labelFile } = idxPair(4);
+    const other = idxPair(4, 50);
+    const plain = IMAGES.replace(".gz", ""), plainLabels = LABELS.replace(".gz", "");
+    await writeFiles(`${folder}/root/MNIST/raw`, {
+      [plain]: imageFile,
+      [plainLabels]: labelFile,
+    });
+    await writeFiles(`${folder}/root/FashionMNIST/raw`, {
+      [plain]: other.imageFile,
+      [plainLabels]: other.labelFile,
+    });
+    await writeFiles(`${folder}/doubled/${plain}`, { [plain]: imageFile });
+    await writeFiles(`${folder}/doubled`, { [plainLabels.replace("-idx", ".idx")]: labelFile });
+    const from = async (name: "mnist" | "fashion-mnist", dir: string) =>
+      (await loadMnist(name, "train", `${folder}/${dir}`, () => {}, alone(folder))).images;
+    for (const dir of ["root", "root/MNIST", "root/MNIST/raw", "doubled"]) {
+      assertEquals(await from("mnist", dir), images, dir);
+    }
+    assertEquals(await from("fashion-mnist", "root"), other.images);
+    await Deno.remove(`${folder}/root/FashionMNIST`, { recursive: true });
+    await assertRejects(() => from("fashion-mnist", "root"), Error, "data.dir must hold it");
+  });
+});

@@ -1,6 +1,8 @@
-import type { RawImages, Split } from "../../../data/dataset.ts";
-import type { PictureShape } from "../../../data/pixels/pictures.ts";
-import { findParquet, loadParquet } from "../../../data/sets/parquet.ts";
+import { firstImages, type RawImages, type Split } from "../../../data/dataset.ts";
+import type { DataOptions } from "../../../data/options.ts";
+import { loadImages } from "../../../data/registry.ts";
+import { UsageError } from "../../../support/errors.ts";
+import { findParquet, loadParquet, type ParquetOptions } from "../../../data/sets/parquet.ts";
 import { encodePng } from "../../../formats/png.ts";
 import { assert, assertEquals, assertRejects } from "../../support/assert.ts";
 import { MissingPlaceError } from "../../../data/fetching/locate_files.ts";
@@ -9,14 +11,20 @@ import { page, parquetFile, plainBytes } from "../../support/parquet_file.ts";
 import { alone, writeFiles } from "../fixtures.ts";
 import { inFolder } from "../../support/folder.ts";
 
-const FIT: PictureShape = { size: 8, channels: 3, crop: true, resize: "area" };
+const FIT: ParquetOptions = {
+  ...{ size: 8, channels: 3, crop: true, resize: "area", skipBroken: false } as const,
+};
+
+const OPTIONS = { name: "parquet", ...FIT, flip: false, limit: null, holdout: 5 } as DataOptions;
 
 function load(
   dir: string,
   split: Split,
-  { fit = FIT, say = () => {} }: { fit?: PictureShape; say?: (line: string) => void } = {},
+  { fit = {}, say = () => {} }: { fit?: Partial<ParquetOptions>; say?: (line: string) => void } =
+    {},
 ): Promise<RawImages> {
-  return loadParquet(split, dir, fit, say, alone(`${dir.split("/").slice(0, 3).join("/")}/cache`));
+  const cache = `${dir.split("/").slice(0, 3).join("/")}/cache`;
+  return loadParquet(split, dir, { ...FIT, ...fit }, say, alone(cache));
 }
 
 /** A file of some PNGs, and labels of 64 bits. */
@@ -61,19 +69,101 @@ Deno.test("loadParquet() reads splits by the files' names, with the classes that
   });
 });
 
-Deno.test("loadParquet() holds every tenth image out where no test split is named", async () => {
+Deno.test("loadParquet() holds one image in ten out of all classes where no test split is named", async () => {
   await inFolder(async (folder) => {
     const path = `${folder}/all.parquet`;
-    const images = Array.from({ length: 25 }, (_, i) => grey(8, i));
-    await Deno.writeFile(path, ownFile(images, images.map((_, i) => i)));
-    const lines: string[] = [];
-    const train = await load(path, "train", { say: (line) => lines.push(line) });
-    assert(lines[0]!.includes("every tenth of its images is held out"));
-    const test = await load(path, "test");
-    assertEquals([...test.labels!], [9, 19]);
-    assertEquals(train.count, 23);
-    assert(!train.labels!.includes(9) && train.images[9 * 192] === 10);
+    const count = 1000;
+    const images = Array.from({ length: count }, (_, i) => grey(8, i % 251));
+    // Sorted, in turn, and in turn twice as fast as one in ten is taken.
+    for (
+      const [classes, labelOf] of [
+        [10, (i: number) => Math.floor(i / 100)],
+        [10, (i: number) => i % 10],
+        [5, (i: number) => i % 5],
+      ] as const
+    ) {
+      await Deno.writeFile(path, ownFile(images, images.map((_, i) => labelOf(i))));
+      const lines: string[] = [];
+      const say = (line: string) => lines.push(line);
+      const train = await loadImages({ ...OPTIONS, dir: path }, "train", say, alone(folder));
+      assert(lines[0]!.includes("one image in 10 is held out"));
+      const test = await loadImages({ ...OPTIONS, dir: path }, "test", say, alone(folder));
+      assertEquals([train.count, test.count], [900, 100]);
+      const limited = { ...OPTIONS, dir: path, limit: 100 };
+      const some = await loadImages(limited, "train", () => {}, alone(folder));
+      for (const { labels } of [test, some, firstImages(train, 100)]) {
+        for (let label = 0; label < classes; label++) {
+          const found = labels!.filter((own) => own === label).length;
+          const share = 100 / classes;
+          assert(found > share / 4 && found < share * 2.5, `${found} of class ${label}`);
+        }
+      }
+      // Every image is in one of the two, once.
+      const seen = [train, test].flatMap(({ images, count }) =>
+        Array.from({ length: count }, (_, i) => images[i * 192]!)
+      );
+      assertEquals(seen.sort(), images.map((_, i) => i % 251).sort());
+    }
   });
+});
+
+Deno.test("loadParquet() passes over broken rows if it may, counts them and names one", async () => {
+  await inFolder(async (folder) => {
+    const cut = grey(8, 4).subarray(0, 50);
+    const webp = new TextEncoder().encode("RIFF0000WEBPVP8 ");
+    for (const [broken, why] of [[cut, "row 4"], [webp, "52 49 46 46"]] as const) {
+      const images = Array.from({ length: 12 }, (_, i) => i === 4 ? broken : grey(8, i));
+      const set = `${folder}/set`;
+      await writeFiles(set, { "train.parquet": ownFile(images, images.map((_, i) => i)) });
+      await writeFiles(set, { "test.parquet": ownFile([broken], [1]) });
+      const lines: string[] = [];
+      const say = (line: string) => lines.push(line);
+      for (let time = 0; time < 2; time++) {
+        const train = await load(set, "train", { fit: { skipBroken: true }, say });
+        assertEquals([...train.labels!], [0, 1, 2, 3, 5, 6, 7, 8, 9, 10, 11]);
+        assertEquals(train.images[4 * 192], 5);
+        assert(lines.at(-1)!.includes(why) || lines.at(-2)!.includes(why), lines.join("; "));
+        assert(lines.join().includes("Passed over 1 of 12 images"), lines.join("; "));
+        lines.length = 0;
+      }
+      await assertRejects(
+        () => load(set, "train"),
+        SyntaxError,
+        "data.skipBroken=true passes over",
+      );
+      const none = () => load(set, "test", { fit: { skipBroken: true } });
+      await assertRejects(none, Error, "one image at least must be whole");
+    }
+  });
+});
+
+Deno.test("findParquet() merges no two sets, and says which folders to choose from", async () => {
+  const one = new Uint8Array(1);
+  const refused: [string[], string][] = [
+    [["full/train-0.parquet", "cropped/train-0.parquet"], "SET/cropped"],
+    [["full/train/0000.parquet", "full/test/0000.parquet", "small/train/0000.parquet"], "SET/full"],
+    [["train.parquet", "other/train.parquet"], "files in the folder itself"],
+    [["mnist-train.parquet", "mnist-test.parquet", "svhn-train.parquet"], "mnist, svhn"],
+  ];
+  const taken = [
+    ["data/train-00000-of-00002.parquet", "data/train-00001-of-00002-ab12.parquet"],
+    ["default/partial-train/0000.parquet", "default/partial-test/0000.parquet"],
+    ["train/0.parquet", "validation/0.parquet", "._0.parquet"],
+    ["a.parquet", "b.parquet"],
+  ];
+  for (const files of [...refused.map(([files]) => files), ...taken]) {
+    await inFolder(async (folder) => {
+      for (const name of files) {
+        await writeFiles(`${folder}/set/${name}/..`.replace(/\/[^/]*\/\.\.$/, ""), {
+          [name.split("/").at(-1)!]: one,
+        });
+      }
+      const find = () => findParquet(`${folder}/set`, "train");
+      const why = refused.find(([own]) => own === files)?.[1].replace("SET", `${folder}/set`);
+      if (why === undefined) assert((await find()).paths.length > 0);
+      else await assertRejects(find, UsageError, why);
+    });
+  }
 });
 
 Deno.test("loadParquet() brings images of any size, grey or RGB, to what is asked", async () => {
@@ -84,8 +174,9 @@ Deno.test("loadParquet() brings images of any size, grey or RGB, to what is aske
       channels: 3,
       data: Uint8Array.from({ length: 36 }, (_, i) => [200, 100, 50][i % 3]!),
     });
-    const path = `${folder}/a.parquet`;
-    await Deno.writeFile(path, ownFile([grey(4, 7), wide], [1, 300]));
+    const path = `${folder}/set`;
+    const file = ownFile([grey(4, 7), wide], [1, 300]);
+    await writeFiles(path, { "train.parquet": file, "test.parquet": file });
     const lines: string[] = [];
     const say = (line: string) => lines.push(line);
     const set = await load(path, "train", {
@@ -119,7 +210,7 @@ Deno.test("loadParquet() names the file and the row that cannot be decoded", asy
     };
     const damaged = grey(8, 1);
     damaged[40]! ^= 255;
-    await refuses("the image of row 1: ", ownFile([grey(8, 1), damaged], [1, 2]));
+    await refuses("the image of row 0: ", ownFile([damaged], [1]));
     await refuses(
       "the image of row 0: it must begin as a PNG or a JPEG",
       ownFile([Uint8Array.of(1)], [0]),
