@@ -40,7 +40,7 @@ const command = defineCommand({
     ...CHECKPOINT_OPTION,
     images: {
       value: "DIR",
-      description: "judge a folder of PNGs instead, or a data set such as fashion-mnist:test",
+      description: "judge a folder of images instead, or a data set such as fashion-mnist:test",
     },
     metrics: {
       value: "LIST",
@@ -51,7 +51,7 @@ const command = defineCommand({
     },
     count: {
       value: "N",
-      parse: integer({ min: 6 }),
+      parse: integer({ min: 2 }),
       description: `images; ${COUNT} of a checkpoint by default, else all`,
     },
     reference: {
@@ -60,12 +60,12 @@ const command = defineCommand({
     },
     referenceCount: {
       value: "N",
-      parse: integer({ min: 6 }),
-      description: "images of it, the first ones; all by default",
+      parse: integer({ min: 2 }),
+      description: "images of it, drawn by a fixed seed; all by default",
     },
     keep: {
       value: "N",
-      parse: integer({ min: 6 }),
+      parse: integer({ min: 2 }),
       default: 10_000,
       description: "images a side that kid and precision compare at most",
     },
@@ -195,6 +195,11 @@ async function evaluate(
     }
     const ddof = options.ddof === 1 ? 1 : 0;
     const found = await judge(side, reference, { metrics, ddof }, say);
+    if (found.length === 0) {
+      throw new RangeError(
+        `Cannot judge ${subject.name}: there must be a metric that can be computed`,
+      );
+    }
     const facts = { count, features: extractor?.name ?? null };
     await atomicWrite(out, reportJson(subject, reference, found, facts));
     await Deno.remove(state).catch(() => {});

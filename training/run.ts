@@ -36,6 +36,7 @@ import {
   formatCount,
 } from "./run_summary.ts";
 import type { RunConfig } from "./run_config.ts";
+import { checkImages, IMAGES_NOTE } from "./same_images.ts";
 import { prepareRunFolder, type RunFolder, runFolder } from "./run_folder.ts";
 import { type FreeSpace, planSpace, systemFreeSpace } from "./disk_space.ts";
 import { Trainer } from "./trainer.ts";
@@ -205,12 +206,13 @@ async function train(
 
 /** Says, or refuses, when the disk has not the room that the run's checkpoints need. */
 async function checkPlannedSpace(
-  { state, config }: Trainer,
+  { state, config, images }: Trainer,
   { checkpoints }: RunFolder,
   { checkpointConfig, freeSpace = systemFreeSpace, say }: RunContext,
 ): Promise<void> {
   const { steps, keep } = config.train;
-  const facts = { step: steps, config: checkpointConfig };
+  const notes = { [IMAGES_NOTE]: images.checksum };
+  const facts = { step: steps, config: checkpointConfig, notes };
   const bytes = checkpointBytes(facts, state.checkpointTensors(steps));
   const warning = await planSpace({ folder: checkpoints, bytes, keep }, freeSpace);
   if (warning !== null) say(`note: ${warning}`);
@@ -261,6 +263,7 @@ async function begin(
     return { start: 0, lossesKept: true, checkpoint };
   }
   if (note !== null) say(note);
+  checkImages(checkpoint, trainer.images, trainer.config.data, say);
   const lossesKept = await trainer.state.load(checkpoint);
   return { start: checkpoint.step, lossesKept, checkpoint };
 }

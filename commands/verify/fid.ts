@@ -199,7 +199,9 @@ function verifyScore(entry: ScoreCase, arrays: Arrays): CaseResult {
   const comparison = new Comparison(entry.file.replace(/\.npz$/, ""), "fid", "inception_score");
   const { rows, dimension } = arrays.rows("probs");
   const scorer = (splits: number) => {
-    const result = new InceptionScorer(rows.length / dimension, dimension, splits);
+    const result = new InceptionScorer(rows.length / dimension, dimension, splits, {
+      contiguous: true,
+    });
     for (let at = 0; at < rows.length; at += 37 * dimension) {
       result.add(rows.subarray(at, at + 37 * dimension));
     }

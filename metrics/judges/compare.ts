@@ -5,8 +5,9 @@
  */
 import type { Collection } from "./collection.ts";
 import { frechetDistance } from "../numerics/frechet.ts";
-import { countRows, type FeatureSet, kernelDistance } from "./kid.ts";
-import type { Gaussian } from "../numerics/moments.ts";
+import { countRows, type FeatureSet, kernelDistance, pickRows } from "./kid.ts";
+import { permutation } from "../../support/philox.ts";
+import type { Gaussian, Moments } from "../numerics/moments.ts";
 import { PUBLISHED_NAME } from "./features/inception_features.ts";
 import type { FrechetEstimator } from "../numerics/newton_schulz.ts";
 import type { MetricName } from "./options.ts";
@@ -53,15 +54,20 @@ export function referenceOf(name: string, collection: Collection): Reference {
   return {
     name,
     count: collection.count,
-    moments: collection.moments?.gaussian() ?? null,
-    spectra: collection.spectra?.gaussian() ?? null,
+    moments: gaussianOf(collection.moments),
+    spectra: gaussianOf(collection.spectra),
     kept: countRows(collection.kept) > 0 ? collection.kept : null,
   };
 }
 
+/** A single image has no covariance. */
+function gaussianOf(moments: Moments | null): Gaussian | null {
+  return moments && moments.count > 1 ? moments.gaussian() : null;
+}
+
 /**
- * The metrics, in a fixed order. What the reference cannot give, or too few images, is left out with
- * a word to `say`.
+ * The metrics, in a fixed order. What the reference cannot give, and what needs more images, is left
+ * out with a line to `say`.
  */
 export async function judge(
   side: Collection,
@@ -74,9 +80,22 @@ export async function judge(
   const found: Metric[] = [];
   const lacking = (what: string) =>
     say(`${what} left out: ${reference.name} has no such statistics`);
+  /** Whether both sides have images enough. */
+  const enough = (what: string, least: number, count: number | null = reference.count) => {
+    const few = side.count < least || (count ?? least) < least;
+    if (few) {
+      say(
+        `${what} left out: ${least} images a side at least are needed, got ${side.count}` +
+          (count === null ? "" : ` and ${count}`),
+      );
+    }
+    return !few;
+  };
   if (metrics.includes("fid") && side.moments) {
-    if (reference.moments) found.push(await frechetMetric(side, reference.moments, options));
-    else lacking("Frechet distance");
+    if (!reference.moments) lacking("Frechet distance");
+    else if (enough("Frechet distance", 2)) {
+      found.push(await frechetMetric(side, reference.moments, options));
+    }
   }
   if (side.scorer) {
     const { mean, std, splits } = side.scorer.score({ ddof: options.ddof ?? 0 });
@@ -87,13 +106,21 @@ export async function judge(
       better: "higher",
     });
   }
-  if (metrics.includes("kid") || metrics.includes("precision")) {
-    if (reference.kept) found.push(...pairMetrics(side.kept, reference.kept, metrics, features));
-    else lacking("Kernel distance, precision and recall");
+  for (
+    const [name, what, least, measure] of [
+      ["kid", "Kernel distance", 2, kernelMetric],
+      ["precision", "Precision, recall, density and coverage", 6, manifoldShares],
+    ] as const
+  ) {
+    if (!metrics.includes(name)) continue;
+    if (!reference.kept) lacking(what);
+    else if (enough(what, least, countRows(reference.kept))) {
+      found.push(...measure(side.kept, reference.kept, features));
+    }
   }
   if (side.spectra) {
-    if (reference.spectra) found.push(spectralMetric(side, reference.spectra));
-    else lacking("Spectral distance");
+    if (!reference.spectra) lacking("Spectral distance");
+    else if (enough("Spectral distance", 2)) found.push(spectralMetric(side, reference.spectra));
   }
   return found;
 }
@@ -119,44 +146,45 @@ async function frechetMetric(
   };
 }
 
-function pairMetrics(
+function kernelMetric(
   side: FeatureSet,
   reference: FeatureSet,
-  metrics: readonly MetricName[],
   features: string | null,
 ): Metric[] {
-  const found: Metric[] = [];
+  const { distance, standardError, interval, blocks, blockSize } = kernelDistance(side, reference);
+  const label = features === PUBLISHED_NAME ? "KID" : "kernel distance";
+  const note = interval
+    ? `95 % from ${interval[0].toPrecision(3)} to ${
+      interval[1].toPrecision(3)
+    }; ${blocks} blocks of ${blockSize}`
+    : `one block of ${blockSize}`;
+  return [{
+    ...{ key: "kernelDistance", label, value: distance, features, note },
+    ...(standardError === null ? {} : { spread: standardError }),
+    better: "lower",
+  }];
+}
+
+/** Orders in which images are taken from the larger side. */
+const SIDE_STREAM = 0x9a170000, REFERENCE_STREAM = 0x9a170001;
+
+function manifoldShares(
+  side: FeatureSet,
+  reference: FeatureSet,
+  features: string | null,
+): Metric[] {
   // Equal numbers on both sides: balls shrink as a set grows.
   const count = Math.min(countRows(side), countRows(reference));
-  const cut = ({ dimension, rows }: FeatureSet) => ({
-    dimension,
-    rows: rows.subarray(0, count * dimension),
-  });
-  if (metrics.includes("kid")) {
-    const { distance, standardError, interval, blocks, blockSize } = kernelDistance(
-      side,
-      reference,
-    );
-    const label = features === PUBLISHED_NAME ? "KID" : "kernel distance";
-    const note = interval
-      ? `95 % from ${interval[0].toPrecision(3)} to ${
-        interval[1].toPrecision(3)
-      }; ${blocks} blocks of ${blockSize}`
-      : `one block of ${blockSize}`;
-    found.push({
-      ...{ key: "kernelDistance", label, value: distance, features, note },
-      ...(standardError === null ? {} : { spread: standardError }),
-      better: "lower",
-    });
-  }
-  if (metrics.includes("precision")) {
-    const shares = manifoldMetrics(cut(reference), cut(side));
-    const note = `${count} images a side`;
-    for (const key of ["precision", "recall", "density", "coverage"] as const) {
-      found.push({ key, label: key, value: shares[key], features, note, better: "higher" });
-    }
-  }
-  return found;
+  const cut = (set: FeatureSet, stream: number) => {
+    const rows = countRows(set);
+    if (rows === count) return set;
+    return pickRows(set, permutation(rows, { seed: 0, epoch: 0, stream }).subarray(0, count));
+  };
+  const shares = manifoldMetrics(cut(reference, REFERENCE_STREAM), cut(side, SIDE_STREAM));
+  const note = `${count} images a side`;
+  return (["precision", "recall", "density", "coverage"] as const).map((key): Metric => ({
+    ...{ key, label: key, value: shares[key], features, note, better: "higher" },
+  }));
 }
 
 function spectralMetric(side: Collection, reference: Gaussian): Metric {

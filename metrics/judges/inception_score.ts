@@ -3,11 +3,14 @@
  *
  *     exp(mean over images of KL(p(y|x) | p(y)))
  *
- * over contiguous splits. KL splits into sums that can be taken while images stream by, so only the
- * splits' sums are kept.
+ * over splits. Which split an image is in is drawn by a fixed seed: in contiguous ones, images that come
+ * sorted by class would be all alike (a score of 1 where the whole has 10). KL splits into sums that can
+ * be taken while images stream by, so only the splits' sums are kept.
  *
  * @module
  */
+
+import { permutation } from "../../support/philox.ts";
 
 /** A score with its spread over the splits. */
 export interface InceptionScore {
@@ -17,24 +20,40 @@ export interface InceptionScore {
   readonly splits: readonly number[];
 }
 
+/** How images come into splits. */
+export interface SplitOptions {
+  /** Whether splits are contiguous, as those of published code; false unless given. */
+  readonly contiguous?: boolean;
+}
+
+const STREAM = 0x15c00000;
+
 /** A score being taken. */
 export class InceptionScorer {
   #seen = 0;
+  /** Place of each image among all, which its split follows from; null where that is its own. */
+  readonly #places: Uint32Array | null;
   /** Sum of p log p of each split, and sums of p, `[splits, classes]`. */
   readonly negentropies: Float64Array<ArrayBuffer>;
   readonly sums: Float64Array<ArrayBuffer>;
 
   /**
-   * @param count Images that will come; split i has those from floor(i N / splits) on.
+   * @param count Images that will come; split i has the places from floor(i N / splits) on.
    * @param splits Number of splits, at most `count`.
    * @throws {RangeError} When there are more splits than images.
    */
-  constructor(readonly count: number, readonly classes: number, readonly splits = 10) {
+  constructor(
+    readonly count: number,
+    readonly classes: number,
+    readonly splits = 10,
+    { contiguous = false }: SplitOptions = {},
+  ) {
     if (!Number.isInteger(splits) || splits < 1 || splits > count) {
       throw new RangeError(
         `Cannot take an Inception Score: splits must be a whole number from 1 to the ${count} images, got ${splits}`,
       );
     }
+    this.#places = contiguous ? null : permutation(count, { seed: 0, epoch: 0, stream: STREAM });
     this.negentropies = new Float64Array(splits);
     this.sums = new Float64Array(splits * classes);
   }
@@ -69,7 +88,8 @@ export class InceptionScorer {
       );
     }
     for (let i = 0; i < n; i++) {
-      const split = splitOf(this.#seen++, count, splits);
+      const image = this.#seen++;
+      const split = splitOf(this.#places?.[image] ?? image, count, splits);
       let negentropy = 0;
       for (let k = 0; k < classes; k++) {
         const p = probabilities[i * classes + k]!;

@@ -7,6 +7,7 @@
  * @module
  */
 import { type Matrix, visitRowProducts } from "../numerics/f64_matmul.ts";
+import { permutation } from "../../support/philox.ts";
 
 /** Blocks where there are samples for them, and the limits of their size. */
 const BLOCKS = 10, SMALLEST_BLOCK = 100, LARGEST_BLOCK = 1000;
@@ -34,8 +35,21 @@ export function countRows({ rows, dimension }: FeatureSet): number {
   return rows.length / dimension;
 }
 
+/** Some rows of a set, in the order of their indices. */
+export function pickRows({ rows, dimension }: FeatureSet, indices: Uint32Array): FeatureSet {
+  const picked = rows.slice(0, indices.length * dimension);
+  for (const [to, from] of indices.entries()) {
+    picked.set(rows.subarray(from * dimension, (from + 1) * dimension), to * dimension);
+  }
+  return { dimension, rows: picked };
+}
+
+/** Orders of the two sides: each its own, so that no block meets itself where both sides are one set. */
+const X_STREAM = 0x4d1d0000, Y_STREAM = 0x4d1d0001, FIXED = { seed: 0, epoch: 0 };
+
 /**
- * The distance from disjoint blocks: the i-th block of one side against the i-th of the other.
+ * The distance from disjoint blocks: the i-th block of one side against the i-th of the other. Rows are
+ * taken in a fixed random order, as blocks of rows that are sorted by class are no samples of the whole.
  *
  * @throws {RangeError} When the dimensions differ or a side has fewer than two rows.
  */
@@ -44,14 +58,14 @@ export function kernelDistance(x: FeatureSet, y: FeatureSet): KernelDistance {
   const share = Math.floor(count / BLOCKS);
   const blockSize = Math.min(count, LARGEST_BLOCK, Math.max(SMALLEST_BLOCK, share));
   const blocks = Math.floor(count / Math.max(1, blockSize));
-  const part = ({ rows, dimension }: FeatureSet, block: number) => ({
-    dimension,
-    rows: rows.subarray(block * blockSize * dimension, (block + 1) * blockSize * dimension),
-  });
   if (blockSize < 2) throw tooFew(x, y);
+  const xOrder = permutation(countRows(x), { ...FIXED, stream: X_STREAM });
+  const yOrder = permutation(countRows(y), { ...FIXED, stream: Y_STREAM });
+  const part = (set: FeatureSet, order: Uint32Array, block: number) =>
+    pickRows(set, order.subarray(block * blockSize, (block + 1) * blockSize));
   const estimates = Array.from(
     { length: blocks },
-    (_, block) => squaredDiscrepancy(part(x, block), part(y, block)).unbiased,
+    (_, block) => squaredDiscrepancy(part(x, xOrder, block), part(y, yOrder, block)).unbiased,
   );
   const distance = estimates.reduce((sum, value) => sum + value, 0) / blocks;
   if (blocks === 1) return { distance, standardError: null, interval: null, blocks, blockSize };

@@ -15,7 +15,7 @@ const CHUNK = 64;
 /** Milliseconds between two stored states, and between two lines of progress. */
 const STORE_MS = 30_000, LINE_MS = 5_000;
 
-const FORMAT = "diffract evaluation 1";
+const FORMAT = "diffract evaluation 2";
 
 /** How {@linkcode collect} goes about it. */
 export interface CollectOptions extends Omit<CollectionOptions, "height" | "width"> {

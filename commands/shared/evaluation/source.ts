@@ -1,5 +1,5 @@
 /**
- * Where judged images come from: a data set, a folder of PNGs, or a checkpoint that draws them.
+ * Where judged images come from: a data set, a folder of images, or a checkpoint that draws them.
  *
  * @module
  */
@@ -8,8 +8,9 @@ import { join } from "node:path";
 import type { ImageSet, Pixels } from "../../../data/dataset.ts";
 import type { Sampler } from "../../../diffusion/sampling.ts";
 import type { SamplerStep } from "../../../diffusion/sampler_step.ts";
-import { decodePng, type Picture } from "../../../formats/png.ts";
-import { slicePixels } from "../../../metrics/judges/features/features.ts";
+import { decodePicture } from "../../../data/pixels/pictures.ts";
+import { isImageName } from "../../../data/sets/image_names.ts";
+import type { Picture } from "../../../formats/picture.ts";
 import { UsageError } from "../../../support/errors.ts";
 import { readFileChecked } from "../../../support/files.ts";
 import { type ImageSize, toBytes } from "../../../training/pictures.ts";
@@ -26,69 +27,111 @@ export interface ImageSource extends ImageSize {
   read(first: number, count: number): Promise<Pixels>;
 }
 
-/** The images of a data set. */
+/**
+ * The order of images by the SHA-256 of their pixels: as good as random, and the same for the same
+ * images, whatever they are called and in whatever order they come. So parts of them, as blocks, splits
+ * and the first N, are samples of the whole.
+ */
+function contentOrder(hashes: readonly string[]): number[] {
+  return hashes.map((_, i) => i).sort((a, b) => hashes[a]! < hashes[b]! ? -1 : 1);
+}
+
+function hashOf(pixels: Uint8Array, shape: string): string {
+  return createHash("sha256").update(shape).update(pixels).digest("hex");
+}
+
+/** The images of a data set, ordered by their content. */
 export function datasetSource(set: ImageSet): ImageSource {
-  const { name, count, height, width, channels } = set;
+  const { name, count, height, width, channels, images } = set;
+  const length = height * width * channels;
+  const imageAt = (i: number) => images.subarray(i * length, (i + 1) * length);
+  let order: number[] | null = null;
   return {
     ...{ name, count, height, width, channels },
-    fingerprint: `set ${set.checksum}`,
-    read: (first, count) => Promise.resolve(slicePixels(set, first, count)),
+    fingerprint: `set ${set.checksum} by content`,
+    read: (first, n) => {
+      order ??= contentOrder(Array.from({ length: count }, (_, i) => hashOf(imageAt(i), "")));
+      const part = new Uint8Array(n * length);
+      for (let i = 0; i < n; i++) part.set(imageAt(order[first + i]!), i * length);
+      return Promise.resolve({ images: part, count: n, height, width, channels });
+    },
   };
 }
 
 /**
- * The PNGs of a folder in the order of their names.
+ * The PNGs and JPEGs of a folder, ordered by their content.
  *
- * @throws {UsageError} When there is none.
+ * @throws {UsageError} When there is none, or the folder cannot be read.
+ * @throws {RangeError} When they have not all one shape.
+ * @throws {Error} When one cannot be read.
  */
 export async function folderSource(folder: string): Promise<ImageSource> {
-  const names: string[] = [];
-  try {
-    for await (const entry of Deno.readDir(folder)) {
-      if (entry.isFile && /\.png$/i.test(entry.name)) names.push(entry.name);
-    }
-  } catch (cause) {
-    throw new UsageError(`Cannot judge ${folder}: it must be a folder of PNGs or a data set`, {
-      cause,
-    });
-  }
-  names.sort();
+  const names = await imageNames(folder);
   if (names.length === 0) {
-    throw new UsageError(`Cannot judge ${folder}: it must hold PNGs, it has none`);
+    throw new UsageError(`Cannot judge ${folder}: it must hold PNGs or JPEGs, it has none`);
   }
-  const hash = createHash("sha256");
-  for (const name of names) {
-    const { size, mtime } = await Deno.stat(join(folder, name));
-    hash.update(`${name} ${size} ${mtime?.getTime()};`);
-  }
-  const { height, width, channels } = await readPicture(join(folder, names[0]!));
+  const first = await readPicture(join(folder, names[0]!));
+  const { height, width, channels } = first;
+  const read = async (name: string) => {
+    const picture = await readPicture(join(folder, name));
+    if (shapeOf(picture) !== shapeOf(first)) {
+      throw new RangeError(
+        `Cannot judge ${join(folder, name)}: images must be ${shapeOf(first)} as ${names[0]}, got ${
+          shapeOf(picture)
+        }`,
+      );
+    }
+    return picture.data;
+  };
+  const hashes: string[] = [];
+  for (const name of names) hashes.push(hashOf(await read(name), shapeOf(first)));
+  const order = contentOrder(hashes);
+  const all = createHash("sha256");
+  for (const index of order) all.update(hashes[index]!);
   return {
     ...{ name: folder, count: names.length, height, width, channels },
-    fingerprint: `folder ${hash.digest("hex")}`,
-    read: async (first, count) => {
+    fingerprint: `folder ${all.digest("hex")}`,
+    read: async (from, count) => {
       const length = height * width * channels;
       const images = new Uint8Array(count * length);
       for (let i = 0; i < count; i++) {
-        const path = join(folder, names[first + i]!);
-        const picture = await readPicture(path);
-        if (
-          picture.height !== height || picture.width !== width || picture.channels !== channels
-        ) {
-          throw new RangeError(
-            `Cannot judge ${path}: images must be ${height}x${width}x${channels} as the first, got ${picture.height}x${picture.width}x${picture.channels}`,
-          );
-        }
-        images.set(picture.data, i * length);
+        images.set(await read(names[order[from + i]!]!), i * length);
       }
       return { images, count, height, width, channels };
     },
   };
 }
 
+const shapeOf = ({ height, width, channels }: Picture) => `${height}x${width}x${channels}`;
+
+/** Names of the images right in a folder, sorted. */
+async function imageNames(folder: string): Promise<string[]> {
+  const names: string[] = [];
+  try {
+    for await (const { name, isFile, isSymlink } of Deno.readDir(folder)) {
+      if (!isImageName(name)) continue;
+      if (isFile || (isSymlink && await isLinkToFile(join(folder, name)))) names.push(name);
+    }
+  } catch (cause) {
+    throw new UsageError(`Cannot judge ${folder}: it must be a folder of images or a data set`, {
+      cause,
+    });
+  }
+  return names.sort();
+}
+
+async function isLinkToFile(path: string): Promise<boolean> {
+  try {
+    return (await Deno.stat(path)).isFile;
+  } catch {
+    return false;
+  }
+}
+
 async function readPicture(path: string): Promise<Picture> {
   const bytes = await readFileChecked(path);
   try {
-    const picture = decodePng(bytes);
+    const picture = decodePicture(bytes);
     if (picture.channels % 2 === 0) throw new RangeError("images must have no transparency");
     return picture;
   } catch (cause) {

@@ -13,6 +13,7 @@ import {
   assertEquals,
   assertThrows,
 } from "../../support/assert.ts";
+import { permutation } from "../../../support/philox.ts";
 import { randomValues } from "../../support/gpu.ts";
 
 const set = (count: number, dimension: number, seed: number, shift = 0) => ({
@@ -24,15 +25,15 @@ Deno.test("InceptionScorer gives 1 for equal predictions and the number of class
   const even = new InceptionScorer(20, 4, 2);
   even.add(new Float32Array(80).fill(0.25));
   assertAlmostEquals(even.score().mean, 1, 1e-12);
-  const certain = new InceptionScorer(20, 4, 5);
+  const certain = new InceptionScorer(20, 4, 5, { contiguous: true });
   certain.add(Float32Array.from({ length: 80 }, (_, i) => i % 4 === Math.floor(i / 4) % 4 ? 1 : 0));
   assertAllClose(certain.score().splits, [4, 4, 4, 4, 4], { rtol: 1e-12 });
   assertEquals(certain.score().std, 0);
 });
 
-Deno.test("InceptionScorer cuts contiguous splits, and its ddof is a choice", () => {
+Deno.test("InceptionScorer cuts contiguous splits if it should, and its ddof is a choice", () => {
   // Seven images in two splits: three and four.
-  const scorer = new InceptionScorer(7, 2, 2);
+  const scorer = new InceptionScorer(7, 2, 2, { contiguous: true });
   const sure = [1, 0, 0, 1, 1, 0], unsure = [0.5, 0.5, 0.5, 0.5, 0.5, 0.5, 0.5, 0.5];
   scorer.add([...sure, ...unsure.slice(0, 2)]);
   scorer.add(unsure.slice(2));
@@ -42,6 +43,51 @@ Deno.test("InceptionScorer cuts contiguous splits, and its ddof is a choice", ()
   assertAlmostEquals(mean, (first + 1) / 2, 1e-12);
   assertAlmostEquals(std, (first - 1) / 2, 1e-12);
   assertAlmostEquals(scorer.score({ ddof: 1 }).std, (first - 1) / Math.SQRT2, 1e-12);
+});
+
+/** Rows of `classes` classes with some noise, one class after the other, or in a random order. */
+function byClass(count: number, classes: number, sorted: boolean, seed: number) {
+  const noise = randomValues(count * classes, seed, 0.3);
+  const order = sorted
+    ? Uint32Array.from({ length: count }, (_, i) => i)
+    : permutation(count, { seed, epoch: 0, stream: 9 });
+  const rows = new Float64Array(count * classes);
+  for (const [to, from] of order.entries()) {
+    const label = Math.floor(from * classes / count);
+    for (let c = 0; c < classes; c++) {
+      rows[to * classes + c] = (c === label ? 2 : 0) + noise[from * classes + c]!;
+    }
+  }
+  return { dimension: classes, rows };
+}
+
+Deno.test("InceptionScorer gives images that are sorted by class the score of the same in any order", () => {
+  const scoreOf = (sorted: boolean) => {
+    const { rows } = byClass(1000, 10, sorted, 5);
+    const scorer = new InceptionScorer(1000, 10);
+    for (let i = 0; i < 1000; i++) {
+      const scores = rows.subarray(10 * i, 10 * (i + 1)).map((value) => Math.exp(4 * value));
+      const sum = scores.reduce((a, b) => a + b, 0);
+      scorer.add(scores.map((value) => value / sum));
+    }
+    return scorer.score();
+  };
+  const sorted = scoreOf(true), mixed = scoreOf(false);
+  assert(mixed.mean > 7, `${mixed.mean}`);
+  // Standard errors of two means over ten splits.
+  const error = Math.hypot(sorted.std, mixed.std) / 3;
+  assert(Math.abs(sorted.mean - mixed.mean) < 3 * error, `${sorted.mean} and ${mixed.mean}`);
+});
+
+Deno.test("kernelDistance() of rows that are sorted by class is that of the same in any order", () => {
+  const other = byClass(1500, 10, false, 7);
+  const sorted = kernelDistance(byClass(1000, 10, true, 6), other);
+  const mixed = kernelDistance(byClass(1000, 10, false, 6), other);
+  const error = Math.hypot(sorted.standardError!, mixed.standardError!);
+  assert(Math.abs(sorted.distance - mixed.distance) < 3 * error, `${sorted.distance}`);
+  assert(Math.abs(sorted.distance) < 0.02 && sorted.standardError! < 0.02, `${sorted.distance}`);
+  const both = byClass(1000, 10, true, 6), same = kernelDistance(both, byClass(1000, 10, true, 6));
+  assert(Math.abs(same.distance) < 3 * same.standardError!, "blocks of one set meet others of it");
 });
 
 Deno.test("InceptionScorer refuses missing, surplus and impossible images", () => {
