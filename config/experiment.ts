@@ -20,6 +20,7 @@ import { readNamedFile } from "../support/files.ts";
 import { integer, option, type OptionsOf, section } from "../support/options.ts";
 import { parseJson } from "./json.ts";
 import { isSection } from "./keys.ts";
+import { expandHome } from "../support/home.ts";
 import { configName, type Override, parseConfig } from "./load.ts";
 import { applyDescription, type Config } from "./schema.ts";
 
@@ -87,9 +88,10 @@ export function parseExperiment(
   }
   const seeds = readSeeds(tree.seeds, wrong);
   const samples = readSamples(tree.samples ?? {}, wrong);
-  const dir = overrides.findLast(([key]) => key === "run.dir")?.[1] ?? tree.dir ??
+  const given = overrides.findLast(([key]) => key === "run.dir")?.[1] ?? tree.dir ??
     `runs/${configName(path)}`;
-  if (typeof dir !== "string" || dir === "") throw wrong("dir must be a string");
+  if (typeof given !== "string" || given === "") throw wrong("dir must be a string");
+  const dir = expandHome(given);
   const shared = JSON.stringify(config);
   const runs = seeds.flatMap((seed) =>
     Object.entries(methods).map(([method, changes]): ExperimentRun => {

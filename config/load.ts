@@ -5,6 +5,7 @@
  */
 import { UsageError } from "../support/errors.ts";
 import { readNamedFile } from "../support/files.ts";
+import { expandHome } from "../support/home.ts";
 import { checkConfig } from "./checks.ts";
 import { parseJson } from "./json.ts";
 import { dottedFields } from "./description.ts";
@@ -44,6 +45,7 @@ export function parseConfig(text: string, { path, overrides = [] }: ConfigSource
   if (violation) throw broken(violation, tree, path, overrides);
   const between = checkConfig(config);
   if (between) throw broken(between, config, path, overrides);
+  expandPaths(config);
   return { ...config, run: { ...config.run, dir: config.run.dir ?? `runs/${configName(path)}` } };
 }
 
@@ -68,6 +70,23 @@ export function formatConfig(config: Config): string {
     (_, items: string) => `[${items.replaceAll(/\n\s+/g, " ")}]`,
   );
   return `${text}\n`;
+}
+
+/** Puts the home folder into the paths of a config that begin with `~/`. */
+function expandPaths(config: Config): void {
+  for (const { key, field } of dottedFields()) {
+    if (field.kind !== "option") continue;
+    const rule = field.rule.kind === "nullable" ? field.rule.rule : field.rule;
+    if (rule.kind !== "text" || !rule.isPath) continue;
+    const names = key.split(".");
+    const last = names.pop()!;
+    const section = names.reduce<unknown>(
+      (node, name) => (node as Record<string, unknown>)[name],
+      config,
+    ) as Record<string, unknown>;
+    const value = section[last];
+    if (typeof value === "string") section[last] = expandHome(value);
+  }
 }
 
 function readText(text: string, path: string): unknown {

@@ -11,8 +11,8 @@ import {
   nullable,
   option,
   type OptionsOf,
+  path,
   section,
-  text,
 } from "../support/options.ts";
 
 /** Antialiased filters, as Pillow has them. */
@@ -59,7 +59,7 @@ export type SyntheticOptions = OptionsOf<typeof SYNTHETIC_OPTIONS>;
 export const SET_FIELDS = {
   /** Open sets have no known places. A mix looks in the subfolder of each set's name first. */
   dir: option(
-    nullable(text()),
+    nullable(path()),
     null,
     "Folder or archive with the original files; null = the known places",
   ),

@@ -7,6 +7,7 @@
 import { Command, CommanderError, Option } from "commander";
 import { relative } from "node:path";
 import { runMain, UsageError } from "./errors.ts";
+import { expandHome } from "./home.ts";
 
 /** One option. Without `value` it is a switch: false unless given. */
 export interface OptionSpec {
@@ -113,9 +114,11 @@ export function parseCommand<const O extends OptionSpecs>(
   spec: CommandSpec<O>,
   args: readonly string[],
 ): Invocation<O> | HelpRequest {
+  // Of all that is given, only paths begin so.
+  const given = args.map((arg) => arg.replace(/^(--[\w.-]+=)?(~.*)$/s, withHome));
   const { rest, overrides } = spec.overrides === undefined
-    ? { rest: [...args], overrides: [] }
-    : takeOverrides(args);
+    ? { rest: given, overrides: [] }
+    : takeOverrides(given);
   let help = "";
   const command = toCommander(spec, (text) => help += text);
   try {
@@ -196,6 +199,10 @@ function takeOverrides(args: readonly string[]) {
     overrides.push([path, value]);
   }
   return { rest: [...rest, ...args.slice(limit)], overrides };
+}
+
+function withHome(_: string, option = "", path: string): string {
+  return option + expandHome(path);
 }
 
 function places({ argument, arguments: several }: CommandSpec): readonly ArgumentSpec[] {

@@ -66,7 +66,7 @@ export interface Limits {
 export type AnyRule =
   | { readonly kind: "number"; readonly whole: boolean; readonly limits: Limits }
   | { readonly kind: "flag" }
-  | { readonly kind: "text" }
+  | { readonly kind: "text"; readonly isPath?: boolean }
   | { readonly kind: "choice"; readonly values: readonly (string | number)[] }
   | { readonly kind: "list"; readonly item: AnyRule; readonly fewest: number }
   | { readonly kind: "pair"; readonly item: AnyRule }
@@ -94,6 +94,11 @@ export function flag(): Rule<boolean> {
 /** A string of at least one character. */
 export function text(): Rule<string> {
   return { kind: "text" };
+}
+
+/** The path of a file or folder, in which a leading `~/` is the home folder. */
+export function path(): Rule<string> {
+  return { kind: "text", isPath: true };
 }
 
 /** One of a list of values, or of the names in a table. */

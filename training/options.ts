@@ -12,14 +12,14 @@ import {
   nullable,
   option,
   type OptionsOf,
+  path,
   section,
-  text,
 } from "../support/options.ts";
 
 /** A run as such. */
 export const RUN = section("The run itself", {
   dir: option(
-    nullable(text()),
+    nullable(path()),
     null,
     "Folder that the run writes to; null = runs/ and the config's name",
   ),

@@ -52,8 +52,11 @@ const command = defineCommand({
   ],
 });
 
-/** A split that cannot be loaded is said, unless none can. */
-async function loadSplits(choice: string, data: DataOptions): Promise<[Split, ImageSet][]> {
+/** The splits that were asked for, and why some cannot be loaded; throws where none can. */
+async function loadSplits(
+  choice: string,
+  data: DataOptions,
+): Promise<{ splits: [Split, ImageSet][]; reasons: readonly Error[] }> {
   const sets: [Split, ImageSet][] = [];
   const reasons: Error[] = [];
   for (const split of splitsOf(choice)) {
@@ -65,8 +68,7 @@ async function loadSplits(choice: string, data: DataOptions): Promise<[Split, Im
     }
   }
   if (sets.length === 0) throw reasons[0]!;
-  for (const { message } of reasons) console.log(message);
-  return sets;
+  return { splits: sets, reasons };
 }
 
 if (import.meta.main) {
@@ -74,11 +76,11 @@ if (import.meta.main) {
     if (argument === undefined) {
       console.log(await catalogueTable());
       console.log("deno task data SET fetches, checks and shows one");
-      return;
+      return 0;
     }
     const { data } = chooseData(argument, { split: "train", overrides });
     await checkResultFile(options.out, { extension: ".png", makesFolder: true });
-    const splits = await loadSplits(argument, data);
+    const { splits, reasons } = await loadSplits(argument, data);
     const sets = splits.map(([, set]) => set);
     console.log(splitsTable(sets));
     const classes = classesTable(sets);
@@ -89,5 +91,7 @@ if (import.meta.main) {
     await ensureFolder(dirname(out));
     await atomicWrite(out, encodePng(setGrid(shown!, options.count)));
     console.log(`Wrote ${out}: images of ${shown!.name}`);
+    for (const { message } of reasons) console.error(`error: ${message}`);
+    return reasons.length > 0 ? 1 : 0;
   });
 }

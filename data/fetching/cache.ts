@@ -4,6 +4,7 @@
  * @module
  */
 import { join } from "node:path";
+import { expandHome } from "../../support/home.ts";
 
 /** Where fetched data sets are kept: {@linkcode cacheFolder} of "datasets". */
 export function datasetCache(env: (name: string) => string | undefined = Deno.env.get): string {
@@ -23,9 +24,9 @@ export function cacheFolder(
   env: (name: string) => string | undefined = Deno.env.get,
 ): string {
   const own = env("DIFFRACT_CACHE");
-  if (own) return join(own, kind);
+  if (own) return join(expandHome(own, env), kind);
   const shared = env("XDG_CACHE_HOME");
-  if (shared) return join(shared, "diffract", kind);
+  if (shared) return join(expandHome(shared, env), "diffract", kind);
   const home = env("HOME") || env("USERPROFILE");
   if (home) return join(home, ".cache", "diffract", kind);
   throw new Error(
