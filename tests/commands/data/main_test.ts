@@ -11,7 +11,7 @@ import {
   splitsOf,
   splitsTable,
 } from "../../../commands/data/overview.ts";
-import { cifarFiles, writeFiles } from "../../data/fixtures.ts";
+import { cifarFiles, gzip, idxPair, writeFiles } from "../../data/fixtures.ts";
 import { inFolder } from "../../support/folder.ts";
 import { assert, assertEquals, assertStringIncludes } from "../../support/assert.ts";
 
@@ -140,6 +140,19 @@ Deno.test("deno task data shows a set, writes its grid, and exits 2 for an unkno
     assertStringIncludes(shown.stdout, "Wrote runs/data/synthetic-train.png");
     const { channels } = decodePng(await Deno.readFile(`${folder}/runs/data/synthetic-train.png`));
     assertEquals(channels, 3);
+    const { imageFile, labelFile } = idxPair(20);
+    const packed = await gzip(imageFile);
+    await writeFiles(`${folder}/cut`, {
+      "train-images-idx3-ubyte.gz": packed.subarray(0, packed.length - 400),
+      "train-labels-idx1-ubyte": labelFile,
+      "t10k-images-idx3-ubyte": imageFile,
+      "t10k-labels-idx1-ubyte": labelFile,
+    });
+    const cut = await run("mnist", "--data.dir=cut");
+    assertEquals(cut.code, 1);
+    assertStringIncludes(cut.stdout, "mnist test");
+    assertStringIncludes(cut.stderr, "cut/train-images-idx3-ubyte.gz");
+    assertEquals((await run("mnist:test", "--data.dir=cut")).code, 0);
     const unknown = await run("cifar11");
     assertEquals([unknown.code, unknown.stdout], [2, ""]);
     assertStringIncludes(unknown.stderr, "Cannot use the data set cifar11");
