@@ -5,7 +5,7 @@
  */
 import type { ImageSet } from "../../data/dataset.ts";
 import { loadImages } from "../../data/registry.ts";
-import type { DataOptions } from "../../data/options.ts";
+import { type DataOptions, isOpen } from "../../data/options.ts";
 import type { Gpu } from "../../device/gpu.ts";
 import {
   accuracyOf,
@@ -22,6 +22,7 @@ import {
 } from "../../metrics/judges/features/classifier_training.ts";
 import { UsageError } from "../../support/errors.ts";
 import { counted, startProgress } from "../../support/terminal.ts";
+import { byContent } from "./content_order.ts";
 
 /** Where a classifier is to come from and to go. */
 export interface ClassifierChoice {
@@ -40,17 +41,20 @@ export interface ClassifierChoice {
 /**
  * Features of a data set's own classifier.
  *
- * @param images The training images.
+ * @param training The training images. Of a set that is whatever its files hold, they are taken in the
+ *   order of their content: another name of a file makes no other classifier.
  * @param data Where they come from; the test images judge the classifier.
  * @throws {UsageError} When the set has no classes.
  * @throws {Error} When the file is damaged.
  */
 export async function ownFeatures(
   gpu: Gpu,
-  images: ImageSet,
+  training: ImageSet,
   data: DataOptions,
-  { path = classifierPath(images), again = false, steps, onKept, say }: ClassifierChoice,
+  { path: given, again = false, steps, onKept, say }: ClassifierChoice,
 ): Promise<ClassifierFeatures> {
+  const images = isOpen(data.name) ? byContent(training) : training;
+  const path = given ?? classifierPath(images);
   if (!images.labels) {
     throw new UsageError(
       `Cannot use own features: the data set must have classes, ${images.name} has none; name ` +

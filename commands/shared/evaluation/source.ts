@@ -14,6 +14,7 @@ import type { Picture } from "../../../formats/picture.ts";
 import { UsageError } from "../../../support/errors.ts";
 import { readFileChecked } from "../../../support/files.ts";
 import { type ImageSize, toBytes } from "../../../training/pictures.ts";
+import { contentOrder, orderOf, pixelHash } from "../content_order.ts";
 
 /** Images in a fixed order. */
 export interface ImageSource extends ImageSize {
@@ -27,19 +28,6 @@ export interface ImageSource extends ImageSize {
   read(first: number, count: number): Promise<Pixels>;
 }
 
-/**
- * The order of images by the SHA-256 of their pixels: as good as random, and the same for the same
- * images, whatever they are called and in whatever order they come. So parts of them, as blocks, splits
- * and the first N, are samples of the whole.
- */
-function contentOrder(hashes: readonly string[]): number[] {
-  return hashes.map((_, i) => i).sort((a, b) => hashes[a]! < hashes[b]! ? -1 : 1);
-}
-
-function hashOf(pixels: Uint8Array, shape: string): string {
-  return createHash("sha256").update(shape).update(pixels).digest("hex");
-}
-
 /** The images of a data set, ordered by their content. */
 export function datasetSource(set: ImageSet): ImageSource {
   const { name, count, height, width, channels, images } = set;
@@ -50,7 +38,7 @@ export function datasetSource(set: ImageSet): ImageSource {
     ...{ name, count, height, width, channels },
     fingerprint: `set ${set.checksum} by content`,
     read: (first, n) => {
-      order ??= contentOrder(Array.from({ length: count }, (_, i) => hashOf(imageAt(i), "")));
+      order ??= contentOrder(set);
       const part = new Uint8Array(n * length);
       for (let i = 0; i < n; i++) part.set(imageAt(order[first + i]!), i * length);
       return Promise.resolve({ images: part, count: n, height, width, channels });
@@ -84,9 +72,9 @@ export async function folderSource(folder: string): Promise<ImageSource> {
     return picture.data;
   };
   const hashes: string[] = [];
-  for (const name of names) hashes.push(hashOf(await read(name), shapeOf(first)));
-  const order = contentOrder(hashes);
-  const all = createHash("sha256");
+  for (const name of names) hashes.push(pixelHash(await read(name)));
+  const order = orderOf(hashes);
+  const all = createHash("sha256").update(shapeOf(first));
   for (const index of order) all.update(hashes[index]!);
   return {
     ...{ name: folder, count: names.length, height, width, channels },
