@@ -75,3 +75,8 @@ export function stored(dtype: DType, width: Width, value: string): string {
 export function full(width: Width): VectorType {
   return elementOf("f32", width);
 }
+
+/** What names of kernels say of a type: nothing of f32. */
+export function typeFlag(dtype: DType): string {
+  return dtype === "f32" ? "" : `.${dtype}`;
+}

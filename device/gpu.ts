@@ -5,7 +5,12 @@
  *
  * @module
  */
-import { acceptedEnables, OPTIONAL_FEATURES, requestAdapter, requestDevice } from "./adapter.ts";
+import {
+  acceptedEnables,
+  type OPTIONAL_FEATURES,
+  requestAdapter,
+  requestDevice,
+} from "./adapter.ts";
 import type { DType } from "./element.ts";
 import { DeviceHealth } from "./health.ts";
 import type { Kernel } from "./kernel.ts";

@@ -14,7 +14,7 @@
  * @module
  */
 import type { Capture } from "../../device/capture.ts";
-import { type DType, full, loaded, stored } from "../../device/element.ts";
+import { type DType, full, loaded, stored, typeFlag } from "../../device/element.ts";
 import type { Kernel } from "../../device/kernel.ts";
 import type { TensorRef } from "../../device/tensor.ts";
 import {
@@ -172,7 +172,7 @@ function subgroupKernel(variant: SubgroupVariant): Kernel {
   return {
     name: `conv2d.${mode}.sub${tileName(tile)}${vectors ? "" : "s"}${
       stride === 1 ? "" : `.stride${stride}`
-    }${powers ? ".pow2" : ""}${added.map((name) => `+${name}`).join("")}${
+    }${powers ? ".pow2" : ""}${typeFlag(dtype)}${added.map((name) => `+${name}`).join("")}${
       atRow.includes("perImage") ? "s" : ""
     }`,
     bindings: kernelBindings(mode, added, dtype, { depth: vectors ? 4 : 1, columns: width }),
@@ -298,7 +298,7 @@ function plainKernel(
   const places = { image: "image", column: "column", at: "item" };
   const terms = epilogueTerms(added, { dtype, width: 1 }, places);
   return {
-    name: `conv2d.${mode}.plain${stride === 1 ? "" : `.stride${stride}`}${
+    name: `conv2d.${mode}.plain${stride === 1 ? "" : `.stride${stride}`}${typeFlag(dtype)}${
       added.map((name) => `+${name}`).join("")
     }`,
     bindings: kernelBindings(mode, added, dtype, { depth: 1, columns: 1 }),

@@ -6,7 +6,7 @@
  * @module
  */
 import type { Capture } from "../../device/capture.ts";
-import { type DType, stored } from "../../device/element.ts";
+import { type DType, stored, typeFlag } from "../../device/element.ts";
 import type { Kernel } from "../../device/kernel.ts";
 import type { TensorRef } from "../../device/tensor.ts";
 import {
@@ -93,7 +93,7 @@ function gatherKernel(variant: TiledGather): Kernel {
     tile,
     name: `conv2d.${mode}.${tileName(tile)}${stride === 1 ? "" : `.stride${stride}`}${
       flags && `.scalar-${flags}`
-    }${added.map((name) => `+${name}`).join("")}`,
+    }${typeFlag(dtype)}${added.map((name) => `+${name}`).join("")}`,
     bindings: kernelBindings(mode, added, dtype, {
       depth: wideDepth ? 4 : 1,
       columns: wideColumns ? 4 : 1,

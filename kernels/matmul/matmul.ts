@@ -10,7 +10,7 @@
  * @module
  */
 import type { Capture } from "../../device/capture.ts";
-import { elementOf, loaded, stored } from "../../device/element.ts";
+import { elementOf, loaded, stored, typeFlag } from "../../device/element.ts";
 import type { BindingSpec, Kernel } from "../../device/kernel.ts";
 import type { TensorRef } from "../../device/tensor.ts";
 import {
@@ -154,7 +154,7 @@ function subgroupKernel(
   return {
     name: `matmul.sub${tileName(tile)}${transposed.a ? ".aT" : ""}${transposed.b ? ".bT" : ""}${
       places ? ".places" : ""
-    }${bias ? "+bias" : ""}`,
+    }${typeFlag(dtype)}${bias ? "+bias" : ""}`,
     bindings,
     params: PARAMS,
     workgroupSize: [tile.lanes, 1, 1],
@@ -217,7 +217,7 @@ function plainKernel(
   return {
     name: `matmul.plain${transposed.a ? ".aT" : ""}${transposed.b ? ".bT" : ""}${
       places ? ".places" : ""
-    }`,
+    }${typeFlag(dtype)}`,
     bindings,
     params: { ...PARAMS, items: "u32" },
     workgroupSize: [STREAM_WORKGROUP, 1, 1],

@@ -5,7 +5,7 @@
  * @module
  */
 import type { Capture } from "../../device/capture.ts";
-import { type DType, elementOf, loaded, stored } from "../../device/element.ts";
+import { type DType, elementOf, loaded, stored, typeFlag } from "../../device/element.ts";
 import type { BindingSpec, Kernel } from "../../device/kernel.ts";
 import { reshape, type TensorRef } from "../../device/tensor.ts";
 import {
@@ -155,7 +155,7 @@ function tiledMatmulKernel({ tile, transposed, wide, dtype, bias, places }: Tile
     tile,
     name: `matmul.${tileName(tile)}${transposed.a ? ".aT" : ""}${transposed.b ? ".bT" : ""}${
       flags && `.scalar-${flags}`
-    }${places ? ".places" : ""}`,
+    }${places ? ".places" : ""}${typeFlag(dtype)}`,
     bindings,
     params: PARAMS,
     functions: BATCH + REST + quadFunction("quadA", "a", wide.a, dtype) +
