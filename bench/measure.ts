@@ -38,10 +38,14 @@ export interface MeasureOptions extends BenchOptions {
   readonly sampleMs: number;
   /** Told what is going on. */
   readonly say?: (line: string) => void;
+  /** Milliseconds; for tests. */
+  readonly now?: () => number;
 }
 
 /** Most calls of a sample. */
 const MOST_CALLS = 200;
+
+type Clock = () => number;
 
 /** The GPU, as far as timing needs it. */
 export type TimedGpu = Pick<Gpu, "finish">;
@@ -69,12 +73,13 @@ export async function measure(
   cases: readonly BenchCase[],
   options: MeasureOptions,
 ): Promise<Outcome[]> {
+  const { now = () => performance.now() } = options;
   const outcomes = new Map<string, Failure>();
   const list: Ready[] = [];
   for (const bench of cases) {
     options.say?.(`checking ${bench.name}`);
     try {
-      list.push(await prepare(gpu, bench, options));
+      list.push(await prepare(gpu, bench, options, now));
     } catch (error) {
       const message = error instanceof Error ? error.message : String(error);
       outcomes.set(bench.name, { case: bench.name, error: message });
@@ -82,7 +87,7 @@ export async function measure(
   }
   for (let round = 0; round < options.rounds; round++) {
     options.say?.(`round ${round + 1} of ${options.rounds}`);
-    for (const ready of list) await sample(gpu, ready);
+    for (const ready of list) await sample(gpu, ready, now);
   }
   const limits = ceilingsOf(list);
   const results = cases.flatMap((bench): Outcome[] => {
@@ -93,19 +98,24 @@ export async function measure(
   return results;
 }
 
-async function prepare(gpu: Gpu, bench: BenchCase, options: MeasureOptions): Promise<Ready> {
+async function prepare(
+  gpu: Gpu,
+  bench: BenchCase,
+  options: MeasureOptions,
+  now: Clock,
+): Promise<Ready> {
   const run = await bench.open(gpu, options);
   try {
     await gpu.finish();
-    const start = performance.now();
+    const start = now();
     await run.start();
     await run.run();
     await gpu.finish();
-    const firstMs = performance.now() - start;
+    const firstMs = now() - start;
     await run.validate();
     const dispatches = await run.dispatches?.();
-    await timeCalls(gpu, run, 1);
-    const once = await timeCalls(gpu, run, 1);
+    await timeCalls(gpu, run, 1, now);
+    const once = await timeCalls(gpu, run, 1, now);
     const calls = Math.max(1, Math.min(MOST_CALLS, Math.round(options.sampleMs / (1e3 * once))));
     return { bench, run, firstMs, calls, dispatches, samples: [], encodes: [] };
   } catch (error) {
@@ -115,24 +125,24 @@ async function prepare(gpu: Gpu, bench: BenchCase, options: MeasureOptions): Pro
 }
 
 /** Seconds of a call, from `calls` of them. */
-async function timeCalls(gpu: TimedGpu, run: BenchRun, calls: number): Promise<number> {
+async function timeCalls(gpu: TimedGpu, run: BenchRun, calls: number, now: Clock): Promise<number> {
   await gpu.finish();
-  const start = performance.now();
+  const start = now();
   for (let i = 0; i < calls; i++) {
     const done = run.run();
     if (done) await done;
   }
   await gpu.finish();
-  return (performance.now() - start) / 1e3 / calls;
+  return (now() - start) / 1e3 / calls;
 }
 
-async function sample(gpu: TimedGpu, ready: Ready): Promise<void> {
+async function sample(gpu: TimedGpu, ready: Ready, now: Clock): Promise<void> {
   const { run, calls, dispatches, samples, encodes } = ready;
-  samples.push(await timeCalls(gpu, run, calls));
+  samples.push(await timeCalls(gpu, run, calls, now));
   if (dispatches === undefined) return;
-  const start = performance.now();
+  const start = now();
   const done = run.run();
-  encodes.push((performance.now() - start) * 1e3 / dispatches);
+  encodes.push((now() - start) * 1e3 / dispatches);
   await done;
   await gpu.finish();
 }

@@ -116,7 +116,7 @@ export class Trainer {
     return { height, width, channels };
   }
 
-  /** Memory of the larger program. */
+  /** Memory of the program that takes a batch, or with `accumulate` a part of one. */
   get memory(): MemoryReport {
     return this.#gradients.memory;
   }

@@ -42,7 +42,7 @@ Deno.test("Gpu tells a lost device from a failed read, and from one that was rel
 
   const released = await openGpu({ platform: Deno.build.os });
   released.destroy();
-  await new Promise((resolve) => setTimeout(resolve, 20));
+  await released.device.lost;
   released.health.check();
 });
 

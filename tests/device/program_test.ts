@@ -71,7 +71,9 @@ Deno.test("Program.profile() times every dispatch", async () => {
   const { kernels, wallMs } = await program.profile();
   assertEquals(kernels.map(({ name }) => name).sort(), ["addSame.vec4f", "silu.vec4f"]);
   assertEquals(kernels.reduce((n, { dispatches }) => n + dispatches, 0), program.dispatchCount);
-  assert(kernels.every(({ ms }) => ms >= 0) && wallMs > 0);
+  // Dispatches follow each other within that time.
+  const sum = kernels.reduce((total, { ms }) => total + ms, 0);
+  assert(sum > 0 && sum <= wallMs, `${sum} of ${wallMs} ms`);
 });
 
 Deno.test("Capture refuses bindings that overlap when one is written", async () => {

@@ -4,7 +4,7 @@ import { conv2dShape } from "../../../kernels/conv2d/shape.ts";
 import { conv2dReference } from "../../reference/conv2d.ts";
 import { finiteDifference } from "../../reference/finite_difference.ts";
 import { matmulReference } from "../../reference/matmul.ts";
-import { assertAllClose, assertThrows } from "../../support/assert.ts";
+import { assertAllClose, assertRejects } from "../../support/assert.ts";
 import { testGpu } from "../../support/gpu.ts";
 import { differentiate, type Operand, operand } from "../../support/gradients.ts";
 import type { Graph, Tensor } from "../../../autograd/graph.ts";
@@ -93,14 +93,6 @@ Deno.test("linear() and bmm() refuse sizes that do not fit and show them", async
       () => run(([a, b]) => bmm(a!, b!), [2, 3, 4], [2, 5, 4]),
     ]
   ) {
-    let failure: unknown;
-    await attempt().catch((error) => failure = error);
-    assertThrows(
-      () => {
-        throw failure;
-      },
-      RangeError,
-      "must be",
-    );
+    await assertRejects(attempt, RangeError, "must be");
   }
 });

@@ -1,7 +1,6 @@
 import { frechetDistance } from "../../../metrics/numerics/frechet.ts";
 import { type Gaussian, Moments } from "../../../metrics/numerics/moments.ts";
 import { FrechetEstimator } from "../../../metrics/numerics/newton_schulz.ts";
-import { addProduct } from "../../../metrics/numerics/f64_matmul.ts";
 import {
   assert,
   assertAllClose,
@@ -111,24 +110,6 @@ Deno.test("Moments refuses half rows, values that are not finite and too few row
   moments.add(Float64Array.of(1, 2, 3));
   assertThrows(() => moments.covariance(), RangeError, "more than 1 rows, got 1");
   assertThrows(() => moments.merge(new Moments(2)), RangeError, "must have 3 features, got 2");
-});
-
-Deno.test("addProduct() matches a naive product for awkward sizes and triangles", () => {
-  for (const [m, n, k] of [[1, 1, 1], [5, 3, 7], [70, 300, 130], [64, 256, 64]] as const) {
-    const a = randomValues(m * k, 1), b = randomValues(k * n, 2);
-    const c = new Float64Array(m * n).fill(1), expected = c.slice();
-    const transposed = new Float64Array(m * k);
-    for (let i = 0; i < m; i++) {
-      for (let p = 0; p < k; p++) {
-        transposed[p * m + i] = a[i * k + p]!;
-        for (let j = 0; j < n; j++) {
-          expected[i * n + j] = expected[i * n + j]! + a[i * k + p]! * b[p * n + j]!;
-        }
-      }
-    }
-    addProduct({ a: transposed, aRow: 1, aColumn: m, b, bRow: n, c, cRow: n, m, n, k });
-    assertAllClose(c, expected, { rtol: 1e-12, atol: 1e-12 });
-  }
 });
 
 Deno.test("FrechetEstimator comes within half a percent on the GPU, as often as it is asked", async () => {
