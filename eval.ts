@@ -208,6 +208,7 @@ async function evaluate(
   } finally {
     unwatch();
     extractor?.destroy();
+    subject.destroy?.();
   }
   return 0;
 }

@@ -5,8 +5,8 @@
  * runtime of its own, in a web page.
  *
  * @example Differentiate a function on the GPU
- * ```ts ignore
- * import { Capture, Graph, openGpu, silu } from "./mod.ts";
+ * ```ts
+ * import { Capture, Graph, openGpu, silu } from "@diffract/diffract";
  *
  * const gpu = await openGpu();
  * const capture = new Capture(gpu, "example");
@@ -17,7 +17,9 @@
  * const dx = capture.keep(graph.backward(y, dy).get(x)!);
  * const program = await capture.plan();
  * program.run();
- * console.log(await program.read(dx));
+ * const slopes = await program.read(dx); // about 0.07, 0.5, 0.93
+ * if (slopes[1] !== 0.5) throw new Error(`silu has a slope of 0.5 at 0, got ${slopes[1]}`);
+ * gpu.destroy();
  * ```
  *
  * @module
@@ -27,6 +29,7 @@ export { Capture } from "./device/capture.ts";
 export { BYTES, type DType } from "./device/element.ts";
 export { Gpu, type GpuEnvironment, openGpu } from "./device/gpu.ts";
 export { defineKernel, type Kernel } from "./device/kernel.ts";
+export type { KernelTime } from "./device/profile.ts";
 export { type InputValues, Program } from "./device/program.ts";
 export { type GpuConstants, type GpuProvider, runtimeProvider } from "./device/provider.ts";
 export { type HostArray, sizeOf, type TensorRef } from "./device/tensor.ts";
@@ -57,34 +60,71 @@ export { softmax } from "./autograd/ops/softmax.ts";
 export { upsampleNearest2x } from "./autograd/ops/upsample.ts";
 
 export { countParameters, Module, namedParameters } from "./model/module.ts";
-export type { Network, NetworkShape } from "./model/network.ts";
+export type { Conditioning, Network, NetworkInputs, NetworkShape } from "./model/network.ts";
 export type { UNetOptions } from "./model/networks/ho2020/options.ts";
-export { createArena, initialValues, parameterSlots, writeArenas } from "./model/parameters.ts";
+export {
+  createArena,
+  initialValues,
+  type NamedValues,
+  parameterSlots,
+  writeArenas,
+} from "./model/parameters.ts";
 export { createNetwork } from "./model/networks/registry.ts";
 export { UNet } from "./model/networks/ho2020/unet.ts";
 export {
   fromStateDict,
+  type PytorchConstant,
+  type PytorchEntry,
+  type PytorchLayout,
   pytorchNames,
+  type PytorchParameter,
+  type PytorchTensor,
   toStateDict,
 } from "./model/networks/ho2020/names/pytorch_ddpm.ts";
 
-export type { DiffusionOptions, SamplerOptions } from "./diffusion/options.ts";
-export { makePosterior, reverseLogVariance } from "./diffusion/posterior.ts";
-export { type InpaintingWay, repaintMoves } from "./diffusion/inpainting.ts";
+export type {
+  DiffusionOptions,
+  SamplerOptions,
+  ScheduleOptions,
+  VarianceName,
+} from "./diffusion/options.ts";
+export type { Asked, Denoiser } from "./diffusion/denoiser.ts";
+export { makePosterior, type Posterior, reverseLogVariance } from "./diffusion/posterior.ts";
+export {
+  type InpaintingWay,
+  type Move,
+  repaintMoves,
+  type RepaintOptions,
+} from "./diffusion/inpainting.ts";
 export { slerp } from "./diffusion/interpolation.ts";
+export type { NoiseLevel, SamplerStep } from "./diffusion/sampler_step.ts";
 export { samplerSteps } from "./diffusion/samplers.ts";
-export { Sampler, type SamplerParts, type SamplingWatch } from "./diffusion/sampling.ts";
+export {
+  type InpaintingTask,
+  Sampler,
+  type SamplerParts,
+  type SamplingOptions,
+  type SamplingWatch,
+  type StepImages,
+} from "./diffusion/sampling.ts";
 export { makeSchedule, type Schedule } from "./diffusion/schedule.ts";
 export { octaves, radialFrequencies, unitRings } from "./diffusion/frequency.ts";
 export { createRings, destroyRings, type Rings } from "./kernels/fft/rings.ts";
-export type { OptimOptions } from "./optim/options.ts";
-export { optimizerScalars, recordOptimizer } from "./optim/adam.ts";
+export type { EmaOptions, LearningRateOptions, OptimOptions } from "./optim/options.ts";
+export type { GradNorm } from "./kernels/optim/grad_norm.ts";
+export { type OptimizerRecord, optimizerScalars, recordOptimizer } from "./optim/adam.ts";
 export { emaDecay, learningRate } from "./optim/learning_rate.ts";
 
 export { type FrechetDistance, frechetDistance } from "./metrics/numerics/frechet.ts";
 export { type InceptionScore, InceptionScorer } from "./metrics/judges/inception_score.ts";
 export { type FeatureSet, type KernelDistance, kernelDistance } from "./metrics/judges/kid.ts";
+export type { Matrix } from "./metrics/numerics/f64_matmul.ts";
 export { type Gaussian, Moments } from "./metrics/numerics/moments.ts";
-export { type ManifoldMetrics, manifoldMetrics } from "./metrics/judges/precision_recall.ts";
+export {
+  type ManifoldMetrics,
+  manifoldMetrics,
+  type NeighbourOptions,
+} from "./metrics/judges/precision_recall.ts";
+export type { Pixels } from "./data/dataset.ts";
 export { RadialSpectrum } from "./metrics/numerics/radial_spectrum.ts";
 export { type Separation, separation } from "./metrics/judges/roc.ts";

@@ -139,7 +139,7 @@ async function sample(options: SampleOptions): Promise<number> {
     `Sampling ${counted(count, "image")} from ${checkpoint.path} (${weights} weights, step ` +
       `${checkpoint.step}) by ${choice.name} in ${describeSteps(job, batch)}`,
   );
-  const sampler = await loadSampler(gpu, config, checkpoint, options);
+  const { sampler, destroy } = await loadSampler(gpu, config, checkpoint, options);
   let drawn: Drawn;
   try {
     drawn = await drawJob(job, sampler, {
@@ -148,7 +148,7 @@ async function sample(options: SampleOptions): Promise<number> {
     });
   } finally {
     unwatch();
-    sampler.destroy();
+    destroy();
   }
   if (drawn.stopped) return tellStopped(drawn, folder, count);
   if (folder) tellFolder(drawn, folder, count);

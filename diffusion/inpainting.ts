@@ -23,6 +23,7 @@ export type Move =
 export interface InpaintingWay {
   /** Noise level of the known part where the way begins. */
   readonly start: NoiseLevel;
+  /** What is done from there on, in order. */
   readonly moves: readonly Move[];
 }
 

@@ -17,7 +17,9 @@ export const OPTIMIZER_SCALARS_SHAPE: readonly number[] = [ADAM_SCALARS];
 
 /** Arenas of one layout and the choices of an optimiser. */
 export interface OptimizerRecord {
+  /** The weights. */
   readonly params: Arena;
+  /** Their gradients. */
   readonly grads: Arena;
   /** First moments. */
   readonly m: Arena;
@@ -25,6 +27,7 @@ export interface OptimizerRecord {
   readonly v: Arena;
   /** Moving average of the parameters; none unless given. */
   readonly ema?: Arena;
+  /** Which optimiser, and how. */
   readonly options: OptimOptions;
   /** The numbers of {@linkcode optimizerScalars}, written before each step. */
   readonly scalars: TensorRef;

@@ -26,13 +26,21 @@ export const DECAY_NAMES = ["constant", "cosine"] as const;
 /** What the learning rate does after warm-up. */
 export type DecayName = typeof DECAY_NAMES[number];
 
-/** The exponential moving average of the weights, E <- d E + (1 - d) W. */
+/**
+ * The exponential moving average of the weights, E <- d E + (1 - d) W.
+ *
+ * @internal
+ */
 export const EMA = section("The moving average of the weights", {
   decay: option(decimal({ min: 0, below: 1 }), 0.9999, "Share of the average kept each step"),
   warmup: option(flag(), false, "Decay of min(decay, (1 + k) / (10 + k)) at step k"),
 });
 
-/** The optimiser. */
+/**
+ * The optimiser.
+ *
+ * @internal
+ */
 export const OPTIM = section("The optimiser", {
   name: option(choice(OPTIMIZER_NAMES), "adam", "The optimiser"),
   lr: option(decimal({ above: 0 }), 2e-4, "Peak learning rate"),

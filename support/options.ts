@@ -214,7 +214,11 @@ export type Field = Option<any> | Section | Named<any>;
 type OwnOptions<A> = A extends { readonly options: infer F } ? OptionsOf<F> : unknown;
 type Flat<T> = { [K in keyof T]: T[K] };
 
-/** The type of the values that a description allows, all keys given. */
+/**
+ * The type of the values that a description allows, all keys given.
+ *
+ * @internal
+ */
 export type OptionsOf<F> = F extends { readonly kind: "option"; readonly rule: Allows<infer T> } ? T
   : F extends { readonly kind: "section"; readonly fields: infer G } ? OptionsOf<G>
   : F extends { readonly kind: "named"; readonly alternatives: infer A }

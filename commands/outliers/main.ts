@@ -199,7 +199,7 @@ async function outliers(options: Options, overrides: readonly [string, string][]
   ] as const;
   const gpu = await openScriptGpu();
   const lpips = options.lpips === undefined ? null : await loadLpips(gpu, options.lpips, sides[0]);
-  const sampler = await loadSampler(gpu, config, checkpoint, options);
+  const { sampler, destroy } = await loadSampler(gpu, config, checkpoint, options);
   const scoreName = lpips ? `${score} + LPIPS` : score;
   console.log(
     `${sides[0].name} against ${sides[1].name}: ${scoreName} of reconstructions from timestep ` +
@@ -208,6 +208,7 @@ async function outliers(options: Options, overrides: readonly [string, string][]
   const parts = { sampler, way, score, lpips };
   const inliers = await scoreSet(sides[0], parts, options);
   const found = await scoreSet(sides[1], parts, options);
+  destroy();
   const { auroc, fpr95 } = separation(inliers, found);
   await ensureFolder(folder);
   const names = sides.map(({ name }) => name.replace(" ", "-"));

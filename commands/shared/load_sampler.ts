@@ -167,20 +167,34 @@ async function openCheckpoint(path: string): Promise<Checkpoint> {
   }
 }
 
+/** A sampler and the weights that it draws with. */
+export interface LoadedSampler {
+  readonly sampler: Sampler;
+  /** Frees both. */
+  destroy(): void;
+}
+
 /** A sampler with the checkpoint's weights. */
 export async function loadSampler(
   gpu: Gpu,
   config: Config,
   checkpoint: Checkpoint,
   { weights, batch }: WeightsValues,
-): Promise<Sampler> {
+): Promise<LoadedSampler> {
   const network = networkOf(config);
   const { height, width, channels } = imageShape(config.data);
   const arena = createArena(gpu, "weights", network);
   await loadWeights(gpu, arena, checkpoint, weights === "ema" ? EMA_PREFIX : WEIGHTS_PREFIX);
-  return await Sampler.create(gpu, {
+  const sampler = await Sampler.create(gpu, {
     shape: [batch, height, width, channels],
     parameters: parameterSlots(network, arena),
     ...askedOf(network),
   });
+  return {
+    sampler,
+    destroy: () => {
+      sampler.destroy();
+      arena.destroy(gpu);
+    },
+  };
 }

@@ -20,7 +20,9 @@ import { RUN_LANES, runLayout } from "../reduce/reduce_rows.ts";
 
 /** The norm and the coefficient, each `[1]`. */
 export interface GradNorm {
+  /** The norm, `[1]`. */
   readonly norm: TensorRef;
+  /** What gradients are to be multiplied by, `[1]`. */
   readonly coefficient: TensorRef;
 }
 

@@ -14,9 +14,11 @@ import { permutation } from "../../support/philox.ts";
 
 /** A score with its spread over the splits. */
 export interface InceptionScore {
+  /** Mean over the splits. */
   readonly mean: number;
   /** Standard deviation over the splits; 0 where one split leaves no other answer. */
   readonly std: number;
+  /** The score of each split. */
   readonly splits: readonly number[];
 }
 
@@ -33,11 +35,14 @@ export class InceptionScorer {
   #seen = 0;
   /** Place of each image among all, which its split follows from; null where that is its own. */
   readonly #places: Uint32Array | null;
-  /** Sum of p log p of each split, and sums of p, `[splits, classes]`. */
+  /** Sum of p log p of each split. */
   readonly negentropies: Float64Array<ArrayBuffer>;
+  /** Sums of p, `[splits, classes]`. */
   readonly sums: Float64Array<ArrayBuffer>;
 
   /**
+   * Begins a score.
+   *
    * @param count Images that will come; split i has the places from floor(i N / splits) on.
    * @param splits Number of splits, at most `count`.
    * @throws {RangeError} When there are more splits than images.

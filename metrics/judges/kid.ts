@@ -14,7 +14,9 @@ const BLOCKS = 10, SMALLEST_BLOCK = 100, LARGEST_BLOCK = 1000;
 
 /** A set of features, `[count, dimension]`. */
 export interface FeatureSet {
+  /** Features a row. */
   readonly dimension: number;
+  /** The features, a row an image. */
   readonly rows: Matrix;
 }
 
@@ -26,7 +28,9 @@ export interface KernelDistance {
   readonly standardError: number | null;
   /** 95 % confidence interval by Student's t; null with one block. */
   readonly interval: readonly [number, number] | null;
+  /** Blocks that were averaged. */
   readonly blocks: number;
+  /** Rows of each side in a block. */
   readonly blockSize: number;
 }
 

@@ -14,9 +14,13 @@ import { type Matrix, visitRowProducts } from "../numerics/f64_matmul.ts";
 
 /** Shares in [0, 1]; density may pass 1. */
 export interface ManifoldMetrics {
+  /** Share of generated rows inside the real manifold. */
   readonly precision: number;
+  /** Share of real rows inside the generated manifold. */
   readonly recall: number;
+  /** Mean number of real balls that hold a generated row, over k. */
   readonly density: number;
+  /** Share of real rows whose ball holds a generated row. */
   readonly coverage: number;
 }
 

@@ -17,6 +17,7 @@ import { symmetricEigenvalues } from "./symmetric_eigenvalues.ts";
 
 /** A Frechet distance and what it consists of. */
 export interface FrechetDistance {
+  /** The squared distance, as FID reports it. */
   readonly distance: number;
   /** Squared distance of the means. */
   readonly meanTerm: number;

@@ -8,6 +8,7 @@ import { addProduct, type Matrix } from "./f64_matmul.ts";
 
 /** Mean and covariance of a set of features. */
 export interface Gaussian {
+  /** Number of features. */
   readonly dimension: number;
   /** `[dimension]` */
   readonly mean: Float64Array;
@@ -18,10 +19,12 @@ export interface Gaussian {
 /** A running mean and covariance. */
 export class Moments {
   #count = 0;
+  /** Mean of the rows so far, `[d]`. */
   readonly mean: Float64Array<ArrayBuffer>;
   /** Sum of outer products of the deviations, `[d, d]`; only its lower triangle counts. */
   readonly scatter: Float64Array<ArrayBuffer>;
 
+  /** Begins with no rows; `dimension` is their number of features d. */
   constructor(readonly dimension: number) {
     this.mean = new Float64Array(dimension);
     this.scatter = new Float64Array(dimension * dimension);

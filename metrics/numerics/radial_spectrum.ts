@@ -24,7 +24,11 @@ export class RadialSpectrum {
   /** Frequencies in each ring. */
   readonly #sizes: Float64Array;
 
-  /** @throws {RangeError} When a side is below 4. */
+  /**
+   * Prepares spectra of images of one size, in pixels.
+   *
+   * @throws {RangeError} When a side is below 4.
+   */
   constructor(readonly height: number, readonly width: number) {
     const shorter = Math.min(height, width);
     if (!Number.isInteger(height) || !Number.isInteger(width) || shorter < 4) {

@@ -32,6 +32,7 @@ export type PytorchLayout =
 
 /** A learned tensor under both names. */
 export interface PytorchParameter {
+  /** Learned. */
   readonly kind: "parameter";
   /** Its key in PyTorch's `state_dict`. */
   readonly pytorchName: string;
@@ -41,13 +42,17 @@ export interface PytorchParameter {
   readonly name: string;
   /** Its shape here. */
   readonly shape: readonly number[];
+  /** How its axes lie there. */
   readonly layout: PytorchLayout;
 }
 
 /** A tensor of the `state_dict` that isn't learned. */
 export interface PytorchConstant {
+  /** Not learned. */
   readonly kind: "constant";
+  /** Its name in PyTorch. */
   readonly pytorchName: string;
+  /** Its shape there. */
   readonly pytorchShape: readonly number[];
 }
 
@@ -56,7 +61,9 @@ export type PytorchEntry = PytorchParameter | PytorchConstant;
 
 /** Values and shape of a tensor in PyTorch's layout. */
 export interface PytorchTensor {
+  /** In PyTorch's order of axes. */
   readonly shape: readonly number[];
+  /** Row-major. */
   readonly data: Float32Array<ArrayBuffer>;
 }
 

@@ -33,6 +33,8 @@ export interface Subject {
   readonly data: DataOptions | null;
   /** Where its report goes unless told otherwise. */
   readonly out: string;
+  /** Frees what its images are drawn with, where they are drawn. */
+  destroy?(): void;
 }
 
 type Options =
@@ -78,17 +80,18 @@ async function checkpointSubject(gpu: Gpu, options: Options): Promise<Subject> {
   const { weights, batch, seed } = options;
   const name =
     `samples of ${path} (${weights} weights, step ${step}, ${choice.name} in ${steps.length} steps)`;
+  const { sampler, destroy } = await loadSampler(gpu, config, checkpoint, options);
   const source = samplerSource({
     ...imageShape(config.data),
     name,
-    sampler: await loadSampler(gpu, config, checkpoint, options),
+    sampler,
     steps,
     seed,
     fingerprint: JSON.stringify([await sha256File(path), weights, batch, steps]),
   });
   const out = join(evaluationFolder(path), `${stepName(step)}-${weights}.json`);
   const about = { checkpoint: path, step, weights, sampler: choice, steps: steps.length, seed };
-  return { name, source, about, data: config.data, out };
+  return { name, source, about, data: config.data, out, destroy };
 }
 
 /** Where what is found out about a checkpoint goes: evaluations/ of its run, else beside it. */

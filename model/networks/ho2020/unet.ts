@@ -47,14 +47,46 @@ export class Tail extends Module {
 
 /** The network. Levels are counted from the finest on both ways: `down[1]` feeds `up[1]`. */
 export class UNet extends Module implements Network {
+  /**
+   * From timesteps to what every block adds.
+   *
+   * @internal
+   */
   readonly timeEmbedding: TimeEmbedding;
+  /**
+   * From the image to the finest level.
+   *
+   * @internal
+   */
   readonly head: Conv2d;
+  /**
+   * The way down, finest first.
+   *
+   * @internal
+   */
   readonly down: DownLevel[];
+  /**
+   * Blocks at the coarsest level, between the two ways.
+   *
+   * @internal
+   */
   readonly middle: ResidualBlock[];
+  /**
+   * The way up, by level as `down`.
+   *
+   * @internal
+   */
   readonly up: UpLevel[];
+  /**
+   * From the finest level to the prediction.
+   *
+   * @internal
+   */
   readonly tail: Tail;
 
   /**
+   * Builds the network; its weights are made apart.
+   *
    * @throws {RangeError} When an option breaks its rule; the message says what works.
    */
   constructor(readonly options: UNetOptions, readonly shape: UNetShape) {

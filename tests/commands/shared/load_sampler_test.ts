@@ -4,6 +4,8 @@ import { samplerSteps } from "../../../diffusion/samplers.ts";
 import { spaceTimesteps } from "../../../diffusion/spacing.ts";
 import { setVariantPolicy, VARIANT_FAMILIES } from "../../../kernels/shared/variants.ts";
 import { writeSafetensors } from "../../../formats/safetensors.ts";
+import { countParameters } from "../../../model/module.ts";
+import { networkOf } from "../../../training/run.ts";
 import { UsageError } from "../../../support/errors.ts";
 import {
   chooseSampler,
@@ -126,7 +128,8 @@ Deno.test("loadSampler() gives a seed bit-equal floats at 1, 3 and 64 images, by
     try {
       for (const forced of [undefined, ...VARIANT_FAMILIES]) {
         setVariantPolicy(gpu, forced ? { forced } : {});
-        const sampler = await loadSampler(gpu, config, checkpoint, { weights: "ema", batch: 16 });
+        const options = { weights: "ema", batch: 16 } as const;
+        const { sampler, destroy } = await loadSampler(gpu, config, checkpoint, options);
         for (const name of forced ? ["ddim"] as const : SAMPLER_NAMES) {
           const steps = samplerSteps(config.diffusion, {
             ...{ name, eta: 1, spacing: "trailing" },
@@ -147,7 +150,10 @@ Deno.test("loadSampler() gives a seed bit-equal floats at 1, 3 and 64 images, by
           const places = await sampler.sample(steps, all.slice(0, 16).map(() => seed));
           for (let i = 0; i < 16; i++) assertEquals(bits(places, i), bits(one, 0), `place ${i}`);
         }
-        sampler.destroy();
+        const held = gpu.counters.bufferBytes;
+        destroy();
+        const freed = held - gpu.counters.bufferBytes;
+        assert(freed > 4 * countParameters(networkOf(config)), `${freed} bytes, weights included`);
       }
     } finally {
       setVariantPolicy(gpu, {});
