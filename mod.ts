@@ -25,33 +25,65 @@
  * @module
  */
 export { Arena, type ArenaEntry } from "./device/arena.ts";
-export { Capture } from "./device/capture.ts";
-export { BYTES, type DType } from "./device/element.ts";
-export { Gpu, type GpuEnvironment, openGpu } from "./device/gpu.ts";
-export { defineKernel, type Kernel } from "./device/kernel.ts";
+export { Capture, type DispatchArgs } from "./device/capture.ts";
+export type { Work } from "./device/dispatch.ts";
+export { Gpu, type GpuEnvironment, type GpuFeature, openGpu } from "./device/gpu.ts";
+export {
+  type Access,
+  type BindingSpec,
+  defineKernel,
+  type Kernel,
+  type ParamType,
+} from "./device/kernel.ts";
+export type { MemoryReport, PlanOptions } from "./device/plan_memory.ts";
 export type { KernelTime } from "./device/profile.ts";
 export { type InputValues, Program } from "./device/program.ts";
+export type { TracedBinding, TracedDispatch } from "./device/trace.ts";
+export { BYTES, type DType, type ElementType, type VectorType } from "./device/element.ts";
 export { type GpuConstants, type GpuProvider, runtimeProvider } from "./device/provider.ts";
 export { type HostArray, sizeOf, type TensorRef } from "./device/tensor.ts";
 
-export { Graph, type GraphOptions, type ParameterSlot, Tensor } from "./autograd/graph.ts";
-export { Parameter } from "./autograd/parameter.ts";
+export {
+  Graph,
+  type GraphOptions,
+  type ParameterSlot,
+  type Recompute,
+  Tensor,
+} from "./autograd/graph.ts";
+export { type Initializer, Parameter } from "./autograd/parameter.ts";
 export { add } from "./autograd/ops/add.ts";
-export { attention } from "./autograd/ops/attention.ts";
+export { attention, type AttentionArgs } from "./autograd/ops/attention.ts";
 export { concat } from "./autograd/ops/concat.ts";
-export { conv2d } from "./autograd/ops/conv2d.ts";
+export type { Conv2dOptions } from "./kernels/conv2d/shape.ts";
+export { conv2d, type Conv2dArgs } from "./autograd/ops/conv2d.ts";
 export { crossEntropy } from "./autograd/ops/cross_entropy.ts";
 export { dropout } from "./autograd/ops/dropout.ts";
-export { amplitude, fft2, ifft2, log1pAmplitude, logAmplitude, power } from "./autograd/ops/fft.ts";
+export {
+  amplitude,
+  fft2,
+  type FourierNorm,
+  ifft2,
+  log1pAmplitude,
+  logAmplitude,
+  power,
+} from "./autograd/ops/fft.ts";
 export { gatherRows } from "./autograd/ops/gather_rows.ts";
+export type { GeluForm } from "./kernels/elementwise/gelu.ts";
 export { gelu } from "./autograd/ops/gelu.ts";
-export { groupNorm } from "./autograd/ops/group_norm.ts";
+export { groupNorm, type GroupNormArgs } from "./autograd/ops/group_norm.ts";
 export { layerNorm } from "./autograd/ops/layer_norm.ts";
-export { huberLoss, l1Loss, mseLoss, smoothL1Loss } from "./autograd/ops/losses.ts";
+export {
+  huberLoss,
+  l1Loss,
+  type MeanOptions,
+  mseLoss,
+  smoothL1Loss,
+} from "./autograd/ops/losses.ts";
 export { bmm, linear } from "./autograd/ops/matmul.ts";
 export { mul } from "./autograd/ops/mul.ts";
+export type { AvgPoolOptions, PoolOptions } from "./kernels/layout/pool.ts";
 export { avgPool2d, maxPool2d } from "./autograd/ops/pool.ts";
-export { mean, sum } from "./autograd/ops/reduce.ts";
+export { mean, type ReduceOptions, sum } from "./autograd/ops/reduce.ts";
 export { reshape } from "./autograd/ops/reshape.ts";
 export { ringMeans } from "./autograd/ops/ring_means.ts";
 export { scale } from "./autograd/ops/scale.ts";
@@ -60,6 +92,7 @@ export { softmax } from "./autograd/ops/softmax.ts";
 export { upsampleNearest2x } from "./autograd/ops/upsample.ts";
 
 export { countParameters, Module, namedParameters } from "./model/module.ts";
+export type { ConditionName, Conditions } from "./autograd/network_inputs.ts";
 export type { Conditioning, Network, NetworkInputs, NetworkShape } from "./model/network.ts";
 export type { UNetOptions } from "./model/networks/ho2020/options.ts";
 export {
@@ -69,8 +102,8 @@ export {
   parameterSlots,
   writeArenas,
 } from "./model/parameters.ts";
-export { createNetwork } from "./model/networks/registry.ts";
-export { UNet } from "./model/networks/ho2020/unet.ts";
+export { createNetwork, type ModelOptions } from "./model/networks/registry.ts";
+export { UNet, type UNetShape } from "./model/networks/ho2020/unet.ts";
 export {
   fromStateDict,
   type PytorchConstant,

@@ -20,7 +20,9 @@ import { removeUnread } from "./unread.ts";
 
 /** Where a parameter's value is and where its gradient goes. */
 export interface ParameterSlot {
+  /** Its value. */
   readonly value: TensorRef;
+  /** Where its gradient goes; none is taken unless given. */
   readonly grad?: TensorRef;
 }
 
@@ -49,11 +51,17 @@ export interface GraphOptions {
 
 /** A symbolic tensor that knows how it was made. */
 export class Tensor {
-  /** Wanted of the tensor's gradient. */
+  /**
+   * Wanted of the tensor's gradient.
+   *
+   * @internal
+   */
   sums: WantedSums | undefined;
   #again: TensorRef | undefined;
 
   /**
+   * Made by the graph and its ops.
+   *
    * @param graph The graph that it belongs to.
    * @param ref Its shape and place.
    * @param needsGrad Whether a gradient with respect to it is wanted.
@@ -113,6 +121,7 @@ export class Graph {
   /** Gradients that wait for a tensor's values, which the rule of its op, yet to come, can restore. */
   readonly #waiting = new Map<Tensor, (() => void)[]>();
 
+  /** Begins a graph whose ops are recorded in `capture`. */
   constructor(readonly capture: Capture, private readonly options: GraphOptions = {}) {
     this.training = options.training ?? false;
     this.#deferred = new DeferredSums(capture, {

@@ -20,8 +20,11 @@ export const CONDITIONS = {
   augment: "numbers",
 } as const satisfies Readonly<Record<string, "class" | "numbers">>;
 
+/** @internal */
+type Known = keyof typeof CONDITIONS;
+
 /** Something that may be known of an image. */
-export type ConditionName = keyof typeof CONDITIONS;
+export type ConditionName = Known;
 
 /** What a network wants to know, with the number of classes or of numbers; nothing else is made. */
 export type Conditioning = { readonly [C in ConditionName]?: number };

@@ -18,6 +18,8 @@ export type Initializer = (
 /** A learned tensor. */
 export class Parameter {
   /**
+   * Declares a tensor; memory for it is in an arena.
+   *
    * @param shape Sizes; convolutions are `[kh, kw, ci, co]`, linear layers `[in, out]`.
    * @param init Fills the initial values.
    */

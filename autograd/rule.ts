@@ -57,7 +57,11 @@ export type BackwardRule = (
   flow: GradientFlow,
 ) => InputGrads;
 
-/** An op to be recorded. */
+/**
+ * An op to be recorded.
+ *
+ * @internal
+ */
 export interface OpRecord {
   readonly op: string;
   readonly inputs: readonly Tensor[];

@@ -14,7 +14,9 @@ const DTYPE = "f32";
 
 /** A named shape to be placed in an arena. */
 export interface ArenaEntry {
+  /** Its name in the arena. */
   readonly name: string;
+  /** Sizes, outermost first. */
   readonly shape: readonly number[];
 }
 

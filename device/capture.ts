@@ -33,8 +33,11 @@ import {
 
 /** Arguments of {@linkcode Capture.dispatch}. */
 export interface DispatchArgs<B extends string, P extends string> {
+  /** What runs. */
   readonly kernel: Kernel<B, P>;
+  /** What it reads and writes. */
   readonly bindings: Readonly<Record<B, TensorRef>>;
+  /** Its uniform parameters, constant in a plan. */
   readonly params: Readonly<Record<P, number>>;
   /** Workgroups along x, y and z. */
   readonly workgroups: readonly [number, number, number];
@@ -46,15 +49,20 @@ export interface DispatchArgs<B extends string, P extends string> {
 
 /** A recording of dispatches. */
 export class Capture implements Recording {
+  /** @internal */
   readonly dispatches: Dispatch[] = [];
+  /** @internal */
   readonly inputs: TensorRef[] = [];
   /** Small tensors that never change, with their values; they travel in the block of inputs. */
   readonly constants: { readonly tensor: TensorRef; readonly values: HostArray }[] = [];
+  /** @internal */
   readonly kept: Set<TransientStorage> = new Set();
   readonly #tables = new Map<string, TensorRef>();
   #inputBytes = 0;
 
   /**
+   * Begins an empty recording.
+   *
    * @param gpu The device that the program will run on.
    * @param name Name in errors, as in "train step".
    */

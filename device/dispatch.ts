@@ -43,7 +43,11 @@ export interface Work {
   readonly bytes: number;
 }
 
-/** A step as it was written down; see {@linkcode Capture}. */
+/**
+ * A step as it was written down; see {@linkcode Capture}.
+ *
+ * @internal
+ */
 export interface Recording {
   readonly gpu: Gpu;
   /** Name in errors, as in "train step". */

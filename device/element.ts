@@ -23,8 +23,11 @@ const SPELLING = {
   u32: { 1: "u32", 2: "vec2u", 4: "vec4u" },
 } as const satisfies Record<DType, Record<Width, string>>;
 
+/** @internal */
+type Spelt = typeof SPELLING[DType][Width];
+
 /** WGSL type of a vector, or of one element. */
-export type VectorType = typeof SPELLING[DType][Width];
+export type VectorType = Spelt;
 
 /** WGSL element types of storage arrays. */
 export type ElementType = VectorType | "atomic<u32>";

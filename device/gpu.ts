@@ -48,10 +48,17 @@ export interface GpuEnvironment {
   readonly platform?: string;
 }
 
-/** A feature that a device may have. */
-export type GpuFeature = typeof OPTIONAL_FEATURES[number];
+/** @internal */
+type OptionalFeature = typeof OPTIONAL_FEATURES[number];
 
-/** What a {@linkcode Gpu} is made of. */
+/** A feature that a device may have. */
+export type GpuFeature = OptionalFeature;
+
+/**
+ * What a {@linkcode Gpu} is made of.
+ *
+ * @internal
+ */
 export interface GpuParts {
   readonly device: GPUDevice;
   readonly info: GPUAdapterInfo;
@@ -66,6 +73,7 @@ export const TENSOR_ALIGNMENT = 256;
 
 /** An open device with everything that Diffract does with it. */
 export class Gpu {
+  /** @internal */
   readonly counters: GpuCounters = {
     buffers: 0,
     bufferBytes: 0,
@@ -74,22 +82,36 @@ export class Gpu {
     shaderModules: 0,
     submits: 0,
   };
-  /** Errors that nobody saw, and the loss of the device, end up here. */
+  /**
+   * Errors that nobody saw, and the loss of the device, end up here.
+   *
+   * @internal
+   */
   readonly health: DeviceHealth = new DeviceHealth();
   /** Lanes of a subgroup, or 0 where subgroups are absent or their size varies. */
   readonly subgroupSize: number;
-  /** Tables that programs on the device share. */
+  /**
+   * Tables that programs on the device share.
+   *
+   * @internal
+   */
   readonly tables: Tables;
   /** What higher rooms keep with the device, each under a symbol of its own. */
   readonly attached: Map<symbol, unknown> = new Map();
+  /** The device itself. */
   readonly device: GPUDevice;
+  /** What the adapter says of itself. */
   readonly info: GPUAdapterInfo;
   readonly #pipelines: Pipelines;
   readonly #readback: Readback;
   #running = "";
   #destroyed = false;
 
-  /** @param parts What it is made of. */
+  /**
+   * Made by {@linkcode openGpu}.
+   *
+   * @internal
+   */
   constructor(readonly parts: GpuParts) {
     const { device, info, enables } = parts;
     this.device = device;

@@ -12,7 +12,9 @@ export type Access = "read" | "write" | "read_write";
 
 /** One storage binding: `array<type>`. */
 export interface BindingSpec {
+  /** Type of an element. */
   readonly type: ElementType;
+  /** What the kernel does with it. */
   readonly access: Access;
 }
 

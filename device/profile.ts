@@ -9,7 +9,9 @@ import type { Gpu } from "./gpu.ts";
 
 /** What one kernel took in a profiled replay. */
 export interface KernelTime {
+  /** Name of the kernel. */
   readonly name: string;
+  /** How often it ran. */
   readonly dispatches: number;
   /** Milliseconds in all. */
   readonly ms: number;

@@ -7,8 +7,11 @@
 
 /** The flags of WebGPU. A package has them to itself, a browser and Deno have them as globals. */
 export interface GpuConstants {
+  /** What a buffer is for. */
   readonly GPUBufferUsage: typeof GPUBufferUsage;
+  /** Whether a buffer is mapped to be read or to be written. */
   readonly GPUMapMode: typeof GPUMapMode;
+  /** Which stages see a binding. */
   readonly GPUShaderStage: typeof GPUShaderStage;
 }
 
@@ -16,6 +19,7 @@ export interface GpuConstants {
 export interface GpuProvider {
   /** Undefined where there is none. */
   readonly gpu: GPU | undefined;
+  /** Its constants, which need not be global. */
   readonly constants: GpuConstants;
   /** Directives `enable ...;` that its compiler may want; `openGpu` tries which it does. */
   readonly enables: readonly string[];

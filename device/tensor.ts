@@ -82,7 +82,11 @@ export type Storage = TransientStorage | InputStorage | BufferStorage | TableSto
 
 /** A dense, row-major tensor: channels-last images are `[N, H, W, C]`. */
 export interface TensorRef {
-  /** The memory that the tensor is a range of. */
+  /**
+   * The memory that the tensor is a range of.
+   *
+   * @internal
+   */
   readonly storage: Storage;
   /** Start of the range, in bytes. */
   readonly byteOffset: number;

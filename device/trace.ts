@@ -11,7 +11,9 @@ import type { HostArray, TensorRef } from "./tensor.ts";
 export interface TracedBinding {
   /** Name in the kernel. */
   readonly name: string;
+  /** What the kernel does with it. */
   readonly access: Access;
+  /** What is bound. */
   readonly tensor: TensorRef;
   /** Its values at this moment. */
   read(): Promise<HostArray>;
@@ -23,6 +25,7 @@ export interface TracedDispatch {
   readonly index: number;
   /** Name of the kernel. */
   readonly kernel: string;
+  /** What it reads and writes. */
   readonly bindings: readonly TracedBinding[];
   /** Runs it alone; each must run once, in order. */
   run(): void;

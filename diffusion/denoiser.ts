@@ -11,6 +11,7 @@ export type Denoiser = (graph: Graph, inputs: NetworkInputs) => Tensor;
 
 /** A network as samplers and instruments ask it. */
 export interface Asked {
+  /** What predicts. */
   readonly denoise: Denoiser;
   /** What it wants to know of images beside their noise; nothing unless given. */
   readonly conditioning?: Conditioning | undefined;

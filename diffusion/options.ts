@@ -38,8 +38,11 @@ export type LossName = typeof LOSS_NAMES[number];
 /** Variances of the reverse step (Ho et al. 2020, section 3.2): beta_t, or the posterior's. */
 export const VARIANCE_NAMES = ["fixedlarge", "fixedsmall"] as const;
 
+/** @internal */
+type Variance = typeof VARIANCE_NAMES[number];
+
 /** A variance of the reverse step. */
-export type VarianceName = typeof VARIANCE_NAMES[number];
+export type VarianceName = Variance;
 
 /** Samplers: `ddpm` visits every timestep, `ddim` may skip, `dpmpp-2m` skips far. */
 export const SAMPLER_NAMES = ["ddpm", "ddim", "dpmpp-2m"] as const;
@@ -164,8 +167,11 @@ export const SAMPLER = section("The sampler of previews", {
   ),
 });
 
+/** @internal */
+type DescribedSampler = OptionsOf<typeof SAMPLER>;
+
 /** Options of a sampler. */
-export type SamplerOptions = OptionsOf<typeof SAMPLER>;
+export type SamplerOptions = DescribedSampler;
 
 const SCHEDULE_FIELDS = {
   timesteps: option(integer({ min: 2 }), 1000, "Timesteps of the forward process"),
@@ -178,8 +184,11 @@ const SCHEDULE_FIELDS = {
   betaEnd: option(decimal({ above: 0, below: 1 }), 0.02, "beta of the last timestep (not cosine)"),
 };
 
+/** @internal */
+type DescribedSchedule = OptionsOf<typeof SCHEDULE_FIELDS>;
+
 /** Options of the noise schedule. */
-export type ScheduleOptions = OptionsOf<typeof SCHEDULE_FIELDS>;
+export type ScheduleOptions = DescribedSchedule;
 
 const FIELDS = {
   ...SCHEDULE_FIELDS,
@@ -199,8 +208,11 @@ const FIELDS = {
   sampler: SAMPLER,
 };
 
+/** @internal */
+type Described = OptionsOf<typeof FIELDS>;
+
 /** Options of the diffusion process of a run. */
-export type DiffusionOptions = OptionsOf<typeof FIELDS>;
+export type DiffusionOptions = Described;
 
 /** Whether anything in `options` depends on `tMax`. */
 export function usesTMax({ timestepSampler, spectralLoss }: DiffusionOptions): boolean {

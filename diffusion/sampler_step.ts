@@ -49,6 +49,8 @@ export interface ReverseProcess {
 
 /** Shares of image and noise: x_t = signal x_0 + noise e. */
 export interface NoiseLevel {
+  /** Share of the image. */
   readonly signal: number;
+  /** Share of the noise. */
   readonly noise: number;
 }

@@ -13,8 +13,9 @@ export type { Conditioning, NetworkInputs };
 
 /** What data and diffusion process decide about a network. */
 export interface NetworkShape {
-  /** Sides of the images, in pixels. */
+  /** Upper to lower side of the images, in pixels. */
   readonly height: number;
+  /** Left to right side of the images, in pixels. */
   readonly width: number;
   /** Channels of the images that go in and come out. */
   readonly channels: number;

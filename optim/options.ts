@@ -26,21 +26,13 @@ export const DECAY_NAMES = ["constant", "cosine"] as const;
 /** What the learning rate does after warm-up. */
 export type DecayName = typeof DECAY_NAMES[number];
 
-/**
- * The exponential moving average of the weights, E <- d E + (1 - d) W.
- *
- * @internal
- */
+/** The exponential moving average of the weights, E <- d E + (1 - d) W. */
 export const EMA = section("The moving average of the weights", {
   decay: option(decimal({ min: 0, below: 1 }), 0.9999, "Share of the average kept each step"),
   warmup: option(flag(), false, "Decay of min(decay, (1 + k) / (10 + k)) at step k"),
 });
 
-/**
- * The optimiser.
- *
- * @internal
- */
+/** The optimiser. */
 export const OPTIM = section("The optimiser", {
   name: option(choice(OPTIMIZER_NAMES), "adam", "The optimiser"),
   lr: option(decimal({ above: 0 }), 2e-4, "Peak learning rate"),
@@ -63,11 +55,17 @@ export const OPTIM = section("The optimiser", {
   ema: EMA,
 });
 
+/** @internal */
+type DescribedEma = OptionsOf<typeof EMA>;
+
 /** Options of the exponential moving average of the weights. */
-export type EmaOptions = OptionsOf<typeof EMA>;
+export type EmaOptions = DescribedEma;
+
+/** @internal */
+type Described = OptionsOf<typeof OPTIM>;
 
 /** Options of the optimiser. */
-export type OptimOptions = OptionsOf<typeof OPTIM>;
+export type OptimOptions = Described;
 
 /** Options of the learning rate. */
 export type LearningRateOptions = Pick<OptimOptions, "lr" | "warmupSteps" | "decay">;

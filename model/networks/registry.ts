@@ -15,8 +15,11 @@ export const NETWORKS = {
 /** The options of a network, told apart by `name`. Image sizes and channels come from the data. */
 export const MODEL = byName("The network", NETWORKS, { name: "ho2020", about: "The network" });
 
+/** @internal */
+type Described = OptionsOf<typeof MODEL>;
+
 /** Options of any network. */
-export type ModelOptions = OptionsOf<typeof MODEL>;
+export type ModelOptions = Described;
 
 /** A network that can be named in a config. */
 export type ModelName = ModelOptions["name"];

@@ -26,5 +26,8 @@ export const OPTIONS = {
   groups: option(integer({ min: 1 }), 32, "Groups of every group normalisation"),
 };
 
+/** @internal */
+type Described = { name: "ho2020" } & OptionsOf<typeof OPTIONS>;
+
 /** Options of the U-Net of Ho et al. 2020. */
-export type UNetOptions = { name: "ho2020" } & OptionsOf<typeof OPTIONS>;
+export type UNetOptions = Described;
