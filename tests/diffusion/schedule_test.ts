@@ -1,6 +1,7 @@
 import type { ScheduleName } from "../../diffusion/options.ts";
 import { makePosterior, reverseLogVariance } from "../../diffusion/posterior.ts";
-import { makeSchedule, scheduleFromBetas } from "../../diffusion/schedule.ts";
+import { makeSchedule } from "../../diffusion/schedules/registry.ts";
+import { scheduleFromBetas } from "../../diffusion/schedule.ts";
 import { fusedMultiplyAdd, torchLinspace } from "../../diffusion/torch_linspace.ts";
 import { assertAllClose, assertEquals, assertThrows } from "../support/assert.ts";
 
