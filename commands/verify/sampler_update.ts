@@ -30,5 +30,8 @@ export const x0Only = (step: SamplerStep): SamplerStep => ({
 
 /** What the recorded code does unless a case says otherwise. */
 export const RECORDED = {
-  ...{ target: "epsilon", weighting: "uniform", variance: "fixedlarge", clipX0: false },
+  target: "epsilon",
+  weighting: "uniform",
+  variance: "fixedlarge",
+  clipX0: false,
 } as const;
