@@ -124,8 +124,8 @@ export type {
 export type { Asked, Denoiser } from "./diffusion/denoiser.ts";
 export { makePosterior, type Posterior, reverseLogVariance } from "./diffusion/posterior.ts";
 export {
+  type InpaintingMove,
   type InpaintingWay,
-  type Move,
   repaintMoves,
   type RepaintOptions,
 } from "./diffusion/inpainting.ts";

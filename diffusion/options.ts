@@ -30,7 +30,7 @@ export {
   type SamplerName,
   type SamplerOptions,
 } from "./samplers/registry.ts";
-export { SCHEDULE_NAMES, type ScheduleName } from "./schedules/registry.ts";
+export { SCHEDULE_NAMES, type ScheduleName, type ScheduleOptions } from "./schedules/registry.ts";
 export { SPACING_NAMES, type SpacingName } from "./spacing.ts";
 export { WEIGHTING_NAMES, type WeightingName } from "./weightings/registry.ts";
 
