@@ -124,14 +124,15 @@ export type {
 export type { Asked, Denoiser } from "./diffusion/denoiser.ts";
 export { makePosterior, type Posterior, reverseLogVariance } from "./diffusion/posterior.ts";
 export {
+  type InpaintingMove,
   type InpaintingWay,
-  type Move,
   repaintMoves,
   type RepaintOptions,
 } from "./diffusion/inpainting.ts";
 export { slerp } from "./diffusion/interpolation.ts";
-export type { NoiseLevel, SamplerStep } from "./diffusion/sampler_step.ts";
-export { samplerSteps } from "./diffusion/samplers.ts";
+export { makeProcess, type Process } from "./diffusion/process.ts";
+export type { Move, NoiseMove, SamplerStep } from "./diffusion/moves.ts";
+export { samplerMoves } from "./diffusion/samplers/registry.ts";
 export {
   type InpaintingTask,
   Sampler,
@@ -140,7 +141,8 @@ export {
   type SamplingWatch,
   type StepImages,
 } from "./diffusion/sampling.ts";
-export { makeSchedule, type Schedule } from "./diffusion/schedule.ts";
+export type { NoiseLevel, Schedule } from "./diffusion/schedule.ts";
+export { makeSchedule } from "./diffusion/schedules/registry.ts";
 export { octaves, radialFrequencies, unitRings } from "./diffusion/frequency.ts";
 export { createRings, destroyRings, type Rings } from "./kernels/fft/rings.ts";
 export type { EmaOptions, LearningRateOptions, OptimOptions } from "./optim/options.ts";

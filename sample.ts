@@ -116,7 +116,11 @@ async function sample(options: SampleOptions): Promise<number> {
   const config = parseConfig(checkpoint.config, { path: checkpoint.path });
   const { height, width, channels } = imageShape(config.data);
   const size = { height, width, channels };
-  const { job, sampler: choice, given } = await choosePlan(options, config.diffusion, size);
+  const { job, sampler: choice, process, given } = await choosePlan(
+    options,
+    config.diffusion,
+    size,
+  );
   const pictures = new Pictures(options, job, size, given);
   await checkPlaces(options);
   const { weights, batch } = options;
@@ -139,7 +143,7 @@ async function sample(options: SampleOptions): Promise<number> {
     `Sampling ${counted(count, "image")} from ${checkpoint.path} (${weights} weights, step ` +
       `${checkpoint.step}) by ${choice.name} in ${describeSteps(job, batch)}`,
   );
-  const { sampler, destroy } = await loadSampler(gpu, config, checkpoint, options);
+  const { sampler, destroy } = await loadSampler(gpu, { config, checkpoint, process }, options);
   let drawn: Drawn;
   try {
     drawn = await drawJob(job, sampler, {

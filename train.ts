@@ -30,6 +30,7 @@ import { imagesOf, networkOf, type RunResult, trainRun } from "./training/run.ts
 import { runFolder } from "./training/run_folder.ts";
 import { watchStopSignals } from "./training/stop_signals.ts";
 import { Trainer } from "./training/trainer.ts";
+import { makeProcess } from "./diffusion/process.ts";
 
 const command = defineCommand({
   name: "train",
@@ -89,8 +90,10 @@ async function profile(config: Config, mode: TuneMode): Promise<void> {
   const gpu = await openScriptGpu();
   await tuneRun(gpu, config, { mode, say: console.log });
   const { images } = await imagesOf(config, console.log);
-  const instruments = stepInstruments(gpu, config);
-  const trainer = await Trainer.create(gpu, config, networkOf(config), images, instruments);
+  const process = makeProcess(config.diffusion);
+  const instruments = stepInstruments(gpu, config, process);
+  const network = networkOf(config);
+  const trainer = await Trainer.create(gpu, config, network, images, instruments, process);
   trainer.state.initialize(config.run.seed);
   await profileTraining(trainer);
   trainer.destroy();
@@ -107,7 +110,8 @@ async function run(choice: RunChoice, mode: TuneMode): Promise<RunResult> {
   const choices = await tuneRun(gpu, config, {
     ...{ mode, recorded: begun ? tuning : undefined, say: console.log },
   });
-  const observers = stepInstruments(gpu, config);
+  const process = makeProcess(config.diffusion);
+  const observers = stepInstruments(gpu, config, process);
   for (const observer of observers) cleanUp.push(() => observer.destroy?.());
   const storedConfig = checkpointConfig(config);
   const say = (line: string) => console.log(line);
@@ -131,7 +135,7 @@ async function run(choice: RunChoice, mode: TuneMode): Promise<RunResult> {
         return shown;
       },
       signal: stop.signal,
-      observers,
+      ...{ process, observers },
       mirror: eventMirror(config, formatConfig(config)),
       observe: async (trainer) => {
         await writeChoices(gpu, tuning, choices);

@@ -12,6 +12,7 @@ import type { Capture } from "../device/capture.ts";
 import { formatShape, placeAt, sizeOf, type TensorRef } from "../device/tensor.ts";
 import { addInto, copyInto } from "../kernels/elementwise/add.ts";
 import { type PartialSum, sumParts } from "../kernels/shared/partial_sums.ts";
+import { STREAMS } from "../support/random_streams.ts";
 import { DeferredSums } from "./deferred_sums.ts";
 import { Gradients } from "./gradients.ts";
 import type { Parameter } from "./parameter.ts";
@@ -107,8 +108,7 @@ interface Entry {
 export class Graph {
   /** Whether dropout drops. */
   readonly training: boolean;
-  /** Streams below 16 belong to the diffusion process; each dropout takes the next one. */
-  #nextStream = 16;
+  #nextStream: number = STREAMS.firstDropout;
   #entries: Entry[] = [];
   #replaying = false;
   readonly #parameters = new Map<Parameter, Tensor>();

@@ -11,7 +11,7 @@ import { Capture } from "../device/capture.ts";
 import type { Gpu } from "../device/gpu.ts";
 import type { Program } from "../device/program.ts";
 import { sizeOf, type TensorRef } from "../device/tensor.ts";
-import { STREAMS } from "../diffusion/denoiser.ts";
+import { STREAMS } from "../support/random_streams.ts";
 import { copyInto } from "../kernels/elementwise/add.ts";
 import { randomNormal } from "../kernels/process/random.ts";
 import { SAMPLER_SCALARS, samplerScalars, samplerStep } from "../kernels/process/sampler_step.ts";

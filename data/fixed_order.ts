@@ -4,17 +4,18 @@
  *
  * @module
  */
+import { STREAMS } from "../support/random_streams.ts";
 import type { RawImages } from "./dataset.ts";
 import { randomStream } from "./random_stream.ts";
 
-const SEED = 0x1f01de5, STREAM = 0xda7a0030;
+const SEED = 0x1f01de5;
 /** Where there is no test split, one image in so many is held out. */
 export const HELD_OUT = 10;
 
 /** A permutation of 0 to count - 1, by Fisher and Yates: which thing comes first, second, ... */
 export function fixedOrder(count: number): Uint32Array {
   const order = Uint32Array.from({ length: count }, (_, i) => i);
-  const random = randomStream(SEED, STREAM, 0);
+  const random = randomStream(SEED, STREAMS.shuffledFiles, 0);
   for (let i = count - 1; i > 0; i--) {
     const j = random.below(i + 1);
     const last = order[i]!;

@@ -5,9 +5,7 @@
  * @module
  */
 import { permutation, philox4x32, seedKey } from "../support/philox.ts";
-
-/** Philox streams of this file; those of the device are small numbers. */
-const ORDER_STREAM = 0xda7a0000, FLIP_STREAM = 0xda7a0001;
+import { STREAMS } from "../support/random_streams.ts";
 
 const MAX_WORD = 2 ** 32 - 1;
 
@@ -31,12 +29,12 @@ export interface Batch {
  */
 export function epochOrder(count: number, seed: number, epoch: number): Uint32Array {
   checkInteger("count", count, 1, MAX_WORD);
-  return permutation(count, { seed, epoch, stream: ORDER_STREAM });
+  return permutation(count, { seed, epoch, stream: STREAMS.order });
 }
 
 /** Whether image `index` is mirrored in `epoch`: a fair coin. */
 export function isFlipped(seed: number, epoch: number, index: number): boolean {
-  const words = philox4x32([Math.floor(index / 4), epoch, FLIP_STREAM, 0], seedKey(seed));
+  const words = philox4x32([Math.floor(index / 4), epoch, STREAMS.flip, 0], seedKey(seed));
   return words[index % 4]! >= 2 ** 31;
 }
 

@@ -28,8 +28,3 @@ export function askedOf(
 export function denoiserOf(network: { forward: Denoiser }): Denoiser {
   return (graph, inputs) => network.forward(graph, inputs);
 }
-
-/**
- * Philox streams of the process; see kernels/shared/philox.ts. Streams from 16 on are the network's.
- */
-export const STREAMS = { timesteps: 0, noise: 1, samplerNoise: 2, start: 3 } as const;

@@ -9,22 +9,26 @@
  *
  * @module
  */
-import type { DiffusionOptions, SamplerOptions } from "./options.ts";
-import type { NoiseLevel, SamplerStep } from "./sampler_step.ts";
-import { samplerSteps } from "./samplers.ts";
-import { makeSchedule, type Schedule } from "./schedule.ts";
+import {
+  isEvaluation,
+  keptRegisters,
+  type Move,
+  type NoiseMove,
+  type SamplerStep,
+} from "./moves.ts";
+import type { Process } from "./process.ts";
+import { samplerMoves, type SamplerOptions } from "./samplers/registry.ts";
+import { between, type NoiseLevel, type Schedule } from "./schedule.ts";
 
 /** A move of sampling: a step, after which known parts are put back, or back to more noise. */
-export type Move =
-  | { readonly kind: "step"; readonly step: SamplerStep; readonly known?: NoiseLevel }
-  | { readonly kind: "back"; readonly level: NoiseLevel };
+export type InpaintingMove = SamplerStep & { readonly known: NoiseLevel } | NoiseMove;
 
 /** A way from noise to whole images. */
 export interface InpaintingWay {
   /** Noise level of the known part where the way begins. */
   readonly start: NoiseLevel;
   /** What is done from there on, in order. */
-  readonly moves: readonly Move[];
+  readonly moves: readonly InpaintingMove[];
 }
 
 /** How often a way is gone over again. */
@@ -42,12 +46,16 @@ export interface RepaintOptions {
  *   before, which is another one after a jump.
  */
 export function repaintMoves(
-  diffusion: DiffusionOptions,
+  process: Process,
   sampler: SamplerOptions,
   { resample, jump }: RepaintOptions,
 ): InpaintingWay {
-  const steps = samplerSteps(diffusion, sampler);
-  if (steps.some(({ fromBefore = 0 }) => fromBefore !== 0)) {
+  const found: readonly Move[] = samplerMoves(process, sampler);
+  const steps = found.filter(isEvaluation);
+  if (
+    steps.length < found.length || keptRegisters(found) > 0 ||
+    steps.some(({ fromBefore = 0 }) => fromBefore !== 0)
+  ) {
     throw new RangeError(
       `Cannot inpaint with ${sampler.name}: the sampler must not look back at earlier steps, take ` +
         "ddpm or ddim",
@@ -61,7 +69,7 @@ export function repaintMoves(
     const range = limit === Infinity ? "of at least 1" : `from 1 to ${limit}`;
     throw new RangeError(`Cannot inpaint: ${name} must be a whole number ${range}, got ${value}`);
   }
-  const schedule = makeSchedule(diffusion);
+  const { schedule } = process;
   const start = levelAt(schedule, steps[0]!.timestep);
   return { start, moves: walk(schedule, steps, { resample, jump }) };
 }
@@ -71,34 +79,30 @@ function walk(
   schedule: Schedule,
   steps: readonly SamplerStep[],
   { resample, jump }: RepaintOptions,
-): Move[] {
-  const moves: Move[] = [];
+): InpaintingMove[] {
+  const moves: InpaintingMove[] = [];
   /** How often the way went up again, by steps left. */
   const risen = new Map<number, number>();
   for (let done = 0; done < steps.length;) {
     const step = steps[done++]!;
-    moves.push({ kind: "step", step, known: levelAt(schedule, step.previous) });
+    moves.push({ ...step, known: levelAt(schedule, step.previous) });
     const left = steps.length - 1 - done;
     const times = risen.get(left) ?? 0;
     if (left < 0 || left % jump !== 0 || done < jump || times === resample - 1) continue;
     risen.set(left, times + 1);
     done -= jump;
-    const ratio = schedule.alphasCumprod[steps[done]!.timestep]! /
-      schedule.alphasCumprod[step.previous]!;
+    const { keptPower, addedPower } = between(
+      schedule.at(step.previous),
+      schedule.at(steps[done]!.timestep),
+    );
     // Several steps of the forward process at once: equation 4 of Ho et al. from where it stands.
-    moves.push({
-      kind: "back",
-      level: { signal: Math.sqrt(ratio), noise: Math.sqrt(1 - ratio) },
-    });
+    moves.push({ renoise: { signal: Math.sqrt(keptPower), noise: Math.sqrt(addedPower) } });
   }
   return moves;
 }
 
-/** Shares of image and noise at a timestep; -1 is the clean image. */
-function levelAt(schedule: Schedule, timestep: number): NoiseLevel {
-  if (timestep < 0) return { signal: 1, noise: 0 };
-  return {
-    signal: schedule.sqrtAlphasCumprod[timestep]!,
-    noise: schedule.sqrtOneMinusAlphasCumprod[timestep]!,
-  };
+/** Shares of image and noise at a level. */
+function levelAt(schedule: Schedule, level: number): NoiseLevel {
+  const { signal, noise } = schedule.at(level);
+  return { signal, noise };
 }

@@ -1,6 +1,6 @@
 /**
  * The known parts of images that are being inpainted, on the GPU: they are put back at the noise level
- * of each step, and whole images are noised again.
+ * of each step.
  *
  * @module
  */
@@ -12,8 +12,20 @@ import { copyInto } from "../kernels/elementwise/add.ts";
 import { blend } from "../kernels/elementwise/blend.ts";
 import { randomNormal } from "../kernels/process/random.ts";
 import { SAMPLER_SCALARS, samplerScalars, samplerStep } from "../kernels/process/sampler_step.ts";
-import { STREAMS } from "./denoiser.ts";
-import type { NoiseLevel } from "./sampler_step.ts";
+import { STREAMS } from "../support/random_streams.ts";
+import type { NoiseLevel } from "./schedule.ts";
+
+/**
+ * Records x' = signal x + noise z, which is a sampler's update without the network, with the inputs
+ * `keys` and `scalars`.
+ */
+export function recordNoising(capture: Capture, x: TensorRef): TensorRef {
+  const [samples = 1, ...shape] = x.shape;
+  const keys = capture.input("keys", [samples, 4], "u32");
+  const z = randomNormal(capture, keys, { samples, shape, stream: STREAMS.noise });
+  const scalars = capture.input("scalars", [SAMPLER_SCALARS]);
+  return samplerStep(capture, { x, f: x, z }, scalars);
+}
 
 /** x' = signal x + noise z as the coefficients of a sampler's update. */
 export function noiseScalars({ signal, noise }: NoiseLevel): Float32Array<ArrayBuffer> {
@@ -28,7 +40,6 @@ export class KnownParts {
     private readonly images: TensorRef,
     private readonly known: TensorRef,
     private readonly keeping: Program,
-    private readonly renoising: Program,
   ) {}
 
   /**
@@ -37,20 +48,11 @@ export class KnownParts {
    * @param x The images that are being made, `[n, h, w, c]`.
    */
   static async create(gpu: Gpu, x: TensorRef): Promise<KnownParts> {
-    const [samples = 1, ...shape] = x.shape;
     const images = gpu.tensor(x.shape, { label: "given images" });
     const known = gpu.tensor(x.shape, { label: "known parts" });
-    const draw = { samples, shape, stream: STREAMS.noise };
-    const noised = (capture: Capture, image: TensorRef) => {
-      const z = randomNormal(capture, capture.input("keys", [samples, 4], "u32"), draw);
-      const scalars = capture.input("scalars", [SAMPLER_SCALARS]);
-      return samplerStep(capture, { x: image, f: image, z }, scalars);
-    };
     const keep = new Capture(gpu, "keeping known parts");
-    copyInto(keep, x, blend(keep, { mask: known, a: noised(keep, images), b: x }));
-    const back = new Capture(gpu, "noising again");
-    copyInto(back, x, noised(back, x));
-    return new KnownParts(gpu, images, known, await keep.plan(), await back.plan());
+    copyInto(keep, x, blend(keep, { mask: known, a: recordNoising(keep, images), b: x }));
+    return new KnownParts(gpu, images, known, await keep.plan());
   }
 
   /** Sets the given images and where they are known (1, else 0), a whole batch of values each. */
@@ -64,15 +66,9 @@ export class KnownParts {
     this.keeping.run({ keys, scalars: noiseScalars(level) });
   }
 
-  /** The images become `signal` of themselves and `noise` of fresh noise. */
-  renoise(level: NoiseLevel, keys: Uint32Array): void {
-    this.renoising.run({ keys, scalars: noiseScalars(level) });
-  }
-
   /** Frees everything but the images that are being made. */
   destroy(): void {
     this.keeping.destroy();
-    this.renoising.destroy();
     this.gpu.destroyTensor(this.images);
     this.gpu.destroyTensor(this.known);
   }

@@ -4,8 +4,9 @@
  *     t ~ U{0..T-1},  e ~ N(0, I),  x_t = sqrt(A_t) x_0 + sqrt(1 - A_t) e
  *     L = mean of loss(f(x_t, t), target)
  *
- * with the target and the elementwise loss that the options name (the paper: e and the square), the
- * distribution of t and its weights of timesteps.ts, and the spectrum loss of spectral_loss.ts added.
+ * with the noise levels, the target and the weighting of the process (the paper: e, and 1), the
+ * elementwise loss that the options name (the square), the distribution of t and its weights of
+ * timesteps.ts, and the spectrum loss of spectral_loss.ts added.
  * Everything random comes from the graph's key, so a batch may be cut anywhere.
  *
  * @module
@@ -18,18 +19,18 @@ import { mul } from "../autograd/ops/mul.ts";
 import { mean } from "../autograd/ops/reduce.ts";
 import type { Gpu } from "../device/gpu.ts";
 import type { TensorRef } from "../device/tensor.ts";
-import { linearCombination, qSample } from "../kernels/process/q_sample.ts";
 import { randomNormal } from "../kernels/process/random.ts";
-import { type Denoiser, STREAMS } from "./denoiser.ts";
+import { STREAMS } from "../support/random_streams.ts";
+import type { Denoiser } from "./denoiser.ts";
+import type { ProcessOnGpu } from "./level_tables.ts";
 import type { DiffusionOptions } from "./options.ts";
-import { makeSchedule } from "./schedule.ts";
+import type { Process } from "./process.ts";
 import { SpectralLoss } from "./spectral_loss.ts";
-import { targetForm } from "./target.ts";
 import { createTimestepSampler, type TimestepSampler, uniformTimesteps } from "./timesteps.ts";
 
 /** What one evaluation of the objective consists of. */
 export interface ObjectiveTensors {
-  /** Timesteps `[n]`, u32. */
+  /** Timesteps `[n]`, u32: rows of the schedule. */
   readonly timesteps: TensorRef;
   /** Noise e, of the shape of the images. */
   readonly noise: TensorRef;
@@ -63,37 +64,21 @@ export class Objective {
   readonly #uniform: TimestepSampler;
   readonly #sampler: TimestepSampler;
   readonly #spectral: SpectralLoss | null;
-  readonly #signal: TensorRef;
-  readonly #noise: TensorRef;
-  /** Coefficients of x_0, e and x_t in the target; null where all are zero, "one" where all are 1. */
-  readonly #target: Readonly<Record<"x0" | "noise" | "xt", TensorRef | "one" | null>>;
+  readonly #onGpu: ProcessOnGpu;
 
   /**
    * @param options With a number for `tMax` where it matters (see t_max.ts).
    * @throws {RangeError} When the options break their rules.
    */
-  constructor(private readonly gpu: Gpu, options: DiffusionOptions) {
-    const schedule = makeSchedule(options);
-    const table = (values: Float64Array, label: string) =>
-      gpu.tensor([values.length], { data: Float32Array.from(values), label });
-    const coefficient = (values: Float64Array, label: string) => {
-      if (values.every((value) => value === 0)) return null;
-      return values.every((value) => value === 1) ? "one" : table(values, label);
-    };
-    const form = targetForm(schedule, options.target);
+  constructor(gpu: Gpu, private readonly process: Process, options: DiffusionOptions) {
+    const { schedule } = process;
     this.#options = options;
     this.#uniform = uniformTimesteps(schedule.timesteps);
     this.#sampler = createTimestepSampler(gpu, schedule, options);
     this.#spectral = options.spectralLoss.lambda > 0
-      ? new SpectralLoss(gpu, schedule, options)
+      ? new SpectralLoss(gpu, process, options)
       : null;
-    this.#signal = table(schedule.sqrtAlphasCumprod, "signal");
-    this.#noise = table(schedule.sqrtOneMinusAlphasCumprod, "noise");
-    this.#target = {
-      x0: coefficient(form.x0, "target share of x0"),
-      noise: coefficient(form.noise, "target share of noise"),
-      xt: coefficient(form.xt, "target share of xt"),
-    };
+    this.#onGpu = process.onGpu(gpu);
   }
 
   /** What the objective has learnt while training, by name: a checkpoint must hold it. */
@@ -113,18 +98,28 @@ export class Objective {
     const sampler = plain ? this.#uniform : this.#sampler;
     const { timesteps, weights } = sampler.draw(graph, samples);
     const noise = randomNormal(capture, random, { samples, shape, stream: STREAMS.noise });
-    const tables = { signal: this.#signal, noise: this.#noise };
-    const xt = qSample(capture, x0, noise, timesteps, tables);
-    const prediction = denoise(graph, { x: graph.constant(xt), level: timesteps, ...conditions });
-    const target = this.#combine(graph, timesteps, { x0, noise, xt });
+    const xt = this.#onGpu.noised(capture, x0, noise, timesteps);
+    const given = this.#onGpu.inputs(graph, xt, timesteps);
+    const prediction = denoise(graph, { ...given, ...conditions });
+    const shares = this.process.tables.target;
+    const target = this.#onGpu.combine(capture, timesteps, [
+      { share: shares.x0, x: x0 },
+      { share: shares.noise, x: noise },
+      { share: shares.xt, x: xt },
+    ]);
+    const factors = plain ? null : this.process.tables.weight;
     const spectral = plain ? null : this.#spectral;
     const { learn } = sampler;
-    const apart = perSample || weights !== null || learn !== undefined || spectral !== null;
+    const apart = perSample || weights !== null || factors !== null || learn !== undefined ||
+      spectral !== null;
     let loss = meanLoss(prediction, graph.constant(target), {
       kind: this.#options.loss,
       perSample: apart,
     });
     learn?.(capture, timesteps, loss.ref);
+    if (factors) {
+      loss = mul(loss, graph.constant(this.#onGpu.gather(capture, timesteps, factors)));
+    }
     if (spectral) loss = add(loss, spectral.record(graph, { x0, noise, timesteps, prediction }));
     if (weights) loss = mul(loss, graph.constant(weights));
     if (apart && !perSample) loss = mean(loss);
@@ -135,23 +130,6 @@ export class Objective {
   destroy(): void {
     this.#sampler.destroy();
     this.#spectral?.destroy();
-    for (const table of [this.#signal, this.#noise, ...Object.values(this.#target)]) {
-      if (table !== null && table !== "one") this.gpu.destroyTensor(table);
-    }
-  }
-
-  #combine(
-    graph: Graph,
-    timesteps: TensorRef,
-    tensors: Readonly<Record<"x0" | "noise" | "xt", TensorRef>>,
-  ): TensorRef {
-    const terms: { table: TensorRef; x: TensorRef }[] = [];
-    for (const name of ["x0", "noise", "xt"] as const) {
-      const table = this.#target[name];
-      // A share of one at every timestep is the whole target.
-      if (table === "one") return tensors[name];
-      if (table !== null) terms.push({ table, x: tensors[name] });
-    }
-    return linearCombination(graph.capture, timesteps, terms);
+    this.#onGpu.destroy();
   }
 }

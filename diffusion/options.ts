@@ -16,45 +16,29 @@ import {
   type OptionsOf,
   section,
 } from "../support/options.ts";
+import { TARGET_NAMES } from "./parameterizations/registry.ts";
+import { VARIANCE_NAMES } from "./posterior.ts";
+import { SAMPLER, SAMPLERS } from "./samplers/registry.ts";
+import { SCHEDULE_FIELDS, scheduleChecks } from "./schedules/registry.ts";
+import { WEIGHTING_NAMES } from "./weightings/registry.ts";
 
-/** Noise schedules; diffusion/schedule.ts has their equations. */
-export const SCHEDULE_NAMES = ["linear", "cosine", "linear-torch"] as const;
-
-/** A noise schedule. */
-export type ScheduleName = typeof SCHEDULE_NAMES[number];
-
-/** What the network is trained to output; diffusion/target.ts has the equations. */
-export const TARGET_NAMES = ["epsilon", "x0", "xprev"] as const;
-
-/** What the network is trained to output. */
-export type TargetName = typeof TARGET_NAMES[number];
+export { TARGET_NAMES, type TargetName } from "./parameterizations/registry.ts";
+export { VARIANCE_NAMES, type VarianceName } from "./posterior.ts";
+export {
+  SAMPLER,
+  SAMPLER_NAMES,
+  type SamplerName,
+  type SamplerOptions,
+} from "./samplers/registry.ts";
+export { SCHEDULE_NAMES, type ScheduleName, type ScheduleOptions } from "./schedules/registry.ts";
+export { SPACING_NAMES, type SpacingName } from "./spacing.ts";
+export { WEIGHTING_NAMES, type WeightingName } from "./weightings/registry.ts";
 
 /** Elementwise losses; huber and smooth-l1 turn from square to linear at 1. */
 export const LOSS_NAMES = ["mse", "l1", "huber", "smooth-l1"] as const;
 
 /** An elementwise loss. */
 export type LossName = typeof LOSS_NAMES[number];
-
-/** Variances of the reverse step (Ho et al. 2020, section 3.2): beta_t, or the posterior's. */
-export const VARIANCE_NAMES = ["fixedlarge", "fixedsmall"] as const;
-
-/** @internal */
-type Variance = typeof VARIANCE_NAMES[number];
-
-/** A variance of the reverse step. */
-export type VarianceName = Variance;
-
-/** Samplers: `ddpm` visits every timestep, `ddim` may skip, `dpmpp-2m` skips far. */
-export const SAMPLER_NAMES = ["ddpm", "ddim", "dpmpp-2m"] as const;
-
-/** A sampler. */
-export type SamplerName = typeof SAMPLER_NAMES[number];
-
-/** Ways to pick the timesteps of a sampler that skips; diffusion/spacing.ts has the formulas. */
-export const SPACING_NAMES = ["uniform", "linspace", "trailing"] as const;
-
-/** A way to pick the timesteps of a sampler that skips. */
-export type SpacingName = typeof SPACING_NAMES[number];
 
 /** Ways to draw the timesteps of training; diffusion/timesteps.ts has the distributions. */
 export const TIMESTEP_SAMPLER_NAMES = ["uniform", "reweighted", "lognormal", "adaptive"] as const;
@@ -151,48 +135,14 @@ export const SPECTRAL_LOSS = section("The spectrum loss, for t < tMax", SPECTRAL
   checks: [printedIsMeant, bandsWeighSomething],
 });
 
-/** A sampler. */
-export const SAMPLER = section("The sampler of previews", {
-  name: option(choice(SAMPLER_NAMES), "ddpm", "The sampler"),
-  steps: option(nullable(integer({ min: 1 })), null, "Steps of a sample; null = every timestep"),
-  eta: option(
-    decimal({ min: 0, max: 1 }),
-    0,
-    "Noise of a DDIM step: 0 = none, 1 = as ancestral",
-  ),
-  spacing: option(
-    choice(SPACING_NAMES),
-    "uniform",
-    "How samplers that skip pick their timesteps",
-  ),
-});
-
-/** @internal */
-type DescribedSampler = OptionsOf<typeof SAMPLER>;
-
-/** Options of a sampler. */
-export type SamplerOptions = DescribedSampler;
-
-const SCHEDULE_FIELDS = {
-  timesteps: option(integer({ min: 2 }), 1000, "Timesteps of the forward process"),
-  schedule: option(choice(SCHEDULE_NAMES), "linear-torch", "The noise schedule"),
-  betaStart: option(
-    decimal({ above: 0, below: 1 }),
-    1e-4,
-    "beta of the first timestep (not cosine)",
-  ),
-  betaEnd: option(decimal({ above: 0, below: 1 }), 0.02, "beta of the last timestep (not cosine)"),
-};
-
-/** @internal */
-type DescribedSchedule = OptionsOf<typeof SCHEDULE_FIELDS>;
-
-/** Options of the noise schedule. */
-export type ScheduleOptions = DescribedSchedule;
-
 const FIELDS = {
   ...SCHEDULE_FIELDS,
   target: option(choice(TARGET_NAMES), "epsilon", "What the network outputs"),
+  weighting: option(
+    choice(WEIGHTING_NAMES),
+    "uniform",
+    "What the loss is multiplied by at each noise level",
+  ),
   /** Averaged over everything. */
   loss: option(choice(LOSS_NAMES), "mse", "The elementwise loss"),
   timestepSampler: TIMESTEP_SAMPLER,
@@ -219,18 +169,13 @@ export function usesTMax({ timestepSampler, spectralLoss }: DiffusionOptions): b
   return timestepSampler.name === "reweighted" || spectralLoss.lambda > 0;
 }
 
-const betasAscend: Check<DiffusionOptions> = ({ schedule, betaStart, betaEnd }, at) =>
-  schedule === "cosine" || betaStart <= betaEnd
-    ? null
-    : { key: "betaEnd", rule: `be at least ${at("betaStart")}, ${betaStart}` };
-
 const samplerStepsExist: Check<DiffusionOptions> = ({ timesteps, sampler }, at) => {
   const { name, steps } = sampler;
   if (steps === null || steps === timesteps) return null;
   const key = "sampler.steps";
-  if (name === "ddpm") {
-    const hint = "ddpm takes every timestep; ddim with eta 1 is the sampler that skips";
-    return { key, rule: `be null or ${timesteps} for ddpm`, hint };
+  if (SAMPLERS[name].steps === null) {
+    const hint = `${name} takes every timestep; ddim with eta 1 is the sampler that skips`;
+    return { key, rule: `be null or ${timesteps} for ${name}`, hint };
   }
   return steps < timesteps ? null : { key, rule: `be at most ${at("timesteps")}, ${timesteps}` };
 };
@@ -250,5 +195,5 @@ const binsFitTimesteps: Check<DiffusionOptions> = ({ timestepSampler, timesteps 
 
 /** The diffusion process of a run. */
 export const DIFFUSION = section("The diffusion process", FIELDS, {
-  checks: [betasAscend, samplerStepsExist, tMaxIsInside, binsFitTimesteps],
+  checks: [scheduleChecks, samplerStepsExist, tMaxIsInside, binsFitTimesteps],
 });

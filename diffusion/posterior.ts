@@ -4,8 +4,13 @@
  *
  * @module
  */
-import type { VarianceName } from "./options.ts";
-import type { Schedule } from "./schedule.ts";
+import { CLEAN, type Schedule } from "./schedule.ts";
+
+/** Variances of the reverse step (Ho et al. 2020, section 3.2): beta_t, or the posterior's. */
+export const VARIANCE_NAMES = ["fixedlarge", "fixedsmall"] as const;
+
+/** A variance of the reverse step. */
+export type VarianceName = typeof VARIANCE_NAMES[number];
 
 /** Tables of the posterior, each [T]. */
 export interface Posterior {
@@ -17,17 +22,20 @@ export interface Posterior {
   readonly variance: Float64Array;
 }
 
-/** The posterior's tables for `schedule`. */
-export function makePosterior(schedule: Schedule): Posterior {
-  const { betas, alphas, alphasCumprod, alphasCumprodPrev } = schedule;
+/**
+ * The posterior's tables for `schedule`. Where variance is not preserved, 1 - A is the power of the
+ * noise, and alpha_t and beta_t are what a step keeps and adds: the same Gaussians multiplied.
+ */
+export function makePosterior({ betas, alphas, levels }: Schedule): Posterior {
+  const before = (t: number) => levels[t - 1] ?? CLEAN;
   return {
     meanFromX0: betas.map((beta, t) =>
-      Math.sqrt(alphasCumprodPrev[t]!) * beta / (1 - alphasCumprod[t]!)
+      Math.sqrt(before(t).signalPower) * beta / levels[t]!.noisePower
     ),
     meanFromXt: alphas.map((alpha, t) =>
-      Math.sqrt(alpha) * (1 - alphasCumprodPrev[t]!) / (1 - alphasCumprod[t]!)
+      Math.sqrt(alpha) * before(t).noisePower / levels[t]!.noisePower
     ),
-    variance: betas.map((beta, t) => beta * (1 - alphasCumprodPrev[t]!) / (1 - alphasCumprod[t]!)),
+    variance: betas.map((beta, t) => beta * before(t).noisePower / levels[t]!.noisePower),
   };
 }
 

@@ -4,17 +4,17 @@
  *
  * @module
  */
-import type { DiffusionOptions, SamplerOptions } from "./options.ts";
-import type { NoiseLevel, SamplerStep } from "./sampler_step.ts";
-import { SAMPLERS } from "./samplers.ts";
-import { makeSchedule, scheduleFromBetas } from "./schedule.ts";
+import { isEvaluation, type Move } from "./moves.ts";
+import type { Process } from "./process.ts";
+import { samplerMoves, type SamplerOptions, SAMPLERS } from "./samplers/registry.ts";
+import type { NoiseLevel } from "./schedule.ts";
 
 /** How far images are noised, and the way back. */
 export interface Reconstruction {
   /** Timestep whose noise is added: the first that the way back visits, t0 or just below. */
   readonly timestep: number;
   readonly level: NoiseLevel;
-  readonly steps: readonly SamplerStep[];
+  readonly moves: readonly Move[];
 }
 
 /**
@@ -24,33 +24,24 @@ export interface Reconstruction {
  * @param factor In (0, 1].
  * @throws {RangeError} When the factor is out of its range, or leaves fewer than two timesteps.
  */
-export function reconstructionSteps(
-  diffusion: DiffusionOptions,
+export function reconstructionMoves(
+  process: Process,
   sampler: SamplerOptions,
   factor: number,
 ): Reconstruction {
-  const whole = makeSchedule(diffusion);
-  const count = Math.floor(whole.timesteps * factor);
+  const { timesteps } = process.schedule;
+  const count = Math.floor(timesteps * factor);
   if (!(factor > 0 && factor <= 1) || count < 2) {
     throw new RangeError(
-      `Cannot reconstruct: the factor must be above ${
-        2 / whole.timesteps
-      } and at most 1, got ${factor}`,
+      `Cannot reconstruct: the factor must be above ${2 / timesteps} and at most 1, got ${factor}`,
     );
   }
-  const schedule = scheduleFromBetas(whole.betas.slice(0, count));
-  const steps = sampler.steps === null || sampler.name === "ddpm"
+  const part = process.first(count);
+  const steps = sampler.steps === null || SAMPLERS[sampler.name].steps === null
     ? null
-    : Math.max(1, Math.round(sampler.steps * count / whole.timesteps));
-  const process = { ...diffusion, schedule };
-  const way = SAMPLERS[sampler.name]({ ...sampler, steps }, process);
-  const timestep = way[0]!.timestep;
-  return {
-    timestep,
-    level: {
-      signal: schedule.sqrtAlphasCumprod[timestep]!,
-      noise: schedule.sqrtOneMinusAlphasCumprod[timestep]!,
-    },
-    steps: way,
-  };
+    : Math.max(1, Math.round(sampler.steps * count / timesteps));
+  const moves = samplerMoves(part, { ...sampler, steps });
+  const { timestep } = moves.find(isEvaluation)!;
+  const { signal, noise } = part.schedule.at(timestep);
+  return { timestep, level: { signal, noise }, moves };
 }

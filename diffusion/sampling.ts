@@ -1,6 +1,6 @@
 /**
- * Sampling: the network and one fused update, captured once and replayed for every step of any
- * sampler (Ho et al. 2020, algorithm 2; Song et al. 2021).
+ * Sampling: the moves of any sampler, one program for all evaluations and one that adds noise (Ho et
+ * al. 2020, algorithm 2; Song et al. 2021).
  *
  * Images are made in batches of one fixed size, the last filled up with unused ones, and each draws
  * its noise from its own seed. An image therefore depends on its seed alone, whatever is drawn beside
@@ -8,9 +8,7 @@
  *
  * @module
  */
-import { Graph, type ParameterSlot } from "../autograd/graph.ts";
-import { type Conditioning, conditionInputs, conditionValues } from "../autograd/network_inputs.ts";
-import type { Parameter } from "../autograd/parameter.ts";
+import { conditionValues } from "../autograd/network_inputs.ts";
 import { Capture } from "../device/capture.ts";
 import type { Gpu } from "../device/gpu.ts";
 import type { KernelTime } from "../device/profile.ts";
@@ -18,23 +16,18 @@ import type { InputValues, Program } from "../device/program.ts";
 import { sizeOf, type TensorRef } from "../device/tensor.ts";
 import { copyInto } from "../kernels/elementwise/add.ts";
 import { randomNormal } from "../kernels/process/random.ts";
-import { SAMPLER_SCALARS, samplerScalars, samplerStep } from "../kernels/process/sampler_step.ts";
 import { seedKey } from "../support/philox.ts";
-import { type Asked, STREAMS } from "./denoiser.ts";
-import type { InpaintingWay, Move } from "./inpainting.ts";
-import { KnownParts, noiseScalars } from "./known_parts.ts";
-import type { NoiseLevel, SamplerStep } from "./sampler_step.ts";
+import { STREAMS } from "../support/random_streams.ts";
+import { Evaluation, type SampledImages, type SamplerParts } from "./evaluation.ts";
+import type { InpaintingMove, InpaintingWay } from "./inpainting.ts";
+import { KnownParts, noiseScalars, recordNoising } from "./known_parts.ts";
+import { isEvaluation, keptRegisters, type Move, type SamplerStep } from "./moves.ts";
+import type { NoiseLevel } from "./schedule.ts";
+
+export type { SamplerParts };
 
 /** Images computed at once, unless another number is asked for. */
 export const SAMPLE_BATCH = 16;
-
-/** What a {@linkcode Sampler} is made of. */
-export interface SamplerParts extends Asked {
-  /** Shape of a batch, `[n, h, w, c]`. */
-  readonly shape: readonly [number, number, number, number];
-  /** The network's weights. */
-  readonly parameters: ReadonlyMap<Parameter, ParameterSlot>;
-}
 
 /** What a step did to the images of a batch, unused ones left out, each `[n, h, w, c]`. */
 export interface StepImages {
@@ -79,24 +72,23 @@ export interface InpaintingTask {
 export class Sampler {
   /** Adds noise to given images; made when first wanted. */
   #noising: Program | undefined;
+  /** Adds noise to the images at hand; made when first wanted. */
+  #renoising: Program | undefined;
   /** What inpainting needs besides; made when first wanted. */
   #knownParts: KnownParts | undefined;
 
   private constructor(
     private readonly gpu: Gpu,
-    private readonly shape: readonly number[],
-    /** The images at hand, of `shape`. */
-    private readonly x: TensorRef,
-    /** The clean images that the last step predicted, of `shape`. */
-    private readonly predicted: TensorRef,
+    private readonly parts: SamplerParts,
+    private readonly images: SampledImages,
     private readonly starting: Program,
-    private readonly stepping: Program,
-    private readonly conditioning: Conditioning = {},
+    /** Replaced by one with more registers when a sampler keeps more images. */
+    private evaluation: Evaluation,
   ) {}
 
   /** Plans the programs. */
   static async create(gpu: Gpu, parts: SamplerParts): Promise<Sampler> {
-    const { shape, parameters, denoise, conditioning } = parts;
+    const { shape } = parts;
     const [samples, ...image] = shape;
     const x = gpu.tensor(shape, { label: "samples" });
     const predicted = gpu.tensor(shape, { label: "predicted samples" });
@@ -106,33 +98,25 @@ export class Sampler {
     const first = { samples, shape: image, stream: STREAMS.start };
     copyInto(start, x, randomNormal(start, startKeys, first));
 
-    const step = new Capture(gpu, "sampling step");
-    const keys = step.input("keys", [samples, 4], "u32");
-    const timesteps = step.input("timesteps", [samples], "u32");
-    const scalars = step.input("scalars", [SAMPLER_SCALARS]);
-    const graph = new Graph(step, { parameters });
-    const conditions = conditionInputs(step, samples, conditioning);
-    const f = denoise(graph, { x: graph.constant(x), level: timesteps, ...conditions }).ref;
-    const z = randomNormal(step, keys, { samples, shape: image, stream: STREAMS.samplerNoise });
-    copyInto(step, x, samplerStep(step, { x, f, z, predicted }, scalars));
-    const programs = [await start.plan(), await step.plan()] as const;
-    return new Sampler(gpu, shape, x, predicted, ...programs, conditioning);
+    const images = { x, predicted };
+    const starting = await start.plan();
+    return new Sampler(gpu, parts, images, starting, await Evaluation.plan(gpu, parts, images, 0));
   }
 
   /**
    * Makes an image for each seed.
    *
-   * @param steps Of diffusion/samplers.ts.
+   * @param moves Of diffusion/samplers/registry.ts.
    * @param seeds From 0 to 2^53 - 1 each.
    * @returns `[seeds.length, h, w, c]`, clipped to [-1, 1].
    * @throws {RangeError} For any other seed.
    */
   async sample(
-    steps: readonly SamplerStep[],
+    moves: readonly Move[],
     seeds: readonly number[],
     watch: SamplingOptions = {},
   ): Promise<Float32Array<ArrayBuffer>> {
-    return await this.#draw(asMoves(steps), seeds, watch, (own) => this.#startFromNoise(own));
+    return await this.#draw(moves, seeds, watch, (own) => this.#startFromNoise(own));
   }
 
   /**
@@ -146,7 +130,7 @@ export class Sampler {
     for (let at = 0; at < seeds.length; at += batch) {
       const own = seeds.slice(at, at + batch);
       this.#startFromNoise(own);
-      result.set(await this.#read(this.x, own.length), at * this.#length);
+      result.set(await this.#read(this.images.x, own.length), at * this.#length);
     }
     return result;
   }
@@ -161,13 +145,13 @@ export class Sampler {
    */
   async sampleFrom(
     start: Float32Array,
-    steps: readonly SamplerStep[],
+    moves: readonly Move[],
     seeds: readonly number[],
     watch: SamplingOptions = {},
   ): Promise<Float32Array<ArrayBuffer>> {
     this.#check("sample from noises", start, seeds);
-    return await this.#draw(asMoves(steps), seeds, watch, (_, at) => {
-      this.gpu.write(this.x, this.#batchOf(start, at));
+    return await this.#draw(moves, seeds, watch, (_, at) => {
+      this.gpu.write(this.images.x, this.#batchOf(start, at));
     });
   }
 
@@ -187,7 +171,7 @@ export class Sampler {
   ): Promise<Float32Array<ArrayBuffer>> {
     this.#check("inpaint images", images, seeds);
     this.#check("keep known parts", known, seeds);
-    const parts = this.#knownParts ??= await KnownParts.create(this.gpu, this.x);
+    const parts = this.#knownParts ??= await KnownParts.create(this.gpu, this.images.x);
     return await this.#draw(moves, seeds, watch, (own, at) => {
       this.#startFromNoise(own);
       parts.set(this.#batchOf(images, at), this.#batchOf(known, at));
@@ -201,7 +185,7 @@ export class Sampler {
    *
    * @param images `[seeds.length, h, w, c]` in [-1, 1].
    * @param level How much noise; of the first step's timestep.
-   * @param steps From that timestep on, of diffusion/reconstruction.ts.
+   * @param moves From that timestep on, of diffusion/reconstruction.ts.
    * @param seeds From 0 to 2^53 - 1 each.
    * @returns Images of the same shape, clipped to [-1, 1].
    * @throws {RangeError} When the number of values is not that of the images.
@@ -209,14 +193,14 @@ export class Sampler {
   async reconstruct(
     images: Float32Array,
     level: NoiseLevel,
-    steps: readonly SamplerStep[],
+    moves: readonly Move[],
     seeds: readonly number[],
     watch: SamplingOptions = {},
   ): Promise<Float32Array<ArrayBuffer>> {
     this.#check("reconstruct images", images, seeds);
     const noising = this.#noising ??= await this.#planNoising();
     const scalars = noiseScalars(level);
-    return await this.#draw(asMoves(steps), seeds, watch, (own, at) => {
+    return await this.#draw(moves, seeds, watch, (own, at) => {
       const keys = keyRows(own, this.shape[0] ?? 1, 0);
       noising.run({ x0: this.#batchOf(images, at), keys, scalars });
     });
@@ -225,23 +209,24 @@ export class Sampler {
   /** Runs a step on the batch at hand with each dispatch measured; the images are of no use then. */
   async profileStep(step: SamplerStep, seed = 0): Promise<KernelTime[]> {
     const [samples = 1] = this.shape;
-    const { kernels } = await this.stepping.profile({
-      keys: keyRows([seed], samples, 0),
-      timesteps: new Uint32Array(samples).fill(step.timestep),
-      scalars: samplerScalars(step),
-      ...this.#conditions([seed], 0, {}),
-    });
-    return kernels;
+    const conditions = this.#conditions([seed], 0, {});
+    return await this.evaluation.profile(step, keyRows([seed], samples, 0), conditions);
   }
 
   /** Frees the programs and the batch; the weights are not the sampler's. */
   destroy(): void {
     this.#noising?.destroy();
+    this.#renoising?.destroy();
     this.#knownParts?.destroy();
     this.starting.destroy();
-    this.stepping.destroy();
-    this.gpu.destroyTensor(this.x);
-    this.gpu.destroyTensor(this.predicted);
+    this.evaluation.destroy();
+    this.gpu.destroyTensor(this.images.x);
+    this.gpu.destroyTensor(this.images.predicted);
+  }
+
+  /** Shape of a batch. */
+  get shape(): readonly number[] {
+    return this.parts.shape;
   }
 
   /** Values an image. */
@@ -259,7 +244,7 @@ export class Sampler {
 
   /** @throws {RangeError} For labels that the network does not know of. */
   #checkLabels(seeds: readonly number[], { labels }: SamplingOptions): void {
-    const { labels: classes = 0 } = this.conditioning;
+    const { labels: classes = 0 } = this.parts.conditioning ?? {};
     if (!labels) return;
     const wrong = labels.find((label) => !Number.isInteger(label) || label < 0 || label >= classes);
     if (wrong === undefined && labels.length === seeds.length) return;
@@ -274,7 +259,7 @@ export class Sampler {
 
   /** What the network is told of the images of a batch from `first` on. */
   #conditions(seeds: readonly number[], first: number, { labels }: SamplingOptions): InputValues {
-    const { conditioning, shape: [samples = 1] } = this;
+    const { conditioning = {}, shape: [samples] } = this.parts;
     return conditionValues(samples, conditioning, {
       labels: (i) => labels?.[first + i] ?? (seeds[i] ?? 0) % conditioning.labels!,
     });
@@ -288,16 +273,26 @@ export class Sampler {
     return whole;
   }
 
-  /** x = signal x0 + noise e, which is a sampler's update without the network. */
+  /** x = signal x0 + noise e of given images. */
   async #planNoising(): Promise<Program> {
-    const [samples = 1, ...image] = this.shape;
     const capture = new Capture(this.gpu, "adding noise");
-    const x0 = capture.input("x0", this.shape);
-    const keys = capture.input("keys", [samples, 4], "u32");
-    const scalars = capture.input("scalars", [SAMPLER_SCALARS]);
-    const z = randomNormal(capture, keys, { samples, shape: image, stream: STREAMS.noise });
-    copyInto(capture, this.x, samplerStep(capture, { x: x0, f: x0, z }, scalars));
+    copyInto(capture, this.images.x, recordNoising(capture, capture.input("x0", this.shape)));
     return await capture.plan();
+  }
+
+  /** x = signal x + noise e. */
+  async #planRenoising(): Promise<Program> {
+    const capture = new Capture(this.gpu, "noising again");
+    copyInto(capture, this.images.x, recordNoising(capture, this.images.x));
+    return await capture.plan();
+  }
+
+  /** An evaluation with as many registers as moves want. */
+  async #reserve(registers: number): Promise<void> {
+    if (registers <= this.evaluation.registers) return;
+    const larger = await Evaluation.plan(this.gpu, this.parts, this.images, registers);
+    this.evaluation.destroy();
+    this.evaluation = larger;
   }
 
   #startFromNoise(seeds: readonly number[]): void {
@@ -310,13 +305,14 @@ export class Sampler {
    * @param begin Fills the batch at hand; gets its seeds and the index of the first.
    */
   async #draw(
-    moves: readonly Move[],
+    moves: readonly (Move | InpaintingMove)[],
     seeds: readonly number[],
     watch: SamplingOptions,
     begin: (seeds: readonly number[], at: number) => void,
     parts?: KnownParts,
   ): Promise<Float32Array<ArrayBuffer>> {
     const [batch = 1] = this.shape;
+    await this.#reserve(keptRegisters(moves));
     const result = new Float32Array(seeds.length * this.#length);
     this.#checkLabels(seeds, watch);
     for (let at = 0; at < seeds.length; at += batch) {
@@ -328,7 +324,7 @@ export class Sampler {
         await watch.onStep?.(at / batch, i);
         watch.signal?.throwIfAborted();
       }
-      result.set(await this.#read(this.x, own.length), at * this.#length);
+      result.set(await this.#read(this.images.x, own.length), at * this.#length);
     }
     // A sampler that does not clip its predictions may end outside.
     return result.map((value) => Math.max(-1, Math.min(1, value)));
@@ -336,7 +332,7 @@ export class Sampler {
 
   /** One move, on the batch at hand. */
   async #take(
-    move: Move,
+    move: Move | InpaintingMove,
     i: number,
     seeds: readonly number[],
     conditions: InputValues,
@@ -345,36 +341,26 @@ export class Sampler {
   ): Promise<void> {
     const [samples = 1] = this.shape, count = seeds.length;
     const keys = keyRows(seeds, samples, i);
-    if (move.kind === "back") {
-      parts?.renoise(move.level, keys);
+    if (!isEvaluation(move)) {
+      const renoising = this.#renoising ??= await this.#planRenoising();
+      renoising.run({ keys, scalars: noiseScalars(move.renoise) });
       await this.gpu.finish();
       return;
     }
-    const { step, known } = move;
     const seen = wants?.(i) ?? false;
-    const before = seen ? await this.#read(this.x, count) : null;
-    this.stepping.run({
-      keys,
-      timesteps: new Uint32Array(samples).fill(step.timestep),
-      scalars: samplerScalars(step),
-      ...conditions,
-    });
-    if (known) parts?.keep(known, keys);
+    const before = seen ? await this.#read(this.images.x, count) : null;
+    this.evaluation.run(move, keys, conditions);
+    if ("known" in move) parts?.keep(move.known, keys);
     await this.gpu.finish();
     if (!before) return;
-    const predicted = await this.#read(this.predicted, count);
-    onImages?.(i, { before, predicted, after: await this.#read(this.x, count) });
+    const predicted = await this.#read(this.images.predicted, count);
+    onImages?.(i, { before, predicted, after: await this.#read(this.images.x, count) });
   }
 
   /** The first images of a tensor. */
   async #read(tensor: TensorRef, count: number): Promise<Float32Array<ArrayBuffer>> {
     return (await this.gpu.readF32(tensor)).slice(0, count * this.#length);
   }
-}
-
-/** Steps as moves without known parts. */
-function asMoves(steps: readonly SamplerStep[]): Move[] {
-  return steps.map((step) => ({ kind: "step", step }));
 }
 
 /** A key of kernels/shared/philox.ts for each image; places without a seed take that of 0. */

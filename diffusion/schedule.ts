@@ -1,84 +1,114 @@
 /**
- * Noise schedules: how much noise each timestep of the forward process adds (Ho et al. 2020,
- * arXiv 2006.11239, equation 2), and the products that follow from it. All in f64.
+ * Noise levels: what the forward process makes of a clean image (Ho et al. 2020, arXiv 2006.11239,
+ * equation 4; in general Karras et al. 2022, arXiv 2206.00364, section 2),
  *
- * Timesteps are 0..T-1; alphasCumprod is the paper's alpha-bar, and 1 before timestep 0.
+ *     x = signal x_0 + noise e,
+ *
+ * and the table of those that training draws, with what follows from it. All in f64.
+ *
+ * A schedule need not have betas: it is defined by its signal and noise. Where levels are counted,
+ * they are timesteps 0..T-1, and -1 is the clean image; where they are continuous (a sigma, a time
+ * from 0 to 1), `at` takes any value, and the table is a fine grid of them that training draws from.
  *
  * @module
  */
-import type { ScheduleName, ScheduleOptions } from "./options.ts";
-import { torchLinspace } from "./torch_linspace.ts";
+import { spaceTimesteps, type SpacingName } from "./spacing.ts";
 
-/** Tables of a noise schedule, each [T]. */
-export interface Schedule {
+/** Shares of image and noise. */
+export interface NoiseLevel {
+  readonly signal: number;
+  readonly noise: number;
+}
+
+/** A level with the squares of its shares, as the square of a root is not quite what it was. */
+export interface Level extends NoiseLevel {
+  /** signal^2: A_t. */
+  readonly signalPower: number;
+  /** noise^2: 1 - A_t where variance is preserved. */
+  readonly noisePower: number;
+}
+
+/** The level of the clean image. */
+export const CLEAN: Level = { signal: 1, noise: 0, signalPower: 1, noisePower: 0 };
+
+/** Levels by the number that samplers know them by: a timestep, a sigma, a time. */
+export interface Levels {
+  /** The number of the clean image's level. */
+  readonly clean: number;
+  /**
+   * The level of a number.
+   *
+   * @throws {RangeError} When there is none.
+   */
+  at(level: number): Level;
+  /**
+   * About `steps` levels from the noisiest on, the clean one left out.
+   *
+   * @throws {RangeError} When `steps` is out of its range.
+   */
+  space(spacing: SpacingName, steps: number | null): number[];
+}
+
+/**
+ * Tables of a noise schedule, each [T]. Names are those of the variance-preserving process, where
+ * alpha_t + beta_t = 1; in general a step is x_t = sqrt(alpha_t) x_{t-1} + sqrt(beta_t) z, and A_t the
+ * square of the signal.
+ */
+export interface Schedule extends Levels {
   /** Number of timesteps T. */
   readonly timesteps: number;
-  /** beta_t. */
+  /** Numbers of the rows' levels: 0..T-1 where levels are counted. */
+  readonly values: Float64Array;
+  /** The rows' levels. */
+  readonly levels: readonly Level[];
+  /**
+   * What networks are told of the rows' levels, instead of the row's number; null where they are told
+   * the number, as u32.
+   */
+  readonly condition: ((level: number) => number) | null;
+  /** The schedule of the first rows alone. */
+  first(rows: number): Schedule;
+  /** beta_t: the variance that a step adds. */
   readonly betas: Float64Array;
-  /** alpha_t = 1 - beta_t. */
+  /** alpha_t, the square of what a step keeps; 1 - beta_t where variance is preserved. */
   readonly alphas: Float64Array;
   /** A_t = alpha_0 ... alpha_t. */
   readonly alphasCumprod: Float64Array;
   /** A_{t-1}, with A_{-1} = 1. */
   readonly alphasCumprodPrev: Float64Array;
-  /** sqrt(A_t): the share of x0 in x_t (equation 4). */
+  /** sqrt(A_t): the share of x0 in x_t. */
   readonly sqrtAlphasCumprod: Float64Array;
-  /** sqrt(1 - A_t): the share of noise in x_t (equation 4). */
+  /** The share of noise in x_t: sqrt(1 - A_t) where variance is preserved. */
   readonly sqrtOneMinusAlphasCumprod: Float64Array;
   /** sqrt(1 / A_t). */
   readonly sqrtRecipAlphasCumprod: Float64Array;
-  /** sqrt(1 / A_t - 1). */
+  /** Noise over signal, sigma: sqrt(1 / A_t - 1) where variance is preserved. */
   readonly sqrtRecipm1AlphasCumprod: Float64Array;
 }
 
-/** Evenly spaced from betaStart to betaEnd (Ho et al. 2020, section 4). */
-function linearBetas({ timesteps, betaStart, betaEnd }: ScheduleOptions): Float64Array {
-  const step = (betaEnd - betaStart) / (timesteps - 1);
-  return Float64Array.from(
-    { length: timesteps },
-    (_, t) => t === timesteps - 1 ? betaEnd : betaStart + t * step,
-  );
+/** How levels are known: see {@linkcode Schedule}. */
+export type KnownLevels = Levels & Pick<Schedule, "values" | "condition">;
+
+/** signal^2 + noise^2: exactly 1 where variance is preserved. */
+export function totalPower({ signalPower, noisePower }: Level): number {
+  return signalPower + noisePower;
 }
 
-/** Nichol and Dhariwal 2021 (arXiv 2102.09672), equation 17: A(u) = cos^2((u + s)/(1 + s) pi/2). */
-function cosineBetas({ timesteps }: ScheduleOptions): Float64Array {
-  const offset = 0.008, largest = 0.999;
-  const cumprod = (u: number) => Math.cos((u + offset) / (1 + offset) * Math.PI / 2) ** 2;
-  return Float64Array.from(
-    { length: timesteps },
-    (_, t) => Math.min(1 - cumprod((t + 1) / timesteps) / cumprod(t / timesteps), largest),
-  );
+/** Noise over signal, sigma. */
+export function noiseToSignal(level: Level): number {
+  return Math.sqrt(totalPower(level) / level.signalPower - 1);
 }
-
-/** As `linear`, in the float32 of torch.linspace, for weights trained by PyTorch code. */
-function linearTorchBetas({ timesteps, betaStart, betaEnd }: ScheduleOptions): Float64Array {
-  return Float64Array.from(torchLinspace(betaStart, betaEnd, timesteps));
-}
-
-/** The betas of each schedule. A new one is a function and a line here. */
-const BETAS: Readonly<Record<ScheduleName, (options: ScheduleOptions) => Float64Array>> = {
-  "linear": linearBetas,
-  "cosine": cosineBetas,
-  "linear-torch": linearTorchBetas,
-};
 
 /**
- * The tables of the schedule that `options` names.
- *
- * @throws {RangeError} if `timesteps` is below 2, or a beta is outside (0, 1)
+ * The forward process from one level to a noisier one: x = sqrt(keptPower) x' + sqrt(addedPower) z.
  */
-export function makeSchedule(options: ScheduleOptions): Schedule {
-  const { timesteps } = options;
-  if (!Number.isInteger(timesteps) || timesteps < 2) {
-    throw new RangeError(
-      `Cannot make a schedule: timesteps must be a whole number of at least 2, got ${timesteps}`,
-    );
-  }
-  return scheduleFromBetas(BETAS[options.schedule](options));
+export function between(from: Level, to: Level) {
+  const keptPower = to.signalPower / from.signalPower;
+  return { keptPower, addedPower: totalPower(to) - keptPower * totalPower(from) };
 }
 
 /**
- * The tables that follow from `betas` [T].
+ * The schedule that `betas` [T] define, which preserves variance (equation 2 of Ho et al.).
  *
  * @throws {RangeError} if a beta is outside (0, 1)
  */
@@ -91,17 +121,90 @@ export function scheduleFromBetas(betas: Float64Array): Schedule {
   }
   const alphas = betas.map((beta) => 1 - beta);
   let product = 1;
-  const alphasCumprod = alphas.map((alpha) => product *= alpha);
-  const alphasCumprodPrev = alphasCumprod.map((_, t) => t === 0 ? 1 : alphasCumprod[t - 1]!);
+  const levels = Array.from(alphas, (alpha): Level => {
+    const signalPower = product *= alpha, noisePower = 1 - product;
+    return {
+      ...{ signal: Math.sqrt(signalPower), noise: Math.sqrt(noisePower) },
+      ...{ signalPower, noisePower },
+    };
+  });
   return {
-    timesteps: betas.length,
+    ...countedLevels(levels),
+    ...tablesOf(levels),
     betas,
     alphas,
-    alphasCumprod,
-    alphasCumprodPrev,
-    sqrtAlphasCumprod: alphasCumprod.map((a) => Math.sqrt(a)),
-    sqrtOneMinusAlphasCumprod: alphasCumprod.map((a) => Math.sqrt(1 - a)),
-    sqrtRecipAlphasCumprod: alphasCumprod.map((a) => Math.sqrt(1 / a)),
-    sqrtRecipm1AlphasCumprod: alphasCumprod.map((a) => Math.sqrt(1 / a - 1)),
+    first: (rows) => scheduleFromBetas(betas.slice(0, rows)),
+  };
+}
+
+/**
+ * The schedule of given levels.
+ *
+ * @param levels From the least noisy to the noisiest.
+ * @param know How such levels are known, and what networks are told of them; counted unless given.
+ * @throws {RangeError} If a level has no signal, or is not noisier than the one before.
+ */
+export function scheduleFromLevels(
+  levels: readonly NoiseLevel[],
+  know: (levels: readonly Level[]) => KnownLevels = countedLevels,
+): Schedule {
+  const full = levels.map(levelOf);
+  let before = CLEAN;
+  const steps = full.map((level, t) => {
+    const step = between(before, level);
+    if (!(level.signal > 0 && level.noise < Infinity && step.addedPower > 0)) {
+      throw new RangeError(
+        `Cannot make a schedule: level ${t} must have signal and be noisier than the one before, ` +
+          `got signal ${level.signal} and noise ${level.noise}`,
+      );
+    }
+    before = level;
+    return step;
+  });
+  return {
+    ...know(full),
+    ...tablesOf(full),
+    betas: Float64Array.from(steps, ({ addedPower }) => addedPower),
+    alphas: Float64Array.from(steps, ({ keptPower }) => keptPower),
+    first: (rows) => scheduleFromLevels(levels.slice(0, rows), know),
+  };
+}
+
+/** A level of given shares. */
+export function levelOf({ signal, noise }: NoiseLevel): Level {
+  return { signal, noise, signalPower: signal ** 2, noisePower: noise ** 2 };
+}
+
+/** Levels that are known by their number. */
+function countedLevels(levels: readonly Level[]): KnownLevels {
+  const timesteps = levels.length;
+  return {
+    clean: -1,
+    values: Float64Array.from(levels, (_, t) => t),
+    condition: null,
+    at(t) {
+      const level = t === -1 ? CLEAN : levels[t];
+      if (level) return level;
+      throw new RangeError(
+        `Cannot find a noise level: timesteps must be whole numbers from -1 to ${
+          timesteps - 1
+        }, got ${t}`,
+      );
+    },
+    space: (spacing, steps) => spaceTimesteps(spacing, timesteps, steps ?? timesteps),
+  };
+}
+
+function tablesOf(levels: readonly Level[]) {
+  const table = (value: (level: Level, t: number) => number) => Float64Array.from(levels, value);
+  return {
+    timesteps: levels.length,
+    levels,
+    alphasCumprod: table(({ signalPower }) => signalPower),
+    alphasCumprodPrev: table((_, t) => (levels[t - 1] ?? CLEAN).signalPower),
+    sqrtAlphasCumprod: table(({ signal }) => signal),
+    sqrtOneMinusAlphasCumprod: table(({ noise }) => noise),
+    sqrtRecipAlphasCumprod: table(({ signalPower }) => Math.sqrt(1 / signalPower)),
+    sqrtRecipm1AlphasCumprod: table(noiseToSignal),
   };
 }

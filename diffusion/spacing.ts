@@ -4,7 +4,7 @@
  *
  * @module
  */
-import type { SpacingName } from "./options.ts";
+import { type Names, namesOf } from "./names.ts";
 
 /** range(0, T, T // S) reversed (Song et al. 2021, official code). More than S where S does not divide T. */
 function uniform(timesteps: number, steps: number): number[] {
@@ -36,11 +36,15 @@ function roundHalfToEven(value: number): number {
 }
 
 /** The timesteps of each spacing. A new one is a function and a line here. */
-const SPACINGS: Readonly<Record<SpacingName, (timesteps: number, steps: number) => number[]>> = {
-  uniform,
-  linspace,
-  trailing,
-};
+const SPACINGS = { uniform, linspace, trailing } as const satisfies Readonly<
+  Record<string, (timesteps: number, steps: number) => number[]>
+>;
+
+/** Ways to pick the timesteps of a sampler that skips. */
+export const SPACING_NAMES: Names<typeof SPACINGS> = namesOf(SPACINGS);
+
+/** A way to pick the timesteps of a sampler that skips. */
+export type SpacingName = keyof typeof SPACINGS;
 
 /**
  * About `steps` of `timesteps` timesteps, descending.

@@ -23,9 +23,9 @@
  *
  * @module
  */
-import type { SpectralModeName, TargetName } from "./options.ts";
-import type { Schedule } from "./schedule.ts";
-import { outputToEpsilon } from "./target.ts";
+import type { SpectralModeName } from "./options.ts";
+import type { Process } from "./process.ts";
+import { CLEAN } from "./schedule.ts";
 
 /** x0 * x_0 + noise * e + output * f; tables [T]. */
 export interface SpectralForm {
@@ -46,25 +46,23 @@ export interface SpectralForms {
   readonly weight: Float64Array;
 }
 
-/** The forms of `mode` for a network that outputs `target`. */
+/** The forms of `mode` for the network of a process. */
 export function spectralForms(
-  schedule: Schedule,
-  target: TargetName,
+  { schedule, tables: { toNoise: epsilon } }: Process,
   mode: SpectralModeName,
 ): SpectralForms {
   const {
     timesteps,
-    alphasCumprodPrev,
+    levels,
     sqrtAlphasCumprod: signal,
     sqrtOneMinusAlphasCumprod: noise,
   } = schedule;
-  const epsilon = outputToEpsilon(schedule, target);
   const table = (value: (t: number) => number) =>
     Float64Array.from({ length: timesteps }, (_, t) => value(t));
   const zeros = table(() => 0);
   const before = {
-    x0: table((t) => Math.sqrt(alphasCumprodPrev[t]!)),
-    noise: table((t) => Math.sqrt(1 - alphasCumprodPrev[t]!)),
+    x0: table((t) => (levels[t - 1] ?? CLEAN).signal),
+    noise: table((t) => (levels[t - 1] ?? CLEAN).noise),
     output: zeros,
   };
   /** base + c e', with base's shares of x0 and e. */

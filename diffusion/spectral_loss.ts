@@ -27,7 +27,7 @@ import { createRings, destroyRings, type Rings } from "../kernels/fft/rings.ts";
 import { gatherRowsForward } from "../kernels/layout/gather_rows.ts";
 import { octaveOf, radialFrequencies, unitRings } from "./frequency.ts";
 import { type DiffusionOptions, PRINTED_REASON, type SpectralLossOptions } from "./options.ts";
-import type { Schedule } from "./schedule.ts";
+import type { Process } from "./process.ts";
 import { type SpectralForm, spectralForms } from "./spectral_forms.ts";
 
 /** Tensors of a training step that the loss is made from. */
@@ -92,10 +92,10 @@ export class SpectralLoss {
    */
   constructor(
     private readonly gpu: Gpu,
-    schedule: Schedule,
-    { spectralLoss: options, tMax, target }: DiffusionOptions,
+    process: Process,
+    { spectralLoss: options, tMax }: Pick<DiffusionOptions, "spectralLoss" | "tMax">,
   ) {
-    const { timesteps } = schedule;
+    const { timesteps } = process.schedule;
     if (options.mode === "printed" && !options.allowPrinted) {
       throw new RangeError(
         `Cannot use the spectrum loss: mode must not be printed, as ${PRINTED_REASON}; ` +
@@ -113,7 +113,7 @@ export class SpectralLoss {
       );
     }
     this.#options = options;
-    const forms = spectralForms(schedule, target, options.mode);
+    const forms = spectralForms(process, options.mode);
     const complex = options.spectrum === "complex";
     this.#terms = (complex ? [forms.residual] : [forms.prediction, forms.truth]).map((form) => ({
       x0: this.#table(form.x0, "spectral share of x0"),

@@ -2,16 +2,16 @@
  * The bound between timesteps of high and of low frequencies, found from the data: fine detail is
  * there to be learnt as long as its power in the noisy image exceeds the noise,
  *
- *     A_t P > 1 - A_t,
+ *     A_t P > 1 - A_t
  *
- * with P the mean power of the highest octave of the clean images, per point of the orthonormal
+ * (in general the powers of a level's signal and noise), with P the mean power of the highest octave of the clean images, per point of the orthonormal
  * transform, in which white noise of variance 1 has power 1.
  *
  * @module
  */
 import { radialFrequencies } from "./frequency.ts";
 import { type DiffusionOptions, usesTMax } from "./options.ts";
-import { makeSchedule, type Schedule } from "./schedule.ts";
+import type { Schedule } from "./schedule.ts";
 
 /** Images as bytes, `[count, height, width, channels]`. */
 export interface ByteImages {
@@ -103,16 +103,23 @@ function planeTransform(height: number, width: number): (plane: Float64Array) =>
  * at least 1 and at most T - 1.
  */
 export function tMaxOfPower(schedule: Schedule, power: number): number {
-  const last = schedule.alphasCumprod.findLastIndex((a) => a * power > 1 - a);
+  const last = schedule.levels.findLastIndex(({ signalPower, noisePower }) =>
+    signalPower * power > noisePower
+  );
   return Math.min(Math.max(last + 1, 1), schedule.timesteps - 1);
 }
 
 /**
  * `options` with a number for `tMax` wherever it matters.
  *
+ * @param schedule Of the run's process.
  * @param data The training images, for "auto".
  */
-export function resolveTMax<O extends DiffusionOptions>(options: O, data: ByteImages): O {
+export function resolveTMax<O extends DiffusionOptions>(
+  options: O,
+  schedule: Schedule,
+  data: ByteImages,
+): O {
   if (options.tMax !== "auto" || !usesTMax(options)) return options;
-  return { ...options, tMax: tMaxOfPower(makeSchedule(options), highestOctavePower(data)) };
+  return { ...options, tMax: tMaxOfPower(schedule, highestOctavePower(data)) };
 }

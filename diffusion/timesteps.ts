@@ -21,7 +21,7 @@ import {
   tableTimesteps,
   timestepTable,
 } from "../kernels/process/timesteps.ts";
-import { STREAMS } from "./denoiser.ts";
+import { STREAMS } from "../support/random_streams.ts";
 import type { DiffusionOptions, TimestepOptions, TimestepSamplerName } from "./options.ts";
 import type { Schedule } from "./schedule.ts";
 

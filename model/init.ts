@@ -5,6 +5,7 @@
  */
 import type { Initializer } from "../autograd/parameter.ts";
 import { philoxInto, seedKey } from "../support/philox.ts";
+import { STREAMS } from "../support/random_streams.ts";
 
 /** All 0. */
 export const zeros: Initializer = (values) => void values.fill(0);
@@ -44,9 +45,6 @@ export function xavierUniform(shape: readonly number[], gain = 1): Initializer {
   };
 }
 
-/** Philox stream of initial values; no other use of a run's seed has it. */
-const INITIAL_STREAM = 8;
-
 /**
  * The random numbers that a parameter starts from. They depend on seed and place alone: Philox with
  * the seed's key and counter (draw / 4, 0, stream 8, index).
@@ -60,7 +58,9 @@ export function initialRandom(seed: number, index: number): Parameters<Initializ
   const words = new Uint32Array(4);
   let drawn = 0;
   const uniform = () => {
-    if (drawn % 4 === 0) philoxInto(words, 0, drawn / 4, 0, INITIAL_STREAM, index, low, high);
+    if (drawn % 4 === 0) {
+      philoxInto(words, 0, drawn / 4, 0, STREAMS.initialWeights, index, low, high);
+    }
     return (words[drawn++ % 4]! >>> 8) / 2 ** 24;
   };
   // Box and Muller 1958, one of the pair; 1 - u is never 0.

@@ -5,11 +5,9 @@
  * @module
  */
 import { join, relative } from "node:path";
-import { askedOf } from "../diffusion/denoiser.ts";
-import { samplerSteps } from "../diffusion/samplers.ts";
-import { SAMPLE_BATCH, Sampler } from "../diffusion/sampling.ts";
-import { parameterSlots } from "../model/parameters.ts";
+import { samplerMoves } from "../diffusion/samplers/registry.ts";
 import { stepName } from "./checkpoint.ts";
+import { networkSampler } from "./network_sampler.ts";
 import type { Observer } from "./observer.ts";
 import { writeGrid } from "./pictures.ts";
 import type { RunFolder } from "./run_folder.ts";
@@ -34,16 +32,12 @@ export async function createPreview(
   folder: RunFolder,
   observers: readonly Observer[] = [],
 ): Promise<Preview | null> {
-  const { gpu, network, state, config, imageSize: size } = trainer;
+  const { gpu, network, process, state, config, imageSize: size } = trainer;
   const { sampleEvery, sampleCount } = config.train;
   if (sampleEvery === 0) return null;
-  const steps = samplerSteps(config.diffusion);
+  const moves = samplerMoves(process, config.diffusion.sampler);
   const seeds = Array.from({ length: sampleCount }, (_, i) => config.run.seed + i);
-  const sampler = await Sampler.create(gpu, {
-    shape: [SAMPLE_BATCH, size.height, size.width, size.channels],
-    parameters: parameterSlots(network, state.ema),
-    ...askedOf(network),
-  });
+  const sampler = await networkSampler(gpu, { network, weights: state.ema, process, size });
   let newest: string | null = null;
   return {
     everySteps: sampleEvery,
@@ -53,7 +47,7 @@ export async function createPreview(
     },
     async read(step) {
       const path = join(folder.samples, `${stepName(step)}.png`);
-      const images = await sampler.sample(steps, seeds, { onStep: pauseForSignals });
+      const images = await sampler.sample(moves, seeds, { onStep: pauseForSignals });
       await writeGrid(path, images, sampleCount, size);
       for (const observer of observers) observer.preview?.(images);
       newest = path;

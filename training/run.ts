@@ -9,6 +9,7 @@ import { imageShape } from "../data/options.ts";
 import { loadImages } from "../data/registry.ts";
 import type { Gpu } from "../device/gpu.ts";
 import { usesTMax } from "../diffusion/options.ts";
+import type { Process } from "../diffusion/process.ts";
 import type { Network } from "../model/network.ts";
 import { createNetwork } from "../model/networks/registry.ts";
 import { atomicWrite, checkWritable } from "../support/files.ts";
@@ -68,6 +69,8 @@ export interface RunContext {
   readonly display: (start: number, steps: number) => LoopDisplay;
   /** Aborted when the run should end after the step at hand. */
   readonly signal: AbortSignal;
+  /** The config's diffusion process, where it is made already. */
+  readonly process?: Process;
   /** More observers; they stay the caller's to free. */
   readonly observers?: readonly Observer[];
   /** Makes observers that look at the trainer itself, and not at its steps; the run frees them. */
@@ -129,7 +132,7 @@ async function prepareAndTrain(config: RunConfig, context: RunContext): Promise<
   say(`network   ${config.model.name}, ${describeNetwork(network, images)}`);
   const trainer = await withRemedy(
     { gpu, config, network },
-    () => Trainer.create(gpu, config, network, images, context.observers),
+    () => Trainer.create(gpu, config, network, images, context.observers, context.process),
   );
   try {
     const begun = await begin(trainer, context);

@@ -17,6 +17,7 @@ import type { TracedDispatch } from "../device/trace.ts";
 import { denoiserOf } from "../diffusion/denoiser.ts";
 import type { DiffusionOptions } from "../diffusion/options.ts";
 import { Objective } from "../diffusion/objective.ts";
+import { makeProcess, type Process } from "../diffusion/process.ts";
 import { resolveTMax } from "../diffusion/t_max.ts";
 import { fillZero } from "../kernels/layout/fill.ts";
 import { addToRing } from "../kernels/reduce/loss_ring.ts";
@@ -60,7 +61,7 @@ export class Trainer {
   readonly lossSlots: number;
   readonly state: TrainState;
   readonly objective: Objective;
-  /** The config's process, with `tMax` as the images have it. */
+  /** The options of the process and its objective, with `tMax` as the images have it. */
   readonly diffusion: DiffusionOptions;
   readonly #batches: BatchSource;
   #gradients!: Program;
@@ -75,10 +76,11 @@ export class Trainer {
     readonly network: Network,
     readonly images: ImageSet,
     observers: readonly Observer[],
+    readonly process: Process,
   ) {
     this.lossSlots = config.train.logEvery || UNLOGGED_SLOTS;
-    this.diffusion = resolveTMax(config.diffusion, images);
-    this.objective = new Objective(gpu, this.diffusion);
+    this.diffusion = resolveTMax(config.diffusion, process.schedule, images);
+    this.objective = new Objective(gpu, process, this.diffusion);
     const gathered = new Map(observers.flatMap(({ state }) => [...state ?? []]));
     this.state = new TrainState(gpu, network, this.lossSlots, this.objective.state, gathered);
     const { run: { seed }, data: { flip }, train: { batchSize, accumulate } } = config;
@@ -86,15 +88,20 @@ export class Trainer {
     this.#batches = trainingBatches(gpu, images, order, network.conditioning);
   }
 
-  /** Plans the programs; the weights are zeros until they are set through `state`. */
+  /**
+   * Plans the programs; the weights are zeros until they are set through `state`.
+   *
+   * @param process The run's, where it is made already.
+   */
   static async create(
     gpu: Gpu,
     config: RunConfig,
     network: Network,
     images: ImageSet,
     observers: readonly Observer[] = [],
+    process = makeProcess(config.diffusion),
   ): Promise<Trainer> {
-    const trainer = new Trainer(gpu, config, network, images, observers);
+    const trainer = new Trainer(gpu, config, network, images, observers, process);
     await trainer.#plan(observers);
     return trainer;
   }
@@ -107,7 +114,8 @@ export class Trainer {
     images: ImageSet,
     observers: readonly Observer[] = [],
   ): RecordedStep {
-    return new Trainer(gpu, config, network, images, observers).#record(observers);
+    const process = makeProcess(config.diffusion);
+    return new Trainer(gpu, config, network, images, observers, process).#record(observers);
   }
 
   /** Size of an image. */

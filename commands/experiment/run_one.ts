@@ -9,11 +9,8 @@ import { formatConfig, loadConfig } from "../../config/load.ts";
 import type { ExperimentRun, ExperimentSamples } from "../../config/experiment.ts";
 import { imageShape } from "../../data/options.ts";
 import type { Gpu } from "../../device/gpu.ts";
-import { askedOf } from "../../diffusion/denoiser.ts";
-import { samplerSteps } from "../../diffusion/samplers.ts";
-import { SAMPLE_BATCH, Sampler } from "../../diffusion/sampling.ts";
 import { readSafetensors, writeSafetensors } from "../../formats/safetensors.ts";
-import { createArena, parameterSlots } from "../../model/parameters.ts";
+import { createArena } from "../../model/parameters.ts";
 import { UsageError } from "../../support/errors.ts";
 import { atomicWrite } from "../../support/files.ts";
 import { newestCheckpoint } from "../../training/checkpoint.ts";
@@ -25,6 +22,9 @@ import { pauseForSignals } from "../../training/stop_signals.ts";
 import { EMA_PREFIX, loadWeights } from "../../training/state.ts";
 import { eventMirror } from "../../run_log/event_file.ts";
 import { runInstruments, stepInstruments } from "../shared/instruments.ts";
+import { networkSampler } from "../../training/network_sampler.ts";
+import { samplerMoves } from "../../diffusion/samplers/registry.ts";
+import { makeProcess } from "../../diffusion/process.ts";
 
 /** Images in the picture beside the samples. */
 const PICTURE_IMAGES = 64;
@@ -100,12 +100,13 @@ async function train(
   configText: string,
   resume: boolean,
 ): Promise<boolean> {
-  const observers = stepInstruments(gpu, config);
+  const process = makeProcess(config.diffusion);
+  const observers = stepInstruments(gpu, config, process);
   const shown: { stop(): void }[] = [];
   const places = { run: { ...config.run, dir: null }, data: { ...config.data, dir: null } };
   try {
     const { finished } = await trainRun(config, {
-      ...{ gpu, configText, resume, say, signal, observers },
+      ...{ gpu, configText, resume, say, signal, process, observers },
       dir: config.run.dir ?? "",
       checkpointConfig: formatConfig({ ...config, ...places }),
       display: (start, steps) => {
@@ -149,15 +150,13 @@ async function drawSamples(
   const { height, width, channels } = imageShape(config.data);
   const arena = createArena(gpu, "weights", network);
   await loadWeights(gpu, arena, checkpoint, EMA_PREFIX);
-  const sampler = await Sampler.create(gpu, {
-    shape: [SAMPLE_BATCH, height, width, channels],
-    parameters: parameterSlots(network, arena),
-    ...askedOf(network),
-  });
+  const process = makeProcess(config.diffusion);
+  const size = { height, width, channels };
+  const sampler = await networkSampler(gpu, { network, weights: arena, process, size });
   const { count, steps, seed } = samples;
   try {
     const values = await sampler.sample(
-      samplerSteps(config.diffusion, { name: "ddim", steps, eta: 0, spacing: "uniform" }),
+      samplerMoves(process, { name: "ddim", steps, eta: 0, spacing: "uniform" }),
       Array.from({ length: count }, (_, i) => seed + i),
       {
         onStep: async () => {

@@ -9,7 +9,7 @@ import type { ImageSet } from "../../data/dataset.ts";
 import { type DataOptions, imageShape } from "../../data/options.ts";
 import { loadImages } from "../../data/registry.ts";
 import type { Gpu } from "../../device/gpu.ts";
-import { type Reconstruction, reconstructionSteps } from "../../diffusion/reconstruction.ts";
+import { type Reconstruction, reconstructionMoves } from "../../diffusion/reconstruction.ts";
 import type { Sampler } from "../../diffusion/sampling.ts";
 import { encodePng } from "../../formats/png.ts";
 import { Lpips, type LpipsTensor } from "../../metrics/judges/lpips.ts";
@@ -36,6 +36,8 @@ import {
   usage,
   WEIGHTS_OPTIONS,
 } from "../shared/load_sampler.ts";
+import { isEvaluation } from "../../diffusion/moves.ts";
+import { makeProcess } from "../../diffusion/process.ts";
 
 /** Milliseconds between two lines of progress where there is no terminal. */
 const LINE_MS = 5000;
@@ -158,9 +160,9 @@ async function scoreSet(
   const progress = startProgress({ label: set.name, total: seeds.length });
   const live = Deno.stderr.isTerminal();
   let shown = performance.now();
-  const results = await sampler.reconstruct(images, way.level, way.steps, seeds, {
+  const results = await sampler.reconstruct(images, way.level, way.moves, seeds, {
     onStep: (round, step) => {
-      if (step < way.steps.length - 1) return;
+      if (step < way.moves.length - 1) return;
       const done = Math.min(seeds.length, (round + 1) * batch);
       if (!live && done < seeds.length && performance.now() - shown < LINE_MS) return;
       progress.update(done);
@@ -191,7 +193,9 @@ async function outliers(options: Options, overrides: readonly [string, string][]
   const chosen = chooseSampler(options, config.diffusion);
   // Starts at t0 itself, where uniform spacing would stop short of it.
   const choice = { ...chosen, spacing: options.spacing ?? "trailing" as const };
-  const way = usage(() => reconstructionSteps(config.diffusion, choice, options.factor));
+  const process = makeProcess(config.diffusion);
+  const way = usage(() => reconstructionMoves(process, choice, options.factor));
+  const steps = way.moves.filter(isEvaluation).length;
   const score = options.score ?? scoreOfLoss(config.diffusion.loss);
   const sides = [
     await loadSide(options.inSet ?? config.data.name, config.data, []),
@@ -199,11 +203,11 @@ async function outliers(options: Options, overrides: readonly [string, string][]
   ] as const;
   const gpu = await openScriptGpu();
   const lpips = options.lpips === undefined ? null : await loadLpips(gpu, options.lpips, sides[0]);
-  const { sampler, destroy } = await loadSampler(gpu, config, checkpoint, options);
+  const { sampler, destroy } = await loadSampler(gpu, { config, checkpoint, process }, options);
   const scoreName = lpips ? `${score} + LPIPS` : score;
   console.log(
     `${sides[0].name} against ${sides[1].name}: ${scoreName} of reconstructions from timestep ` +
-      `${way.timestep} of ${config.diffusion.timesteps} in ${way.steps.length} steps`,
+      `${way.timestep} of ${config.diffusion.timesteps} in ${steps} steps`,
   );
   const parts = { sampler, way, score, lpips };
   const inliers = await scoreSet(sides[0], parts, options);
@@ -224,7 +228,7 @@ async function outliers(options: Options, overrides: readonly [string, string][]
     weights: options.weights,
     sampler: choice,
     timestep: way.timestep,
-    steps: way.steps.length,
+    steps,
     score: scoreName,
     seed: options.seed,
     inliers: { name: sides[0].name, scores: [...inliers] },

@@ -9,10 +9,8 @@ import { type ImageSet, imageSet } from "../../data/dataset.ts";
 import { imageShape } from "../../data/options.ts";
 import { makeSynthetic } from "../../data/sets/synthetic.ts";
 import type { Gpu } from "../../device/gpu.ts";
-import { askedOf } from "../../diffusion/denoiser.ts";
-import { samplerSteps } from "../../diffusion/samplers.ts";
-import { SAMPLE_BATCH, Sampler } from "../../diffusion/sampling.ts";
-import { createArena, initialValues, parameterSlots, writeArenas } from "../../model/parameters.ts";
+import { SAMPLE_BATCH } from "../../diffusion/sampling.ts";
+import { createArena, initialValues, writeArenas } from "../../model/parameters.ts";
 import { defineCommand, type Invocation, runCommand } from "../../support/command_line.ts";
 import { integer } from "../../support/numbers.ts";
 import { networkOf } from "../../training/run.ts";
@@ -26,6 +24,10 @@ import {
   profileText,
   type StepProfile,
 } from "../shared/step_profile.ts";
+import { networkSampler } from "../../training/network_sampler.ts";
+import { samplerMoves } from "../../diffusion/samplers/registry.ts";
+import { makeProcess } from "../../diffusion/process.ts";
+import { isEvaluation } from "../../diffusion/moves.ts";
 
 const command = defineCommand({
   name: "profile",
@@ -71,12 +73,10 @@ export async function measureSampling(
   const { height, width, channels } = imageShape(config.data);
   const arena = createArena(gpu, "weights", network);
   writeArenas(gpu, [arena], initialValues(network, config.run.seed));
-  const sampler = await Sampler.create(gpu, {
-    shape: [batch, height, width, channels],
-    parameters: parameterSlots(network, arena),
-    ...askedOf(network),
-  });
-  const steps = samplerSteps(config.diffusion);
+  const process = makeProcess(config.diffusion);
+  const size = { height, width, channels };
+  const sampler = await networkSampler(gpu, { network, weights: arena, process, size, batch });
+  const steps = samplerMoves(process, config.diffusion.sampler).filter(isEvaluation);
   const first = steps.slice(0, Math.min(steps.length, MEASURED_STEPS));
   await sampler.sample(first, [config.run.seed]);
   const start = performance.now();

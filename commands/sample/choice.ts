@@ -5,9 +5,10 @@
  */
 import type { DiffusionOptions, SamplerOptions } from "../../diffusion/options.ts";
 import { repaintMoves } from "../../diffusion/inpainting.ts";
+import { makeProcess, type Process } from "../../diffusion/process.ts";
 import { UsageError } from "../../support/errors.ts";
 import type { ImageSize } from "../../training/pictures.ts";
-import { chooseSampler, type SamplerValues, stepsOf, usage } from "../shared/load_sampler.ts";
+import { chooseSampler, movesOf, type SamplerValues, usage } from "../shared/load_sampler.ts";
 import { readGivenImage } from "./given_image.ts";
 import { type GivenImage, inpaintingJob, interpolationJob, type Job, seedsJob } from "./jobs.ts";
 
@@ -33,6 +34,8 @@ export interface ChoiceOptions extends SamplerValues {
 export interface Plan {
   readonly job: Job;
   readonly sampler: SamplerOptions;
+  /** The run's process, which clips if the options allow it. */
+  readonly process: Process;
   /** The image that is filled in, if there is one. */
   readonly given: GivenImage | null;
 }
@@ -49,6 +52,8 @@ export async function choosePlan(
   size: ImageSize,
 ): Promise<Plan> {
   refuseStrays(options);
+  const clipX0 = diffusion.clipX0 && !options.noClip;
+  const process = makeProcess({ ...diffusion, clipX0 });
   const { interpolate, inpaint, mask } = options;
   if (interpolate !== undefined) {
     const count = options.count ?? FEW;
@@ -56,31 +61,25 @@ export async function choosePlan(
       throw new UsageError("Cannot interpolate: --count must be at least 2, the two ends, got 1");
     }
     const sampler = noiselessSampler(options, diffusion);
-    const job = interpolationJob(
-      interpolate,
-      count,
-      stepsOf({ diffusion }, sampler, !options.noClip),
-    );
-    return { job, sampler, given: null };
+    const job = interpolationJob(interpolate, count, movesOf(process, sampler));
+    return { job, sampler, process, given: null };
   }
   const sampler = chooseSampler(options, diffusion);
   const { seeds, facts } = seedsOf(options);
   if (inpaint === undefined || mask === undefined) {
     return {
-      job: seedsJob(seeds, stepsOf({ diffusion }, sampler, !options.noClip), facts),
-      sampler,
-      given: null,
+      job: seedsJob(seeds, movesOf(process, sampler), facts),
+      ...{ sampler, process, given: null },
     };
   }
   const resample = options.resample ?? RESAMPLE;
-  const steps = stepsOf({ diffusion }, sampler, !options.noClip).length;
+  const steps = movesOf(process, sampler).length;
   const jump = options.jump ?? Math.min(JUMP, Math.max(1, steps - 1));
-  const clipX0 = diffusion.clipX0 && !options.noClip;
-  const way = usage(() => repaintMoves({ ...diffusion, clipX0 }, sampler, { resample, jump }));
+  const way = usage(() => repaintMoves(process, sampler, { resample, jump }));
   const given = await readGivenImage(inpaint, mask, size);
   const inpainting = { image: await digest(given.image), known: await digest(given.known) };
   const job = inpaintingJob(given, seeds, way, { ...facts, inpaint: inpainting, resample, jump });
-  return { job, sampler, given };
+  return { job, sampler, process, given };
 }
 
 /** Refuses options that need or exclude another. */

@@ -6,8 +6,8 @@
  */
 import type { InpaintingWay } from "../../diffusion/inpainting.ts";
 import { slerp } from "../../diffusion/interpolation.ts";
-import type { SamplerStep } from "../../diffusion/sampler_step.ts";
 import type { Sampler, SamplingWatch } from "../../diffusion/sampling.ts";
+import { levelOfMove, type Move } from "../../diffusion/moves.ts";
 
 /** Images to draw. */
 export interface Job {
@@ -36,14 +36,14 @@ const seedName = (seed: number) => String(seed).padStart(6, "0");
 /** An image for each seed. */
 export function seedsJob(
   seeds: readonly number[],
-  steps: readonly SamplerStep[],
+  moves: readonly Move[],
   facts: Job["facts"],
 ): Job {
   return {
     names: seeds.map(seedName),
-    timesteps: steps.map(({ timestep }) => timestep),
+    timesteps: moves.map(levelOfMove),
     facts,
-    draw: (sampler, indices, watch) => sampler.sample(steps, indices.map((i) => seeds[i]!), watch),
+    draw: (sampler, indices, watch) => sampler.sample(moves, indices.map((i) => seeds[i]!), watch),
   };
 }
 
@@ -51,18 +51,18 @@ export function seedsJob(
  * Images on the way from one seed to another; the ends are the images of the seeds.
  *
  * @param count At least 2.
- * @param steps Of a sampler that draws no noise.
+ * @param moves Of a sampler that draws no noise.
  */
 export function interpolationJob(
   [from, to]: readonly [number, number],
   count: number,
-  steps: readonly SamplerStep[],
+  moves: readonly Move[],
 ): Job {
   return {
     names: Array.from({ length: count }, (_, i) => {
       return `${seedName(from)}-${seedName(to)}-${String(i).padStart(3, "0")}`;
     }),
-    timesteps: steps.map(({ timestep }) => timestep),
+    timesteps: moves.map(levelOfMove),
     facts: { interpolate: [from, to], count },
     async draw(sampler, indices, watch) {
       const ends = await sampler.startNoise([from, to]);
@@ -70,7 +70,7 @@ export function interpolationJob(
       const [a, b] = [ends.subarray(0, length), ends.subarray(length)];
       const start = new Float32Array(indices.length * length);
       indices.forEach((i, k) => start.set(slerp(a, b, i / (count - 1)), k * length));
-      return await sampler.sampleFrom(start, steps, indices.map(() => from), watch);
+      return await sampler.sampleFrom(start, moves, indices.map(() => from), watch);
     },
   };
 }
@@ -90,7 +90,7 @@ export function inpaintingJob(
 ): Job {
   return {
     names: seeds.map(seedName),
-    timesteps: way.moves.map((move) => move.kind === "step" ? move.step.timestep : null),
+    timesteps: way.moves.map(levelOfMove),
     facts,
     draw(sampler, indices, watch) {
       const count = indices.length;

@@ -6,36 +6,23 @@
 import type { Config } from "../../config/schema.ts";
 import { imageShape } from "../../data/options.ts";
 import type { Gpu } from "../../device/gpu.ts";
-import { askedOf } from "../../diffusion/denoiser.ts";
-import {
-  type DiffusionOptions,
-  SAMPLER,
-  type SamplerName,
-  type SamplerOptions,
-  type SpacingName,
-} from "../../diffusion/options.ts";
-import type { SamplerStep } from "../../diffusion/sampler_step.ts";
-import { samplerSteps } from "../../diffusion/samplers.ts";
-import { SAMPLE_BATCH, Sampler } from "../../diffusion/sampling.ts";
-import { createArena, parameterSlots } from "../../model/parameters.ts";
+import type { Move } from "../../diffusion/moves.ts";
+import { SAMPLER, type SamplerOptions, type SpacingName } from "../../diffusion/options.ts";
+import type { Process } from "../../diffusion/process.ts";
+import { samplerMoves, SAMPLERS, samplersWith } from "../../diffusion/samplers/registry.ts";
+import { SAMPLE_BATCH, type Sampler } from "../../diffusion/sampling.ts";
+import { createArena } from "../../model/parameters.ts";
 import type { OptionSpecs, OptionValues } from "../../support/command_line.ts";
 import { UsageError } from "../../support/errors.ts";
 import { integer } from "../../support/numbers.ts";
 import { findDiffusers } from "./checkpoints/diffusers_files.ts";
 import { Checkpoint, ForeignFileError, newestCheckpoint } from "../../training/checkpoint.ts";
 import { conversionOf } from "../../training/conversion.ts";
+import { networkSampler } from "../../training/network_sampler.ts";
 import { networkOf } from "../../training/run.ts";
 import { newestRun, runFolder } from "../../training/run_folder.ts";
 import { EMA_PREFIX, loadWeights, WEIGHTS_PREFIX } from "../../training/state.ts";
 import { optionSpec } from "./option_specs.ts";
-
-/** Steps of samplers that skip where neither the command line nor the run says how many. */
-const STEPS = { "ddim": 50, "dpmpp-2m": 20 } as const;
-
-/** Samplers that each option is for. */
-const OPTION_OF = { eta: ["ddim"], spacing: ["ddim", "dpmpp-2m"] } as const satisfies Readonly<
-  Record<string, readonly SamplerName[]>
->;
 
 /** The option that names what images are drawn with. */
 export const CHECKPOINT_OPTION = {
@@ -89,9 +76,9 @@ export function chooseSampler(
   options: SamplerValues,
   { timesteps, sampler }: { timesteps: number; sampler: SamplerOptions },
 ): SamplerOptions {
-  const name: SamplerName = options.sampler ?? sampler.name;
+  const name = options.sampler ?? sampler.name;
   for (const option of ["eta", "spacing"] as const) {
-    const whose: readonly SamplerName[] = OPTION_OF[option];
+    const whose = samplersWith(option);
     if (options[option] === undefined || whose.includes(name)) continue;
     throw new UsageError(
       `Cannot use --${option} with ${name}: only ${whose.join(" and ")} ${
@@ -99,19 +86,16 @@ export function chooseSampler(
       } one, add --sampler ${whose[0]}`,
     );
   }
-  if (name === "ddpm") return { ...sampler, name, steps: options.steps ?? null };
-  const own = name === sampler.name ? sampler.steps : Math.min(STEPS[name], timesteps);
+  const { steps } = SAMPLERS[name];
+  if (steps === null) return { ...sampler, name, steps: options.steps ?? null };
+  const own = name === sampler.name ? sampler.steps : Math.min(steps, timesteps);
   const spacing: SpacingName = options.spacing ?? sampler.spacing;
   return { name, steps: options.steps ?? own, eta: options.eta ?? sampler.eta, spacing };
 }
 
-/** The steps, with what is wrong about the options said as wrong use. */
-export function stepsOf(
-  { diffusion }: { readonly diffusion: DiffusionOptions },
-  sampler: SamplerOptions,
-  clip: boolean,
-): SamplerStep[] {
-  return usage(() => samplerSteps({ ...diffusion, clipX0: clip && diffusion.clipX0 }, sampler));
+/** The moves, with what is wrong about the options said as wrong use. */
+export function movesOf(process: Process, sampler: SamplerOptions): Move[] {
+  return usage(() => samplerMoves(process, sampler));
 }
 
 /** What `make` gives; a value out of its range is said as wrong use. */
@@ -174,22 +158,26 @@ export interface LoadedSampler {
   destroy(): void;
 }
 
+/** What was found in a checkpoint. */
+export interface LoadedRun {
+  readonly config: Config;
+  readonly checkpoint: Checkpoint;
+  /** The config's. */
+  readonly process: Process;
+}
+
 /** A sampler with the checkpoint's weights. */
 export async function loadSampler(
   gpu: Gpu,
-  config: Config,
-  checkpoint: Checkpoint,
+  { config, checkpoint, process }: LoadedRun,
   { weights, batch }: WeightsValues,
 ): Promise<LoadedSampler> {
   const network = networkOf(config);
   const { height, width, channels } = imageShape(config.data);
   const arena = createArena(gpu, "weights", network);
   await loadWeights(gpu, arena, checkpoint, weights === "ema" ? EMA_PREFIX : WEIGHTS_PREFIX);
-  const sampler = await Sampler.create(gpu, {
-    shape: [batch, height, width, channels],
-    parameters: parameterSlots(network, arena),
-    ...askedOf(network),
-  });
+  const size = { height, width, channels };
+  const sampler = await networkSampler(gpu, { network, weights: arena, process, size, batch });
   return {
     sampler,
     destroy: () => {

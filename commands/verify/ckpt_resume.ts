@@ -9,9 +9,7 @@ import { mseLoss } from "../../autograd/ops/losses.ts";
 import type { Arena } from "../../device/arena.ts";
 import { Capture } from "../../device/capture.ts";
 import type { Gpu } from "../../device/gpu.ts";
-import { makeSchedule } from "../../diffusion/schedule.ts";
 import { readSafetensors } from "../../formats/safetensors.ts";
-import { qSample } from "../../kernels/process/q_sample.ts";
 import { pytorchNames, toPytorch } from "../../model/networks/ho2020/names/pytorch_ddpm.ts";
 import { parameterSlots } from "../../model/parameters.ts";
 import { OPTIMIZER_SCALARS_SHAPE, optimizerScalars, recordOptimizer } from "../../optim/adam.ts";
@@ -26,6 +24,7 @@ import { readSource, type Source } from "../shared/checkpoints/source.ts";
 import { checkSums, type CkptManifest, type RecordedStep } from "./ckpt_manifest.ts";
 import { budgetOf, type CaseResult, Comparison, maxAbs, type Recorded, replay } from "./golden.ts";
 import { fromTorch, IMAGE, toTorch } from "./layout.ts";
+import { makeProcess } from "../../diffusion/process.ts";
 
 const FAMILY = "ckpt";
 
@@ -152,18 +151,12 @@ async function verifyForward(
 async function captureStep(gpu: Gpu, { model, state }: Arenas, shape: readonly number[]) {
   const { config, network } = model;
   const capture = new Capture(gpu, "resumed step");
-  const schedule = makeSchedule(config.diffusion);
-  const table = (values: Float64Array) =>
-    gpu.tensor([values.length], { data: Float32Array.from(values), label: "schedule" });
-  const tables = {
-    signal: table(schedule.sqrtAlphasCumprod),
-    noise: table(schedule.sqrtOneMinusAlphasCumprod),
-  };
   const { weights, grads, firstMoments: m, secondMoments: v, ema } = state;
   const graph = new Graph(capture, { parameters: parameterSlots(network, weights, grads) });
   const x0 = capture.input("x0", shape), noise = capture.input("noise", shape);
   const t = capture.input("t", [shape[0]!], "u32");
-  const xt = qSample(capture, x0, noise, t, tables);
+  const process = makeProcess(config.diffusion).onGpu(gpu);
+  const xt = process.noised(capture, x0, noise, t);
   const out = network.forward(graph, { x: graph.constant(xt), level: t });
   const loss = mseLoss(out, graph.constant(noise));
   graph.backward(loss);
@@ -185,7 +178,7 @@ async function captureStep(gpu: Gpu, { model, state }: Arenas, shape: readonly n
     norm,
     destroy: () => {
       program.destroy();
-      for (const tensor of Object.values(tables)) gpu.destroyTensor(tensor);
+      process.destroy();
     },
   };
 }

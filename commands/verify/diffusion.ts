@@ -5,9 +5,10 @@
  */
 import { Capture } from "../../device/capture.ts";
 import type { Gpu } from "../../device/gpu.ts";
-import { ancestralSteps } from "../../diffusion/ancestral.ts";
 import { type TargetName, VARIANCE_NAMES, type VarianceName } from "../../diffusion/options.ts";
 import { reverseLogVariance } from "../../diffusion/posterior.ts";
+import { processOn } from "../../diffusion/process.ts";
+import { ancestralSteps } from "../../diffusion/samplers/ddpm.ts";
 import { qSample } from "../../kernels/process/q_sample.ts";
 import { samplerScalars } from "../../kernels/process/sampler_step.ts";
 import {
@@ -20,7 +21,7 @@ import {
   unsupported,
 } from "./golden.ts";
 import { fromTorch, IMAGE, toTorch } from "./layout.ts";
-import { updateProgram, x0Only } from "./sampler_update.ts";
+import { RECORDED, updateProgram, x0Only } from "./sampler_update.ts";
 import { scheduleNamedIn, verifySchedules } from "./schedules.ts";
 import { verifyTrajectories } from "./trajectories.ts";
 
@@ -143,8 +144,8 @@ async function* verifyMeans(
       continue;
     }
     const steps = ancestralSteps(
-      { name: "ddpm", steps: null, eta: 1, spacing: "uniform" },
-      { schedule, target, variance: "fixedlarge", clipX0: mean.clipX0 },
+      { steps: null },
+      processOn(schedule, { ...RECORDED, target, clipX0: mean.clipX0 }),
     );
     const actual: number[] = [];
     for (let i = 0; i < count; i++) {

@@ -5,7 +5,7 @@
  */
 import { Capture } from "../../device/capture.ts";
 import type { Gpu } from "../../device/gpu.ts";
-import type { SamplerStep } from "../../diffusion/sampler_step.ts";
+import type { SamplerStep } from "../../diffusion/moves.ts";
 import { SAMPLER_SCALARS, samplerStep } from "../../kernels/process/sampler_step.ts";
 
 /** One update of the sampler kernel on given tensors; coefficients are inputs. */
@@ -27,3 +27,11 @@ export const x0Only = (step: SamplerStep): SamplerStep => ({
   fromF: 0,
   noise: 0,
 });
+
+/** What the recorded code does unless a case says otherwise. */
+export const RECORDED = {
+  target: "epsilon",
+  weighting: "uniform",
+  variance: "fixedlarge",
+  clipX0: false,
+} as const;

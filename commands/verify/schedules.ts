@@ -5,7 +5,8 @@
  */
 import { SCHEDULE_NAMES, type ScheduleName } from "../../diffusion/options.ts";
 import { makePosterior, reverseLogVariance } from "../../diffusion/posterior.ts";
-import { makeSchedule, type Schedule } from "../../diffusion/schedule.ts";
+import type { Schedule } from "../../diffusion/schedule.ts";
+import { makeSchedule } from "../../diffusion/schedules/registry.ts";
 import {
   type CaseResult,
   Comparison,

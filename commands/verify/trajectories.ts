@@ -6,10 +6,11 @@
 import { Graph } from "../../autograd/graph.ts";
 import { Capture } from "../../device/capture.ts";
 import type { Gpu } from "../../device/gpu.ts";
-import { ancestralSteps } from "../../diffusion/ancestral.ts";
-import { ddimSteps } from "../../diffusion/ddim.ts";
 import { SPACING_NAMES, VARIANCE_NAMES } from "../../diffusion/options.ts";
-import type { SamplerStep } from "../../diffusion/sampler_step.ts";
+import type { SamplerStep } from "../../diffusion/moves.ts";
+import { processOn } from "../../diffusion/process.ts";
+import { ddimSteps } from "../../diffusion/samplers/ddim.ts";
+import { ancestralSteps } from "../../diffusion/samplers/ddpm.ts";
 import { copyInto } from "../../kernels/elementwise/add.ts";
 import {
   SAMPLER_SCALARS,
@@ -31,7 +32,7 @@ import {
 } from "./golden.ts";
 import { fromTorch, IMAGE, toTorch } from "./layout.ts";
 import { recordedNetwork, recordedWeights } from "./networks.ts";
-import { x0Only } from "./sampler_update.ts";
+import { RECORDED, x0Only } from "./sampler_update.ts";
 import { scheduleNamedIn, scheduleOf } from "./schedules.ts";
 
 const FAMILY = "diffusion";
@@ -77,8 +78,8 @@ function ancestralTrajectory(golden: GoldenFile, run: AncestralRun): Trajectory 
   const variance = known(VARIANCE_NAMES, run.var_type, "variance");
   const variant = known(["repo", "clipped"], run.variant, "variant");
   const steps = ancestralSteps(
-    { name: "ddpm", steps: null, eta: 1, spacing: "uniform" },
-    { schedule, target: "epsilon", variance, clipX0: variant === "clipped" },
+    { steps: null },
+    processOn(schedule, { ...RECORDED, variance, clipX0: variant === "clipped" }),
   );
   const key = ancestralKey(run);
   const z = golden.get(`ancestral/${run.schedule}/z`);
@@ -117,8 +118,8 @@ function ddimTrajectory(golden: GoldenFile, run: DdimRun): Trajectory {
   const schedule = run.schedule === undefined
     ? scheduleNamedIn(golden, "ddim")
     : scheduleOf(golden, run.schedule);
-  const options = { name: "ddim", steps: run.steps, eta: Number(amount), spacing } as const;
-  const process = { schedule, target: "epsilon", variance: "fixedlarge", clipX0 } as const;
+  const options = { steps: run.steps, eta: Number(amount), spacing } as const;
+  const process = processOn(schedule, { ...RECORDED, clipX0 });
   const z = golden.get(`ddim/${spacing}/z`);
   return {
     steps: ddimSteps(options, process),

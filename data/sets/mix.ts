@@ -9,13 +9,17 @@
  *
  * @module
  */
+import { STREAMS } from "../../support/random_streams.ts";
 import type { Pixels, RawImages, Split } from "../dataset.ts";
 import type { MixOptions, ResizeName } from "../options.ts";
 import { randomStream } from "../random_stream.ts";
 import { padUp, resizeImages } from "../pixels/resize.ts";
 
 const SEED = 0x313;
-const STREAMS: Readonly<Record<Split, number>> = { train: 0xda7a0020, test: 0xda7a0021 };
+const STREAM: Readonly<Record<Split, number>> = {
+  train: STREAMS.mixTrain,
+  test: STREAMS.mixTest,
+};
 const MAX_CLASSES = 256;
 
 /** What a mix is made for. */
@@ -145,7 +149,7 @@ function pairs(
   const firstNames = classesOf(first), secondNames = classesOf(second);
   const names = firstNames.flatMap((a) => secondNames.map((b) => `${a} + ${b}`));
   for (let i = 0; i < count; i++) {
-    const random = randomStream(SEED, STREAMS[split], i);
+    const random = randomStream(SEED, STREAM[split], i);
     const partner = random.below(second.count);
     compose(images.subarray(i * length, (i + 1) * length), i, partner, random.below);
     mirrorable[i] = mayMirror(first, i) & mayMirror(second, partner);

@@ -4,6 +4,7 @@
  *
  * @module
  */
+import { STREAMS } from "../../support/random_streams.ts";
 import type { RawImages, Split } from "../dataset.ts";
 import type { SyntheticOptions } from "../set_options.ts";
 import type { SetKind } from "../set_kind.ts";
@@ -20,7 +21,10 @@ const SYNTHETIC_SIZE = 32;
 
 /** The data is one fixed set, as a file would be: no run's seed changes it. */
 const SEED = 0x5eed;
-const STREAMS: Readonly<Record<Split, number>> = { train: 0xda7a0010, test: 0xda7a0011 };
+const STREAM: Readonly<Record<Split, number>> = {
+  train: STREAMS.syntheticTrain,
+  test: STREAMS.syntheticTest,
+};
 
 /**
  * Makes a split. Fields: see {@linkcode fieldSpectrum}; channels are independent. Shapes: one
@@ -46,7 +50,7 @@ export function makeSynthetic(
   }
   const images = new Uint8Array(count * size * size * channels);
   const stride = size * size * channels;
-  const streamOf = (index: number) => randomStream(SEED, STREAMS[split], index);
+  const streamOf = (index: number) => randomStream(SEED, STREAM[split], index);
   const shape = { count, height: size, width: size, channels, images };
   if (kind === "field") {
     const draw = fieldPainter(size, power);

@@ -44,6 +44,7 @@ const PORTABLE_ROOMS: ReadonlySet<string> = new Set(
 const PORTABLE_FILES: ReadonlySet<string> = new Set([
   "support/options.ts",
   "support/philox.ts",
+  "support/random_streams.ts",
 ]);
 
 /** The room of a path in the repository: a top folder, "the scripts", or a top file's own name. */

@@ -4,8 +4,10 @@
  *
  *     x0 = xToX0 x + fToX0 f,  clipped to [-1, 1] when `clip`
  *     x' = fromX0 x0 + fromX x + fromF f + noise z + fromBefore x0 of the step before
+ *          + sum_i fromKept_i kept_i
  *
- * The coefficients are a run-time tensor, so one program serves all steps.
+ * and what is kept for later steps is a combination of the same images, as they were before. The
+ * coefficients are a run-time tensor, so one program serves all steps.
  *
  * @module
  */
@@ -15,8 +17,24 @@ import { type BindingSpec, defineKernel } from "../../device/kernel.ts";
 import { formatShape, sizeOf, type TensorRef } from "../../device/tensor.ts";
 import { FLAT_INDEX, flatGrid, STREAM_WORKGROUP } from "../shared/grid.ts";
 
-/** Length of the tensor of coefficients. */
+/** Length of the tensor of coefficients where nothing is kept. */
 export const SAMPLER_SCALARS = 8;
+/** Coefficients of what a register becomes, before those of the kept images: whether it changes; x0, x, f and the x0 before. */
+const KEEP_SCALARS = 5;
+
+/** Length of the tensor of coefficients with some registers of kept images. */
+export function samplerScalarCount(registers: number): number {
+  return SAMPLER_SCALARS + registers * (1 + KEEP_SCALARS + registers);
+}
+
+/** Shares in what a register becomes. */
+export interface KeptShares {
+  readonly x0?: number;
+  readonly x?: number;
+  readonly f?: number;
+  readonly before?: number;
+  readonly kept?: readonly number[];
+}
 
 /** The coefficients of a step. */
 export interface SamplerCoefficients {
@@ -33,6 +51,10 @@ export interface SamplerCoefficients {
   readonly noise: number;
   /** Share of the x0 that the step before predicted; 0 unless given. */
   readonly fromBefore?: number;
+  /** Shares of the kept images; 0 unless given. */
+  readonly fromKept?: readonly number[];
+  /** What the kept images become; null, or nothing, leaves one as it is. */
+  readonly keep?: readonly (KeptShares | null)[];
 }
 
 /** What a step is computed from, all of one shape. */
@@ -48,31 +70,77 @@ export interface SamplerTensors {
    * plays no part.
    */
   readonly predicted?: TensorRef;
+  /** Kept images `[registers, ...shape of x]`; comes with `predicted`. */
+  readonly kept?: TensorRef;
 }
 
-/** The coefficients as {@linkcode samplerStep} reads them, each cast to f32 once. */
-export function samplerScalars(step: SamplerCoefficients): Float32Array<ArrayBuffer> {
+/**
+ * The coefficients as {@linkcode samplerStep} reads them, each cast to f32 once.
+ *
+ * @param registers Of the kept images; 0 unless given.
+ */
+export function samplerScalars(
+  step: SamplerCoefficients,
+  registers = 0,
+): Float32Array<ArrayBuffer> {
   const { xToX0, fToX0, clip, fromX0, fromX, fromF, noise, fromBefore = 0 } = step;
-  return Float32Array.of(xToX0, fToX0, fromX0, fromX, fromF, noise, clip ? 1 : 0, fromBefore);
+  const padded = (list: readonly number[] = []) =>
+    Array.from({ length: registers }, (_, i) => list[i] ?? 0);
+  const keep = Array.from({ length: registers }, (_, i) => {
+    const shares = step.keep?.[i];
+    const { x0 = 0, x = 0, f = 0, before = 0, kept } = shares ?? {};
+    return [shares ? 1 : 0, x0, x, f, before, ...padded(kept)];
+  });
+  return Float32Array.of(
+    ...[xToX0, fToX0, fromX0, fromX, fromF, noise, clip ? 1 : 0, fromBefore],
+    ...padded(step.fromKept),
+    ...keep.flat(),
+  );
+}
+
+/**
+ * WGSL that adds kept images to the result and writes what they become. A share of 0 must not read
+ * what an earlier image left: 0 times what is not finite is not 0.
+ */
+function keeping(registers: number): string {
+  const list = Array.from({ length: registers }, (_, r) => r);
+  const add = (to: string, share: number, image: string) =>
+    `if (scalars[${share}] != 0.0) { ${to} += scalars[${share}] * ${image}; }`;
+  const becomes = list.map((r) => {
+    const at = SAMPLER_SCALARS + registers + r * (KEEP_SCALARS + registers);
+    return `
+  if (scalars[${at}] != 0.0) {
+    var now = scalars[${at + 1}] * clean + scalars[${at + 2}] * image + scalars[${at + 3}] * output;
+    ${add("now", at + 4, "before")}
+    ${list.map((k) => add("now", at + KEEP_SCALARS + k, `kept${k}`)).join("\n    ")}
+    kept[${r} * params.items + i] = now;
+  }`;
+  });
+  return `
+  let before = predicted[i];
+  ${list.map((r) => `let kept${r} = kept[${r} * params.items + i];`).join("\n  ")}
+  ${list.map((r) => add("next", SAMPLER_SCALARS + r, `kept${r}`)).join("\n  ")}${becomes.join("")}`;
 }
 
 /**
  * The image after a step.
  *
- * @param scalars `[8]` of {@linkcode samplerScalars}.
+ * @param scalars Of {@linkcode samplerScalars}, 8 where nothing is kept.
  * @throws {RangeError} When shapes differ.
  */
 export function samplerStep(
   capture: Capture,
-  { x, f, z, predicted }: SamplerTensors,
+  { x, f, z, predicted, kept }: SamplerTensors,
   scalars: TensorRef,
 ): TensorRef {
   const shapes = [x, f, z, predicted ?? x].map(({ shape }) => formatShape(shape));
-  if (new Set(shapes).size !== 1 || sizeOf(scalars.shape) !== SAMPLER_SCALARS) {
+  const registers = kept && predicted ? kept.shape[0]! : 0;
+  if (kept) shapes.push(formatShape(kept.shape.slice(1)));
+  if (new Set(shapes).size !== 1 || sizeOf(scalars.shape) !== samplerScalarCount(registers)) {
     throw new RangeError(
-      `Cannot take a sampling step: image, output, noise and prediction must have one shape and scalars ${SAMPLER_SCALARS}, got ${
-        shapes.join(", ")
-      } and ${formatShape(scalars.shape)}`,
+      `Cannot take a sampling step: image, output, noise and prediction must have one shape and scalars ${
+        samplerScalarCount(registers)
+      }, got ${shapes.join(", ")} and ${formatShape(scalars.shape)}`,
     );
   }
   const count = sizeOf(x.shape);
@@ -91,14 +159,22 @@ export function samplerStep(
   if (predicted) {
     specs.predicted = { type, access: "read_write" };
     bindings.predicted = predicted;
+    if (kept) {
+      specs.kept = { type, access: "read_write" };
+      bindings.kept = kept;
+    }
     // A first step must not read what an earlier image left: 0 times what is not finite is not 0.
     remember = `
-  if (scalars[7] != 0.0) { next += scalars[7] * predicted[i]; }
+  if (scalars[7] != 0.0) { next += scalars[7] * predicted[i]; }${
+      registers > 0 ? keeping(registers) : ""
+    }
   predicted[i] = clean;`;
   }
   capture.dispatch({
     kernel: defineKernel({
-      name: `samplerStep.${predicted ? "remembering." : ""}${type}`,
+      name: `samplerStep.${predicted ? "remembering." : ""}${
+        registers > 0 ? `keeping${registers}.` : ""
+      }${type}`,
       bindings: specs,
       params: { items: "u32" },
       workgroupSize: [STREAM_WORKGROUP, 1, 1],

@@ -17,9 +17,7 @@ import type { Capture } from "../../device/capture.ts";
 import type { Gpu } from "../../device/gpu.ts";
 import type { TensorRef } from "../../device/tensor.ts";
 import { octaves } from "../../diffusion/frequency.ts";
-import type { DiffusionOptions } from "../../diffusion/options.ts";
-import { makeSchedule } from "../../diffusion/schedule.ts";
-import { outputToEpsilon } from "../../diffusion/target.ts";
+import type { Process } from "../../diffusion/process.ts";
 import { addBinnedMoments, MOMENT_PARTS } from "../../kernels/reduce/binned_moments.ts";
 import { fourierTransform } from "../../kernels/fft/fft2.ts";
 import { ringPowers } from "../../kernels/fft/ring_powers.ts";
@@ -29,7 +27,7 @@ import { rounded } from "../numerics/rounded.ts";
 
 /** What the instrument is made for. */
 export interface BandLossOptions {
-  readonly diffusion: DiffusionOptions;
+  readonly process: Process;
   /** Sides of the images. */
   readonly height: number;
   readonly width: number;
@@ -88,9 +86,8 @@ export class BandLoss {
 
   /** @throws {RangeError} When there are more bins than timesteps, or none. */
   constructor(private readonly gpu: Gpu, options: BandLossOptions) {
-    const { diffusion, height, width, timestepBins: bins } = options;
-    const schedule = makeSchedule(diffusion);
-    const { timesteps, alphasCumprod } = schedule;
+    const { process, height, width, timestepBins: bins } = options;
+    const { timesteps, levels } = process.schedule;
     if (!Number.isInteger(bins) || bins < 1 || bins > timesteps) {
       throw new RangeError(
         `Cannot measure losses by timestep: bins must be a whole number from 1 to ${timesteps}, got ${bins}`,
@@ -103,10 +100,13 @@ export class BandLoss {
     this.#rings = createRings(gpu, index, count);
     const table = (values: Float64Array, label: string) =>
       gpu.tensor([timesteps], { data: Float32Array.from(values), label });
-    const { output } = outputToEpsilon(schedule, diffusion.target);
+    const { output } = process.tables.toNoise;
     this.#output = table(output, "share of output in noise");
     this.#target = table(output.map((value) => -value), "share of target in noise");
-    this.#toX0 = table(alphasCumprod.map((a) => (1 - a) / a), "noise to x0");
+    this.#toX0 = table(
+      Float64Array.from(levels, ({ signalPower, noisePower }) => noisePower / signalPower),
+      "noise to x0",
+    );
     const shape = [bins, count, MOMENT_PARTS];
     this.#epsilon = gpu.tensor(shape, { label: "epsilon loss by band" });
     this.#x0 = gpu.tensor(shape, { label: "x0 loss by band" });

@@ -13,14 +13,13 @@ import { Capture } from "../../device/capture.ts";
 import type { Gpu } from "../../device/gpu.ts";
 import type { Program } from "../../device/program.ts";
 import type { TensorRef } from "../../device/tensor.ts";
-import { type Asked, STREAMS } from "../../diffusion/denoiser.ts";
-import type { DiffusionOptions } from "../../diffusion/options.ts";
-import { makeSchedule } from "../../diffusion/schedule.ts";
-import { outputToX0 } from "../../diffusion/target.ts";
+import type { Asked } from "../../diffusion/denoiser.ts";
+import type { ProcessOnGpu } from "../../diffusion/level_tables.ts";
+import type { Process } from "../../diffusion/process.ts";
 import { destroyRings, type Rings } from "../../kernels/fft/rings.ts";
-import { linearCombination, qSample } from "../../kernels/process/q_sample.ts";
 import { randomNormal } from "../../kernels/process/random.ts";
 import { seedKey } from "../../support/philox.ts";
+import { STREAMS } from "../../support/random_streams.ts";
 import { frechetDistance } from "../numerics/frechet.ts";
 import type { InstrumentOptions } from "./options.ts";
 import type { Gaussian } from "../numerics/moments.ts";
@@ -39,7 +38,7 @@ const PROBE_STEP = 0xfffffffe;
 /** What the instrument is made of. */
 export interface SpectraParts extends Asked {
   readonly gpu: Gpu;
-  readonly diffusion: DiffusionOptions;
+  readonly process: Process;
   /** The training images. */
   readonly images: LabelledPixels;
   readonly seed: number;
@@ -169,10 +168,10 @@ export class Spectra {
 
   /** The spectra of now. */
   async read(): Promise<SpectraEvent> {
-    const { options, diffusion, images: { height, width, channels } } = this.parts;
+    const { options, process: { schedule }, images: { height, width, channels } } = this.parts;
     const probe: TimestepSpectra[] = [];
     for (const share of options.spectraTimesteps) {
-      probe.push(await this.probe.at(Math.floor(share * diffusion.timesteps)));
+      probe.push(await this.probe.at(Math.floor(share * schedule.timesteps)));
     }
     const images = this.#samples;
     this.#samples = null;
@@ -201,24 +200,15 @@ class Probe {
     private readonly noisy: TensorRef,
     private readonly predicted: TensorRef,
     private readonly program: Program,
-    private readonly tables: readonly TensorRef[],
+    private readonly onGpu: ProcessOnGpu,
   ) {}
 
   static async create(parts: SpectraParts): Promise<Probe> {
-    const { gpu, diffusion, denoise, conditioning, parameters, options } = parts;
+    const { gpu, process, denoise, conditioning, parameters, options } = parts;
     const images = spreadImages(parts.images, options.spectraCount);
     const { height, width, channels } = images;
     const batch = Math.min(parts.batch, images.count);
-    const schedule = makeSchedule(diffusion);
-    const table = (values: Float64Array, label: string) =>
-      gpu.tensor([values.length], { data: Float32Array.from(values), label });
-    const { xt, output } = outputToX0(schedule, diffusion.target);
-    const tables = {
-      signal: table(schedule.sqrtAlphasCumprod, "signal"),
-      noise: table(schedule.sqrtOneMinusAlphasCumprod, "noise"),
-      xt: table(xt, "share of xt in x0"),
-      output: table(output, "share of output in x0"),
-    };
+    const onGpu = process.onGpu(gpu);
     const x0 = gpu.tensor([batch, height, width, channels], { label: "probed images" });
     const rings = powerRings(gpu, images);
     const capture = new Capture(gpu, "spectra");
@@ -227,18 +217,18 @@ class Probe {
     const graph = new Graph(capture, { parameters });
     const shape = [height, width, channels];
     const noise = randomNormal(capture, random, { samples: batch, shape, stream: STREAMS.noise });
-    const noisy = qSample(capture, x0, noise, timesteps, tables);
+    const noisy = onGpu.noised(capture, x0, noise, timesteps);
     const noisyPowers = capture.keep(recordPowers(capture, noisy, rings));
     const conditions = conditionInputs(capture, batch, conditioning);
-    const f = denoise(graph, { x: graph.constant(noisy), level: timesteps, ...conditions }).ref;
-    const predicted = linearCombination(capture, timesteps, [
-      { table: tables.xt, x: noisy },
-      { table: tables.output, x: f },
+    const f = denoise(graph, { ...onGpu.inputs(graph, noisy, timesteps), ...conditions }).ref;
+    const { xt, output } = process.tables.toX0;
+    const predicted = onGpu.combine(capture, timesteps, [
+      { share: xt, x: noisy },
+      { share: output, x: f },
     ]);
     const powers = capture.keep(recordPowers(capture, predicted, rings));
     const program = await capture.plan();
-    const all = Object.values(tables);
-    return new Probe(parts, images, batch, rings, x0, noisyPowers, powers, program, all);
+    return new Probe(parts, images, batch, rings, x0, noisyPowers, powers, program, onGpu);
   }
 
   /** Spectra at a timestep. */
@@ -271,7 +261,8 @@ class Probe {
   destroy(): void {
     const { gpu } = this.parts;
     this.program.destroy();
-    for (const tensor of [this.x0, ...this.tables]) gpu.destroyTensor(tensor);
+    gpu.destroyTensor(this.x0);
+    this.onGpu.destroy();
     destroyRings(gpu, this.rings);
   }
 

@@ -5,6 +5,7 @@
  * @module
  */
 import { integerBelow, philoxInto, seedKey } from "../../support/philox.ts";
+import { STREAMS } from "../../support/random_streams.ts";
 
 /** A mean of independent numbers and its 95 % confidence interval. */
 export interface Estimate {
@@ -61,7 +62,7 @@ export function resample<T>(
   const words = new Uint32Array(4), indices = new Uint32Array(count);
   return Array.from({ length: rounds }, (_, round) => {
     for (let i = 0; i < count; i++) {
-      if (i % 4 === 0) philoxInto(words, 0, i / 4, round, 0xb0075, 0, low, high);
+      if (i % 4 === 0) philoxInto(words, 0, i / 4, round, STREAMS.bootstrap, 0, low, high);
       indices[i] = integerBelow(words[i % 4]!, count);
     }
     return statistic(indices);

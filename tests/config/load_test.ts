@@ -1,11 +1,17 @@
 import { configWarnings } from "../../config/checks.ts";
-import { configName, formatConfig, loadConfig, parseConfig } from "../../config/load.ts";
-import type { Override } from "../../config/load.ts";
+import {
+  configName,
+  formatConfig,
+  loadConfig,
+  type Override,
+  parseConfig,
+} from "../../config/load.ts";
 import type { Config } from "../../config/schema.ts";
-import { makeSchedule } from "../../diffusion/schedule.ts";
-import { samplerSteps } from "../../diffusion/samplers.ts";
+import { makeSchedule } from "../../diffusion/schedules/registry.ts";
 import { UsageError } from "../../support/errors.ts";
 import { assert, assertEquals, assertRejects, assertThrows } from "../support/assert.ts";
+import { makeProcess } from "../../diffusion/process.ts";
+import { samplerMoves } from "../../diffusion/samplers/registry.ts";
 
 const parse = (text: string, ...overrides: Override[]) =>
   parseConfig(text, { path: "config/x.json", overrides });
@@ -57,6 +63,7 @@ Deno.test("parseConfig() gives an empty config the settings of Ho et al. 2020", 
       betaStart: 1e-4,
       betaEnd: 0.02,
       target: "epsilon",
+      weighting: "uniform",
       loss: "mse",
       timestepSampler: {
         name: "uniform",
@@ -134,7 +141,7 @@ for (const name of ["cifar10", "quickstart", "smoke"]) {
     assertEquals(config.run.dir, `runs/${name}`);
     assertEquals(configWarnings(config), []);
     assertEquals(makeSchedule(config.diffusion).timesteps, config.diffusion.timesteps);
-    assert(samplerSteps(config.diffusion).length > 0);
+    assert(samplerMoves(makeProcess(config.diffusion), config.diffusion.sampler).length > 0);
   });
 }
 

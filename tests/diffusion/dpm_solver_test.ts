@@ -1,10 +1,8 @@
 import type { DiffusionOptions, SamplerOptions } from "../../diffusion/options.ts";
-import type { SamplerStep } from "../../diffusion/sampler_step.ts";
-import { samplerSteps } from "../../diffusion/samplers.ts";
-import { makeSchedule } from "../../diffusion/schedule.ts";
-import { targetForm } from "../../diffusion/target.ts";
+import type { SamplerStep } from "../../diffusion/moves.ts";
+import { makeSchedule } from "../../diffusion/schedules/registry.ts";
 import { assert, assertAllClose, assertEquals, assertThrows } from "../support/assert.ts";
-import { PLAIN_TRAINING } from "./options.ts";
+import { PLAIN_TRAINING, sharesOf, stepsOf } from "./options.ts";
 
 const solver = (steps: number | null): SamplerOptions => ({
   name: "dpmpp-2m",
@@ -71,11 +69,11 @@ function algorithm2(
   return results;
 }
 
-Deno.test("samplerSteps() of dpmpp-2m is algorithm 2 of the paper", () => {
+Deno.test("stepsOf() of dpmpp-2m is algorithm 2 of the paper", () => {
   const predict = (x: number, t: number) => Math.tanh(0.8 * x + 0.3 * Math.sin(t / 90));
   for (const spacing of ["uniform", "linspace", "trailing"] as const) {
     for (const clipX0 of [false, true]) {
-      const steps = samplerSteps({ ...base, clipX0 }, { ...solver(13), spacing });
+      const steps = stepsOf({ ...base, clipX0 }, { ...solver(13), spacing });
       const results = follow(steps, 1.3, predict);
       const timesteps = steps.map(({ timestep }) => timestep);
       // The last step goes to the clean image, which the paper does not reach.
@@ -87,19 +85,19 @@ Deno.test("samplerSteps() of dpmpp-2m is algorithm 2 of the paper", () => {
   }
 });
 
-Deno.test("samplerSteps() of dpmpp-2m clips what it predicts", () => {
-  const steps = samplerSteps({ ...base, clipX0: true }, solver(10));
+Deno.test("stepsOf() of dpmpp-2m clips what it predicts", () => {
+  const steps = stepsOf({ ...base, clipX0: true }, solver(10));
   const clipped = follow(steps, 0.5, () => 7);
   assertAllClose(clipped, follow(steps, 0.5, () => 1), { rtol: 1e-12, atol: 0 });
   assertEquals(clipped.at(-1), 1);
 });
 
-Deno.test("samplerSteps() of dpmpp-2m takes every target", () => {
+Deno.test("stepsOf() of dpmpp-2m takes every target", () => {
   const schedule = makeSchedule(base);
   const clean = 0.6, noise = -1.1;
   for (const target of ["epsilon", "x0", "xprev"] as const) {
-    const form = targetForm(schedule, target);
-    const steps = samplerSteps({ ...base, target }, solver(16));
+    const form = sharesOf(schedule, target).target;
+    const steps = stepsOf({ ...base, target }, solver(16));
     const at = (t: number) =>
       t < 0
         ? clean
@@ -124,7 +122,7 @@ function gaussianError(sampler: SamplerOptions): number {
   const standard = (x: number, t: number) => (x - Math.sqrt(A[t]!) * mean) / spread(t);
   const best = (x: number, t: number) =>
     mean + Math.sqrt(A[t]!) * deviation ** 2 / spread(t) * standard(x, t);
-  const steps = samplerSteps(base, sampler);
+  const steps = stepsOf(base, sampler);
   const first = steps[0]!.timestep;
   const halfway = base.timesteps / 4;
   const index = steps.findIndex(({ previous }) => previous === halfway);
@@ -132,7 +130,7 @@ function gaussianError(sampler: SamplerOptions): number {
   return Math.abs(standard(x, halfway) - 1);
 }
 
-Deno.test("samplerSteps() of dpmpp-2m is of second order where ddim is of first", () => {
+Deno.test("stepsOf() of dpmpp-2m is of second order where ddim is of first", () => {
   const counts = [64, 128, 256];
   const orders = (make: (steps: number) => SamplerOptions) => {
     const errors = counts.map((steps) => gaussianError(make(steps)));
@@ -144,10 +142,10 @@ Deno.test("samplerSteps() of dpmpp-2m is of second order where ddim is of first"
   assert(gaussianError(solver(32)) < gaussianError(ddim(128)), "fewer steps must do");
 });
 
-Deno.test("samplerSteps() of dpmpp-2m draws no noise, and a single step is ddim's", () => {
-  assert(samplerSteps(base, solver(20)).every(({ noise }) => noise === 0));
+Deno.test("stepsOf() of dpmpp-2m draws no noise, and a single step is ddim's", () => {
+  assert(stepsOf(base, solver(20)).every(({ noise }) => noise === 0));
   const predict = (x: number) => 0.3 * x - 0.1;
-  const [one, other] = [solver(1), ddim(1)].map((it) => follow(samplerSteps(base, it), 1, predict));
+  const [one, other] = [solver(1), ddim(1)].map((it) => follow(stepsOf(base, it), 1, predict));
   assertAllClose(one!, other!, { rtol: 1e-12, atol: 0 });
-  assertThrows(() => samplerSteps(base, solver(1025)), RangeError, "from 1 to 1024, got 1025");
+  assertThrows(() => stepsOf(base, solver(1025)), RangeError, "from 1 to 1024, got 1025");
 });

@@ -1,10 +1,9 @@
 import { scale } from "../../autograd/ops/scale.ts";
 import { applySchema } from "../../config/schema.ts";
 import type { Denoiser } from "../../diffusion/denoiser.ts";
-import { type Move, repaintMoves } from "../../diffusion/inpainting.ts";
-import { samplerSteps } from "../../diffusion/samplers.ts";
+import { type InpaintingMove, repaintMoves } from "../../diffusion/inpainting.ts";
 import { Sampler } from "../../diffusion/sampling.ts";
-import { makeSchedule } from "../../diffusion/schedule.ts";
+import { makeSchedule } from "../../diffusion/schedules/registry.ts";
 import {
   assert,
   assertAllClose,
@@ -13,62 +12,66 @@ import {
   assertThrows,
 } from "../support/assert.ts";
 import { randomValues, testGpu } from "../support/gpu.ts";
+import { stepsOf } from "./options.ts";
+import { makeProcess } from "../../diffusion/process.ts";
+import { isEvaluation } from "../../diffusion/moves.ts";
 
 const { diffusion } = applySchema({ diffusion: { timesteps: 100, schedule: "linear" } }).config!;
+const process = makeProcess(diffusion);
 const ddim = (steps: number, eta = 1) =>
   ({ name: "ddim", steps, eta, spacing: "trailing" }) as const;
 const IMAGE = [4, 4, 1] as const, LENGTH = 16;
 
 /** The timesteps that moves go through, -1 for the clean image; a move back is a rise. */
-function levels(moves: readonly Move[]): number[] {
+function levels(moves: readonly InpaintingMove[]): number[] {
   const { alphasCumprod } = makeSchedule(diffusion);
   let now = 99;
   return moves.map((move) => {
-    if (move.kind === "step") {
-      assertEquals(move.step.timestep, now, "a step must begin where the way stands");
-      return now = move.step.previous;
+    if (isEvaluation(move)) {
+      assertEquals(move.timestep, now, "a step must begin where the way stands");
+      return now = move.previous;
     }
-    const target = alphasCumprod[now]! * move.level.signal ** 2;
-    assertAllClose([move.level.signal ** 2 + move.level.noise ** 2], [1], { rtol: 1e-12, atol: 0 });
+    const { signal, noise } = move.renoise;
+    const target = alphasCumprod[now]! * signal ** 2;
+    assertAllClose([signal ** 2 + noise ** 2], [1], { rtol: 1e-12, atol: 0 });
     now = alphasCumprod.findIndex((a) => Math.abs(a / target - 1) < 1e-9);
     return now;
   });
 }
 
 Deno.test("repaintMoves() without resampling is the sampler's own way", () => {
-  const { moves, start } = repaintMoves(diffusion, ddim(10), { resample: 1, jump: 1 });
-  const steps = samplerSteps(diffusion, ddim(10));
-  assertEquals(moves.map((move) => move.kind === "step" && move.step), steps);
+  const { moves, start } = repaintMoves(process, ddim(10), { resample: 1, jump: 1 });
+  const steps = stepsOf(diffusion, ddim(10));
+  assertEquals(
+    moves.filter(isEvaluation).map((move) => ({ ...move, known: undefined })),
+    steps.map((step) => ({ ...step, known: undefined })),
+  );
   assertEquals(levels(moves), [89, 79, 69, 59, 49, 39, 29, 19, 9, -1]);
   const { alphasCumprod } = makeSchedule(diffusion);
   assertAllClose([start.signal ** 2, start.noise ** 2], [
     alphasCumprod[99]!,
     1 - alphasCumprod[99]!,
   ]);
-  assertEquals(moves.at(-1)!.kind === "step" && moves.at(-1), {
-    kind: "step",
-    step: steps.at(-1)!,
-    known: { signal: 1, noise: 0 },
-  });
+  assertEquals(moves.at(-1)!, { ...steps.at(-1)!, known: { signal: 1, noise: 0 } });
 });
 
 Deno.test("repaintMoves() with jump 1 repeats every step but the last, as algorithm 1 does", () => {
-  const { moves } = repaintMoves(diffusion, ddim(4), { resample: 3, jump: 1 });
+  const { moves } = repaintMoves(process, ddim(4), { resample: 3, jump: 1 });
   const [a, b, c] = [[74, 99, 74, 99, 74], [49, 74, 49, 74, 49], [24, 49, 24, 49, 24]];
   assertEquals(levels(moves), [...a!, ...b!, ...c!, -1]);
 });
 
 Deno.test("repaintMoves() jumps as the authors' schedule does", () => {
   // get_schedule_jump of the RePaint code with t_T 7, jump_length 2, jump_n_sample 2, as steps left.
-  const { moves } = repaintMoves(diffusion, ddim(7), { resample: 2, jump: 2 });
+  const { moves } = repaintMoves(process, ddim(7), { resample: 2, jump: 2 });
   const visited = levels(moves).map((t) => Math.round((t + 1) * 7 / 100) - 1);
   assertEquals(visited, [5, 4, 6, 5, 4, 3, 2, 4, 3, 2, 1, 0, 2, 1, 0, -1]);
 });
 
 Deno.test("repaintMoves() takes ancestral sampling, one timestep after the other", () => {
   const sampler = { name: "ddpm", steps: null, eta: 0, spacing: "uniform" } as const;
-  const { moves } = repaintMoves(diffusion, sampler, { resample: 2, jump: 10 });
-  assertEquals(moves.filter(({ kind }) => kind === "back").length, 9);
+  const { moves } = repaintMoves(process, sampler, { resample: 2, jump: 10 });
+  assertEquals(moves.filter((move) => !isEvaluation(move)).length, 9);
   assertEquals(levels(moves).at(-1), -1);
   assertEquals(moves.length, 100 + 9 * 11);
 });
@@ -76,7 +79,7 @@ Deno.test("repaintMoves() takes ancestral sampling, one timestep after the other
 Deno.test("repaintMoves() refuses what makes no way", () => {
   const refuse = (sampler: Parameters<typeof repaintMoves>[1], resample: number, jump: number) =>
     [
-      () => repaintMoves(diffusion, sampler, { resample, jump }),
+      () => repaintMoves(process, sampler, { resample, jump }),
       RangeError,
     ] as const;
   assertThrows(...refuse(ddim(10), 0, 1), "resample must be a whole number of at least 1, got 0");
@@ -89,7 +92,9 @@ Deno.test("repaintMoves() refuses what makes no way", () => {
 async function makeSampler(batch: number): Promise<Sampler> {
   const gpu = await testGpu();
   const denoise: Denoiser = (_, { x }) => scale(x, 0.3);
-  return await Sampler.create(gpu, { shape: [batch, ...IMAGE], parameters: new Map(), denoise });
+  return await Sampler.create(gpu, {
+    ...{ shape: [batch, ...IMAGE], parameters: new Map(), denoise, process },
+  });
 }
 
 const SEEDS = [3, 4, 5, 6, 7, 8];
@@ -99,7 +104,7 @@ const known = images.map((_, i) => i % 3 === 0 ? 1 : 0);
 Deno.test("Sampler.inpaint() gives known values back bit for bit, and fills in the others", async () => {
   const sampler = await makeSampler(4);
   for (const [resample, jump] of [[1, 1], [3, 2]] as const) {
-    const way = repaintMoves(diffusion, ddim(8), { resample, jump });
+    const way = repaintMoves(process, ddim(8), { resample, jump });
     const results = await sampler.inpaint({ images, known }, way, SEEDS);
     const kept = (values: Float32Array) => values.filter((_, i) => known[i] === 1);
     assertEquals(kept(results), kept(images));
@@ -110,13 +115,13 @@ Deno.test("Sampler.inpaint() gives known values back bit for bit, and fills in t
 
 Deno.test("Sampler.inpaint() with nothing known is sampling, and depends on the seed alone", async () => {
   const sampler = await makeSampler(4);
-  const way = repaintMoves(diffusion, ddim(8), { resample: 1, jump: 1 });
+  const way = repaintMoves(process, ddim(8), { resample: 1, jump: 1 });
   const nothing = new Float32Array(known.length);
   assertEquals(
     await sampler.inpaint({ images, known: nothing }, way, SEEDS),
-    await sampler.sample(samplerSteps(diffusion, ddim(8)), SEEDS),
+    await sampler.sample(stepsOf(diffusion, ddim(8)), SEEDS),
   );
-  const again = repaintMoves(diffusion, ddim(8), { resample: 3, jump: 2 });
+  const again = repaintMoves(process, ddim(8), { resample: 3, jump: 2 });
   const all = await sampler.inpaint({ images, known }, again, SEEDS);
   const part = [images, known].map((values) => values.slice(4 * LENGTH, 5 * LENGTH));
   const one = await sampler.inpaint({ images: part[0]!, known: part[1]! }, again, [7]);
@@ -129,7 +134,7 @@ Deno.test("Sampler.inpaint() keeps known values at the noise level of each step,
   const seeds = Array.from({ length: 64 }, (_, i) => i);
   const flat = new Float32Array(seeds.length * LENGTH).fill(0.5);
   const ones = flat.map(() => 1);
-  const { moves, start } = repaintMoves(diffusion, ddim(6), { resample: 2, jump: 2 });
+  const { moves, start } = repaintMoves(process, ddim(6), { resample: 2, jump: 2 });
   const seen = new Map<number, { before: number[]; after: number[] }>();
   await sampler.inpaint({ images: flat, known: ones }, { start, moves }, seeds, {
     wants: () => true,
@@ -153,23 +158,23 @@ Deno.test("Sampler.inpaint() keeps known values at the noise level of each step,
   const { sqrtAlphasCumprod: signal, sqrtOneMinusAlphasCumprod: noise } = makeSchedule(diffusion);
   const drawn = new Set<number>();
   moves.forEach((move, i) => {
-    if (move.kind === "back") return;
+    if (!("known" in move)) return;
     const { before, after } = seen.get(i)!;
-    const t = move.step.timestep;
+    const t = move.timestep;
     // Behind a move back, too, an image has the noise of the step that comes.
     check(before, { signal: signal[t]!, noise: noise[t]! });
-    check(after, move.known!);
-    if (move.known!.noise > 0) {
-      drawn.add((after[0]! - 0.5 * move.known!.signal) / move.known!.noise);
+    check(after, move.known);
+    if (move.known.noise > 0) {
+      drawn.add((after[0]! - 0.5 * move.known.signal) / move.known.noise);
     }
   });
-  assertEquals(drawn.size, moves.filter(({ kind }) => kind === "step").length - 1);
+  assertEquals(drawn.size, moves.filter(isEvaluation).length - 1);
   sampler.destroy();
 });
 
 Deno.test("Sampler.inpaint() refuses images and masks that do not fit the seeds", async () => {
   const sampler = await makeSampler(2);
-  const way = repaintMoves(diffusion, ddim(4), { resample: 1, jump: 1 });
+  const way = repaintMoves(process, ddim(4), { resample: 1, jump: 1 });
   await assertRejects(
     () => sampler.inpaint({ images, known }, way, [1]),
     RangeError,
@@ -186,7 +191,7 @@ Deno.test("Sampler.inpaint() refuses images and masks that do not fit the seeds"
 Deno.test("Sampler.inpaint() makes no GPU object once it has run", async () => {
   const gpu = await testGpu();
   const sampler = await makeSampler(4);
-  const way = repaintMoves(diffusion, ddim(4), { resample: 2, jump: 1 });
+  const way = repaintMoves(process, ddim(4), { resample: 2, jump: 1 });
   await sampler.inpaint({ images, known }, way, SEEDS);
   const { submits: _, ...before } = gpu.counters;
   await sampler.inpaint({ images, known }, way, SEEDS);

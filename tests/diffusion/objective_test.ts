@@ -5,12 +5,12 @@ import type { TensorRef } from "../../device/tensor.ts";
 import type { Denoiser } from "../../diffusion/denoiser.ts";
 import { Objective } from "../../diffusion/objective.ts";
 import { type DiffusionOptions, LOSS_NAMES, TARGET_NAMES } from "../../diffusion/options.ts";
-import { makeSchedule } from "../../diffusion/schedule.ts";
-import { targetForm } from "../../diffusion/target.ts";
+import { makeSchedule } from "../../diffusion/schedules/registry.ts";
 import { integerBelow, philox4x32, seedKey } from "../../support/philox.ts";
 import { assert, assertAllClose, assertEquals } from "../support/assert.ts";
 import { randomTensor, testGpu } from "../support/gpu.ts";
-import { PLAIN_TRAINING } from "./options.ts";
+import { PLAIN_TRAINING, sharesOf } from "./options.ts";
+import { makeProcess } from "../../diffusion/process.ts";
 
 const OPTIONS: DiffusionOptions = {
   timesteps: 50,
@@ -44,7 +44,9 @@ async function record(
   { perSample = false, step = 7, first = 0 } = {},
 ): Promise<Recorded> {
   const gpu = await testGpu();
-  const objective = new Objective(gpu, { ...OPTIONS, ...options });
+  const objective = new Objective(gpu, makeProcess({ ...OPTIONS, ...options }), {
+    ...{ ...OPTIONS, ...options },
+  });
   const capture = new Capture(gpu, "objective");
   const graph = new Graph(capture, { random: capture.input("key", [4], "u32") });
   const tensors = objective.record(graph, { x0, denoise: half, perSample });
@@ -99,7 +101,7 @@ for (const name of TARGET_NAMES) {
     const x0 = randomTensor(gpu, SHAPE);
     const { timesteps, noise, xt, target } = await record(x0, { target: name });
     const clean = await gpu.readF32(x0);
-    const form = targetForm(makeSchedule(OPTIONS), name);
+    const form = sharesOf(makeSchedule(OPTIONS), name).target;
     const expected = clean.map((value, i) => {
       const t = timesteps[Math.floor(i / LENGTH)]!;
       return form.x0[t]! * value + form.noise[t]! * noise[i]! + form.xt[t]! * xt[i]!;

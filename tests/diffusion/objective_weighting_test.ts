@@ -16,6 +16,7 @@ import {
 } from "../support/assert.ts";
 import { randomTensor, testGpu, upload } from "../support/gpu.ts";
 import { PLAIN_TRAINING } from "./options.ts";
+import { makeProcess } from "../../diffusion/process.ts";
 
 const SHAPE = [6, 4, 4, 2];
 
@@ -32,6 +33,7 @@ function optionsOf({ timesteps, spectral, tMax = 30 }: Change): DiffusionOptions
     betaStart: 1e-3,
     betaEnd: 0.2,
     target: "epsilon",
+    weighting: "uniform",
     loss: "mse",
     timestepSampler: { ...PLAIN_TRAINING.timestepSampler, ...timesteps },
     spectralLoss: { ...PLAIN_TRAINING.spectralLoss, ...spectral },
@@ -49,7 +51,7 @@ async function step(
   inputs: { plain?: boolean; perSample?: boolean } = {},
 ) {
   const gpu = await testGpu();
-  const objective = new Objective(gpu, optionsOf(change));
+  const objective = new Objective(gpu, makeProcess(optionsOf(change)), optionsOf(change));
   const capture = new Capture(gpu, "step");
   const graph = new Graph(capture, { random: capture.input("key", [4], "u32") });
   const weight = graph.variable(upload(gpu, [1], [w]));
@@ -169,5 +171,5 @@ Deno.test("Objective with adaptive timesteps keeps the losses that it has seen",
 Deno.test("Objective refuses a bound that was not found yet", async () => {
   const gpu = await testGpu();
   const options = optionsOf({ timesteps: { name: "reweighted" }, tMax: "auto" });
-  assertThrows(() => new Objective(gpu, options), RangeError, "tMax must");
+  assertThrows(() => new Objective(gpu, makeProcess(options), options), RangeError, "tMax must");
 });

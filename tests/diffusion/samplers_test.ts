@@ -1,11 +1,9 @@
 import type { DiffusionOptions, SamplerOptions, SpacingName } from "../../diffusion/options.ts";
-import type { SamplerStep } from "../../diffusion/sampler_step.ts";
-import { samplerSteps } from "../../diffusion/samplers.ts";
-import { makeSchedule } from "../../diffusion/schedule.ts";
+import type { SamplerStep } from "../../diffusion/moves.ts";
+import { makeSchedule } from "../../diffusion/schedules/registry.ts";
 import { spaceTimesteps } from "../../diffusion/spacing.ts";
-import { targetForm } from "../../diffusion/target.ts";
 import { assert, assertAllClose, assertEquals, assertThrows } from "../support/assert.ts";
-import { PLAIN_TRAINING } from "./options.ts";
+import { PLAIN_TRAINING, sharesOf, stepsOf } from "./options.ts";
 
 const ddpm: SamplerOptions = { name: "ddpm", steps: null, eta: 0, spacing: "uniform" };
 const ddim = (steps: number | null, eta: number, spacing: SpacingName = "uniform") => ({
@@ -68,7 +66,7 @@ Deno.test("spaceTimesteps() refuses no steps, fractions and more steps than time
   }
 });
 
-Deno.test("samplerSteps() of ddpm gives the recorded posterior means of the PyTorch code", () => {
+Deno.test("stepsOf() of ddpm gives the recorded posterior means of the PyTorch code", () => {
   const x = [0.15006497502326965, -0.4883916676044464, -0.680932879447937, -1.6560496091842651];
   const f = [-0.5696980953216553, -0.34415149688720703, -0.3769683837890625, -0.4401046633720398];
   const x0Means = [
@@ -95,7 +93,7 @@ Deno.test("samplerSteps() of ddpm gives the recorded posterior means of the PyTo
   };
   for (const target of ["epsilon", "x0", "xprev"] as const) {
     for (const clipX0 of [false, true]) {
-      const steps = samplerSteps({ ...base, target, clipX0 });
+      const steps = stepsOf({ ...base, target, clipX0 });
       const means = [0, 1, 500, 999].map((t, i) => update(steps[999 - t]!, x[i]!, f[i]!, 0).x);
       const expected = recorded[target][clipX0 ? "clipped" : "plain"];
       assertAllClose(means, expected, { rtol: 2e-6, atol: 0, name: `${target} ${clipX0}` });
@@ -103,8 +101,8 @@ Deno.test("samplerSteps() of ddpm gives the recorded posterior means of the PyTo
   }
 });
 
-Deno.test("samplerSteps() of ddpm ends without noise and takes its width from the variance", () => {
-  const large = samplerSteps(base), small = samplerSteps({ ...base, variance: "fixedsmall" });
+Deno.test("stepsOf() of ddpm ends without noise and takes its width from the variance", () => {
+  const large = stepsOf(base), small = stepsOf({ ...base, variance: "fixedsmall" });
   assertEquals(large.length, 1000);
   assertEquals([large[999]!.timestep, large[999]!.previous, large[999]!.noise], [0, -1, 0]);
   const { betas, alphasCumprod } = makeSchedule(base);
@@ -115,9 +113,9 @@ Deno.test("samplerSteps() of ddpm ends without noise and takes its width from th
   });
 });
 
-Deno.test("samplerSteps() of xprev without clipping equals the way through the predicted x0", () => {
-  const direct = samplerSteps({ ...base, target: "xprev", clipX0: false });
-  const through = samplerSteps({ ...base, target: "xprev", clipX0: true });
+Deno.test("stepsOf() of xprev without clipping equals the way through the predicted x0", () => {
+  const direct = stepsOf({ ...base, target: "xprev", clipX0: false });
+  const through = stepsOf({ ...base, target: "xprev", clipX0: true });
   for (const i of [0, 400, 998, 999]) {
     const a = update(direct[i]!, 0.3, 0.29, 0.8);
     const b = update({ ...through[i]!, clip: false }, 0.3, 0.29, 0.8);
@@ -125,9 +123,9 @@ Deno.test("samplerSteps() of xprev without clipping equals the way through the p
   }
 });
 
-Deno.test("samplerSteps() of ddim gives recorded updates of the PyTorch code", () => {
+Deno.test("stepsOf() of ddim gives recorded updates of the PyTorch code", () => {
   const at = (clipX0: boolean, i: number) =>
-    samplerSteps({ ...base, clipX0, sampler: ddim(10, 0.5) })[i]!;
+    stepsOf({ ...base, clipX0, sampler: ddim(10, 0.5) })[i]!;
   // Each line: clipX0, step, x before, predicted x0, noise z, x after (eta 0.5, uniform, 10 steps).
   const lines = [
     [1, 1, 0.27384841442108154, 1, 1.7100852727890015, 1.0464880466461182],
@@ -143,11 +141,11 @@ Deno.test("samplerSteps() of ddim gives recorded updates of the PyTorch code", (
   }
 });
 
-Deno.test("samplerSteps() of ddim with eta 1 over every timestep is ddpm with fixedsmall", () => {
+Deno.test("stepsOf() of ddim with eta 1 over every timestep is ddpm with fixedsmall", () => {
   for (const target of ["epsilon", "x0", "xprev"] as const) {
     for (const clipX0 of [false, true]) {
       const options = { ...base, target, clipX0, variance: "fixedsmall" } as const;
-      const a = samplerSteps({ ...options, sampler: ddim(null, 1) }), b = samplerSteps(options);
+      const a = stepsOf({ ...options, sampler: ddim(null, 1) }), b = stepsOf(options);
       for (const i of [0, 300, 998, 999]) {
         const [x, f] = target === "xprev" ? [0.4, 0.395] : [0.4, -0.2];
         const results = [a, b].map((steps) => update(steps[i]!, x!, f!, 0.9).x);
@@ -157,14 +155,14 @@ Deno.test("samplerSteps() of ddim with eta 1 over every timestep is ddpm with fi
   }
 });
 
-Deno.test("samplerSteps() of ddim with eta 0 follows a perfect network to the clean image", () => {
+Deno.test("stepsOf() of ddim with eta 0 follows a perfect network to the clean image", () => {
   const schedule = makeSchedule(base);
   const clean = 0.6, noise = -1.1;
   for (const target of ["epsilon", "x0", "xprev"] as const) {
-    const form = targetForm(schedule, target);
+    const form = sharesOf(schedule, target).target;
     for (const clipX0 of [false, true]) {
       for (const spacing of ["uniform", "linspace", "trailing"] as const) {
-        const steps = samplerSteps({ ...base, target, clipX0, sampler: ddim(20, 0, spacing) });
+        const steps = stepsOf({ ...base, target, clipX0, sampler: ddim(20, 0, spacing) });
         const at = (t: number) =>
           t < 0 ? clean : schedule.sqrtAlphasCumprod[t]! * clean +
             schedule.sqrtOneMinusAlphasCumprod[t]! * noise;
@@ -181,15 +179,15 @@ Deno.test("samplerSteps() of ddim with eta 0 follows a perfect network to the cl
   }
 });
 
-Deno.test("samplerSteps() refuses fewer ddpm steps and an eta outside [0, 1]", () => {
+Deno.test("stepsOf() refuses fewer ddpm steps and an eta outside [0, 1]", () => {
   assertThrows(
-    () => samplerSteps(base, { ...ddpm, steps: 50 }),
+    () => stepsOf(base, { ...ddpm, steps: 50 }),
     RangeError,
     "ddim with eta 1 is the sampler that skips",
   );
-  assertEquals(samplerSteps(base, { ...ddpm, steps: 1000 }), samplerSteps(base));
+  assertEquals(stepsOf(base, { ...ddpm, steps: 1000 }), stepsOf(base));
   for (const eta of [-0.1, 1.5, NaN]) {
-    assertThrows(() => samplerSteps(base, ddim(10, eta)), RangeError, `got ${eta}`);
+    assertThrows(() => stepsOf(base, ddim(10, eta)), RangeError, `got ${eta}`);
   }
-  assertThrows(() => samplerSteps(base, ddim(1001, 0)), RangeError, "from 1 to 1000, got 1001");
+  assertThrows(() => stepsOf(base, ddim(1001, 0)), RangeError, "from 1 to 1000, got 1001");
 });

@@ -1,12 +1,12 @@
 import { scale } from "../../autograd/ops/scale.ts";
 import type { Denoiser } from "../../diffusion/denoiser.ts";
 import type { DiffusionOptions, SamplerOptions } from "../../diffusion/options.ts";
-import type { SamplerStep } from "../../diffusion/sampler_step.ts";
-import { samplerSteps } from "../../diffusion/samplers.ts";
+import type { SamplerStep } from "../../diffusion/moves.ts";
 import { Sampler, type StepImages } from "../../diffusion/sampling.ts";
 import { assert, assertAllClose, assertEquals, assertRejects } from "../support/assert.ts";
 import { testGpu } from "../support/gpu.ts";
-import { PLAIN_TRAINING } from "./options.ts";
+import { PLAIN_TRAINING, stepsOf } from "./options.ts";
+import { makeProcess } from "../../diffusion/process.ts";
 
 const DDIM: SamplerOptions = { name: "ddim", steps: 10, eta: 1, spacing: "uniform" };
 const OPTIONS: DiffusionOptions = {
@@ -29,7 +29,10 @@ const denoise: Denoiser = (_, { x }) => scale(x, factor);
 
 async function makeSampler(batch: number): Promise<Sampler> {
   const gpu = await testGpu();
-  return await Sampler.create(gpu, { shape: [batch, ...IMAGE], parameters: new Map(), denoise });
+  return await Sampler.create(gpu, {
+    ...{ shape: [batch, ...IMAGE], parameters: new Map(), denoise },
+    process: makeProcess(OPTIONS),
+  });
 }
 
 /** The sampler's recurrence on the host, without noise, from given start images. */
@@ -66,7 +69,7 @@ Deno.test("Sampler.sample() follows the steps' recurrence where there is no nois
   const spread = start.reduce((sum, value) => sum + value * value, 0) / start.length;
   assert(spread > 0.3 && spread < 3, `start images must be standard normal, got ${spread}`);
   for (const clipX0 of [true, false]) {
-    const steps = samplerSteps({ ...OPTIONS, clipX0, sampler: { ...DDIM, eta: 0 } });
+    const steps = stepsOf({ ...OPTIONS, clipX0, sampler: { ...DDIM, eta: 0 } });
     const images = await sampler.sample(steps, seeds);
     assertAllClose(images, follow(steps, start), { rtol: 1e-4, atol: 1e-5 });
   }
@@ -76,7 +79,7 @@ Deno.test("Sampler.sample() follows the steps' recurrence where there is no nois
 Deno.test("Sampler.sample() gives a seed the same image beside any others", async () => {
   const sampler = await makeSampler(4);
   for (const name of ["ddim", "ddpm"] as const) {
-    const steps = samplerSteps({ ...OPTIONS, sampler: { ...DDIM, name, steps: null } });
+    const steps = stepsOf({ ...OPTIONS, sampler: { ...DDIM, name, steps: null } });
     const [one, three, many] = [
       await sampler.sample(steps, [8]),
       await sampler.sample(steps, [9, 8, 7]),
@@ -111,7 +114,7 @@ Deno.test("Sampler.sample() clips what a sampler without clipping leaves outside
 
 Deno.test("Sampler.sample() shows images on the way and counts batches and steps", async () => {
   const sampler = await makeSampler(4);
-  const steps = samplerSteps({ ...OPTIONS, sampler: { ...DDIM, steps: 5 } });
+  const steps = stepsOf({ ...OPTIONS, sampler: { ...DDIM, steps: 5 } });
   const seen: string[] = [];
   const shown: [number, number][] = [];
   await sampler.sample(steps, [1, 2, 3, 4, 5], {
@@ -126,7 +129,7 @@ Deno.test("Sampler.sample() shows images on the way and counts batches and steps
 
 Deno.test("Sampler.sample() shows what a step began with, predicted and made", async () => {
   const sampler = await makeSampler(4);
-  const steps = samplerSteps({ ...OPTIONS, sampler: { ...DDIM, eta: 0 } });
+  const steps = stepsOf({ ...OPTIONS, sampler: { ...DDIM, eta: 0 } });
   const looks: StepImages[] = [];
   const images = await sampler.sample(steps, [1, 2, 3], {
     wants: () => true,
@@ -151,7 +154,7 @@ Deno.test("Sampler.sample() shows what a step began with, predicted and made", a
 
 Deno.test("Sampler.sampleFrom() a seed's own noise gives the seed's image bit for bit", async () => {
   const sampler = await makeSampler(2);
-  const steps = samplerSteps(OPTIONS);
+  const steps = stepsOf(OPTIONS);
   const seeds = [8, 2, 5];
   const start = await sampler.startNoise(seeds);
   assertEquals(await sampler.startNoise([5]), start.slice(2 * LENGTH));
@@ -168,7 +171,7 @@ Deno.test("Sampler.sampleFrom() a seed's own noise gives the seed's image bit fo
 
 Deno.test("Sampler.sample() follows a solver that looks back, whatever was drawn before", async () => {
   const sampler = await makeSampler(4);
-  const steps = samplerSteps({ ...OPTIONS, sampler: { ...DDIM, name: "dpmpp-2m" } });
+  const steps = stepsOf({ ...OPTIONS, sampler: { ...DDIM, name: "dpmpp-2m" } });
   assert(steps.some(({ fromBefore = 0 }) => fromBefore !== 0));
   const first = await sampler.sample(steps, [1, 2, 3]);
   assertEquals(
@@ -196,7 +199,7 @@ Deno.test("Sampler.sample() stops after the step at hand when it is told to", as
   let steps = 0;
   await assertRejects(
     () =>
-      sampler.sample(samplerSteps(OPTIONS), [1, 2, 3], {
+      sampler.sample(stepsOf(OPTIONS), [1, 2, 3], {
         signal: stop.signal,
         onStep: () => {
           if (++steps === 3) stop.abort(new Error("told to stop"));
@@ -209,8 +212,8 @@ Deno.test("Sampler.sample() stops after the step at hand when it is told to", as
   // What was left lying about does not reach the next images.
   const fresh = await makeSampler(2);
   assertEquals(
-    await sampler.sample(samplerSteps(OPTIONS), [1]),
-    await fresh.sample(samplerSteps(OPTIONS), [1]),
+    await sampler.sample(stepsOf(OPTIONS), [1]),
+    await fresh.sample(stepsOf(OPTIONS), [1]),
   );
   sampler.destroy();
   fresh.destroy();
@@ -219,7 +222,7 @@ Deno.test("Sampler.sample() stops after the step at hand when it is told to", as
 Deno.test("Sampler.sample() makes no GPU object once it has run", async () => {
   const gpu = await testGpu();
   const sampler = await makeSampler(4);
-  const steps = samplerSteps(OPTIONS);
+  const steps = stepsOf(OPTIONS);
   await sampler.sample(steps, [1]);
   const { submits: _, ...before } = gpu.counters;
   await sampler.sample(steps, [1, 2, 3, 4, 5, 6, 7]);

@@ -9,7 +9,7 @@ import {
   TARGET_NAMES,
   type TargetName,
 } from "../../diffusion/options.ts";
-import { makeSchedule } from "../../diffusion/schedule.ts";
+import { makeSchedule } from "../../diffusion/schedules/registry.ts";
 import { spectralForms } from "../../diffusion/spectral_forms.ts";
 import { frequencyWeights, SpectralLoss } from "../../diffusion/spectral_loss.ts";
 import { finiteDifference } from "../reference/finite_difference.ts";
@@ -23,6 +23,8 @@ import {
 } from "../support/assert.ts";
 import { randomValues, testGpu, upload } from "../support/gpu.ts";
 import { PLAIN_TRAINING } from "./options.ts";
+import { processOn } from "../../diffusion/process.ts";
+import type { Gpu } from "../../device/gpu.ts";
 
 const SHAPE = { samples: 4, height: 6, width: 5, channels: 2 };
 const AXES = [4, 6, 5, 2], COUNT = 240;
@@ -57,10 +59,13 @@ function optionsOf(
 const x0 = randomValues(COUNT, 1, 0.5), noise = randomValues(COUNT, 2);
 const output = randomValues(COUNT, 3);
 
+const makeLoss = (gpu: Gpu, options: DiffusionOptions) =>
+  new SpectralLoss(gpu, processOn(schedule, options), options);
+
 /** Loss a sample, and the gradient of its mean, from the real kernels. */
 async function run(options: DiffusionOptions) {
   const gpu = await testGpu();
-  const loss = new SpectralLoss(gpu, schedule, options);
+  const loss = makeLoss(gpu, options);
   const capture = new Capture(gpu, "spectral loss");
   const graph = new Graph(capture);
   const prediction = graph.variable(upload(gpu, AXES, output));
@@ -155,7 +160,7 @@ Deno.test("SpectralLoss of the complex spectrum without weights is the mean squa
 Deno.test("SpectralLoss refuses mode printed with its reason, and lets it pass on demand", async () => {
   const gpu = await testGpu();
   const make = (spectral: Partial<SpectralLossOptions>) =>
-    new SpectralLoss(gpu, schedule, optionsOf({ mode: "printed", ...spectral }));
+    makeLoss(gpu, optionsOf({ mode: "printed", ...spectral }));
   const error = assertThrows(() => make({}), RangeError, "identically 0");
   assert(error.message.includes("allowPrinted"));
   for (const spectrum of SPECTRUM_NAMES) {
@@ -171,10 +176,10 @@ Deno.test("SpectralLoss refuses a bound or a lambda outside its range", async ()
   const gpu = await testGpu();
   for (const tMax of ["auto", 0, 61] as const) {
     const options = { ...optionsOf({}), tMax };
-    assertThrows(() => new SpectralLoss(gpu, schedule, options), RangeError, "tMax must");
+    assertThrows(() => makeLoss(gpu, options), RangeError, "tMax must");
   }
   assertThrows(
-    () => new SpectralLoss(gpu, schedule, optionsOf({ lambda: -1 })),
+    () => makeLoss(gpu, optionsOf({ lambda: -1 })),
     RangeError,
     "lambda",
   );
@@ -183,7 +188,7 @@ Deno.test("SpectralLoss refuses a bound or a lambda outside its range", async ()
 Deno.test("spectralForms() of ddim, x0 and epsilon leave no residual for a perfect network", () => {
   for (const target of TARGET_NAMES) {
     for (const mode of ["ddim", "x0", "epsilon"] as const) {
-      const { residual } = spectralForms(schedule, target, mode);
+      const { residual } = spectralForms(processOn(schedule, optionsOf({}, target)), mode);
       for (let t = 0; t < 60; t++) {
         const a = schedule.sqrtAlphasCumprod[t]!, b = schedule.sqrtOneMinusAlphasCumprod[t]!;
         const { x0, noise, output } = residual;

@@ -1,6 +1,6 @@
 import { fieldSpectrum, makeSynthetic } from "../../data/sets/synthetic.ts";
 import { radialFrequencies } from "../../diffusion/frequency.ts";
-import { makeSchedule } from "../../diffusion/schedule.ts";
+import { makeSchedule } from "../../diffusion/schedules/registry.ts";
 import { highestOctavePower, resolveTMax, tMaxOfPower } from "../../diffusion/t_max.ts";
 import type { DiffusionOptions } from "../../diffusion/options.ts";
 import { assert, assertAlmostEquals, assertEquals } from "../support/assert.ts";
@@ -51,13 +51,14 @@ Deno.test("tMaxOfPower() is one past the largest t whose signal exceeds the nois
 
 Deno.test("resolveTMax() measures only where a bound is used and is to be found", () => {
   const data = makeSynthetic({ kind: "field", power: 1, channels: 1 }, "train", 20, 8);
-  assert(resolveTMax(OPTIONS, data) === OPTIONS);
+  const schedule = makeSchedule(OPTIONS);
+  assert(resolveTMax(OPTIONS, schedule, data) === OPTIONS);
   const reweighted: DiffusionOptions = {
     ...OPTIONS,
     timestepSampler: { ...OPTIONS.timestepSampler, name: "reweighted" },
   };
-  const { tMax } = resolveTMax(reweighted, data);
+  const { tMax } = resolveTMax(reweighted, schedule, data);
   assertEquals(tMax, tMaxOfPower(makeSchedule(OPTIONS), highestOctavePower(data)));
   assert(typeof tMax === "number" && tMax > 1 && tMax < 999);
-  assertEquals(resolveTMax({ ...reweighted, tMax: 50 }, data).tMax, 50);
+  assertEquals(resolveTMax({ ...reweighted, tMax: 50 }, schedule, data).tMax, 50);
 });

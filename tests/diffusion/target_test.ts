@@ -1,8 +1,8 @@
 import { TARGET_NAMES } from "../../diffusion/options.ts";
 import { makePosterior } from "../../diffusion/posterior.ts";
-import { makeSchedule } from "../../diffusion/schedule.ts";
-import { outputToEpsilon, outputToX0, targetForm } from "../../diffusion/target.ts";
+import { makeSchedule } from "../../diffusion/schedules/registry.ts";
 import { assertAllClose, assertEquals } from "../support/assert.ts";
+import { sharesOf } from "./options.ts";
 
 const schedule = makeSchedule({
   timesteps: 1000,
@@ -13,8 +13,8 @@ const schedule = makeSchedule({
 
 for (const target of TARGET_NAMES) {
   Deno.test(`outputToX0() and outputToEpsilon() undo targetForm() for ${target}`, () => {
-    const form = targetForm(schedule, target);
-    const toX0 = outputToX0(schedule, target), toEpsilon = outputToEpsilon(schedule, target);
+    const form = sharesOf(schedule, target).target;
+    const toX0 = sharesOf(schedule, target).toX0, toEpsilon = sharesOf(schedule, target).toNoise;
     const x0 = -0.7, noise = 1.3;
     for (const t of [0, 1, 250, 999]) {
       const xt = schedule.sqrtAlphasCumprod[t]! * x0 +
@@ -28,7 +28,7 @@ for (const target of TARGET_NAMES) {
 }
 
 Deno.test("targetForm() of xprev is the posterior mean, and the clean image at timestep 0", () => {
-  const form = targetForm(schedule, "xprev");
+  const form = sharesOf(schedule, "xprev").target;
   const posterior = makePosterior(schedule);
   assertEquals(form.x0, posterior.meanFromX0);
   assertEquals(form.xt, posterior.meanFromXt);
@@ -44,7 +44,7 @@ Deno.test("outputToX0() gives the recorded images of the PyTorch code", () => {
     xprev: [-0.5696980953216553, -0.22387230396270752, 98.08515167236328, 9343.8681640625],
   };
   for (const target of ["epsilon", "x0", "xprev"] as const) {
-    const table = outputToX0(schedule, target);
+    const table = sharesOf(schedule, target).toX0;
     const actual = [0, 1, 500, 999].map((t, i) => table.xt[t]! * xt[i]! + table.output[t]! * f[i]!);
     assertAllClose(actual, recorded[target], { rtol: 2e-6, atol: 0, name: target });
   }

@@ -1,7 +1,7 @@
 import { Graph } from "../../autograd/graph.ts";
 import { Capture } from "../../device/capture.ts";
 import type { DiffusionOptions, TimestepOptions } from "../../diffusion/options.ts";
-import { makeSchedule } from "../../diffusion/schedule.ts";
+import { makeSchedule } from "../../diffusion/schedules/registry.ts";
 import {
   createTimestepSampler,
   lognormalDensity,

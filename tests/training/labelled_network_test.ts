@@ -7,7 +7,6 @@ import { Parameter } from "../../autograd/parameter.ts";
 import { imageSet } from "../../data/dataset.ts";
 import type { Gpu } from "../../device/gpu.ts";
 import { askedOf } from "../../diffusion/denoiser.ts";
-import { samplerSteps } from "../../diffusion/samplers.ts";
 import { Sampler } from "../../diffusion/sampling.ts";
 import { Spectra } from "../../metrics/instruments/spectra.ts";
 import { zeros } from "../../model/init.ts";
@@ -23,6 +22,10 @@ import { assert, assertAllClose, assertEquals, assertRejects } from "../support/
 import { inFolder } from "../support/folder.ts";
 import { testGpu } from "../support/gpu.ts";
 import { smokeConfig } from "../support/runs.ts";
+import { isEvaluation } from "../../diffusion/moves.ts";
+import { networkSampler } from "../../training/network_sampler.ts";
+import { makeProcess } from "../../diffusion/process.ts";
+import { samplerMoves } from "../../diffusion/samplers/registry.ts";
 
 const SIDE = 4, LENGTH = SIDE * SIDE, CLASSES = 3;
 
@@ -92,9 +95,9 @@ Deno.test("Trainer.step() gives labels to a network, which validation, previews 
     // The seeds are 0 to 3.
     assertAllClose(meansOf(seen), [0, 1, 2, 0].map(greyOf), { atol: 0.02 });
 
-    const { diffusion } = trainer, { instruments } = await smokeConfig();
+    const { process } = trainer, { instruments } = await smokeConfig();
     const spectra = await Spectra.create({
-      ...{ gpu, diffusion, images: trainer.images, seed: 0, batch: 4, everySteps: 1 },
+      ...{ gpu, process, images: trainer.images, seed: 0, batch: 4, everySteps: 1 },
       ...askedOf(trainer.network),
       parameters: parameterSlots(trainer.network, trainer.state.ema),
       options: { ...instruments, spectraCount: 6, spectraReference: 6, spectraTimesteps: [0.5] },
@@ -107,13 +110,10 @@ Deno.test("Trainer.step() gives labels to a network, which validation, previews 
 Deno.test("Sampler.sample() draws the classes that are asked for, else those of the seeds", async () => {
   const gpu = await testGpu();
   const trainer = await trained(gpu);
-  const { network, state, config } = trainer;
-  const sampler = await Sampler.create(gpu, {
-    shape: [2, SIDE, SIDE, 1],
-    parameters: parameterSlots(network, state.weights),
-    ...askedOf(network),
-  });
-  const steps = samplerSteps(config.diffusion);
+  const { network, state, config, process, imageSize: size } = trainer;
+  const sampled = { network, weights: state.weights, process, size, batch: 2 };
+  const sampler = await networkSampler(gpu, sampled);
+  const steps = samplerMoves(process, config.diffusion.sampler).filter(isEvaluation);
   const asked = [2, 0, 0, 1, 2];
   const drawn = await sampler.sample(steps, [5, 6, 7, 8, 9], { labels: asked });
   assertAllClose(meansOf(drawn), asked.map(greyOf), { atol: 0.02 });
@@ -131,8 +131,9 @@ Deno.test("Sampler.sample() draws the classes that are asked for, else those of 
 
 Deno.test("Sampler.sample() refuses classes where the network knows of none", async () => {
   const denoise = (_: Graph, { x }: NetworkInputs) => x;
+  const process = makeProcess((await smokeConfig()).diffusion);
   const sampler = await Sampler.create(await testGpu(), {
-    ...{ shape: [2, SIDE, SIDE, 1] as const, parameters: new Map(), denoise },
+    ...{ shape: [2, SIDE, SIDE, 1] as const, parameters: new Map(), denoise, process },
   });
   await assertRejects(
     () => sampler.sample([], [1], { labels: [0] }),

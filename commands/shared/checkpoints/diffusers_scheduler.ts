@@ -7,7 +7,11 @@ import type { DiffusionOptions } from "../../../diffusion/options.ts";
 import type { Json } from "./diffusers_files.ts";
 
 /** Our schedules under their names there. */
-const SCHEDULES = { "linear-torch": "linear", linear: "linear", cosine: "squaredcos_cap_v2" };
+const SCHEDULES: Readonly<Record<string, string>> = {
+  "linear-torch": "linear",
+  linear: "linear",
+  cosine: "squaredcos_cap_v2",
+};
 const TARGETS: Readonly<Record<string, string>> = { epsilon: "epsilon", x0: "sample" };
 const VARIANCES: Readonly<Record<string, string>> = {
   fixedlarge: "fixed_large",
@@ -26,11 +30,19 @@ export function schedulerConfig(options: DiffusionOptions): Json {
       `Cannot write a diffusers DDPMScheduler: diffusion.target must be epsilon or x0, got ${options.target}`,
     );
   }
+  const schedule = SCHEDULES[options.schedule];
+  if (schedule === undefined) {
+    throw new RangeError(
+      `Cannot write a diffusers DDPMScheduler: diffusion.schedule must be ${
+        Object.keys(SCHEDULES).join(" or ")
+      }, got ${options.schedule}`,
+    );
+  }
   return {
     _class_name: "DDPMScheduler",
     _diffusers_version: "0.24.0",
     beta_end: options.betaEnd,
-    beta_schedule: SCHEDULES[options.schedule],
+    beta_schedule: schedule,
     beta_start: options.betaStart,
     clip_sample: options.clipX0,
     clip_sample_range: 1,

@@ -8,15 +8,12 @@
 import { join, relative } from "node:path";
 import type { DataOptions } from "../../../data/options.ts";
 import type { Arena } from "../../../device/arena.ts";
-import { askedOf } from "../../../diffusion/denoiser.ts";
-import { samplerSteps } from "../../../diffusion/samplers.ts";
-import { SAMPLE_BATCH, Sampler } from "../../../diffusion/sampling.ts";
+import type { Sampler } from "../../../diffusion/sampling.ts";
 import { needsFeatures } from "../../../metrics/judges/collection.ts";
 import type { FeatureExtractor } from "../../../metrics/judges/features/features.ts";
 import { FrechetEstimator } from "../../../metrics/numerics/newton_schulz.ts";
 import type { MetricsOptions } from "../../../metrics/judges/options.ts";
 import { judge, type Metric, type Reference } from "../../../metrics/judges/compare.ts";
-import { parameterSlots } from "../../../model/parameters.ts";
 import { writeCheckpoint } from "../../../training/checkpoint.ts";
 import { linesUpTo, Log } from "../../../training/log.ts";
 import type { Observer } from "../../../training/observer.ts";
@@ -26,6 +23,8 @@ import { collect } from "./collect.ts";
 import { chooseExtractor } from "./extractor.ts";
 import { collectReference } from "./reference.ts";
 import { type ImageSource, samplerSource } from "./source.ts";
+import { networkSampler } from "../../../training/network_sampler.ts";
+import { samplerMoves } from "../../../diffusion/samplers/registry.ts";
 
 /** What an evaluation of a run depends on besides its trainer. */
 export interface RunEvaluation {
@@ -149,13 +148,13 @@ class Evaluation implements Observer {
   }
 
   #source(kind: typeof KINDS[number], step: number): ImageSource {
-    const { config, imageSize } = this.trainer;
+    const { config, imageSize, process } = this.trainer;
     return samplerSource({
       ...imageSize,
       name: `samples of step ${step} (${kind} weights)`,
       fingerprint: `${kind} ${step}`,
       sampler: this.samplers[kind],
-      steps: samplerSteps(config.diffusion),
+      moves: samplerMoves(process, config.diffusion.sampler),
       seed: config.run.seed,
     });
   }
@@ -169,12 +168,8 @@ class Evaluation implements Observer {
 }
 
 function samplerOf(trainer: Trainer, weights: Arena): Promise<Sampler> {
-  const { gpu, network, imageSize: { height, width, channels } } = trainer;
-  return Sampler.create(gpu, {
-    shape: [SAMPLE_BATCH, height, width, channels],
-    parameters: parameterSlots(network, weights),
-    ...askedOf(network),
-  });
+  const { gpu, network, process, imageSize: size } = trainer;
+  return networkSampler(gpu, { network, weights, process, size });
 }
 
 /** The lowest value of the averaged weights in lines before a step; Infinity where there is none. */

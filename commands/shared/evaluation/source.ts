@@ -7,7 +7,7 @@ import { createHash } from "node:crypto";
 import { join } from "node:path";
 import type { ImageSet, Pixels } from "../../../data/dataset.ts";
 import type { Sampler } from "../../../diffusion/sampling.ts";
-import type { SamplerStep } from "../../../diffusion/sampler_step.ts";
+import type { Move } from "../../../diffusion/moves.ts";
 import { decodePicture } from "../../../data/pixels/pictures.ts";
 import { isImageName } from "../../../data/sets/image_names.ts";
 import type { Picture } from "../../../formats/picture.ts";
@@ -133,20 +133,20 @@ export interface SamplerChoice extends ImageSize {
   /** Identifies weights, sampler and settings. */
   readonly fingerprint: string;
   readonly sampler: Sampler;
-  readonly steps: readonly SamplerStep[];
+  readonly moves: readonly Move[];
   /** Seed of the first image. */
   readonly seed: number;
 }
 
 /** Images drawn by a sampler; image i has seed + i, so any of them can be drawn again. */
 export function samplerSource(choice: SamplerChoice): ImageSource {
-  const { name, sampler, steps, seed, height, width, channels } = choice;
+  const { name, sampler, moves, seed, height, width, channels } = choice;
   return {
     ...{ name, count: Infinity, height, width, channels },
     fingerprint: `${choice.fingerprint} seed ${seed}`,
     read: async (first, count) => {
       const seeds = Array.from({ length: count }, (_, i) => seed + first + i);
-      const images = toBytes(await sampler.sample(steps, seeds));
+      const images = toBytes(await sampler.sample(moves, seeds));
       return { images, count, height, width, channels };
     },
   };

@@ -16,12 +16,14 @@ import {
   chooseSampler,
   findCheckpoint,
   loadSampler,
+  movesOf,
   type SAMPLER_OPTIONS,
-  stepsOf,
   type WEIGHTS_OPTIONS,
 } from "../load_sampler.ts";
 import type { OptionValues } from "../../../support/command_line.ts";
 import { datasetSource, folderSource, type ImageSource, samplerSource } from "./source.ts";
+import { isEvaluation } from "../../../diffusion/moves.ts";
+import { makeProcess } from "../../../diffusion/process.ts";
 
 /** What is judged. */
 export interface Subject {
@@ -76,21 +78,23 @@ async function checkpointSubject(gpu: Gpu, options: Options): Promise<Subject> {
   const { path, step } = checkpoint;
   const config = parseConfig(checkpoint.config, { path });
   const choice = chooseSampler(options, config.diffusion);
-  const steps = stepsOf(config, choice, true);
+  const process = makeProcess(config.diffusion);
+  const moves = movesOf(process, choice);
+  const steps = moves.filter(isEvaluation).length;
   const { weights, batch, seed } = options;
   const name =
-    `samples of ${path} (${weights} weights, step ${step}, ${choice.name} in ${steps.length} steps)`;
-  const { sampler, destroy } = await loadSampler(gpu, config, checkpoint, options);
+    `samples of ${path} (${weights} weights, step ${step}, ${choice.name} in ${steps} steps)`;
+  const { sampler, destroy } = await loadSampler(gpu, { config, checkpoint, process }, options);
   const source = samplerSource({
     ...imageShape(config.data),
     name,
     sampler,
-    steps,
+    moves,
     seed,
-    fingerprint: JSON.stringify([await sha256File(path), weights, batch, steps]),
+    fingerprint: JSON.stringify([await sha256File(path), weights, batch, moves]),
   });
   const out = join(evaluationFolder(path), `${stepName(step)}-${weights}.json`);
-  const about = { checkpoint: path, step, weights, sampler: choice, steps: steps.length, seed };
+  const about = { checkpoint: path, step, weights, sampler: choice, steps, seed };
   return { name, source, about, data: config.data, out, destroy };
 }
 

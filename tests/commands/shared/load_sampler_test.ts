@@ -1,6 +1,5 @@
 import { join } from "node:path";
 import { SAMPLER_NAMES, SPACING_NAMES } from "../../../diffusion/options.ts";
-import { samplerSteps } from "../../../diffusion/samplers.ts";
 import { spaceTimesteps } from "../../../diffusion/spacing.ts";
 import { setVariantPolicy, VARIANT_FAMILIES } from "../../../kernels/shared/variants.ts";
 import { writeSafetensors } from "../../../formats/safetensors.ts";
@@ -24,6 +23,8 @@ import { testGpu } from "../../support/gpu.ts";
 import { inFolder } from "../../support/folder.ts";
 import { smokeConfig, trainInFolder } from "../../support/runs.ts";
 import { torchLegacy, torchZip } from "../../support/torch_file.ts";
+import { makeProcess } from "../../../diffusion/process.ts";
+import { samplerMoves } from "../../../diffusion/samplers/registry.ts";
 
 const DDPM = { name: "ddpm", steps: null, eta: 0, spacing: "uniform" } as const;
 const DDIM = { name: "ddim", steps: 7, eta: 0.5, spacing: "trailing" } as const;
@@ -125,29 +126,31 @@ Deno.test("loadSampler() gives a seed bit-equal floats at 1, 3 and 64 images, by
     const checkpoint = await findCheckpoint(folder);
     const all = Array.from({ length: 64 }, (_, i) => i);
     const seed = 37;
+    const process = makeProcess(config.diffusion);
     try {
       for (const forced of [undefined, ...VARIANT_FAMILIES]) {
         setVariantPolicy(gpu, forced ? { forced } : {});
         const options = { weights: "ema", batch: 16 } as const;
-        const { sampler, destroy } = await loadSampler(gpu, config, checkpoint, options);
+        const run = { config, checkpoint, process };
+        const { sampler, destroy } = await loadSampler(gpu, run, options);
         for (const name of forced ? ["ddim"] as const : SAMPLER_NAMES) {
-          const steps = samplerSteps(config.diffusion, {
+          const moves = samplerMoves(process, {
             ...{ name, eta: 1, spacing: "trailing" },
             // What a kernel does in one step it does in all.
             steps: name === "ddpm" ? null : forced ? 1 : 5,
           });
-          const one = await sampler.sample(steps, [seed]);
+          const one = await sampler.sample(moves, [seed]);
           assert(one.some((value) => value !== one[0]) && one.every(Number.isFinite));
           const bits = (images: Float32Array, i: number) =>
             new Uint32Array(images.slice(i * one.length, (i + 1) * one.length).buffer);
           const [three, many] = [
-            await sampler.sample(steps, [1, seed, 2]),
-            await sampler.sample(steps, all),
+            await sampler.sample(moves, [1, seed, 2]),
+            await sampler.sample(moves, all),
           ];
           assertEquals(bits(three, 1), bits(one, 0), `${forced} ${name} at 3 images`);
           assertEquals(bits(many, seed), bits(one, 0), `${forced} ${name} at 64 images`);
           // In every place of a batch, not only in those.
-          const places = await sampler.sample(steps, all.slice(0, 16).map(() => seed));
+          const places = await sampler.sample(moves, all.slice(0, 16).map(() => seed));
           for (let i = 0; i < 16; i++) assertEquals(bits(places, i), bits(one, 0), `place ${i}`);
         }
         const held = gpu.counters.bufferBytes;

@@ -8,15 +8,16 @@ import type { Denoiser } from "../../../diffusion/denoiser.ts";
 import { octaves } from "../../../diffusion/frequency.ts";
 import { Objective } from "../../../diffusion/objective.ts";
 import type { DiffusionOptions } from "../../../diffusion/options.ts";
-import { makeSchedule, type Schedule } from "../../../diffusion/schedule.ts";
+import { makeSchedule } from "../../../diffusion/schedules/registry.ts";
+import type { Schedule } from "../../../diffusion/schedule.ts";
 import { fourierTransform } from "../../../kernels/fft/fft2.ts";
 import { gatherRowsForward } from "../../../kernels/layout/gather_rows.ts";
 import { BandLoss, type BandLossEvent } from "../../../metrics/instruments/band_loss.ts";
 import { ImageBank } from "../../../training/batch_source.ts";
-import { outputToEpsilon } from "../../../diffusion/target.ts";
-import { PLAIN_TRAINING } from "../../diffusion/options.ts";
+import { PLAIN_TRAINING, sharesOf } from "../../diffusion/options.ts";
 import { assert, assertAllClose, assertEquals, assertThrows } from "../../support/assert.ts";
 import { testGpu, upload } from "../../support/gpu.ts";
+import { makeProcess } from "../../../diffusion/process.ts";
 
 const SIZE = 16, BATCH = 64, STEPS = 40, BINS = 5, IMAGES = 512;
 
@@ -47,7 +48,7 @@ function wienerGains(
   power: Float64Array,
   target: DiffusionOptions["target"],
 ): Float32Array {
-  const { xt, output } = outputToEpsilon(schedule, target);
+  const { xt, output } = sharesOf(schedule, target).toNoise;
   return Float32Array.from({ length: xt.length * power.length }, (_, i) => {
     const t = Math.floor(i / power.length);
     return (epsilonGain(schedule.alphasCumprod[t]!, power[i % power.length]!) - xt[t]!) /
@@ -75,13 +76,13 @@ function filter(gains: TensorRef): Denoiser {
 /** What the instrument says of a filter that believes in fields of this power law. */
 async function measure(believed: number, options = OPTIONS): Promise<BandLossEvent> {
   const gpu = await testGpu();
-  const schedule = makeSchedule(options);
+  const process = makeProcess(options), { schedule } = process;
   const field = { kind: "field", power: 2, channels: 1 } as const;
   const bank = new ImageBank(gpu, makeSynthetic(field, "train", IMAGES, SIZE));
   const shape = [schedule.timesteps, SIZE * SIZE];
   const gains = upload(gpu, shape, wienerGains(schedule, fieldPower(believed), options.target));
   const instrument = new BandLoss(gpu, {
-    diffusion: options,
+    process,
     height: SIZE,
     width: SIZE,
     timestepBins: BINS,
@@ -90,7 +91,7 @@ async function measure(believed: number, options = OPTIONS): Promise<BandLossEve
   const capture = new Capture(gpu, "test");
   const graph = new Graph(capture, { random: capture.input("key", [4], "u32") });
   const x0 = bank.gather(capture, capture.input("images", [BATCH], "u32"));
-  const objective = new Objective(gpu, options);
+  const objective = new Objective(gpu, process, options);
   const tensors = objective.record(graph, { x0, denoise: filter(gains) });
   instrument.capture({ graph, ...tensors });
   const program = await capture.plan();
@@ -188,7 +189,7 @@ Deno.test("BandLoss refuses more bins than timesteps", async () => {
   const gpu = await testGpu();
   const size = { height: SIZE, width: SIZE, everySteps: 1 };
   assertThrows(
-    () => new BandLoss(gpu, { diffusion: OPTIONS, ...size, timestepBins: 101 }),
+    () => new BandLoss(gpu, { process: makeProcess(OPTIONS), ...size, timestepBins: 101 }),
     RangeError,
     "from 1 to 100, got 101",
   );

@@ -5,7 +5,7 @@ import { PowerMeter } from "../../../metrics/instruments/power_meter.ts";
 import { highBandError, ringRadii, summarizeSpectra } from "../../../metrics/numerics/power_law.ts";
 import { RadialSpectrum } from "../../../metrics/numerics/radial_spectrum.ts";
 import { Spectra, SpectralReference, spreadImages } from "../../../metrics/instruments/spectra.ts";
-import { makeSchedule } from "../../../diffusion/schedule.ts";
+import { makeSchedule } from "../../../diffusion/schedules/registry.ts";
 import { PLAIN_TRAINING } from "../../diffusion/options.ts";
 import {
   assert,
@@ -15,6 +15,7 @@ import {
   assertThrows,
 } from "../../support/assert.ts";
 import { testGpu } from "../../support/gpu.ts";
+import { makeProcess } from "../../../diffusion/process.ts";
 
 function fields(power: number, count: number, size = 16) {
   return makeSynthetic({ kind: "field", power, channels: 1 }, "train", count, size);
@@ -133,7 +134,15 @@ Deno.test("Spectra shows x_t as theory has it and a perfect prediction as the da
   };
   const images = fields(2, 100);
   const spectra = await Spectra.create({
-    ...{ gpu, diffusion, images, seed: 3, batch: 48, everySteps: 5, parameters: new Map() },
+    ...{
+      gpu,
+      process: makeProcess(diffusion),
+      images,
+      seed: 3,
+      batch: 48,
+      everySteps: 5,
+      parameters: new Map(),
+    },
     // It says that the clean image is the noisy one.
     denoise: (_, { x }) => x,
     options: {

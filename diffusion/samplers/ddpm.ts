@@ -8,18 +8,26 @@
  *
  * @module
  */
-import type { SamplerOptions } from "./options.ts";
-import { makePosterior, reverseLogVariance } from "./posterior.ts";
-import type { ReverseProcess, SamplerStep } from "./sampler_step.ts";
-import { outputToX0 } from "./target.ts";
+import type { SamplerStep } from "../moves.ts";
+import { makePosterior, reverseLogVariance } from "../posterior.ts";
+import type { Process } from "../process.ts";
+import type { SamplerRecord, StepSettings } from "./record.ts";
+
+/** See the module. */
+export const DDPM = {
+  description: "ancestral, every timestep",
+  steps: null,
+  options: {},
+  moves: ancestralSteps,
+} as const satisfies SamplerRecord;
 
 /**
  * The steps of an ancestral sample; `options.eta` and `options.spacing` play no part.
  *
  * @throws {RangeError} if `options.steps` is neither null nor the number of timesteps
  */
-export function ancestralSteps(options: SamplerOptions, process: ReverseProcess): SamplerStep[] {
-  const { schedule, target, clipX0 } = process;
+export function ancestralSteps(options: StepSettings, process: Process): SamplerStep[] {
+  const { schedule, clipX0 } = process;
   if (options.steps !== null && options.steps !== schedule.timesteps) {
     throw new RangeError(
       `Cannot sample with ddpm: steps must be ${schedule.timesteps}, every timestep, ` +
@@ -28,16 +36,16 @@ export function ancestralSteps(options: SamplerOptions, process: ReverseProcess)
   }
   const { meanFromX0, meanFromXt } = makePosterior(schedule);
   const logVariance = reverseLogVariance(schedule, process.variance);
-  const x0 = outputToX0(schedule, target);
   // The output of an xprev network is the mean itself; going through x0 would only add round-off.
-  const direct = target === "xprev" && !clipX0;
+  const direct = process.outputsMean && !clipX0;
   return Array.from({ length: schedule.timesteps }, (_, i) => {
     const timestep = schedule.timesteps - 1 - i;
+    const x0 = process.toX0(timestep);
     return {
       timestep,
       previous: timestep - 1,
-      xToX0: x0.xt[timestep]!,
-      fToX0: x0.output[timestep]!,
+      xToX0: x0.xt,
+      fToX0: x0.output,
       clip: clipX0,
       fromX0: direct ? 0 : meanFromX0[timestep]!,
       fromX: direct ? 0 : meanFromXt[timestep]!,

@@ -12,38 +12,44 @@
  *
  * @module
  */
-import type { SamplerOptions } from "./options.ts";
-import type { ReverseProcess, SamplerStep } from "./sampler_step.ts";
-import { spaceTimesteps } from "./spacing.ts";
-import { outputToX0 } from "./target.ts";
+import type { SamplerStep } from "../moves.ts";
+import type { Process } from "../process.ts";
+import { type SamplerRecord, type SkippingSettings, SPACING } from "./record.ts";
+
+/** See the module. */
+export const DPMPP_2M = {
+  description: "skips far, without noise",
+  steps: 20,
+  options: SPACING,
+  moves: dpmSolverSteps,
+} as const satisfies SamplerRecord;
 
 /**
  * The steps of a sample; `options.eta` plays no part.
  *
  * @throws {RangeError} if `options.steps` is not from 1 to T
  */
-export function dpmSolverSteps(options: SamplerOptions, process: ReverseProcess): SamplerStep[] {
-  const { schedule, target, clipX0 } = process;
-  const steps = options.steps ?? schedule.timesteps;
-  const timesteps = spaceTimesteps(options.spacing, schedule.timesteps, steps);
-  const x0 = outputToX0(schedule, target);
-  const signal = (t: number) => t < 0 ? 1 : schedule.sqrtAlphasCumprod[t]!;
-  const noise = (t: number) => t < 0 ? 0 : schedule.sqrtOneMinusAlphasCumprod[t]!;
+export function dpmSolverSteps(options: SkippingSettings, process: Process): SamplerStep[] {
+  const { schedule, clipX0 } = process;
+  const timesteps = schedule.space(options.spacing, options.steps);
+  const signal = (level: number) => schedule.at(level).signal;
+  const noise = (level: number) => schedule.at(level).noise;
   const logRatio = (t: number) => Math.log(signal(t) / noise(t));
   return timesteps.map((timestep, i) => {
-    const previous = timesteps[i + 1] ?? -1;
+    const previous = timesteps[i + 1] ?? schedule.clean;
     const ratio = noise(previous) / noise(timestep);
     // -a (exp(-h) - 1), without an infinite h at the end.
     const share = signal(previous) - signal(timestep) * ratio;
     const before = timesteps[i - 1];
-    const lean = before === undefined || previous < 0
+    const lean = before === undefined || previous === schedule.clean
       ? 0
       : (logRatio(previous) - logRatio(timestep)) / (logRatio(timestep) - logRatio(before)) / 2;
+    const x0 = process.toX0(timestep);
     return {
       timestep,
       previous,
-      xToX0: x0.xt[timestep]!,
-      fToX0: x0.output[timestep]!,
+      xToX0: x0.xt,
+      fToX0: x0.output,
       clip: clipX0,
       fromX0: share * (1 + lean),
       fromX: ratio,

@@ -1,0 +1,131 @@
+/**
+ * An evaluation as a program: the network, one fused update and what is kept, captured once and
+ * replayed for every evaluation of any sampler.
+ *
+ * @module
+ */
+import { Graph, type ParameterSlot } from "../autograd/graph.ts";
+import { conditionInputs, type NetworkInputs } from "../autograd/network_inputs.ts";
+import type { Parameter } from "../autograd/parameter.ts";
+import { Capture } from "../device/capture.ts";
+import type { Gpu } from "../device/gpu.ts";
+import type { KernelTime } from "../device/profile.ts";
+import type { InputValues, Program } from "../device/program.ts";
+import type { TensorRef } from "../device/tensor.ts";
+import { copyInto } from "../kernels/elementwise/add.ts";
+import { linearCombination } from "../kernels/process/q_sample.ts";
+import { randomNormal } from "../kernels/process/random.ts";
+import {
+  samplerScalarCount,
+  samplerScalars,
+  samplerStep,
+} from "../kernels/process/sampler_step.ts";
+import { STREAMS } from "../support/random_streams.ts";
+import type { Asked } from "./denoiser.ts";
+import type { SamplerStep } from "./moves.ts";
+import type { Process } from "./process.ts";
+
+/** What a sampler is made of. */
+export interface SamplerParts extends Asked {
+  /** Shape of a batch, `[n, h, w, c]`. */
+  readonly shape: readonly [number, number, number, number];
+  /** The network's weights. */
+  readonly parameters: ReadonlyMap<Parameter, ParameterSlot>;
+  /** What the network was trained for. */
+  readonly process: Process;
+}
+
+/** Images at hand, each of the shape of a batch. */
+export interface SampledImages {
+  readonly x: TensorRef;
+  /** The clean images that the last evaluation predicted. */
+  readonly predicted: TensorRef;
+}
+
+/** See the module. */
+export class Evaluation {
+  private constructor(
+    private readonly gpu: Gpu,
+    private readonly parts: SamplerParts,
+    /** Registers of kept images. */
+    readonly registers: number,
+    private readonly kept: TensorRef | null,
+    private readonly program: Program,
+  ) {}
+
+  /** Plans the program. */
+  static async plan(
+    gpu: Gpu,
+    parts: SamplerParts,
+    { x, predicted }: SampledImages,
+    registers: number,
+  ): Promise<Evaluation> {
+    const [samples, ...image] = parts.shape;
+    const kept = registers === 0
+      ? null
+      : gpu.tensor([registers, ...parts.shape], { label: "kept images" });
+    const capture = new Capture(gpu, "sampling step");
+    const keys = capture.input("keys", [samples, 4], "u32");
+    const inputs = recordInputs(capture, parts, x);
+    const scalars = capture.input("scalars", [samplerScalarCount(registers)]);
+    const graph = new Graph(capture, { parameters: parts.parameters });
+    const conditions = conditionInputs(capture, samples, parts.conditioning);
+    const f = parts.denoise(graph, { ...inputs(graph), ...conditions }).ref;
+    const z = randomNormal(capture, keys, { samples, shape: image, stream: STREAMS.samplerNoise });
+    const tensors = { x, f, z, predicted, ...kept && { kept } };
+    copyInto(capture, x, samplerStep(capture, tensors, scalars));
+    return new Evaluation(gpu, parts, registers, kept, await capture.plan());
+  }
+
+  /** Makes a move with keys `[n, 4]`, and what is known of the images beside their noise. */
+  run(step: SamplerStep, keys: Uint32Array, conditions: InputValues): void {
+    this.program.run({ ...this.#values(step, keys), ...conditions });
+  }
+
+  /** As `run`, with each dispatch measured. */
+  async profile(
+    step: SamplerStep,
+    keys: Uint32Array,
+    conditions: InputValues,
+  ): Promise<KernelTime[]> {
+    const { kernels } = await this.program.profile({ ...this.#values(step, keys), ...conditions });
+    return kernels;
+  }
+
+  /** Frees the program and what it kept. */
+  destroy(): void {
+    this.program.destroy();
+    if (this.kept) this.gpu.destroyTensor(this.kept);
+  }
+
+  #values(step: SamplerStep, keys: Uint32Array): InputValues {
+    const { shape: [samples], process: { schedule, tables, inputScale } } = this.parts;
+    const told = schedule.condition?.(step.timestep);
+    return {
+      keys,
+      timesteps: told === undefined
+        ? new Uint32Array(samples).fill(step.timestep)
+        : new Float32Array(samples).fill(told),
+      scalars: samplerScalars(step, this.registers),
+      ...tables.inputScale && {
+        places: Uint32Array.from({ length: samples }, (_, n) => n),
+        inputScales: new Float32Array(samples).fill(inputScale(step.timestep)),
+      },
+    };
+  }
+}
+
+/** What the network is given: the image as the process scales it, and what it is told of the level. */
+function recordInputs(
+  capture: Capture,
+  { shape: [samples], process: { schedule, tables } }: SamplerParts,
+  x: TensorRef,
+): (graph: Graph) => NetworkInputs {
+  const level = capture.input("timesteps", [samples], schedule.condition ? "f32" : "u32");
+  if (!tables.inputScale) return (graph) => ({ x: graph.constant(x), level });
+  const table = capture.input("inputScales", [samples]);
+  const scaled = linearCombination(capture, capture.input("places", [samples], "u32"), [
+    { table, x },
+  ]);
+  return (graph) => ({ x: graph.constant(scaled), level });
+}

@@ -1,0 +1,58 @@
+/**
+ * Parameterizations: what the network is trained to output, how its output is read, and what it is
+ * given. With x = signal x_0 + noise e, all of it is linear with coefficients that depend on the
+ * level alone.
+ *
+ * @module
+ */
+import type { Schedule } from "./schedule.ts";
+
+/** A target as x0 * x_0 + noise * e + xt * x_t. */
+export interface TargetShares<Share = number> {
+  readonly x0: Share;
+  readonly noise: Share;
+  readonly xt: Share;
+}
+
+/** A quantity as xt * x_t + output * f, with f the network's output. */
+export interface OutputShares<Share = number> {
+  readonly xt: Share;
+  readonly output: Share;
+}
+
+/** What a network outputs, by level: a timestep where levels are counted, else any of them. */
+export interface Parameterization {
+  /** What the network should output. */
+  target(level: number): TargetShares;
+  /** The clean image that its output implies. */
+  toX0(level: number): OutputShares;
+  /** The noise that its output implies; worked out from `toX0` unless given. */
+  toNoise?(level: number): OutputShares;
+  /** What x_t is multiplied by before the network gets it; 1 unless given. */
+  inputScale?(level: number): number;
+}
+
+/** A way to say what a network outputs, for the table of them. */
+export interface ParameterizationRecord {
+  /** What the network outputs, in a few words. */
+  readonly description: string;
+  /**
+   * Whether the output may be the mean of the next step itself, which ancestral sampling then takes as
+   * it is; false unless given.
+   */
+  readonly isMean?: boolean;
+  /** Its shares on the levels of a schedule. */
+  on(schedule: Schedule): Parameterization;
+}
+
+/** The noise that an output implies, e = (x_t - signal x_0) / noise. */
+export function outputToNoise(
+  { at }: Pick<Schedule, "at">,
+  parameterization: Parameterization,
+  level: number,
+): OutputShares {
+  if (parameterization.toNoise) return parameterization.toNoise(level);
+  const { signal, noise } = at(level);
+  const { xt, output } = parameterization.toX0(level);
+  return { xt: (1 - signal * xt) / noise, output: -signal * output / noise };
+}

@@ -1,0 +1,25 @@
+/**
+ * What networks may be trained to output, by name.
+ *
+ * @module
+ */
+import { type Names, namesOf } from "../names.ts";
+import type { ParameterizationRecord } from "../parameterization.ts";
+import { EPSILON } from "./epsilon.ts";
+import { X0 } from "./x0.ts";
+import { XPREV } from "./xprev.ts";
+
+const TARGETS = {
+  epsilon: EPSILON,
+  x0: X0,
+  xprev: XPREV,
+} as const satisfies Readonly<Record<string, ParameterizationRecord>>;
+
+/** Names of what the network may be trained to output. */
+export const TARGET_NAMES: Names<typeof TARGETS> = namesOf(TARGETS);
+
+/** What the network is trained to output. */
+export type TargetName = keyof typeof TARGETS;
+
+/** The parameterizations. A new one is a file and a line above. */
+export const PARAMETERIZATIONS: Readonly<Record<TargetName, ParameterizationRecord>> = TARGETS;

@@ -1,0 +1,35 @@
+/**
+ * Every Philox stream of the project: what is drawn for one purpose is told apart from all else by its
+ * number, on the GPU (kernels/shared/philox.ts) and on the host (philox.ts). A number is never given
+ * to another purpose, as old runs must resume to the same bits.
+ *
+ * @module
+ */
+export const STREAMS = {
+  /** Noise levels of training. */
+  timesteps: 0,
+  /** Noise of training, of reconstruction and of known parts. */
+  noise: 1,
+  /** Noise that a sampler's step adds. */
+  samplerNoise: 2,
+  /** Noise that sampling starts from. */
+  start: 3,
+  /** Initial weights. */
+  initialWeights: 8,
+  /** The first dropout of a network; each further one takes the next number. */
+  firstDropout: 16,
+  /** Samples that error bars are drawn from. */
+  bootstrap: 0xb0075,
+  /** Order of the training images. */
+  order: 0xda7a0000,
+  /** Which of them are mirrored. */
+  flip: 0xda7a0001,
+  /** Synthetic images of either split. */
+  syntheticTrain: 0xda7a0010,
+  syntheticTest: 0xda7a0011,
+  /** How two sets are mixed in either split. */
+  mixTrain: 0xda7a0020,
+  mixTest: 0xda7a0021,
+  /** Order of image files in folders. */
+  shuffledFiles: 0xda7a0030,
+} as const;

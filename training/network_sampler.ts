@@ -1,0 +1,36 @@
+/**
+ * A network as something to sample from.
+ *
+ * @module
+ */
+import type { Arena } from "../device/arena.ts";
+import type { Gpu } from "../device/gpu.ts";
+import { askedOf } from "../diffusion/denoiser.ts";
+import type { Process } from "../diffusion/process.ts";
+import { SAMPLE_BATCH, Sampler } from "../diffusion/sampling.ts";
+import type { Network } from "../model/network.ts";
+import { parameterSlots } from "../model/parameters.ts";
+import type { ImageSize } from "./pictures.ts";
+
+/** What is sampled from. */
+export interface SampledNetwork {
+  readonly network: Network;
+  /** The network's weights. */
+  readonly weights: Arena;
+  /** What it was trained for. */
+  readonly process: Process;
+  readonly size: ImageSize;
+  /** Images computed at once; {@linkcode SAMPLE_BATCH} unless given. */
+  readonly batch?: number;
+}
+
+/** A sampler of a network; the caller frees both it and the weights. */
+export function networkSampler(gpu: Gpu, sampled: SampledNetwork): Promise<Sampler> {
+  const { network, weights, process, size, batch = SAMPLE_BATCH } = sampled;
+  return Sampler.create(gpu, {
+    shape: [batch, size.height, size.width, size.channels],
+    parameters: parameterSlots(network, weights),
+    ...askedOf(network),
+    process,
+  });
+}
