@@ -11,13 +11,13 @@ import { pointwiseConvs } from "../autograd/ops/conv2d.ts";
 import { parallelLinear } from "../autograd/ops/parallel_linear.ts";
 import { reshape } from "../autograd/ops/reshape.ts";
 import { upsampleNearest2x } from "../autograd/ops/upsample.ts";
-import { Conv2d, GroupNorm, Linear } from "./layers.ts";
+import { Conv2d, GroupNorm, Linear, NORM_EPS } from "./layers.ts";
 import { Module } from "./module.ts";
 
 /** Gain of layers that end a residual branch or the network: they start out as almost nothing. */
 export const NEARLY_ZERO_GAIN = 1e-5;
 
-/** Single-head attention of every pixel to all pixels of its image, added to the input. */
+/** Attention of every pixel to all pixels of its image, added to the input. */
 export class AttentionBlock extends Module {
   readonly norm: GroupNorm;
   readonly query: Conv2d;
@@ -25,10 +25,19 @@ export class AttentionBlock extends Module {
   readonly value: Conv2d;
   readonly output: Conv2d;
 
-  constructor(readonly channels: number, groups: number) {
+  /**
+   * @param eps Of the normalisation.
+   * @param headChannels Channels of a head; one head of all unless given.
+   */
+  constructor(
+    readonly channels: number,
+    groups: number,
+    eps = NORM_EPS,
+    readonly headChannels: number = channels,
+  ) {
     super();
     const projection = () => new Conv2d(channels, channels, { kernel: 1 });
-    this.norm = new GroupNorm(channels, groups);
+    this.norm = new GroupNorm(channels, groups, eps);
     this.query = projection();
     this.key = projection();
     this.value = projection();
@@ -48,8 +57,8 @@ export class AttentionBlock extends Module {
     const [query, key, value] = pointwiseConvs(normal, projections)
       .map((tokens) => reshape(tokens, [n, height * width, this.channels]));
     const mixed = attention(query!, key!, value!, {
-      heads: 1,
-      scale: this.channels ** -0.5,
+      heads: this.channels / this.headChannels,
+      scale: this.headChannels ** -0.5,
     });
     return this.output.forward(reshape(mixed, x.shape), { residual: x });
   }
@@ -69,6 +78,10 @@ export interface ResidualBlockOptions {
   readonly dropout: number;
   /** Whether attention follows. */
   readonly attention: boolean;
+  /** Of the normalisations; 1e-5 unless given. */
+  readonly eps?: number | undefined;
+  /** Channels of a head of attention; one head of all unless given. */
+  readonly headChannels?: number | undefined;
 }
 
 /** Where a block's projection of the embedding of time is. */
@@ -94,14 +107,16 @@ export class ResidualBlock extends Module {
 
   constructor(options: ResidualBlockOptions) {
     super();
-    const { inputs, outputs, groups } = options;
-    this.norm1 = new GroupNorm(inputs, groups);
+    const { inputs, outputs, groups, eps, headChannels } = options;
+    this.norm1 = new GroupNorm(inputs, groups, eps);
     this.conv1 = new Conv2d(inputs, outputs, { kernel: 3 });
     this.time = new Linear(options.timeChannels, outputs);
-    this.norm2 = new GroupNorm(outputs, groups);
+    this.norm2 = new GroupNorm(outputs, groups, eps);
     this.conv2 = new Conv2d(outputs, outputs, { kernel: 3, gain: NEARLY_ZERO_GAIN });
     this.shortcut = inputs === outputs ? undefined : new Conv2d(inputs, outputs, { kernel: 1 });
-    this.attention = options.attention ? new AttentionBlock(outputs, groups) : undefined;
+    this.attention = options.attention
+      ? new AttentionBlock(outputs, groups, eps, headChannels)
+      : undefined;
     this.dropout = options.dropout;
   }
 
@@ -160,9 +175,10 @@ export function projectTime(
 export class Downsample extends Module {
   readonly conv: Conv2d;
 
-  constructor(channels: number) {
+  /** @param padAfter Whether zeros lie below and to the right alone. */
+  constructor(channels: number, padAfter = false) {
     super();
-    this.conv = new Conv2d(channels, channels, { kernel: 3, stride: 2 });
+    this.conv = new Conv2d(channels, channels, { kernel: 3, stride: 2, padAfter });
   }
 
   /** `[N, H, W, C]` to `[N, H / 2, W / 2, C]`, rounded up. */

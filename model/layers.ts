@@ -42,6 +42,8 @@ export interface Conv2dOptions {
   readonly stride?: number;
   /** Gain of the Xavier-uniform weights, 1 unless given; biases start at 0. */
   readonly gain?: number;
+  /** Whether all zeros lie below and to the right, as TensorFlow pads strided ones; else around. */
+  readonly padAfter?: boolean;
 }
 
 /** What a convolution adds to its output while that is still at hand. */
@@ -60,6 +62,7 @@ export class Conv2d extends Module {
   readonly bias: Parameter;
   readonly kernel: number;
   readonly stride: number;
+  readonly padAfter: boolean;
 
   /**
    * @param inputs Channels of the input.
@@ -68,11 +71,12 @@ export class Conv2d extends Module {
   constructor(
     readonly inputs: number,
     readonly outputs: number,
-    { kernel, stride = 1, gain = 1 }: Conv2dOptions,
+    { kernel, stride = 1, gain = 1, padAfter = false }: Conv2dOptions,
   ) {
     super();
     this.kernel = kernel;
     this.stride = stride;
+    this.padAfter = padAfter;
     const shape = [kernel, kernel, inputs, outputs];
     this.weight = new Parameter(shape, xavierUniform(shape, gain));
     this.bias = new Parameter([outputs], zeros);
@@ -89,13 +93,18 @@ export class Conv2d extends Module {
     return conv2d(x, graph.parameter(this.weight), {
       bias: graph.parameter(this.bias),
       stride: this.stride,
-      padding: [this.padding, this.padding],
+      ...this.padAfter
+        ? { padding: [0, 0], paddingAfter: [this.padding, this.padding] }
+        : { padding: [this.padding, this.padding] },
       ...extras,
     });
   }
 }
 
-/** Group normalisation (Wu and He 2018) with eps 1e-5. */
+/** What is added to a variance unless a network wants another. */
+export const NORM_EPS = 1e-5;
+
+/** Group normalisation (Wu and He 2018). */
 export class GroupNorm extends Module {
   readonly weight: Parameter;
   readonly bias: Parameter;
@@ -103,8 +112,9 @@ export class GroupNorm extends Module {
   /**
    * @param channels Size of the last axis; a multiple of `groups`.
    * @param groups Number of groups of neighbouring channels.
+   * @param eps Added to the variance.
    */
-  constructor(channels: number, readonly groups: number) {
+  constructor(channels: number, readonly groups: number, readonly eps = NORM_EPS) {
     super();
     this.weight = new Parameter([channels], ones);
     this.bias = new Parameter([channels], zeros);
@@ -120,6 +130,6 @@ export class GroupNorm extends Module {
   ): Tensor {
     const { graph } = x;
     const weight = graph.parameter(this.weight), bias = graph.parameter(this.bias);
-    return groupNorm(x, weight, bias, { groups: this.groups, silu, dropout });
+    return groupNorm(x, weight, bias, { groups: this.groups, eps: this.eps, silu, dropout });
   }
 }

@@ -13,15 +13,20 @@ import { Module } from "./module.ts";
 
 /**
  * `[timesteps, channels]`, row-major: row t is `sin(t w_0), cos(t w_0), sin(t w_1), ...` with
- * `w_i = 10000^(-2 i / channels)`. Computed in f64 and cast once.
+ * `w_i = 10000^(-2 i / (channels - 2 shift))`. Computed in f64 and cast once.
  *
  * @param timesteps Rows.
  * @param channels Columns; even.
+ * @param shift With 1, the last frequency is 1 / 10000 itself.
  */
-export function sinusoidTable(timesteps: number, channels: number): Float32Array<ArrayBuffer> {
+export function sinusoidTable(
+  timesteps: number,
+  channels: number,
+  shift = 0,
+): Float32Array<ArrayBuffer> {
   const table = new Float32Array(timesteps * channels);
   for (let i = 0; i < channels / 2; i++) {
-    const frequency = 10000 ** (-2 * i / channels);
+    const frequency = 10000 ** (-2 * i / (channels - 2 * shift));
     for (let t = 0; t < timesteps; t++) {
       table[t * channels + 2 * i] = Math.sin(t * frequency);
       table[t * channels + 2 * i + 1] = Math.cos(t * frequency);
@@ -39,8 +44,14 @@ export class TimeEmbedding extends Module {
    * @param timesteps Timesteps that may be asked for: 0 to this, exclusive.
    * @param channels Width of the table; even.
    * @param outputs Size of the embedding.
+   * @param shift See {@linkcode sinusoidTable}.
    */
-  constructor(readonly timesteps: number, readonly channels: number, readonly outputs: number) {
+  constructor(
+    readonly timesteps: number,
+    readonly channels: number,
+    readonly outputs: number,
+    readonly shift = 0,
+  ) {
     super();
     this.first = new Linear(channels, outputs);
     this.second = new Linear(outputs, outputs);
@@ -49,8 +60,10 @@ export class TimeEmbedding extends Module {
   /** `timesteps` of type u32 `[N]` to `[N, outputs]`. */
   forward(graph: Graph, timesteps: TensorRef): Tensor {
     const shape = [this.timesteps, this.channels] as const;
+    const { shift } = this;
+    const name = `time table ${shape.join("x")}${shift === 0 ? "" : ` shifted by ${shift}`}`;
     const table = graph.constant(
-      graph.capture.table(`time table ${shape.join("x")}`, shape, () => sinusoidTable(...shape)),
+      graph.capture.table(name, shape, () => sinusoidTable(...shape, shift)),
     );
     return this.second.forward(
       silu(this.first.forward(gatherRows(table, graph.constant(timesteps)))),

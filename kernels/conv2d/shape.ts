@@ -11,6 +11,8 @@ export interface Conv2dOptions {
   readonly stride?: number;
   /** Zeros added on each side, `[vertical, horizontal]`; `[0, 0]` unless given. */
   readonly padding?: readonly [number, number];
+  /** Zeros added below and to the right, where they are others than those above and to the left. */
+  readonly paddingAfter?: readonly [number, number];
 }
 
 /** Every size of a convolution `[n, h, w, ci] -> [n, oh, ow, co]`. */
@@ -39,15 +41,15 @@ export interface Conv2dShape {
 export function conv2dShape(
   xShape: readonly number[],
   weight: TensorRef,
-  { stride = 1, padding = [0, 0] }: Conv2dOptions,
+  { stride = 1, padding = [0, 0], paddingAfter = padding }: Conv2dOptions,
 ): Conv2dShape {
   const [n = 0, h = 0, w = 0, ci = 0] = xShape;
   const [kh = 0, kw = 0, wci = 0, co = 0] = weight.shape;
   const [py, px] = padding;
-  const oh = Math.floor((h + 2 * py - kh) / stride) + 1;
-  const ow = Math.floor((w + 2 * px - kw) / stride) + 1;
+  const oh = Math.floor((h + py + paddingAfter[0] - kh) / stride) + 1;
+  const ow = Math.floor((w + px + paddingAfter[1] - kw) / stride) + 1;
   const fits = xShape.length === 4 && weight.shape.length === 4 && ci === wci && oh > 0 && ow > 0 &&
-    stride >= 1 && py >= 0 && px >= 0;
+    stride >= 1 && py >= 0 && px >= 0 && paddingAfter.every((zeros) => zeros >= 0);
   if (!fits) {
     throw new RangeError(
       `Cannot convolve: x must be [N, H, W, ${wci}] and at least as large as the kernel after padding, got x ${

@@ -279,6 +279,13 @@ export function exportPytorchDdpm(
   model: PortableModel,
   choice: WeightsChoice,
 ): { tensors: [string, LazyTensor][]; metadata: Record<string, string> } {
+  const { name } = model.config.model;
+  if (name !== "ho2020") {
+    throw new RangeError(
+      `Cannot write ${PYTORCH_DDPM.title}: model.name must be ho2020, got ${name}; --to diffusers ` +
+        "can be written",
+    );
+  }
   const metadata = {
     format: "pt",
     step: `${Math.max(0, model.step - 1)}`,

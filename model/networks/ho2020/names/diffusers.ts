@@ -4,7 +4,8 @@
  *
  * @module
  */
-import type { UNetOptions } from "../options.ts";
+import type { UNet2DOptions } from "../../unet2d/options.ts";
+import type { OPTIONS as FAMILY, UNetOptions } from "../options.ts";
 import type { UNet, UNetShape } from "../unet.ts";
 import type { PytorchParameter } from "../../../names/pytorch.ts";
 import { type LayerName, type NameTable, tableEntries } from "./name_table.ts";
@@ -75,23 +76,22 @@ export function currentName(name: string): string {
 const FIXED: Readonly<Record<string, unknown>> = {
   act_fn: "silu",
   add_attention: true,
-  attention_head_dim: null,
   attn_norm_num_groups: null,
   center_input_sample: false,
   class_embed_type: null,
-  downsample_padding: 1,
   downsample_type: "conv",
-  freq_shift: 0,
   mid_block_scale_factor: 1,
-  norm_eps: 1e-5,
   num_class_embeds: null,
   resnet_time_scale_shift: "default",
   time_embedding_type: "positional",
   upsample_type: "conv",
 };
 
-/** What UNet2DModel takes for a fixed key that a config leaves out, where it is something else. */
-const THEIR_DEFAULTS: Readonly<Record<string, unknown>> = { attention_head_dim: 8 };
+/** The same for keys that came with later versions; they are not written. */
+const FIXED_LATER: Readonly<Record<string, unknown>> = {
+  mid_block_type: "UNetMidBlock2D",
+  time_embedding_dim: null,
+};
 
 /**
  * The config.json of the network as a `UNet2DModel`.
@@ -102,6 +102,7 @@ const THEIR_DEFAULTS: Readonly<Record<string, unknown>> = { attention_head_dim: 
 export function diffusersConfig(network: UNet, size: number): Record<string, unknown> {
   const { channels, channelMultipliers, attentionLevels, blocks, dropout, groups } =
     network.options;
+  const { details } = network;
   if (channelMultipliers[0] !== 1) {
     throw new RangeError(
       "Cannot write a diffusers UNet2DModel: the first of model.channelMultipliers must be 1, as " +
@@ -116,6 +117,10 @@ export function diffusersConfig(network: UNet, size: number): Record<string, unk
     _class_name: "UNet2DModel",
     _diffusers_version: "0.24.0",
     ...FIXED,
+    attention_head_dim: details.headChannels ?? null,
+    downsample_padding: details.padAfter ? 0 : 1,
+    freq_shift: details.frequencyShift ?? 0,
+    norm_eps: details.normEps ?? 1e-5,
     block_out_channels: channelMultipliers.map((multiplier) => multiplier * channels),
     down_block_types: types("Down"),
     dropout,
@@ -131,7 +136,7 @@ export function diffusersConfig(network: UNet, size: number): Record<string, unk
 
 /** What a `UNet2DModel`'s config says about our network. */
 export interface DiffusersModel {
-  readonly options: UNetOptions;
+  readonly options: UNetOptions | UNet2DOptions;
   readonly shape: UNetShape;
   /** Side of the images; null where the config leaves it open. */
   readonly size: number | null;
@@ -167,14 +172,13 @@ export function fromDiffusersConfig(
   };
   if (value("_class_name") !== "UNet2DModel") no("_class_name", "be UNet2DModel");
   const widths = widthsOf(value("block_out_channels"), no);
-  for (const [key, own] of Object.entries(FIXED)) {
-    const given = value(key) ?? THEIR_DEFAULTS[key] ?? own;
-    // As many channels a head as there are make one head.
-    const oneHead = key === "attention_head_dim" && Object.hasOwn(config, key) &&
-      (config[key] === null || widths.every((width) => width === config[key]));
-    if (given !== own && !oneHead) no(key, `be ${JSON.stringify(own)} for this network`, given);
+  for (const [key, own] of Object.entries({ ...FIXED, ...FIXED_LATER })) {
+    const given = value(key) ?? own;
+    if (given !== own) no(key, `be ${JSON.stringify(own)} for this network`, given);
   }
   const attentionLevels = attentionOf(widths.length, value, no);
+  const attended = [...attentionLevels.map((level) => widths[level]!), ...widths.slice(-1)];
+  const details = detailsOf(config, attended, no);
   const imageChannels = count("in_channels", 3);
   if (count("out_channels", 3) !== imageChannels) no("out_channels", "be its in_channels");
   if (imageChannels !== 1 && imageChannels !== 3) no("in_channels", "be 1 or 3");
@@ -183,8 +187,7 @@ export function fromDiffusersConfig(
   const size = value("sample_size") ?? null;
   if (size !== null && !Number.isSafeInteger(size)) no("sample_size", "be one whole number");
   const [channels = 1] = widths;
-  const options: UNetOptions = {
-    name: "ho2020",
+  const family = {
     channels,
     channelMultipliers: widths.map((width) => width / channels),
     attentionLevels,
@@ -193,11 +196,46 @@ export function fromDiffusersConfig(
     groups: count("norm_num_groups", 32),
   };
   if (!fits) return null;
+  const { normEps, frequencyShift, downsamplePadding, headChannels } = details;
+  const isOriginal = normEps === 1e-5 && frequencyShift === 0 && headChannels === null &&
+    downsamplePadding === "around";
   return {
-    options,
+    options: isOriginal ? { name: "ho2020", ...family } : { name: "unet2d", ...family, ...details },
     shape: { channels: imageChannels, timesteps },
     size: size as number | null,
     flipped: value("flip_sin_to_cos") !== false,
+  };
+}
+
+/**
+ * What the U-Net of Ho et al. 2020 has no choice about.
+ *
+ * @param attended Widths that attention works on.
+ */
+function detailsOf(
+  config: Readonly<Record<string, unknown>>,
+  attended: readonly number[],
+  no: (key: string, rule: string, got?: unknown) => void,
+): Omit<UNet2DOptions, "name" | keyof typeof FAMILY> {
+  const value = (key: string, fallback: unknown) => config[key] ?? fallback;
+  const normEps = value("norm_eps", 1e-5), shift = value("freq_shift", 0);
+  if (typeof normEps !== "number" || !(normEps > 0)) no("norm_eps", "be a number above 0");
+  if (shift !== 0 && shift !== 1) no("freq_shift", "be 0 or 1");
+  const padding = value("downsample_padding", 1);
+  if (padding !== 0 && padding !== 1) no("downsample_padding", "be 0 or 1");
+  // One head where it is null; a config that leaves it out has the class's own default.
+  const head = config.attention_head_dim === undefined ? 8 : config.attention_head_dim;
+  if (head !== null && (!Number.isSafeInteger(head) || Number(head) < 1)) {
+    no("attention_head_dim", "be null or a whole number of at least 1");
+  } else if (head !== null && attended.some((width) => width % Number(head) !== 0)) {
+    const widths = [...new Set(attended)].join(", ");
+    no("attention_head_dim", `divide the widths of attention, ${widths}`, head);
+  }
+  return {
+    normEps: Number(normEps),
+    frequencyShift: Number(shift),
+    downsamplePadding: padding === 0 ? "after" : "around",
+    headChannels: head === null || attended.every((width) => width === head) ? null : Number(head),
   };
 }
 
