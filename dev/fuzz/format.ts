@@ -25,7 +25,7 @@ export interface FuzzFormat {
   readonly made?: () => FuzzSeed[];
   /** Whole files in a folder: how their names end, and which of them are meant. */
   readonly recorded?: {
-    readonly folder: "ckpt" | "formats" | "pictures";
+    readonly folder: "ckpt" | "formats" | "marks" | "pictures";
     readonly suffix: string;
     readonly accept?: (bytes: Uint8Array) => boolean;
   };

@@ -22,7 +22,13 @@ import { ParquetFile } from "../../formats/parquet.ts";
 import { readPt } from "../../formats/pt.ts";
 import { readSafetensors, type StoredTensor, writeSafetensors } from "../../formats/safetensors.ts";
 import { writeZip, ZipArchive } from "../../formats/zip.ts";
-import { flatten } from "../../commands/shared/checkpoints/source.ts";
+import { recognise } from "../../commands/shared/checkpoints/code_bases.ts";
+import { fromScheduler } from "../../commands/shared/checkpoints/diffusers_scheduler.ts";
+import { flatten, sourceOf } from "../../commands/shared/checkpoints/source.ts";
+import { findWeights, hasWeights } from "../../commands/shared/checkpoints/weight_sets.ts";
+import { parseJson } from "../../config/json.ts";
+import { isSection } from "../../config/keys.ts";
+import { fromDiffusersConfig } from "../../model/networks/ho2020/names/diffusers.ts";
 import type { FuzzFormat, FuzzSeed, ReadArray } from "./format.ts";
 import { IMAGE_FORMATS } from "./image_kinds.ts";
 import { mutate, type Random } from "./mutate.ts";
@@ -31,6 +37,9 @@ import { mutate, type Random } from "./mutate.ts";
 export const FUZZ_KINDS = [
   "pt-zip",
   "pt-legacy",
+  "pt-marks",
+  "pt-marks-legacy",
+  "diffusers-configs",
   "npz",
   "safetensors",
   "idx",
@@ -48,6 +57,9 @@ export const FUZZ_KINDS = [
 /** A kind of file. */
 export type FuzzKind = typeof FUZZ_KINDS[number];
 
+/** The tensor that the recorded networks beside marks are told by. */
+const ANCHOR = "head.weight";
+
 /** The kinds by name. */
 export const FUZZ_FORMATS: Readonly<Record<FuzzKind, FuzzFormat>> = {
   "pt-zip": {
@@ -59,6 +71,16 @@ export const FUZZ_FORMATS: Readonly<Record<FuzzKind, FuzzFormat>> = {
     read: readPtTensors,
     recorded: { folder: "ckpt", suffix: ".pt", accept: (bytes) => bytes[0] !== 0x50 },
   },
+  "pt-marks": {
+    read: readNetwork,
+    recorded: { folder: "marks", suffix: ".pt", accept: (bytes) => bytes[0] === 0x50 },
+    mutateInside: mutateZip,
+  },
+  "pt-marks-legacy": {
+    read: readNetwork,
+    recorded: { folder: "marks", suffix: ".pt", accept: (bytes) => bytes[0] !== 0x50 },
+  },
+  "diffusers-configs": { read: readDiffusersConfigs, made: madeDiffusersConfigs },
   "npz": { read: (bytes) => readNpz(bytes).values(), made: madeNpz, mutateInside: mutateZip },
   "safetensors": {
     read: (bytes) => readSafetensors(bytes).tensors.values(),
@@ -97,6 +119,40 @@ export const FUZZ_FORMATS: Readonly<Record<FuzzKind, FuzzFormat>> = {
 
 function* readPtTensors(bytes: Uint8Array): Generator<StoredTensor> {
   for (const tensor of flatten(readPt(bytes)).tensors.values()) yield tensor.read();
+}
+
+/** The tensors of a network that words were put before, found beside objects of foreign classes. */
+function* readNetwork(bytes: Uint8Array): Generator<StoredTensor> {
+  const source = sourceOf("x.pt", bytes);
+  recognise(source);
+  if (hasWeights(source, ANCHOR)) findWeights(source, ANCHOR);
+  for (const tensor of source.tensors.values()) yield tensor.read();
+}
+
+/** Both configs of a pipeline in one object. */
+function readDiffusersConfigs(bytes: Uint8Array): ReadArray[] {
+  const both = parseJson(new TextDecoder().decode(bytes), "configs");
+  const of = (key: string) => {
+    const config = isSection(both) && isSection(both[key]) ? both[key] : {};
+    return config as Record<string, unknown>;
+  };
+  const refuse = (key: string, rule: string) => {
+    throw new RangeError(`Cannot take the configs: ${JSON.stringify(key)} must ${rule}`);
+  };
+  const { timesteps } = fromScheduler(of("scheduler"), refuse).diffusion;
+  fromDiffusersConfig(of("unet"), timesteps, refuse);
+  return [];
+}
+
+function madeDiffusersConfigs(): FuzzSeed[] {
+  const unet = {
+    ...{ _class_name: "UNet2DModel", block_out_channels: [8, 16], attention_head_dim: 8 },
+    ...{ down_block_types: ["DownBlock2D", "AttnDownBlock2D"], norm_eps: 1e-6, freq_shift: 1 },
+    ...{ up_block_types: ["AttnUpBlock2D", "UpBlock2D"], sample_size: 8, downsample_padding: 0 },
+  };
+  const scheduler = { _class_name: "DDIMScheduler", num_train_timesteps: 20, clip_sample: true };
+  const bytes = new TextEncoder().encode(JSON.stringify({ unet, scheduler }));
+  return [{ name: "configs.json", bytes }];
 }
 
 function* readParquetColumns(bytes: Uint8Array): Generator<ReadArray> {

@@ -39,8 +39,11 @@ export const OPTIONS = {
   ),
 };
 
+/** @internal */
+type Described = { name: "unet2d" } & OptionsOf<typeof OPTIONS>;
+
 /** Options of the network. */
-export type UNet2DOptions = { name: "unet2d" } & OptionsOf<typeof OPTIONS>;
+export type UNet2DOptions = Described;
 
 /** The widths of attention must be whole heads; the coarsest level's middle always has it. */
 export const headsFit: Check<UNet2DOptions> = (options, at) => {

@@ -251,6 +251,16 @@ Deno.test("readDiffusers() names all keys that stand in the way at once, and oth
     ) assert(message.includes(`${key} must`), `${key}: ${message}`);
     assert(!message.includes("\n"));
 
+    const plain = await weightsOf(folder, ".", () => Promise.resolve());
+    const values = { downsample_padding: 0, freq_shift: 1, norm_eps: 1e-6, attention_head_dim: 8 };
+    const other = await weightsOf(
+      folder,
+      ".",
+      (at) => edit(at("unet/config.json"), values),
+    );
+    assertEquals(other.weights, plain.weights);
+    assertEquals([plain.config.model.name, other.config.model.name], ["ho2020", "unet2d"]);
+
     const scheduler = (name: string, said: string[] = []) =>
       weightsOf(
         folder,
