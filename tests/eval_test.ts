@@ -53,7 +53,7 @@ Deno.test("eval refuses wrong use with one line and code 2", async () => {
     const cases: [args: string[], part: string][] = [
       [["--metrics", "fid,beauty"], "must be some of fid,is,kid,precision,spectrum"],
       [["--checkpoint", "a", "--images", "b"], "either --checkpoint or --images"],
-      [["--images", folder], "must hold PNGs, it has none"],
+      [["--images", folder], "must hold PNGs or JPEGs, it has none"],
       [["--checkpoint", join(folder, "none")], "there is no such file or folder"],
     ];
     const results = await Promise.all(cases.map(([args]) => evaluate(...args)));

@@ -36,7 +36,7 @@ const command = defineCommand({
     count: {
       value: "N",
       parse: integer({ min: 2 }),
-      description: "images, the first ones; all by default",
+      description: "images, drawn by a fixed seed; all by default",
     },
   },
   overrides: "sets a key of the data set, as in --data.size=16",

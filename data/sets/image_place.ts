@@ -142,8 +142,28 @@ async function withArchives(folder: ImagePlace): Promise<ImagePlace> {
   };
 }
 
+/** Whether a name leads to nothing, as that of a link may. */
+function isGone(path: string): boolean {
+  try {
+    Deno.statSync(path);
+    return false;
+  } catch (error) {
+    if (error instanceof Deno.errors.NotFound) return true;
+    throw error;
+  }
+}
+
+/**
+ * Whether a file cannot be opened by the name that the system gives of it: bytes that are no UTF-8 come
+ * as U+FFFD, which is another name.
+ */
+function isLossy(path: string): boolean {
+  return path.includes("\ufffd") && isGone(path);
+}
+
 /** Small files by the ten thousand are read at once: waiting for each takes longer than reading it. */
 function readImage(path: string): Uint8Array {
+  if (isLossy(path)) throw new Error("its name must be UTF-8 to be opened; rename it");
   try {
     const { size } = Deno.statSync(path);
     if (size <= MAX_IMAGE_BYTES) return Deno.readFileSync(path);
@@ -154,10 +174,14 @@ function readImage(path: string): Uint8Array {
 }
 
 function folderFingerprint(path: string, names: readonly string[]): string {
+  const paths = names.map((name) => join(path, name));
   try {
-    return fingerprint(names.map((name) => join(path, name)));
+    return fingerprint(paths);
   } catch (error) {
-    throw fileError("read", path, error);
+    const gone = error instanceof Deno.errors.NotFound ? paths.filter(isGone) : [];
+    if (gone.length === 0) throw fileError("read", path, error);
+    const rest = new Set(paths).difference(new Set(gone));
+    return `${fingerprint([...rest])} without ${gone.join(", ")}`;
   }
 }
 
@@ -179,8 +203,16 @@ async function walk(
     const inner = below === "" ? name : `${below}/${name}`;
     let leadsTo: "file" | "folder" | null = isDirectory ? "folder" : isFile ? "file" : null;
     if (isSymlink) leadsTo = await targetOf(join(root, inner));
-    if (leadsTo === "file") names.push(inner);
+    // A link that leads nowhere is an image that cannot be read, not none.
+    if (leadsTo === "file" || (isSymlink && leadsTo === null)) names.push(inner);
     if (leadsTo !== "folder" || above.length > MAX_DEPTH) continue;
+    if (isLossy(join(root, inner))) {
+      throw new Error(
+        `Cannot read the folder ${
+          join(root, inner)
+        }: its name must be UTF-8 to be opened; rename it`,
+      );
+    }
     const real = isSymlink ? await Deno.realPath(join(root, inner)) : join(above.at(-1)!, name);
     if (!above.includes(real)) await walk(root, inner, names, [...above, real]);
   }

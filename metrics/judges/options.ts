@@ -44,7 +44,7 @@ export const METRICS = section("Evaluation of samples while training", {
   every: option(integer({ min: 0 }), 0, "Steps between two evaluations; 0 = off"),
   names: option(list(choice(METRIC_NAMES)), ["fid", "spectrum"], "What is computed"),
   count: option(integer({ min: 16 }), 1000, "Images drawn for one evaluation"),
-  /** The first ones of the set. */
+  /** Drawn by a fixed seed. */
   reference: option(
     nullable(integer({ min: 16 })),
     null,

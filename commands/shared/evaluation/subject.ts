@@ -4,13 +4,15 @@
  * @module
  */
 import { basename, dirname, join } from "node:path";
-import { parseConfig } from "../../../config/load.ts";
+import { loadConfig, parseConfig } from "../../../config/load.ts";
 import { sha256File } from "../../../data/fetching/download.ts";
 import { type DataOptions, imageShape } from "../../../data/options.ts";
 import { loadImages } from "../../../data/registry.ts";
 import type { Gpu } from "../../../device/gpu.ts";
 import { UsageError } from "../../../support/errors.ts";
+import { exists } from "../../../data/fetching/locate_files.ts";
 import { stepName } from "../../../training/checkpoint.ts";
+import { runFolder } from "../../../training/run_folder.ts";
 import { chooseData, namesDataset } from "../data_choice.ts";
 import {
   chooseSampler,
@@ -76,7 +78,8 @@ export async function chooseSubject(
 async function checkpointSubject(gpu: Gpu, options: Options): Promise<Subject> {
   const checkpoint = await findCheckpoint(options.checkpoint);
   const { path, step } = checkpoint;
-  const config = parseConfig(checkpoint.config, { path });
+  const stored = parseConfig(checkpoint.config, { path });
+  const config = { ...stored, data: { ...stored.data, dir: await dataPlace(path) } };
   const choice = chooseSampler(options, config.diffusion);
   const process = makeProcess(config.diffusion);
   const moves = movesOf(process, choice);
@@ -96,6 +99,13 @@ async function checkpointSubject(gpu: Gpu, options: Options): Promise<Subject> {
   const out = join(evaluationFolder(path), `${stepName(step)}-${weights}.json`);
   const about = { checkpoint: path, step, weights, sampler: choice, steps, seed };
   return { name, source, about, data: config.data, out, destroy };
+}
+
+/** Where the images of a checkpoint's run lie, which its run folder alone knows; null without one. */
+export async function dataPlace(path: string): Promise<string | null> {
+  const file = runFolder(dirname(dirname(path))).config;
+  if (basename(dirname(path)) !== "checkpoints" || !await exists(file)) return null;
+  return (await loadConfig(file)).data.dir;
 }
 
 /** Where what is found out about a checkpoint goes: evaluations/ of its run, else beside it. */

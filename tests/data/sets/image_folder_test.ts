@@ -128,6 +128,24 @@ Deno.test("loadImageFolder() takes no thumbnail or note of a system for an image
   });
 });
 
+Deno.test("loadImageFolder() names a file whose name is not UTF-8 or leads nowhere, and passes over it if it may", async () => {
+  await inFolder(async (folder) => {
+    await write(join(folder, "set"), FILES);
+    const script =
+      `cp '${folder}/set/train/cat/0.png' "$(printf '${folder}/set/train/cat/x\\351.png')"`;
+    await new Deno.Command("sh", { args: ["-c", script] }).output();
+    const { load, lines } = loader(folder);
+    await assertRejects(() => load(join(folder, "set")), Error, "its name must be UTF-8");
+    assertEquals(await seen(load(join(folder, "set"), "train", { skipBroken: true })), [
+      ...["0 cat", "10 cat", "20 dog"],
+    ]);
+    assertStringIncludes(lines.join("; "), "Passed over 1 of 4 images that cannot be used");
+    await Deno.symlink("nowhere.png", join(folder, "set/train/dog/link.png"));
+    await load(join(folder, "set"), "train", { skipBroken: true });
+    assertStringIncludes(lines.join("; "), "Passed over 2 of 5 images that cannot be used");
+  });
+});
+
 Deno.test("loadImageFolder() says at each loading what it leaves aside", async () => {
   await inFolder(async (folder) => {
     await write(join(folder, "set"), { ...FILES, "unlabeled/5.png": flat(50) });
