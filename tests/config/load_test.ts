@@ -6,6 +6,7 @@ import { makeSchedule } from "../../diffusion/schedule.ts";
 import { samplerSteps } from "../../diffusion/samplers.ts";
 import { UsageError } from "../../support/errors.ts";
 import { assert, assertEquals, assertRejects, assertThrows } from "../support/assert.ts";
+import { unetOptions } from "../model/networks/ho2020/options.ts";
 
 const parse = (text: string, ...overrides: Override[]) =>
   parseConfig(text, { path: "config/x.json", overrides });
@@ -179,7 +180,7 @@ Deno.test("parseConfig() applies overrides as JSON, or as text where JSON does n
   );
   assertEquals(config.train.steps, 100);
   assertEquals(config.train.keep, 3);
-  assertEquals(config.model.channelMultipliers, [1, 2]);
+  assertEquals(unetOptions(config.model).channelMultipliers, [1, 2]);
   assertEquals(config.diffusion.target, "x0");
   assertEquals(config.diffusion.variance, "fixedsmall");
   assertEquals(config.data.flip, false);
