@@ -7,6 +7,7 @@ import { type Field, integer, option } from "../../support/options.ts";
 import { UsageError } from "../../support/errors.ts";
 import { assert, assertEquals, assertThrows } from "../support/assert.ts";
 import { ROOT } from "../support/runs.ts";
+import { unetOptions } from "../model/networks/ho2020/options.ts";
 
 const key = option(integer({ min: 1, max: 9 }), 3, "Steps that Adam looks ahead");
 (OPTIM.fields as Record<string, Field>).lookahead = key;
@@ -55,7 +56,7 @@ Deno.test("dottedFields() has every key of a config, sections first, each descri
 Deno.test("brokenRule() and roomWarnings() name a room's keys as a config does", () => {
   const config = parseConfig("{}", { path: "x" });
   assertEquals(brokenRule(config), null);
-  const { model, diffusion } = config;
+  const { diffusion } = config, model = unetOptions(config.model);
   assertEquals(brokenRule({ ...config, model: { ...model, channels: 33, groups: 3 } }), {
     key: "model.channels",
     rule: "be even, for pairs of a sine and a cosine in the time embedding",

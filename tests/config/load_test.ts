@@ -12,6 +12,7 @@ import { UsageError } from "../../support/errors.ts";
 import { assert, assertEquals, assertRejects, assertThrows } from "../support/assert.ts";
 import { makeProcess } from "../../diffusion/process.ts";
 import { samplerMoves } from "../../diffusion/samplers/registry.ts";
+import { unetOptions } from "../model/networks/ho2020/options.ts";
 
 const parse = (text: string, ...overrides: Override[]) =>
   parseConfig(text, { path: "config/x.json", overrides });
@@ -186,7 +187,7 @@ Deno.test("parseConfig() applies overrides as JSON, or as text where JSON does n
   );
   assertEquals(config.train.steps, 100);
   assertEquals(config.train.keep, 3);
-  assertEquals(config.model.channelMultipliers, [1, 2]);
+  assertEquals(unetOptions(config.model).channelMultipliers, [1, 2]);
   assertEquals(config.diffusion.target, "x0");
   assertEquals(config.diffusion.variance, "fixedsmall");
   assertEquals(config.data.flip, false);

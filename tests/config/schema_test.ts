@@ -7,6 +7,7 @@ import {
 import { schemaText } from "../../dev/schema/main.ts";
 import { byName, flag, integer, option, type OptionsOf, section } from "../../support/options.ts";
 import { assert, assertEquals } from "../support/assert.ts";
+import { unetOptions } from "../model/networks/ho2020/options.ts";
 
 Deno.test("config/schema.json is what `deno task schema` writes", async () => {
   const committed = await Deno.readTextFile(new URL("../../config/schema.json", import.meta.url));
@@ -40,9 +41,9 @@ Deno.test("configJsonSchema() describes every field, requires none and allows no
 
 Deno.test("applySchema() gives a fresh config each time", () => {
   const first = applySchema({}).config!, second = applySchema({}).config!;
-  first.model.channelMultipliers.push(9);
+  unetOptions(first.model).channelMultipliers.push(9);
   first.optim.ema.decay = 0;
-  assertEquals(second.model.channelMultipliers, [1, 2, 2, 2]);
+  assertEquals(unetOptions(second.model).channelMultipliers, [1, 2, 2, 2]);
   assertEquals(applySchema({}).config, second);
 });
 

@@ -8,6 +8,7 @@ import { runFolder } from "../../training/run_folder.ts";
 import { assert, assertEquals, assertRejects, assertStringIncludes } from "../support/assert.ts";
 import { inFolder } from "../support/folder.ts";
 import { smokeConfig, trainInFolder } from "../support/runs.ts";
+import { unetOptions } from "../model/networks/ho2020/options.ts";
 
 const QUIET = ["train.sampleEvery=0", "train.evalEvery=0", "train.checkpointEvery=2"];
 
@@ -125,7 +126,7 @@ Deno.test("chooseRun() takes from the other run what its own config leaves open"
       }),
     );
     const { config } = await choose(file, ["run.dir", dir]);
-    assertEquals(config.model, { ...old.model, dropout: 0.3 });
+    assertEquals(config.model, { ...unetOptions(old.model), dropout: 0.3 });
     assertEquals([config.train.steps, config.diffusion.schedule], [9, "cosine"]);
     assertStringIncludes(said.join("\n"), "Beginning with the averaged weights of step 2 of");
     assertStringIncludes(

@@ -49,9 +49,7 @@ export interface PortableModel {
 
 /** Networks with names in other code bases. */
 function knownElsewhere(): string[] {
-  return Object.entries<{ readonly names?: object }>(NETWORKS).filter(([, { names }]) => names).map(
-    ([name]) => name,
-  );
+  return Object.entries(NETWORKS).flatMap(([name, kind]) => "names" in kind ? [name] : []);
 }
 
 /** The network of a config, which must be one that other code bases know. */

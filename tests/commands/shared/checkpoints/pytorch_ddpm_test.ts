@@ -22,6 +22,7 @@ import {
 import { inFolder } from "../../../support/folder.ts";
 import { TINY, TINY_OVERRIDES, TINY_SIZE, tinyFile } from "../../../support/pytorch_checkpoint.ts";
 import { type Saved, savedF32, torchZip } from "../../../support/torch_file.ts";
+import { unetOptions } from "../../../model/networks/ho2020/options.ts";
 
 const OPTIONS = { flags: NO_FLAGS, overrides: [...TINY_OVERRIDES] };
 
@@ -86,7 +87,7 @@ Deno.test("importPytorchDdpm() asks for groups that the file does not tell, and 
     await writeTensors(path, tensors, metadata);
     const told = await readSource(path);
     const groupsOf = (overrides: readonly Override[]) =>
-      importPytorchDdpm(told, { flags: NO_FLAGS, overrides }).config.model.groups;
+      unetOptions(importPytorchDdpm(told, { flags: NO_FLAGS, overrides }).config.model).groups;
     assertEquals(groupsOf(overrides), 4);
     assertEquals(groupsOf([...overrides, ["model.groups", "2"]]), 2);
   });

@@ -4,6 +4,13 @@
  * @module
  */
 import type { UNetOptions } from "../../../../model/networks/ho2020/options.ts";
+import type { ModelOptions } from "../../../../model/networks/registry.ts";
+
+/** Options that must be the U-Net's. */
+export function unetOptions(options: ModelOptions): UNetOptions {
+  if (options.name === "ho2020") return options;
+  throw new TypeError("Cannot take these options for the U-Net's: another network is named");
+}
 
 /** The CIFAR-10 network of Ho et al. 2020. */
 export const CIFAR: UNetOptions = {
