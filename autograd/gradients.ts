@@ -5,23 +5,36 @@
  * @module
  */
 import type { Capture } from "../device/capture.ts";
-import { formatShape, reshape, sizeOf, type Storage, type TensorRef } from "../device/tensor.ts";
+import { formatShape, reshape, sizeOf, type TensorRef } from "../device/tensor.ts";
 import { addSame } from "../kernels/elementwise/add.ts";
 import { fillZero } from "../kernels/layout/fill.ts";
-import type { Tensor } from "./graph.ts";
-import type { InputGrads, OpRecord } from "./rule.ts";
+import { type PartialSum, sumParts } from "../kernels/shared/partial_sums.ts";
+import type { InputGrad, InputGrads } from "./rule.ts";
+import type { OpRecord, Tensor } from "./tensor.ts";
 import { isWhole } from "./whole.ts";
 
 /** The gradients of one backward pass. */
 export class Gradients {
   /** One contribution or two; where a third comes, the first two are added. */
   readonly #grads = new Map<Tensor, readonly TensorRef[]>();
-  /** Those that rules add to, see {@linkcode GradientFlow.shared}. */
+  /** Those that rules add to, see {@linkcode InputGrad}. */
   readonly #shared = new Map<Tensor, TensorRef>();
-  /** Storages of gradients that no one else holds. */
-  readonly #own = new WeakSet<Storage>();
+  /** Parameters' gradients that are one sum over parts so far. */
+  readonly #sums = new Map<Tensor, PartialSum>();
 
-  constructor(private readonly capture: Capture) {}
+  /** @param isParameter Whether a tensor's gradient is wanted at the end and not before. */
+  constructor(
+    private readonly capture: Capture,
+    private readonly isParameter: (tensor: Tensor) => boolean,
+  ) {}
+
+  /** Adds what a rule has made of its inputs' gradients. */
+  addOf({ op, inputs }: OpRecord, grads: InputGrads): void {
+    inputs.forEach((input, i) => {
+      const grad = grads[i];
+      if (grad && input.needsGrad) this.add(op, input, grad);
+    });
+  }
 
   /**
    * Adds a contribution to a tensor's gradient.
@@ -29,7 +42,13 @@ export class Gradients {
    * @param op Who made it, for the error.
    * @throws {RangeError} When it has another size than the tensor.
    */
-  add(op: string, tensor: Tensor, grad: TensorRef): void {
+  add(op: string, tensor: Tensor, grad: NonNullable<InputGrad>): void {
+    const waiting = this.#sums.get(tensor);
+    if (waiting) {
+      this.#sums.delete(tensor);
+      this.#addMade(tensor, sumParts(this.capture, waiting));
+    }
+    if (typeof grad === "function") return grad(this.#sharedOf(tensor));
     if (sizeOf(grad.shape) !== sizeOf(tensor.shape)) {
       throw new RangeError(
         `Cannot differentiate ${op}: the gradient must have its input's shape ${
@@ -37,55 +56,34 @@ export class Gradients {
         }, got ${formatShape(grad.shape)}`,
       );
     }
+    if (!("parts" in grad)) this.#addMade(tensor, grad);
+    else if (this.#canWait(tensor, grad)) this.#sums.set(tensor, grad);
+    else this.#addMade(tensor, sumParts(this.capture, grad));
+  }
+
+  #canWait(tensor: Tensor, { parts }: PartialSum): boolean {
+    const isFirst = !this.#grads.has(tensor) && !this.#shared.has(tensor);
+    return isFirst && this.isParameter(tensor) && isWhole(parts);
+  }
+
+  #addMade(tensor: Tensor, grad: TensorRef): void {
     const [first, second] = this.#grads.get(tensor) ?? [];
     const before = second ? [this.#sum(first!, second)] : first ? [first] : [];
     this.#grads.set(tensor, [...before, reshape(grad, tensor.shape)]);
   }
 
-  /**
-   * Adds what a rule has made of its inputs' gradients.
-   *
-   * @param first Number of dispatches before it did; what these did not write, others may hold.
-   */
-  addOf({ op, inputs }: OpRecord, grads: InputGrads, first: number): void {
-    const made = new Set(
-      this.capture.dispatches.slice(first).flatMap(({ bindings }) =>
-        bindings.flatMap(({ tensor, access }) => access === "write" ? [tensor.storage] : [])
-      ),
-    );
-    inputs.forEach((input, i) => {
-      const grad = grads[i];
-      if (!grad || !input.needsGrad) return;
-      const once = grads.filter((other) => other?.storage === grad.storage).length === 1;
-      if (once && isWhole(grad) && made.has(grad.storage)) this.#own.add(grad.storage);
-      else this.#own.delete(grad.storage);
-      this.add(op, input, grad);
-    });
-  }
-
-  /** Whether a gradient that has been taken may be overwritten: no rule and no tensor has it too. */
-  isOwn(grad: TensorRef): boolean {
-    return this.#own.has(grad.storage);
-  }
-
-  /** See {@linkcode GradientFlow.absorb}. */
-  absorb(record: OpRecord, i: number): TensorRef | undefined {
-    const [first, second] = this.absorbParts(record, i);
-    return first && second ? this.#sum(first, second) : first;
-  }
-
-  /** See {@linkcode GradientFlow.absorbParts}. */
-  absorbParts({ inputs }: OpRecord, i: number): readonly TensorRef[] {
+  /** See {@linkcode Absorb}. */
+  absorb({ inputs }: OpRecord, i: number, most: number): readonly TensorRef[] {
     const input = inputs[i];
     // A tensor that is several inputs of one op has several contributions to come.
-    if (!input || inputs.filter((other) => other === input).length > 1) return [];
+    if (!input || most < 1 || inputs.filter((other) => other === input).length > 1) return [];
     const before = this.#grads.get(input) ?? [];
     this.#grads.delete(input);
-    return before;
+    const [first, second] = before;
+    return most < 2 && first && second ? [this.#sum(first, second)] : before;
   }
 
-  /** See {@linkcode GradientFlow.shared}. */
-  shared(tensor: Tensor): TensorRef {
+  #sharedOf(tensor: Tensor): TensorRef {
     let grad = this.#shared.get(tensor);
     if (!grad) {
       grad = this.capture.transient(tensor.shape, "shared gradient");
@@ -105,15 +103,27 @@ export class Gradients {
     return first && rest.reduce((sum, part) => this.#sum(sum, part), first);
   }
 
-  /** Removes and returns all that is left. */
+  /** Removes and returns the sums over parts that are whole gradients. */
+  takeSums(): Map<Tensor, PartialSum> {
+    const sums = new Map(this.#sums);
+    this.#sums.clear();
+    return sums;
+  }
+
+  /** All that is neither taken nor summed. */
+  *held(): Generator<TensorRef> {
+    for (const grads of this.#grads.values()) yield* grads;
+    for (const { parts } of this.#sums.values()) yield parts;
+    yield* this.#shared.values();
+  }
+
+  /** Removes and returns all other gradients that are left. */
   takeAll(): Map<Tensor, TensorRef> {
     const tensors = [...this.#grads.keys(), ...this.#shared.keys()];
     return new Map([...new Set(tensors)].map((tensor) => [tensor, this.take(tensor)!]));
   }
 
   #sum(a: TensorRef, b: TensorRef): TensorRef {
-    const sum = addSame(this.capture, a, b);
-    this.#own.add(sum.storage);
-    return sum;
+    return addSame(this.capture, a, b);
   }
 }

@@ -9,15 +9,19 @@
  * @module
  */
 import type { Capture } from "../device/capture.ts";
+import type { Dispatch } from "../device/dispatch.ts";
 import { formatShape, placeAt, sizeOf, type TensorRef } from "../device/tensor.ts";
 import { addInto, copyInto } from "../kernels/elementwise/add.ts";
-import { type PartialSum, sumParts } from "../kernels/shared/partial_sums.ts";
 import { STREAMS } from "../support/random_streams.ts";
-import { DeferredSums } from "./deferred_sums.ts";
 import { Gradients } from "./gradients.ts";
 import type { Parameter } from "./parameter.ts";
-import type { InputGrads, OpRecord, WantedSums } from "./rule.ts";
-import { removeUnread } from "./unread.ts";
+import { endSums } from "./passes/end_sums.ts";
+import { fuseSums } from "./passes/fuse_sums.ts";
+import { removeUnread } from "./passes/remove_unread.ts";
+import { restoreValues, storagesOf } from "./passes/restore_values.ts";
+import { type OpRecord, type Tape, Tensor } from "./tensor.ts";
+
+export { Tensor } from "./tensor.ts";
 
 /** Where a parameter's value is and where its gradient goes. */
 export interface ParameterSlot {
@@ -50,53 +54,6 @@ export interface GraphOptions {
   readonly random?: TensorRef;
 }
 
-/** A symbolic tensor that knows how it was made. */
-export class Tensor {
-  /**
-   * Wanted of the tensor's gradient.
-   *
-   * @internal
-   */
-  sums: WantedSums | undefined;
-  #again: TensorRef | undefined;
-
-  /**
-   * Made by the graph and its ops.
-   *
-   * @param graph The graph that it belongs to.
-   * @param ref Its shape and place.
-   * @param needsGrad Whether a gradient with respect to it is wanted.
-   * @param recompute Makes its values again, where they are not kept for the backward pass.
-   */
-  constructor(
-    readonly graph: Graph,
-    readonly ref: TensorRef,
-    readonly needsGrad: boolean,
-    private readonly recompute?: () => TensorRef,
-  ) {}
-
-  /** Its values for a backward rule: kept from the forward pass, or made again once for all rules. */
-  saved(): TensorRef {
-    if (!this.recompute) return this.ref;
-    return this.#again ??= this.recompute();
-  }
-
-  /** Whether its values are neither kept nor made again yet. */
-  get isMissing(): boolean {
-    return this.recompute !== undefined && this.#again === undefined;
-  }
-
-  /** Takes values that have been made again in passing. */
-  restore(values: TensorRef): void {
-    this.#again = values;
-  }
-
-  /** Sizes, outermost first. */
-  get shape(): readonly number[] {
-    return this.ref.shape;
-  }
-}
-
 /** Something to be differentiated: an op, or a stretch of ops that is run again first. */
 interface Entry {
   readonly output: Tensor;
@@ -105,7 +62,7 @@ interface Entry {
 }
 
 /** The ops of one capture and their rules. */
-export class Graph {
+export class Graph implements Tape {
   /** Whether dropout drops. */
   readonly training: boolean;
   #nextStream: number = STREAMS.firstDropout;
@@ -114,21 +71,14 @@ export class Graph {
   readonly #parameters = new Map<Parameter, Tensor>();
   /** Where the gradients of parameters go. */
   readonly #slots = new Map<Tensor, TensorRef>();
-  /** Ops that each tensor feeds; parameters are the same in replays, whose ops are not counted. */
-  readonly #uses = new Map<Tensor, number>();
-  readonly #deferred: DeferredSums;
+  /** Dispatches that make values again for the backward pass. */
+  readonly #remade = new Set<Dispatch>();
   #grads: Gradients;
-  /** Gradients that wait for a tensor's values, which the rule of its op, yet to come, can restore. */
-  readonly #waiting = new Map<Tensor, (() => void)[]>();
 
   /** Begins a graph whose ops are recorded in `capture`. */
   constructor(readonly capture: Capture, private readonly options: GraphOptions = {}) {
     this.training = options.training ?? false;
-    this.#deferred = new DeferredSums(capture, {
-      accumulate: options.accumulate ?? false,
-      frugal: options.recompute === "blocks",
-    });
-    this.#grads = new Gradients(capture);
+    this.#grads = this.#noGradients();
   }
 
   /**
@@ -195,12 +145,7 @@ export class Graph {
     }
     const recompute = this.options.recompute ? record.recompute : undefined;
     const output = new Tensor(this, record.output, needsGrad, recompute);
-    if (!needsGrad) return output;
-    this.#entries.push({ record, output });
-    for (const input of record.inputs) {
-      if (this.#replaying && this.#slots.has(input)) continue;
-      this.#uses.set(input, (this.#uses.get(input) ?? 0) + 1);
-    }
+    if (needsGrad) this.#entries.push({ record, output });
     return output;
   }
 
@@ -237,10 +182,11 @@ export class Graph {
         "Cannot differentiate: the loss must depend on a parameter or a variable, got a constant",
       );
     }
-    this.#grads = new Gradients(this.capture);
+    const first = this.capture.dispatches.length;
+    this.#grads = this.#noGradients();
     this.#grads.add("the loss", loss, seed ?? this.#one(loss));
     this.#differentiate(this.#entries);
-    this.#deferred.flush();
+    this.#improve(first);
     for (const [tensor, slot] of this.#slots) {
       const grad = this.#grads.take(tensor);
       if (grad) this.#deliver(grad, slot);
@@ -248,27 +194,42 @@ export class Graph {
     return this.#grads.takeAll();
   }
 
+  #noGradients(): Gradients {
+    return new Gradients(this.capture, (tensor) => this.#slots.has(tensor));
+  }
+
+  /** The passes over what a backward pass has recorded. None changes a bit of any gradient. */
+  #improve(first: number): void {
+    const { capture, options } = this;
+    fuseSums(capture, first);
+    const held = storagesOf(this.#grads.held());
+    restoreValues(capture, { first, remade: this.#remade, held });
+    const sums = [...this.#grads.takeSums()];
+    endSums(capture, sums.map(([tensor, sum]) => ({ sum, slot: this.#slots.get(tensor)! })), {
+      accumulate: options.accumulate ?? false,
+      frugal: options.recompute === "blocks",
+    });
+  }
+
   /** Goes through entries in reverse, turning gradients of outputs into gradients of inputs. */
   #differentiate(entries: readonly Entry[]): void {
-    for (const { record, output } of entries) {
-      if (record?.overwrites && output.isMissing) this.#waiting.set(output, []);
-    }
+    const grads = this.#grads;
     for (const { record, replay, output } of entries.toReversed()) {
-      const waiting = this.#waiting.get(output) ?? [];
-      this.#waiting.delete(output);
-      const gradOutput = this.#grads.take(output);
-      if (gradOutput && record) this.#applyRule({ record, output }, gradOutput, waiting.length > 0);
-      else if (gradOutput && replay) this.#differentiateAgain(replay, gradOutput);
-      for (const make of waiting) make();
+      const gradOutput = grads.take(output);
+      if (!gradOutput) continue;
+      if (replay) this.#differentiateAgain(replay, gradOutput);
+      if (!record?.backward) continue;
+      const needs = record.inputs.map((input) => input.needsGrad);
+      const absorb = (i: number, most = 1) => grads.absorb(record, i, most);
+      grads.addOf(record, record.backward(gradOutput, needs, absorb));
     }
   }
 
   /** Runs a stretch again and differentiates it. */
   #differentiateAgain(replay: NonNullable<Entry["replay"]>, gradOutput: TensorRef): void {
-    const { dispatches } = this.capture;
-    const first = dispatches.length;
+    const first = this.capture.dispatches.length;
     const { result, entries } = this.#replay(replay);
-    const end = dispatches.length;
+    const end = this.capture.dispatches.length;
     // An identity hands its input through, which may have a gradient already.
     this.#grads.add("a checkpoint", result, gradOutput);
     this.#differentiate(entries);
@@ -276,68 +237,12 @@ export class Graph {
     removeUnread(this.capture, first, end);
   }
 
-  /** @param awaited Whether gradients wait for the output's values. */
-  #applyRule(
-    { record, output }: { record: OpRecord; output: Tensor },
-    gradOutput: TensorRef,
-    awaited: boolean,
-  ): void {
-    if (!record.backward) return;
-    const grads = this.#grads;
+  /** Makes values again in the backward pass. */
+  remake(make: () => TensorRef): TensorRef {
     const first = this.capture.dispatches.length;
-    const overwrite = awaited && output.isMissing && grads.isOwn(gradOutput);
-    const inputGrads = record.backward(gradOutput, record.inputs.map((x) => x.needsGrad), {
-      absorb: (i) => grads.absorb(record, i),
-      absorbParts: (i) => grads.absorbParts(record, i),
-      shared: (i) => grads.shared(record.inputs[i]!),
-      defer: (i, sum) => this.#defer(record.inputs[i], sum),
-      later: (i, of, make) => this.#later(record, i, of, make),
-      overwrite,
-    });
-    if (overwrite) output.restore(gradOutput);
-    grads.addOf(record, inputGrads, first);
-  }
-
-  /** See {@linkcode GradientFlow.later}. */
-  #later(
-    record: OpRecord,
-    i: number,
-    of: readonly number[],
-    make: (values: TensorRef) => InputGrads,
-  ): void {
-    const { inputs } = record, source = inputs[i]!;
-    const contribute = () => {
-      const first = this.capture.dispatches.length;
-      const made = make(source.saved());
-      this.#grads.addOf(record, inputs.map((_, j) => made[of.indexOf(j)] ?? null), first);
-    };
-    const waiting = this.#waiting.get(source);
-    // No rule is waiting for the gradient of a parameter; of one that is used several times it is a sum,
-    // whose order must not change.
-    const canWait = of.every((j) => !inputs[j]?.needsGrad || this.#onlySlot(inputs[j]));
-    if (waiting && source.isMissing && canWait) waiting.push(contribute);
-    else contribute();
-  }
-
-  /** See {@linkcode GradientFlow.shared}. */
-  sharedGrad(input: Tensor): TensorRef {
-    return this.#grads.shared(input);
-  }
-
-  /** Whether one op alone has the tensor as an input, so that it makes the whole gradient. */
-  isUsedOnce(tensor: Tensor): boolean {
-    return this.#uses.get(tensor) === 1;
-  }
-
-  /** Where the gradient of a parameter goes whose whole gradient one op makes. */
-  #onlySlot(input: Tensor | undefined): TensorRef | undefined {
-    return input && this.isUsedOnce(input) ? this.#slots.get(input) : undefined;
-  }
-
-  /** Puts the sum off where it is all of a parameter's gradient. */
-  #defer(input: Tensor | undefined, sum: PartialSum): TensorRef | null {
-    const slot = this.#onlySlot(input);
-    return slot && this.#deferred.add(sum, slot) ? null : sumParts(this.capture, sum);
+    const values = make();
+    for (const dispatch of this.capture.dispatches.slice(first)) this.#remade.add(dispatch);
+    return values;
   }
 
   /** Runs `body` with entries of its own. */

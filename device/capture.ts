@@ -32,7 +32,8 @@ import {
 } from "./tensor.ts";
 
 /** Arguments of {@linkcode Capture.dispatch}. */
-export interface DispatchArgs<B extends string, P extends string> {
+export interface DispatchArgs<B extends string, P extends string>
+  extends Pick<Dispatch, "task" | "takes"> {
   /** What runs. */
   readonly kernel: Kernel<B, P>;
   /** What it reads and writes. */
@@ -49,8 +50,7 @@ export interface DispatchArgs<B extends string, P extends string> {
 
 /** A recording of dispatches. */
 export class Capture implements Recording {
-  /** @internal */
-  readonly dispatches: Dispatch[] = [];
+  #dispatches: Dispatch[] = [];
   /** @internal */
   readonly inputs: TensorRef[] = [];
   /** Small tensors that never change, with their values; they travel in the block of inputs. */
@@ -67,6 +67,40 @@ export class Capture implements Recording {
    * @param name Name in errors, as in "train step".
    */
   constructor(readonly gpu: Gpu, readonly name: string) {}
+
+  /**
+   * The list so far. It grows by {@linkcode dispatch}; only passes change it, see {@linkcode rewrite}.
+   *
+   * @internal
+   */
+  get dispatches(): readonly Dispatch[] {
+    return this.#dispatches;
+  }
+
+  /**
+   * What `record` would dispatch, which is not added to the list.
+   *
+   * @internal
+   */
+  apart(record: () => void): readonly Dispatch[] {
+    const list = this.#dispatches;
+    this.#dispatches = [];
+    try {
+      record();
+      return this.#dispatches;
+    } finally {
+      this.#dispatches = list;
+    }
+  }
+
+  /**
+   * Puts another list in the place of this one; for passes over the list, which see all of it.
+   *
+   * @internal
+   */
+  rewrite(dispatches: readonly Dispatch[]): void {
+    this.#dispatches = [...dispatches];
+  }
 
   /** Work of all dispatches so far. */
   get work(): Work {
@@ -162,7 +196,7 @@ export class Capture implements Recording {
    */
   dispatch<B extends string, P extends string>(args: DispatchArgs<B, P>): void {
     const kernel = args.kernel as Kernel;
-    const { workgroups } = args;
+    const { workgroups, task, takes } = args;
     const { limits } = this.gpu;
     checkGrid(kernel, workgroups, limits);
     if (workgroups.includes(0)) return;
@@ -179,7 +213,15 @@ export class Capture implements Recording {
       bytes += (access === "read_write" ? 2 : 1) * (touched[name] ?? byteLengthOf(tensor));
     }
     const work = { multiplyAdds: args.multiplyAdds ?? 0, bytes };
-    this.dispatches.push({ kernel, bindings, params, workgroups, work });
+    this.#dispatches.push({
+      kernel,
+      bindings,
+      params,
+      workgroups,
+      work,
+      ...(task ? { task } : {}),
+      ...(takes ? { takes } : {}),
+    });
   }
 
   /**

@@ -30,6 +30,26 @@ export interface Dispatch {
   readonly params: ArrayBuffer;
   readonly workgroups: readonly [number, number, number];
   readonly work: Work;
+  /** What it computes, where another dispatch may be able to do it in passing. */
+  readonly task?: Task;
+  /** How it does another's task in passing, if it can. */
+  readonly takes?: (task: Task) => Fused | undefined;
+}
+
+/** The result of one dispatch or of several, which then share this object. */
+export interface Task {
+  /** What it is made from, in the main. */
+  readonly of: TensorRef;
+  /** What it writes, or adds to. */
+  readonly result: TensorRef;
+}
+
+/** Another form of a dispatch, which does a task besides its own. */
+export interface Fused {
+  /** Records that form, one dispatch. */
+  record(): void;
+  /** The tensor that the task's result is written over; its own values are lost. */
+  readonly over?: TensorRef;
 }
 
 /** What dispatches have to do, whichever way they do it. */

@@ -113,11 +113,25 @@ export class Program {
     this.#submit(this.encoded);
   }
 
-  #submit(list: readonly EncodedDispatch[]): void {
+  /**
+   * Like {@linkcode run}, with another program right behind it in the same pass and submit.
+   *
+   * @param next Another one of the same GPU, and its inputs.
+   */
+  runWith(values: InputValues, next: { program: Program; values: InputValues }): void {
+    if (next.program === this) {
+      throw new TypeError(`Cannot run ${this.name}: what follows it must be another program`);
+    }
+    this.#writeInputs(values);
+    next.program.#writeInputs(next.values);
+    this.#submit(this.encoded, next.program.encoded);
+  }
+
+  #submit(...lists: (readonly EncodedDispatch[])[]): void {
     this.gpu.running(this.name);
     const encoder = this.gpu.device.createCommandEncoder({ label: this.name });
     const pass = encoder.beginComputePass({ label: this.name });
-    encodeInto(pass, list);
+    for (const list of lists) encodeInto(pass, list);
     pass.end();
     this.gpu.counters.submits++;
     this.gpu.device.queue.submit([encoder.finish()]);

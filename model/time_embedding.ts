@@ -35,10 +35,25 @@ export function sinusoidTable(
   return table;
 }
 
+/** Numbers of tables that were given: programs share what has one key. */
+const given = new WeakMap<Float32Array, number>();
+let tablesGiven = 0;
+
+function keyOf(table: Float32Array): string {
+  let number = given.get(table);
+  if (number === undefined) given.set(table, number = ++tablesGiven);
+  return `given time table ${number}`;
+}
+
 /** Timesteps to vectors. */
 export class TimeEmbedding extends Module {
   readonly first: Linear;
   readonly second: Linear;
+  /**
+   * Another table of the size of {@linkcode sinusoidTable}'s, such as PyTorch's: it computes angles in
+   * f32, so an entry is up to 3e-5 off at a thousand timesteps.
+   */
+  table: Float32Array<ArrayBuffer> | undefined;
 
   /**
    * @param timesteps Timesteps that may be asked for: 0 to this, exclusive.
@@ -60,10 +75,14 @@ export class TimeEmbedding extends Module {
   /** `timesteps` of type u32 `[N]` to `[N, outputs]`. */
   forward(graph: Graph, timesteps: TensorRef): Tensor {
     const shape = [this.timesteps, this.channels] as const;
-    const { shift } = this;
+    const { shift, table: given } = this;
     const name = `time table ${shape.join("x")}${shift === 0 ? "" : ` shifted by ${shift}`}`;
     const table = graph.constant(
-      graph.capture.table(name, shape, () => sinusoidTable(...shape, shift)),
+      graph.capture.table(
+        given ? keyOf(given) : name,
+        shape,
+        () => given ?? sinusoidTable(...shape, shift),
+      ),
     );
     return this.second.forward(
       silu(this.first.forward(gatherRows(table, graph.constant(timesteps)))),

@@ -45,8 +45,8 @@ export interface BatchSource {
 export interface TrainingOrder {
   readonly seed: number;
   readonly batchSize: number;
-  /** Parts of a batch. */
-  readonly accumulate: number;
+  /** Equal parts that a batch is cut into. */
+  readonly parts: number;
   /** Whether images are mirrored with probability 1/2. */
   readonly flip: boolean;
 }
@@ -60,11 +60,11 @@ export interface TrainingOrder {
 export function trainingBatches(
   gpu: Gpu,
   images: ImageSet,
-  { seed, batchSize, accumulate, flip }: TrainingOrder,
+  { seed, batchSize, parts, flip }: TrainingOrder,
   conditioning: Conditioning = {},
 ): BatchSource {
   const { count, mirrorable } = images;
-  const size = batchSize / accumulate;
+  const size = batchSize / parts;
   // The parts of a batch are asked for one after the other.
   let made: { readonly step: number; readonly batch: Batch } | undefined;
   return sourceOf(gpu, images, size, conditioning, (step, part) => {

@@ -67,7 +67,7 @@ export async function diagnose(
     for (failed = from + 1; failed < error.step; failed++) {
       const reason = obstacle(failed - 1, error.step);
       if (reason !== null) return reason;
-      trainer.step(failed - 1);
+      await trainer.step(failed - 1);
       await pauseForSignals();
       if (await trainer.state.firstNonFinite() !== null) break;
     }
@@ -78,7 +78,7 @@ export async function diagnose(
     const reason = obstacle(step, failed);
     if (reason !== null) return reason;
     if (step < failed - 2) {
-      trainer.step(step);
+      await trainer.step(step);
       await trainer.gpu.finish();
       await pauseForSignals();
       continue;
@@ -97,7 +97,7 @@ export async function diagnose(
  */
 export async function findNonFinite(trainer: Trainer, step: number): Promise<Finding | null> {
   const search = new Search(trainer);
-  for (const dispatch of trainer.traceStep(step)) {
+  for await (const dispatch of trainer.traceStep(step)) {
     const text = await search.take(dispatch);
     if (text !== null) return { step: step + 1, text };
     await pauseForSignals();

@@ -101,7 +101,7 @@ class Loop {
     const { steps } = trainer.config.train;
     if (this.#step > 0) this.log.ensure(checkpointEvent(this.options.folder, this.#step));
     while (this.#step < steps) {
-      trainer.step(this.#step++);
+      await trainer.step(this.#step++);
       await this.#clock.tick();
       await pauseForSignals();
       trainer.gpu.health.check();

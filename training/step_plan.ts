@@ -82,10 +82,10 @@ export function planStep(
     memory: planMemory(gradients).memory,
     parameterBytes: state.weights.byteLength,
     stateBytes: planning.counters.bufferBytes,
-    dispatches: accumulate * gradients.dispatches.length + (ending?.dispatches.length ?? 0),
+    dispatches: accumulate * gradients.dispatches.length + ending.dispatches.length,
     flops: 2 * work.multiplyAdds,
     movedBytes: work.bytes,
-    ...demands([gradients, ...(ending ? [ending] : [])]),
+    ...demands([gradients, ending]),
   };
 }
 

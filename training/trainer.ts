@@ -1,6 +1,6 @@
 /**
- * Training steps as programs. Without accumulation a step is one program; with it, one program adds
- * the gradients of a micro-batch, and another ends the step and clears them.
+ * Training steps as programs: one makes the gradients of a batch, or adds those of a micro-batch, and
+ * another ends the step. Where several processes train together, their gradients are added in between.
  *
  * @module
  */
@@ -27,6 +27,7 @@ import { OPTIMIZER_SCALARS_SHAPE, optimizerScalars, recordOptimizer } from "../o
 import { learningRate } from "../optim/learning_rate.ts";
 import { seedKey } from "../support/philox.ts";
 import { type BatchSource, trainingBatches } from "./batch_source.ts";
+import { ALONE, type Collective } from "./collective.ts";
 import type { Observer } from "./observer.ts";
 import type { ImageSize } from "./pictures.ts";
 import type { RunConfig } from "./run_config.ts";
@@ -37,19 +38,19 @@ const UNLOGGED_SLOTS = 100;
 
 /** What the programs of a step are made from. */
 export interface RecordedStep {
-  /** Of the batch, or of one of its parts; without accumulation the optimiser's too. */
+  /** Of the batch, or of one of its parts. */
   readonly gradients: Capture;
-  /** Of the step's end; with accumulation only. */
-  readonly ending: Capture | null;
+  /** Of the step's end: the optimiser, which reads nothing of the above but the gradients. */
+  readonly ending: Capture;
   readonly state: TrainState;
 }
 
 /** Work of a step: of all its parts and of its end. */
 export function stepWork(
-  { gradients, ending }: { readonly gradients: Worker; readonly ending: Worker | null },
+  { gradients, ending }: { readonly gradients: Worker; readonly ending: Worker },
   parts: number,
 ): Work {
-  const of = (what: keyof Work) => parts * gradients.work[what] + (ending?.work[what] ?? 0);
+  const of = (what: keyof Work) => parts * gradients.work[what] + ending.work[what];
   return { multiplyAdds: of("multiplyAdds"), bytes: of("bytes") };
 }
 
@@ -65,8 +66,7 @@ export class Trainer {
   readonly diffusion: DiffusionOptions;
   readonly #batches: BatchSource;
   #gradients!: Program;
-  /** Ends a step with accumulation; without it the same program does both. */
-  #optimizer: Program | undefined;
+  #ending!: Program;
   #gradNorm!: TensorRef;
   #lastStep = 0;
 
@@ -77,21 +77,31 @@ export class Trainer {
     readonly images: ImageSet,
     observers: readonly Observer[],
     readonly process: Process,
+    private readonly collective: Collective,
   ) {
+    checkShares(config, collective);
     this.lossSlots = config.train.logEvery || UNLOGGED_SLOTS;
     this.diffusion = resolveTMax(config.diffusion, process.schedule, images);
     this.objective = new Objective(gpu, process, this.diffusion);
+    if (collective.size > 1 && this.objective.state.size > 0) {
+      throw new RangeError(
+        `Cannot train in ${collective.size} processes: diffusion.timestepSampler must not learn from ` +
+          `losses, got "${config.diffusion.timestepSampler.name}"`,
+      );
+    }
     const gathered = new Map(observers.flatMap(({ state }) => [...state ?? []]));
     this.state = new TrainState(gpu, network, this.lossSlots, this.objective.state, gathered);
     const { run: { seed }, data: { flip }, train: { batchSize, accumulate } } = config;
-    const order = { seed, batchSize, accumulate, flip };
+    const order = { seed, batchSize, parts: accumulate * collective.size, flip };
     this.#batches = trainingBatches(gpu, images, order, network.conditioning);
   }
 
   /**
-   * Plans the programs; the weights are zeros until they are set through `state`.
+   * Plans the programs; the weights are zeros until they are set through `state`, alike on all ranks.
    *
    * @param process The run's, where it is made already.
+   * @param collective Who trains together; this process alone unless given.
+   * @throws {RangeError} When the batch can't be cut into equal parts for all micro-batches and ranks.
    */
   static async create(
     gpu: Gpu,
@@ -100,8 +110,9 @@ export class Trainer {
     images: ImageSet,
     observers: readonly Observer[] = [],
     process = makeProcess(config.diffusion),
+    collective: Collective = ALONE,
   ): Promise<Trainer> {
-    const trainer = new Trainer(gpu, config, network, images, observers, process);
+    const trainer = new Trainer(gpu, config, network, images, observers, process, collective);
     await trainer.#plan(observers);
     return trainer;
   }
@@ -115,7 +126,7 @@ export class Trainer {
     observers: readonly Observer[] = [],
   ): RecordedStep {
     const process = makeProcess(config.diffusion);
-    return new Trainer(gpu, config, network, images, observers, process).#record(observers);
+    return new Trainer(gpu, config, network, images, observers, process, ALONE).#record(observers);
   }
 
   /** Size of an image. */
@@ -131,7 +142,7 @@ export class Trainer {
 
   /** Work of a step. */
   get work(): Work {
-    const parts = { gradients: this.#gradients, ending: this.#optimizer ?? null };
+    const parts = { gradients: this.#gradients, ending: this.#ending };
     return stepWork(parts, this.config.train.accumulate);
   }
 
@@ -141,14 +152,21 @@ export class Trainer {
   }
 
   /**
-   * Submits a step and returns at once.
+   * Submits a step. Alone it returns at once; else when all ranks have added their gradients.
    *
    * @param step Completed steps before this one.
    */
-  step(step: number): void {
+  step(step: number): Promise<void> | undefined {
     this.#lastStep = step;
-    for (const values of this.#gradientInputs(step)) this.#gradients.run(values);
-    this.#optimizer?.run({ optimizer: this.#optimizerInput(step) });
+    const inputs = this.#gradientInputs(step), last = inputs.pop()!;
+    const ending = this.#endingInputs(step);
+    for (const values of inputs) this.#gradients.run(values);
+    if (this.collective.size === 1) {
+      this.#gradients.runWith(last, { program: this.#ending, values: ending });
+      return undefined;
+    }
+    this.#gradients.run(last);
+    return this.#addGradients().then(() => this.#ending.run(ending));
   }
 
   /** Runs a step with each dispatch measured. */
@@ -157,8 +175,9 @@ export class Trainer {
     for (const values of this.#gradientInputs(step)) {
       parts.push(...(await this.#gradients.profile(values)).kernels);
     }
-    const optimizer = await this.#optimizer?.profile({ optimizer: this.#optimizerInput(step) });
-    return mergeTimes([...parts, ...(optimizer?.kernels ?? [])]);
+    await this.#addGradients();
+    parts.push(...(await this.#ending.profile(this.#endingInputs(step))).kernels);
+    return mergeTimes(parts);
   }
 
   /**
@@ -166,12 +185,20 @@ export class Trainer {
    *
    * @param step Completed steps before this one.
    */
-  *traceStep(step: number): Generator<TracedDispatch> {
+  async *traceStep(step: number): AsyncGenerator<TracedDispatch> {
     for (const values of this.#gradientInputs(step)) yield* this.#gradients.trace(values);
-    if (this.#optimizer) yield* this.#optimizer.trace({ optimizer: this.#optimizerInput(step) });
+    await this.#addGradients();
+    yield* this.#ending.trace(this.#endingInputs(step));
   }
 
-  /** Losses of the steps from `first` to before `end`, which must still be in the ring. */
+  #addGradients(): Promise<void> {
+    return this.collective.allReduce(this.state.grads.chunks);
+  }
+
+  /**
+   * Losses of the steps from `first` to before `end`, which must still be in the ring; of several ranks
+   * each has the mean over its own images.
+   */
   async readLosses(first: number, end: number): Promise<number[]> {
     if (first >= end) return [];
     const ring = await this.gpu.readF32(this.state.losses);
@@ -180,14 +207,13 @@ export class Trainer {
 
   /** L2 norm of the last step's gradient before clipping. */
   async readGradNorm(): Promise<number> {
-    const program = this.#optimizer ?? this.#gradients;
-    return (await program.readF32(this.#gradNorm))[0]!;
+    return (await this.#ending.readF32(this.#gradNorm))[0]!;
   }
 
   /** Frees everything. */
   destroy(): void {
     this.#gradients.destroy();
-    this.#optimizer?.destroy();
+    this.#ending.destroy();
     this.#batches.destroy();
     this.objective.destroy();
     this.state.destroy();
@@ -196,23 +222,23 @@ export class Trainer {
   async #plan(observers: readonly Observer[]): Promise<void> {
     const { gradients, ending } = this.#record(observers);
     this.#gradients = await gradients.plan();
-    this.#optimizer = await ending?.plan();
+    this.#ending = await ending.plan();
   }
 
   #record(observers: readonly Observer[]): RecordedStep {
     const accumulated = this.config.train.accumulate > 1;
-    const name = accumulated ? "training micro-batch" : "training step";
-    const gradients = new Capture(this.gpu, name);
+    const gradients = new Capture(this.gpu, accumulated ? "training micro-batch" : "training step");
     this.#recordGradients(gradients, observers);
-    const ending = accumulated ? new Capture(this.gpu, "optimiser step") : null;
-    this.#gradNorm = this.#recordOptimizer(ending ?? gradients);
-    if (ending) { for (const chunk of this.state.grads.chunks) fillZero(ending, chunk); }
+    const ending = new Capture(this.gpu, "optimiser step");
+    this.#gradNorm = this.#recordOptimizer(ending);
+    if (accumulated) { for (const chunk of this.state.grads.chunks) fillZero(ending, chunk); }
     return { gradients, ending, state: this.state };
   }
 
   #recordGradients(capture: Capture, observers: readonly Observer[]): void {
     const { network, state } = this;
     const { accumulate } = this.config.train;
+    const parts = accumulate * this.collective.size;
     const graph = new Graph(capture, {
       parameters: parameterSlots(network, state.weights, state.grads),
       training: true,
@@ -224,8 +250,8 @@ export class Trainer {
     const slot = capture.input("slot", [2], "u32");
     const tensors = this.objective.record(graph, { ...batch, denoise: denoiserOf(network) });
     addToRing(capture, state.losses, slot, tensors.loss.ref, 1 / accumulate);
-    // The step's loss is the mean over its micro-batches, and so is its gradient.
-    graph.backward(tensors.loss, state.lossSeed(1 / accumulate));
+    // The step's loss is the mean over the micro-batches of all ranks, and so is its gradient.
+    graph.backward(tensors.loss, state.lossSeed(1 / parts));
     for (const observer of observers) observer.capture?.({ graph, ...batch, ...tensors });
   }
 
@@ -243,21 +269,33 @@ export class Trainer {
     return capture.keep(norm);
   }
 
-  *#gradientInputs(step: number): Generator<InputValues> {
+  /** Inputs of this rank's micro-batches. A sample's random key is its index in the whole batch. */
+  #gradientInputs(step: number): InputValues[] {
     const { run: { seed }, train: { batchSize, accumulate } } = this.config;
-    for (let i = 0; i < accumulate; i++) {
-      yield {
-        ...this.#batches.inputs(step, i),
-        key: [...seedKey(seed), step, i * batchSize / accumulate],
+    const { rank, size: ranks } = this.collective;
+    return Array.from({ length: accumulate }, (_, i) => {
+      const part = rank * accumulate + i;
+      return {
+        ...this.#batches.inputs(step, part),
+        key: [...seedKey(seed), step, part * batchSize / (accumulate * ranks)],
         slot: [step % this.lossSlots, i > 0 ? 1 : 0],
-        ...(accumulate > 1 ? {} : { optimizer: this.#optimizerInput(step) }),
       };
-    }
+    });
   }
 
-  #optimizerInput(step: number): Float32Array {
-    return optimizerScalars(this.config.optim, step, this.config.train.steps);
+  #endingInputs(step: number): InputValues {
+    return { optimizer: optimizerScalars(this.config.optim, step, this.config.train.steps) };
   }
+}
+
+function checkShares({ train: { batchSize, accumulate } }: RunConfig, { size }: Collective): void {
+  if (batchSize % (accumulate * size) === 0) return;
+  throw new RangeError(
+    `Cannot train: train.batchSize must be a multiple of ${
+      accumulate * size
+    }, for train.accumulate ` +
+      `of ${accumulate} in ${size} processes, got ${batchSize}`,
+  );
 }
 
 /** Times of equal kernels added, longest first. */

@@ -2,7 +2,7 @@ import { addSame } from "../../kernels/elementwise/add.ts";
 import { addForward } from "../../kernels/elementwise/broadcast.ts";
 import { sumTo } from "../../kernels/reduce/reduce.ts";
 import { formatShape } from "../../device/tensor.ts";
-import type { Tensor } from "../graph.ts";
+import type { Tensor } from "../tensor.ts";
 
 /**
  * `a + b`, broadcast by numpy's rules.

@@ -1,5 +1,5 @@
 import { attentionBackward, attentionForward } from "../../kernels/attention/attention.ts";
-import type { Tensor } from "../graph.ts";
+import type { Tensor } from "../tensor.ts";
 
 /** Choices of {@linkcode attention}. */
 export interface AttentionArgs {

@@ -4,7 +4,7 @@ import {
   batchNormInputGrad,
   batchNormWeightGrad,
 } from "../../kernels/norm/batch_norm.ts";
-import type { Tensor } from "../graph.ts";
+import type { Tensor } from "../tensor.ts";
 
 /** What a batch normalisation needs besides its input, all `[C]`. */
 export interface BatchNormArgs {

@@ -1,6 +1,6 @@
 import type { TensorRef } from "../../device/tensor.ts";
 import { linearCombination } from "../../kernels/process/q_sample.ts";
-import type { Tensor } from "../graph.ts";
+import type { Tensor } from "../tensor.ts";
 
 /** One term of {@linkcode combine}. */
 export interface CombinedTerm {

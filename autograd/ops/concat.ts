@@ -1,5 +1,5 @@
 import { concatForward, splitLast } from "../../kernels/layout/concat.ts";
-import type { Tensor } from "../graph.ts";
+import type { Tensor } from "../tensor.ts";
 
 /**
  * `[..., Ca]` and `[..., Cb]` to `[..., Ca + Cb]`.
@@ -14,10 +14,10 @@ export function concat(a: Tensor, b: Tensor): Tensor {
     inputs: [a, b],
     output: concatForward(capture, a.ref, b.ref),
     recompute: () => concatForward(capture, a.saved(), b.saved()),
-    backward: (dy, [needsA, needsB], { absorb }) => {
+    backward: (dy, [needsA, needsB], absorb) => {
       const grads = splitLast(capture, dy, width, {
-        a: needsA ? { plus: absorb(0) } : null,
-        b: needsB ? { plus: absorb(1) } : null,
+        a: needsA ? { plus: absorb(0)[0] } : null,
+        b: needsB ? { plus: absorb(1)[0] } : null,
       });
       return [grads.a, grads.b];
     },

@@ -1,5 +1,5 @@
 import { BYTES } from "../../device/element.ts";
-import { reshape, sizeOf, slice } from "../../device/tensor.ts";
+import { reshape, sizeOf, slice, type TensorRef } from "../../device/tensor.ts";
 import {
   conv2dForward,
   conv2dInputGrad,
@@ -10,10 +10,9 @@ import {
   isPointwiseConv,
 } from "../../kernels/conv2d/conv2d.ts";
 import { parallelLinearForward } from "../../kernels/matmul/parallel_linear.ts";
-import type { PartialSum } from "../../kernels/shared/partial_sums.ts";
 import { sumMiddle, sumMiddleInto } from "../../kernels/reduce/reduce.ts";
-import type { Tensor } from "../graph.ts";
-import type { BackwardRule, WantedSums } from "../rule.ts";
+import type { Tensor } from "../tensor.ts";
+import type { BackwardRule } from "../rule.ts";
 
 /** What a convolution adds to its sum, and how it steps. */
 export interface Conv2dArgs extends Conv2dOptions {
@@ -45,11 +44,9 @@ export function conv2d(x: Tensor, weight: Tensor, args: Conv2dArgs = {}): Tensor
     perImageStart,
     residual: residual?.ref,
   });
-  const { sums, backward } = rule(x, weight, shape, args);
   const inputs = [x, weight, ...addedTo(args)];
-  const result = x.graph.record({ op: "conv2d", inputs, output, backward });
-  result.sums = sums;
-  return result;
+  const backward = rule(x, weight, shape, args);
+  return x.graph.record({ op: "conv2d", inputs, output, backward });
 }
 
 /**
@@ -87,61 +84,33 @@ export function pointwiseConvs(
     const { n, h, w, co } = shapes[i]!;
     const output = slice(all, start, [n, h, w, co]);
     start += rows * co;
-    const { backward } = rule(x, weight, shapes[i]!, { bias });
+    const backward = rule(x, weight, shapes[i]!, { bias });
     return x.graph.record({ op: "conv2d", inputs: [x, weight, bias], output, backward });
   });
 }
 
-/**
- * The gradients of a convolution whose inputs are x, weight and what `args` adds, in that order, and the
- * sums that these would like to find done.
- */
-function rule(
-  x: Tensor,
-  weight: Tensor,
-  shape: Conv2dShape,
-  args: Conv2dArgs,
-): { readonly backward: BackwardRule; readonly sums: WantedSums | undefined } {
+/** The gradients of a convolution whose inputs are x, weight and what `args` adds, in that order. */
+function rule(x: Tensor, weight: Tensor, shape: Conv2dShape, args: Conv2dArgs): BackwardRule {
   const { capture } = x.graph;
   const { bias, perImage, perImageStart = 0, residual } = args;
   const { n, oh, ow, co } = shape;
-  const added = addedTo(args);
-  const isPart = perImage?.needsGrad && perImage.shape[1] !== co;
-  const sums: WantedSums | undefined = isPart
-    ? {
-      into: () => ({ matrix: x.graph.sharedGrad(perImage), start: perImageStart }),
-      done: false,
-    }
-    : undefined;
-  const backward: BackwardRule = (dy, [needsX, needsWeight], { absorb, defer, later, shared }) => {
-    const dBias = (sum?: PartialSum) => {
-      if (!bias?.needsGrad) return null;
-      return sum ? defer(2, sum) : sumMiddle(capture, dy, [1, n * oh * ow, co]);
-    };
-    if (needsWeight) {
-      later(0, bias ? [1, 2] : [1], (values) => {
-        const made = conv2dWeightGrad(capture, values, dy, shape);
-        return [defer(1, made.weight), dBias(made.bias)];
-      });
-    }
-    const dPerImage = () => {
-      if (!perImage?.needsGrad || sums?.done) return null;
-      const sizes = [n, oh * ow, co] as const;
-      if (perImage.shape[1] === co) return sumMiddle(capture, dy, sizes);
-      sumMiddleInto(capture, dy, sizes, shared(2 + added.indexOf(perImage)), perImageStart);
-      return null;
-    };
-    const grads = new Map([[bias, needsWeight ? null : dBias()], [perImage, dPerImage()], [
-      residual,
-      dy,
-    ]]);
+  const perPixel = [n, oh * ow, co] as const;
+  return (dy, [needsX, needsWeight], absorb) => {
+    const made = needsWeight ? conv2dWeightGrad(capture, x.saved(), dy, shape) : null;
+    const dBias = () => made?.bias ?? sumMiddle(capture, dy, [1, n * oh * ow, co]);
+    const dPerImage = () =>
+      perImage?.shape[1] === co
+        ? sumMiddle(capture, dy, perPixel)
+        : (total: TensorRef) => sumMiddleInto(capture, dy, perPixel, total, perImageStart);
+    const dx = needsX ? conv2dInputGrad(capture, weight.ref, dy, shape, absorb(0)[0]) : null;
     return [
-      needsX ? conv2dInputGrad(capture, weight.ref, dy, shape, absorb(0)) : null,
-      null,
-      ...added.map((tensor) => grads.get(tensor) ?? null),
+      dx,
+      made?.weight ?? null,
+      ...(bias ? [bias.needsGrad ? dBias() : null] : []),
+      ...(perImage ? [perImage.needsGrad ? dPerImage() : null] : []),
+      ...(residual ? [dy] : []),
     ];
   };
-  return { backward, sums };
 }
 
 /** The tensors that are added, in the order of an op's inputs. */

@@ -1,5 +1,5 @@
 import { crossEntropyBackward, crossEntropyForward } from "../../kernels/reduce/cross_entropy.ts";
-import type { Tensor } from "../graph.ts";
+import type { Tensor } from "../tensor.ts";
 
 /**
  * Cross-entropy of scores `[N, C]` against right classes `[N]`, u32: `[N]`, a loss a row.

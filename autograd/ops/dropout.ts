@@ -1,5 +1,5 @@
 import { dropoutForward, type DropoutOptions } from "../../kernels/elementwise/dropout.ts";
-import type { Graph, Tensor } from "../graph.ts";
+import type { Tape, Tensor } from "../tensor.ts";
 
 /**
  * Dropout of `x` `[N, ...]`: each call draws from a stream of its own. The identity where the graph
@@ -28,7 +28,7 @@ export function dropout(x: Tensor, p: number): Tensor {
  *
  * @throws {RangeError} When `p` is outside [0, 1).
  */
-export function dropoutOf(graph: Graph, p: number): DropoutOptions | undefined {
+export function dropoutOf(graph: Tape, p: number): DropoutOptions | undefined {
   if (!(p >= 0 && p < 1)) {
     throw new RangeError(`Cannot drop out: p must lie in [0, 1), got ${p}`);
   }

@@ -10,7 +10,7 @@ import {
   spectrumForward,
   type SpectrumFunction,
 } from "../../kernels/fft/spectrum.ts";
-import type { Tensor } from "../graph.ts";
+import type { Tensor } from "../tensor.ts";
 
 /** Choices of a transform. */
 export interface FourierNorm {

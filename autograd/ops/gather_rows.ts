@@ -1,5 +1,5 @@
 import { gatherRowsBackward, gatherRowsForward } from "../../kernels/layout/gather_rows.ts";
-import type { Tensor } from "../graph.ts";
+import type { Tensor } from "../tensor.ts";
 
 /**
  * Rows of a table: `[T, D]` and u32 indices `[N]` to `[N, D]`.

@@ -1,5 +1,5 @@
 import { geluBackward, type GeluForm, geluForward } from "../../kernels/elementwise/gelu.ts";
-import type { Tensor } from "../graph.ts";
+import type { Tensor } from "../tensor.ts";
 
 /**
  * GELU (Hendrycks and Gimpel 2016), any shape.

@@ -1,13 +1,10 @@
 import type { Capture } from "../../device/capture.ts";
-import type { TensorRef } from "../../device/tensor.ts";
 import {
   canFuseDropout,
-  canSumPixels,
   groupNormBackward,
   groupNormForward,
 } from "../../kernels/norm/group_norm.ts";
-import type { Tensor } from "../graph.ts";
-import type { GradientFlow } from "../rule.ts";
+import type { Tensor } from "../tensor.ts";
 import { dropout, dropoutOf } from "./dropout.ts";
 
 /** Choices of {@linkcode groupNorm}. */
@@ -51,32 +48,21 @@ export function groupNorm(
     inputs: [x, weight, bias],
     output: y,
     recompute: () => groupNormForward(capture, x.saved(), weight.ref, bias.ref, options).y,
-    overwrites: x.needsGrad,
-    backward: (dy, [needsX = false, needsWeight, needsBias], flow) => {
-      const { defer, overwrite } = flow;
-      const plus = absorbed(capture, flow);
-      // Only the whole gradient may be summed.
-      const sums = needsX && graph.isUsedOnce(x) && canSumPixels(capture, x.ref, groups)
-        ? x.sums
-        : undefined;
-      const wanted = { x: needsX, plus, sums: sums?.into(), y: overwrite };
-      if (sums) sums.done = true;
+    backward: (dy, [needsX = false, needsWeight, needsBias], absorb) => {
       const { dx, dweight, dbias } = groupNormBackward(
         capture,
         { x: x.saved(), ...saved },
         dy,
         options,
-        wanted,
+        { x: needsX, plus: absorb(0, mostAdded(capture)) },
       );
-      return [dx, needsWeight ? defer(1, dweight) : null, needsBias ? defer(2, dbias) : null];
+      return [dx, needsWeight ? dweight : null, needsBias ? dbias : null];
     },
   });
 }
 
-/** What is added to dx: the ninth storage binding and the twelfth; WebGPU promises eight. */
-function absorbed({ gpu }: Capture, flow: GradientFlow): readonly TensorRef[] {
+/** Tensors that dx's kernel can add: the ninth storage binding and the twelfth; WebGPU promises eight. */
+function mostAdded({ gpu }: Capture): number {
   const most = gpu.limits.maxStorageBuffersPerShaderStage;
-  if (most >= 12) return flow.absorbParts(0);
-  const sum = most > 8 ? flow.absorb(0) : undefined;
-  return sum ? [sum] : [];
+  return most >= 12 ? 2 : most > 8 ? 1 : 0;
 }

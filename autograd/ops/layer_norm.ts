@@ -3,7 +3,7 @@ import {
   layerNormBackwardInput,
   layerNormForward,
 } from "../../kernels/norm/layer_norm.ts";
-import type { Tensor } from "../graph.ts";
+import type { Tensor } from "../tensor.ts";
 
 /**
  * Layer normalisation (Ba, Kiros and Hinton 2016) along the last axis.
@@ -27,11 +27,11 @@ export function layerNorm(
     op: "layerNorm",
     inputs: [x, weight, bias],
     output: y,
-    backward: (dy, [needsX, needsWeight, needsBias], { defer }) => {
+    backward: (dy, [needsX, needsWeight, needsBias]) => {
       const dx = needsX ? layerNormBackwardInput(capture, saved, dy) : null;
       if (!needsWeight && !needsBias) return [dx, null, null];
       const { dweight, dbias } = layerNormBackwardAffine(capture, saved, dy);
-      return [dx, needsWeight ? defer(1, dweight) : null, needsBias ? defer(2, dbias) : null];
+      return [dx, needsWeight ? dweight : null, needsBias ? dbias : null];
     },
   });
 }

@@ -1,5 +1,5 @@
 import { log1pBackward, log1pForward } from "../../kernels/elementwise/log1p.ts";
-import type { Tensor } from "../graph.ts";
+import type { Tensor } from "../tensor.ts";
 
 /** `log(1 + x)` for x above -1, any shape. */
 export function log1p(x: Tensor): Tensor {

@@ -4,7 +4,7 @@
  * @module
  */
 import { lossBackward, lossForward, type LossOptions } from "../../kernels/reduce/losses.ts";
-import type { Tensor } from "../graph.ts";
+import type { Tensor } from "../tensor.ts";
 
 /** Choices that all losses share. */
 export interface MeanOptions {

@@ -1,7 +1,7 @@
 import { reshape, sizeOf, type TensorRef } from "../../device/tensor.ts";
 import { matmul } from "../../kernels/matmul/matmul.ts";
 import { sumMiddle } from "../../kernels/reduce/reduce.ts";
-import type { Tensor } from "../graph.ts";
+import type { Tensor } from "../tensor.ts";
 
 /** Rows whose sum is put off; more would be a long sum for few lanes. */
 const FEW_ROWS = 512;
@@ -37,7 +37,7 @@ export function linear(x: Tensor, weight: Tensor, bias?: Tensor): Tensor {
     op: "linear",
     inputs: bias ? [x, weight, bias] : [x, weight],
     output: reshape(product, [...x.shape.slice(0, -1), n]),
-    backward: (dy, [needsX, needsWeight, needsBias], { defer, later }) => {
+    backward: (dy, [needsX, needsWeight, needsBias]) => {
       const dx = needsX
         ? matmul(capture, {
           a: { tensor: dy, row: n },
@@ -48,24 +48,22 @@ export function linear(x: Tensor, weight: Tensor, bias?: Tensor): Tensor {
           label: "linear input gradient",
         })
         : null;
-      if (needsWeight) {
-        later(0, [1], (values) => [
-          matmul(capture, {
-            a: { tensor: values, row: k, transposed: true },
-            b: { tensor: dy, row: n },
-            m: k,
-            n,
-            k: rows,
-            label: "linear weight gradient",
-          }),
-        ]);
-      }
+      const dWeight = needsWeight
+        ? matmul(capture, {
+          a: { tensor: x.saved(), row: k, transposed: true },
+          b: { tensor: dy, row: n },
+          m: k,
+          n,
+          k: rows,
+          label: "linear weight gradient",
+        })
+        : null;
       const dBias = !needsBias
         ? null
         : rows <= FEW_ROWS
-        ? defer(2, { parts: dy, count: rows, stride: n, shape: [n] })
+        ? { parts: dy, count: rows, stride: n, shape: [n] }
         : sumMiddle(capture, dy, [1, rows, n]);
-      return [dx, null, dBias];
+      return [dx, dWeight, dBias];
     },
   });
 }

@@ -1,6 +1,6 @@
 import { mulForward } from "../../kernels/elementwise/broadcast.ts";
 import { sumTo } from "../../kernels/reduce/reduce.ts";
-import type { Tensor } from "../graph.ts";
+import type { Tensor } from "../tensor.ts";
 
 /**
  * `a b` element by element, broadcast by numpy's rules.

@@ -3,7 +3,7 @@ import {
   parallelLinearInputGrad,
   parallelLinearWeightGrads,
 } from "../../kernels/matmul/parallel_linear.ts";
-import type { Tensor } from "../graph.ts";
+import type { Tensor } from "../tensor.ts";
 
 /**
  * `x weight + bias` of several layers, side by side.
@@ -23,13 +23,13 @@ export function parallelLinear(
     op: "parallelLinear",
     inputs: [x, ...layers.flatMap(({ weight, bias }) => [weight, bias])],
     output: parallelLinearForward(capture, x.ref, refs),
-    backward: (dy, [needsX, ...needs], { defer }) => {
+    backward: (dy, [needsX, ...needs]) => {
       const dx = needsX ? parallelLinearInputGrad(capture, dy, refs) : null;
       if (!needs.includes(true)) return [dx, ...needs.map(() => null)];
       const widths = layers.map(({ bias }) => bias.shape[0] ?? 0);
       const sums = parallelLinearWeightGrads(capture, x.saved(), dy, widths);
       const grads = sums.flatMap(({ weight, bias }) => [weight, bias]);
-      return [dx, ...grads.map((sum, i) => needs[i] ? defer(1 + i, sum) : null)];
+      return [dx, ...grads.map((sum, i) => needs[i] ? sum : null)];
     },
   });
 }

@@ -11,7 +11,7 @@ import {
   maxPoolForward,
   type PoolOptions,
 } from "../../kernels/layout/pool.ts";
-import type { Tensor } from "../graph.ts";
+import type { Tensor } from "../tensor.ts";
 
 /**
  * Means of windows, `[N, H, W, C]` to `[N, H', W', C]`.

@@ -6,7 +6,7 @@
 import { reshape, sizeOf } from "../../device/tensor.ts";
 import { expandTo } from "../../kernels/elementwise/broadcast.ts";
 import { keptShape, normalizeAxes, sumAxes } from "../../kernels/reduce/reduce.ts";
-import type { Tensor } from "../graph.ts";
+import type { Tensor } from "../tensor.ts";
 
 /** Choices of a reduction. */
 export interface ReduceOptions {

@@ -1,5 +1,5 @@
 import { reshape as reshapeRef } from "../../device/tensor.ts";
-import type { Tensor } from "../graph.ts";
+import type { Tensor } from "../tensor.ts";
 
 /**
  * The same elements in the same order under another shape; costs nothing.

@@ -2,7 +2,7 @@ import {
   resizeBilinearBackward,
   resizeBilinearForward,
 } from "../../kernels/layout/resize_bilinear.ts";
-import type { Tensor } from "../graph.ts";
+import type { Tensor } from "../tensor.ts";
 
 /**
  * Bilinear resizing without antialiasing, `[N, H, W, C]` to `[N, H', W', C]`; kernels/layout/resize_bilinear.ts

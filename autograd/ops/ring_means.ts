@@ -1,5 +1,5 @@
 import { ringMeansBackward, ringMeansForward, type Rings } from "../../kernels/fft/rings.ts";
-import type { Tensor } from "../graph.ts";
+import type { Tensor } from "../tensor.ts";
 
 /**
  * Means over the parts of a partition of the plane, as over rings of frequencies.

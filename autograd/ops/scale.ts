@@ -1,5 +1,5 @@
 import { scaleForward } from "../../kernels/elementwise/scale.ts";
-import type { Tensor } from "../graph.ts";
+import type { Tensor } from "../tensor.ts";
 
 /** `factor x`, any shape; `factor` is fixed when the graph is captured. */
 export function scale(x: Tensor, factor: number): Tensor {

@@ -1,5 +1,5 @@
 import { siluBackward, siluForward } from "../../kernels/elementwise/silu.ts";
-import type { Tensor } from "../graph.ts";
+import type { Tensor } from "../tensor.ts";
 
 /** SiLU, any shape. */
 export function silu(x: Tensor): Tensor {

@@ -1,5 +1,5 @@
 import { softmaxBackward, softmaxForward } from "../../kernels/reduce/softmax.ts";
-import type { Tensor } from "../graph.ts";
+import type { Tensor } from "../tensor.ts";
 
 /**
  * `softmax(scale x)` along the last axis.

@@ -1,5 +1,5 @@
 import { upsampleBackward, upsampleForward } from "../../kernels/layout/upsample.ts";
-import type { Tensor } from "../graph.ts";
+import type { Tensor } from "../tensor.ts";
 
 /**
  * Nearest-neighbour upsampling, `[N, H, W, C]` to `[N, 2H, 2W, C]`.

@@ -5,7 +5,7 @@
  */
 import type { Arena } from "../../device/arena.ts";
 import type { Gpu } from "../../device/gpu.ts";
-import { fromStateDict } from "../../model/networks/ho2020/names/pytorch_ddpm.ts";
+import { fromStateDict, TIME_TABLE } from "../../model/networks/ho2020/names/pytorch_ddpm.ts";
 import { createArena, writeArenas } from "../../model/parameters.ts";
 import { UNet } from "../../model/networks/ho2020/unet.ts";
 import { type GoldenFile, Unsupported } from "./golden.ts";
@@ -32,12 +32,12 @@ const CONFIG_KEYS: readonly string[] = [
   "groups",
 ];
 
-/** Builds the network of a unet family's manifest for images of `channels` channels. */
+/** Builds the network of a unet family's manifest for images of `channels` channels, on its time table. */
 export function recordedNetwork(golden: GoldenFile, channels: number): UNet {
   const config = golden.manifest.config as RecordedConfig;
   const strange = Object.keys(config).find((key) => !CONFIG_KEYS.includes(key));
   if (strange) throw new Unsupported(`${strange} of the network's configuration is not known`);
-  return new UNet({
+  const network = new UNet({
     name: "ho2020",
     channels: config.ch,
     channelMultipliers: config.ch_mult,
@@ -46,6 +46,9 @@ export function recordedNetwork(golden: GoldenFile, channels: number): UNet {
     dropout: config.dropout,
     groups: config.groups ?? 32,
   }, { channels, timesteps: config.T });
+  // The gradient of the layer behind it is as far off as the table is.
+  network.timeEmbedding.table = golden.f32(`param/${TIME_TABLE}`);
+  return network;
 }
 
 /** Values of a recorded state_dict (`prefix/NAME`) under our names. */

@@ -16,6 +16,7 @@
  * @module
  */
 import type { Capture } from "../../device/capture.ts";
+import type { Task } from "../../device/dispatch.ts";
 import { formatShape, sizeOf, type TensorRef } from "../../device/tensor.ts";
 import { affineSums } from "./affine_parts.ts";
 import { type DropoutOptions, dropoutParams } from "../elementwise/dropout.ts";
@@ -23,6 +24,7 @@ import { flatGrid } from "../shared/grid.ts";
 import { backwardKernel, forwardKernel } from "./group_norm_kernels.ts";
 import { type GroupNormLayout, groupParams, layOutGroups } from "./group_norm_layout.ts";
 import type { PartialSum } from "../shared/partial_sums.ts";
+import { type PixelSums, PixelSumsTask } from "../shared/pixel_sums.ts";
 
 /** Choices of group normalisation. */
 export interface GroupNormOptions {
@@ -82,26 +84,33 @@ export function groupNormForward(
       ...(dropout ? dropoutParams(dropout.key, layout.images, dropout) : {}),
     },
     workgroups: flatGrid(layout.images * layout.slabs),
+    task: new OutputTask(x, options, y),
   });
   return { y, mean, rstd };
 }
 
 /** What {@linkcode groupNormBackward} computes. */
-export interface GroupNormWanted {
+export interface GroupNormWanted extends InPassing {
   readonly x: boolean;
   /** Added to dx while that is at hand: gradients of x from elsewhere, of its shape; at most two. */
   readonly plus?: readonly TensorRef[];
+}
+
+/** What the kernel of the gradient of x does in passing. */
+interface InPassing {
   /** Where the sums of dx over the pixels of each image are added, see {@linkcode canSumPixels}. */
   readonly sums?: PixelSums | undefined;
-  /** Whether y is written over dy, bit for bit what the forward pass made; only where x is wanted. */
+  /** Whether y is written over dy, bit for bit what the forward pass made. */
   readonly y?: boolean;
 }
 
-/** Columns of a matrix `[N, M]`, one a channel. */
-export interface PixelSums {
-  readonly matrix: TensorRef;
-  /** The first column. */
-  readonly start: number;
+/** An output made from `of`; the gradient has all that it takes at hand. */
+class OutputTask implements Task {
+  constructor(
+    readonly of: TensorRef,
+    readonly options: GroupNormOptions,
+    readonly result: TensorRef,
+  ) {}
 }
 
 /**
@@ -114,45 +123,65 @@ export function canSumPixels({ gpu }: Capture, x: TensorRef, groups: number): bo
 }
 
 /**
- * Gradients of {@linkcode groupNormForward} from the upstream gradient `dy`.
+ * Gradients of {@linkcode groupNormForward} from the upstream gradient `dy`. The dispatch takes two tasks
+ * of others in passing: sums of dx over pixels, and the output, made again in the place of dy.
  *
- * @param dy Overwritten where y is wanted.
+ * @param dy Overwritten where the output is wanted.
+ * @param options Those of the forward pass.
  * @param wanted Whether the gradient of x is wanted; else null stands for it.
  * @returns dx, and the gradients of weight and bias in parts.
  */
 export function groupNormBackward(
   capture: Capture,
-  { x, weight, bias, mean, rstd }:
-    & { x: TensorRef; weight: TensorRef; bias: TensorRef }
-    & GroupNormSaved,
+  saved: { x: TensorRef; weight: TensorRef; bias: TensorRef } & GroupNormSaved,
   dy: TensorRef,
   options: GroupNormOptions,
   wanted: GroupNormWanted = { x: true },
 ): { dx: TensorRef | null; dweight: PartialSum; dbias: PartialSum } {
+  const { x } = saved;
   const layout = layOutGroups(capture.gpu, x, options.groups);
   const parts = capture.transient([layout.images, 2, layout.channels], "groupNorm parts");
   const dx = wanted.x ? capture.transient(x.shape, "groupNorm dx") : null;
-  const [plus, plus2] = dx && wanted.plus || [];
-  const sums = dx && wanted.sums;
-  const { dropout, silu } = options;
+  const plus = dx ? wanted.plus ?? [] : [];
+  const inPassing = dx ? wanted : {};
+  recordBackward(capture, { ...saved, dy, parts, dx, plus }, { layout, options }, inPassing);
+  return { dx, ...affineSums(parts) };
+}
+
+/** Tensors of the gradient's kernel. */
+interface BackwardTensors extends GroupNormSaved {
+  readonly x: TensorRef;
+  readonly dy: TensorRef;
+  readonly weight: TensorRef;
+  readonly bias: TensorRef;
+  readonly parts: TensorRef;
+  readonly dx: TensorRef | null;
+  readonly plus: readonly TensorRef[];
+}
+
+function recordBackward(
+  capture: Capture,
+  tensors: BackwardTensors,
+  how: { readonly layout: GroupNormLayout; readonly options: GroupNormOptions },
+  inPassing: InPassing,
+): void {
+  const { dx, plus: [plus, plus2], ...rest } = tensors;
+  const { layout, options: { dropout, silu } } = how;
+  const { sums, y = false } = inPassing;
   const kernel = backwardKernel(layout, {
     silu,
     dropout: dropout !== undefined,
     dx: dx !== null,
     plus: plus2 ? 2 : plus ? 1 : 0,
-    sums: Boolean(sums),
-    y: dx !== null && wanted.y === true,
+    sums: sums !== undefined,
+    y,
   });
+  const also = (more: InPassing) => () =>
+    recordBackward(capture, tensors, how, { sums, y, ...more });
   capture.dispatch({
     kernel,
     bindings: {
-      x,
-      dy,
-      weight,
-      bias,
-      mean,
-      rstd,
-      parts,
+      ...rest,
       ...(dx ? { dx } : {}),
       ...(plus ? { plus } : {}),
       ...(plus2 ? { plus2 } : {}),
@@ -165,8 +194,18 @@ export function groupNormBackward(
       ...(dropout ? dropoutParams(dropout.key, layout.images, dropout) : {}),
     },
     workgroups: flatGrid(layout.images * layout.slabs),
+    takes: (task) => {
+      if (!dx) return undefined;
+      if (task instanceof OutputTask && task.options === how.options && !y) {
+        return { record: also({ y: true }), over: rest.dy };
+      }
+      const canSum = !sums && !plus && canSumPixels(capture, rest.x, how.options.groups);
+      if (canSum && task instanceof PixelSumsTask && task.of.storage === dx.storage) {
+        return { record: also({ sums: task.into }) };
+      }
+      return undefined;
+    },
   });
-  return { dx, ...affineSums(parts) };
 }
 
 function checkAffine(layout: GroupNormLayout, weight: TensorRef, bias: TensorRef): void {

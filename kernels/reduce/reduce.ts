@@ -12,6 +12,7 @@ import type { Capture } from "../../device/capture.ts";
 import { full, type VectorType } from "../../device/element.ts";
 import { defineKernel } from "../../device/kernel.ts";
 import { formatShape, reshape, sizeOf, type TensorRef } from "../../device/tensor.ts";
+import { PixelSumsTask } from "../shared/pixel_sums.ts";
 import { FLAT_INDEX, flatGrid, STREAM_WORKGROUP } from "../shared/grid.ts";
 import { IDENTITY, reduceRows, RUN_LANES } from "./reduce_rows.ts";
 import { scaleForward } from "../elementwise/scale.ts";
@@ -171,7 +172,8 @@ export function sumMiddleInto(
       }: it must have them, and ${outer} rows`,
     );
   }
-  sumColumns(capture, x, sizes, { scale: 1, into: { matrix, row, start } });
+  const task = new PixelSumsTask(x, { matrix, start });
+  sumColumns(capture, x, sizes, { scale: 1, into: { matrix, row, start }, task });
 }
 
 /** Columns of a matrix that sums are added to. */
@@ -186,7 +188,7 @@ function sumColumns(
   capture: Capture,
   x: TensorRef,
   [outer, rows, inner]: readonly [number, number, number],
-  last: { readonly scale: number; readonly into?: Columns },
+  last: { readonly scale: number; readonly into?: Columns; readonly task?: PixelSumsTask },
 ): TensorRef {
   const lanes = outer * inner / (inner % 4 === 0 ? 4 : 1);
   if (rows <= SERIAL_ROWS || (lanes >= ENOUGH_LANES && rows <= MOST_SERIAL_ROWS)) {
@@ -194,7 +196,11 @@ function sumColumns(
   }
   // As many blocks as rows in a block: both passes have equally long chains of additions.
   const blocks = Math.ceil(Math.sqrt(rows));
-  const partial = sumBlocks(capture, x, [outer, rows, inner], blocks, { scale: 1 });
+  const partial = sumBlocks(capture, x, [outer, rows, inner], blocks, {
+    ...last,
+    scale: 1,
+    into: undefined,
+  });
   return sumBlocks(capture, partial, [outer, blocks, inner], 1, last);
 }
 
@@ -204,7 +210,11 @@ function sumBlocks(
   x: TensorRef,
   [outer, rows, inner]: readonly [number, number, number],
   blocks: number,
-  { scale, into }: { readonly scale: number; readonly into?: Columns },
+  { scale, into, task }: {
+    readonly scale: number;
+    readonly into?: Columns | undefined;
+    readonly task?: PixelSumsTask;
+  },
 ): TensorRef {
   const { row = inner, start = 0 } = into ?? {};
   const width = [inner, row, start].every((n) => n % 4 === 0) ? 4 : 1;
@@ -227,6 +237,7 @@ function sumBlocks(
       start: start / width,
     },
     workgroups: flatGrid(items, STREAM_WORKGROUP),
+    ...(task ? { task } : {}),
   });
   return result;
 }

@@ -157,7 +157,7 @@ async function startTrial(gpu: Gpu, variant: Variant): Promise<Trial> {
     }
     return replacement;
   };
-  for (const dispatch of recorded.dispatches) {
+  const replayed = recorded.dispatches.map((dispatch) => {
     // What the variant writes first is its own; everything else belongs to the step.
     for (const { tensor, access } of dispatch.bindings) {
       const { storage } = resolve(tensor);
@@ -167,8 +167,9 @@ async function startTrial(gpu: Gpu, variant: Variant): Promise<Trial> {
       ...rest,
       tensor: replace(tensor),
     }));
-    capture.dispatches.push({ ...dispatch, bindings });
-  }
+    return { ...dispatch, bindings };
+  });
+  capture.rewrite(replayed);
   const program = await capture.plan();
   return {
     variant,

@@ -314,10 +314,7 @@ function probe(x: Tensor, p: Tensor, passes: boolean): Tensor {
     op: "probe",
     inputs: [x, p],
     output: mulForward(capture, x.ref, p.ref),
-    backward: (dy, _needs, { later }) => {
-      later(0, [1], (values) => [mulForward(capture, values, dy)]);
-      return [passes ? dy : null, null];
-    },
+    backward: (dy) => [passes ? dy : null, mulForward(capture, x.saved(), dy)],
   });
 }
 

@@ -26,6 +26,10 @@ CONFIG = {
 }
 X_SHAPE = [2, 3, 8, 8]
 SEED = 20
+# Attention on both levels of larger images, and late timesteps: there PyTorch's time table, which is computed in
+# float32, is farthest from the exact one, and so is the gradient of the layer behind it.
+ATTENTION_CONFIG = {**CONFIG, "attn": [0, 1]}
+ATTENTION_X_SHAPE = [3, 3, 32, 32]
 KEEP_GRAD = 512
 KEEP_AFTER = 256
 LR = 2e-4
@@ -146,10 +150,10 @@ def errors(single, exact):
     return [worst(single, exact), exact.abs().max().item()]
 
 
-def random_model():
+def random_model(config=CONFIG):
     """Every trained parameter N(0, 0.05), norm weights around 1."""
     torch.manual_seed(SEED)
-    model = UNet(**CONFIG)
+    model = UNet(**config)
     norms = {id(m.weight) for m in model.modules() if isinstance(m, nn.GroupNorm)}
     with torch.no_grad():
         for parameter in model.parameters():
@@ -224,6 +228,44 @@ def make_unet(model, reference):
     }
     write_json(os.path.join(HERE, "unet-small.manifest.json"), manifest)
     print(f"losses {single['losses']}, out error {manifest['out_f32_vs_f64']}, zero gradients {zero}")
+
+
+def gradients(model, x, t, target):
+    out = model(x, t)
+    F.mse_loss(out, target).backward()
+    return out.detach(), {n: p.grad for n, p in model.named_parameters() if p.requires_grad}
+
+
+def make_attention(init):
+    model = random_model(ATTENTION_CONFIG)
+    x, target = torch.randn(ATTENTION_X_SHAPE), torch.randn(ATTENTION_X_SHAPE)
+    t = torch.tensor([949, 971, 997])
+    out, single = gradients(copy.deepcopy(model), x, t, target)
+    exact_out, exact = gradients(double(model), x.double(), t, target.double())
+    tensors = {"x": x, "t": t, "target": target, "out": out}
+    tensors.update({f"param/{n}": v for n, v in model.state_dict().items()})
+    tensors.update({f"grad/{n}": g.flatten()[:KEEP_GRAD] if g.numel() > KEEP_GRAD else g for n, g in single.items()})
+    write_tensors(os.path.join(HERE, "unet-attention.safetensors"), {n: v.numpy() for n, v in tensors.items()})
+    manifest = {
+        "file": "unet-attention.safetensors",
+        "split": "tests",
+        "config": ATTENTION_CONFIG,
+        "x_shape": ATTENTION_X_SHAPE,
+        "t": t.tolist(),
+        "init": init,
+        "tensors": {
+            "x,t,target,out,param/NAME": "as in unet-small",
+            "grad/NAME": f"dL/dparam (only the first {KEEP_GRAD} flat values if larger)",
+        },
+        "out_f32_vs_f64": errors(out, exact_out),
+        "zero_gradient_params": [n for n, g in exact.items() if g.abs().max().item() < 1e-12],
+        "per_tensor": {
+            n: {"shape": list(g.shape), "grad": summary(g), "grad_f32_vs_f64": errors(g, exact[n])}
+            for n, g in single.items()
+        },
+    }
+    write_json(os.path.join(HERE, "unet-attention.manifest.json"), manifest)
+    print(f"attention: out error {manifest['out_f32_vs_f64']}")
 
 
 def make_pmv(model, tables, recorded):
@@ -307,8 +349,15 @@ def main():
     parser = argparse.ArgumentParser()
     parser.add_argument("reference")
     parser.add_argument("--check-only", action="store_true")
+    parser.add_argument("--attention-only", action="store_true", help="needs the manifest of REFERENCE_DIR alone")
     options = parser.parse_args()
     torch.set_num_threads(1)
+    made_with = f"PyTorch {torch.__version__} (CPU, 1 thread), numpy {np.__version__}"
+    if options.attention_only:
+        with open(os.path.join(options.reference, "unet-small.manifest.json")) as file:
+            make_attention(json.load(file)["init"])
+        print("total bytes", write_sums(HERE, made_with))
+        return
     full, unet_manifest, unet_tensors = load_reference_unet(options.reference)
     with open(os.path.join(options.reference, "diffusion.manifest.json")) as file:
         manifest = json.load(file)
@@ -320,7 +369,7 @@ def main():
     model = random_model()
     make_unet(model, unet_manifest)
     make_diffusion(model, manifest, recorded)
-    made_with = f"PyTorch {torch.__version__} (CPU, 1 thread), numpy {np.__version__}"
+    make_attention(unet_manifest["init"])
     print("total bytes", write_sums(HERE, made_with))
 
 

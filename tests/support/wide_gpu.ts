@@ -4,22 +4,20 @@
  *
  * @module
  */
-import { Capture } from "../../device/capture.ts";
-import type { Gpu } from "../../device/gpu.ts";
+import type { Capture } from "../../device/capture.ts";
 
-/** A capture over `capture` whose GPU claims subgroups of `size`; dispatches and constants go to
- * `capture`. */
+/** `capture` with a GPU that claims subgroups of `size`. */
 export function withSubgroupSize(capture: Capture, size: number): Capture {
-  const pretend = (gpu: Gpu) =>
-    new Proxy(gpu, {
-      get(target, name) {
-        if (name === "subgroupSize") return size;
-        const value: unknown = Reflect.get(target, name, target);
-        return typeof value === "function" ? value.bind(target) : value;
-      },
-    });
-  const wide = new Capture(pretend(capture.gpu), capture.name);
-  wide.dispatch = (args) => capture.dispatch(args);
-  wide.constant = (...args) => capture.constant(...args);
-  return wide;
+  return pretending(capture, "gpu", pretending(capture.gpu, "subgroupSize", size));
+}
+
+/** `object` with another value of one property; its methods do not know. */
+function pretending<T extends object, K extends keyof T>(object: T, property: K, instead: T[K]): T {
+  return new Proxy(object, {
+    get(target, name) {
+      if (name === property) return instead;
+      const value: unknown = Reflect.get(target, name, target);
+      return typeof value === "function" ? value.bind(target) : value;
+    },
+  });
 }

@@ -60,7 +60,7 @@ const LABELLED = imageSet("eleven", { images, labels: LABELS, count: COUNT, ...S
 
 Deno.test("trainingBatches() tells of each image its class and whether it is mirrored, part by part", async () => {
   const gpu = await testGpu();
-  const order = { seed: 3, batchSize: 6, accumulate: 2, flip: true };
+  const order = { seed: 3, batchSize: 6, parts: 2, flip: true };
   const source = trainingBatches(gpu, LABELLED, order, { labels: 3, augment: 2 });
   const capture = new Capture(gpu, "batch");
   const { x0, labels, augment } = source.record(capture);

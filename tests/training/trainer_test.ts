@@ -1,13 +1,26 @@
 import type { Config } from "../../config/schema.ts";
+import type { Gpu } from "../../device/gpu.ts";
+import { sizeOf, type TensorRef } from "../../device/tensor.ts";
 import { addInto } from "../../kernels/elementwise/add.ts";
+import type { Collective } from "../../training/collective.ts";
 import type { Observer } from "../../training/observer.ts";
 import { imagesOf, networkOf } from "../../training/run.ts";
 import { Trainer } from "../../training/trainer.ts";
-import { assert, assertAllClose, assertAlmostEquals, assertEquals } from "../support/assert.ts";
+import {
+  assert,
+  assertAllClose,
+  assertAlmostEquals,
+  assertEquals,
+  assertRejects,
+} from "../support/assert.ts";
 import { testGpu } from "../support/gpu.ts";
 import { smokeConfig } from "../support/runs.ts";
 
-async function makeTrainer(config: Config, observers: readonly Observer[] = []): Promise<Trainer> {
+async function makeTrainer(
+  config: Config,
+  observers: readonly Observer[] = [],
+  collective?: Collective,
+): Promise<Trainer> {
   const { images } = await imagesOf(config, () => {});
   const trainer = await Trainer.create(
     await testGpu(),
@@ -15,6 +28,8 @@ async function makeTrainer(config: Config, observers: readonly Observer[] = []):
     networkOf(config),
     images,
     observers,
+    undefined,
+    collective,
   );
   trainer.state.initialize(config.run.seed);
   return trainer;
@@ -61,6 +76,71 @@ Deno.test("Trainer.step() takes the same steps with accumulated micro-batches", 
   }
 });
 
+/** Ranks that live in this process and add on the host, in their order. */
+function together(gpu: Gpu, size: number): Collective[] {
+  let arrived: (readonly TensorRef[])[] = [];
+  let exchange = Promise.withResolvers<void>();
+  const add = async () => {
+    for (const [i, first] of arrived[0]!.entries()) {
+      const sum = new Float32Array(sizeOf(first.shape));
+      for (const chunks of arrived) {
+        (await gpu.readF32(chunks[i]!)).forEach((value, k) => sum[k] = sum[k]! + value);
+      }
+      for (const chunks of arrived) gpu.write(chunks[i]!, sum);
+    }
+  };
+  return Array.from({ length: size }, (_, rank) => ({
+    rank,
+    size,
+    async allReduce(chunks: readonly TensorRef[]) {
+      const { promise, resolve } = exchange;
+      arrived[rank] = chunks;
+      if (Object.keys(arrived).length === size) {
+        await add();
+        arrived = [];
+        exchange = Promise.withResolvers<void>();
+        resolve();
+      }
+      await promise;
+    },
+  }));
+}
+
+Deno.test("Trainer.step() of two ranks takes the steps of one with two micro-batches, to the bit", async () => {
+  const gpu = await testGpu();
+  const changes = ["train.logEvery=4", "model.dropout=0.1"];
+  const one = await train(await smokeConfig(...changes, "train.accumulate=2"), 4);
+  const config = await smokeConfig(...changes);
+  const ranks = await Promise.all(
+    together(gpu, 2).map((collective) => makeTrainer(config, [], collective)),
+  );
+  for (let step = 0; step < 4; step++) await Promise.all(ranks.map((rank) => rank.step(step)));
+  const losses = await Promise.all(ranks.map((rank) => rank.readLosses(0, 4)));
+  for (const rank of ranks) {
+    assertEquals(await weightsOf(rank), one.weights);
+    assertEquals(await rank.readGradNorm(), one.gradNorm);
+    rank.destroy();
+  }
+  const mean = losses[0]!.map((loss, i) => (loss + losses[1]![i]!) / 2);
+  assertAllClose(mean, one.losses, { rtol: 1e-6 });
+  assert(losses[0]!.every((loss, i) => loss !== losses[1]![i]), "each rank has images of its own");
+});
+
+Deno.test("Trainer.create() refuses ranks that the batch can't be shared among, and learnt timesteps", async () => {
+  const gpu = await testGpu();
+  const refuse = async (ranks: number, message: string, ...changes: string[]) => {
+    const config = await smokeConfig(...changes);
+    const [collective] = together(gpu, ranks);
+    await assertRejects(() => makeTrainer(config, [], collective), RangeError, message);
+  };
+  await refuse(3, "train.batchSize must be a multiple of 3", "train.batchSize=4");
+  await refuse(
+    2,
+    "diffusion.timestepSampler must not learn from losses",
+    "diffusion.timestepSampler.name=adaptive",
+  );
+});
+
 Deno.test("Trainer.step() leaves the weights alone at the first step of a warm-up", async () => {
   const trainer = await makeTrainer(await smokeConfig());
   const before = await weightsOf(trainer);
@@ -74,16 +154,18 @@ Deno.test("Trainer.step() leaves the weights alone at the first step of a warm-u
 });
 
 for (const accumulate of [1, 2]) {
-  Deno.test(`Trainer.step() makes no GPU object, with ${accumulate} micro-batches`, async () => {
+  Deno.test(`Trainer.step() makes no GPU object and one submit a micro-batch, with ${accumulate}`, async () => {
     const gpu = await testGpu();
     const trainer = await makeTrainer(await smokeConfig(`train.accumulate=${accumulate}`));
     trainer.step(0);
     await trainer.readLosses(0, 1);
-    const { submits: _, ...before } = gpu.counters;
+    const { submits: first, ...before } = gpu.counters;
     for (let step = 1; step < 20; step++) trainer.step(step);
+    const { submits } = gpu.counters;
     await trainer.readLosses(19, 20);
-    const { submits: __, ...after } = gpu.counters;
+    const { submits: _, ...after } = gpu.counters;
     assertEquals(after, before);
+    assertEquals(submits - first, 19 * accumulate);
     trainer.destroy();
   });
 }

@@ -1,9 +1,9 @@
-import { removeUnread } from "../../autograd/unread.ts";
-import { Capture } from "../../device/capture.ts";
-import { addInto } from "../../kernels/elementwise/add.ts";
-import { scaleForward } from "../../kernels/elementwise/scale.ts";
-import { assertEquals } from "../support/assert.ts";
-import { testGpu, upload } from "../support/gpu.ts";
+import { removeUnread } from "../../../autograd/passes/remove_unread.ts";
+import { Capture } from "../../../device/capture.ts";
+import { addInto } from "../../../kernels/elementwise/add.ts";
+import { scaleForward } from "../../../kernels/elementwise/scale.ts";
+import { assertEquals } from "../../support/assert.ts";
+import { testGpu, upload } from "../../support/gpu.ts";
 
 Deno.test("removeUnread() takes out chains that lead nowhere and keeps what is read, kept or persistent", async () => {
   const gpu = await testGpu();

@@ -1,14 +1,14 @@
-import { DeferredSums } from "../../autograd/deferred_sums.ts";
-import { Graph, type Recompute } from "../../autograd/graph.ts";
-import { conv2d } from "../../autograd/ops/conv2d.ts";
-import { mseLoss } from "../../autograd/ops/losses.ts";
-import { Parameter } from "../../autograd/parameter.ts";
-import { Arena } from "../../device/arena.ts";
-import { Capture } from "../../device/capture.ts";
-import { resolve, sizeOf, type Storage, type TensorRef } from "../../device/tensor.ts";
-import { scaleForward } from "../../kernels/elementwise/scale.ts";
-import { assert, assertAllClose, assertEquals } from "../support/assert.ts";
-import { randomValues, testGpu, upload } from "../support/gpu.ts";
+import { type EndedSum, endSums } from "../../../autograd/passes/end_sums.ts";
+import { Graph, type Recompute } from "../../../autograd/graph.ts";
+import { conv2d } from "../../../autograd/ops/conv2d.ts";
+import { mseLoss } from "../../../autograd/ops/losses.ts";
+import { Parameter } from "../../../autograd/parameter.ts";
+import { Arena } from "../../../device/arena.ts";
+import { Capture } from "../../../device/capture.ts";
+import { resolve, sizeOf, type Storage, type TensorRef } from "../../../device/tensor.ts";
+import { scaleForward } from "../../../kernels/elementwise/scale.ts";
+import { assert, assertAllClose, assertEquals } from "../../support/assert.ts";
+import { randomValues, testGpu, upload } from "../../support/gpu.ts";
 
 const SHAPES: Readonly<Record<string, readonly number[]>> = {
   first: [3, 3, 8, 12],
@@ -131,10 +131,9 @@ Deno.test("Graph.backward() sums large parts as they come, so that little memory
   }
 });
 
-Deno.test("DeferredSums leaves parts in their place that would keep all others alive", async () => {
+Deno.test("endSums() leaves parts in their place that would keep all others alive", async () => {
   const gpu = await testGpu();
   const capture = new Capture(gpu, "old");
-  const sums = new DeferredSums(capture, { accumulate: false, frugal: false });
   const slots = Arena.create(
     gpu,
     "slots",
@@ -144,14 +143,16 @@ Deno.test("DeferredSums leaves parts in their place that would keep all others a
   const write = () => scaleForward(capture, upload(gpu, [16], values), 1);
   const old = write();
   for (let i = 0; i < 20; i++) write();
+  // The parts are complete when nothing touches them any more.
+  capture.keep(scaleForward(capture, old, 1));
   const fresh = write();
-  const add = (parts: TensorRef, start: number, slot: string) =>
-    assert(sums.add({ parts, start, count: 2, stride: 8, shape: [4] }, slots.get(slot)));
-  add(old, 0, "old");
-  add(fresh, 0, "fresh");
-  add(old, 4, "older");
+  const of = (parts: TensorRef, start: number, slot: string): EndedSum => ({
+    sum: { parts, start, count: 2, stride: 8, shape: [4] },
+    slot: slots.get(slot),
+  });
   const before = capture.dispatches.length;
-  sums.flush();
+  const sums = [of(old, 0, "old"), of(fresh, 0, "fresh"), of(old, 4, "older")];
+  endSums(capture, sums, { accumulate: false, frugal: false });
   assertEquals(capture.dispatches.length - before, 2);
   assertEquals([old, fresh].map((parts) => resolve(parts).storage === parts.storage), [
     true,

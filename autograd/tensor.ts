@@ -1,0 +1,87 @@
+/**
+ * Symbolic tensors that know how they were made, and what an op tells of itself.
+ *
+ * @module
+ */
+import type { Capture } from "../device/capture.ts";
+import type { TensorRef } from "../device/tensor.ts";
+import type { Parameter } from "./parameter.ts";
+import type { BackwardRule } from "./rule.ts";
+
+/** What ops and modules see of a graph. */
+export interface Tape {
+  readonly capture: Capture;
+  /** Whether dropout drops. */
+  readonly training: boolean;
+  /**
+   * The step's random key.
+   *
+   * @throws {TypeError} When the graph was made without one.
+   */
+  readonly random: TensorRef;
+  /** A fresh Philox stream, the same for equal captures. */
+  nextStream(): number;
+  /** A tensor without gradient. */
+  constant(ref: TensorRef): Tensor;
+  /** A leaf whose gradient the backward pass returns. */
+  variable(ref: TensorRef): Tensor;
+  /**
+   * The tensor of a parameter.
+   *
+   * @throws {RangeError} When the graph has no slot for it.
+   */
+  parameter(parameter: Parameter): Tensor;
+  /**
+   * Adds an op.
+   *
+   * @throws {TypeError} When an input wants a gradient and the op has no rule.
+   */
+  record(record: OpRecord): Tensor;
+  /**
+   * Runs a stretch of ops, of which only the inputs and the output are kept where the graph recomputes
+   * `"blocks"`.
+   */
+  checkpoint(body: () => Tensor): Tensor;
+  /** Makes values again in the backward pass. */
+  remake(make: () => TensorRef): TensorRef;
+}
+
+/** An op to be recorded. */
+export interface OpRecord {
+  readonly op: string;
+  readonly inputs: readonly Tensor[];
+  readonly output: TensorRef;
+  /** Absent when the op has no derivative; it is then refused for inputs that want one. */
+  readonly backward?: BackwardRule;
+  /** Makes the output again in the backward pass; for ops that cost little and fill much memory. */
+  readonly recompute?: () => TensorRef;
+}
+
+/** A symbolic tensor that knows how it was made. */
+export class Tensor {
+  #again: TensorRef | undefined;
+
+  /**
+   * @param graph The graph that it belongs to.
+   * @param ref Its shape and place.
+   * @param needsGrad Whether a gradient with respect to it is wanted.
+   * @param recompute Makes its values again, where they are not kept for the backward pass.
+   */
+  constructor(
+    readonly graph: Tape,
+    readonly ref: TensorRef,
+    readonly needsGrad: boolean,
+    private readonly recompute?: () => TensorRef,
+  ) {}
+
+  /** Its values for a backward rule: kept from the forward pass, or made again once for all rules. */
+  saved(): TensorRef {
+    if (!this.recompute) return this.ref;
+    return this.#again ??= this.graph.remake(this.recompute);
+  }
+
+  /** Sizes, outermost first. */
+  get shape(): readonly number[] {
+    return this.ref.shape;
+  }
+}
