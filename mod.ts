@@ -26,7 +26,7 @@
  */
 export { Arena, type ArenaEntry } from "./device/arena.ts";
 export { Capture, type DispatchArgs } from "./device/capture.ts";
-export type { Work } from "./device/dispatch.ts";
+export type { Binding, Dispatch, Fused, Task, Work } from "./device/dispatch.ts";
 export { Gpu, type GpuEnvironment, type GpuFeature, openGpu } from "./device/gpu.ts";
 export {
   type Access,
@@ -50,6 +50,9 @@ export {
   type Recompute,
   Tensor,
 } from "./autograd/graph.ts";
+export type { Absorb, BackwardRule, InputGrad, InputGrads } from "./autograd/rule.ts";
+export type { PartialSum } from "./kernels/shared/partial_sums.ts";
+export type { OpRecord, Tape } from "./autograd/tensor.ts";
 export { type Initializer, Parameter } from "./autograd/parameter.ts";
 export { add } from "./autograd/ops/add.ts";
 export { attention, type AttentionArgs } from "./autograd/ops/attention.ts";
@@ -130,8 +133,13 @@ export {
   type RepaintOptions,
 } from "./diffusion/inpainting.ts";
 export { slerp } from "./diffusion/interpolation.ts";
-export { makeProcess, type Process } from "./diffusion/process.ts";
-export type { Move, NoiseMove, SamplerStep } from "./diffusion/moves.ts";
+export { makeProcess, type Process, type ProcessOptions } from "./diffusion/process.ts";
+export type { TargetName } from "./diffusion/parameterizations/registry.ts";
+export type { WeightingName } from "./diffusion/weightings/registry.ts";
+export type { SpacingName } from "./diffusion/spacing.ts";
+export type { ProcessOnGpu, ProcessTables, SharedTerm } from "./diffusion/level_tables.ts";
+export type { OutputShares, TargetShares } from "./diffusion/parameterization.ts";
+export type { Move, NoiseMove, SamplerStep, Shares } from "./diffusion/moves.ts";
 export { samplerMoves } from "./diffusion/samplers/registry.ts";
 export {
   type InpaintingTask,
@@ -141,7 +149,7 @@ export {
   type SamplingWatch,
   type StepImages,
 } from "./diffusion/sampling.ts";
-export type { NoiseLevel, Schedule } from "./diffusion/schedule.ts";
+export type { Level, Levels, NoiseLevel, Schedule } from "./diffusion/schedule.ts";
 export { makeSchedule } from "./diffusion/schedules/registry.ts";
 export { octaves, radialFrequencies, unitRings } from "./diffusion/frequency.ts";
 export { createRings, destroyRings, type Rings } from "./kernels/fft/rings.ts";

@@ -10,6 +10,7 @@ import type { BackwardRule } from "./rule.ts";
 
 /** What ops and modules see of a graph. */
 export interface Tape {
+  /** What ops append their dispatches to. */
   readonly capture: Capture;
   /** Whether dropout drops. */
   readonly training: boolean;
@@ -48,8 +49,11 @@ export interface Tape {
 
 /** An op to be recorded. */
 export interface OpRecord {
+  /** Its name, for errors. */
   readonly op: string;
+  /** What it was made from. */
   readonly inputs: readonly Tensor[];
+  /** What it made. */
   readonly output: TensorRef;
   /** Absent when the op has no derivative; it is then refused for inputs that want one. */
   readonly backward?: BackwardRule;
@@ -62,14 +66,16 @@ export class Tensor {
   #again: TensorRef | undefined;
 
   /**
-   * @param graph The graph that it belongs to.
-   * @param ref Its shape and place.
-   * @param needsGrad Whether a gradient with respect to it is wanted.
+   * A tensor of a graph.
+   *
    * @param recompute Makes its values again, where they are not kept for the backward pass.
    */
   constructor(
+    /** The graph that it belongs to. */
     readonly graph: Tape,
+    /** Its shape and place. */
     readonly ref: TensorRef,
+    /** Whether a gradient with respect to it is wanted. */
     readonly needsGrad: boolean,
     private readonly recompute?: () => TensorRef,
   ) {}

@@ -19,16 +19,23 @@ import {
 export interface Binding {
   /** Name in the kernel. */
   readonly name: string;
+  /** What is bound. */
   readonly tensor: TensorRef;
+  /** What the kernel does with it. */
   readonly access: Access;
 }
 
 /** One recorded dispatch. */
 export interface Dispatch {
+  /** What runs. */
   readonly kernel: Kernel;
+  /** What it reads and writes, in the kernel's order. */
   readonly bindings: readonly Binding[];
+  /** Its uniform parameters, laid out as in WGSL. */
   readonly params: ArrayBuffer;
+  /** Workgroups along x, y and z. */
   readonly workgroups: readonly [number, number, number];
+  /** What it has to do. */
   readonly work: Work;
   /** What it computes, where another dispatch may be able to do it in passing. */
   readonly task?: Task;

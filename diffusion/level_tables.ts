@@ -19,8 +19,11 @@ import type { Schedule } from "./schedule.ts";
 
 /** Shares of every level that training draws, each [T]. */
 export interface ProcessTables {
+  /** What the network should output. */
   readonly target: TargetShares<Float64Array>;
+  /** The clean image that its output implies. */
   readonly toX0: OutputShares<Float64Array>;
+  /** The noise that its output implies. */
   readonly toNoise: OutputShares<Float64Array>;
   /** Factors of losses; null where all are 1. */
   readonly weight: Float64Array | null;
@@ -32,7 +35,9 @@ export interface ProcessTables {
 
 /** A tensor `[n, ...]` and its share of a combination, by row of the schedule. */
 export interface SharedTerm {
+  /** Its share, [T]. */
   readonly share: Float64Array;
+  /** The tensor. */
   readonly x: TensorRef;
 }
 
@@ -46,6 +51,7 @@ export interface ProcessOnGpu {
   gather(capture: Capture, rows: TensorRef, values: Float64Array): TensorRef;
   /** What the network is given for noisy images. */
   inputs(graph: Graph, xt: TensorRef, rows: TensorRef): NetworkInputs;
+  /** Frees its tables. */
   destroy(): void;
 }
 

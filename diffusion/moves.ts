@@ -61,6 +61,7 @@ export interface SamplerStep {
 
 /** The image becomes `signal` of itself and `noise` of fresh noise. */
 export interface NoiseMove {
+  /** The level that a clean image would have come to. */
   readonly renoise: NoiseLevel;
 }
 

@@ -9,14 +9,19 @@ import type { Schedule } from "./schedule.ts";
 
 /** A target as x0 * x_0 + noise * e + xt * x_t. */
 export interface TargetShares<Share = number> {
+  /** Of the clean image. */
   readonly x0: Share;
+  /** Of the noise. */
   readonly noise: Share;
+  /** Of the noisy image. */
   readonly xt: Share;
 }
 
 /** A quantity as xt * x_t + output * f, with f the network's output. */
 export interface OutputShares<Share = number> {
+  /** Of x_t. */
   readonly xt: Share;
+  /** Of the network's output. */
   readonly output: Share;
 }
 

@@ -7,10 +7,10 @@
 import { CLEAN, type Schedule } from "./schedule.ts";
 
 /** Variances of the reverse step (Ho et al. 2020, section 3.2): beta_t, or the posterior's. */
-export const VARIANCE_NAMES = ["fixedlarge", "fixedsmall"] as const;
+export const VARIANCE_NAMES: readonly ["fixedlarge", "fixedsmall"] = ["fixedlarge", "fixedsmall"];
 
 /** A variance of the reverse step. */
-export type VarianceName = typeof VARIANCE_NAMES[number];
+export type VarianceName = "fixedlarge" | "fixedsmall";
 
 /** Tables of the posterior, each [T]. */
 export interface Posterior {

@@ -28,6 +28,7 @@ export interface ProcessOptions extends ScheduleOptions {
 
 /** A diffusion process, with one kind of network in mind. */
 export interface Process {
+  /** Its noise levels. */
   readonly schedule: Schedule;
   /** Shares by row of the schedule. */
   readonly tables: ProcessTables;

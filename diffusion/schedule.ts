@@ -16,7 +16,9 @@ import { spaceTimesteps, type SpacingName } from "./spacing.ts";
 
 /** Shares of image and noise. */
 export interface NoiseLevel {
+  /** Of the image. */
   readonly signal: number;
+  /** Of the noise: its standard deviation. */
   readonly noise: number;
 }
 

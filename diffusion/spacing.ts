@@ -43,8 +43,11 @@ const SPACINGS = { uniform, linspace, trailing } as const satisfies Readonly<
 /** Ways to pick the timesteps of a sampler that skips. */
 export const SPACING_NAMES: Names<typeof SPACINGS> = namesOf(SPACINGS);
 
+/** @internal */
+type Named = keyof typeof SPACINGS;
+
 /** A way to pick the timesteps of a sampler that skips. */
-export type SpacingName = keyof typeof SPACINGS;
+export type SpacingName = Named;
 
 /**
  * About `steps` of `timesteps` timesteps, descending.

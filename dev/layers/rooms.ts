@@ -29,8 +29,6 @@ export const RANKS: Readonly<Record<string, number>> = {
 export const FACES: ReadonlySet<string> = new Set(["mod.ts", "lab.ts"]);
 /** Rooms that may name third-party packages. */
 export const PACKAGE_ROOMS: ReadonlySet<string> = new Set(["support", "formats", "config"]);
-/** Rooms whose files still import each other in circles. */
-export const TANGLED: ReadonlySet<string> = new Set(["autograd"]);
 /** Not shipped: they may import anything, and nothing imports them. */
 export const OUTSIDE: ReadonlySet<string> = new Set(["tests", "bench"]);
 /** The command that runs the benchmarks, which no other file may reach. */

@@ -13,7 +13,6 @@ import {
   PACKAGE_ROOMS,
   RANKS,
   roomOf,
-  TANGLED,
   verbOf,
 } from "./rooms.ts";
 
@@ -27,10 +26,7 @@ export function checkImports(imports: readonly Import[]): string[] {
     const name = isRelative(found) ? found.to : found.specifier;
     if (why !== undefined) violations.add(`Cannot import ${name} from ${found.from}: ${why}`);
   }
-  const straight = checked.filter(({ from, to }) =>
-    roomOf(from) !== roomOf(to) || !TANGLED.has(roomOf(from))
-  );
-  for (const circle of findCircles(straight)) {
+  for (const circle of findCircles(checked)) {
     violations.add(`Cannot import in a circle: ${[...circle, circle[0]].join(" -> ")}`);
   }
   return [...violations];

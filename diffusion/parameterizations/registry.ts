@@ -18,8 +18,11 @@ const TARGETS = {
 /** Names of what the network may be trained to output. */
 export const TARGET_NAMES: Names<typeof TARGETS> = namesOf(TARGETS);
 
+/** @internal */
+type Named = keyof typeof TARGETS;
+
 /** What the network is trained to output. */
-export type TargetName = keyof typeof TARGETS;
+export type TargetName = Named;
 
 /** The parameterizations. A new one is a file and a line above. */
 export const PARAMETERIZATIONS: Readonly<Record<TargetName, ParameterizationRecord>> = TARGETS;

@@ -36,8 +36,11 @@ export const SAMPLER = sideBySide("The sampler of previews", TABLE, {
   },
 });
 
+/** @internal */
+type Described = OptionsOf<typeof SAMPLER>;
+
 /** Options of a sampler. */
-export type SamplerOptions = OptionsOf<typeof SAMPLER>;
+export type SamplerOptions = Described;
 
 /**
  * The moves of a sample, first to last.

@@ -33,8 +33,11 @@ export const SCHEDULE_FIELDS = {
   ...BETAS,
 };
 
+/** @internal */
+type Described = OptionsOf<typeof SCHEDULE_FIELDS>;
+
 /** Options of the noise schedule. */
-export type ScheduleOptions = OptionsOf<typeof SCHEDULE_FIELDS>;
+export type ScheduleOptions = Described;
 
 /** The rules of the schedule that is chosen. */
 export const scheduleChecks: Check<ScheduleOptions> = (options, at) => {

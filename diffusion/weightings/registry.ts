@@ -14,8 +14,11 @@ const TABLE = {
 /** Names of weightings of losses. */
 export const WEIGHTING_NAMES: Names<typeof TABLE> = namesOf(TABLE);
 
+/** @internal */
+type Named = keyof typeof TABLE;
+
 /** A weighting of losses by noise level. */
-export type WeightingName = keyof typeof TABLE;
+export type WeightingName = Named;
 
 /** The weightings. A new one is a file and a line above. */
 export const WEIGHTINGS: Readonly<Record<WeightingName, WeightingRecord>> = TABLE;
