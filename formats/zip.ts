@@ -17,6 +17,10 @@ export interface ZipEntry {
   readonly crc: number;
   /** First byte of its data in the archive. */
   readonly start: number;
+  /** Whether the name is UTF-8; others are read by code page 437, as the format has it. */
+  readonly isUtf8: boolean;
+  /** Whether the file is a symbolic link, whose bytes are the path that it leads to. */
+  readonly isLink: boolean;
 }
 
 /** Deflate cannot shrink by more than this factor. */
@@ -29,6 +33,8 @@ const LOCAL_BYTES = 30, CENTRAL_BYTES = 46, END_BYTES = 22, END64_BYTES = 56, LO
 const FULL_16 = 0xffff, FULL_32 = 0xffffffff;
 const STORED = 0, DEFLATED = 8;
 const ENCRYPTED = 1, UTF8 = 0x800;
+const UNICODE_PATH = 0x7075, ZIP64 = 1;
+const UNIX = 3, UNIX_TYPE = 0xf000, UNIX_LINK = 0xa000;
 
 function damaged(what: string): SyntaxError {
   return new SyntaxError(`Cannot read zip archive: ${what}`);
@@ -38,28 +44,38 @@ function damaged(what: string): SyntaxError {
 export class ZipArchive {
   private constructor(
     private readonly bytes: Uint8Array,
-    /** The files by name, in the order of the directory. */
+    /** The files in the order of the directory. */
+    readonly all: readonly ZipEntry[],
+    /** The files by name. */
     readonly entries: ReadonlyMap<string, ZipEntry>,
   ) {}
 
   /**
    * Reads the directory.
    *
+   * @param repeats Whether a name may stand there again; the last file of a name is then that of it.
    * @throws {SyntaxError} When the bytes are no archive, or are damaged or cut short.
    * @throws {TypeError} When a file is encrypted or packed by something else than deflate.
    */
-  static open(bytes: Uint8Array): ZipArchive {
+  static open(
+    bytes: Uint8Array,
+    { repeats = false }: { readonly repeats?: boolean } = {},
+  ): ZipArchive {
     const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
     const { count, at, size } = findDirectory(view);
-    const entries = new Map<string, ZipEntry>();
+    const all: ZipEntry[] = [];
     for (let i = 0, place = at; i < count; i++) {
       const { entry, end } = readCentral(bytes, view, place, at, at + size);
-      if (entries.has(entry.name)) throw damaged(`${quoted(entry)} must be there once`);
-      entries.set(entry.name, entry);
+      all.push(entry);
       place = end;
     }
-    refuseOverlaps([...entries.values()], at);
-    return new ZipArchive(bytes, entries);
+    refuseOverlaps(all.slice(), at);
+    const entries = new Map(all.map((entry) => [entry.name, entry]));
+    if (entries.size < all.length && !repeats) {
+      const again = all.find((entry) => entries.get(entry.name) !== entry)!;
+      throw damaged(`${quoted(again)} must be there once`);
+    }
+    return new ZipArchive(bytes, all, entries);
   }
 
   /**
@@ -73,6 +89,15 @@ export class ZipArchive {
     if (!entry) {
       throw new RangeError(`Cannot read zip archive: it must hold ${JSON.stringify(name)}`);
     }
+    return this.readEntry(entry);
+  }
+
+  /**
+   * Bytes of one of `all`; see `read`.
+   *
+   * @throws {SyntaxError} When its bytes are damaged.
+   */
+  readEntry(entry: ZipEntry): Uint8Array {
     const packed = this.bytes.subarray(entry.start, entry.start + entry.packedSize);
     const bytes = entry.deflated ? inflate(packed, entry) : packed;
     if (crc32(bytes) !== entry.crc) {
@@ -152,7 +177,10 @@ function readCentral(
   const extraEnd = nameEnd + view.getUint16(at + 30, true);
   const end = extraEnd + view.getUint16(at + 32, true);
   if (end > limit) throw damaged(`its directory must hold all of the file at byte ${at}`);
-  const name = decodeName(bytes.subarray(at + CENTRAL_BYTES, nameEnd));
+  const { name, isUtf8 } = nameOf(
+    bytes.subarray(at + CENTRAL_BYTES, nameEnd),
+    () => extraField(view, nameEnd, extraEnd, UNICODE_PATH),
+  );
   const numbers = [24, 20, 42].map((field) => view.getUint32(at + field, true));
   const [size = 0, packedSize = 0, header = 0] = numbers.includes(FULL_32)
     ? fromZip64(view, nameEnd, extraEnd, numbers)
@@ -174,25 +202,33 @@ function readCentral(
     );
   }
   const crc = view.getUint32(at + 16, true);
-  return { entry: { name, size, packedSize, deflated, crc, start }, end };
+  const isLink = view.getUint8(at + 5) === UNIX &&
+    (view.getUint16(at + 40, true) & UNIX_TYPE) === UNIX_LINK;
+  return { entry: { name, size, packedSize, deflated, crc, start, isUtf8, isLink }, end };
+}
+
+/** Where an extra field's content is; null without it. */
+function extraField(view: DataView, from: number, to: number, wanted: number): DataView | null {
+  for (let at = from; at + 4 <= to;) {
+    const size = view.getUint16(at + 2, true), end = at + 4 + size;
+    if (end > to) break;
+    if (view.getUint16(at, true) === wanted) {
+      return new DataView(view.buffer, view.byteOffset + at + 4, size);
+    }
+    at = end;
+  }
+  return null;
 }
 
 /** Replaces the numbers that did not fit 32 bits by those of the zip64 extra field. */
 function fromZip64(view: DataView, from: number, to: number, numbers: number[]): number[] {
-  for (let at = from; at + 4 <= to;) {
-    const id = view.getUint16(at, true), end = at + 4 + view.getUint16(at + 2, true);
-    if (end > to) break;
-    if (id === 1) {
-      let place = at + 4;
-      return numbers.map((number) => {
-        if (number !== FULL_32 || place + 8 > end) return number;
-        place += 8;
-        return safe(view, place - 8);
-      });
-    }
-    at = end;
-  }
-  return numbers;
+  const field = extraField(view, from, to, ZIP64);
+  let place = 0;
+  return numbers.map((number) => {
+    if (number !== FULL_32 || !field || place + 8 > field.byteLength) return number;
+    place += 8;
+    return safe(field, place - 8);
+  });
 }
 
 function dataStart(view: DataView, header: number, directory: number, name: string): number {
@@ -216,11 +252,37 @@ function refuseOverlaps(entries: ZipEntry[], directory: number): void {
   }
 }
 
-function decodeName(bytes: Uint8Array): string {
+/** The upper half of code page 437. */
+const PAGE_437 =
+  "ÇüéâäàåçêëèïîìÄÅÉæÆôöòûùÿÖÜ¢£¥₧ƒáíóúñÑªº¿⌐¬½¼¡«»░▒▓│┤╡╢╖╕╣║╗╝╜╛┐└┴┬├─┼╞╟╚╔╩╦╠═╬╧╨╤╥╙╘╒╓╫╪┘┌█▄▌▐▀" +
+  "αßΓπΣσµτΦΘΩδ∞φε∩≡±≥≤⌠⌡÷≈°∙·√ⁿ²■\u00a0";
+
+/**
+ * A file's name. Many writers leave the flag of UTF-8 out, so bytes that are UTF-8 are taken for it.
+ *
+ * @param unicodePath Info-ZIP's second name, which counts if it was made for the first.
+ */
+function nameOf(
+  bytes: Uint8Array,
+  unicodePath: () => DataView | null,
+): { name: string; isUtf8: boolean } {
+  const plain = asUtf8(bytes);
+  if (plain !== null) return { name: plain, isUtf8: true };
+  const field = unicodePath();
+  if (field && field.byteLength > 5 && field.getUint32(1, true) === crc32(bytes)) {
+    const path = new Uint8Array(field.buffer, field.byteOffset + 5, field.byteLength - 5);
+    const name = asUtf8(path);
+    if (name !== null) return { name, isUtf8: true };
+  }
+  const letter = (byte: number) => byte < 0x80 ? String.fromCharCode(byte) : PAGE_437[byte - 0x80]!;
+  return { name: Array.from(bytes, letter).join(""), isUtf8: false };
+}
+
+function asUtf8(bytes: Uint8Array): string | null {
   try {
-    return new TextDecoder("utf-8", { fatal: true }).decode(bytes);
+    return new TextDecoder("utf-8", { fatal: true, ignoreBOM: true }).decode(bytes);
   } catch {
-    throw damaged("its file names must be in UTF-8");
+    return null;
   }
 }
 

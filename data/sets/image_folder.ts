@@ -5,12 +5,14 @@
  */
 import type { RawImages, Say, Split } from "../dataset.ts";
 import { cachedImages } from "../fetching/decoded_cache.ts";
-import { type ImagePlace, openImagePlace } from "./image_place.ts";
+import type { ImagePlace, Listing } from "./image_listing.ts";
+import { openImagePlace } from "./image_place.ts";
 import { isHidden, isImageName } from "./image_names.ts";
 import { planSplit } from "./image_tree.ts";
 import type { SetKind } from "../set_kind.ts";
 import { fitOf, OPEN_NEEDS, OPEN_SHAPE, openShape } from "./open_set.ts";
 import { decodePicture, fitPicture, type PictureShape } from "../pixels/pictures.ts";
+import { counted } from "../../support/terminal.ts";
 import { MissingPlaceError, type Surroundings } from "../fetching/locate_files.ts";
 
 /** What images are made of the files. */
@@ -19,8 +21,8 @@ export interface ImageFolderOptions extends PictureShape {
   readonly skipBroken: boolean;
 }
 
-/** Raise it when {@linkcode planSplit} makes other splits of the same names. */
-const PLAN = 2;
+/** Raise it when {@linkcode planSplit} makes other splits of the same place. */
+const PLAN = 3;
 /** Decoded images are held in memory. */
 const MAX_BYTES = 2 ** 33;
 
@@ -69,10 +71,11 @@ export async function readImages(
   options: ImageFolderOptions,
   say: Say,
 ): Promise<RawImages> {
-  const all = await place.list();
+  const { names: all, unreadable, remarks: found } = await place.list();
   const plan = planSplit(all.filter(isImageName), split);
   const strays = all.filter((name) => !isImageName(name));
   const { names, labels, classNames } = plan;
+  const closed = passOver(place, unreadable, options.skipBroken);
   if (all.length === strays.length) {
     throw new Error(
       `Cannot read images from ${place.path}: it must hold PNG or JPEG files, got ` +
@@ -86,7 +89,9 @@ export async function readImages(
     );
   }
   if (strays.length > 0) say(`Passed over in ${place.path}: ${kindsOf(strays)}`);
-  const remarks = plan.remarks.map((remark) => `${remark} (${place.path})`);
+  const remarks = [...found, ...closed, ...plan.remarks].map((remark) =>
+    `${remark} (${place.path})`
+  );
   for (const remark of remarks) say(remark);
   say(`Decoding ${names.length} ${split} images of ${place.path}`);
   const { images, broken } = await decodeAll(place, names, options);
@@ -118,6 +123,20 @@ export async function readImages(
     width: options.size,
     channels: options.channels,
   };
+}
+
+/** Folders that cannot be opened, as a remark. */
+function passOver(
+  place: ImagePlace,
+  unreadable: Listing["unreadable"],
+  skipBroken: boolean,
+): string[] {
+  const [first] = unreadable;
+  if (!first) return [];
+  const name = place.show(first.name);
+  if (!skipBroken) throw unusable(name, first.why, undefined, "folder");
+  const folders = counted(unreadable.length, "folder");
+  return [`Passed over ${folders} with all that is inside, as ${name}: ${first.why}`];
 }
 
 /** "2 .txt files, 1 hidden file". */
@@ -171,9 +190,9 @@ function reasonOf(error: unknown): string {
   return (error as Error).message.replace(/^Cannot [^:]*: /, "");
 }
 
-function unusable(file: string, why: string, cause?: unknown): Error {
+function unusable(file: string, why: string, cause?: unknown, thing = "image"): Error {
   return new Error(
-    `Cannot use the image ${file}: ${why}; mend or remove it, or pass over all such files with ` +
+    `Cannot use the ${thing} ${file}: ${why}; mend or remove it, or pass over all such files with ` +
       "data.skipBroken=true",
     { cause },
   );

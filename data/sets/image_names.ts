@@ -14,10 +14,27 @@ const LEFT_BEHIND =
 
 /** Whether a file, or a folder that it is in, was left behind by a system. */
 export function isHidden(path: string): boolean {
-  return path.split("/").some((part) => LEFT_BEHIND.test(part));
+  return path.split(/[\\/]/).some((part) => LEFT_BEHIND.test(part));
 }
 
 /** Whether a file's name is that of a picture, and no system left it behind. */
 export function isImageName(path: string): boolean {
   return IMAGE_NAME.test(path) && !isHidden(path);
+}
+
+const LONGEST_SHOWN = 200;
+
+/** A name for a person: in one line, without what a terminal would obey, and not without end. */
+export function shownName(name: string): string {
+  // deno-lint-ignore no-control-regex
+  const escaped = name.replaceAll(/[\x00-\x1f\x7f-\x9f\u2028-\u202e\u2066-\u2069]/g, (letter) => {
+    const code = letter.charCodeAt(0);
+    return letter === "\n"
+      ? "\\n"
+      : code < 256
+      ? `\\x${code.toString(16).padStart(2, "0")}`
+      : `\\u${code.toString(16)}`;
+  });
+  if (escaped.length <= LONGEST_SHOWN) return escaped;
+  return `${escaped.slice(0, LONGEST_SHOWN / 2)}...${escaped.slice(-LONGEST_SHOWN / 2)}`;
 }

@@ -4,39 +4,15 @@
  * @module
  */
 import { join, resolve } from "node:path";
-import { tarFiles } from "../../formats/tar.ts";
-import { ZipArchive } from "../../formats/zip.ts";
-import { fileError, readFileChecked } from "../../support/files.ts";
+import { isTar } from "../../formats/tar.ts";
+import { fileError } from "../../support/files.ts";
 import { fingerprint } from "../fetching/decoded_cache.ts";
-import { readingOf } from "../fetching/read_file.ts";
 import { MissingPlaceError } from "../fetching/locate_files.ts";
-import { isImageName } from "./image_names.ts";
+import { tarFiles, zipFiles } from "./image_archive.ts";
+import { isImageName, shownName } from "./image_names.ts";
+import { type ImagePlace, type Listing, MAX_IMAGE_BYTES, Remarks } from "./image_listing.ts";
 
-/** Largest file of an image, in bytes. */
-const MAX_IMAGE_BYTES = 1 << 28;
-/** A zip archive is held in memory while it is read. */
-const MAX_ZIP_BYTES = 2 ** 32 - 1;
 const MAX_DEPTH = 32;
-
-/** A file of a place: its bytes, or why there are none. */
-export interface PlacedFile {
-  readonly name: string;
-  readonly read: () => Uint8Array;
-}
-
-/** A place with files. */
-export interface ImagePlace {
-  /** Where it is, absolute. */
-  readonly path: string;
-  /** Changes when the place does. */
-  readonly fingerprint: string;
-  /** Names of all files, with "/" between folders. */
-  readonly list: () => Promise<readonly string[]>;
-  /** The files of these names, in any order. */
-  readonly files: (names: ReadonlySet<string>) => AsyncIterable<PlacedFile>;
-  /** A file's name for a person. */
-  readonly show: (name: string) => string;
-}
 
 /**
  * Opens a place.
@@ -60,19 +36,40 @@ export async function openImagePlace(given: string): Promise<ImagePlace> {
     throw fileError("read", path, error);
   }
   if (!head) return await withArchives(await folderPlace(path));
-  const show = (name: string) => `${path}: ${name}`;
+  const show = (name: string) => `${path}: ${shownName(name)}`;
   const archive = { path, fingerprint: fingerprint([path]), show };
   const startsWith = (...bytes: number[]) => bytes.every((byte, i) => head[i] === byte);
   if (startsWith(0x50, 0x4b, 3, 4) || startsWith(0x50, 0x4b, 5, 6)) {
     return { ...archive, ...zipFiles(path) };
   }
-  const isTar = new TextDecoder().decode(head.subarray(257, 262)) === "ustar";
-  if (isTar || startsWith(0x1f, 0x8b)) return { ...archive, ...tarPlace(path) };
+  if (isTar(head) || startsWith(0x1f, 0x8b)) return { ...archive, ...tarFiles(path) };
+  const packed = PACKED.find(({ magic }) => startsWith(...magic));
+  if (packed) {
+    throw new Error(
+      `Cannot read images from ${path}: it must be a folder or a tar, tar.gz or zip archive, got ` +
+        `${packed.name}; unpack it, by "${packed.unpack(path)}", and give the folder or the tar`,
+    );
+  }
   throw new Error(
     `Cannot read images from ${path}: it must be a folder or a tar, tar.gz or zip archive, got ` +
       `another kind of file; data.dir names the folder that the images are in`,
   );
 }
+
+/** What is not unpacked here, and what does so. */
+const PACKED: readonly {
+  readonly name: string;
+  readonly magic: readonly number[];
+  readonly unpack: (path: string) => string;
+}[] = [
+  { name: "bzip2", magic: [0x42, 0x5a, 0x68], unpack: (path) => `bunzip2 -k ${path}` },
+  { name: "xz", magic: [0xfd, 0x37, 0x7a, 0x58, 0x5a, 0], unpack: (path) => `unxz -k ${path}` },
+  { name: "Zstandard", magic: [0x28, 0xb5, 0x2f, 0xfd], unpack: (path) => `unzstd ${path}` },
+  { name: "lz4", magic: [0x04, 0x22, 0x4d, 0x18], unpack: (path) => `unlz4 ${path}` },
+  { name: "compress", magic: [0x1f, 0x9d], unpack: (path) => `uncompress -k ${path}` },
+  { name: "7z", magic: [0x37, 0x7a, 0xbc, 0xaf, 0x27, 0x1c], unpack: (path) => `7z x ${path}` },
+  { name: "RAR", magic: [0x52, 0x61, 0x72, 0x21, 0x1a, 7], unpack: (path) => `unrar x ${path}` },
+];
 
 async function readHead(path: string): Promise<Uint8Array> {
   using file = await Deno.open(path);
@@ -86,14 +83,23 @@ async function readHead(path: string): Promise<Uint8Array> {
 }
 
 async function folderPlace(path: string): Promise<ImagePlace> {
-  const names: string[] = [];
-  await walk(path, "", names, [await Deno.realPath(path)]);
+  const found: Found = {
+    ...{ names: [], closed: [], unreadable: [], remarks: new Remarks() },
+    ...{ folders: new Set(), visits: 0 },
+  };
+  await walk(path, "", found, [await Deno.realPath(path)]);
+  const { names, closed, unreadable, remarks } = found;
   names.sort();
+  closed.sort();
+  const without = [...closed, ...unreadable.map(({ name }) => name)].map((name) =>
+    ` without ${name}`
+  );
   return {
     path,
-    fingerprint: folderFingerprint(path, names),
-    list: () => Promise.resolve(names),
-    show: (name) => join(path, name),
+    fingerprint: folderFingerprint(path, names) + without.join(""),
+    list: () =>
+      Promise.resolve({ names: [...names, ...closed], unreadable, remarks: remarks.lines() }),
+    show: (name) => join(path, shownName(name)),
     files: async function* (wanted) {
       for (const name of wanted) yield { name, read: () => readImage(join(path, name)) };
     },
@@ -101,18 +107,24 @@ async function folderPlace(path: string): Promise<ImagePlace> {
 }
 
 const ARCHIVE_NAME = /\.(zip|tar|tar\.gz|tgz)$/i;
+const OTHER_ARCHIVE_NAME = /\.(7z|rar|tbz2?|txz|tzst|tar\.(bz2|xz|zst|lz4|Z))$/i;
 
 /**
  * A folder without images, but with archives of them, as `train.zip` and `test.zip`: each stands for a
  * folder of its name.
  */
 async function withArchives(folder: ImagePlace): Promise<ImagePlace> {
-  const names = await folder.list();
-  const packed = names.filter((name) => ARCHIVE_NAME.test(name) && !/\//.test(name));
-  if (packed.length === 0 || names.some(isImageName)) return folder;
+  const own = await folder.list();
+  if (own.names.some(isImageName)) return folder;
+  const top = own.names.filter((name) => !/\//.test(name));
+  const known = top.filter((name) => ARCHIVE_NAME.test(name));
+  // With nothing else to read, opening one of the others says what to do.
+  const packed = known.length > 0 ? known : top.filter((name) => OTHER_ARCHIVE_NAME.test(name));
+  if (packed.length === 0) return folder;
   const parts = new Map<string, ImagePlace>();
   for (const name of packed) {
-    parts.set(name.replace(ARCHIVE_NAME, ""), await openImagePlace(join(folder.path, name)));
+    const stem = name.replace(ARCHIVE_NAME, "");
+    parts.set(parts.has(stem) ? name : stem, await openImagePlace(join(folder.path, name)));
   }
   const partOf = (name: string): [ImagePlace | undefined, string] => {
     const slash = name.indexOf("/");
@@ -121,9 +133,13 @@ async function withArchives(folder: ImagePlace): Promise<ImagePlace> {
   return {
     ...folder,
     list: async () => {
-      const all = names.filter((name) => !packed.includes(name));
+      const names = own.names.filter((name) => !packed.includes(name));
+      const all = { names, unreadable: [...own.unreadable], remarks: [...own.remarks] };
       for (const [stem, part] of parts) {
-        for (const name of await part.list()) all.push(`${stem}/${name}`);
+        const { names, unreadable, remarks } = await part.list();
+        for (const name of names) all.names.push(`${stem}/${name}`);
+        for (const one of unreadable) all.unreadable.push({ ...one, name: `${stem}/${one.name}` });
+        all.remarks.push(...remarks.map((remark) => `${stem}: ${remark}`));
       }
       return all;
     },
@@ -142,28 +158,9 @@ async function withArchives(folder: ImagePlace): Promise<ImagePlace> {
   };
 }
 
-/** Whether a name leads to nothing, as that of a link may. */
-function isGone(path: string): boolean {
-  try {
-    Deno.statSync(path);
-    return false;
-  } catch (error) {
-    if (error instanceof Deno.errors.NotFound) return true;
-    throw error;
-  }
-}
-
-/**
- * Whether a file cannot be opened by the name that the system gives of it: bytes that are no UTF-8 come
- * as U+FFFD, which is another name.
- */
-function isLossy(path: string): boolean {
-  return path.includes("\ufffd") && isGone(path);
-}
-
 /** Small files by the ten thousand are read at once: waiting for each takes longer than reading it. */
 function readImage(path: string): Uint8Array {
-  if (isLossy(path)) throw new Error("its name must be UTF-8 to be opened; rename it");
+  if (isLossy(path)) throw new Error(NOT_UTF8);
   try {
     const { size } = Deno.statSync(path);
     if (size <= MAX_IMAGE_BYTES) return Deno.readFileSync(path);
@@ -174,47 +171,87 @@ function readImage(path: string): Uint8Array {
 }
 
 function folderFingerprint(path: string, names: readonly string[]): string {
-  const paths = names.map((name) => join(path, name));
   try {
-    return fingerprint(paths);
+    return fingerprint(names.map((name) => join(path, name)));
   } catch (error) {
-    const gone = error instanceof Deno.errors.NotFound ? paths.filter(isGone) : [];
-    if (gone.length === 0) throw fileError("read", path, error);
-    const rest = new Set(paths).difference(new Set(gone));
-    return `${fingerprint([...rest])} without ${gone.join(", ")}`;
+    throw fileError("read", path, error);
   }
 }
+
+/** What is in a folder. */
+interface Found {
+  /** Files. */
+  readonly names: string[];
+  /** Files whose names lead to nothing: those of links, and those that are not UTF-8. */
+  readonly closed: string[];
+  /** Folders whose names are not. */
+  readonly unreadable: Listing["unreadable"][number][];
+  readonly remarks: Remarks;
+  /** Folders that were gone into, and how often in all. */
+  readonly folders: Set<string>;
+  visits: number;
+}
+
+/** Links to folders that hold links to folders could lead to a few of them without end. */
+const MAX_VISITS_A_FOLDER = 16, MORE_VISITS = 1 << 12;
 
 /** Goes through folders; those that links lead to as well, unless they lead back. */
 async function walk(
   root: string,
   below: string,
-  names: string[],
+  found: Found,
   above: readonly string[],
 ): Promise<void> {
   const folder = join(root, below);
+  found.folders.add(above.at(-1)!);
+  if (++found.visits > MAX_VISITS_A_FOLDER * found.folders.size + MORE_VISITS) {
+    throw new RangeError(
+      `Cannot read images from ${root}: links must not lead to the same folders again and again, ` +
+        `${found.folders.size} folders are met ${found.visits} times`,
+    );
+  }
   const entries: Deno.DirEntry[] = [];
   try {
     for await (const entry of Deno.readDir(folder)) entries.push(entry);
   } catch (error) {
     throw fileError("read the folder", folder, error);
   }
+  const { names, closed, unreadable, remarks } = found;
   for (const { name, isDirectory, isFile, isSymlink } of entries) {
     const inner = below === "" ? name : `${below}/${name}`;
+    if (isLossy(join(root, inner))) {
+      if (isDirectory) unreadable.push({ name: inner, why: NOT_UTF8 });
+      else closed.push(inner);
+      continue;
+    }
     let leadsTo: "file" | "folder" | null = isDirectory ? "folder" : isFile ? "file" : null;
     if (isSymlink) leadsTo = await targetOf(join(root, inner));
-    // A link that leads nowhere is an image that cannot be read, not none.
-    if (leadsTo === "file" || (isSymlink && leadsTo === null)) names.push(inner);
-    if (leadsTo !== "folder" || above.length > MAX_DEPTH) continue;
-    if (isLossy(join(root, inner))) {
-      throw new Error(
-        `Cannot read the folder ${
-          join(root, inner)
-        }: its name must be UTF-8 to be opened; rename it`,
-      );
-    }
+    if (leadsTo === "file") names.push(inner);
+    // An image that cannot be read, not none.
+    if (leadsTo === null && isSymlink && isImageName(inner)) closed.push(inner);
+    else if (leadsTo === null && isSymlink) remarks.note("link", "leading nowhere", inner);
+    else if (leadsTo === null) remarks.note("pipe or device", "", inner);
+    if (leadsTo !== "folder") continue;
     const real = isSymlink ? await Deno.realPath(join(root, inner)) : join(above.at(-1)!, name);
-    if (!above.includes(real)) await walk(root, inner, names, [...above, real]);
+    if (above.includes(real)) remarks.note("link", "leading back to a folder above", inner);
+    else if (above.length > MAX_DEPTH) remarks.note("folder", "lying in too many folders", inner);
+    else await walk(root, inner, found, [...above, real]);
+  }
+}
+
+const NOT_UTF8 = "its name must be UTF-8 to be opened; rename it";
+
+/**
+ * Whether nothing can be opened by the name that the system gives of it: bytes that are no UTF-8 come
+ * as U+FFFD, which is another name.
+ */
+function isLossy(path: string): boolean {
+  if (!path.includes("\ufffd")) return false;
+  try {
+    Deno.lstatSync(path);
+    return false;
+  } catch (error) {
+    return error instanceof Deno.errors.NotFound;
   }
 }
 
@@ -226,48 +263,4 @@ async function targetOf(path: string): Promise<"file" | "folder" | null> {
   } catch {
     return null;
   }
-}
-
-type Content = Pick<ImagePlace, "list" | "files">;
-
-function tarPlace(path: string): Content {
-  const open = async () => (await Deno.open(path)).readable;
-  return {
-    list: () =>
-      readingOf(path, async () => {
-        const names = new Set<string>();
-        const note = (name: string) => (names.add(name), false);
-        for await (const _ of tarFiles(await open(), { accept: note }));
-        return [...names];
-      }),
-    files: async function* (wanted) {
-      const limits = { accept: (name: string) => wanted.has(name), maxFileBytes: MAX_IMAGE_BYTES };
-      const entries = tarFiles(await open(), limits);
-      try {
-        for (;;) {
-          const { done, value } = await readingOf(path, () => entries.next());
-          if (done) break;
-          yield { name: value.name, read: () => value.bytes };
-        }
-      } finally {
-        await entries.return(undefined);
-      }
-    },
-  };
-}
-
-function zipFiles(path: string): Content {
-  const open = async () => {
-    const bytes = await readFileChecked(path, MAX_ZIP_BYTES);
-    return await readingOf(path, () => ZipArchive.open(bytes));
-  };
-  return {
-    list: async () => [...(await open()).entries.keys()].filter((name) => !name.endsWith("/")),
-    files: async function* (wanted) {
-      const archive = await open();
-      for (const name of wanted) {
-        yield { name, read: () => archive.read(name) };
-      }
-    },
-  };
 }

@@ -41,12 +41,16 @@ type Halves = Readonly<Record<Split, readonly Named[]>>;
  * The order is shuffled, in the same way each time, so that any beginning of the set has images of
  * all classes.
  *
- * @param files Names with "/" between folders.
+ * @param files Names with "/" between folders, or "\" as archives of Windows have it, which some
+ * programs unpack into one folder.
  */
 export function planSplit(files: readonly string[], split: Split): SplitPlan {
   const remarks: string[] = [];
   const named = withoutSharedFolders(
-    files.map((name) => ({ name, parts: name.split("/").filter((part) => !/^\.?$/.test(part)) })),
+    files.map((name) => ({
+      name,
+      parts: name.split(/[\\/]/).filter((part) => !/^\.?$/.test(part)),
+    })),
   );
   const halves = halvesOf(named, remarks);
   const { classNames, labelled } = classesOf(halves, remarks);

@@ -70,10 +70,21 @@ function pictures(): { name: string; bytes: Uint8Array<ArrayBuffer> }[] {
   return [...files, { name: "set/notes.txt", bytes: Uint8Array.of(65, 66, 10) }];
 }
 
+/** Links to files and folders, also before their targets, and a name that pax gives. */
+const LINKS: readonly TarPart[] = [
+  { name: "set/bird", type: "2", target: "cat" },
+  { name: "set/dog/3.png", type: "1", target: "set/dog/2.png" },
+  { name: "set/dog/4.png", type: "2", target: "../../set/cat/./0.png" },
+  { name: "set/dog/5.png", type: "2", target: "5.png" },
+  { name: "x", type: "x", bytes: new TextEncoder().encode("22 path=set/long name\n") },
+  { name: "short", bytes: Uint8Array.of(1) },
+];
+
 function madeTars(): FuzzSeed[] {
   return [
     { name: "plain.tar", bytes: tarOf(pictures()) },
     { name: "one.tar", bytes: tarOf(pictures().slice(0, 1)) },
+    { name: "links.tar", bytes: tarOf([...LINKS, ...pictures()]) },
   ];
 }
 
@@ -84,16 +95,25 @@ function madeArchives(): FuzzSeed[] {
 
 const BLOCK = 512;
 
-/** A ustar archive; made at once, where the writer of archives has to be waited for. */
-function tarOf(files: readonly { name: string; bytes: Uint8Array }[]): Uint8Array {
-  const parts = files.flatMap(({ name, bytes }) => {
+/** An entry: a file unless a type is given. */
+interface TarPart {
+  readonly name: string;
+  readonly bytes?: Uint8Array;
+  readonly type?: string;
+  readonly target?: string;
+}
+
+/** A ustar archive of files and links. */
+function tarOf(entries: readonly TarPart[]): Uint8Array {
+  const parts = entries.flatMap(({ name, bytes = new Uint8Array(0), type = "0", target = "" }) => {
     const header = new Uint8Array(BLOCK);
     const text = (at: number, value: string) => header.set(new TextEncoder().encode(value), at);
     text(0, name);
     text(100, "0000644\0");
     text(124, `${bytes.length.toString(8).padStart(11, "0")}\0`);
     text(136, "00000000000\0");
-    text(156, "0");
+    text(156, type);
+    text(157, target);
     text(257, "ustar\x0000");
     sign(header);
     const content = new Uint8Array(Math.ceil(bytes.length / BLOCK) * BLOCK);

@@ -5,7 +5,7 @@
  */
 import { writeCifarBinary } from "../../formats/cifar_binary.ts";
 import { writeIdx } from "../../formats/idx.ts";
-import { writeTar } from "../../formats/tar.ts";
+import { writeTar } from "../formats/tar_writer.ts";
 import type { Surroundings } from "../../data/fetching/locate_files.ts";
 
 /** Bytes that look random and are the same each time. */
@@ -51,7 +51,7 @@ export async function cifarArchive(): Promise<Uint8Array<ArrayBuffer>> {
   const meta = { name: "batches.meta.txt", bytes: new TextEncoder().encode("airplane\n") };
   const files = [first!, meta, ...rest];
   return await gzip(
-    await writeTar(
+    writeTar(
       files.map(({ name, bytes }) => ({ name: `cifar-10-batches-bin/${name}`, bytes })),
     ),
   );

@@ -1,5 +1,6 @@
 import { assert, assertEquals, assertRejects } from "../support/assert.ts";
-import { type TarFile, tarFiles, type TarLimits, writeTar } from "../../formats/tar.ts";
+import { isTar, tarEntries, type TarFile, tarFiles, type TarLimits } from "../../formats/tar.ts";
+import { paxItem, tarOf, writeTar } from "./tar_writer.ts";
 
 /** A stream that hands out pieces of a size, and says whether it was cancelled. */
 function streamOf(bytes: Uint8Array<ArrayBuffer>, piece = bytes.length || 1) {
@@ -36,7 +37,7 @@ const FILES = [
 const EXPECTED = FILES.map(({ name, bytes }) => ({ name, size: bytes.length, bytes }));
 
 Deno.test("tarFiles() reads plain and gzipped archives, in pieces of any size", async () => {
-  const plain = await writeTar(FILES);
+  const plain = writeTar(FILES);
   const packed = await gzip(plain);
   for (const piece of [1, 100, 512, 100000]) {
     assertEquals(await read(plain, piece), EXPECTED);
@@ -45,7 +46,7 @@ Deno.test("tarFiles() reads plain and gzipped archives, in pieces of any size", 
 });
 
 Deno.test("tarFiles() skips what is not accepted", async () => {
-  const files = await read(await writeTar(FILES), 700, {
+  const files = await read(writeTar(FILES), 700, {
     accept: (name) => name.endsWith(".txt"),
     maxFileBytes: 10,
   });
@@ -55,7 +56,7 @@ Deno.test("tarFiles() skips what is not accepted", async () => {
 Deno.test("tarFiles() reads the large file after a small one that it skips", async () => {
   const large = { name: "large", bytes: new Uint8Array(3_000_000).fill(7) };
   const small = { name: "small", bytes: new Uint8Array(61) };
-  const plain = await writeTar([large, small, large, small, large]);
+  const plain = writeTar([large, small, large, small, large]);
   for (const bytes of [plain, await gzip(plain)]) {
     const files = await read(bytes, 65536, { accept: (name) => name === "large" });
     assertEquals(files.map(({ size }) => size), [3_000_000, 3_000_000, 3_000_000]);
@@ -63,13 +64,13 @@ Deno.test("tarFiles() reads the large file after a small one that it skips", asy
 });
 
 Deno.test("tarFiles() keeps to its limits", async () => {
-  const plain = await writeTar(FILES);
+  const plain = writeTar(FILES);
   await assertRejects(
     () => read(plain, 512, { maxFileBytes: 1499 }),
     RangeError,
     '"set/a.bin" must have at most 1499 bytes, got 1500',
   );
-  const bomb = await gzip(await writeTar([{ name: "zeros", bytes: new Uint8Array(5_000_000) }]));
+  const bomb = await gzip(writeTar([{ name: "zeros", bytes: new Uint8Array(5_000_000) }]));
   assert(bomb.length < 10_000);
   await assertRejects(
     () => read(bomb, 1000, { maxTotalBytes: 1_000_000 }),
@@ -79,7 +80,7 @@ Deno.test("tarFiles() keeps to its limits", async () => {
 });
 
 Deno.test("tarFiles() does not believe an absurd size in a header", async () => {
-  const plain = await writeTar([{ name: "a", bytes: new Uint8Array(3) }]);
+  const plain = writeTar([{ name: "a", bytes: new Uint8Array(3) }]);
   plain.set(new TextEncoder().encode("00077777777"), 124); // 16 MiB
   plain.fill(0x20, 148, 156);
   const sum = plain.subarray(0, 512).reduce((total, byte) => total + byte, 0);
@@ -88,7 +89,7 @@ Deno.test("tarFiles() does not believe an absurd size in a header", async () => 
 });
 
 Deno.test("tarFiles() refuses archives that are cut off or no archives", async () => {
-  const plain = await writeTar(FILES);
+  const plain = writeTar(FILES);
   for (const length of [1, 511, 512, 1000, 2100, plain.length - 1100]) {
     await assertRejects(() => read(plain.slice(0, length)), SyntaxError, "Cannot read tar archive");
   }
@@ -102,11 +103,11 @@ Deno.test("tarFiles() refuses archives that are cut off or no archives", async (
   }
   await assertRejects(() => read(new Uint8Array(0)), SyntaxError, "Cannot read tar archive");
   await assertRejects(() => read(new Uint8Array(3000).fill(65)), SyntaxError);
-  await assertRejects(async () => read(await writeTar([])), SyntaxError, "at least one entry");
+  await assertRejects(() => read(writeTar([])), SyntaxError, "at least one entry");
 });
 
 Deno.test("tarFiles() reads or refuses random mutations and never hangs", async () => {
-  const plain = await writeTar(FILES);
+  const plain = writeTar(FILES);
   const packed = await gzip(plain);
   let state = 7;
   const random = (n: number) => (state = Math.imul(state, 1664525) + 1013904223 >>> 0) % n;
@@ -124,7 +125,7 @@ Deno.test("tarFiles() reads or refuses random mutations and never hangs", async 
 
 Deno.test("tarFiles() cancels the stream when the caller stops early", async () => {
   const more = [...FILES, { name: "big", bytes: new Uint8Array(5_000_000) }];
-  const { stream, state } = streamOf(await writeTar(more), 512);
+  const { stream, state } = streamOf(writeTar(more), 512);
   for await (const { name } of tarFiles(stream)) {
     assertEquals(name, "set/a.bin");
     break;
@@ -132,6 +133,31 @@ Deno.test("tarFiles() cancels the stream when the caller stops early", async () 
   assert(state.cancelled);
 });
 
-Deno.test("writeTar() gives equal bytes for equal files", async () => {
-  assertEquals(await writeTar(FILES), await writeTar(FILES));
+Deno.test("tarEntries() tells links, sparse files and devices from files", async () => {
+  const bytes = new Uint8Array(3);
+  const archive = tarOf([
+    ...[{ name: "f", bytes }, { name: "d/", bytes: new Uint8Array(0) }, { name: "e", type: "5" }],
+    ...[{ name: "h", type: "1", target: "f" }, { name: "s", type: "2", target: "../f" }],
+    ...[{ name: "tty", type: "3" }, { name: "old", type: "S", bytes }],
+    ...[paxItem({ "GNU.sparse.major": "1", "size": "3" }), { name: "new", bytes }],
+  ]);
+  const seen: string[] = [];
+  for await (const { name, kind, target, bytes } of tarEntries(streamOf(archive).stream)) {
+    seen.push(`${name} ${kind} ${target} ${bytes?.length ?? "-"}`);
+  }
+  assertEquals(seen, [
+    ...["f file  3", "d/ folder  -", "e folder  -", "h hard link f -", "s symbolic link ../f -"],
+    ...["tty other  -", "old other  -", "new other  -"],
+  ]);
+});
+
+Deno.test("isTar() tells archives by the checksum, with or without a magic", () => {
+  for (const format of ["ustar", "v7"] as const) {
+    const head = tarOf([{ name: "a", format }]).subarray(0, 512);
+    assert(isTar(head));
+    assert(!isTar(head.subarray(1)));
+    head[0]!++;
+    assert(!isTar(head));
+  }
+  assert(!isTar(new Uint8Array(512)));
 });

@@ -1,7 +1,7 @@
 import { assertEquals, assertRejects } from "../../support/assert.ts";
 import { type CifarName, loadCifar } from "../../../data/sets/cifar.ts";
 import { CIFAR_100, readCifarBinary, writeCifarBinary } from "../../../formats/cifar_binary.ts";
-import { writeTar } from "../../../formats/tar.ts";
+import { writeTar } from "../../formats/tar_writer.ts";
 import { cifarPickle } from "../../support/cifar_pickle.ts";
 import { FOREIGN_FILES, formulaImages } from "../../support/foreign_files.ts";
 import { alone, cifarArchive, cifarBatch, cifarFiles, gzip, writeFiles } from "../fixtures.ts";
@@ -113,7 +113,7 @@ async function packed(inner: string, files: Record<string, Uint8Array>) {
     name: `${inner}/${name}`,
     bytes,
   }));
-  return await gzip(await writeTar(entries));
+  return await gzip(writeTar(entries));
 }
 
 Deno.test("loadCifar() reads the python version from a folder and an archive, to the same images", async () => {

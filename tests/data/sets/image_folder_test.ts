@@ -11,7 +11,7 @@ import type { Split } from "../../../data/dataset.ts";
 import { MissingPlaceError } from "../../../data/fetching/locate_files.ts";
 import { decodeJpeg } from "../../../formats/jpeg.ts";
 import { encodePng } from "../../../formats/png.ts";
-import { writeTar } from "../../../formats/tar.ts";
+import { writeTar } from "../../formats/tar_writer.ts";
 import { writeZip } from "../../../formats/zip.ts";
 import { JPEG_FIXTURES, jpegBytes } from "../../formats/jpeg_fixtures.ts";
 import { alone, gzip } from "../fixtures.ts";
@@ -78,7 +78,7 @@ Deno.test("loadImageFolder() reads class folders in splits: folder, tar, tar.gz 
   await inFolder(async (folder) => {
     await write(join(folder, "set"), FILES);
     const wrapped = Object.entries(FILES).map(([name, bytes]) => ({ name: `set/${name}`, bytes }));
-    const tar = await writeTar(wrapped);
+    const tar = writeTar(wrapped);
     await Deno.writeFile(join(folder, "a.tar"), tar);
     await Deno.writeFile(join(folder, "a.tar.gz"), await gzip(tar));
     const zip = writeZip(wrapped.map(({ name, bytes }) => [name, bytes] as const));
@@ -102,7 +102,7 @@ Deno.test("loadImageFolder() takes archives in a folder for folders of their nam
     await write(join(folder, "set"), {
       "train.zip": writeZip(part("train/")),
       "test.tar.gz": await gzip(
-        await writeTar(part("test/").map(([name, bytes]) => ({ name: `./${name}`, bytes }))),
+        writeTar(part("test/").map(([name, bytes]) => ({ name: `./${name}`, bytes }))),
       ),
       "labels.csv": new Uint8Array(3),
     });
@@ -281,7 +281,7 @@ Deno.test("loadImageFolder() says in one line what is wrong with a place, and wh
     await refused(join(folder, "one.png", "below"), "that exists");
     await Deno.writeFile(join(folder, "nothing"), new Uint8Array(0));
     await refused(join(folder, "nothing"), "another kind of file");
-    const tar = await writeTar(Object.entries(FILES).map(([name, bytes]) => ({ name, bytes })));
+    const tar = writeTar(Object.entries(FILES).map(([name, bytes]) => ({ name, bytes })));
     await Deno.writeFile(join(folder, "cut.tar"), tar.subarray(0, 1400));
     await refused(join(folder, "cut.tar"), join(folder, "cut.tar"), "cut off");
     const packed = await gzip(tar);
