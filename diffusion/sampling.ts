@@ -218,7 +218,7 @@ export class Sampler {
 
   /** Images computed at once. */
   get batch(): number {
-    return this.shape[0];
+    return this.parts.shape[0];
   }
 
   /** Frees the programs and the batch; the weights are not the sampler's. */
