@@ -126,7 +126,7 @@ Deno.test("stepInstruments() leaves out what cannot watch, with a line that name
     const lines: string[] = [];
     const gpu = withBinding(await testGpu(), binding);
     const own = overrides.length > 0 ? await smokeConfig(...overrides) : config;
-    const found = stepInstruments(gpu, own, (line) => lines.push(line));
+    const found = stepInstruments(gpu, own, { say: (line) => lines.push(line) });
     for (const instrument of found) instrument.destroy?.();
     return [found.length, ...lines];
   };
