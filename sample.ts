@@ -139,15 +139,21 @@ async function sample(options: SampleOptions): Promise<number> {
   const count = job.names.length;
   const stop = new AbortController();
   const unwatch = watchStopSignals(stop, () => console.error("Stopping"));
+  const { sampler, destroy } = await loadSampler(gpu, { config, checkpoint, process }, options);
   console.log(
     `Sampling ${counted(count, "image")} from ${checkpoint.path} (${weights} weights, step ` +
-      `${checkpoint.step}) by ${choice.name} in ${describeSteps(job, batch)}`,
+      `${checkpoint.step}) by ${choice.name} in ${describeSteps(job, sampler.batch)}`,
   );
-  const { sampler, destroy } = await loadSampler(gpu, { config, checkpoint, process }, options);
   let drawn: Drawn;
   try {
     drawn = await drawJob(job, sampler, {
-      ...{ batch, size, folder, all: pictures.wanted, onlookers: pictures.onlookers },
+      ...{
+        batch: sampler.batch,
+        size,
+        folder,
+        all: pictures.wanted,
+        onlookers: pictures.onlookers,
+      },
       signal: stop.signal,
     });
   } finally {

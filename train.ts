@@ -11,7 +11,7 @@ import { UsageError } from "./support/errors.ts";
 import { startProgress } from "./support/terminal.ts";
 import { tellDryRun } from "./commands/train/dry_run.ts";
 import { runEvaluation } from "./commands/shared/evaluation/observer.ts";
-import { openScriptGpu } from "./commands/shared/gpu.ts";
+import { availableMemory, openScriptGpu } from "./commands/shared/gpu.ts";
 import { findCheckpoint } from "./commands/shared/load_sampler.ts";
 import { runInstruments, stepInstruments } from "./commands/shared/instruments.ts";
 import {
@@ -91,7 +91,7 @@ async function profile(config: Config, mode: TuneMode): Promise<void> {
   await tuneRun(gpu, config, { mode, say: console.log });
   const { images } = await imagesOf(config, console.log);
   const process = makeProcess(config.diffusion);
-  const instruments = stepInstruments(gpu, config, process);
+  const instruments = stepInstruments(gpu, config, { process });
   const network = networkOf(config);
   const trainer = await Trainer.create(gpu, config, network, images, instruments, process);
   trainer.state.initialize(config.run.seed);
@@ -111,7 +111,7 @@ async function run(choice: RunChoice, mode: TuneMode): Promise<RunResult> {
     ...{ mode, recorded: begun ? tuning : undefined, say: console.log },
   });
   const process = makeProcess(config.diffusion);
-  const observers = stepInstruments(gpu, config, process);
+  const observers = stepInstruments(gpu, config, { process, say: console.log });
   for (const observer of observers) cleanUp.push(() => observer.destroy?.());
   const storedConfig = checkpointConfig(config);
   const say = (line: string) => console.log(line);
@@ -122,6 +122,7 @@ async function run(choice: RunChoice, mode: TuneMode): Promise<RunResult> {
       configText: formatConfig(config),
       checkpointConfig: storedConfig,
       resume: begun,
+      memory: availableMemory(gpu),
       origin: choice.origin,
       acceptConfig: (stored, step) => compareWithCheckpoint(choice, stored, step),
       say,
@@ -140,7 +141,7 @@ async function run(choice: RunChoice, mode: TuneMode): Promise<RunResult> {
       observe: async (trainer) => {
         await writeChoices(gpu, tuning, choices);
         return [
-          ...await runInstruments(config, trainer),
+          ...await runInstruments(config, trainer, say),
           ...await runEvaluation(trainer, { ...config, dir, configText: storedConfig, say }),
         ];
       },

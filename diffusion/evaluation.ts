@@ -57,9 +57,20 @@ export class Evaluation {
   static async plan(
     gpu: Gpu,
     parts: SamplerParts,
-    { x, predicted }: SampledImages,
+    images: SampledImages,
     registers: number,
   ): Promise<Evaluation> {
+    const { capture, kept } = Evaluation.record(gpu, parts, images, registers);
+    return new Evaluation(gpu, parts, registers, kept, await capture.plan());
+  }
+
+  /** Writes down what {@linkcode Evaluation.plan} plans, and makes room for what is kept. */
+  static record(
+    gpu: Gpu,
+    parts: SamplerParts,
+    { x, predicted }: SampledImages,
+    registers: number,
+  ): { readonly capture: Capture; readonly kept: TensorRef | null } {
     const [samples, ...image] = parts.shape;
     const kept = registers === 0
       ? null
@@ -74,7 +85,7 @@ export class Evaluation {
     const z = randomNormal(capture, keys, { samples, shape: image, stream: STREAMS.samplerNoise });
     const tensors = { x, f, z, predicted, ...kept && { kept } };
     copyInto(capture, x, samplerStep(capture, tensors, scalars));
-    return new Evaluation(gpu, parts, registers, kept, await capture.plan());
+    return { capture, kept };
   }
 
   /** Makes a move with keys `[n, 4]`, and what is known of the images beside their noise. */

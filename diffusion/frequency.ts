@@ -28,8 +28,7 @@ export function octaves(
   height: number,
   width: number,
 ): { readonly index: Uint32Array<ArrayBuffer>; readonly count: number } {
-  const index = Uint32Array.from(radialFrequencies(height, width), octaveOf);
-  return { index, count: Math.max(...index) + 1 };
+  return counted(Uint32Array.from(radialFrequencies(height, width), octaveOf));
 }
 
 /** Rings of width 1 around |k| = 0, 1, 2, ...: the ring of every point, and how many there are. */
@@ -37,6 +36,10 @@ export function unitRings(
   height: number,
   width: number,
 ): { readonly index: Uint32Array<ArrayBuffer>; readonly count: number } {
-  const index = Uint32Array.from(radialFrequencies(height, width), (r) => Math.round(r));
-  return { index, count: Math.max(...index) + 1 };
+  return counted(Uint32Array.from(radialFrequencies(height, width), (r) => Math.round(r)));
+}
+
+/** The parts of a plane and their number; there are too many points to be arguments of a function. */
+function counted(index: Uint32Array<ArrayBuffer>) {
+  return { index, count: index.reduce((most, part) => Math.max(most, part), 0) + 1 };
 }

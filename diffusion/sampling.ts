@@ -88,19 +88,22 @@ export class Sampler {
 
   /** Plans the programs. */
   static async create(gpu: Gpu, parts: SamplerParts): Promise<Sampler> {
-    const { shape } = parts;
-    const [samples, ...image] = shape;
-    const x = gpu.tensor(shape, { label: "samples" });
-    const predicted = gpu.tensor(shape, { label: "predicted samples" });
+    const { images, start } = recordStart(gpu, parts);
+    try {
+      const starting = await start.plan();
+      const evaluation = await Evaluation.plan(gpu, parts, images, 0);
+      return new Sampler(gpu, parts, images, starting, evaluation);
+    } catch (error) {
+      // Whoever tries a smaller batch next needs the memory.
+      for (const tensor of [images.x, images.predicted]) gpu.destroyTensor(tensor);
+      throw error;
+    }
+  }
 
-    const start = new Capture(gpu, "sampling start");
-    const startKeys = start.input("keys", [samples, 4], "u32");
-    const first = { samples, shape: image, stream: STREAMS.start };
-    copyInto(start, x, randomNormal(start, startKeys, first));
-
-    const images = { x, predicted };
-    const starting = await start.plan();
-    return new Sampler(gpu, parts, images, starting, await Evaluation.plan(gpu, parts, images, 0));
+  /** Writes down what {@linkcode Sampler.create} would plan: how a batch starts, and an evaluation. */
+  static record(gpu: Gpu, parts: SamplerParts): Capture[] {
+    const { images, start } = recordStart(gpu, parts);
+    return [start, Evaluation.record(gpu, parts, images, 0).capture];
   }
 
   /**
@@ -211,6 +214,11 @@ export class Sampler {
     const [samples = 1] = this.shape;
     const conditions = this.#conditions([seed], 0, {});
     return await this.evaluation.profile(step, keyRows([seed], samples, 0), conditions);
+  }
+
+  /** Images computed at once. */
+  get batch(): number {
+    return this.parts.shape[0];
   }
 
   /** Frees the programs and the batch; the weights are not the sampler's. */
@@ -368,4 +376,18 @@ function keyRows(seeds: readonly number[], samples: number, step: number): Uint3
   const rows = new Uint32Array(4 * samples);
   for (let n = 0; n < samples; n++) rows.set([...seedKey(seeds[n] ?? 0), step, 0], 4 * n);
   return rows;
+}
+
+/** The images at hand, and the program that fills them with noise. */
+function recordStart(
+  gpu: Gpu,
+  { shape }: SamplerParts,
+): { images: SampledImages; start: Capture } {
+  const [samples, ...image] = shape;
+  const x = gpu.tensor(shape, { label: "samples" });
+  const predicted = gpu.tensor(shape, { label: "predicted samples" });
+  const start = new Capture(gpu, "sampling start");
+  const keys = start.input("keys", [samples, 4], "u32");
+  copyInto(start, x, randomNormal(start, keys, { samples, shape: image, stream: STREAMS.start }));
+  return { images: { x, predicted }, start };
 }

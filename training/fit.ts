@@ -41,7 +41,8 @@ export function fitStep(subject: StepSubject, memory = Infinity): Fit {
 /** What to do about a step that does not fit, in the form that a remedy has. */
 export function remedyOf({ fitting }: Fit): string {
   if (fitting === null) {
-    return "a smaller network, by --model.channels=N, or an adapter with more memory";
+    return "a smaller network, by --model.channels=N, smaller images, by --data.size=N, or an " +
+      "adapter with more memory";
   }
   return `--train.accumulate=${fitting.accumulate}: the same batch, ${fitting.images} images ` +
     "at once";

@@ -7,7 +7,7 @@ import type { Arena } from "../device/arena.ts";
 import type { Gpu } from "../device/gpu.ts";
 import { askedOf } from "../diffusion/denoiser.ts";
 import type { Process } from "../diffusion/process.ts";
-import { SAMPLE_BATCH, Sampler } from "../diffusion/sampling.ts";
+import { SAMPLE_BATCH, Sampler, type SamplerParts } from "../diffusion/sampling.ts";
 import type { Network } from "../model/network.ts";
 import { parameterSlots } from "../model/parameters.ts";
 import type { ImageSize } from "./pictures.ts";
@@ -24,13 +24,18 @@ export interface SampledNetwork {
   readonly batch?: number;
 }
 
-/** A sampler of a network; the caller frees both it and the weights. */
-export function networkSampler(gpu: Gpu, sampled: SampledNetwork): Promise<Sampler> {
+/** What a sampler of a network is made of. */
+export function samplerParts(sampled: SampledNetwork): SamplerParts {
   const { network, weights, process, size, batch = SAMPLE_BATCH } = sampled;
-  return Sampler.create(gpu, {
+  return {
     shape: [batch, size.height, size.width, size.channels],
     parameters: parameterSlots(network, weights),
     ...askedOf(network),
     process,
-  });
+  };
+}
+
+/** A sampler of a network; the caller frees both it and the weights. */
+export function networkSampler(gpu: Gpu, sampled: SampledNetwork): Promise<Sampler> {
+  return Sampler.create(gpu, samplerParts(sampled));
 }

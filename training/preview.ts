@@ -7,10 +7,10 @@
 import { join, relative } from "node:path";
 import { samplerMoves } from "../diffusion/samplers/registry.ts";
 import { stepName } from "./checkpoint.ts";
-import { networkSampler } from "./network_sampler.ts";
 import type { Observer } from "./observer.ts";
 import { writeGrid } from "./pictures.ts";
 import type { RunFolder } from "./run_folder.ts";
+import { fittingSampler } from "./sample_batch.ts";
 import { pauseForSignals } from "./stop_signals.ts";
 import type { Trainer } from "./trainer.ts";
 
@@ -26,18 +26,24 @@ export interface Preview extends Observer {
  * The previews of a run, or null when its config wants none.
  *
  * @param observers Who else gets the images.
+ * @param memory Bytes that they may take besides what the trainer has; unlimited unless given.
+ * @throws {RangeError} When not even one image fits at once; the message names the key.
  */
 export async function createPreview(
   trainer: Trainer,
   folder: RunFolder,
   observers: readonly Observer[] = [],
+  memory = Infinity,
 ): Promise<Preview | null> {
   const { gpu, network, process, state, config, imageSize: size } = trainer;
   const { sampleEvery, sampleCount } = config.train;
   if (sampleEvery === 0) return null;
   const moves = samplerMoves(process, config.diffusion.sampler);
   const seeds = Array.from({ length: sampleCount }, (_, i) => config.run.seed + i);
-  const sampler = await networkSampler(gpu, { network, weights: state.ema, process, size });
+  const sampler = await fittingSampler({ gpu, network, process, size }, state.ema, {
+    verb: "draw previews",
+    remedy: "--train.sampleEvery=0 leaves previews out",
+  }, { memory });
   let newest: string | null = null;
   return {
     everySteps: sampleEvery,

@@ -61,6 +61,8 @@ export interface RunContext {
    * line for a person, or null.
    */
   readonly acceptConfig?: (config: string, step: number) => string | null;
+  /** Bytes that the run may take; unlimited unless given. */
+  readonly memory?: number;
   /** Tells how much room a folder has; the system unless given. */
   readonly freeSpace?: FreeSpace;
   /** Receives lines for a person. */
@@ -187,7 +189,7 @@ async function train(
   await atomicWrite(folder.config, context.configText);
   const onlookers = await context.observe?.(trainer) ?? [];
   const others = [...(context.observers ?? []), ...onlookers];
-  const preview = await createPreview(trainer, folder, others);
+  const preview = await createPreview(trainer, folder, others, memoryLeft(trainer, context));
   const validation = heldOut && await createValidation(trainer, heldOut);
   const observers = [validation, preview, ...others];
   try {
@@ -205,6 +207,11 @@ async function train(
   } finally {
     for (const observer of [preview, validation, ...onlookers]) observer?.destroy?.();
   }
+}
+
+/** Bytes that previews may take besides the step. */
+function memoryLeft({ state, memory }: Trainer, { memory: all = Infinity }: RunContext): number {
+  return all - state.byteLength - memory.peakBytes;
 }
 
 /** Says, or refuses, when the disk has not the room that the run's checkpoints need. */

@@ -24,8 +24,8 @@ export interface FourierNorm {
 /**
  * The 2-D transform of every channel.
  *
- * @param x `[N, H, W, C]` or complex `[N, H, W, C, 2]`; H and W of 1 to 64, or up to 128 with prime
- *   factors 2, 3, 5 and 7 alone.
+ * @param x `[N, H, W, C]` or complex `[N, H, W, C, 2]`; H and W of 1 to 65535; large prime factors
+ *   are slow.
  * @returns `[N, H, W, C, 2]`
  * @throws {RangeError} When the shape or a length is not supported.
  */

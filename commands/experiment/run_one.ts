@@ -22,7 +22,7 @@ import { pauseForSignals } from "../../training/stop_signals.ts";
 import { EMA_PREFIX, loadWeights } from "../../training/state.ts";
 import { eventMirror } from "../../run_log/event_file.ts";
 import { runInstruments, stepInstruments } from "../shared/instruments.ts";
-import { networkSampler } from "../../training/network_sampler.ts";
+import { fittingSampler } from "../../training/sample_batch.ts";
 import { samplerMoves } from "../../diffusion/samplers/registry.ts";
 import { makeProcess } from "../../diffusion/process.ts";
 
@@ -101,7 +101,7 @@ async function train(
   resume: boolean,
 ): Promise<boolean> {
   const process = makeProcess(config.diffusion);
-  const observers = stepInstruments(gpu, config, process);
+  const observers = stepInstruments(gpu, config, { process, say });
   const shown: { stop(): void }[] = [];
   const places = { run: { ...config.run, dir: null }, data: { ...config.data, dir: null } };
   try {
@@ -114,7 +114,7 @@ async function train(
         shown.push(bar);
         return bar;
       },
-      observe: (trainer) => runInstruments(config, trainer),
+      observe: (trainer) => runInstruments(config, trainer, say),
       mirror: eventMirror(config, configText),
     });
     return finished;
@@ -152,7 +152,10 @@ async function drawSamples(
   await loadWeights(gpu, arena, checkpoint, EMA_PREFIX);
   const process = makeProcess(config.diffusion);
   const size = { height, width, channels };
-  const sampler = await networkSampler(gpu, { network, weights: arena, process, size });
+  const sampler = await fittingSampler({ gpu, network, process, size }, arena, {
+    verb: "draw samples",
+    remedy: "a smaller network, by --model.channels=N, takes less",
+  });
   const { count, steps, seed } = samples;
   try {
     const values = await sampler.sample(

@@ -6,49 +6,84 @@
 import type { Config } from "../../config/schema.ts";
 import { imageShape } from "../../data/options.ts";
 import type { Gpu } from "../../device/gpu.ts";
+import { OutOfMemoryError } from "../../device/program.ts";
 import { askedOf } from "../../diffusion/denoiser.ts";
-import { makeProcess } from "../../diffusion/process.ts";
+import { makeProcess, type Process } from "../../diffusion/process.ts";
 import { BandLoss } from "../../metrics/instruments/band_loss.ts";
+import { transformedAtOnce } from "../../metrics/instruments/power_meter.ts";
 import { Spectra } from "../../metrics/instruments/spectra.ts";
 import { parameterSlots } from "../../model/parameters.ts";
 import type { Observer } from "../../training/observer.ts";
 import type { Trainer } from "../../training/trainer.ts";
 
-/**
- * Those that record something of each step; the caller frees them.
- *
- * @param process The run's, where it is made already.
- */
+/** Receives a line for each instrument that is left out, as it cannot watch the run. */
+type Say = (line: string) => void;
+
+/** What a run may have at hand. */
+export interface StepInstrumentsContext {
+  /** Its process, where it is made already. */
+  readonly process?: Process;
+  readonly say?: Say;
+}
+
+/** Those that record something of each step; the caller frees them. */
 export function stepInstruments(
   gpu: Gpu,
   config: Config,
-  process = makeProcess(config.diffusion),
+  { process = makeProcess(config.diffusion), say = () => {} }: StepInstrumentsContext = {},
 ): Observer[] {
   const { diffusion, data, train, instruments } = config;
   if (!instruments.bandLoss || train.logEvery === 0) return [];
-  const { height, width } = imageShape(data);
+  const size = imageShape(data), images = train.batchSize / train.accumulate;
   const timestepBins = Math.min(instruments.timestepBins, diffusion.timesteps);
-  return [
-    new BandLoss(gpu, { process, height, width, timestepBins, everySteps: train.logEvery }),
-  ];
+  try {
+    const most = transformedAtOnce(gpu, size);
+    if (images > most) {
+      throw new RangeError(
+        `Cannot transform ${images} images at once: a binding of this adapter holds ${most}, ` +
+          "--train.accumulate=N makes fewer at once",
+      );
+    }
+    const { height, width } = size;
+    return [
+      new BandLoss(gpu, { process, height, width, timestepBins, everySteps: train.logEvery }),
+    ];
+  } catch (error) {
+    return leftOut("bandLoss", error, say);
+  }
 }
 
 /** Those that look at the trainer; the run frees them. */
-export async function runInstruments(config: Config, trainer: Trainer): Promise<Observer[]> {
+export async function runInstruments(
+  config: Config,
+  trainer: Trainer,
+  say: Say = () => {},
+): Promise<Observer[]> {
   const { train, run, instruments } = config;
   if (!instruments.spectra || train.sampleEvery === 0) return [];
   const { gpu, network, process, state, images } = trainer;
-  return [
-    await Spectra.create({
-      gpu,
-      process,
-      images,
-      seed: run.seed,
-      ...askedOf(network),
-      parameters: parameterSlots(network, state.ema),
-      batch: train.batchSize / train.accumulate,
-      everySteps: train.sampleEvery,
-      options: instruments,
-    }),
-  ];
+  try {
+    return [
+      await Spectra.create({
+        gpu,
+        process,
+        images,
+        seed: run.seed,
+        ...askedOf(network),
+        parameters: parameterSlots(network, state.ema),
+        batch: train.batchSize / train.accumulate,
+        everySteps: train.sampleEvery,
+        options: instruments,
+      }),
+    ];
+  } catch (error) {
+    return leftOut("spectra", error, say);
+  }
+}
+
+/** No instrument, and a line why; what is not about sizes is thrown. */
+function leftOut(key: keyof Config["instruments"], error: unknown, say: Say): Observer[] {
+  if (!(error instanceof RangeError) && !(error instanceof OutOfMemoryError)) throw error;
+  say(`note: instruments.${key} is left out: ${error.message}`);
+  return [];
 }

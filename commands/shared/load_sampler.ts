@@ -18,7 +18,7 @@ import { integer } from "../../support/numbers.ts";
 import { findDiffusers } from "./checkpoints/diffusers_files.ts";
 import { Checkpoint, ForeignFileError, newestCheckpoint } from "../../training/checkpoint.ts";
 import { conversionOf } from "../../training/conversion.ts";
-import { networkSampler } from "../../training/network_sampler.ts";
+import { fittingSampler } from "../../training/sample_batch.ts";
 import { networkOf } from "../../training/run.ts";
 import { newestRun, runFolder } from "../../training/run_folder.ts";
 import { EMA_PREFIX, loadWeights, WEIGHTS_PREFIX } from "../../training/state.ts";
@@ -63,7 +63,9 @@ export const WEIGHTS_OPTIONS = {
     value: "N",
     parse: integer({ min: 1 }),
     default: SAMPLE_BATCH,
-    description: "images computed at once; another number may change the last bits",
+    description:
+      "images computed at once, fewer where they do not fit; another number may change the " +
+      "last bits",
   },
 } as const satisfies OptionSpecs;
 
@@ -177,7 +179,10 @@ export async function loadSampler(
   const arena = createArena(gpu, "weights", network);
   await loadWeights(gpu, arena, checkpoint, weights === "ema" ? EMA_PREFIX : WEIGHTS_PREFIX);
   const size = { height, width, channels };
-  const sampler = await networkSampler(gpu, { network, weights: arena, process, size, batch });
+  const sampler = await fittingSampler({ gpu, network, process, size }, arena, {
+    verb: "draw images",
+    remedy: "a smaller network, by --model.channels=N of its run, takes less",
+  }, { most: batch });
   return {
     sampler,
     destroy: () => {

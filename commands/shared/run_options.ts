@@ -11,8 +11,11 @@ import type { Gpu } from "../../device/gpu.ts";
 import { planningGpu } from "../../device/planning_gpu.ts";
 import type { VariantTable } from "../../kernels/shared/measure_variants.ts";
 import type { OptionSpecs } from "../../support/command_line.ts";
+import type { Network } from "../../model/network.ts";
 import { withRemedy } from "../../training/fit.ts";
 import { networkOf } from "../../training/run.ts";
+import { makeProcess } from "../../diffusion/process.ts";
+import { fitSampling } from "../../training/sample_batch.ts";
 import { stepOps } from "../../training/tunable_ops.ts";
 import { applyTuning, TUNE_MODES, type TuneMode } from "./tuning_tables.ts";
 
@@ -57,8 +60,27 @@ export async function tuneRun(
   const { batchSize, accumulate } = config.train;
   const listed = planned ? planningGpu(gpu, { unlimited: true }) : gpu;
   return await withRemedy({ gpu, config, network }, async () => {
-    const ops = stepOps(listed, network, batchSize / accumulate, imageShape(config.data));
+    const samples = sampledAtOnce(gpu, network, config);
+    const size = imageShape(config.data);
+    const ops = stepOps(listed, network, batchSize / accumulate, samples, size);
     const used = planned && mode === "full" ? "cached" : mode;
     return await applyTuning({ gpu, mode: used, recorded, ops, say });
   });
+}
+
+/** Images that a run's sampling step computes at once; 0 where it draws none, or cannot. */
+function sampledAtOnce(
+  gpu: Gpu,
+  network: Network,
+  { train, metrics, data, diffusion }: Config,
+): number {
+  if (train.sampleEvery === 0 && metrics.every === 0) return 0;
+  try {
+    const process = makeProcess(diffusion);
+    return fitSampling({ gpu, network, process, size: imageShape(data) }).batch;
+  } catch (error) {
+    // Previews say it, once they are made.
+    if (error instanceof RangeError) return 0;
+    throw error;
+  }
 }

@@ -8,6 +8,8 @@ import { configWarnings } from "../../config/checks.ts";
 import type { Config } from "../../config/schema.ts";
 import { imageShape } from "../../data/options.ts";
 import type { Gpu } from "../../device/gpu.ts";
+import { planningGpu } from "../../device/planning_gpu.ts";
+import { makeProcess } from "../../diffusion/process.ts";
 import { formatTable } from "../../support/terminal.ts";
 import { type Fit, fitStep, remedyOf } from "../../training/fit.ts";
 import {
@@ -17,7 +19,8 @@ import {
   formatCount,
 } from "../../training/run_summary.ts";
 import { networkOf } from "../../training/run.ts";
-import type { StepPlan } from "../../training/step_plan.ts";
+import { fitSampling, type SamplingPlan } from "../../training/sample_batch.ts";
+import type { StepPlan, StepSubject } from "../../training/step_plan.ts";
 import { availableMemory, openScriptGpu } from "../shared/gpu.ts";
 import { stepInstruments } from "../shared/instruments.ts";
 import { tuneRun } from "../shared/run_options.ts";
@@ -52,28 +55,52 @@ export async function tellDryRun({ config, mode, recorded, say }: DryRun): Promi
     // Not even a plan can be made, which the fit says.
     if (!(error instanceof RangeError)) throw error;
   }
+  const memory = availableMemory(gpu);
+  const network = networkOf(config);
+  // Once here, as the fit makes them many times.
+  stepInstruments(planningGpu(gpu), config, { say });
   const fit = fitStep({
-    ...{ gpu, config, network: networkOf(config) },
+    ...{ gpu, config, network },
     observers: (gpu) => stepInstruments(gpu, config),
-  }, availableMemory(gpu));
+  }, memory);
   say(`adapter   ${describeGpu(gpu)}`);
-  say(fitText(fit));
+  say(fitText(fit, planPreviews({ gpu, config, network, fit }, memory)));
+}
+
+/** Previews' plan, in words why there is none, or null where they are off. */
+type Previews = SamplingPlan | string | null;
+
+function planPreviews(
+  { gpu, config: { train, data, diffusion }, network, fit }: StepSubject & { readonly fit: Fit },
+  memory: number,
+): Previews {
+  if (train.sampleEvery === 0) return null;
+  const step = fit.fitting ?? fit.asIs;
+  const left = step ? memory - step.stateBytes - step.memory.peakBytes : memory;
+  try {
+    const process = makeProcess(diffusion);
+    return fitSampling({ gpu, network, process, size: imageShape(data) }, { memory: left });
+  } catch (error) {
+    if (!(error instanceof RangeError)) throw error;
+    return `Previews do not fit: ${error.message}; --train.sampleEvery=0 leaves them out`;
+  }
 }
 
 /** A step's plan, and what to do where it does not fit. */
-export function fitText(fit: Fit): string {
+export function fitText(fit: Fit, previews: Previews = null): string {
   const { asIs, reason, fitting } = fit;
-  const lines = asIs ? [planText(asIs)] : [];
+  const lines = asIs ? [planText(asIs, typeof previews === "string" ? null : previews)] : [];
   if (reason !== null) {
     const less = fitting ? `, ${formatBytes(fitting.memory.peakBytes)} of activations` : "";
     const subject = asIs ? `${formatCount(asIs.images)} images at once do` : "The step does";
     lines.push(`${subject} not fit: ${reason}; use ${remedyOf(fit)}${less}`);
   }
+  if (typeof previews === "string") lines.push(previews);
   return lines.join("\n");
 }
 
 /** A step's work, its memory and the biggest activations at the fullest moment. */
-export function planText(plan: StepPlan): string {
+export function planText(plan: StepPlan, previews: SamplingPlan | null = null): string {
   const { images, accumulate, dispatches, flops, parameterBytes, memory } = plan;
   const parts = accumulate > 1 ? ` in ${accumulate} parts of ${formatCount(images)}` : "";
   const work = `${formatCount(images * accumulate)} images${parts}, ` +
@@ -86,6 +113,10 @@ export function planText(plan: StepPlan): string {
     ["activations at the peak", memory.peakBytes],
     ["activations without sharing", memory.unsharedBytes],
   ];
+  if (previews) {
+    const { batch, bytes } = previews;
+    rows.push([`previews, ${batch === 1 ? "1 image" : `${batch} images`} at once`, bytes]);
+  }
   const sizes = formatTable(["memory", "MiB"], rows.map(([name, bytes]) => [name, mib(bytes)]));
   return `step      ${work}\n${sizes}\n${holdersText(memory.holders)}`;
 }

@@ -14,6 +14,8 @@ import { defineCommand, type Invocation, runCommand } from "../../support/comman
 import { UsageError } from "../../support/errors.ts";
 import { integer } from "../../support/numbers.ts";
 import { networkOf } from "../../training/run.ts";
+import { makeProcess } from "../../diffusion/process.ts";
+import { fitSampling } from "../../training/sample_batch.ts";
 import { stepOps } from "../../training/tunable_ops.ts";
 import { openScriptGpu } from "../shared/gpu.ts";
 import { checkResultFolder } from "../shared/path_checks.ts";
@@ -77,7 +79,10 @@ async function opsOf(gpu: Gpu, path: string, overrides: readonly Override[]) {
   const config = await loadConfig(path, overrides);
   const { batchSize, accumulate } = config.train;
   setVariantPolicy(gpu, {});
-  return stepOps(gpu, networkOf(config), batchSize / accumulate, imageShape(config.data));
+  const network = networkOf(config), size = imageShape(config.data);
+  const process = makeProcess(config.diffusion);
+  const { batch } = fitSampling({ gpu, network, process, size });
+  return stepOps(gpu, network, batchSize / accumulate, batch, size);
 }
 
 if (import.meta.main) await runCommand(command, tune);

@@ -7,7 +7,8 @@
  * part: `[N, H, W, C, 2]`. A point is then one 8-byte load, twice as much a load as with the parts in
  * two tensors, and it is one tensor for the tape.
  *
- * Planes of up to 1024 points take one dispatch; larger ones a pass over rows and one over columns.
+ * Planes of up to 1024 points take one dispatch; larger ones a pass over rows and one over columns,
+ * and an axis of more than 1024 points a pass for each stage.
  *
  * @module
  */
@@ -56,8 +57,7 @@ export function fourierShape(shape: readonly number[]): FourierShape {
 /**
  * The transform of `x`.
  *
- * @param x `[N, H, W, C]` or `[N, H, W, C, 2]`; H and W of 1 to 64, or up to 128 with prime factors 2,
- *   3, 5 and 7 alone.
+ * @param x `[N, H, W, C]` or `[N, H, W, C, 2]`; H and W of 1 to 65535; large prime factors are slow.
  * @returns `[N, H, W, C, 2]`, or `[N, H, W, C]` with `realOutput`.
  * @throws {RangeError} When the shape or a length is not supported.
  */
@@ -67,49 +67,56 @@ export function fourierTransform(
   { inverse, scale, realOutput = false }: FourierOptions,
 ): TensorRef {
   const { samples, height, width, channels, complex } = fourierShape(x.shape);
-  stagesOf(height);
-  stagesOf(width);
   const swap = inverse;
   if (height * width <= MAX_BLOCK) {
     const pass = { lengths: [height, width], inner: channels, outer: samples };
     return record(capture, x, { ...pass, swap, scale, realInput: !complex, realOutput });
   }
-  const rows = { lengths: [width], inner: channels, outer: samples * height };
-  const columns = { lengths: [height], inner: width * channels, outer: samples };
-  const half = record(capture, x, {
-    ...rows,
-    swap,
-    scale: 1,
-    realInput: !complex,
-    realOutput: false,
-  });
-  return record(capture, half, { ...columns, swap, scale, realInput: false, realOutput }, x.shape);
+  const rows = passesOver(width, { inner: channels, outer: samples * height });
+  const columns = passesOver(height, { inner: width * channels, outer: samples });
+  const passes = [...rows, ...columns];
+  return passes.reduce((half, pass, i) => {
+    const last = i === passes.length - 1;
+    return record(capture, half, {
+      ...{ ...pass, swap, scale: last ? scale : 1 },
+      ...{ realInput: i === 0 && !complex, realOutput: last && realOutput },
+    });
+  }, x);
 }
+
+/** What an axis takes: one pass, or one for each stage of a long one. */
+function passesOver(length: number, around: Pick<Pass, "inner" | "outer">): Axis[] {
+  const pass = { lengths: [length], ...around };
+  if (length <= MAX_BLOCK) return [pass];
+  return stagesOf(length).map((_, stage) => ({ ...pass, stage }));
+}
+
+type Axis = Pick<Pass, "lengths" | "inner" | "outer" | "stage">;
 
 interface Pass {
   readonly lengths: readonly number[];
   /** Elements between neighbouring points of the innermost transformed axis. */
   readonly inner: number;
   readonly outer: number;
+  /** The only stage that is taken; all unless given. */
+  readonly stage?: number;
   readonly swap: boolean;
   readonly scale: number;
   readonly realInput: boolean;
   readonly realOutput: boolean;
 }
 
-function record(
-  capture: Capture,
-  x: TensorRef,
-  { lengths, inner, outer, swap, scale, realInput, realOutput }: Pass,
-  shape: readonly number[] = x.shape,
-): TensorRef {
-  const points = sizeOf(lengths);
+function record(capture: Capture, x: TensorRef, pass: Pass): TensorRef {
+  const { lengths, inner, outer, stage, swap, scale, realInput, realOutput } = pass;
   const all = outer * inner;
-  const lines = Math.min(all, Math.floor(MAX_BLOCK / points));
-  const plain = shape.slice(0, 4);
+  const lines = Math.min(all, Math.max(1, Math.floor(MAX_BLOCK / sizeOf(lengths))));
+  const plain = x.shape.slice(0, 4);
   const result = capture.transient(realOutput ? plain : [...plain, 2], "fft");
   capture.dispatch({
-    kernel: fourierKernel({ lengths, lines, realInput, realOutput }),
+    kernel: fourierKernel({
+      ...{ lengths, lines, realInput, realOutput },
+      ...(stage === undefined ? {} : { stage }),
+    }),
     bindings: { x, twiddle: twiddleTensor(capture, lengths.toReversed()), result },
     params: { inner, lines: all, swap: swap ? 1 : 0, scale },
     workgroups: flatGrid(Math.ceil(all / lines)),

@@ -13,10 +13,12 @@ import { full } from "../../device/element.ts";
 import { defineKernel, type Kernel } from "../../device/kernel.ts";
 import { FLAT_INDEX } from "../shared/grid.ts";
 import { butterfly, COMPLEX } from "./butterflies.ts";
-import { type Radix, stagesOf } from "./plan.ts";
+import { RADICES, type Radix, stagesOf } from "./plan.ts";
 
 /** Points that a workgroup holds at most: two halves of 8 bytes each fill WebGPU's 16 KiB. */
 export const MAX_BLOCK = 1024;
+/** Terms of a sum that are added up before they join the others, where there are many. */
+const PART = 16;
 /** Invocations of a workgroup. */
 const LANES = 64;
 const POINT_BYTES = 8;
@@ -29,11 +31,13 @@ export interface BlockShape {
   readonly lines: number;
   readonly realInput: boolean;
   readonly realOutput: boolean;
+  /** The only stage that is taken, of a length that no workgroup holds; all unless given. */
+  readonly stage?: number;
 }
 
 /** One stage over the whole block. */
 interface Stage {
-  readonly radix: Radix | "direct";
+  readonly radix: number;
   /** Points of the axis. */
   readonly length: number;
   /** Distance of its neighbouring points in the block. */
@@ -52,13 +56,16 @@ export type FourierKernel = Kernel<"x" | "twiddle" | "result", keyof typeof PARA
 
 /** Builds the kernel of a block. */
 export function fourierKernel(shape: BlockShape): FourierKernel {
-  const { lengths, lines, realInput, realOutput } = shape;
-  const stages = stagesOfBlock(shape);
+  const { lengths, lines, realInput, realOutput, stage } = shape;
+  const all = stagesOfBlock(shape);
+  const stages = stage === undefined ? all : [all[stage]!];
   const points = lengths.reduce((product, n) => product * n, 1);
   const halves = Math.min(2, stages.length - 1);
   const type = (real: boolean) => full(real ? 1 : 2);
   return defineKernel({
-    name: `fft${lengths.join("x")}.${lines}${realInput ? ".r" : ".c"}${realOutput ? "r" : "c"}`,
+    name: `fft${lengths.join("x")}${stage === undefined ? "" : `:${stage}`}.${lines}.${
+      realInput ? "r" : "c"
+    }${realOutput ? "r" : "c"}`,
     bindings: {
       x: { type: type(realInput), access: "read" },
       twiddle: { type: full(2), access: "read" },
@@ -111,11 +118,10 @@ function stagesOfBlock({ lengths, lines }: BlockShape): Stage[] {
       twiddles++;
       continue;
     }
-    const radices = stagesOf(length);
     let done = 1;
-    for (const radix of radices === "direct" ? ["direct" as const] : radices) {
+    for (const radix of stagesOf(length)) {
       stages.push({ radix, length, stride, done, twiddles });
-      if (radix !== "direct") done *= radix;
+      done *= radix;
     }
     stride *= length;
     twiddles += length;
@@ -127,10 +133,9 @@ function stageCode(stage: Stage, index: number, count: number, block: number): s
   const read = (at: string) => index === 0 ? `load(first, ${at})` : `half${(index - 1) % 2}[${at}]`;
   const write = (at: string, z: string) =>
     index === count - 1 ? `store(first, ${at}, ${z});` : `half${index % 2}[${at}] = ${z};`;
-  const body = stage.radix === "direct"
-    ? directCode(stage, read, write)
-    : radixCode(stage, stage.radix, read, write);
-  const items = stage.radix === "direct" ? block : block / stage.radix;
+  const radix = RADICES.find((it) => it === stage.radix);
+  const body = radix ? radixCode(stage, radix, read, write) : sumCode(stage, block, read, write);
+  const items = radix ? block / radix : block;
   return `  for (var i = lane; i < ${items}u; i += WX) {
     ${body.join("\n    ")}
   }
@@ -140,38 +145,51 @@ ${index === count - 1 ? "" : "  workgroupBarrier();\n"}`;
 type Read = (at: string) => string;
 type Write = (at: string, z: string) => string;
 
-/** A sum over the whole axis for each point. */
-function directCode(
-  { length, stride, twiddles }: Stage,
-  read: Read,
-  write: Write,
-): string[] {
-  return [
-    `let point = (i / ${stride}u) % ${length}u;`,
-    `let base = i - point * ${stride}u;`,
-    "var total = vec2f(0.0);",
-    `for (var k = 0u; k < ${length}u; k++) {`,
-    `  total += times(${read(`base + k * ${stride}u`)}, ` +
-    `twiddle[${twiddles}u + (point * k) % ${length}u]);`,
+/** One output of a stage whose radix has no butterfly: a sum over its inputs, in parts if long. */
+function sumCode(stage: Stage, block: number, read: Read, write: Write): string[] {
+  const { radix, length, stride, done, twiddles } = stage;
+  const span = length / radix * stride;
+  const term = `times(${read(`start + q * ${span}u`)}, ` +
+    `twiddle[${twiddles}u + (q * turn) % ${length}u])`;
+  const sum = radix <= PART * 4 ? [`for (var q = 0u; q < ${radix}u; q++) { total += ${term}; }`] : [
+    `for (var begin = 0u; begin < ${radix}u; begin += ${PART}u) {`,
+    "  var part = vec2f(0.0);",
+    `  for (var q = begin; q < min(begin + ${PART}u, ${radix}u); q++) { part += ${term}; }`,
+    "  total += part;",
     "}",
-    write("i", "total"),
+  ];
+  return [
+    `let m = i / ${block / radix}u;`,
+    `let butterfly = i % ${block / radix}u;`,
+    ...placeCode(stage, "butterfly"),
+    "let start = plane + inPlane;",
+    `let turn = ${length / (done * radix)}u * (k + m * ${done}u);`,
+    "var total = vec2f(0.0);",
+    ...sum,
+    `${write(`to + m * ${done * stride}u`, "total")}`,
   ];
 }
 
-/** One butterfly; k is the point's place among those that are transformed already. */
-function radixCode(
-  { length, stride, done, twiddles }: Stage,
-  radix: Radix,
-  read: Read,
-  write: Write,
-): string[] {
+/**
+ * Where a butterfly of a stage reads and writes; k is its point's place among those that are
+ * transformed already.
+ */
+function placeCode({ radix, length, stride, done }: Stage, index: string): string[] {
   const span = length / radix * stride;
-  const lines = [
-    `let inPlane = i % ${span}u;`,
-    `let plane = (i / ${span}u) * ${length * stride}u;`,
+  return [
+    `let inPlane = ${index} % ${span}u;`,
+    `let plane = (${index} / ${span}u) * ${length * stride}u;`,
     `let point = inPlane / ${stride}u;`,
     `let k = point % ${done}u;`,
+    `let to = plane + ((point - k) * ${radix}u + k) * ${stride}u + inPlane % ${stride}u;`,
   ];
+}
+
+/** One butterfly. */
+function radixCode(stage: Stage, radix: Radix, read: Read, write: Write): string[] {
+  const { length, stride, done, twiddles } = stage;
+  const span = length / radix * stride;
+  const lines = placeCode(stage, "i");
   const inputs = Array.from({ length: radix }, (_, q) => `v${q}`);
   inputs.forEach((name, q) => {
     const value = read(`plane + inPlane + ${q * span}u`);
@@ -180,9 +198,6 @@ function radixCode(
   });
   const { lines: code, outputs } = butterfly(radix, inputs, "w");
   lines.push(...code);
-  lines.push(
-    `let to = plane + ((point - k) * ${radix}u + k) * ${stride}u + inPlane % ${stride}u;`,
-  );
   outputs.forEach((name, q) => lines.push(write(`to + ${q * done * stride}u`, name)));
   return lines;
 }

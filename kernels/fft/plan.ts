@@ -1,23 +1,23 @@
 /**
  * How a discrete Fourier transform of a length is cut into stages: mixed radix (Cooley and Tukey
- * 1965) in the self-sorting order of Stockham, or one direct sum where the length has a prime factor
- * above 7.
+ * 1965) in the self-sorting order of Stockham. A prime factor above 7 is a stage of its own, a plain
+ * sum; where a length of at most 64 has one, the whole length is one sum.
  *
  * @module
  */
 import type { Capture } from "../../device/capture.ts";
 import type { TensorRef } from "../../device/tensor.ts";
 
-/** Longest transform by stages. */
-export const MAX_LENGTH = 128;
-/** Longest transform by a direct sum. */
-export const MAX_DIRECT_LENGTH = 64;
+/** Longest transform: products of two places in it stay below 2^32. */
+const MAX_LENGTH = 65535;
+/** Longest transform that is one sum where a prime factor has no butterfly. */
+const MAX_DIRECT_LENGTH = 64;
 
 /** Radices that have a butterfly of their own. */
-export type Radix = 2 | 3 | 4 | 5 | 7 | 8;
+export const RADICES = [2, 3, 4, 5, 7, 8] as const;
 
-/** Stages of a length: their radices in order, or "direct". */
-export type Stages = readonly Radix[] | "direct";
+/** A radix that has a butterfly of its own. */
+export type Radix = typeof RADICES[number];
 
 /** Powers of two as few radices of at most 8, larger ones first. */
 function powerOfTwo(exponent: number): Radix[] {
@@ -29,26 +29,29 @@ function powerOfTwo(exponent: number): Radix[] {
 }
 
 /**
- * The stages of a transform of `length` points.
+ * The stages of a transform of `length` points: their radices in order. A stage takes as many
+ * multiplications a point as its radix says, so that a large prime is right, and slow.
  *
- * @throws {RangeError} When the length is neither of 1 to 64 nor of 65 to 128 with prime factors 2, 3,
- *   5 and 7 alone.
+ * @throws {RangeError} When the length is not a whole number from 1 to 65535.
  */
-export function stagesOf(length: number): Stages {
-  const refuse = () =>
-    new RangeError(
-      `Cannot transform ${length} points: the length must be 1 to ${MAX_DIRECT_LENGTH}, or up to ${MAX_LENGTH} with prime factors 2, 3, 5 and 7 alone, got ${length}`,
+export function stagesOf(length: number): readonly number[] {
+  if (!Number.isInteger(length) || length < 1 || length > MAX_LENGTH) {
+    throw new RangeError(
+      `Cannot transform ${length} points: the length must be a whole number from 1 to ${MAX_LENGTH}, got ${length}`,
     );
-  if (!Number.isInteger(length) || length < 1 || length > MAX_LENGTH) throw refuse();
+  }
   let rest = length, twos = 0;
   for (; rest % 2 === 0; rest /= 2) twos++;
-  const stages = powerOfTwo(twos);
-  for (const prime of [7, 5, 3] as const) {
+  const stages: number[] = powerOfTwo(twos);
+  for (const prime of [7, 5, 3]) {
     for (; rest % prime === 0; rest /= prime) stages.push(prime);
   }
   if (rest === 1 && length > 1) return stages;
-  if (length > MAX_DIRECT_LENGTH) throw refuse();
-  return "direct";
+  if (length <= MAX_DIRECT_LENGTH) return [length];
+  for (let prime = 11; rest > 1; prime = prime * prime > rest ? rest : prime + 2) {
+    for (; rest % prime === 0; rest /= prime) stages.push(prime);
+  }
+  return stages;
 }
 
 /** exp(-2 pi i k / length) for k below the length, interleaved, each from an angle below pi / 4. */

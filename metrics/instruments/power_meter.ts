@@ -5,6 +5,7 @@
  * @module
  */
 import { Capture } from "../../device/capture.ts";
+import { BYTES } from "../../device/element.ts";
 import type { Gpu } from "../../device/gpu.ts";
 import type { Program } from "../../device/program.ts";
 import { sizeOf, type TensorRef } from "../../device/tensor.ts";
@@ -16,14 +17,30 @@ import { type Gaussian, Moments } from "../numerics/moments.ts";
 import { ringCount } from "../numerics/power_law.ts";
 import { ROUNDING_POWER } from "../numerics/radial_spectrum.ts";
 
-/** Images measured at once. */
-const BATCH = 32;
+/** Images measured at once, at most, and bytes of their transforms. */
+const BATCH = 32, BATCH_BYTES = 64 << 20;
 
 /** Sizes of images. */
 export interface PlaneSize {
   readonly height: number;
   readonly width: number;
   readonly channels: number;
+}
+
+/**
+ * Images whose transforms a binding of the adapter holds.
+ *
+ * @throws {RangeError} When it does not hold one.
+ */
+export function transformedAtOnce(gpu: Gpu, { height, width, channels }: PlaneSize): number {
+  const bytes = 2 * BYTES.f32 * height * width * channels;
+  const { maxStorageBufferBindingSize: binding, maxBufferSize } = gpu.limits;
+  const most = Math.min(binding, maxBufferSize);
+  if (bytes <= most) return Math.floor(most / bytes);
+  throw new RangeError(
+    `Cannot transform images of ${height}x${width}x${channels}: a transform must have at most ` +
+      `${most} bytes, a binding of this adapter, got ${bytes}`,
+  );
 }
 
 /** Records the powers of images `[n, h, w, c]`: `[n, R]` over all rings of width 1, the mean's too. */
@@ -66,7 +83,10 @@ export class PowerMeter {
 
   /** Plans the measurement. */
   static async create(gpu: Gpu, size: PlaneSize): Promise<PowerMeter> {
-    const x = gpu.tensor([BATCH, size.height, size.width, size.channels], { label: "images" });
+    const { height, width, channels } = size;
+    const fair = Math.floor(BATCH_BYTES / (2 * BYTES.f32 * height * width * channels));
+    const batch = Math.min(BATCH, transformedAtOnce(gpu, size), Math.max(1, fair));
+    const x = gpu.tensor([batch, height, width, channels], { label: "images" });
     const rings = powerRings(gpu, size);
     const capture = new Capture(gpu, "power spectra");
     const powers = capture.keep(recordPowers(capture, x, rings));
@@ -79,14 +99,15 @@ export class PowerMeter {
    * @param images `[count, h, w, c]` in [-1, 1], or as bytes.
    */
   async measure(images: Float32Array | Uint8Array): Promise<Float64Array> {
-    const length = sizeOf(this.x.shape) / BATCH;
+    const [batch = 1, ...image] = this.x.shape;
+    const length = sizeOf(image);
     const count = images.length / length, dimension = ringCount(this.size.height, this.size.width);
     const result = new Float64Array(count * dimension);
-    for (let first = 0; first < count; first += BATCH) {
-      const own = images.subarray(first * length, (first + BATCH) * length);
-      const batch = new Float32Array(BATCH * length);
-      batch.set(own instanceof Uint8Array ? Float32Array.from(own, (v) => v / 127.5 - 1) : own);
-      this.gpu.write(this.x, batch);
+    for (let first = 0; first < count; first += batch) {
+      const own = images.subarray(first * length, (first + batch) * length);
+      const values = new Float32Array(batch * length);
+      values.set(own instanceof Uint8Array ? Float32Array.from(own, (v) => v / 127.5 - 1) : own);
+      this.gpu.write(this.x, values);
       this.program.run();
       const powers = await this.program.readF32(this.powers);
       const used = own.length / length;

@@ -23,7 +23,14 @@ import { STREAMS } from "../../support/random_streams.ts";
 import { frechetDistance } from "../numerics/frechet.ts";
 import type { InstrumentOptions } from "./options.ts";
 import type { Gaussian } from "../numerics/moments.ts";
-import { keptRings, logPowerMoments, PowerMeter, powerRings, recordPowers } from "./power_meter.ts";
+import {
+  keptRings,
+  logPowerMoments,
+  PowerMeter,
+  powerRings,
+  recordPowers,
+  transformedAtOnce,
+} from "./power_meter.ts";
 import {
   highBandError,
   ringRadii,
@@ -207,7 +214,7 @@ class Probe {
     const { gpu, process, denoise, conditioning, parameters, options } = parts;
     const images = spreadImages(parts.images, options.spectraCount);
     const { height, width, channels } = images;
-    const batch = Math.min(parts.batch, images.count);
+    const batch = Math.min(parts.batch, images.count, transformedAtOnce(gpu, images));
     const onGpu = process.onGpu(gpu);
     const x0 = gpu.tensor([batch, height, width, channels], { label: "probed images" });
     const rings = powerRings(gpu, images);
@@ -247,7 +254,7 @@ class Probe {
       });
       for (const [list, tensor] of [[noisy, this.noisy], [predicted, this.predicted]] as const) {
         const powers = await this.program.readF32(tensor);
-        list.push(...keptRings(powers, this.rings.count, images, used));
+        for (const power of keptRings(powers, this.rings.count, images, used)) list.push(power);
       }
     }
     const radii = ringRadii(images.height, images.width);

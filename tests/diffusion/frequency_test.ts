@@ -24,3 +24,12 @@ Deno.test("octaves() puts 2^j <= |k| < 2^(j+1) into one ring, and the mean alone
   assertEquals(sizes.slice(0, 2), [1, 8]);
   assertEquals(unitRings(32, 32).count, 24);
 });
+
+Deno.test("octaves() and unitRings() part planes of any size, and leave no part empty", () => {
+  for (const [height, width] of [[512, 512], [509, 250], [8, 1024], [5, 7], [88, 33]] as const) {
+    for (const { index, count } of [octaves(height, width), unitRings(height, width)]) {
+      assertEquals(index.length, height * width);
+      assertEquals(new Set(index).size, count, `${height}x${width}`);
+    }
+  }
+});

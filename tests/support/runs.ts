@@ -43,6 +43,8 @@ export interface TestRunOptions {
   /** Observers that need the trainer. */
   readonly observe?: RunContext["observe"];
   readonly freeSpace?: FreeSpace;
+  /** Bytes that the run may take. */
+  readonly memory?: number;
   /** Receives what is said, also when the run throws. */
   readonly lines?: string[];
   /** The GPU of this test file unless given. */
@@ -55,7 +57,7 @@ export async function trainInFolder(
   dir: string,
   options: TestRunOptions = {},
 ): Promise<RunResult & { lines: string[] }> {
-  const { resume = false, stopAfter, instruments = false, lines = [], freeSpace } = options;
+  const { resume = false, stopAfter, instruments = false, lines = [], freeSpace, memory } = options;
   const controller = new AbortController();
   const stopper: Observer = {
     everySteps: stopAfter ?? 0,
@@ -74,6 +76,7 @@ export async function trainInFolder(
     configText: text,
     checkpointConfig: text,
     resume,
+    ...(memory === undefined ? {} : { memory }),
     origin: options.origin,
     say: (line) => lines.push(line),
     display: () => ({ update: () => {}, print: (line) => lines.push(line) }),

@@ -17,6 +17,7 @@ import {
 } from "../support/assert.ts";
 import { inFolder } from "../support/folder.ts";
 import { testGpu } from "../support/gpu.ts";
+import { withBinding } from "../support/narrow_gpu.ts";
 import { ROOT, smokeConfig, trainInFolder } from "../support/runs.ts";
 
 async function smokeSubject(...overrides: string[]): Promise<StepSubject> {
@@ -85,19 +86,6 @@ Deno.test("fitStep() finds the fewest parts within a memory, divisors of the bat
   assertEquals(none.fitting, null);
   assertStringIncludes(remedyOf(none), "--model.channels");
 });
-
-/** A GPU that binds so many bytes at most. */
-function withBinding(gpu: Gpu, maxStorageBufferBindingSize: number): Gpu {
-  const replaced = <T extends object>(object: T, values: Record<string, unknown>): T =>
-    new Proxy(object, {
-      get(target, name) {
-        if (typeof name === "string" && name in values) return values[name];
-        const value: unknown = Reflect.get(target, name, target);
-        return typeof value === "function" ? value.bind(target) : value;
-      },
-    });
-  return replaced(gpu, { limits: replaced(gpu.limits, { maxStorageBufferBindingSize }) });
-}
 
 Deno.test("trainRun() names the largest tensor and the parts that fit, and trains in them", () =>
   inFolder(async (folder) => {

@@ -20,7 +20,7 @@ Deno.test("stepOps() lists every op that a trainer then chooses variants for, an
   );
   const network = networkOf(config);
   const size = { height: 8, width: 8, channels: 3 };
-  const ops = stepOps(gpu, network, 3, size);
+  const ops = stepOps(gpu, network, 3, 16, size);
   const trained = new Set<string>();
   const kind = { kind: "shapes", channels: 3, power: 2 } as const;
   const images = imageSet("synthetic", makeSynthetic(kind, "train", 6, 8));
@@ -33,4 +33,5 @@ Deno.test("stepOps() lists every op that a trainer then chooses variants for, an
   assertEquals([...trained].filter((key) => !ops.has(key)), []);
   assert(trained.size > 20, `${trained.size}`);
   assert([...ops.keys()].some((key) => key.startsWith("conv2d.forward 16x8x8")));
+  assert([...stepOps(gpu, network, 3, 0, size).keys()].every((key) => !/ 16x8x8/.test(key)));
 });

@@ -23,7 +23,7 @@ import { collect } from "./collect.ts";
 import { chooseExtractor } from "./extractor.ts";
 import { collectReference } from "./reference.ts";
 import { type ImageSource, samplerSource } from "./source.ts";
-import { networkSampler } from "../../../training/network_sampler.ts";
+import { fittingSampler } from "../../../training/sample_batch.ts";
 import { samplerMoves } from "../../../diffusion/samplers/registry.ts";
 
 /** What an evaluation of a run depends on besides its trainer. */
@@ -169,7 +169,10 @@ class Evaluation implements Observer {
 
 function samplerOf(trainer: Trainer, weights: Arena): Promise<Sampler> {
   const { gpu, network, process, imageSize: size } = trainer;
-  return networkSampler(gpu, { network, weights, process, size });
+  return fittingSampler({ gpu, network, process, size }, weights, {
+    verb: "evaluate the run",
+    remedy: "--metrics.every=0 leaves its evaluation out",
+  });
 }
 
 /** The lowest value of the averaged weights in lines before a step; Infinity where there is none. */

@@ -76,6 +76,28 @@ for (const { name, complex = false, gpu: onGpu, f64 } of CASES) {
   });
 }
 
+// The adjoint of x -> F x is its conjugate transpose, so the gradient is a transform of `dy` in f64.
+for (const [height, width] of [[88, 6], [5, 127], [104, 160], [1, 509], [250, 3], [256, 16]]) {
+  Deno.test(`fft2() and ifft2() of ${height}x${width} and their gradients match f64`, async () => {
+    const gpu = await testGpu();
+    const shape = { samples: 1, height: height!, width: width!, channels: 2 };
+    const axes = [1, height!, width!, 2];
+    const norm = 1 / Math.sqrt(height! * width!);
+    for (const inverse of [false, true]) {
+      const x = operand([...axes, 2], 7);
+      const { y, dy, grads } = await differentiate(
+        gpu,
+        [x],
+        ([z]) => (inverse ? ifft2 : fft2)(z!, { norm: "ortho" }),
+      );
+      const expected = (values: ArrayLike<number>, back: boolean) =>
+        dft2(values, shape, back).map((value) => value * norm);
+      assertAllClose(y, expected(x.values, inverse), { atol: 2e-6 });
+      assertAllClose(grads[0]!, expected(dy, !inverse), { atol: 2e-6, name: "gradient" });
+    }
+  });
+}
+
 Deno.test("ifft2() undoes fft2(), with either norm", async () => {
   const gpu = await testGpu();
   const x = operand([...AXES, 2], 3);

@@ -1,7 +1,9 @@
 import { join } from "node:path";
 import type { Config } from "../../../config/schema.ts";
 import { Checkpoint } from "../../../training/checkpoint.ts";
+import { stepInstruments } from "../../../commands/shared/instruments.ts";
 import { testGpu } from "../../support/gpu.ts";
+import { withBinding } from "../../support/narrow_gpu.ts";
 import { assert, assertEquals } from "../../support/assert.ts";
 import { inFolder } from "../../support/folder.ts";
 import { smokeConfig, trainInFolder } from "../../support/runs.ts";
@@ -116,3 +118,29 @@ Deno.test("instruments free what they take", () =>
     await growth("first", true);
     assertEquals(await growth("with", true), await growth("without", false));
   }));
+
+Deno.test("stepInstruments() leaves out what cannot watch, with a line that names the key", async () => {
+  const config = await smokeConfig("train.batchSize=4");
+  // A transform of an image of 8x8x1 has 512 bytes.
+  const said = async (binding: number, ...overrides: string[]) => {
+    const lines: string[] = [];
+    const gpu = withBinding(await testGpu(), binding);
+    const own = overrides.length > 0 ? await smokeConfig(...overrides) : config;
+    const found = stepInstruments(gpu, own, { say: (line) => lines.push(line) });
+    for (const instrument of found) instrument.destroy?.();
+    return [found.length, ...lines];
+  };
+  assertEquals(await said(4 * 512), [1]);
+  assertEquals(await said(2 * 512, "train.accumulate=2"), [1]);
+  assertEquals(await said(3 * 512), [
+    0,
+    "note: instruments.bandLoss is left out: Cannot transform 4 images at once: a binding of this " +
+    "adapter holds 3, --train.accumulate=N makes fewer at once",
+  ]);
+  assertEquals(await said(508), [
+    0,
+    "note: instruments.bandLoss is left out: Cannot transform images of 8x8x1: a transform must " +
+    "have at most 508 bytes, a binding of this adapter, got 512",
+  ]);
+  assertEquals(await said(508, "instruments.bandLoss=false"), [0]);
+});

@@ -38,6 +38,30 @@ Deno.test("fitText() says what a step is over, and what fits", async () => {
   );
 });
 
+Deno.test("fitText() counts previews, or says why there are none", async () => {
+  const config = await smokeConfig();
+  const asIs = planStep({ gpu: await testGpu(), config, network: networkOf(config) });
+  const fit = { asIs, reason: null, fitting: asIs };
+  const bytes = 3 << 20;
+  assertMatch(fitText(fit, { batch: 16, bytes }), /│ previews, 16 images at once +│ +3 │\n/);
+  assertMatch(fitText(fit, { batch: 1, bytes }), /│ previews, 1 image at once +│ +3 │\n/);
+  assertEquals(fitText(fit, "No room"), `${planText(asIs)}\nNo room`);
+});
+
+Deno.test("tellDryRun() plans 512x512, and previews unless they are off", async () => {
+  for (const every of [1, 0]) {
+    const config = await smokeConfig(
+      ...["data.size=512", "model.channelMultipliers=[1,1,1,1,1,1]", "model.attentionLevels=[]"],
+      ...["model.channels=4", "train.batchSize=1", `train.sampleEvery=${every}`],
+    );
+    const lines: string[] = [];
+    await tellDryRun({ config, mode: "off", say: (line) => lines.push(line) });
+    const text = lines.join("\n");
+    assertStringIncludes(text, "activations at the peak");
+    assertEquals(text.includes("│ previews, "), every === 1);
+  }
+});
+
 Deno.test("tellDryRun() tells of network, adapter and step, and takes no memory", async () => {
   const lines: string[] = [];
   const config = await smokeConfig("train.accumulate=2");

@@ -1,4 +1,5 @@
 import { fieldSpectrum, makeSynthetic } from "../../../data/sets/synthetic.ts";
+import type { Gpu } from "../../../device/gpu.ts";
 import { octaves } from "../../../diffusion/frequency.ts";
 import type { DiffusionOptions } from "../../../diffusion/options.ts";
 import { PowerMeter } from "../../../metrics/instruments/power_meter.ts";
@@ -12,10 +13,12 @@ import {
   assertAllClose,
   assertAlmostEquals,
   assertEquals,
+  assertRejects,
   assertThrows,
 } from "../../support/assert.ts";
 import { testGpu } from "../../support/gpu.ts";
 import { makeProcess } from "../../../diffusion/process.ts";
+import { withBinding } from "../../support/narrow_gpu.ts";
 
 function fields(power: number, count: number, size = 16) {
   return makeSynthetic({ kind: "field", power, channels: 1 }, "train", count, size);
@@ -23,7 +26,9 @@ function fields(power: number, count: number, size = 16) {
 
 Deno.test("PowerMeter measures what RadialSpectrum does", async () => {
   const gpu = await testGpu();
-  for (const [size, channels, count] of [[16, 3, 33], [10, 1, 5]] as const) {
+  for (
+    const [size, channels, count] of [[16, 3, 33], [10, 1, 5], [88, 1, 2], [104, 3, 1]] as const
+  ) {
     const images = makeSynthetic({ kind: "shapes", power: 2, channels }, "train", count, size);
     const meter = await PowerMeter.create(gpu, images);
     const powers = await meter.measure(images.images);
@@ -32,6 +37,22 @@ Deno.test("PowerMeter measures what RadialSpectrum does", async () => {
     assertAllClose(powers.map((p) => Math.log(p + floor)), expected, { atol: 2e-4 });
     meter.destroy();
   }
+});
+
+Deno.test("PowerMeter measures the same in smaller batches, where a binding holds few transforms", async () => {
+  const gpu = await testGpu();
+  const images = makeSynthetic({ kind: "shapes", power: 2, channels: 3 }, "train", 7, 16);
+  const measure = async (gpu: Gpu) => {
+    const meter = await PowerMeter.create(gpu, images);
+    const powers = await meter.measure(images.images);
+    meter.destroy();
+    return powers;
+  };
+  const expected = await measure(gpu), transform = 16 * 16 * 3 * 8;
+  for (const binding of [7, 2, 1]) {
+    assertEquals(await measure(withBinding(gpu, binding * transform)), expected);
+  }
+  await assertRejects(() => measure(withBinding(gpu, transform - 4)), RangeError, "16x16x3");
 });
 
 Deno.test("summarizeSpectra() finds an exact power law exactly", () => {

@@ -1,0 +1,111 @@
+/**
+ * How many images a sampler computes at once. An image depends on its seed alone, so that a batch may
+ * be as small as the adapter wants.
+ *
+ * @module
+ */
+import type { Arena } from "../device/arena.ts";
+import type { Gpu } from "../device/gpu.ts";
+import { planMemory } from "../device/plan_memory.ts";
+import { planningGpu } from "../device/planning_gpu.ts";
+import { OutOfMemoryError } from "../device/program.ts";
+import { SAMPLE_BATCH, Sampler } from "../diffusion/sampling.ts";
+import { setVariantPolicy, variantPolicy } from "../kernels/shared/variants.ts";
+import { createArena } from "../model/parameters.ts";
+import { networkSampler, type SampledNetwork, samplerParts } from "./network_sampler.ts";
+import { formatBytes } from "./run_summary.ts";
+
+/** A network that draws images of a size. */
+export interface SamplingSubject extends Pick<SampledNetwork, "network" | "process" | "size"> {
+  readonly gpu: Gpu;
+}
+
+/** What sampling takes besides the weights. */
+export interface SamplingPlan {
+  /** Images computed at once. */
+  readonly batch: number;
+  /** Bytes of the images and of activations. */
+  readonly bytes: number;
+}
+
+/**
+ * Plans sampling without memory.
+ *
+ * @throws {RangeError} When a step is over one of the adapter's limits; the message names it.
+ */
+export function planSampling(subject: SamplingSubject, batch: number): SamplingPlan {
+  const { gpu, network } = subject;
+  const planning = planningGpu(gpu);
+  setVariantPolicy(planning, variantPolicy(gpu));
+  const weights = createArena(planning, "averaged weights", network);
+  const before = planning.counters.bufferBytes;
+  const captures = Sampler.record(planning, samplerParts({ ...subject, weights, batch }));
+  const images = planning.counters.bufferBytes - before;
+  const peaks = captures.map((capture) => planMemory(capture).memory.peakBytes);
+  return { batch, bytes: peaks.reduce((sum, bytes) => sum + bytes, images) };
+}
+
+/**
+ * The largest batch, of `most` images and its halves, that stays within the adapter's limits and a
+ * memory.
+ *
+ * @param memory Bytes that sampling may take; unlimited unless given.
+ * @param most Images of the largest batch; {@linkcode SAMPLE_BATCH} unless given.
+ * @throws {RangeError} When not even one image does; the message says why.
+ */
+export function fitSampling(
+  subject: SamplingSubject,
+  { memory = Infinity, most = SAMPLE_BATCH }: { memory?: number; most?: number } = {},
+): SamplingPlan {
+  for (let batch = most;; batch = Math.floor(batch / 2)) {
+    try {
+      const plan = planSampling(subject, batch);
+      if (plan.bytes <= memory) return plan;
+      if (batch === 1) {
+        throw new RangeError(
+          `one image at once takes ${formatBytes(plan.bytes)}, more than the ${
+            formatBytes(Math.max(0, memory))
+          } available`,
+        );
+      }
+    } catch (error) {
+      if (!(error instanceof RangeError) || batch === 1) throw error;
+    }
+  }
+}
+
+/** What images are drawn for, and what leaves it out, for an error. */
+export interface SamplingPurpose {
+  /** As in "draw previews". */
+  readonly verb: string;
+  /** As in "--train.sampleEvery=0 leaves them out". */
+  readonly remedy: string;
+}
+
+/**
+ * A sampler of the largest batch that fits, see {@linkcode fitSampling}; where the adapter has less
+ * memory than it takes, of a smaller one.
+ *
+ * @throws {RangeError} When not even one image fits at once.
+ */
+export async function fittingSampler(
+  subject: SamplingSubject,
+  weights: Arena,
+  { verb, remedy }: SamplingPurpose,
+  options: { memory?: number; most?: number } = {},
+): Promise<Sampler> {
+  try {
+    let { batch } = fitSampling(subject, options);
+    for (;;) {
+      try {
+        return await networkSampler(subject.gpu, { ...subject, weights, batch });
+      } catch (error) {
+        if (!(error instanceof OutOfMemoryError) || batch === 1) throw error;
+        batch = Math.floor(batch / 2);
+      }
+    }
+  } catch (cause) {
+    if (!(cause instanceof OutOfMemoryError) && !(cause instanceof RangeError)) throw cause;
+    throw new RangeError(`Cannot ${verb}: ${cause.message}; ${remedy}`, { cause });
+  }
+}
