@@ -13,6 +13,7 @@ import { FLAT_INDEX, flatGrid, STREAM_WORKGROUP } from "./grid.ts";
 
 /** The tensor whose element j is the sum over k < count of element `start + k stride + j` of `parts`. */
 export interface PartialSum {
+  /** The parts side by side. */
   readonly parts: TensorRef;
   /** Number of parts. */
   readonly count: number;
