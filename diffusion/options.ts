@@ -16,6 +16,7 @@ import {
   type OptionsOf,
   section,
 } from "../support/options.ts";
+import { LOSSES } from "../kernels/reduce/losses.ts";
 import { TARGET_NAMES } from "./parameterizations/registry.ts";
 import { VARIANCE_NAMES } from "./posterior.ts";
 import { SAMPLER, SAMPLERS } from "./samplers/registry.ts";
@@ -33,12 +34,6 @@ export {
 export { SCHEDULE_NAMES, type ScheduleName, type ScheduleOptions } from "./schedules/registry.ts";
 export { SPACING_NAMES, type SpacingName } from "./spacing.ts";
 export { WEIGHTING_NAMES, type WeightingName } from "./weightings/registry.ts";
-
-/** Elementwise losses; huber and smooth-l1 turn from square to linear at 1. */
-export const LOSS_NAMES = ["mse", "l1", "huber", "smooth-l1"] as const;
-
-/** An elementwise loss. */
-export type LossName = typeof LOSS_NAMES[number];
 
 /** Ways to draw the timesteps of training; diffusion/timesteps.ts has the distributions. */
 export const TIMESTEP_SAMPLER_NAMES = ["uniform", "reweighted", "lognormal", "adaptive"] as const;
@@ -144,7 +139,7 @@ const FIELDS = {
     "What the loss is multiplied by at each noise level",
   ),
   /** Averaged over everything. */
-  loss: option(choice(LOSS_NAMES), "mse", "The elementwise loss"),
+  loss: option(choice(LOSSES), "mse", "The elementwise loss"),
   timestepSampler: TIMESTEP_SAMPLER,
   spectralLoss: SPECTRAL_LOSS,
   /** For `reweighted` and the spectrum loss. */

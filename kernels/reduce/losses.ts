@@ -17,9 +17,6 @@ import { broadcast } from "../elementwise/broadcast.ts";
 import { definePointwise, type Pointwise } from "../shared/pointwise.ts";
 import { reduceRows } from "./reduce_rows.ts";
 
-/** An elementwise loss. */
-export type LossKind = "mse" | "l1" | "huber" | "smooth-l1";
-
 /** Choices of a mean loss. */
 export interface LossOptions {
   /** The elementwise loss. */
@@ -30,8 +27,8 @@ export interface LossOptions {
   readonly perSample?: boolean;
 }
 
-/** WGSL over V: the loss and its slope at d. */
-const FORMULAS: Readonly<Record<LossKind, { loss: string; slope: string }>> = {
+/** WGSL over V: the loss and its slope at d. A new loss is an entry here. */
+export const LOSSES = {
   "mse": { loss: "d * d", slope: "2.0 * d" },
   "l1": { loss: "abs(d)", slope: "sign(d)" },
   "huber": {
@@ -43,14 +40,20 @@ const FORMULAS: Readonly<Record<LossKind, { loss: string; slope: string }>> = {
     loss: "select(abs(d) - 0.5 * params.turn, 0.5 * d * d / params.turn, abs(d) < V(params.turn))",
     slope: "select(sign(d), d / params.turn, abs(d) < V(params.turn))",
   },
-};
+} as const satisfies Readonly<Record<string, { readonly loss: string; readonly slope: string }>>;
+
+/** @internal */
+type Named = keyof typeof LOSSES;
+
+/** An elementwise loss. */
+export type LossKind = Named;
 
 function forwardOp(kind: LossKind): Pointwise<"a" | "b", "turn"> {
   return definePointwise({
     name: `${kind}Loss`,
     inputs: ["a", "b"],
     params: { turn: "f32" },
-    functions: `fn loss(d: V) -> V { return ${FORMULAS[kind].loss}; }\n`,
+    functions: `fn loss(d: V) -> V { return ${LOSSES[kind].loss}; }\n`,
     result: "loss(a - b)",
   });
 }
@@ -60,7 +63,7 @@ function backwardOp(kind: LossKind): Pointwise<"a" | "b" | "dy", "turn" | "facto
     name: `${kind}LossBackward`,
     inputs: ["a", "b", "dy"],
     params: { turn: "f32", factor: "f32" },
-    functions: `fn slope(d: V) -> V { return ${FORMULAS[kind].slope}; }\n`,
+    functions: `fn slope(d: V) -> V { return ${LOSSES[kind].slope}; }\n`,
     result: "params.factor * dy * slope(a - b)",
   });
 }
