@@ -1,5 +1,5 @@
 /**
- * Judges images: `deno task eval --checkpoint RUN_OR_FILE` or `--images DIR`.
+ * Judges images: `deno task eval --checkpoint RUN_OR_FILE` or `--images PLACE`.
  *
  * @module
  */
@@ -39,8 +39,8 @@ const command = defineCommand({
   options: {
     ...CHECKPOINT_OPTION,
     images: {
-      value: "DIR",
-      description: "judge a folder of images instead, or a data set such as fashion-mnist:test",
+      value: "PLACE",
+      description: "judge images instead: a folder, a .zip, .tar or .npz, or fashion-mnist:test",
     },
     metrics: {
       value: "LIST",
@@ -55,8 +55,9 @@ const command = defineCommand({
       description: `images; ${COUNT} of a checkpoint by default, else all`,
     },
     reference: {
-      value: "DATASET_OR_NPZ",
-      description: "what they should look like; the run's training images by default",
+      value: "DATASET_OR_PLACE",
+      description:
+        "what they should look like, or statistics; the run's training images by default",
     },
     referenceCount: {
       value: "N",

@@ -3,6 +3,11 @@
  * have them. Pixels are those of libjpeg, so that statistics of a data set are the ones that others
  * get. ITU T.81 (ISO 10918-1). Exif's rotation is not applied, as Pillow does not either.
  *
+ * Our own, beside libjpeg in WebAssembly (@cornerstonejs/codec-libjpeg-turbo-8bit 1.2.2,
+ * @jsquash/jpeg 1.6.0): equal on the golden files, but neither reads CMYK, the second differs at 4:4:0
+ * and reads cut-off files without a word, and 1 KB that claims 8000x8000 takes 370 and 490 MiB and
+ * seconds. 32x32 pixels take 0.7 ms here and 1.2 and 0.8 ms there; progressive 1.4, 2.0 and 0.5 ms.
+ *
  * @module
  */
 import { BitReader, damaged, HuffmanTable } from "./jpeg_huffman.ts";

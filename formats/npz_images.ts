@@ -1,5 +1,5 @@
 /**
- * Reads images from an .npz in the layout of MedMNIST: {train,val,test}_images, bytes of shape
+ * Reads images from an .npz as guided-diffusion writes samples, `arr_0`, and in the layout of MedMNIST: {train,val,test}_images, bytes of shape
  * [N, H, W] (grey) or [N, H, W, 3], and {train,val,test}_labels of shape [N, 1], or [N, L] where an
  * image has L answers. Only the arrays that are asked for are unpacked.
  *
@@ -8,6 +8,9 @@
 import { readNpy } from "./npy.ts";
 import type { StoredTensor } from "./safetensors.ts";
 import { ZipArchive } from "./zip.ts";
+
+/** The array of samples in files of guided-diffusion, after which many have modelled theirs. */
+const SAMPLES = "arr_0";
 
 /** A split's name in the file. */
 export type NpzSplit = "train" | "val" | "test";
@@ -55,7 +58,34 @@ export function npzNames(bytes: Uint8Array): string {
  */
 export function readNpzImages(bytes: Uint8Array, split: NpzSplit): NpzImages {
   const archive = ZipArchive.open(bytes);
-  const pixels = readNpy(archive.read(`${split}_images.npy`));
+  const shape = readPixels(archive, `${split}_images`);
+  const { count } = shape;
+  const name = `${split}_labels.npy`;
+  if (!archive.entries.has(name)) return { ...shape, labels: null, answers: 0 };
+  return { ...shape, ...readLabels(readNpy(archive.read(name)), count, split) };
+}
+
+/** Whether a file has samples, as guided-diffusion writes them. */
+export function isSampleNpz(bytes: Uint8Array): boolean {
+  return ZipArchive.open(bytes).entries.has(`${SAMPLES}.npy`);
+}
+
+/**
+ * Reads samples as guided-diffusion writes them: `arr_0`, bytes of shape [N, H, W, 3].
+ *
+ * @throws {SyntaxError} When the bytes are damaged, or the array is another or absent.
+ */
+export function readSampleNpz(bytes: Uint8Array): NpzImages {
+  const archive = ZipArchive.open(bytes);
+  if (!archive.entries.has(`${SAMPLES}.npy`)) {
+    throw damaged(`it must have an array ${SAMPLES}, got ${npzNames(bytes)}`);
+  }
+  return { ...readPixels(archive, SAMPLES), labels: null, answers: 0 };
+}
+
+/** An array of images. */
+function readPixels(archive: ZipArchive, name: string): Omit<NpzImages, "labels" | "answers"> {
+  const pixels = readNpy(archive.read(`${name}.npy`));
   const [count = 0, height = 0, width = 0, channels = 1] = pixels.shape;
   const rank = pixels.shape.length;
   if (
@@ -63,14 +93,11 @@ export function readNpzImages(bytes: Uint8Array, split: NpzSplit): NpzImages {
     count * height * width === 0 || (channels !== 1 && channels !== 3)
   ) {
     throw damaged(
-      `${split}_images must be bytes of shape [N, H, W] or [N, H, W, 3], got ` +
-        `${pixels.dtype} [${pixels.shape}]`,
+      `${name} must be bytes of shape [N, H, W] or [N, H, W, 3], got ${pixels.dtype} ` +
+        `[${pixels.shape}]`,
     );
   }
-  const shape = { count, height, width, channels, images: pixels.data };
-  const name = `${split}_labels.npy`;
-  if (!archive.entries.has(name)) return { ...shape, labels: null, answers: 0 };
-  return { ...shape, ...readLabels(readNpy(archive.read(name)), count, split) };
+  return { count, height, width, channels, images: pixels.data };
 }
 
 function readLabels(

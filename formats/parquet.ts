@@ -3,6 +3,10 @@
  * booleans, one value a row, plain or by dictionary. Every count and size is held against the bytes
  * that are there before anything is made of it. Format: https://parquet.apache.org/docs/file-format/
  *
+ * Our own, beside hyparquet 1.33.0, which a mutated file of 4.8 KB keeps busy for more than 40 s and
+ * which reads Snappy alone, and parquet-wasm 0.8.0, which takes 4.7 MiB of WebAssembly and Arrow for what
+ * it returns, decodes whole tables and traps on 4 of 3,000 mutated files.
+ *
  * @module
  */
 import { type ColumnValue, type PageColumn, pageValues } from "./parquet_pages.ts";

@@ -3,6 +3,10 @@
  * the size in the header, and that by the bytes that are there. W3C, Portable Network Graphics, third
  * edition.
  *
+ * Our own, beside fast-png 8.0.0, which writes ours: that refuses interlaced pictures of 4 bits, leaves
+ * palettes and depths to its caller, and takes 1.2 GiB and 9 s for a pixel with 380 KB of packed zeros.
+ * It is quicker where it reads: 0.35 to 0.93 ms for the small RGB picture of the tests.
+ *
  * @module
  */
 import { crc32, inflateSync } from "node:zlib";

@@ -1,6 +1,8 @@
 /**
  * Reads and writes zip archives in memory, with every size checked against the bytes that are there
- * before anything is inflated: the wrapper of fflate. Format: PKWARE's APPNOTE 6.3.
+ * before anything is inflated: the wrapper of fflate. Format: PKWARE's APPNOTE 6.3. The directory is read
+ * here, as fflate 0.8.3 reads damaged files without a word, and makes room for 1.9 GB where 110 bytes
+ * claim them.
  *
  * @module
  */

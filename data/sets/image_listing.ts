@@ -29,6 +29,8 @@ export interface Listing {
 export interface ImagePlace {
   /** Where it is, absolute. */
   readonly path: string;
+  /** Whether to read some files takes as long as to read all. */
+  readonly isPacked: boolean;
   /** Changes when the place does. */
   readonly fingerprint: string;
   /** What is there. */

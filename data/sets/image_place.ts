@@ -37,7 +37,7 @@ export async function openImagePlace(given: string): Promise<ImagePlace> {
   }
   if (!head) return await withArchives(await folderPlace(path));
   const show = (name: string) => `${path}: ${shownName(name)}`;
-  const archive = { path, fingerprint: fingerprint([path]), show };
+  const archive = { path, isPacked: true, fingerprint: fingerprint([path]), show };
   const startsWith = (...bytes: number[]) => bytes.every((byte, i) => head[i] === byte);
   if (startsWith(0x50, 0x4b, 3, 4) || startsWith(0x50, 0x4b, 5, 6)) {
     return { ...archive, ...zipFiles(path) };
@@ -96,6 +96,7 @@ async function folderPlace(path: string): Promise<ImagePlace> {
   );
   return {
     path,
+    isPacked: false,
     fingerprint: folderFingerprint(path, names) + without.join(""),
     list: () =>
       Promise.resolve({ names: [...names, ...closed], unreadable, remarks: remarks.lines() }),
@@ -132,6 +133,7 @@ async function withArchives(folder: ImagePlace): Promise<ImagePlace> {
   };
   return {
     ...folder,
+    isPacked: true,
     list: async () => {
       const names = own.names.filter((name) => !packed.includes(name));
       const all = { names, unreadable: [...own.unreadable], remarks: [...own.remarks] };

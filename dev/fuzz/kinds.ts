@@ -17,7 +17,7 @@ import { CIFAR_100_PYTHON, readCifarPython } from "../../formats/cifar_python.ts
 import { readIdx, writeIdx } from "../../formats/idx.ts";
 import { readMat } from "../../formats/mat.ts";
 import { readNpz, writeNpz } from "../../formats/npy.ts";
-import { readNpzImages } from "../../formats/npz_images.ts";
+import { readNpzImages, readSampleNpz } from "../../formats/npz_images.ts";
 import { ParquetFile } from "../../formats/parquet.ts";
 import { readPt } from "../../formats/pt.ts";
 import { readSafetensors, type StoredTensor, writeSafetensors } from "../../formats/safetensors.ts";
@@ -46,6 +46,7 @@ export const FUZZ_KINDS = [
   "cifar-binary",
   "cifar-python",
   "npz-images",
+  "npz-samples",
   "mat",
   "parquet",
   "jpeg",
@@ -102,6 +103,14 @@ export const FUZZ_FORMATS: Readonly<Record<FuzzKind, FuzzFormat>> = {
       return images(set, [set.height, set.width, set.channels]);
     },
     recorded: { folder: "formats", suffix: ".npz" },
+    mutateInside: mutateZip,
+  },
+  "npz-samples": {
+    read: (bytes) => {
+      const set = readSampleNpz(bytes);
+      return images(set, [set.height, set.width, set.channels]);
+    },
+    made: madeSamples,
     mutateInside: mutateZip,
   },
   "mat": {
@@ -196,6 +205,17 @@ function madeNpz(): FuzzSeed[] {
   return [
     { name: "stored.npz", bytes: writeNpz(ARRAYS) },
     { name: "deflated.npz", bytes: deflated },
+  ];
+}
+
+/** Samples of guided-diffusion, with and without labels. */
+function madeSamples(): FuzzSeed[] {
+  const pixels: StoredTensor = { dtype: "U8", shape: [3, 5, 4, 3], data: ramp(180) };
+  const labels: StoredTensor = { dtype: "I64", shape: [3], data: BigInt64Array.of(1n, 0n, 2n) };
+  const compressed = writeNpz([["arr_0", pixels], ["arr_1", labels]], { compress: true });
+  return [
+    { name: "samples.npz", bytes: writeNpz([["arr_0", pixels]]) },
+    { name: "labelled.npz", bytes: compressed },
   ];
 }
 

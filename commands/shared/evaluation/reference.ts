@@ -1,9 +1,10 @@
 /**
- * What images are compared with: a data set, or statistics of one in a file.
+ * What images are compared with: a data set, images in files, or statistics of one in a file.
  *
  * @module
  */
 import { join } from "node:path";
+import { exists } from "../../../data/fetching/locate_files.ts";
 import { cacheFolder } from "../../../data/fetching/cache.ts";
 import type { ImageSet } from "../../../data/dataset.ts";
 import type { DataOptions } from "../../../data/options.ts";
@@ -12,8 +13,9 @@ import { type Reference, referenceOf } from "../../../metrics/judges/compare.ts"
 import { readStatistics, type Statistics } from "../../../metrics/judges/statistics_file.ts";
 import { UsageError } from "../../../support/errors.ts";
 import { ensureFolder } from "../../../support/files.ts";
-import { chooseData } from "../data_choice.ts";
+import { chooseData, namesDataset } from "../data_choice.ts";
 import { collect, collectionKey, type CollectOptions } from "./collect.ts";
+import { fileSet, holdsSamples } from "./image_files.ts";
 import { datasetSource, type ImageSource } from "./source.ts";
 import type { Subject } from "./subject.ts";
 
@@ -38,6 +40,18 @@ export async function chooseReference(
   overrides: readonly [string, string][],
   say: (line: string) => void,
 ): Promise<ReferenceChoice> {
+  if (reference !== undefined && await holdsImages(reference)) {
+    const [foreign] = known ? [] : overrides;
+    if (foreign) {
+      throw new UsageError(
+        `Cannot use --${foreign[0]}=${foreign[1]}: images of ${reference} are taken as they are`,
+      );
+    }
+    const images = await fileSet(reference, say);
+    checkShapes(source, images);
+    const own = known && { images: await loadImages(known, "train", say), data: known };
+    return { name: reference, images, statistics: null, own };
+  }
   if (reference?.toLowerCase().endsWith(".npz")) {
     const statistics = await readStatistics(reference);
     const own = known && { images: await loadImages(known, "train", say), data: known };
@@ -45,7 +59,9 @@ export async function chooseReference(
   }
   const named = reference ?? known?.name;
   if (named === undefined) {
-    throw new UsageError("Cannot judge a folder alone: --reference must name a data set or .npz");
+    throw new UsageError(
+      "Cannot judge a folder alone: --reference must name a data set, images or an .npz",
+    );
   }
   const sizes = overrides.some(([key]) => key === "data.size") || known
     ? overrides
@@ -61,6 +77,12 @@ export async function chooseReference(
   return { name: images.name, images, statistics: null, own: { images: train, data } };
 }
 
+/** Whether a path leads to images, and is not that of statistics or the name of a data set. */
+async function holdsImages(path: string): Promise<boolean> {
+  if (path.toLowerCase().endsWith(".npz")) return await holdsSamples(path);
+  return !namesDataset(path) && await exists(path);
+}
+
 function checkShapes(source: ImageSource, images: ImageSet): void {
   const shape = ({ height, width, channels }: ImageSource | ImageSet) =>
     `${height}x${width}x${channels}`;
@@ -68,7 +90,7 @@ function checkShapes(source: ImageSource, images: ImageSet): void {
   throw new UsageError(
     `Cannot compare ${source.name} with ${images.name}: images must have one shape, got ${
       shape(source)
-    } and ${shape(images)}; --data.size changes the reference's`,
+    } and ${shape(images)}; --data.size changes a data set's`,
   );
 }
 

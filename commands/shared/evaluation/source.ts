@@ -1,20 +1,14 @@
 /**
- * Where judged images come from: a data set, a folder of images, or a checkpoint that draws them.
+ * Where judged images come from: a data set, or a checkpoint that draws them. Files are in
+ * image_files.ts.
  *
  * @module
  */
-import { createHash } from "node:crypto";
-import { join } from "node:path";
 import type { ImageSet, Pixels } from "../../../data/dataset.ts";
 import type { Sampler } from "../../../diffusion/sampling.ts";
 import type { Move } from "../../../diffusion/moves.ts";
-import { decodePicture } from "../../../data/pixels/pictures.ts";
-import { isImageName } from "../../../data/sets/image_names.ts";
-import type { Picture } from "../../../formats/picture.ts";
-import { UsageError } from "../../../support/errors.ts";
-import { readFileChecked } from "../../../support/files.ts";
 import { type ImageSize, toBytes } from "../../../training/pictures.ts";
-import { contentOrder, orderOf, pixelHash } from "../content_order.ts";
+import { contentOrder } from "../content_order.ts";
 
 /** Images in a fixed order. */
 export interface ImageSource extends ImageSize {
@@ -44,87 +38,6 @@ export function datasetSource(set: ImageSet): ImageSource {
       return Promise.resolve({ images: part, count: n, height, width, channels });
     },
   };
-}
-
-/**
- * The PNGs and JPEGs of a folder, ordered by their content.
- *
- * @throws {UsageError} When there is none, or the folder cannot be read.
- * @throws {RangeError} When they have not all one shape.
- * @throws {Error} When one cannot be read.
- */
-export async function folderSource(folder: string): Promise<ImageSource> {
-  const names = await imageNames(folder);
-  if (names.length === 0) {
-    throw new UsageError(`Cannot judge ${folder}: it must hold PNGs or JPEGs, it has none`);
-  }
-  const first = await readPicture(join(folder, names[0]!));
-  const { height, width, channels } = first;
-  const read = async (name: string) => {
-    const picture = await readPicture(join(folder, name));
-    if (shapeOf(picture) !== shapeOf(first)) {
-      throw new RangeError(
-        `Cannot judge ${join(folder, name)}: images must be ${shapeOf(first)} as ${names[0]}, got ${
-          shapeOf(picture)
-        }`,
-      );
-    }
-    return picture.data;
-  };
-  const hashes: string[] = [];
-  for (const name of names) hashes.push(pixelHash(await read(name)));
-  const order = orderOf(hashes);
-  const all = createHash("sha256").update(shapeOf(first));
-  for (const index of order) all.update(hashes[index]!);
-  return {
-    ...{ name: folder, count: names.length, height, width, channels },
-    fingerprint: `folder ${all.digest("hex")}`,
-    read: async (from, count) => {
-      const length = height * width * channels;
-      const images = new Uint8Array(count * length);
-      for (let i = 0; i < count; i++) {
-        images.set(await read(names[order[from + i]!]!), i * length);
-      }
-      return { images, count, height, width, channels };
-    },
-  };
-}
-
-const shapeOf = ({ height, width, channels }: Picture) => `${height}x${width}x${channels}`;
-
-/** Names of the images right in a folder, sorted. */
-async function imageNames(folder: string): Promise<string[]> {
-  const names: string[] = [];
-  try {
-    for await (const { name, isFile, isSymlink } of Deno.readDir(folder)) {
-      if (!isImageName(name)) continue;
-      if (isFile || (isSymlink && await isLinkToFile(join(folder, name)))) names.push(name);
-    }
-  } catch (cause) {
-    throw new UsageError(`Cannot judge ${folder}: it must be a folder of images or a data set`, {
-      cause,
-    });
-  }
-  return names.sort();
-}
-
-async function isLinkToFile(path: string): Promise<boolean> {
-  try {
-    return (await Deno.stat(path)).isFile;
-  } catch {
-    return false;
-  }
-}
-
-async function readPicture(path: string): Promise<Picture> {
-  const bytes = await readFileChecked(path);
-  try {
-    const picture = decodePicture(bytes);
-    if (picture.channels % 2 === 0) throw new RangeError("images must have no transparency");
-    return picture;
-  } catch (cause) {
-    throw new Error(`Cannot judge ${path}: ${(cause as Error).message}`, { cause });
-  }
 }
 
 /** What draws images. */

@@ -1,5 +1,5 @@
 /**
- * What is judged: images of a folder or a data set, or samples of a checkpoint.
+ * What is judged: images of a folder, an archive, an .npz or a data set, or samples of a checkpoint.
  *
  * @module
  */
@@ -23,7 +23,8 @@ import {
   type WEIGHTS_OPTIONS,
 } from "../load_sampler.ts";
 import type { OptionValues } from "../../../support/command_line.ts";
-import { datasetSource, folderSource, type ImageSource, samplerSource } from "./source.ts";
+import { fileSource } from "./image_files.ts";
+import { datasetSource, type ImageSource, samplerSource } from "./source.ts";
 import { isEvaluation } from "../../../diffusion/moves.ts";
 import { makeProcess } from "../../../diffusion/process.ts";
 
@@ -70,7 +71,7 @@ export async function chooseSubject(
     const about = { dataset: data.name, split };
     return { name: set.name, source: datasetSource(set), about, data, out };
   }
-  const source = await folderSource(images);
+  const source = await fileSource(images, say);
   const out = `${images.replace(/[/\\]+$/, "")}.eval.json`;
   return { name: images, source, about: { images }, data: null, out };
 }

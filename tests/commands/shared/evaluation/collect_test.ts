@@ -1,14 +1,9 @@
 import { join } from "node:path";
-import { imageSet, type Pixels } from "../../../../data/dataset.ts";
+import type { Pixels } from "../../../../data/dataset.ts";
 import type { FeatureExtractor } from "../../../../metrics/judges/features/features.ts";
 import { collect } from "../../../../commands/shared/evaluation/collect.ts";
 import { collectReference } from "../../../../commands/shared/evaluation/reference.ts";
-import {
-  datasetSource,
-  folderSource,
-  type ImageSource,
-} from "../../../../commands/shared/evaluation/source.ts";
-import { encodePng } from "../../../../formats/png.ts";
+import type { ImageSource } from "../../../../commands/shared/evaluation/source.ts";
 import { METRIC_NAMES } from "../../../../metrics/judges/options.ts";
 import { judge, referenceOf } from "../../../../metrics/judges/compare.ts";
 import {
@@ -127,75 +122,6 @@ Deno.test("collectReference() refuses statistics of other features", async () =>
   const anonymous = { ...choice, statistics: { ...statistics, features: null } };
   const reference = await collectReference(anonymous, { ...options(9), limit: undefined });
   assertEquals([reference?.count, reference?.spectra], [9, null]);
-});
-
-/** Writes small PNGs of one value each. */
-async function writeFlat(folder: string, files: Readonly<Record<string, number>>, side = 4) {
-  await Deno.mkdir(folder, { recursive: true });
-  for (const [name, value] of Object.entries(files)) {
-    const data = new Uint8Array(side * side).fill(value);
-    const bytes = encodePng({ width: side, height: side, channels: 1, data });
-    await Deno.writeFile(join(folder, name), bytes);
-  }
-}
-
-/** Values of all images of a source of flat ones, in its order. */
-async function valuesOf(images: ImageSource): Promise<number[]> {
-  const { images: bytes } = await images.read(0, images.count);
-  const length = bytes.length / images.count;
-  return Array.from({ length: images.count }, (_, i) => bytes[i * length]!);
-}
-
-Deno.test("folderSource() has one order for the same images, whatever they are called", async () => {
-  await inFolder(async (folder) => {
-    const values = Array.from({ length: 40 }, (_, i) => i);
-    const named = (name: (i: number) => string) =>
-      Object.fromEntries(values.map((value) => [name(value), value]));
-    await writeFlat(join(folder, "up"), named((i) => `${100 + i}.png`));
-    await writeFlat(join(folder, "down"), named((i) => `${200 - i}.PNG`));
-    const up = await folderSource(join(folder, "up"));
-    const down = await folderSource(join(folder, "down"));
-    const order = await valuesOf(up);
-    assertEquals(await valuesOf(down), order);
-    assertEquals(down.fingerprint, up.fingerprint);
-    assertEquals(order.toSorted((a, b) => a - b), values);
-    // A part is a sample: neither the first nor the last of any other order.
-    const half = order.slice(0, 20).filter((value) => value < 20).length;
-    assert(half > 4 && half < 16, `${order}`);
-    const set = (list: readonly number[]) =>
-      datasetSource(imageSet("toy train", {
-        ...{ images: Uint8Array.from(list), labels: null, count: list.length },
-        ...{ height: 1, width: 1, channels: 1 },
-      }));
-    const forward = await valuesOf(set(values));
-    assertEquals(await valuesOf(set(values.toReversed())), forward);
-    const [first] = forward;
-    assertEquals((await set(values).read(0, 1)).images[0], first);
-  });
-});
-
-Deno.test("folderSource() refuses an image of another size at once, and passes over strays", async () => {
-  await inFolder(async (folder) => {
-    await writeFlat(folder, { "b.png": 2, "a.png": 1 });
-    await Deno.writeTextFile(join(folder, "notes.txt"), "not an image");
-    await Deno.writeTextFile(join(folder, "._a.png"), "a note of macOS");
-    await Deno.mkdir(join(folder, "c.png"));
-    await Deno.symlink(join(folder, "a.png"), join(folder, "link.png"));
-    const images = await folderSource(folder);
-    assertEquals([images.count, images.height, images.channels], [3, 4, 1]);
-    assertEquals((await valuesOf(images)).sort(), [1, 1, 2]);
-    await writeFlat(folder, { "d.PNG": 3 }, 5);
-    await assertRejects(
-      () => folderSource(folder),
-      RangeError,
-      "d.PNG: images must be 4x4x1 as a.png, got 5x5x1",
-    );
-    await assertRejects(
-      () => folderSource(join(folder, "none")),
-      Error,
-      "must be a folder of images",
-    );
-  });
 });
 
 Deno.test("judge() computes what it can of few images, and says what it cannot", async () => {
