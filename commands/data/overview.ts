@@ -3,6 +3,7 @@
  *
  * @module
  */
+import { shownName } from "../../data/sets/image_names.ts";
 import { CATALOGUE, placeOf, waysTo } from "../../data/catalogue.ts";
 import type { ImageSet, Split } from "../../data/dataset.ts";
 import { DATASET_NAMES, type DatasetName, isOpen, setKind } from "../../data/options.ts";
@@ -117,7 +118,7 @@ export function classesTable(sets: readonly ImageSet[]): string | null {
   }
   return formatTable(
     ["label", "class", ...labelled.map(({ name }) => name)],
-    names.map((name, label) => [label, name, ...counts.map((own) => own[label]!)]),
+    names.map((name, label) => [label, shownName(name), ...counts.map((own) => own[label]!)]),
   );
 }
 

@@ -25,16 +25,16 @@ export async function readFile(path: string, maxBytes = MAX_FILE_BYTES): Promise
 /**
  * Runs a reader of a file's bytes and names the file in its errors.
  *
- * @throws SyntaxError, RangeError as the reader, with the path in place of the format; other
- * errors as they are.
+ * @throws SyntaxError, RangeError, and TypeError of a kind that is not read, as the reader, with the
+ * path in place of the format; other errors as they are.
  */
 export async function readingOf<T>(path: string, read: () => T | Promise<T>): Promise<T> {
   try {
     return await read();
   } catch (error) {
-    const known = error instanceof SyntaxError || error instanceof RangeError;
-    if (!known || error.message.includes(path)) throw error;
-    const ErrorClass = error instanceof SyntaxError ? SyntaxError : RangeError;
+    const ErrorClass = [SyntaxError, RangeError, TypeError].find((one) => error instanceof one);
+    if (!ErrorClass || !(error instanceof ErrorClass) || error.message.includes(path)) throw error;
+    if (ErrorClass === TypeError && !error.message.startsWith("Cannot ")) throw error;
     const what = error.message.replace(/^Cannot [^:]*: /, "");
     throw new ErrorClass(`Cannot read ${path}: ${what}`, { cause: error });
   }

@@ -7,7 +7,7 @@ import type { RawImages, Say, Split } from "../dataset.ts";
 import { cachedImages } from "../fetching/decoded_cache.ts";
 import type { ImagePlace, Listing } from "./image_listing.ts";
 import { openImagePlace } from "./image_place.ts";
-import { isHidden, isImageName } from "./image_names.ts";
+import { isHidden, isImageName, printable } from "./image_names.ts";
 import { planSplit } from "./image_tree.ts";
 import type { SetKind } from "../set_kind.ts";
 import { fitOf, OPEN_NEEDS, OPEN_SHAPE, openShape } from "./open_set.ts";
@@ -90,7 +90,7 @@ export async function readImages(
   }
   if (strays.length > 0) say(`Passed over in ${place.path}: ${kindsOf(strays)}`);
   const remarks = [...found, ...closed, ...plan.remarks].map((remark) =>
-    `${remark} (${place.path})`
+    `${printable(remark)} (${place.path})`
   );
   for (const remark of remarks) say(remark);
   say(`Decoding ${names.length} ${split} images of ${place.path}`);
@@ -192,7 +192,7 @@ function reasonOf(error: unknown): string {
 
 function unusable(file: string, why: string, cause?: unknown, thing = "image"): Error {
   return new Error(
-    `Cannot use the ${thing} ${file}: ${why}; mend or remove it, or pass over all such files with ` +
+    `Cannot use the ${thing} ${file}: ${why}; mend, rename or remove it, or pass over all such files with ` +
       "data.skipBroken=true",
     { cause },
   );

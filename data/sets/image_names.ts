@@ -24,17 +24,19 @@ export function isImageName(path: string): boolean {
 
 const LONGEST_SHOWN = 200;
 
-/** A name for a person: in one line, without what a terminal would obey, and not without end. */
+/** A name for a person, in one line and not without end. */
 export function shownName(name: string): string {
-  // deno-lint-ignore no-control-regex
-  const escaped = name.replaceAll(/[\x00-\x1f\x7f-\x9f\u2028-\u202e\u2066-\u2069]/g, (letter) => {
-    const code = letter.charCodeAt(0);
-    return letter === "\n"
-      ? "\\n"
-      : code < 256
-      ? `\\x${code.toString(16).padStart(2, "0")}`
-      : `\\u${code.toString(16)}`;
-  });
+  const escaped = printable(name);
   if (escaped.length <= LONGEST_SHOWN) return escaped;
   return `${escaped.slice(0, LONGEST_SHOWN / 2)}...${escaped.slice(-LONGEST_SHOWN / 2)}`;
+}
+
+/** Text with names in it, in one line and without what a terminal would obey. */
+export function printable(text: string): string {
+  // deno-lint-ignore no-control-regex
+  return text.replaceAll(/[\x00-\x1f\x7f-\x9f\u2028-\u202e\u2066-\u2069]/g, (letter) => {
+    if (letter === "\n") return "\\n";
+    const code = letter.charCodeAt(0).toString(16);
+    return code.length > 2 ? `\\u${code}` : `\\x${code.padStart(2, "0")}`;
+  });
 }

@@ -241,7 +241,7 @@ async function walk(
   }
 }
 
-const NOT_UTF8 = "its name must be UTF-8 to be opened; rename it";
+const NOT_UTF8 = "its name must be UTF-8 to be opened, it is not";
 
 /**
  * Whether nothing can be opened by the name that the system gives of it: bytes that are no UTF-8 come

@@ -256,6 +256,20 @@ Deno.test("loadImageFolder() shows names with control characters and long ones i
   }
 });
 
+Deno.test("loadImageFolder() says in one line each what folders with odd names are left aside", async () => {
+  const names = ["train/cat/0.png", "train/dog/1.png", "test/cat/9.png", "a\n\x1b[2J/5.png"];
+  const { said } = await unpacked(zipOf(names.map((name, i) => file(name, i))));
+  assertStringIncludes(said, "Left aside: 1 image in the folder a\\n\\x1b[2J (");
+});
+
+Deno.test("loadImageFolder() names the archive that has an encrypted file", async () => {
+  await inFolder(async (folder) => {
+    const path = join(folder, "a.zip");
+    await Deno.writeFile(path, zipOf([{ ...file("0.png", 0), flags: 1 }]));
+    await assertRejects(() => read(path, "train"), TypeError, `Cannot read ${path}: "0.png" must`);
+  });
+});
+
 Deno.test({
   name: "loadImageFolder() names files and folders whose names on disk are not UTF-8",
   ignore: Deno.build.os !== "linux",
