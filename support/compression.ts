@@ -60,7 +60,9 @@ function damaged(name: string, total: number, cause: unknown): Error {
     return cause instanceof Error ? cause : new Error(String(cause));
   }
   return new Error(
-    `Cannot decompress ${name}: it must be whole gzip data, got an error after ${total} bytes of output (${cause.message})`,
+    `Cannot decompress ${name}: it must be whole gzip data of one part, got an error after ${total} ` +
+      `bytes of output (${cause.message}); "gunzip -t" tells whether it is damaged, and of several ` +
+      "parts joined, gunzip and gzip make one",
     { cause },
   );
 }
