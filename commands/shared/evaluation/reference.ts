@@ -49,7 +49,7 @@ export async function chooseReference(
   }
   const sizes = overrides.some(([key]) => key === "data.size") || known
     ? overrides
-    : [["data.size", `${source.width}`] as [string, string], ...overrides];
+    : [["data.size", sizeText(source)] as [string, string], ...overrides];
   const { data, split } = chooseData(named, {
     split: "train",
     overrides: sizes,
@@ -59,6 +59,11 @@ export async function chooseReference(
   const images = split === "train" ? train : await loadImages(data, split, say);
   checkShapes(source, images);
   return { name: images.name, images, statistics: null, own: { images: train, data } };
+}
+
+/** Sides as `data.size` has them. */
+function sizeText({ height, width }: ImageSource): string {
+  return height === width ? `${width}` : `[${height},${width}]`;
 }
 
 function checkShapes(source: ImageSource, images: ImageSet): void {
