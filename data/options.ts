@@ -13,7 +13,7 @@ import {
   section,
 } from "../support/options.ts";
 import type { NativeShape, SetKind } from "./set_kind.ts";
-import { SET_FIELDS } from "./set_options.ts";
+import { type ImageSides, SET_FIELDS, sidesOf } from "./set_options.ts";
 import { OPEN_SETS, SOURCES } from "./sets/table.ts";
 
 export * from "./set_options.ts";
@@ -128,11 +128,16 @@ const openSetsHaveSize: Check<DataOptions> = ({ name, size }) =>
 
 const resizeGoesItsWay: Check<DataOptions> = (options) => {
   const { name, size, resize } = options;
-  if (name === "synthetic" || size === null) return null;
+  if (name === "synthetic" || isOpen(name) || size === null) return null;
   const native = nativeShape(options).size;
   const whose = `${native}, the side of ${name}, with resize ${resize}`;
-  if (resize === "area" && size > native) return { key: "size", rule: `be at most ${whose}` };
-  return resize === "pad" && size < native ? { key: "size", rule: `be at least ${whose}` } : null;
+  const { height, width } = sidesOf(size);
+  if (resize === "area" && Math.max(height, width) > native) {
+    return { key: "size", rule: `be at most ${whose}` };
+  }
+  return resize === "pad" && Math.min(height, width) < native
+    ? { key: "size", rule: `be at least ${whose}` }
+    : null;
 };
 
 /** The data set of a run. */
@@ -163,14 +168,15 @@ export function nativeShape(options: ShapeOptions): NativeShape {
 }
 
 /**
- * The shape that the images of `options` have: sides in pixels and channels. `size` is the side that
- * options speak of, the width; dominoes are twice as high.
+ * The shape that the images of `options` have: sides in pixels and channels. `size` is what options
+ * speak of; dominoes are twice as high.
  */
 export function imageShape(
   options: ShapeOptions,
-): { size: number; height: number; width: number; channels: 1 | 3 } {
+): { size: ImageSides; height: number; width: number; channels: 1 | 3 } {
   const native = nativeShape(options);
   const size = options.size ?? native.size;
   const stacked = options.name === "mix" && options.mix.kind === "dominoes";
-  return { size, height: stacked ? 2 * size : size, width: size, channels: native.channels };
+  const { height, width } = sidesOf(size);
+  return { size, height: stacked ? 2 * height : height, width, channels: native.channels };
 }

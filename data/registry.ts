@@ -22,7 +22,7 @@ import {
   setKind,
   type SourceName,
 } from "./options.ts";
-import { resizeImages } from "./pixels/resize.ts";
+import { fitToSize } from "./pixels/resize.ts";
 import { exists, type Surroundings } from "./fetching/locate_files.ts";
 
 /** Images of a set alone, with a mark where none may be mirrored. */
@@ -49,7 +49,7 @@ async function loadMix(
   say: Say,
   surroundings: Surroundings,
 ): Promise<RawImages> {
-  const { mix, dir, limit, resize } = options;
+  const { mix, dir, limit } = options;
   const load = async (name: SourceName, of: Split) => {
     const own = dir === null ? null : join(dir, name);
     const folder = own !== null && await exists(own) ? own : dir;
@@ -74,7 +74,7 @@ async function loadMix(
     split,
     limit: split === "train" ? limit ?? Infinity : Infinity,
     size: imageShape(options).size,
-    resize,
+    fit: options,
   });
 }
 
@@ -104,7 +104,7 @@ export async function loadImages(
   }
   const { height, width } = imageShape(options);
   const fits = raw.height === height && raw.width === width;
-  const resized = fits ? raw : resizeImages(raw, width, options.resize);
+  const resized = fits ? raw : fitToSize(raw, [height, width], options);
   return imageSet(`${nameOf(options)} ${split}`, resized);
 }
 

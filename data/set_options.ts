@@ -6,11 +6,13 @@
 import {
   choice,
   decimal,
+  either,
   flag,
   integer,
   nullable,
   option,
   type OptionsOf,
+  pair,
   path,
   section,
 } from "../support/options.ts";
@@ -55,6 +57,22 @@ export const SYNTHETIC_OPTIONS = section('Options of the set "synthetic"', {
 /** Options of the set `synthetic`. */
 export type SyntheticOptions = OptionsOf<typeof SYNTHETIC_OPTIONS>;
 
+/** What images are brought to: the side of squares in pixels, or height and width. */
+export type ImageSides = number | readonly [height: number, width: number];
+
+/** Height and width in pixels. */
+export function sidesOf(size: ImageSides): { height: number; width: number } {
+  const [height, width] = typeof size === "number" ? [size, size] : size;
+  return { height, width };
+}
+
+/** A size in one word: 32, or 32x64. */
+export function sizeWord(size: ImageSides): number | string {
+  return typeof size === "number" ? size : size.join("x");
+}
+
+const SIDE = integer({ min: 4 });
+
 /** Options of a set, whatever it is called. */
 export const SET_FIELDS = {
   /** Open sets have no known places. A mix looks in the subfolder of each set's name first. */
@@ -64,9 +82,15 @@ export const SET_FIELDS = {
     "Folder or archive with the original files; null = the known places",
   ),
   size: option(
-    nullable(integer({ min: 4 })),
+    nullable(
+      either(
+        SIDE,
+        pair(SIDE),
+        "a whole number of at least 4, or a list of two: height and width",
+      ),
+    ),
     null,
-    "Side of the images that the model sees, in pixels; null = native",
+    "Side of the images that the model sees, or [height, width], in pixels; null = native",
   ),
   resize: option(
     choice(RESIZE_NAMES),
@@ -82,7 +106,7 @@ export const SET_FIELDS = {
   crop: option(
     flag(),
     true,
-    "Crop such images to the square in their middle; false = squeeze them",
+    "Crop images of another shape in their middle to that of data.size; false = squeeze them",
   ),
   skipBroken: option(
     flag(),

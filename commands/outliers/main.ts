@@ -118,7 +118,7 @@ async function loadSide(
   const shape = imageShape(base);
   const { data, split } = chooseData(text, {
     split: "test",
-    overrides: [["data.size", `${shape.size}`], ...overrides],
+    overrides: [["data.size", JSON.stringify(shape.size)], ...overrides],
     base,
   });
   const set = matchChannels(await loadImages(data, split, console.log), shape.channels);

@@ -7,19 +7,15 @@ import { decodeJpeg, isJpeg } from "../../formats/jpeg.ts";
 import { type Picture, withoutAlpha } from "../../formats/picture.ts";
 import { decodePng, isPng } from "../../formats/png_decode.ts";
 import type { Pixels } from "../dataset.ts";
-import type { ResizeName } from "../set_options.ts";
-import { cropToSquare, resizeImages } from "./resize.ts";
+import type { ImageSides } from "../set_options.ts";
+import { cropToShape, type FitOptions, resizeImages } from "./resize.ts";
 
-/** The shape that pictures are brought to. */
-export interface PictureShape {
-  /** Side in pixels. */
-  readonly size: number;
+/** The shape that pictures are brought to, and how. */
+export interface PictureShape extends FitOptions {
+  /** Side in pixels, or height and width. */
+  readonly size: ImageSides;
   /** 1 (grey) or 3 (RGB). */
   readonly channels: 1 | 3;
-  /** Whether the square in the middle is taken; otherwise the whole is squeezed into one. */
-  readonly crop: boolean;
-  /** How pictures get the side. */
-  readonly resize: ResizeName;
 }
 
 /**
@@ -40,10 +36,10 @@ export function decodePicture(bytes: Uint8Array): Picture {
 }
 
 /**
- * A picture as an image of a set: without its alpha channel, with the asked channels, square, and of
- * the asked side.
+ * A picture as an image of a set: without its alpha channel, with the asked channels and of the
+ * asked size.
  *
- * @returns [size, size, channels].
+ * @returns [height, width, channels].
  * @throws RangeError when the way of resizing cannot reach the size.
  */
 export function fitPicture(picture: Picture, shape: PictureShape): Uint8Array {
@@ -51,14 +47,14 @@ export function fitPicture(picture: Picture, shape: PictureShape): Uint8Array {
 }
 
 /**
- * Images of 1 or 3 channels with the asked channels, square, and of the asked side; see
+ * Images of 1 or 3 channels with the asked channels and of the asked size; see
  * {@linkcode fitPicture}.
  */
 export function fitImages<P extends Pixels>(
   images: P,
   { size, channels, crop, resize }: PictureShape,
 ): P {
-  let pixels = crop ? cropToSquare(images) : images;
+  let pixels = crop ? cropToShape(images, size) : images;
   // Fewer channels are resized where they are fewer.
   if (pixels.channels > channels) pixels = toGrey(pixels);
   pixels = resizeImages(pixels, size, resize);

@@ -10,6 +10,7 @@ import { openImagePlace } from "./image_place.ts";
 import { isHidden, isImageName, printable } from "./image_names.ts";
 import { planSplit } from "./image_tree.ts";
 import type { SetKind } from "../set_kind.ts";
+import { sidesOf, sizeWord } from "../set_options.ts";
 import { fitOf, OPEN_NEEDS, OPEN_SHAPE, openShape } from "./open_set.ts";
 import { decodePicture, fitPicture, type PictureShape } from "../pixels/pictures.ts";
 import { counted } from "../../support/terminal.ts";
@@ -47,7 +48,7 @@ export async function loadImageFolder(
     );
   }
   const place = await openImagePlace(dir);
-  const { size, channels, crop, resize, skipBroken } = options;
+  const { channels, crop, resize, skipBroken } = options, size = sizeWord(options.size);
   return await cachedImages(
     {
       name: `folder ${split}`,
@@ -109,7 +110,8 @@ export async function readImages(
       );
     }
   }
-  const length = options.size * options.size * options.channels;
+  const { height, width } = sidesOf(options.size);
+  const length = height * width * options.channels;
   for (const [to, from] of kept.entries()) {
     if (to !== from) images.copyWithin(to * length, from * length, (from + 1) * length);
   }
@@ -119,8 +121,8 @@ export async function readImages(
     ...(labels ? { classNames } : {}),
     ...(remarks.length > 0 ? { remark: remarks.join("; ") } : {}),
     count: kept.length,
-    height: options.size,
-    width: options.size,
+    height,
+    width,
     channels: options.channels,
   };
 }
@@ -159,7 +161,8 @@ async function decodeAll(
   names: readonly string[],
   options: ImageFolderOptions,
 ): Promise<{ images: Uint8Array; broken: Map<number, string> }> {
-  const length = options.size * options.size * options.channels;
+  const { height, width } = sidesOf(options.size);
+  const length = height * width * options.channels;
   if (names.length * length > MAX_BYTES) {
     throw new RangeError(
       `Cannot hold the images of ${place.path}: they must take at most ${MAX_BYTES} bytes, got ` +

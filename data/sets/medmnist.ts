@@ -12,7 +12,7 @@ import { HELD_OUT, heldOutMarks } from "../fixed_order.ts";
 import { cachedImages, fingerprint } from "../fetching/decoded_cache.ts";
 import type { RemoteFile } from "../fetching/download.ts";
 import { MEDMNIST_FACTS, type MedmnistFacts, type MedmnistName } from "./medmnist_facts.ts";
-import type { ResizeName } from "../set_options.ts";
+import { type ImageSides, type ResizeName, sidesOf } from "../set_options.ts";
 import { fitImages } from "../pixels/pictures.ts";
 import type { SetKind } from "../set_kind.ts";
 import { fitOf, OPEN_NEEDS, OPEN_SHAPE, openShape } from "./open_set.ts";
@@ -36,13 +36,15 @@ const MAX_NPZ_BYTES = 2 ** 32 - 1;
  * The side of the files that images of a size are made from: the nearest that the way of resizing can
  * bring there, the larger of two.
  */
-export function medmnistSide(size: number | null, resize: ResizeName): number {
-  if (size === null) return SIDES[0];
+export function medmnistSide(sides: ImageSides | null, resize: ResizeName): number {
+  if (sides === null) return SIDES[0];
+  const { height, width } = sidesOf(sides);
+  const size = resize === "pad" ? Math.min(height, width) : Math.max(height, width);
   const able = SIDES.filter((side) =>
     resize === "area" ? side >= size : resize === "pad" ? side <= size : true
   );
-  const sides = able.length > 0 ? able : resize === "area" ? [224] : [28];
-  return sides.reduce((best, side) => Math.abs(side - size) <= Math.abs(best - size) ? side : best);
+  const found = able.length > 0 ? able : resize === "area" ? [224] : [28];
+  return found.reduce((best, side) => Math.abs(side - size) <= Math.abs(best - size) ? side : best);
 }
 
 /** Where a set's file of a side can come from. */

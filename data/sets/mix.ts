@@ -11,9 +11,9 @@
  */
 import { STREAMS } from "../../support/random_streams.ts";
 import type { Pixels, RawImages, Split } from "../dataset.ts";
-import type { MixOptions, ResizeName } from "../options.ts";
+import { type ImageSides, type MixOptions, sidesOf } from "../options.ts";
 import { randomStream } from "../random_stream.ts";
-import { padUp, resizeImages } from "../pixels/resize.ts";
+import { type FitOptions, fitToSize, padUp } from "../pixels/resize.ts";
 
 const SEED = 0x313;
 const STREAM: Readonly<Record<Split, number>> = {
@@ -27,10 +27,10 @@ export interface MixPlan {
   readonly split: Split;
   /** Images wanted at most. */
   readonly limit: number;
-  /** Side of a domino's halves in pixels. */
-  readonly size: number;
+  /** Side of a domino's halves in pixels, or their height and width. */
+  readonly size: ImageSides;
   /** How they get it. */
-  readonly resize: ResizeName;
+  readonly fit: FitOptions;
 }
 
 /**
@@ -189,15 +189,13 @@ function overlay(
 }
 
 function dominoes(sets: Pair, side: number, plan: MixPlan): RawImages {
-  const { size, resize } = plan;
-  const tile = (raw: RawImages, index: number) =>
-    resizeImages(
-      { ...imageOf(raw, index), images: padded(raw, index, side), height: side, width: side },
-      size,
-      resize,
-    )
-      .images;
-  return pairs(sets, plan, { height: 2 * size, width: size }, (target, index, partner) => {
+  const { size, fit } = plan;
+  const { height, width } = sidesOf(size);
+  const tile = (raw: RawImages, index: number) => {
+    const square = { images: padded(raw, index, side), height: side, width: side };
+    return fitToSize({ ...imageOf(raw, index), ...square }, size, fit).images;
+  };
+  return pairs(sets, plan, { height: 2 * height, width }, (target, index, partner) => {
     target.set(tile(sets[0], index));
     target.set(tile(sets[1], partner), target.length / 2);
   });

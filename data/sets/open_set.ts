@@ -5,7 +5,7 @@
  */
 import type { PictureShape } from "../pixels/pictures.ts";
 import type { NativeShape } from "../set_kind.ts";
-import type { SetOptions } from "../set_options.ts";
+import { type SetOptions, sidesOf } from "../set_options.ts";
 
 /** The shape of images when no size is asked for, which a config may not do. */
 export const OPEN_SHAPE: NativeShape = { size: 32, channels: 3 };
@@ -13,14 +13,15 @@ export const OPEN_SHAPE: NativeShape = { size: 32, channels: 3 };
 /** What such a set needs, for a person. */
 export const OPEN_NEEDS = "data.dir and data.size";
 
-/** The shape that options ask for. */
+/** The larger side and the channels that options ask for. */
 export function openShape({ size, channels }: Pick<SetOptions, "size" | "channels">): NativeShape {
-  return { size: size ?? OPEN_SHAPE.size, channels };
+  const { height, width } = sidesOf(size ?? OPEN_SHAPE.size);
+  return { size: Math.max(height, width), channels };
 }
 
 /** How images are brought to it. */
 export function fitOf(options: SetOptions): PictureShape {
-  const { crop, resize } = options;
+  const { size, channels, crop, resize } = options;
   // `pad` takes any shape up to the size, and crops nothing.
-  return { ...openShape(options), crop: crop && resize !== "pad", resize };
+  return { size: size ?? OPEN_SHAPE.size, channels, crop: crop && resize !== "pad", resize };
 }

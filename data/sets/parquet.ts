@@ -14,6 +14,7 @@ import { readFile, readingOf } from "../fetching/read_file.ts";
 import { UsageError } from "../../support/errors.ts";
 import { isHidden } from "./image_names.ts";
 import type { SetKind } from "../set_kind.ts";
+import { sidesOf, sizeWord } from "../set_options.ts";
 import { fitOf, OPEN_NEEDS, OPEN_SHAPE, openShape } from "./open_set.ts";
 import { exists, MissingPlaceError, type Surroundings } from "../fetching/locate_files.ts";
 
@@ -59,7 +60,7 @@ export async function loadParquet(
   const from = {
     name: `parquet ${split}`,
     recipe: {
-      ...{ files: resolve(dir!), split, ...fit },
+      ...{ files: resolve(dir!), split, ...fit, size: sizeWord(fit.size) },
       ...(shared ? { heldOut: "by the fixed order" } : {}),
       ...(skipBroken ? { skipBroken } : {}),
     },
@@ -199,10 +200,10 @@ async function decodeFiles(
       }
     });
   }
-  const size = fit.size * fit.size * fit.channels;
-  const count = images.length / size;
+  const { height, width } = sidesOf(fit.size);
+  const count = images.length / (height * width * fit.channels);
   if (count === 0) throw new Error(whyNone(paths, part, row, broken));
-  const shape = { count, height: fit.size, width: fit.size, channels: fit.channels };
+  const shape = { count, height, width, channels: fit.channels };
   const remark = broken.length === 0
     ? null
     : `Passed over ${broken.length} of ${count + broken.length} images that cannot be used, as ` +

@@ -29,28 +29,34 @@ export const SHAPE_NAMES: readonly string[] = SHAPES.map(([name]) => name);
 /** Samples a pixel and axis, for smooth edges. */
 const SAMPLES = 4;
 
+/** What is painted on. */
+export interface Canvas {
+  readonly image: Uint8Array;
+  readonly height: number;
+  readonly width: number;
+  readonly channels: number;
+}
+
 /**
  * Paints one shape, wholly inside the image, at a random place, with a radius of 20 to 45 % of
- * the side, a dark background (0 to 79 a channel) and a bright filling (144 to 255).
+ * the shorter side, a dark background (0 to 79 a channel) and a bright filling (144 to 255).
  *
  * @param kind Index into {@linkcode SHAPE_NAMES}.
- * @param image [size, size, channels], overwritten.
+ * @param canvas Its image is [height, width, channels], overwritten.
  */
 export function drawShape(
   kind: number,
-  image: Uint8Array,
-  size: number,
-  channels: number,
+  { image, height, width, channels }: Canvas,
   random: RandomStream,
 ): void {
   const [, inside] = SHAPES[kind]!;
-  const radius = size * (0.2 + 0.25 * random.uniform());
-  const centre = () => radius + (size - 2 * radius) * random.uniform();
-  const cx = centre(), cy = centre();
+  const radius = Math.min(height, width) * (0.2 + 0.25 * random.uniform());
+  const centre = (side: number) => radius + (side - 2 * radius) * random.uniform();
+  const cx = centre(width), cy = centre(height);
   const background = Array.from({ length: channels }, () => random.below(80));
   const filling = Array.from({ length: channels }, () => 144 + random.below(112));
-  for (let y = 0; y < size; y++) {
-    for (let x = 0; x < size; x++) {
+  for (let y = 0; y < height; y++) {
+    for (let x = 0; x < width; x++) {
       let hits = 0;
       for (let sy = 0; sy < SAMPLES; sy++) {
         for (let sx = 0; sx < SAMPLES; sx++) {
@@ -62,7 +68,7 @@ export function drawShape(
       const cover = hits / SAMPLES ** 2;
       for (let c = 0; c < channels; c++) {
         const level = background[c]! + cover * (filling[c]! - background[c]!);
-        image[(y * size + x) * channels + c] = Math.round(level);
+        image[(y * width + x) * channels + c] = Math.round(level);
       }
     }
   }

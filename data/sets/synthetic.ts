@@ -6,7 +6,7 @@
  */
 import { STREAMS } from "../../support/random_streams.ts";
 import type { RawImages, Split } from "../dataset.ts";
-import type { SyntheticOptions } from "../set_options.ts";
+import { type ImageSides, sidesOf, type SyntheticOptions } from "../set_options.ts";
 import type { SetKind } from "../set_kind.ts";
 import { type RandomStream, randomStream } from "../random_stream.ts";
 import { drawShape, SHAPE_NAMES } from "./shapes.ts";
@@ -30,7 +30,7 @@ const STREAM: Readonly<Record<Split, number>> = {
  * Makes a split. Fields: see {@linkcode fieldSpectrum}; channels are independent. Shapes: one
  * filled shape an image, bright on dark, with the shape's kind as its label.
  *
- * @param size Side in pixels, at least 2.
+ * @param size Side in pixels, at least 2, or height and width.
  * @param count Images.
  * @throws RangeError when a number is out of its range.
  */
@@ -38,9 +38,11 @@ export function makeSynthetic(
   { kind, power, channels }: Pick<SyntheticOptions, "kind" | "power" | "channels">,
   split: Split,
   count: number,
-  size: number = SYNTHETIC_SIZE,
+  size: ImageSides = SYNTHETIC_SIZE,
 ): RawImages {
-  for (const [name, value, least] of [["size", size, 2], ["count", count, 1]] as const) {
+  const { height, width } = sidesOf(size);
+  const numbers = [["size", height, 2], ["size", width, 2], ["count", count, 1]] as const;
+  for (const [name, value, least] of numbers) {
     if (!Number.isInteger(value) || value < least) {
       throw new RangeError(
         `Cannot make synthetic images: the ${name} must be an integer of at least ${least}, ` +
@@ -48,10 +50,10 @@ export function makeSynthetic(
       );
     }
   }
-  const images = new Uint8Array(count * size * size * channels);
-  const stride = size * size * channels;
+  const stride = height * width * channels;
+  const images = new Uint8Array(count * stride);
   const streamOf = (index: number) => randomStream(SEED, STREAM[split], index);
-  const shape = { count, height: size, width: size, channels, images };
+  const shape = { count, height, width, channels, images };
   if (kind === "field") {
     const draw = fieldPainter(size, power);
     for (let i = 0; i < count; i++) {
@@ -63,38 +65,40 @@ export function makeSynthetic(
   for (let i = 0; i < count; i++) {
     const random = streamOf(i);
     labels[i] = random.below(SHAPE_NAMES.length);
-    drawShape(labels[i]!, images.subarray(i * stride, (i + 1) * stride), size, channels, random);
+    const image = images.subarray(i * stride, (i + 1) * stride);
+    drawShape(labels[i]!, { image, height, width, channels }, random);
   }
   return { ...shape, labels, classNames: SHAPE_NAMES };
 }
 
 /**
  * The power spectrum of fields before rounding: the mean of |X(k)|^2 over images and channels,
- * with X the orthonormal 2D DFT (factor 1/size) of a channel in grey levels, minus its mean.
- * It is c |k|^-power with |k| in cycles an image (each axis folded to -size/2 .. size/2), 0 at
+ * with X the orthonormal 2D DFT of a channel in grey levels, minus its mean.
+ * It is c |k|^-power with |k| in cycles along the shorter side (each axis folded at its middle), 0 at
  * k = 0, and c such that a pixel's standard deviation is {@linkcode FIELD_DEVIATION}.
  * Rounding to 8 bits adds 1/12 to every entry; one pixel in 15,000 lies outside 0 to 255 and is
  * clipped.
  *
- * @param size Side in pixels, at least 2.
+ * @param size Side in pixels, at least 2, or height and width.
  * @param power Exponent; 0 is white noise.
- * @returns [size, size] f64, row-major, k = 0 first.
+ * @returns [height, width] f64, row-major, k = 0 first.
  * @throws RangeError when the power is not finite or so large that the spectrum overflows.
  */
-export function fieldSpectrum(size: number, power: number): Float64Array {
-  const spectrum = new Float64Array(size * size);
-  const fold = (k: number) => Math.min(k, size - k);
+export function fieldSpectrum(size: ImageSides, power: number): Float64Array {
+  const { height, width } = sidesOf(size);
+  const spectrum = new Float64Array(height * width), side = Math.min(height, width);
+  const fold = (k: number, n: number) => Math.min(k, n - k) * side / n;
   let sum = 0;
-  for (let ky = 0; ky < size; ky++) {
-    for (let kx = 0; kx < size; kx++) {
+  for (let ky = 0; ky < height; ky++) {
+    for (let kx = 0; kx < width; kx++) {
       if (kx === 0 && ky === 0) continue;
-      const value = Math.hypot(fold(kx), fold(ky)) ** -power;
-      spectrum[ky * size + kx] = value;
+      const value = Math.hypot(fold(kx, width), fold(ky, height)) ** -power;
+      spectrum[ky * width + kx] = value;
       sum += value;
     }
   }
   // The mean of the spectrum is the pixels' variance (Parseval).
-  const scale = FIELD_DEVIATION ** 2 * size * size / sum;
+  const scale = FIELD_DEVIATION ** 2 * height * width / sum;
   if (!(Number.isFinite(scale) && scale > 0)) {
     throw new RangeError(
       `Cannot make a field's spectrum: the power must be a moderate number such as 2, got ${power}`,
@@ -109,21 +113,16 @@ export function fieldSpectrum(size: number, power: number): Float64Array {
  * own inverse, real and orthonormal, and since the spectrum is even in each axis the result is
  * stationary with exactly that DFT power.
  */
-function fieldPainter(size: number, power: number) {
+function fieldPainter(size: ImageSides, power: number) {
+  const { height, width } = sidesOf(size);
   const amplitude = fieldSpectrum(size, power).map(Math.sqrt);
-  const cas = new Float64Array(size * size);
-  for (let k = 0; k < size; k++) {
-    for (let x = 0; x < size; x++) {
-      const angle = 2 * Math.PI * ((k * x) % size) / size;
-      cas[k * size + x] = (Math.cos(angle) + Math.sin(angle)) / Math.sqrt(size);
-    }
-  }
-  const field = new Float64Array(size * size), half = new Float64Array(size * size);
+  const down = casTable(height), across = casTable(width);
+  const field = new Float64Array(height * width), half = new Float64Array(height * width);
   return (image: Uint8Array, channels: number, random: RandomStream): void => {
     for (let c = 0; c < channels; c++) {
       for (let k = 0; k < field.length; k++) field[k] = amplitude[k]! * random.normal();
-      multiply(field, cas, half, size);
-      multiply(cas, half, field, size);
+      multiply(field, across, half, width);
+      multiply(down, half, field, height);
       for (let p = 0; p < field.length; p++) {
         const level = Math.round(FIELD_MEAN + field[p]!);
         image[p * channels + c] = Math.min(Math.max(level, 0), 255);
@@ -132,13 +131,26 @@ function fieldPainter(size: number, power: number) {
   };
 }
 
-/** out = a b for square matrices of side n. */
-function multiply(a: Float64Array, b: Float64Array, out: Float64Array, n: number): void {
+/** The orthonormal Hartley transform of an axis, [n, n]. */
+function casTable(n: number): Float64Array {
+  const cas = new Float64Array(n * n);
+  for (let k = 0; k < n; k++) {
+    for (let x = 0; x < n; x++) {
+      const angle = 2 * Math.PI * ((k * x) % n) / n;
+      cas[k * n + x] = (Math.cos(angle) + Math.sin(angle)) / Math.sqrt(n);
+    }
+  }
+  return cas;
+}
+
+/** out = a b for matrices [rows, inner] and [inner, columns]. */
+function multiply(a: Float64Array, b: Float64Array, out: Float64Array, inner: number): void {
+  const rows = a.length / inner, columns = b.length / inner;
   out.fill(0);
-  for (let i = 0; i < n; i++) {
-    for (let k = 0; k < n; k++) {
-      const value = a[i * n + k]!;
-      for (let j = 0; j < n; j++) out[i * n + j]! += value * b[k * n + j]!;
+  for (let i = 0; i < rows; i++) {
+    for (let k = 0; k < inner; k++) {
+      const value = a[i * inner + k]!;
+      for (let j = 0; j < columns; j++) out[i * columns + j]! += value * b[k * columns + j]!;
     }
   }
 }

@@ -65,13 +65,18 @@ export class Summary {
 
 type TileText = readonly [label: string, value: string, note: string];
 
+/** Height and width as a person writes them. */
+function sizeText(size: unknown): string {
+  return Array.isArray(size) ? size.join("×") : `${size}×${size}`;
+}
+
 /** What a run is, from its config. */
 function aboutRun({ config, info }: Run): string {
   if (!config) return info.path;
   const text = (key: string) => `${config[key] ?? "?"}`;
   const size = config["data.size"] ?? null;
   return [
-    text("data.name") + (typeof size === "number" ? ` at ${size}×${size}` : ""),
+    text("data.name") + (size === null ? "" : ` at ${sizeText(size)}`),
     `${text("model.name")}, ${text("model.channels")} channels`,
     `${text("diffusion.target")} target, ${text("diffusion.schedule")} schedule`,
     `batches of ${text("train.batchSize")}`,

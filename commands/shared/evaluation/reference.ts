@@ -65,7 +65,7 @@ export async function chooseReference(
   }
   const sizes = overrides.some(([key]) => key === "data.size") || known
     ? overrides
-    : [["data.size", `${source.width}`] as [string, string], ...overrides];
+    : [["data.size", sizeText(source)] as [string, string], ...overrides];
   const { data, split } = chooseData(named, {
     split: "train",
     overrides: sizes,
@@ -81,6 +81,11 @@ export async function chooseReference(
 async function holdsImages(path: string): Promise<boolean> {
   if (path.toLowerCase().endsWith(".npz")) return await holdsSamples(path);
   return !namesDataset(path) && await exists(path);
+}
+
+/** Sides as `data.size` has them. */
+function sizeText({ height, width }: ImageSource): string {
+  return height === width ? `${width}` : `[${height},${width}]`;
 }
 
 function checkShapes(source: ImageSource, images: ImageSet): void {

@@ -87,10 +87,11 @@ export function sideMisfit(
   const halvings = channelMultipliers.length - 1;
   const factor = 2 ** halvings;
   const side = [width, height].find((side) => side % factor !== 0);
+  const name = height === width ? "side" : side === width ? "width" : "height";
   return side === undefined ? null : {
     key: "size",
-    rule: `be a multiple of ${factor}`,
-    hint: `the network halves the side ${halvings} times; the nearest that work are ` +
+    rule: height === width ? `be a multiple of ${factor}` : `be multiples of ${factor}`,
+    hint: `the network halves the ${name} ${halvings} times; the nearest that work are ` +
       `${multiplesAround(side, factor)}, or fewer ${at("channelMultipliers")}`,
   };
 }

@@ -1,5 +1,11 @@
 import { assert, assertEquals, assertThrows } from "../../support/assert.ts";
-import { areaDown, cropToSquare, padUp, resizeImages } from "../../../data/pixels/resize.ts";
+import {
+  areaDown,
+  cropToShape,
+  fitToSize,
+  padUp,
+  resizeImages,
+} from "../../../data/pixels/resize.ts";
 
 const grey = (height: number, width: number, values: number[], count = 1) => ({
   count,
@@ -90,12 +96,12 @@ Deno.test("resizeImages() leaves the native size alone and names the way that wo
   assertThrows(
     () => resizeImages(image, 6, "area"),
     RangeError,
-    '1 to 4, got 6; the ways "bicubic" and "pad"',
+    '1 to 4x4, got 6x6; the ways "bicubic" and "pad"',
   );
   assertThrows(
     () => resizeImages(image, 2, "pad"),
     RangeError,
-    'at least 4, got 2; the ways "area" and "bicubic"',
+    'at least 4x4, got 2x2; the ways "area" and "bicubic"',
   );
   assertThrows(() => resizeImages(image, 1.5, "area"), RangeError, "integer");
   for (const filter of ["bilinear", "bicubic"] as const) {
@@ -106,9 +112,9 @@ Deno.test("resizeImages() leaves the native size alone and names the way that wo
   }
 });
 
-Deno.test("cropToSquare() keeps the middle of wide and high images", () => {
+Deno.test("cropToShape() keeps the middle of wide and high images", () => {
   const wide = grey(2, 5, [1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 1, 2, 3, 4, 5, 6, 7, 8, 9, 20], 2);
-  const cropped = cropToSquare(wide);
+  const cropped = cropToShape(wide, 1);
   assertEquals([cropped.height, cropped.width], [2, 2]);
   assertEquals([...cropped.images], [2, 3, 7, 8, 2, 3, 7, 8]);
   const high = {
@@ -117,9 +123,58 @@ Deno.test("cropToSquare() keeps the middle of wide and high images", () => {
     width: 1,
     images: Uint8Array.from({ length: 20 }, (_, i) => i),
   };
-  assertEquals([...cropToSquare(high).images], [4, 14]);
+  assertEquals([...cropToShape(high, 1).images], [4, 14]);
   const colours = { ...high, count: 1, channels: 2 };
-  assertEquals([...cropToSquare(colours).images], [8, 9]);
+  assertEquals([...cropToShape(colours, 1).images], [8, 9]);
   const square = grey(2, 2, [1, 2, 3, 4]);
-  assert(cropToSquare(square) === square);
+  assert(cropToShape(square, 1) === square);
+});
+
+Deno.test("cropToShape() takes the largest middle of the asked shape", () => {
+  const image = grey(4, 6, Array.from({ length: 24 }, (_, i) => i));
+  const shapeOf = (size: [number, number]) => {
+    const { height, width } = cropToShape(image, size);
+    return [height, width];
+  };
+  assertEquals(shapeOf([2, 1]), [4, 2]);
+  assertEquals(shapeOf([1, 3]), [2, 6]);
+  assertEquals(shapeOf([8, 12]), [4, 6]);
+  assertEquals(shapeOf([100, 1]), [4, 1]);
+  assertEquals([...cropToShape(image, [2, 1]).images], [2, 3, 8, 9, 14, 15, 20, 21]);
+  assertEquals([...cropToShape(image, [1, 3]).images], [
+    6,
+    7,
+    8,
+    9,
+    10,
+    11,
+    12,
+    13,
+    14,
+    15,
+    16,
+    17,
+  ]);
+  assert(cropToShape(image, [2, 3]) === image);
+});
+
+Deno.test("resizeImages() and fitToSize() reach rectangles by every way", () => {
+  const image = grey(4, 4, [1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15, 16]);
+  const down = resizeImages(image, [1, 4], "area");
+  assertEquals([down.height, down.width, ...down.images], [1, 4, 7, 8, 9, 10]);
+  const across = resizeImages(image, [4, 2], "area");
+  assertEquals([...across.images], [2, 4, 6, 8, 10, 12, 14, 16]);
+  const padded = resizeImages(grey(1, 2, [7, 9]), [3, 4], "pad");
+  assertEquals([padded.height, padded.width], [3, 4]);
+  assertEquals([...padded.images], [0, 0, 0, 0, 0, 7, 9, 0, 0, 0, 0, 0]);
+  for (const filter of ["bilinear", "bicubic"] as const) {
+    const { height, width } = resizeImages(image, [6, 3], filter);
+    assertEquals([height, width], [6, 3]);
+  }
+  const cropped = fitToSize(image, [2, 4], { crop: true, resize: "area" });
+  assertEquals([...cropped.images], [5, 6, 7, 8, 9, 10, 11, 12]);
+  const squeezed = fitToSize(image, [2, 4], { crop: false, resize: "area" });
+  assertEquals([...squeezed.images], [3, 4, 5, 6, 11, 12, 13, 14]);
+  assertThrows(() => resizeImages(image, [5, 4], "area"), RangeError, "from 1 to 4x4, got 5x4");
+  assertThrows(() => resizeImages(image, [4, 3], "pad"), RangeError, "at least 4x4, got 4x3");
 });

@@ -24,7 +24,12 @@ const MIX: MixOptions = {
 };
 /** Sets that the tests have files of. */
 const PARTS = ["fashion-mnist", "mnist", "cifar10", "synthetic"] as const;
-const PLAN: MixPlan = { split: "train", limit: Infinity, size: 8, resize: "area" };
+const PLAN: MixPlan = {
+  split: "train",
+  limit: Infinity,
+  size: 8,
+  fit: { crop: true, resize: "area" },
+};
 
 /** Photographs of 8x8 RGB. */
 function photos(count: number): RawImages {

@@ -1,3 +1,4 @@
+import { dft2 } from "../../reference/fft.ts";
 import { assert, assertAllClose, assertEquals, assertThrows } from "../../support/assert.ts";
 import { FIELD_DEVIATION, fieldSpectrum, makeSynthetic } from "../../../data/sets/synthetic.ts";
 import { SHAPE_NAMES } from "../../../data/sets/shapes.ts";
@@ -119,4 +120,36 @@ Deno.test("makeSynthetic() paints every shape, labelled and bright on dark", () 
 Deno.test("makeSynthetic() refuses sizes and counts out of range", () => {
   assertThrows(() => makeSynthetic(FIELD, "train", 1, 1), RangeError, "size");
   assertThrows(() => makeSynthetic(FIELD, "train", 0, 8), RangeError, "count");
+});
+
+Deno.test("makeSynthetic() makes rectangles: shapes lie inside, fields follow their spectrum", () => {
+  for (const size of [[12, 30], [30, 12], [8, 16]] as const) {
+    const [height, width] = size;
+    const shapes = makeSynthetic({ kind: "shapes", power: 2, channels: 1 }, "train", 20, size);
+    assertEquals([shapes.height, shapes.width, shapes.images.length], [
+      ...[height, width],
+      20 * height * width,
+    ]);
+    const columns = new Set<number>(), rows = new Set<number>();
+    shapes.images.forEach((value, i) => {
+      if (value < 144) return;
+      columns.add(i % width);
+      rows.add(Math.floor(i / width) % height);
+    });
+    assert(columns.size > 0.7 * width && rows.size > 0.7 * height, `${columns.size}, ${rows.size}`);
+    const count = 300;
+    const fields = makeSynthetic({ kind: "field", power: 2, channels: 1 }, "train", count, size);
+    const real = Array.from(fields.images, (value) => value - 127.5);
+    const z = dft2(real, { samples: count, height, width, channels: 1 });
+    const spectrum = fieldSpectrum(size, 2);
+    for (const k of [1, width, width + 1, 3 * width + 2]) {
+      let power = 0;
+      for (let n = 0; n < count; n++) {
+        const at = 2 * (n * height * width + k);
+        power += (z[at]! ** 2 + z[at + 1]! ** 2) / (height * width * count);
+      }
+      // The mean of 300 squares has a standard error of 6 % to 8 %.
+      assert(Math.abs(power / spectrum[k]! - 1) < 0.3, `${size}, ${k}: ${power} ${spectrum[k]}`);
+    }
+  }
 });

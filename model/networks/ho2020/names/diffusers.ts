@@ -96,10 +96,13 @@ const FIXED_LATER: Readonly<Record<string, unknown>> = {
 /**
  * The config.json of the network as a `UNet2DModel`.
  *
- * @param size Side of the images.
+ * @param size Side of the images, or height and width.
  * @throws {RangeError} When the class cannot describe the network.
  */
-export function diffusersConfig(network: UNet, size: number): Record<string, unknown> {
+export function diffusersConfig(
+  network: UNet,
+  size: number | readonly [number, number],
+): Record<string, unknown> {
   const { channels, channelMultipliers, attentionLevels, blocks, dropout, groups } =
     network.options;
   const { details } = network;
