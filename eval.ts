@@ -32,7 +32,7 @@ const COUNT = 1000;
 
 const command = defineCommand({
   name: "eval",
-  summary: "Judge samples of a checkpoint, or a folder of images.",
+  summary: "Evaluate samples of a checkpoint, or a folder of images.",
   description: "Compares them with a data set by distances on features and on spectra. Every " +
     "number names its features; numbers of different features, or of different counts, do not " +
     "compare. A stopped evaluation goes on where it was when the same command is given again.",

@@ -1,5 +1,5 @@
 /**
- * Values that are no numbers: how many, and the error that ends a run because of them.
+ * NaN and infinite values: how many, and the error that ends a run because of them.
  *
  * @module
  */

@@ -27,15 +27,15 @@ export class TrainState {
 
   /**
    * @param slots Length of `losses`.
-   * @param learnt What else training changes, by name; it stays its maker's to free.
-   * @param gathered What observers have gathered for the next line of the log, likewise.
+   * @param objectiveState What else training changes, by name; freed by its creator.
+   * @param observerState What observers have accumulated for the next line of the log, likewise.
    */
   constructor(
     private readonly gpu: Gpu,
     readonly network: Module,
     slots: number,
-    private readonly learnt: ReadonlyMap<string, TensorRef> = new Map(),
-    private readonly gathered: ReadonlyMap<string, TensorRef> = new Map(),
+    private readonly objectiveState: ReadonlyMap<string, TensorRef> = new Map(),
+    private readonly observerState: ReadonlyMap<string, TensorRef> = new Map(),
   ) {
     const arena = (label: string) => createArena(gpu, label, network);
     this.weights = arena("weights");
@@ -70,7 +70,7 @@ export class TrainState {
    */
   clear(): void {
     const chunks = this.#arenas.flatMap((arena) => arena.chunks);
-    const others = [...this.learnt.values(), ...this.gathered.values(), this.losses];
+    const others = [...this.objectiveState.values(), ...this.observerState.values(), this.losses];
     for (const tensor of [...chunks, ...others]) {
       this.gpu.write(tensor, new Float32Array(sizeOf(tensor.shape)));
     }
@@ -96,7 +96,7 @@ export class TrainState {
    */
   checkpointTensors(step: number): CheckpointTensor[] {
     const stored = Array.from(this.#stored(), ([name, tensor]) => ({ name, tensor, strict: true }));
-    const rest = [[LOSSES, this.losses] as const, ...this.gathered]
+    const rest = [[LOSSES, this.losses] as const, ...this.observerState]
       .map(([name, tensor]) => ({ name, tensor, strict: false }));
     return [...stored, ...rest].map(({ name, tensor, strict }) => ({
       name,
@@ -144,7 +144,7 @@ export class TrainState {
       this.gpu.write(tensor, await checkpoint.read(name, tensor.shape));
     }
     // With other instruments what was gathered is of no use, and they begin anew.
-    for (const [name, tensor] of this.gathered) await this.#take(checkpoint, name, tensor);
+    for (const [name, tensor] of this.observerState) await this.#take(checkpoint, name, tensor);
     return await this.#take(checkpoint, LOSSES, this.losses);
   }
 
@@ -170,7 +170,7 @@ export class TrainState {
     for (const [prefix, arena] of arenas) {
       for (const [name, tensor] of arena.tensors) yield [`${prefix}${name}`, tensor];
     }
-    yield* this.learnt;
+    yield* this.objectiveState;
   }
 }
 

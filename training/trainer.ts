@@ -89,8 +89,8 @@ export class Trainer {
           `losses, got "${config.diffusion.timestepSampler.name}"`,
       );
     }
-    const gathered = new Map(observers.flatMap(({ state }) => [...state ?? []]));
-    this.state = new TrainState(gpu, network, this.lossSlots, this.objective.state, gathered);
+    const observerState = new Map(observers.flatMap(({ state }) => [...state ?? []]));
+    this.state = new TrainState(gpu, network, this.lossSlots, this.objective.state, observerState);
     const { run: { seed }, data: { flip }, train: { batchSize, accumulate } } = config;
     const order = { seed, batchSize, parts: accumulate * collective.size, flip };
     this.#batches = trainingBatches(gpu, images, order, network.conditioning);

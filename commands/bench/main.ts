@@ -26,7 +26,7 @@ import { checkResultFile } from "../shared/path_checks.ts";
 
 const command = defineCommand({
   name: "bench",
-  summary: "Measure kernels and whole steps beside what this adapter can do at most.",
+  summary: "Benchmark kernels and whole steps against this adapter's measured peak.",
   description:
     "Every case is checked against a reference before it is timed. Samples of all cases take turns; the median and the best are printed, and the share of the measured ceiling. Exit code 1 when a case is wrong.",
   options: {

@@ -35,7 +35,7 @@ const CONFIGS = ["smoke", "quickstart", "cifar10"].map((name) => `${ROOT}config/
 
 const command = defineCommand({
   name: "doctor",
-  summary: "Tell what works on this machine and what does not, with a remedy for each.",
+  summary: "Report what works on this machine, what does not, and how to fix it.",
   description: "Looks at Deno, Vulkan, the adapter and its limits, checks numbers, trains a tiny " +
     "network, and looks at disk and data. Nothing is installed or fetched. Exit code 0 when " +
     "training works, else 1; 2 when the config that is named is none.",

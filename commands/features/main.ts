@@ -14,7 +14,7 @@ import { checkResultFile } from "../shared/path_checks.ts";
 
 const command = defineCommand({
   name: "features",
-  summary: "Train the classifier whose features judge images of a data set.",
+  summary: "Train the classifier whose features are used to evaluate images of a data set.",
   description: "It is kept in the cache folder, where eval finds it. Distances on its features " +
     "compare with one another only.",
   argument: { name: "DATASET", description: "a data set with classes, such as fashion-mnist" },

@@ -44,7 +44,7 @@ const LINE_MS = 5000;
 
 const command = defineCommand({
   name: "outliers",
-  summary: "Tell images of one data set from those of another by how a model reconstructs them.",
+  summary: "Detect images of another data set by a model's reconstruction error.",
   description:
     "Noise is added up to timestep t0 and removed again; images that come back changed " +
     "are outliers. Writes scores as JSON and their histograms as PNG.",

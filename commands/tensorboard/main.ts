@@ -16,7 +16,7 @@ import { EventFile, eventFilesIn } from "../../run_log/event_file.ts";
 
 const command = defineCommand({
   name: "tensorboard",
-  summary: "Write what runs have logged as TensorBoard's event files.",
+  summary: "Write the logs of runs as TensorBoard event files.",
   description: "Scalars, preview grids and the config. The times of events are counted back from " +
     "the log's last change at the logged speed. A run writes such files itself with " +
     "--train.tensorboard=true.",

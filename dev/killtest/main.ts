@@ -196,7 +196,7 @@ async function contentOf(dir: string, name: string): Promise<string> {
 
 const command = defineCommand({
   name: "killtest",
-  summary: "Kill training runs at random moments, let them go on, and compare their ends.",
+  summary: "Kill training runs at random moments, resume them, and compare the results.",
   description: "Each run of config/smoke.json is killed with SIGKILL one to three times, after a " +
     "random time or when a random temporary file appears, and must end with the bytes of a run " +
     "that was left alone: checkpoints, pictures, evaluations and, but for times, the log. Exit " +

@@ -12,8 +12,8 @@ import { checkImports } from "./rules.ts";
 
 const command = defineCommand({
   name: "layers",
-  summary: "Check that every import goes down the ranks of the house.",
-  description: "Prints a sentence a violation, and ends with exit code 1 if there is one.",
+  summary: "Check that imports only go to rooms of lower rank.",
+  description: "Prints a sentence per violation, and ends with exit code 1 if there is one.",
   options: {},
   examples: [{ args: "", does: "checks the whole project; part of deno task test" }],
 });

@@ -9,7 +9,7 @@ import { defineCommand, runCommand } from "../../support/command_line.ts";
 
 const command = defineCommand({
   name: "schema",
-  summary: "Write config/schema.json, by which editors complete and check configs.",
+  summary: "Write config/schema.json, with which editors complete and check configs.",
   options: {},
   examples: [{ args: "", does: "writes it anew, after a change of the config's keys" }],
 });

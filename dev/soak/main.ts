@@ -111,10 +111,10 @@ export async function soak(options: SoakOptions): Promise<SoakReport> {
 
 const command = defineCommand({
   name: "soak",
-  summary: "Train for long and watch the process's memory.",
+  summary: "Train for thousands of steps and check that memory does not grow.",
   description:
-    "Runs config/smoke.json with previews, checkpoints and validation, and lays a line " +
-    `through resident memory after a collection, every ${READ_EVERY} steps. Exit code 1 when it ` +
+    "Runs config/smoke.json with previews, checkpoints and validation, and fits a line " +
+    `to resident memory after a collection, every ${READ_EVERY} steps. Exit code 1 when it ` +
     `goes up, which is by more than two standard errors and more than ${PAGE_SLOPE.toFixed(1)} ` +
     "bytes a step (a page in 500 steps), or when GPU objects were made after the run had settled.",
   options: {
