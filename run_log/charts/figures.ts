@@ -11,7 +11,8 @@ import { heatMap, rangeOf } from "./heat_map.ts";
 import { type ChartPoint, lineChart, type Series } from "./line_chart.ts";
 import { comparableData, type Method } from "../read_run.ts";
 import { formatTick, octaveTicks } from "./scale.ts";
-import { type Drawing, grid, INK, paletteColour } from "./svg.ts";
+import { INK } from "./shapes.ts";
+import { type Drawing, grid, paletteColour } from "./svg.ts";
 
 /** A figure. */
 export interface Figure {

@@ -4,7 +4,8 @@
  * @module
  */
 import { brightness, colourAt, DIVERGING, SEQUENTIAL, shareOf, shortNumber } from "./colours.ts";
-import { type Drawing, element, FAINT, text } from "./svg.ts";
+import { FAINT } from "./shapes.ts";
+import { type Drawing, element, text } from "./svg.ts";
 
 /** What a map shows. */
 export interface HeatMap {

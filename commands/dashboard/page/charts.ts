@@ -4,13 +4,13 @@
  *
  * @module
  */
+import type { Line, Points } from "../../../run_log/charts/plot.ts";
 import { octaveTicks } from "../../../run_log/charts/scale.ts";
-import type { Points } from "../protocol.ts";
 import { html, setChildren } from "./dom.ts";
 import { formatName } from "./format.ts";
 import { HeatMapCard } from "./heat_map.ts";
 import { type ChartView, LineChart } from "./line_chart.ts";
-import { type Line, meanOf, smooth } from "./lines.ts";
+import { meanOf, smooth } from "./lines.ts";
 import type { Run } from "./model.ts";
 import type { Settings } from "./settings.ts";
 import { expected } from "./summary.ts";

@@ -1,4 +1,5 @@
-import { meanOf, nearest, smooth, visible } from "../../../commands/dashboard/page/lines.ts";
+import { visible } from "../../../run_log/charts/plot.ts";
+import { meanOf, nearest, smooth } from "../../../commands/dashboard/page/lines.ts";
 import { assert, assertAllClose, assertEquals } from "../../support/assert.ts";
 
 const points = (values: number[]) => ({ steps: values.map((_, i) => 10 * (i + 1)), values });
