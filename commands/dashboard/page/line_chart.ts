@@ -6,7 +6,7 @@
  * @module
  */
 import { type Line, makePlot, paint, type Plot } from "../../../run_log/charts/plot.ts";
-import type { Tick } from "../../../run_log/charts/scale.ts";
+import type { AxisOptions } from "../../../run_log/charts/scale.ts";
 import { drawn, html, setAttributes, setPaint, setText, svg } from "./dom.ts";
 import { formatCount, formatValue } from "./format.ts";
 import { nearest } from "./lines.ts";
@@ -14,13 +14,12 @@ import { nearest } from "./lines.ts";
 /** How lines are drawn. */
 export interface ChartView {
   readonly lines: readonly Line[];
-  readonly logX: boolean;
-  readonly logY: boolean;
+  readonly x: AxisOptions;
+  readonly y: AxisOptions;
   /** Bounds of x that a person has chosen. */
   readonly range?: readonly [number, number] | null;
   /** What to say where there is nothing to draw. */
   readonly empty: string;
-  readonly xTicks?: readonly Tick[];
   /** Values of y with a line across, which are to be visible. */
   readonly rules?: readonly number[];
   /** Whether lines have their names at their ends, where colours are told apart by nothing else. */
@@ -108,8 +107,7 @@ export class LineChart {
         ...{ left: LEFT, top: TOP, width: Math.max(1, width - LEFT - right) },
         height: Math.max(1, height - TOP - BOTTOM),
       },
-      x: { label: "", log: view.logX, ...(view.xTicks ? { ticks: view.xTicks } : {}) },
-      y: { label: "", log: view.logY },
+      ...{ x: view.x, y: view.y },
       ...{ lines, range: view.range ?? null, rules: view.rules ?? [], named: view.named ?? false },
     });
     this.#shapes.replaceChildren(...(lines.length > 0 ? this.#drawn.shapes.map(drawn) : []));
