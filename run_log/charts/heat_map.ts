@@ -61,8 +61,15 @@ export function bandMapOf(
     readonly labels: readonly string[];
     readonly values: HeatMap["values"];
   },
-  range = rangeOf([values]),
 ): HeatMap {
   const rows = timesteps.slice(0, -1).map((first, bin) => `${first}–${timesteps[bin + 1]! - 1}`);
-  return { title, rowLabel: "timestep", columnLabel: "|k|", rows, columns: labels, values, range };
+  return {
+    title,
+    rowLabel: "timestep",
+    columnLabel: "|k|",
+    rows,
+    columns: labels,
+    values,
+    range: rangeOf([values]),
+  };
 }

@@ -84,8 +84,3 @@ export function byId<E extends Element = HTMLElement>(id: string): E {
   if (!element) throw new Error(`Cannot find #${id}: the page must have it`);
   return element as unknown as E;
 }
-
-/** The class that gives an element the `i`-th colour of runs. */
-export function colourClass(i: number): string {
-  return `colour-${i % 8}`;
-}
