@@ -10,7 +10,8 @@ import type { SampleSpectra, SpectraEvent } from "../../metrics/instruments/spec
 import { meanMatrix, tenthOf } from "../../run_log/curves.ts";
 import { bandLabels } from "../../run_log/charts/figures.ts";
 import { LineReader, type LogLine, parseLine, type UnreadLines } from "../../run_log/log_lines.ts";
-import type { BandMap, DataSpectrum, Points, SampleSpectrum } from "./protocol.ts";
+import type { Points } from "../../run_log/charts/plot.ts";
+import type { BandMap, DataSpectrum, SampleSpectrum } from "./protocol.ts";
 
 /** Matrices that are kept at most. */
 const MOST_MATRICES = 100;

@@ -28,8 +28,12 @@ const MODULES = [
   "commands/dashboard/page/settings.ts",
   "commands/dashboard/page/summary.ts",
   "run_log/charts/colours.ts",
-  "run_log/log_lines.ts",
+  "run_log/charts/descriptions.ts",
+  "run_log/charts/heat_map.ts",
+  "run_log/charts/plot.ts",
   "run_log/charts/scale.ts",
+  "run_log/charts/shapes.ts",
+  "run_log/log_lines.ts",
 ];
 
 /** Other files of the page. */

@@ -3,13 +3,8 @@
  *
  * @module
  */
+import type { Points } from "../../run_log/charts/plot.ts";
 import type { UnreadLines } from "../../run_log/log_lines.ts";
-
-/** Values by step, as two lists of one length: short as JSON. */
-export interface Points {
-  readonly steps: readonly number[];
-  readonly values: readonly number[];
-}
 
 /** What is known of a run besides its curves. */
 export interface RunInfo {

@@ -7,11 +7,21 @@ import type { BandMatrix } from "../../metrics/instruments/band_loss.ts";
 import type { SpectrumSummary } from "../../metrics/numerics/power_law.ts";
 import { finalMatrix, methodBandCurves, methodCurve, spectrumPoints } from "../curves.ts";
 import { sequenceColour } from "./colours.ts";
-import { heatMap, rangeOf } from "./heat_map.ts";
+import {
+  BAND_LOSS,
+  powerSpectra,
+  ringAxis,
+  samplesOverData,
+  TRAINING_LOSS,
+  VALIDATION_LOSS,
+} from "./descriptions.ts";
+import { heatMap } from "./heat_drawing.ts";
+import { bandMapOf, rangeOf } from "./heat_map.ts";
 import { type ChartPoint, lineChart, type Series } from "./line_chart.ts";
 import { comparableData, type Method } from "../read_run.ts";
-import { formatTick, octaveTicks } from "./scale.ts";
-import { type Drawing, grid, INK, paletteColour } from "./svg.ts";
+import { formatTick } from "./scale.ts";
+import { INK } from "./shapes.ts";
+import { type Drawing, grid, paletteColour } from "./svg.ts";
 
 /** A figure. */
 export interface Figure {
@@ -52,7 +62,6 @@ function seriesOf(
 }
 
 function lossFigure(methods: readonly Method[]): Figure | null {
-  const x = { label: "optimiser steps" };
   const training = seriesOf(methods, (method) => methodCurve(method, ({ losses }) => losses));
   const held = seriesOf(
     methods,
@@ -61,11 +70,10 @@ function lossFigure(methods: readonly Method[]): Figure | null {
   );
   if (training.length === 0) return null;
   const panels = [
-    lineChart({ title: "Training loss", x, y: { label: "loss", log: true }, series: training }),
+    lineChart({ ...TRAINING_LOSS, series: training }),
   ];
   if (held.length > 0) {
-    const y = { label: "loss", log: true };
-    panels.push(lineChart({ title: "Validation loss", x, y, series: held }));
+    panels.push(lineChart({ ...VALIDATION_LOSS, series: held }));
   }
   return {
     name: "loss",
@@ -74,6 +82,11 @@ function lossFigure(methods: readonly Method[]): Figure | null {
       "loss, do not compare; validation losses, of the averaged weights at uniform timesteps, do.",
     drawing: grid(panels, COLUMNS),
   };
+}
+
+/** A title after a method's name. */
+function lowered(title: string): string {
+  return title.charAt(0).toLowerCase() + title.slice(1);
 }
 
 /** "1–2", "2–4", ..., "16+"; the mean colour is 0. */
@@ -102,9 +115,9 @@ function bandFigure(methods: readonly Method[]): Figure | null {
     .flatMap(({ y, low, high }) => [y, low ?? y, high ?? y]);
   const panels = shown.map(({ method, bands, labels }) =>
     lineChart({
-      title: `${method.name}: noise loss by |k|`,
-      x: { label: "optimiser steps", log: true },
-      y: { label: "loss in the noise", log: true, include: values },
+      title: `${method.name}: ${lowered(BAND_LOSS.title)}`,
+      x: BAND_LOSS.x,
+      y: { ...BAND_LOSS.y, include: values },
       series: bands.map((points, band) => ({
         label: labels[band] ?? "",
         colour: sequenceColour(band, bands.length),
@@ -125,11 +138,8 @@ function bandFigure(methods: readonly Method[]): Figure | null {
 function mapAxes({ runs }: Method) {
   const line = runs.flatMap(({ bandLosses }) => bandLosses).at(-1);
   if (!line) return null;
-  const rows = line.timesteps.slice(0, -1).map((first, bin) =>
-    `${first}–${line.timesteps[bin + 1]! - 1}`
-  );
-  const columns = bandLabels(line.bands);
-  return { rows, columns, rowLabel: "timestep", columnLabel: "|k|" };
+  const { timesteps, bands } = line;
+  return bandMapOf("", { timesteps, labels: bandLabels(bands), values: [] });
 }
 
 /** A map over another; null where a cell has nothing in one of them. */
@@ -224,7 +234,6 @@ function spectraFigure(methods: readonly Method[]): Figure | null {
   const sets = dataSets(methods);
   if (sets.length === 0) return null;
   const rings = Math.max(...sets.map(({ data }) => data.power.length));
-  const x = { label: "|k| (cycles an image)", log: true, ticks: octaveTicks(rings) };
   const labels = sets.map((set) => sets.length > 1 ? `data of ${set.methods[0]!.name}` : "data");
   const series: Series[] = [
     ...seriesOf(methods, (method) => spectrumPoints(finals(method))),
@@ -240,14 +249,8 @@ function spectraFigure(methods: readonly Method[]): Figure | null {
     return own ? spectrumPoints(finals(method), own.data.power) : [];
   });
   const panels = [
-    lineChart({ title: "Power spectra", x, y: { label: "power", log: true }, series }),
-    lineChart({
-      title: "Samples over data",
-      x,
-      y: { label: "ratio of powers", log: true, include: [0.8, 1.25] },
-      series: ratios,
-      rules: [1],
-    }),
+    lineChart({ ...powerSpectra(rings), series }),
+    lineChart({ ...samplesOverData(rings), series: ratios }),
   ];
   const laws = sets.map(({ data: { exponent, exponentError } }, i) =>
     `a = ${exponent.toFixed(2)} ± ${(1.96 * exponentError).toFixed(2)}` +
@@ -273,7 +276,7 @@ function probeFigure(methods: readonly Method[]): Figure | null {
     const { power } = line.data;
     return [lineChart({
       title: `${method.name}: predicted x_{0} over data`,
-      x: { label: "|k| (cycles an image)", log: true, ticks: octaveTicks(power.length) },
+      x: ringAxis(power.length),
       y: { label: "ratio of powers", log: true, include: [0.3, 2] },
       rules: [1],
       series: line.probe.map(({ t }, i) => ({

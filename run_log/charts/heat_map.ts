@@ -1,10 +1,10 @@
 /**
- * Heat maps with a number in each cell.
+ * Heat maps with a number in each cell: what they show and how cells look. The report draws them
+ * (heat_drawing.ts); the dashboard's page makes tables of them, which are read aloud cell by cell.
  *
  * @module
  */
 import { brightness, colourAt, DIVERGING, SEQUENTIAL, shareOf, shortNumber } from "./colours.ts";
-import { type Drawing, element, FAINT, text } from "./svg.ts";
 
 /** What a map shows. */
 export interface HeatMap {
@@ -22,7 +22,9 @@ export interface HeatMap {
   readonly diverging?: boolean;
 }
 
-const CELL = { width: 50, height: 21 };
+/** A cell without a value. */
+const EMPTY = "#ececec";
+const DARK = "#111111";
 
 /** Range of the positive values of matrices. */
 export function rangeOf(matrices: readonly HeatMap["values"][]): [number, number] {
@@ -31,46 +33,43 @@ export function rangeOf(matrices: readonly HeatMap["values"][]): [number, number
   return [Math.min(...values), Math.max(...values)];
 }
 
-/** Draws a map. */
-export function heatMap(map: HeatMap): Drawing {
-  const { rows, columns, values, range } = map;
-  const left = 74, top = 26;
-  const width = left + columns.length * CELL.width + 8;
-  const bottom = top + rows.length * CELL.height;
-  const parts = [text(left, 14, map.title, { size: 13, bold: true })];
-  rows.forEach((label, row) => {
-    const y = bottom - (row + 1) * CELL.height;
-    parts.push(text(left - 6, y + 15, label, { size: 10.5, anchor: "end", fill: FAINT }));
-    columns.forEach((_, column) => {
-      parts.push(cell(map, range, values[row]?.[column] ?? null, left + column * CELL.width, y));
-    });
-  });
-  columns.forEach((label, column) => {
-    const x = left + (column + 0.5) * CELL.width;
-    parts.push(text(x, bottom + 15, label, { size: 10.5, anchor: "middle", fill: FAINT }));
-  });
-  const middle = left + columns.length * CELL.width / 2;
-  parts.push(text(middle, bottom + 33, map.columnLabel, { anchor: "middle" }));
-  parts.push(text(12, (top + bottom) / 2, map.rowLabel, { anchor: "middle", rotate: -90 }));
-  return { width, height: bottom + 40, content: parts.join("") };
+/** How a cell looks; no text where nothing is known. */
+export interface CellLook {
+  readonly text: string;
+  readonly fill: string;
+  readonly ink: string;
 }
 
-function cell(
-  { diverging = false }: HeatMap,
-  range: readonly [number, number],
-  value: number | null,
-  x: number,
-  y: number,
-): string {
-  const fill = value === null || !(value > 0)
-    ? "#ececec"
-    : colourAt(diverging ? DIVERGING : SEQUENTIAL, shareOf(value, range));
-  const box = element("rect", {
-    ...{ x, y, fill, stroke: "#ffffff" },
-    ...{ width: CELL.width, height: CELL.height },
-  });
-  if (value === null) return box;
-  const ink = brightness(fill) > 0.5 ? "#111111" : "#ffffff";
-  const label = shortNumber(value);
-  return box + text(x + CELL.width / 2, y + 14.5, label, { size: 10, anchor: "middle", fill: ink });
+/** A cell of a map. */
+export function cellLook(
+  { values, range, diverging }: HeatMap,
+  row: number,
+  column: number,
+): CellLook {
+  const value = values[row]?.[column] ?? null;
+  const text = value === null ? "" : shortNumber(value);
+  if (value === null || !(value > 0)) return { text, fill: EMPTY, ink: DARK };
+  const fill = colourAt(diverging ? DIVERGING : SEQUENTIAL, shareOf(value, range));
+  return { text, fill, ink: brightness(fill) > 0.5 ? DARK : "#ffffff" };
+}
+
+/** The noise loss by bin of timesteps and band of |k|. */
+export function bandMapOf(
+  title: string,
+  { timesteps, labels, values }: {
+    readonly timesteps: readonly number[];
+    readonly labels: readonly string[];
+    readonly values: HeatMap["values"];
+  },
+): HeatMap {
+  const rows = timesteps.slice(0, -1).map((first, bin) => `${first}–${timesteps[bin + 1]! - 1}`);
+  return {
+    title,
+    rowLabel: "timestep",
+    columnLabel: "|k|",
+    rows,
+    columns: labels,
+    values,
+    range: rangeOf([values]),
+  };
 }

@@ -1,9 +1,10 @@
 /**
- * SVG as text: elements, lettering with raised and lowered parts, and drawings laid side by side.
+ * SVG as text: elements and shapes, and drawings laid side by side.
  *
  * @module
  */
 import { SVG_FONT } from "../../formats/svg_raster.ts";
+import { type Attributes, px, type Shape, textShape, type TextStyle } from "./shapes.ts";
 
 /** A drawing with its size, to be placed in another. */
 export interface Drawing {
@@ -12,12 +13,6 @@ export interface Drawing {
   /** Elements in a system of their own, from (0, 0). */
   readonly content: string;
 }
-
-/** Values of attributes; undefined ones are left out. */
-export type Attributes = Readonly<Record<string, string | number | undefined>>;
-
-/** Colours of text and lines. */
-export const INK = "#222222", FAINT = "#5f6368", GRID = "#e3e5e8";
 
 /** Colours of series, told apart by most colour-blind eyes too (Okabe and Ito 2008). */
 export const PALETTE = [
@@ -46,15 +41,10 @@ export function escapeText(text: string): string {
   return text.replaceAll(/[&<>"]/g, (character) => names[character]!);
 }
 
-/** A number of a drawing: to a hundredth of a pixel. */
-export function px(value: number): string {
-  return `${Math.round(value * 100) / 100}`;
-}
-
 /** An element. */
 export function element(name: string, attributes: Attributes, content = ""): string {
   const list = Object.entries(attributes).flatMap(([key, value]) =>
-    value === undefined
+    value === undefined || key.startsWith("--")
       ? []
       : ` ${key}="${typeof value === "number" ? px(value) : escapeText(value)}"`
   );
@@ -63,57 +53,17 @@ export function element(name: string, attributes: Attributes, content = ""): str
     : `<${name}${list.join("")}>${content}</${name}>`;
 }
 
-/** How a line of text is set. */
-export interface TextStyle {
-  /** Default 12. */
-  readonly size?: number;
-  readonly anchor?: "start" | "middle" | "end";
-  readonly bold?: boolean;
-  readonly fill?: string;
-  /** Degrees around the text's own place. */
-  readonly rotate?: number;
+/** A shape as text. */
+export function markup({ name, attributes, children }: Shape): string {
+  const content = children.map((child) =>
+    typeof child === "string" ? escapeText(child) : markup(child)
+  );
+  return element(name, attributes, content.join(""));
 }
 
 /** A line of text; `^{...}` is raised and `_{...}` lowered. */
 export function text(x: number, y: number, line: string, style: TextStyle = {}): string {
-  const { size = 12, anchor = "start", bold = false, fill = INK, rotate } = style;
-  return element("text", {
-    x,
-    y,
-    "font-size": size,
-    "text-anchor": anchor === "start" ? undefined : anchor,
-    "font-weight": bold ? "600" : undefined,
-    fill,
-    transform: rotate === undefined ? undefined : `rotate(${rotate} ${px(x)} ${px(y)})`,
-  }, lettering(line, size));
-}
-
-function lettering(line: string, size: number): string {
-  let back = 0, result = "";
-  const place = (part: string, shift: number, small: boolean) => {
-    if (part === "") return;
-    const dy = shift - back;
-    back = shift;
-    const attributes = {
-      dy: dy === 0 ? undefined : dy,
-      "font-size": small ? size * 0.75 : undefined,
-    };
-    result += element("tspan", attributes, escapeText(part));
-  };
-  for (
-    const [, plain = "", sign, part = ""] of line.matchAll(
-      /([^^_]+|[\^_](?!\{))|([\^_])\{([^}]*)\}/g,
-    )
-  ) {
-    if (sign === undefined) place(plain, 0, false);
-    else place(part, (sign === "^" ? -0.4 : 0.25) * size, true);
-  }
-  return result;
-}
-
-/** About how wide a line of text is: a mean width a character. */
-export function textWidth(line: string, size = 12): number {
-  return line.replaceAll(/[\^_]\{([^}]*)\}/g, "$1").length * size * 0.53;
+  return markup(textShape(x, y, line, style));
 }
 
 /** A drawing moved by (x, y). */

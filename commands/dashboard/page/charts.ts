@@ -4,13 +4,20 @@
  *
  * @module
  */
-import { octaveTicks } from "../../../run_log/charts/scale.ts";
-import type { Points } from "../protocol.ts";
+import {
+  BAND_LOSS,
+  powerSpectra,
+  samplesOverData,
+  TRAINING_LOSS,
+  VALIDATION_LOSS,
+} from "../../../run_log/charts/descriptions.ts";
+import type { Line, Points } from "../../../run_log/charts/plot.ts";
+
 import { html, setChildren } from "./dom.ts";
 import { formatName } from "./format.ts";
 import { HeatMapCard } from "./heat_map.ts";
 import { type ChartView, LineChart } from "./line_chart.ts";
-import { type Line, meanOf, smooth } from "./lines.ts";
+import { meanOf, smooth } from "./lines.ts";
 import type { Run } from "./model.ts";
 import type { Settings } from "./settings.ts";
 import { expected } from "./summary.ts";
@@ -56,8 +63,8 @@ export class Charts {
   constructor(onRange: (range: [number, number]) => void) {
     this.#onRange = onRange;
     this.#steps = {
-      loss: this.#stepChart("Training loss", "loss", "train.logEvery", { dense: true }),
-      valLoss: this.#stepChart("Validation loss", "valLoss", "train.evalEvery"),
+      loss: this.#stepChart(TRAINING_LOSS.title, "loss", "train.logEvery", { dense: true }),
+      valLoss: this.#stepChart(VALIDATION_LOSS.title, "valLoss", "train.evalEvery"),
       distance: this.#stepChart("Spectral distance of samples", "", "train.sampleEvery", {
         points: ({ spectra }) => ({
           steps: spectra.map(({ step }) => step),
@@ -70,10 +77,10 @@ export class Charts {
         ...{ dense: true, decades: false },
       }),
     };
-    this.#bands = this.#lineChart("Noise loss by |k|", "step");
+    this.#bands = this.#lineChart(BAND_LOSS.title, "step");
     const spectral = { xName: "|k| =" };
-    this.#spectra = new LineChart({ title: "Power spectrum of samples", ...spectral });
-    this.#ratios = new LineChart({ title: "Samples over data, by |k|", ...spectral });
+    this.#spectra = new LineChart({ title: powerSpectra(2).title, ...spectral });
+    this.#ratios = new LineChart({ title: samplesOverData(2).title, ...spectral });
   }
 
   /** Elements by their place in the page. */
@@ -158,9 +165,10 @@ export class Charts {
     const empty = config?.["instruments.bandLoss"] === false
       ? "Switched off (instruments.bandLoss)"
       : "No line with bands yet";
-    const { logSteps: logX, logValues: logY } = settings;
+    const x = { ...BAND_LOSS.x, log: settings.logSteps };
+    const y = { ...BAND_LOSS.y, log: settings.logValues };
     this.#bands.setAbout(info.name);
-    this.#bands.draw({ lines, logX, logY, range: stepsOf(view), empty, named: true });
+    this.#bands.draw({ lines, x, y, range: stepsOf(view), empty, named: true });
     this.heatMap.update(focus.bandMap, info.name, empty);
   }
 
@@ -175,19 +183,19 @@ export class Charts {
     const off = focus.config?.["instruments.spectra"] === false;
     const empty = off ? "Switched off (instruments.spectra)" : emptyText(view, "train.sampleEvery");
     const count = Math.max(0, ...runs.map((run) => newest(run).length), data?.power.length ?? 0);
-    const axes = { logX: true, logY: true, empty, xTicks: octaveTicks(Math.max(2, count)) };
+    const power = powerSpectra(count), ratio = samplesOverData(count);
     const plain = { ...view, settings: { ...view.settings, smoothing: 0 } };
     const ofData: Line[] = data
       ? [{ id: "data", label: "data", colour: null, points: rings(data.power), dashed: true }]
       : [];
     const lines = makeLines(plain, (run) => rings(newest(run)), { marks: true });
     this.#spectra.setAbout(data ? "dashed: the data" : "");
-    this.#spectra.draw({ ...axes, lines: [...ofData, ...lines] });
+    this.#spectra.draw({ ...power, lines: [...ofData, ...lines], empty });
     const ratios = makeLines(plain, (run) => {
       const own = run.data ?? data;
       return own ? rings(newest(run).map((power, i) => power / (own.power[i] ?? NaN))) : NONE;
     }, { marks: true });
-    this.#ratios.draw({ ...axes, lines: ratios, rules: [1] });
+    this.#ratios.draw({ ...ratio, lines: ratios, empty });
   }
 }
 
@@ -208,7 +216,9 @@ function drawSteps({ chart, points, dense, decades, every }: StepChart, view: Ch
   const shown = dense ? view : { ...view, settings: { ...settings, smoothing: 0 } };
   const chartView: ChartView = {
     lines: makeLines(shown, points, { marks: every !== "train.logEvery" }),
-    ...{ logX: settings.logSteps, logY: settings.logValues && decades, range: stepsOf(view) },
+    x: { label: "", log: settings.logSteps },
+    y: { label: "", log: settings.logValues && decades },
+    range: stepsOf(view),
     empty: emptyText(view, every),
   };
   chart.draw(chartView);

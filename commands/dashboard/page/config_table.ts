@@ -4,7 +4,8 @@
  *
  * @module
  */
-import { colourClass, html, setText } from "./dom.ts";
+import { colourClass } from "../../../run_log/charts/plot.ts";
+import { html, setText } from "./dom.ts";
 import { formatSetting } from "./format.ts";
 import type { Run } from "./model.ts";
 

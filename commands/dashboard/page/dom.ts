@@ -5,6 +5,7 @@
  *
  * @module
  */
+import type { Shape } from "../../../run_log/charts/shapes.ts";
 
 /** Values of attributes; false and undefined ones are left out, true ones are empty. */
 export type Attributes = Readonly<Record<string, string | number | boolean | undefined>>;
@@ -39,6 +40,22 @@ export function svg<K extends keyof SVGElementTagNameMap>(
   return fill(document.createElementNS(SVG, name), attributes, children);
 }
 
+/** An element of a shape. */
+export function drawn({ name, attributes, children }: Shape): SVGElement {
+  const element = document.createElementNS(SVG, name) as SVGElement;
+  setPaint(element, attributes);
+  element.append(...children.map((child) => typeof child === "string" ? child : drawn(child)));
+  return element;
+}
+
+/** Sets attributes of a shape; those that begin with "--" are properties of its style. */
+export function setPaint(element: HTMLElement | SVGElement, attributes: Shape["attributes"]): void {
+  for (const [name, value] of Object.entries(attributes)) {
+    if (name.startsWith("--")) element.style.setProperty(name, String(value));
+    else setAttributes(element, { [name]: value });
+  }
+}
+
 /** Sets attributes; false and undefined ones are removed. */
 export function setAttributes(element: Element, attributes: Attributes): void {
   for (const [name, value] of Object.entries(attributes)) {
@@ -66,9 +83,4 @@ export function byId<E extends Element = HTMLElement>(id: string): E {
   const element = document.getElementById(id);
   if (!element) throw new Error(`Cannot find #${id}: the page must have it`);
   return element as unknown as E;
-}
-
-/** The class that gives an element the `i`-th colour of runs. */
-export function colourClass(i: number): string {
-  return `colour-${i % 8}`;
 }

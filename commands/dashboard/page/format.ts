@@ -25,14 +25,6 @@ export function formatShort(value: number): string {
   return minus(`${Number(value.toPrecision(4))}`);
 }
 
-/** A tick's label of scale.ts: "10^{−5}" is "1e−5". */
-export function formatTickLabel(label: string): string {
-  return label.replace(
-    /^(−?)(?:(.+)·)?10\^\{(.+)\}$/,
-    (_, sign, factor = "1", exponent) => `${sign}${factor}e${exponent}`,
-  );
-}
-
 /** Seconds: "45s", "3m 05s", "2h 07m", "3d 04h". */
 export function formatDuration(seconds: number): string {
   if (!Number.isFinite(seconds) || seconds < 0) return "–";

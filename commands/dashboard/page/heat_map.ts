@@ -4,13 +4,8 @@
  *
  * @module
  */
-import {
-  brightness,
-  colourAt,
-  SEQUENTIAL,
-  shareOf,
-  shortNumber,
-} from "../../../run_log/charts/colours.ts";
+import { BAND_MAP_TITLE } from "../../../run_log/charts/descriptions.ts";
+import { bandMapOf, cellLook, type HeatMap } from "../../../run_log/charts/heat_map.ts";
 import type { BandMap } from "../protocol.ts";
 import { html, setText } from "./dom.ts";
 import { formatCount } from "./format.ts";
@@ -27,7 +22,7 @@ export class HeatMapCard {
     this.element = html(
       "section",
       { class: "card" },
-      html("header", {}, html("h3", {}, "Noise loss by timestep and |k|"), this.#about),
+      html("header", {}, html("h3", {}, BAND_MAP_TITLE), this.#about),
       html("div", { class: "heat-frame" }, this.#table, this.#empty),
     );
   }
@@ -44,38 +39,35 @@ export class HeatMapCard {
     setText(this.#empty, map ? "" : empty);
     if (map === this.#shown) return;
     this.#shown = map;
-    this.#table.replaceChildren(...(map ? tableParts(map) : []));
+    this.#table.replaceChildren(...(map ? tableParts(bandMapOf(BAND_MAP_TITLE, map)) : []));
   }
 }
 
 /** Rows from the noisiest timesteps down, a column a band. */
-function tableParts({ timesteps, labels, values }: BandMap): HTMLElement[] {
-  const known = values.flat().filter((value): value is number => value !== null && value > 0);
-  const range = [Math.min(...known), Math.max(...known)] as const;
-  const head = html(
-    "tr",
-    {},
-    html("th", { class: "corner" }, "t \\ |k|"),
-    ...labels.map((label) => html("th", { scope: "col" }, label)),
-  );
-  const rows = values.map((row, bin) => {
-    const name = `${timesteps[bin] ?? ""}–${(timesteps[bin + 1] ?? 0) - 1}`;
-    return html(
+function tableParts(map: HeatMap): HTMLElement[] {
+  const corner = html("th", { class: "corner" }, "t \\ |k|");
+  const head = map.columns.map((label) => html("th", { scope: "col" }, label));
+  const rows = map.rows.map((label, row) =>
+    html(
       "tr",
       {},
-      html("th", { scope: "row" }, name),
-      ...row.map((value) => cell(value, range)),
-    );
-  });
-  return [html("thead", {}, head), html("tbody", {}, ...rows.toReversed())];
+      html("th", { scope: "row" }, label),
+      ...map.columns.map((_, column) => cell(map, row, column)),
+    )
+  );
+  return [
+    html("thead", {}, html("tr", {}, corner, ...head)),
+    html("tbody", {}, ...rows.toReversed()),
+  ];
 }
 
-function cell(value: number | null, range: readonly [number, number]): HTMLElement {
-  const element = html("td", {}, value === null ? "" : shortNumber(value));
+function cell(map: HeatMap, row: number, column: number): HTMLElement {
+  const element = html("td"), value = map.values[row]?.[column] ?? null;
+  const { text, fill, ink } = cellLook(map, row, column);
+  element.textContent = text;
   if (value !== null && value > 0) {
-    const colour = colourAt(SEQUENTIAL, shareOf(value, range));
-    element.style.setProperty("background", colour);
-    element.style.setProperty("color", brightness(colour) > 0.5 ? "#111" : "#fff");
+    element.style.setProperty("background", fill);
+    element.style.setProperty("color", ink);
   }
   return element;
 }

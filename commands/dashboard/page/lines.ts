@@ -1,26 +1,9 @@
 /**
- * Curves as they are drawn: smoothed, thinned to what a screen can show, and means over seeds.
+ * Curves before they are drawn: smoothed, and means over seeds.
  *
  * @module
  */
-import type { Points } from "../protocol.ts";
-
-/** A line of a chart. */
-export interface Line {
-  readonly id: string;
-  readonly label: string;
-  /** Which of the colours, or a colour; null for the colour of text. */
-  readonly colour: number | string | null;
-  readonly points: Points;
-  /** What it is smoothed from, drawn faintly. */
-  readonly raw?: Points;
-  /** The range of what it is a mean over. */
-  readonly low?: readonly number[];
-  readonly high?: readonly number[];
-  readonly dashed?: boolean;
-  /** Whether points are marked: for few of them. */
-  readonly marks?: boolean;
-}
+import type { Points } from "../../../run_log/charts/plot.ts";
 
 /**
  * A moving average around each point, narrower at the ends: unlike one over the past alone it does not
@@ -62,36 +45,6 @@ export function meanOf(
     high.push(Math.max(...found));
   });
   return { points: { steps, values }, low, high };
-}
-
-/**
- * Indices of the points that a chart of so many columns needs: the lowest and the highest of each
- * column, and the ends. Of what is outside only the neighbour on each side is kept.
- *
- * @param place Where a step is, 0 to 1 inside; not finite where it has no place.
- */
-export function visible(
-  { steps, values }: Points,
-  columns: number,
-  place: (step: number) => number,
-): number[] {
-  const places = steps.map(place);
-  const begin = Math.max(places.findLastIndex((at) => at < 0 && Number.isFinite(at)), 0);
-  const after = places.findIndex((at) => at > 1);
-  const end = after < 0 ? steps.length - 1 : after;
-  const kept = new Set<number>();
-  let column = NaN, low = begin, high = begin;
-  for (let i = begin; i <= end; i++) {
-    if (!Number.isFinite(places[i])) continue;
-    if (kept.size === 0 || i === end) kept.add(i);
-    const own = Math.floor(places[i]! * columns);
-    if (own !== column) [column, low, high] = [own, i, i];
-    if (values[i]! < values[low]!) low = i;
-    if (values[i]! > values[high]!) high = i;
-    // The last of a column knows its extremes.
-    if (i === end || Math.floor(places[i + 1]! * columns) !== own) kept.add(low).add(high);
-  }
-  return [...kept].sort((a, b) => a - b);
 }
 
 /** Index of the step nearest to `step`, -1 where there is none. */

@@ -3,11 +3,11 @@
  *
  * @module
  */
+import type { Points } from "../../../run_log/charts/plot.ts";
 import type {
   BandMap,
   DashboardMessage,
   DataSpectrum,
-  Points,
   RunInfo,
   RunUpdate,
   SamplePicture,

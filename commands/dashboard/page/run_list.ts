@@ -4,7 +4,8 @@
  *
  * @module
  */
-import { colourClass, html, setAttributes, setChildren, setText } from "./dom.ts";
+import { colourClass } from "../../../run_log/charts/plot.ts";
+import { html, setAttributes, setChildren, setText } from "./dom.ts";
 import { formatCount, formatDuration } from "./format.ts";
 import { type Run, type RunState, secondsLeft, stateOf } from "./model.ts";
 

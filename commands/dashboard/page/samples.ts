@@ -6,7 +6,8 @@
  * @module
  */
 import type { SamplePicture } from "../protocol.ts";
-import { colourClass, html, setAttributes, setChildren, setText } from "./dom.ts";
+import { colourClass } from "../../../run_log/charts/plot.ts";
+import { html, setAttributes, setChildren, setText } from "./dom.ts";
 import { formatCount } from "./format.ts";
 import type { Run } from "./model.ts";
 

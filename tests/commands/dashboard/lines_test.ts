@@ -1,5 +1,5 @@
-import { meanOf, nearest, smooth, visible } from "../../../commands/dashboard/page/lines.ts";
-import { assert, assertAllClose, assertEquals } from "../../support/assert.ts";
+import { meanOf, nearest, smooth } from "../../../commands/dashboard/page/lines.ts";
+import { assertAllClose, assertEquals } from "../../support/assert.ts";
 
 const points = (values: number[]) => ({ steps: values.map((_, i) => 10 * (i + 1)), values });
 
@@ -21,23 +21,6 @@ Deno.test("meanOf() takes the steps that all curves have", () => {
     ...{ points: { steps: [2, 3], values: [3, 4] }, low: [2, 3], high: [4, 5] },
   });
   assertEquals(meanOf([]).points, { steps: [], values: [] });
-});
-
-Deno.test("visible() keeps the extremes of each column and the ends", () => {
-  const many = points(Array.from({ length: 10_000 }, (_, i) => i === 5432 ? 99 : Math.sin(i)));
-  const kept = visible(many, 100, (step) => (step - 10) / 99_990);
-  assert(kept.length <= 203, `${kept.length} points`);
-  assert(kept.includes(0) && kept.includes(5432) && kept.includes(9999), "ends and the spike");
-  assertEquals(kept, kept.toSorted((a, b) => a - b));
-});
-
-Deno.test("visible() keeps one neighbour outside of a range on each side, so that lines reach its edges", () => {
-  const ten = points(Array.from({ length: 10 }, (_, i) => i));
-  assertEquals(visible(ten, 100, (step) => (step - 45) / 30), [3, 4, 5, 6, 7]);
-  assertEquals(visible(points([]), 100, () => 0), []);
-  assertEquals(visible(points([7]), 100, () => 0), [0]);
-  // Steps without a place on a logarithmic axis.
-  assertEquals(visible({ steps: [0, 1, 10], values: [1, 2, 3] }, 10, Math.log10), [1, 2]);
 });
 
 Deno.test("nearest() finds the step that is nearest", () => {

@@ -1,5 +1,6 @@
 import { colourAt, shortNumber } from "../../../run_log/charts/colours.ts";
-import { heatMap, rangeOf } from "../../../run_log/charts/heat_map.ts";
+import { heatMap } from "../../../run_log/charts/heat_drawing.ts";
+import { rangeOf } from "../../../run_log/charts/heat_map.ts";
 import { lineChart } from "../../../run_log/charts/line_chart.ts";
 import { formatTick, makeScale, octaveTicks } from "../../../run_log/charts/scale.ts";
 import { escapeText, grid, svgDocument, text } from "../../../run_log/charts/svg.ts";

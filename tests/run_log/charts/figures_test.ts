@@ -54,7 +54,7 @@ Deno.test("makeFigures() puts each method's samples over the data that it was tr
     "a = 2.00 ± 0.00 (data of small), a = 2.00 ± 0.00 (data of",
   );
   // Samples that are as the data lie on one level, whatever the data are.
-  const lines = [...spectra.drawing.content.matchAll(/<path d="M([^"]*)" fill="none" stroke="#/g)]
+  const lines = [...spectra.drawing.content.matchAll(/<path d="M([^"]*)" class="line"/g)]
     .map(([, path = ""]) => path.split("L").map((place) => place.split(" ")[1]));
   const ratios = lines.slice(-2);
   assertEquals(ratios.map((places) => places.length), [4, 16]);
