@@ -281,7 +281,11 @@ function reasonOf(spec: CommandSpec, error: CommanderError, given: readonly stri
   const text = error.message.replace(/^error: /, "");
   switch (error.code) {
     case "commander.unknownOption": {
-      const [, flag = ""] = /^unknown option '([^=]*?)(?:=.*)?'(?:\n|$)/s.exec(text) ?? [];
+      const [, flag = "", valueGiven = ""] =
+        /^unknown option '([^=]*?)(?:=(.*))?'(?:\n|$)/s.exec(text) ?? [];
+      if (Object.keys(spec.options).some((name) => optionFlag(name) === flag)) {
+        return `${flag} must have no value, got ${JSON.stringify(valueGiven)}`;
+      }
       const hint = /\((Did you mean .*\?)\)$/.exec(text)?.[1]?.replace("Did", ", did") ?? "";
       return `${flag} must be a known option${hint}`;
     }

@@ -120,6 +120,14 @@ Deno.test("parseCommand() refuses overrides where the command has none", () => {
   );
 });
 
+Deno.test("parseCommand() refuses a value after an option that has none, and says so", () => {
+  assertEquals(
+    refusal("--dry-run=runs/a"),
+    'Cannot run draw: --dry-run must have no value, got "runs/a", see --help',
+  );
+  assertEquals(refusal("--dry-ru=1").includes("--dry-ru must be a known option"), true);
+});
+
 Deno.test("parseCommand() suggests the nearest option", () => {
   assertEquals(
     refusal("--stepz", "3"),
