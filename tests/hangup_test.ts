@@ -90,11 +90,17 @@ Deno.test(
         if (error instanceof Deno.errors.NotFound) return;
         throw error;
       }
-      await until(() => steps(folder), "steps");
-      const process = `/proc/${Deno.readTextFileSync(pid).trim()}`;
+      await until(() => existsSync(pid) && steps(folder), "steps");
+      const run = Number(Deno.readTextFileSync(pid));
       terminal.kill("SIGKILL");
       await terminal.status;
-      await until(() => !existsSync(process), "the run's end");
+      try {
+        await until(() => !existsSync(`/proc/${run}`), "the run's end");
+      } catch (error) {
+        // It would train on without end.
+        Deno.kill(run, "SIGKILL");
+        throw error;
+      }
       assertEquals(await saved(folder), 1);
     }),
 );
