@@ -1,12 +1,14 @@
 /**
  * Reads Python pickles of protocols 2 to 5 as data. Nothing is imported, called or set: a global is
- * only a name, and what a name may build is decided by the caller's short list. Opcodes that
- * files of tensors have no use for are refused, and so is any pickle whose objects would take much more
- * memory than its bytes. Objects of foreign classes become marks where the caller wants them. Format: CPython's Lib/pickletools.py.
+ * only a name, and what a name may build is decided by the caller's short list. Opcodes that files of
+ * tensors have no use for are refused, and so is any pickle whose objects would take much more memory
+ * than its bytes. Objects of foreign classes become marks where the caller wants them. Format:
+ * CPython's Lib/pickletools.py.
  *
  * @module
  */
 
+import { LONGEST_NAME, PickleBytes } from "./pickle_bytes.ts";
 import {
   keyText,
   PickleDict,
@@ -28,11 +30,6 @@ export interface Unpickled<X extends object> {
 const FREE_BYTES = 32 << 20;
 /** About what an object of each kind takes, in bytes. */
 const COST = { dict: 320, list: 96, tuple: 96, text: 48, number: 24, memo: 96, item: 64 };
-/** Longer integers are refused: they are no part of a checkpoint, and slow to read. */
-const LONGEST_INTEGER = 256;
-/** Longer module or attribute names are refused. */
-const LONGEST_NAME = 256;
-
 /**
  * Reads one pickle.
  *
@@ -50,48 +47,45 @@ export function readPickle<X extends object>(
   return new Machine(bytes, host, start, fileBytes).run();
 }
 
-const utf8 = new TextDecoder("utf-8", { fatal: true, ignoreBOM: true });
 const latin1 = new TextDecoder("latin1");
 
 /** Python's pickle machine: a stack, marks on it, and a memo. */
 class Machine<X extends object> {
-  readonly #view: DataView;
+  readonly #in: PickleBytes;
   readonly #stack: PickleValue<X>[] = [];
   readonly #marks: number[] = [];
   readonly #memo = new Map<number, PickleValue<X>>();
-  #opcodeAt = 0;
   #budget: number;
 
   constructor(
-    private readonly bytes: Uint8Array,
+    bytes: Uint8Array,
     private readonly host: PickleHost<X>,
-    private at: number,
+    start: number,
     fileBytes: number,
   ) {
-    this.#view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
+    this.#in = new PickleBytes(bytes, start);
     this.#budget = FREE_BYTES + fileBytes;
   }
 
   run(): Unpickled<X> {
-    if (this.#byte() !== 0x80) this.#fail("must begin with a protocol number");
-    const protocol = this.#byte();
+    if (this.#in.byte() !== 0x80) this.#in.fail("must begin with a protocol number");
+    const protocol = this.#in.byte();
     if (protocol < 2 || protocol > 5) {
-      this.#fail(`must be of protocol 2 to 5, got ${protocol}`);
+      this.#in.fail(`must be of protocol 2 to 5, got ${protocol}`);
     }
     while (true) {
-      this.#opcodeAt = this.at;
-      const opcode = this.#byte();
+      const opcode = this.#in.opcode();
       if (opcode === 0x2e) {
         const value = this.#pop();
-        if (this.#stack.length > 0) this.#fail("must end with one value");
-        return { value, end: this.at };
+        if (this.#stack.length > 0) this.#in.fail("must end with one value");
+        return { value, end: this.#in.at };
       }
       if (
         !this.#constant(opcode) && !this.#container(opcode) && !this.#reference(opcode) &&
         !this.#object(opcode)
       ) {
         const text = opcode.toString(16).padStart(2, "0");
-        this.#fail(`must not use opcode 0x${text}, which no checkpoint needs`);
+        this.#in.fail(`must not use opcode 0x${text}, which no checkpoint needs`);
       }
     }
   }
@@ -106,31 +100,31 @@ class Machine<X extends object> {
       case 0x89: // NEWFALSE
         return this.#push(false, COST.number);
       case 0x4b: // BININT1
-        return this.#push(this.#byte(), COST.number);
+        return this.#push(this.#in.byte(), COST.number);
       case 0x4d: // BININT2
-        return this.#push(this.#view.getUint16(this.#take(2), true), COST.number);
+        return this.#push(this.#in.view.getUint16(this.#in.take(2), true), COST.number);
       case 0x4a: // BININT
-        return this.#push(this.#view.getInt32(this.#take(4), true), COST.number);
+        return this.#push(this.#in.view.getInt32(this.#in.take(4), true), COST.number);
       case 0x47: // BINFLOAT
-        return this.#push(this.#view.getFloat64(this.#take(8)), COST.number);
+        return this.#push(this.#in.view.getFloat64(this.#in.take(8)), COST.number);
       case 0x8a: // LONG1
-        return this.#push(this.#integer(this.#byte()), COST.text);
+        return this.#push(this.#in.integer(this.#in.byte()), COST.text);
       case 0x8b: // LONG4
-        return this.#push(this.#integer(this.#length(4)), COST.text);
+        return this.#push(this.#in.integer(this.#in.length(4)), COST.text);
       case 0x8c: // SHORT_BINUNICODE
-        return this.#text(this.#byte());
+        return this.#text(this.#in.byte());
       case 0x58: // BINUNICODE
-        return this.#text(this.#length(4));
+        return this.#text(this.#in.length(4));
       case 0x8d: // BINUNICODE8
-        return this.#text(this.#length(8));
+        return this.#text(this.#in.length(8));
       case 0x55: // SHORT_BINSTRING, Python 2's str
-        return this.#legacyString(this.#byte());
+        return this.#legacyString(this.#in.byte());
       case 0x54: // BINSTRING
-        return this.#legacyString(this.#length(4));
+        return this.#legacyString(this.#in.length(4));
       case 0x43: // SHORT_BINBYTES
-        return this.#raw(this.#byte());
+        return this.#raw(this.#in.byte());
       case 0x42: // BINBYTES
-        return this.#raw(this.#length(4));
+        return this.#raw(this.#in.length(4));
       default:
         return false;
     }
@@ -172,24 +166,24 @@ class Machine<X extends object> {
   #reference(opcode: number): boolean {
     switch (opcode) {
       case 0x71: // BINPUT
-        return this.#remember(this.#byte());
+        return this.#remember(this.#in.byte());
       case 0x72: // LONG_BINPUT
-        return this.#remember(this.#view.getUint32(this.#take(4), true));
+        return this.#remember(this.#in.view.getUint32(this.#in.take(4), true));
       case 0x94: // MEMOIZE
         return this.#remember(this.#memo.size);
       case 0x68: // BINGET
-        return this.#recall(this.#byte());
+        return this.#recall(this.#in.byte());
       case 0x6a: // LONG_BINGET
-        return this.#recall(this.#view.getUint32(this.#take(4), true));
+        return this.#recall(this.#in.view.getUint32(this.#in.take(4), true));
       case 0x95: // FRAME: a hint for buffered reading
-        this.#length(8);
+        this.#in.length(8);
         return true;
       case 0x63: // GLOBAL
-        return this.#global(this.#line(), this.#line());
+        return this.#global(this.#in.line(), this.#in.line());
       case 0x93: { // STACK_GLOBAL
         const [module, name] = this.#popMany(2);
         if (typeof module !== "string" || typeof name !== "string") {
-          this.#fail("must name a module and something in it by strings");
+          this.#in.fail("must name a module and something in it by strings");
         }
         return this.#global(module, name);
       }
@@ -213,7 +207,7 @@ class Machine<X extends object> {
         return this.#reduce();
       case 0x92: { // NEWOBJ_EX
         const options = this.#pop();
-        if (!(options instanceof PickleDict)) this.#fail("must name options by a dict");
+        if (!(options instanceof PickleDict)) this.#in.fail("must name options by a dict");
         return this.#reduce();
       }
       case 0x8f: // EMPTY_SET
@@ -230,7 +224,7 @@ class Machine<X extends object> {
         return true;
       case 0x8e: // BINBYTES8
       case 0x96: // BYTEARRAY8
-        return this.#raw(this.#length(8));
+        return this.#raw(this.#in.length(8));
       default:
         return false;
     }
@@ -246,7 +240,7 @@ class Machine<X extends object> {
         return this.#push(this.host.mark(callable.name, args.items), COST.dict);
       }
     }
-    return this.#fail("must apply a named constructor to a tuple");
+    return this.#in.fail("must apply a named constructor to a tuple");
   }
 
   /** A state_dict carries versions of its modules as an attribute, which is dropped. */
@@ -259,14 +253,14 @@ class Machine<X extends object> {
     }
     const harmless = target instanceof PickleDict && state instanceof PickleDict &&
       [...state.keys()].every((key) => key === "_metadata");
-    if (!harmless) this.#fail("must set no attribute but the _metadata of a dict");
+    if (!harmless) this.#in.fail("must set no attribute but the _metadata of a dict");
     return true;
   }
 
   #global(module: string, name: string): boolean {
     const dotted = `${module}.${name}`;
     if (!this.host.allows(dotted)) {
-      this.#fail(`must refer to nothing but what tensors need, got ${JSON.stringify(dotted)}`);
+      this.#in.fail(`must refer to nothing but what tensors need, got ${JSON.stringify(dotted)}`);
     }
     return this.#push(new PickleGlobal(dotted), COST.tuple + 2 * dotted.length);
   }
@@ -278,7 +272,7 @@ class Machine<X extends object> {
   #append(items: PickleValue<X>[]): boolean {
     const target = this.#stack.at(-1);
     const list = target instanceof PickleMark ? target.elements ??= [] : target;
-    if (!Array.isArray(list)) this.#fail("must append to a list");
+    if (!Array.isArray(list)) this.#in.fail("must append to a list");
     for (const item of items) list.push(item);
     return true;
   }
@@ -286,8 +280,8 @@ class Machine<X extends object> {
   #setItems(items: PickleValue<X>[]): boolean {
     const target = this.#stack.at(-1);
     const dict = target instanceof PickleMark ? target.items ??= new PickleDict<X>() : target;
-    if (!(dict instanceof PickleDict)) this.#fail("must set items of a dict");
-    if (items.length % 2 !== 0) this.#fail("must set pairs of a key and a value");
+    if (!(dict instanceof PickleDict)) this.#in.fail("must set items of a dict");
+    if (items.length % 2 !== 0) this.#in.fail("must set pairs of a key and a value");
     for (let i = 0; i < items.length; i += 2) {
       this.#charge(COST.item);
       dict.set(this.#key(items[i]!, dict), items[i + 1]!);
@@ -301,7 +295,7 @@ class Machine<X extends object> {
       ? latin1.decode(item)
       : item;
     if (typeof key === "string" || typeof key === "number" || typeof key === "bigint") return key;
-    if (!this.host.mark) this.#fail("must key dicts by strings or numbers");
+    if (!this.host.mark) this.#in.fail("must key dicts by strings or numbers");
     const text = keyText(key);
     this.#charge(COST.text + 2 * text.length);
     return dict.has(text) ? `${text} ${dict.size}` : text;
@@ -310,7 +304,7 @@ class Machine<X extends object> {
   #remember(key: number): boolean {
     const value = this.#stack.at(-1);
     if (value === undefined || this.#stack.length === this.#marks.at(-1)) {
-      this.#fail("must have a value to remember");
+      this.#in.fail("must have a value to remember");
     }
     this.#charge(COST.memo);
     this.#memo.set(key, value);
@@ -319,7 +313,7 @@ class Machine<X extends object> {
 
   #recall(key: number): boolean {
     const value = this.#memo.get(key);
-    if (value === undefined) this.#fail(`must have remembered value ${key} before it is used`);
+    if (value === undefined) this.#in.fail(`must have remembered value ${key} before it is used`);
     return this.#push(value, COST.number);
   }
 
@@ -330,57 +324,18 @@ class Machine<X extends object> {
   }
 
   #text(length: number): boolean {
-    const at = this.#take(length);
-    let text;
-    try {
-      text = utf8.decode(this.bytes.subarray(at, at + length));
-    } catch {
-      return this.#fail("must hold text in UTF-8");
-    }
+    const text = this.#in.text(length);
     return this.#push(text, COST.text + 2 * text.length);
   }
 
   #legacyString(length: number): boolean {
-    const at = this.#take(length);
-    const bytes = this.bytes.subarray(at, at + length);
+    const bytes = this.#in.span(length);
     const value = this.host.legacyString?.(bytes) ?? latin1.decode(bytes);
     return this.#push(value, COST.text + (typeof value === "string" ? length : COST.list));
   }
 
   #raw(length: number): boolean {
-    const at = this.#take(length);
-    return this.#push(this.bytes.slice(at, at + length), COST.list + length);
-  }
-
-  /** Two's complement, little-endian. */
-  #integer(length: number): number | bigint {
-    if (length > LONGEST_INTEGER) {
-      this.#fail(`must hold integers of at most ${LONGEST_INTEGER} bytes, got ${length}`);
-    }
-    const at = this.#take(length);
-    let value = 0n;
-    for (let i = length - 1; i >= 0; i--) value = (value << 8n) | BigInt(this.bytes[at + i]!);
-    value = BigInt.asIntN(8 * length, value);
-    const number = Number(value);
-    return Number.isSafeInteger(number) ? number : value;
-  }
-
-  #line(): string {
-    const rest = this.bytes.subarray(this.at, this.at + LONGEST_NAME + 1);
-    const length = rest.indexOf(0x0a);
-    if (length < 0) this.#fail(`must end a name within ${LONGEST_NAME} bytes`);
-    this.at += length + 1;
-    return latin1.decode(rest.subarray(0, length));
-  }
-
-  /** A length of 4 or 8 bytes, no more than the bytes that are left. */
-  #length(size: 4 | 8): number {
-    const at = this.#take(size);
-    const length = size === 4
-      ? this.#view.getUint32(at, true)
-      : Number(this.#view.getBigUint64(at, true));
-    if (length > this.bytes.length - this.at) this.#cut();
-    return length;
+    return this.#push(this.#in.span(length).slice(), COST.list + length);
   }
 
   #pop(): PickleValue<X> {
@@ -389,39 +344,19 @@ class Machine<X extends object> {
 
   #popMany(count: number): PickleValue<X>[] {
     if (this.#stack.length - count < (this.#marks.at(-1) ?? 0)) {
-      this.#fail("must have enough values on its stack");
+      this.#in.fail("must have enough values on its stack");
     }
     return this.#stack.splice(this.#stack.length - count, count);
   }
 
   #popMark(): PickleValue<X>[] {
     const mark = this.#marks.pop();
-    if (mark === undefined) this.#fail("must have a mark on its stack");
+    if (mark === undefined) this.#in.fail("must have a mark on its stack");
     return this.#stack.splice(mark);
-  }
-
-  #byte(): number {
-    return this.bytes[this.#take(1)]!;
-  }
-
-  /** Steps over bytes that must be there; returns the first one's place. */
-  #take(count: number): number {
-    const at = this.at;
-    if (count > this.bytes.length - at) this.#cut();
-    this.at += count;
-    return at;
   }
 
   #charge(bytes: number): void {
     this.#budget -= bytes;
-    if (this.#budget < 0) this.#fail("must not build more than its size justifies");
-  }
-
-  #cut(): never {
-    this.#fail(`must not be cut short, the ${this.bytes.length} bytes end inside it`);
-  }
-
-  #fail(rule: string): never {
-    throw new SyntaxError(`Cannot read pickle: what stands at byte ${this.#opcodeAt} ${rule}`);
+    if (this.#budget < 0) this.#in.fail("must not build more than its size justifies");
   }
 }
