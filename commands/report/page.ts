@@ -22,7 +22,7 @@ h1 { font-size: 1.6rem; margin: 0 0 .25rem; }
 h2 { font-size: 1.15rem; margin: 2.5rem 0 .75rem; }
 p.about, figcaption, td.note { color: #5f6368; }
 figure { margin: 0; }
-figure svg { max-width: 100%; height: auto; display: block; }
+figure > svg { max-width: 100%; height: auto; display: block; }
 figure svg image { image-rendering: pixelated; }
 figcaption { font-size: .88rem; max-width: 46rem; margin-top: .5rem; }
 .wide { overflow-x: auto; }

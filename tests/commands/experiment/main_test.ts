@@ -95,7 +95,7 @@ Deno.test("experiment runs a grid, goes on after it was killed at any point, and
       if (name.endsWith(".png")) assert(decodePng(bytes).width > 600, name);
     }
     const page = new TextDecoder().decode(pictures.get("index.html"));
-    assertEquals(page.match(/<svg /g)?.length, 6);
+    assertEquals(page.match(/<svg xmlns=/g)?.length, 6);
     // Nothing is fetched from elsewhere.
     assertEquals([...page.matchAll(/(?:href|src)="(?!data:)[^"]*"/g)].map(([link]) => link), []);
     assertStringIncludes(page, "diffusion.timestepSampler.name = &quot;reweighted&quot;");
