@@ -23,8 +23,8 @@ Deno.test("createNetwork() refuses options that break a rule, and images that do
   assertThrows(
     () => createNetwork(CIFAR, { ...SHAPE, height: 20 }),
     RangeError,
-    "Cannot make the network ho2020: the images' size must be a multiple of 8, got 20 x 16; " +
-      "the network halves the side 3 times; the nearest that work are 16 or 24, or fewer channelMultipliers",
+    "Cannot make the network ho2020: the images' size must be multiples of 8, got 20 x 16; " +
+      "the network halves the height 3 times; the nearest that work are 16 or 24, or fewer channelMultipliers",
   );
 });
 
@@ -33,8 +33,8 @@ Deno.test("networkMisfit() names keys as a config does", () => {
   const misfit = networkMisfit(CIFAR, { ...SHAPE, width: 12 }, (key) => `model.${key}`);
   assertEquals(misfit, {
     key: "size",
-    rule: "be a multiple of 8",
-    hint: "the network halves the side 3 times; the nearest that work are 8 or 16, or fewer " +
+    rule: "be multiples of 8",
+    hint: "the network halves the width 3 times; the nearest that work are 8 or 16, or fewer " +
       "model.channelMultipliers",
   });
 });
