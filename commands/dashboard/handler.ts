@@ -5,8 +5,7 @@
  * @module
  */
 import { stripTypeScriptTypes } from "node:module";
-import { join, relative } from "node:path";
-import { fileURLToPath } from "node:url";
+import { relative } from "node:path";
 import { readFace } from "../../formats/face.ts";
 import { runFolder } from "../../training/run_folder.ts";
 import { isAbsence } from "../../support/absence.ts";
@@ -138,6 +137,3 @@ function refusal(status: number, text: string): Response {
   const headers = { ...HEADERS, "content-type": "text/plain; charset=utf-8" };
   return new Response(`${text}\n`, { status, headers });
 }
-
-/** The path of the page's folder; for tests. */
-export const PAGE_FOLDER = join(fileURLToPath(ROOT), "commands", "dashboard", "page");

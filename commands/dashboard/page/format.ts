@@ -20,11 +20,6 @@ export function formatValue(value: number): string {
   return minus(value.toFixed(Math.min(digits, 6)));
 }
 
-/** A learning rate and the like: as short as it is exact, "0.0003", "1e-5". */
-export function formatShort(value: number): string {
-  return minus(`${Number(value.toPrecision(4))}`);
-}
-
 /** Seconds: "45s", "3m 05s", "2h 07m", "3d 04h". */
 export function formatDuration(seconds: number): string {
   if (!Number.isFinite(seconds) || seconds < 0) return "–";

@@ -34,17 +34,12 @@ import {
   portableNetwork,
 } from "./portable.ts";
 import type { LazyTensor, Source, SourceTensor } from "./source.ts";
-import { describeWeights, findWeights, groupsOf, hasWeights } from "./weight_sets.ts";
+import { describeWeights, findWeights, groupsOf } from "./weight_sets.ts";
 
 /** Averaging in f32 lets that code's copy of the table drift by up to 6e-4. */
 const TABLE_TOLERANCE = 5e-3;
 
 type Tensors = ReadonlyMap<string, SourceTensor>;
-
-/** Whether a file has such a network, under any prefix. */
-export function isPytorchDdpm(source: Source): boolean {
-  return hasWeights(source, TIME_TABLE);
-}
 
 /** What a checkpoint does not tell. */
 export interface ImportOptions {
