@@ -4,9 +4,10 @@
  *
  * @module
  */
-import { readSafetensors } from "../../formats/safetensors.ts";
+import { readSafetensors, type StoredTensor } from "../../formats/safetensors.ts";
 import { UsageError } from "../../support/errors.ts";
 import { readFileChecked } from "../../support/files.ts";
+import { toF32 } from "../shared/checkpoints/floats.ts";
 
 /** Distance from 1 to the next f32. */
 const EPSILON = 2 ** -23;
@@ -89,11 +90,8 @@ export class GoldenFile {
       const bytes = await readFileChecked(`${folder}/${family}.safetensors`);
       const text = await readFileChecked(`${folder}/${family}.manifest.json`);
       const tensors = new Map<string, Recorded>();
-      for (const [name, { shape, data }] of readSafetensors(bytes).tensors) {
-        const numbers = data instanceof BigInt64Array || data instanceof BigUint64Array
-          ? Array.from(data, Number)
-          : data;
-        tensors.set(name, { shape, data: numbers });
+      for (const [name, tensor] of readSafetensors(bytes).tensors) {
+        tensors.set(name, { shape: tensor.shape, data: numbersOf(tensor) });
       }
       return new GoldenFile(JSON.parse(new TextDecoder().decode(text)), tensors);
     } catch (error) {
@@ -127,6 +125,15 @@ export class GoldenFile {
   f32(name: string): Float32Array<ArrayBuffer> {
     return Float32Array.from(this.get(name).data);
   }
+}
+
+/** A tensor's elements as numbers; halves are widened, which is exact. */
+function numbersOf(tensor: StoredTensor): ArrayLike<number> {
+  const { dtype, data } = tensor;
+  if (dtype === "F16" || dtype === "BF16") return toF32(tensor);
+  return data instanceof BigInt64Array || data instanceof BigUint64Array
+    ? Array.from(data, Number)
+    : data;
 }
 
 /** Largest absolute value. */

@@ -10,6 +10,12 @@ export type Layout = readonly number[] | null;
 
 /** Images `[N, C, H, W] <-> [N, H, W, C]`. */
 export const IMAGE: Layout = [0, 2, 3, 1];
+/** Channels behind the places of `rank` axes, `[N, C, ...] <-> [N, ..., C]`; null where there are none. */
+export function channelsLast(rank: number): Layout {
+  if (rank < 3) return null;
+  return [0, ...Array.from({ length: rank - 2 }, (_, i) => i + 2), 1];
+}
+
 /** Convolution weights `[O, I, kh, kw] <-> [kh, kw, I, O]`. */
 export const CONV: Layout = [2, 3, 1, 0];
 /** Linear weights `[out, in] <-> [in, out]`. */

@@ -4,96 +4,18 @@
  *
  * @module
  */
-import type { Gpu } from "../../device/gpu.ts";
 import { setVariantPolicy, VARIANT_FAMILIES } from "../../kernels/shared/variants.ts";
 import { defineCommand, runCommand } from "../../support/command_line.ts";
-import { UsageError } from "../../support/errors.ts";
-import { listNamedFolder } from "../../support/files.ts";
 import { styled } from "../../support/terminal.ts";
 import { openScriptGpu } from "../shared/gpu.ts";
-import { CKPT_INDEX, verifyCkpt } from "./ckpt.ts";
-import { verifyDiffusion } from "./diffusion.ts";
-import { FID_INDEX, verifyFid } from "./fid.ts";
-import { type CaseResult, GoldenFile, replay, unsupported } from "./golden.ts";
-import { verifyInception } from "./inception.ts";
-import { verifyOps } from "./ops.ts";
-import { verifyUnet } from "./unet.ts";
-
-/** Families of one file and its manifest that are replayed, in order. */
-const FAMILIES: Readonly<
-  Record<
-    string,
-    (
-      gpu: Gpu,
-      golden: GoldenFile,
-      others: ReadonlyMap<string, GoldenFile>,
-    ) => AsyncIterable<CaseResult>
-  >
-> = {
-  "ops": verifyOps,
-  "unet-small": verifyUnet,
-  "diffusion": (gpu, golden, others) => verifyDiffusion(gpu, golden, others.get("unet-small")),
-  "inception": verifyInception,
-};
+import { verifyFolder } from "./folder.ts";
+import type { CaseResult } from "./golden.ts";
 
 /** Counts of a run. */
 export interface VerifySummary {
   passed: number;
   failed: number;
   unsupported: number;
-}
-
-/**
- * Replays every family that a folder holds. What is not known here is counted as unsupported, and
- * what breaks as failed; the rest is replayed all the same.
- *
- * @param folder A folder in the layout of tests/golden.
- * @throws {UsageError} When the folder holds no family, or none that can be read.
- */
-export async function* verifyFolder(gpu: Gpu, folder: string): AsyncGenerator<CaseResult> {
-  const files = await listFiles(folder);
-  const names = files.flatMap((file) => /^([^/]+)\.safetensors$/.exec(file)?.[1] ?? []);
-  const hasFid = files.includes(FID_INDEX), hasCkpt = files.includes(CKPT_INDEX);
-  if (names.length === 0 && !hasFid && !hasCkpt) {
-    throw new UsageError(
-      `Cannot verify ${folder}: it must hold recorded numbers such as ops.safetensors, got none`,
-    );
-  }
-  const golden = new Map<string, GoldenFile>();
-  const damaged = new Map<string, unknown>();
-  for (const family of names.filter((name) => name in FAMILIES)) {
-    try {
-      golden.set(family, await GoldenFile.read(folder, family));
-    } catch (error) {
-      damaged.set(family, error);
-    }
-  }
-  if (damaged.size === names.length && !hasFid && !hasCkpt) throw [...damaged.values()][0];
-  const whole = (family: string) => ({ case: "all", family, op: "family" });
-  for (const [family, verify] of Object.entries(FAMILIES)) {
-    const file = golden.get(family);
-    if (file) yield* replay(whole(family), () => verify(gpu, file, golden));
-    else if (damaged.has(family)) {
-      yield* replay(whole(family), () => Promise.reject(damaged.get(family)));
-    }
-  }
-  if (hasFid) yield* replay(whole("fid"), () => verifyFid(folder));
-  if (hasCkpt) yield* replay(whole("ckpt"), () => verifyCkpt(gpu, folder));
-  for (const family of names.filter((name) => !(name in FAMILIES))) {
-    yield unsupported(whole(family), "the family is not known");
-  }
-}
-
-async function listFiles(folder: string): Promise<string[]> {
-  const files: string[] = [];
-  for (const { name, isFile, isDirectory } of await listNamedFolder("verify", folder)) {
-    if (isFile) files.push(name);
-    if (!isDirectory) continue;
-    for (const inner of await listNamedFolder("verify", `${folder}/${name}`)) {
-      if (inner.isFile) files.push(`${name}/${inner.name}`);
-    }
-  }
-  return files.sort();
 }
 
 function formatResult(result: CaseResult): string {

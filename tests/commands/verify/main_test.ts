@@ -1,4 +1,4 @@
-import { verifyFolder } from "../../../commands/verify/main.ts";
+import { verifyFolder } from "../../../commands/verify/folder.ts";
 import type { CaseResult } from "../../../commands/verify/golden.ts";
 import { Comparison } from "../../../commands/verify/golden.ts";
 import { readNpz, writeNpz } from "../../../formats/npy.ts";

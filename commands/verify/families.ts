@@ -1,0 +1,33 @@
+/**
+ * What can be replayed: families by the name of their file, and networks by that of their code base.
+ *
+ * @module
+ */
+import type { Gpu } from "../../device/gpu.ts";
+import { verifyDiffusion } from "./diffusion.ts";
+import type { CaseResult, GoldenFile } from "./golden.ts";
+import { verifyInception } from "./inception.ts";
+import { DIFFUSERS } from "./networks/diffusers.ts";
+import { verifyOps } from "./ops.ts";
+import type { RecordedNetwork } from "./recorded_network.ts";
+import { verifyUnet } from "./unet.ts";
+
+/** Replays a family; `others` are the folder's other files, as far as they were read. */
+export type VerifyFamily = (
+  gpu: Gpu,
+  golden: GoldenFile,
+  others: ReadonlyMap<string, GoldenFile>,
+) => AsyncIterable<CaseResult>;
+
+/** Families of one file and its manifest that are replayed, in order. */
+export const FAMILIES: Readonly<Record<string, VerifyFamily>> = {
+  "ops": verifyOps,
+  "unet-small": verifyUnet,
+  "diffusion": (gpu, golden, others) => verifyDiffusion(gpu, golden, others.get("unet-small")),
+  "inception": verifyInception,
+};
+
+/** Networks of other code bases. */
+export const RECORDED_NETWORKS: readonly RecordedNetwork[] = [
+  DIFFUSERS,
+];

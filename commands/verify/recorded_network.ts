@@ -1,0 +1,400 @@
+/**
+ * Replays a network of another code base that was recorded with its weights: what it gives, and the
+ * gradients of a loss. What differs from code base to code base is a record in networks/.
+ *
+ * @module
+ */
+import { Graph, Tensor } from "../../autograd/graph.ts";
+import { mseLoss } from "../../autograd/ops/losses.ts";
+import type { Arena } from "../../device/arena.ts";
+import { Capture } from "../../device/capture.ts";
+import type { Gpu } from "../../device/gpu.ts";
+import type { Program } from "../../device/program.ts";
+import type { TensorRef } from "../../device/tensor.ts";
+import type { Module } from "../../model/module.ts";
+import {
+  checkTensors,
+  fromPytorch,
+  type PytorchEntry,
+  toPytorch,
+} from "../../model/names/pytorch.ts";
+import { createArena, parameterSlots, readArena, writeArenas } from "../../model/parameters.ts";
+import {
+  budgetOf,
+  type CaseResult,
+  Comparison,
+  formulaBudget,
+  type GoldenFile,
+  replay,
+  Unsupported,
+  unsupported,
+} from "./golden.ts";
+import { channelsLast, fromTorch, toTorch } from "./layout.ts";
+import { type RecordedState, recordedState } from "./recorded_state.ts";
+
+/** What a pass gives: on the GPU in our layout, or numbers in PyTorch's. */
+export type PassOutput = Tensor | TensorRef | ArrayLike<number>;
+
+/** Records one pass of a rebuilt network. */
+export type RecordPass = (pass: Pass) => Readonly<Record<string, PassOutput>>;
+
+/** A network rebuilt from a manifest. */
+export interface Rebuilt {
+  /** The network. */
+  readonly network: Module;
+  /** Every entry of its `state_dict`. */
+  readonly names: readonly PytorchEntry[];
+  /**
+   * What was recorded of it, by the name of the pass; `""` is the main one, which must give `out`
+   * and may give `loss` where it is not the mean square of `out - target`. Outputs are named as in
+   * the manifest; activations (`act/NAME`) may be among them.
+   */
+  readonly passes: Readonly<Record<string, RecordPass>>;
+}
+
+/** How the networks of one code base are rebuilt. */
+export interface RecordedNetwork {
+  /** The `family` of their manifests. */
+  readonly family: string;
+  /**
+   * Rebuilds one.
+   *
+   * @param state Its `state_dict`, for what is not learnt.
+   * @throws {Unsupported} For a configuration that is not known here.
+   */
+  rebuild(golden: GoldenFile, state: RecordedState): Rebuilt;
+}
+
+/** PyTorch's error of a tensor and its size. */
+interface RecordedError {
+  readonly max_abs_f32_vs_f64: number;
+  readonly scale_absmax_f64: number;
+}
+
+/** What a manifest tells of a pass's results. */
+interface PassResults {
+  readonly loss?: number;
+  readonly loss_f64?: number;
+  readonly grads?: Readonly<Record<string, RecordedError>>;
+  readonly activations?: Readonly<Record<string, RecordedError>>;
+  readonly zero_gradient_params?: readonly string[];
+  readonly grad_max_over_all_params_f64?: number;
+  readonly [output: string]: unknown;
+}
+
+/** A pass as manifests tell it. */
+interface PassDescription {
+  readonly name: string;
+  readonly prefix: string;
+  readonly mode: "eval" | "train";
+  readonly grad: boolean;
+  readonly args?: Readonly<Record<string, unknown>>;
+}
+
+/** One pass being recorded: a graph, and inputs from the file. */
+export class Pass {
+  /** Values of the inputs asked for. */
+  readonly values: Record<string, ArrayLike<number>> = {};
+  /** Images whose gradients may be wanted, by name. */
+  readonly images = new Map<string, Tensor>();
+
+  constructor(
+    readonly golden: GoldenFile,
+    readonly graph: Graph,
+    /** Arguments of the recorded call. */
+    readonly args: Readonly<Record<string, unknown>>,
+    /** The weights, which also hold what a forward pass changes. */
+    readonly weights: Arena,
+    private readonly prefix: string,
+  ) {}
+
+  /** Whether something is recorded for this pass, or for all. */
+  has(name: string): boolean {
+    return this.golden.has(this.prefix + name) || this.golden.has(name);
+  }
+
+  /** Images `[N, C, ...]` as `[N, ..., C]`, with a gradient. */
+  image(name: string): Tensor {
+    const known = this.images.get(name);
+    if (known) return known;
+    const tensor = this.graph.variable(this.#images(name));
+    this.images.set(name, tensor);
+    return tensor;
+  }
+
+  /** The same without a gradient. */
+  constant(name: string): Tensor {
+    return this.graph.constant(this.#images(name));
+  }
+
+  /** Numbers as they are, f32. */
+  numbers(name: string): TensorRef {
+    const { data, shape } = this.#recorded(name);
+    return this.#input(name, shape, Float32Array.from(data));
+  }
+
+  /** Whole numbers such as timesteps and classes, u32. */
+  indices(name: string): TensorRef {
+    const { data, shape } = this.#recorded(name);
+    return this.#input(name, shape, Uint32Array.from(data));
+  }
+
+  /** Whole numbers or not, as the file has them: u32 for timesteps that were counted. */
+  level(name: string): TensorRef {
+    const { data } = this.#recorded(name);
+    return data instanceof Float32Array ? this.numbers(name) : this.indices(name);
+  }
+
+  /** Recorded numbers in PyTorch's layout. */
+  recorded(name: string): ArrayLike<number> {
+    return this.#recorded(name).data;
+  }
+
+  #images(name: string): TensorRef {
+    const recorded = this.#recorded(name);
+    const { data, shape } = fromTorch(recorded, channelsLast(recorded.shape.length));
+    return this.#input(name, shape, data);
+  }
+
+  #recorded(name: string) {
+    const own = this.prefix + name;
+    return this.golden.get(this.golden.has(own) ? own : name);
+  }
+
+  #input(
+    name: string,
+    shape: readonly number[],
+    data: Float32Array<ArrayBuffer> | Uint32Array<ArrayBuffer>,
+  ): TensorRef {
+    this.values[name] = data;
+    return this.graph.capture.input(name, shape, data instanceof Uint32Array ? "u32" : "f32");
+  }
+}
+
+/** Replays every pass of a recorded network. */
+export async function* verifyNetwork(
+  gpu: Gpu,
+  golden: GoldenFile,
+  { family, rebuild }: RecordedNetwork,
+  base: GoldenFile | undefined,
+): AsyncGenerator<CaseResult> {
+  const state = recordedState(golden, base);
+  const rebuilt = rebuild(golden, state);
+  const { network, names, passes } = rebuilt;
+  checkTensors(`the recorded ${family}`, names, state);
+  const weights = createArena(gpu, "weights", network);
+  for (const { name: pass, ...described } of describedPasses(golden)) {
+    const own = caseName(golden);
+    const name = { case: pass === "" ? own : `${own}.${pass}`, family, op: pass || "forward" };
+    const record = passes[pass];
+    if (!record) yield unsupported(name, `pass ${pass} is not known`);
+    else {
+      writeArenas(gpu, [weights], namedValues(names, state));
+      const one = { name: pass, ...described };
+      yield* replay(
+        name,
+        () => verifyPass(gpu, golden, { ...rebuilt, weights, record, one, name }),
+      );
+    }
+  }
+  weights.destroy(gpu);
+}
+
+/** A pass and what it runs on. */
+interface Running extends Rebuilt {
+  readonly weights: Arena;
+  readonly record: RecordPass;
+  readonly one: PassDescription;
+  readonly name: { readonly case: string; readonly family: string; readonly op: string };
+}
+
+async function* verifyPass(
+  gpu: Gpu,
+  golden: GoldenFile,
+  running: Running,
+): AsyncGenerator<CaseResult> {
+  const { network, weights, record, one, name } = running;
+  const results = resultsOf(golden, one.name);
+  const grads = one.grad ? createArena(gpu, "gradients", network) : undefined;
+  const capture = new Capture(gpu, name.case);
+  const graph = new Graph(capture, {
+    parameters: parameterSlots(network, weights, grads),
+    training: one.mode === "train",
+  });
+  const pass = new Pass(golden, graph, one.args ?? {}, weights, one.prefix);
+  const outputs: Record<string, PassOutput> = { ...record(pass) };
+  const gradients = one.grad ? backward(pass, outputs) : undefined;
+  for (const output of Object.values(outputs)) {
+    const ref = refOf(output);
+    if (ref) capture.keep(ref);
+  }
+  const program = await capture.plan();
+  program.run(pass.values);
+  yield* replay(name, () => compareOutputs(golden, program, running, results, outputs));
+  if (grads && gradients) {
+    const named = { ...name, case: `${name.case}.gradients`, op: "gradients" };
+    yield* replay(named, async () => {
+      const comparison = new Comparison(named.case, named.family, named.op);
+      for (const [x, gradient] of gradients) {
+        await check(
+          comparison,
+          golden,
+          program,
+          `${one.prefix}grad_${x}`,
+          gradient,
+          results[`grad_${x}`],
+        );
+      }
+      await compareGradients(gpu, golden, running, results, grads, comparison);
+      return comparison.result();
+    });
+    grads.destroy(gpu);
+  }
+  program.destroy();
+}
+
+/** Differentiates the pass's loss; the gradients of its images, kept. */
+function backward(pass: Pass, outputs: Record<string, PassOutput>): [string, TensorRef][] {
+  const { out } = outputs;
+  if (!outputs.loss) {
+    if (!(out instanceof Tensor)) throw new Unsupported("a loss without an output is not known");
+    outputs.loss = mseLoss(out, pass.constant("target"));
+  }
+  const found = pass.graph.backward(outputs.loss as Tensor);
+  return [...pass.images].flatMap(([name, image]): [string, TensorRef][] => {
+    const gradient = found.get(image);
+    return gradient ? [[name, pass.graph.capture.keep(gradient)]] : [];
+  });
+}
+
+async function compareOutputs(
+  golden: GoldenFile,
+  program: Program,
+  { one, name }: Running,
+  results: PassResults,
+  outputs: Readonly<Record<string, PassOutput>>,
+): Promise<CaseResult> {
+  const comparison = new Comparison(name.case, name.family, name.op);
+  const missing = Object.entries(results)
+    .filter(([key, value]) => !key.startsWith("grad_") && isError(value) && !(key in outputs))
+    .map(([key]) => key);
+  if (missing.length > 0) throw new Unsupported(`${missing.join(", ")} cannot be given`);
+  for (const [key, output] of Object.entries(outputs)) {
+    if (key === "loss") {
+      const { loss, loss_f64: exact = loss } = results;
+      if (loss === undefined) continue;
+      const actual = await valuesOf(program, output);
+      const budget = Math.max(10 * Math.abs(loss - exact!), formulaBudget(loss));
+      comparison.check("loss", actual, [exact!], budget);
+      continue;
+    }
+    const told = key.startsWith("act/") ? results.activations?.[key.slice(4)] : results[key];
+    await check(comparison, golden, program, one.prefix + key, output, told);
+  }
+  return comparison.result();
+}
+
+/** Compares one output; of an activation, 64 values are recorded. */
+async function check(
+  comparison: Comparison,
+  golden: GoldenFile,
+  program: Program,
+  key: string,
+  output: PassOutput,
+  told: unknown,
+): Promise<void> {
+  if (!golden.has(key) || !isError(told)) throw new Unsupported(`${key} is not recorded`);
+  const recorded = golden.get(key);
+  const ref = refOf(output);
+  const values = await valuesOf(program, output);
+  const shape = (told as { shape?: readonly number[] }).shape ?? recorded.shape;
+  const whole = ref ? toTorch(values, shape, channelsLast(shape.length)) : values;
+  const actual = key.includes("act/") ? sampled(whole, recorded.data.length) : whole;
+  comparison.check(key, actual, recorded.data, budgetOfError(told));
+}
+
+async function compareGradients(
+  gpu: Gpu,
+  golden: GoldenFile,
+  { names, one }: Running,
+  results: PassResults,
+  grads: Arena,
+  comparison: Comparison,
+): Promise<void> {
+  const own = new Map<string, Float32Array<ArrayBuffer>>();
+  for await (const [name, values] of readArena(gpu, grads)) own.set(name, values);
+  const zero = new Set(results.zero_gradient_params);
+  const compared = new Set<string>();
+  for (const entry of names) {
+    const told = results.grads?.[entry.pytorchName];
+    if (entry.kind === "constant" || !told) continue;
+    compared.add(entry.pytorchName);
+    const recorded = golden.get(`${one.prefix}grad/${entry.pytorchName}`).data;
+    const values = toPytorch(entry, own.get(entry.name)!).data.subarray(0, recorded.length);
+    // What is zero in exact arithmetic is recorded as round-off.
+    const roundOff = zero.has(entry.pytorchName)
+      ? 1e-4 * (results.grad_max_over_all_params_f64 ?? 1)
+      : 0;
+    const budget = Math.max(budgetOfError(told), roundOff);
+    comparison.check(`grad/${entry.pytorchName}`, values, recorded, budget);
+  }
+  const missing = Object.keys(results.grads ?? {}).find((name) => !compared.has(name));
+  if (missing !== undefined) throw new Unsupported(`the gradient of ${missing} cannot be given`);
+}
+
+/** Learned values under our names. */
+function* namedValues(
+  names: readonly PytorchEntry[],
+  state: RecordedState,
+): Generator<[string, Float32Array<ArrayBuffer>]> {
+  for (const entry of names) {
+    if (entry.kind === "constant") continue;
+    yield [entry.name, fromPytorch(entry, state.get(entry.pytorchName)!)];
+  }
+}
+
+/** Passes of a manifest; those of older ones follow from their results. */
+function describedPasses({ manifest }: GoldenFile): readonly PassDescription[] {
+  if (manifest.passes) return manifest.passes as PassDescription[];
+  const results = manifest.results as PassResults;
+  if (isError(results.out)) return [{ name: "", prefix: "", mode: "eval", grad: true }];
+  return Object.entries(results).map(([name, of]) => ({
+    name,
+    prefix: `${name}.`,
+    mode: name === "train" ? "train" : "eval",
+    grad: (of as PassResults).grads !== undefined,
+  }));
+}
+
+function resultsOf({ manifest }: GoldenFile, pass: string): PassResults {
+  const results = manifest.results as PassResults;
+  return pass === "" ? results : (results[pass] ?? {}) as PassResults;
+}
+
+/** The case's name in its manifest, or the file's. */
+function caseName({ manifest }: GoldenFile): string {
+  return (manifest.case as string | undefined) ??
+    String(manifest.file ?? "network").replace(/\.safetensors$/, "");
+}
+
+function isError(value: unknown): value is RecordedError {
+  return typeof value === "object" && value !== null && "max_abs_f32_vs_f64" in value;
+}
+
+const budgetOfError = ({ max_abs_f32_vs_f64: e, scale_absmax_f64: s }: RecordedError) =>
+  budgetOf(e, s);
+
+function refOf(output: PassOutput): TensorRef | undefined {
+  if (output instanceof Tensor) return output.ref;
+  return "shape" in output ? output : undefined;
+}
+
+async function valuesOf(program: Program, output: PassOutput): Promise<ArrayLike<number>> {
+  const ref = refOf(output);
+  return ref ? await program.readF32(ref) : output as ArrayLike<number>;
+}
+
+/** `count` values spread evenly over a tensor. */
+function sampled(values: ArrayLike<number>, count: number): number[] {
+  return Array.from({ length: count }, (_, j) => values[Math.floor(j * values.length / count)]!);
+}
