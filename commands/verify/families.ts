@@ -23,6 +23,7 @@ export type VerifyFamily = (
 export const FAMILIES: Readonly<Record<string, VerifyFamily>> = {
   "ops": verifyOps,
   "unet-small": verifyUnet,
+  "unet-attention": verifyUnet,
   "diffusion": (gpu, golden, others) => verifyDiffusion(gpu, golden, others.get("unet-small")),
   "inception": verifyInception,
 };

@@ -1,5 +1,6 @@
 /**
- * The family unet-small: forward pass, gradients, and three steps of Adam with clipping and EMA.
+ * The families unet-small and unet-attention: forward pass, gradients, and three steps of Adam with
+ * clipping and EMA.
  *
  * @module
  */
@@ -29,8 +30,6 @@ import {
 import { fromTorch, IMAGE, toTorch } from "./layout.ts";
 import { recordedNetwork, recordedValues, recordedWeights } from "./networks.ts";
 
-const FAMILY = "unet-small";
-
 /** Gradients that are zero in exact arithmetic are recorded as round-off of about this size. */
 const ZERO_GRADIENT_BUDGET = 1e-4;
 
@@ -49,15 +48,19 @@ const OPTIMIZER: Omit<OptimOptions, "ema" | "gradClip"> = {
 /** Recorded errors of one parameter, by what was recorded. */
 type PerTensor = Readonly<Record<string, number | [number, number] | undefined>>;
 
-/** Replays the family. */
+/** The file's name, which is that of the family. */
+const familyOf = ({ manifest }: GoldenFile) => String(manifest.file).replace(".safetensors", "");
+
+/** Replays such a family. */
 export async function* verifyUnet(gpu: Gpu, golden: GoldenFile): AsyncGenerator<CaseResult> {
+  const family = familyOf(golden);
   const network = recordedNetwork(golden, golden.get("x").shape[1]!);
-  const passes = { case: "passes", family: FAMILY, op: "unet" };
+  const passes = { case: "passes", family, op: "unet" };
   yield* replay(passes, () => verifyPasses(gpu, golden, network));
   const recorded = golden.manifest.training as RecordedTraining | undefined;
   if (!recorded) return;
   for (const average of averages(golden)) {
-    const training = { case: `training.${average.key}`, family: FAMILY, op: "adam" };
+    const training = { case: `training.${average.key}`, family, op: "adam" };
     yield* replay(training, () => verifyTraining(gpu, golden, network, recorded, average));
   }
 }
@@ -123,14 +126,14 @@ async function* verifyPasses(
   const program = await capture.plan();
   program.run(stepInputs(golden, 1));
 
-  const forward = new Comparison("forward", FAMILY, "unet");
+  const forward = new Comparison("forward", familyOf(golden), "unet");
   const expected = golden.get("out");
   const [error, size] = golden.manifest.out_f32_vs_f64 as [number, number];
   const actual = toTorch(await program.readF32(out), expected.shape, IMAGE);
   forward.check("out", actual, expected.data, budgetOf(error, size));
   yield forward.result();
 
-  const gradients = { case: "gradients", family: FAMILY, op: "unet" };
+  const gradients = { case: "gradients", family: familyOf(golden), op: "unet" };
   yield* replay(gradients, () => verifyGradients(gpu, golden, network, grads));
   program.destroy();
   for (const arena of [weights, grads]) arena.destroy(gpu);
@@ -142,7 +145,7 @@ async function verifyGradients(
   network: UNet,
   grads: Arena,
 ): Promise<CaseResult> {
-  const gradients = new Comparison("gradients", FAMILY, "unet");
+  const gradients = new Comparison("gradients", familyOf(golden), "unet");
   const zero = zeroGradients(golden);
   const own = await readByName(gpu, grads);
   for (const entry of parameters(network)) {
@@ -179,7 +182,7 @@ async function* verifyTraining(
   const { norm } = recordOptimizer(capture, { params, grads, m, v, ema, options, scalars });
   capture.keep(norm);
   const program = await capture.plan();
-  const progress = new Comparison(`training.${key}`, FAMILY, "adam");
+  const progress = new Comparison(`training.${key}`, familyOf(golden), "adam");
   const steps = losses.length;
   for (let step = 1; step <= steps; step++) {
     const expected = losses[step - 1]!, expectedNorm = norms[step - 1]!;
@@ -194,7 +197,7 @@ async function* verifyTraining(
   yield progress.result();
   const after = (key: string, arena: Arena, decay: number) =>
     replay(
-      { case: key, family: FAMILY, op: decay > 0 ? "ema" : "adam" },
+      { case: key, family: familyOf(golden), op: decay > 0 ? "ema" : "adam" },
       () => verifyWeights(gpu, golden, network, arena, { key, decay, steps }),
     );
   if (first) yield* after(`after${steps}`, params, 0);
@@ -216,7 +219,7 @@ async function verifyWeights(
   arena: Arena,
   { key, decay, steps }: { key: string; decay: number; steps: number },
 ): Promise<CaseResult> {
-  const comparison = new Comparison(`${key}`, FAMILY, decay > 0 ? "ema" : "adam");
+  const comparison = new Comparison(`${key}`, familyOf(golden), decay > 0 ? "ema" : "adam");
   const zero = zeroGradients(golden);
   const own = await readByName(gpu, arena);
   const { lr } = OPTIMIZER;

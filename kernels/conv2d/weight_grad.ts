@@ -271,8 +271,13 @@ fn main(@builtin(global_invocation_id) global: vec3u, @builtin(num_workgroups) g
   var sum = 0.0;
   let end = min((part + 1u) * params.linesPerPart, params.n * params.oh);
   for (var line = part * params.linesPerPart; line < end; line++) {
+    // Lines are summed apart, which keeps round-off small.
+    var ofLine = 0.0;
     if (isBias) {
-      for (var ox = 0u; ox < params.ow; ox++) { sum += dy[(line * params.ow + ox) * params.co + column]; }
+      for (var ox = 0u; ox < params.ow; ox++) {
+        ofLine += dy[(line * params.ow + ox) * params.co + column];
+      }
+      sum += ofLine;
       continue;
     }
     let sy = i32(line % params.oh * params.stride) + ky;
@@ -281,9 +286,10 @@ fn main(@builtin(global_invocation_id) global: vec3u, @builtin(num_workgroups) g
     for (var ox = 0u; ox < params.ow; ox++) {
       let sx = i32(ox * params.stride) + kx;
       if (sx < 0 || sx >= i32(params.w)) { continue; }
-      sum += x[(xLine + u32(sx)) * params.ci + channel] *
+      ofLine += x[(xLine + u32(sx)) * params.ci + channel] *
         dy[(line * params.ow + ox) * params.co + column];
     }
+    sum += ofLine;
   }
   out[item] = sum;
 }`,
