@@ -1,27 +1,24 @@
 /**
- * denow and .ci/run as black boxes, offline: each test gives them a PATH of a few chosen tools and
+ * denow as a black box, offline: each test gives it a PATH of a few chosen tools and
  * stand-ins for deno, npm and apt in a folder of its own.
  *
  * @module
  */
 import { existsSync } from "node:fs";
 import { join } from "node:path";
-import { fileURLToPath } from "node:url";
 import { assert, assertEquals, assertMatch, assertStringIncludes } from "./support/assert.ts";
+import {
+  findOnPath,
+  program,
+  repository,
+  type Sandbox,
+  unix,
+  withSandbox,
+} from "./support/sandbox.ts";
 
-const repository = fileURLToPath(new URL("..", import.meta.url));
 const denow = join(repository, "denow");
 const version = "2.9.6";
-const unix = Deno.build.os !== "windows";
 const linuxX64 = Deno.build.os === "linux" && Deno.build.arch === "x86_64";
-
-/** What denow may use besides the shell itself; apt-get, npm, deno and curl are left out. */
-const tools = [
-  ..."sh env dirname uname cat mkdir rm mv cp ls ln sed tail head mktemp cut tar gzip chmod".split(
-    " ",
-  ),
-  ..."grep find id sleep awk sha512sum shasum openssl tee".split(" "),
-];
 
 const fakeDeno = `#!/bin/sh
 if [ "$1" = -V ]; then echo "deno ${version}"; exit; fi
@@ -31,39 +28,6 @@ echo "LD_LIBRARY_PATH=$LD_LIBRARY_PATH"
 echo "DENO_WEBGPU_BACKEND=$DENO_WEBGPU_BACKEND"
 echo "XDG_RUNTIME_DIR=$XDG_RUNTIME_DIR"
 `;
-
-interface Sandbox {
-  /** The whole sandbox. */
-  folder: string;
-  /** The folder on PATH; programs written here are found. */
-  bin: string;
-  cache: string;
-}
-
-function findOnPath(tool: string): string | undefined {
-  return (Deno.env.get("PATH") ?? "").split(":").concat("/usr/bin", "/bin", "/usr/sbin")
-    .map((folder) => join(folder, tool)).find((path) => existsSync(path));
-}
-
-function program(path: string, text: string): void {
-  Deno.writeTextFileSync(path, text);
-  Deno.chmodSync(path, 0o755);
-}
-
-async function withSandbox(body: (sandbox: Sandbox) => Promise<void>): Promise<void> {
-  const folder = Deno.makeTempDirSync({ prefix: "denow test " });
-  try {
-    const bin = join(folder, "bin");
-    Deno.mkdirSync(bin);
-    for (const tool of tools) {
-      const path = findOnPath(tool);
-      if (path !== undefined) Deno.symlinkSync(path, join(bin, tool));
-    }
-    await body({ folder, bin, cache: join(folder, "cache") });
-  } finally {
-    Deno.removeSync(folder, { recursive: true });
-  }
-}
 
 interface Outcome {
   code: number;
@@ -343,63 +307,3 @@ Deno.test("denow adds little time when nothing is missing", { ignore: !unix }, a
     assert(Math.min(...times) < 200, `fastest of ${times.map(Math.round)} ms`);
   });
 });
-
-for (
-  const { name, output, status, line, code } of [
-    {
-      name: "adds up Deno's counts",
-      output: "ok | 3 passed (1 step) | 0 failed (1s)\n\nFAILED | 12 passed | 2 failed | 1 ignored",
-      status: 1,
-      line: "15 passed, 2 failed",
-      code: 1,
-    },
-    {
-      name: "passes when all tests pass",
-      output: "ok | 7 passed | 0 failed (12ms)\n",
-      status: 0,
-      line: "7 passed, 0 failed",
-      code: 0,
-    },
-    {
-      name: "counts a run that died without a summary as one failure",
-      output: "Segmentation fault",
-      status: 139,
-      line: "0 passed, 1 failed",
-      code: 139,
-    },
-    {
-      name: "fails when the run ended well but tested nothing",
-      output: "",
-      status: 0,
-      line: "0 passed, 1 failed",
-      code: 1,
-    },
-    {
-      name: "counts a failure outside any test",
-      output: "FAILED | 4 passed | 0 failed (1 error)",
-      status: 1,
-      line: "4 passed, 1 failed",
-      code: 1,
-    },
-  ]
-) {
-  Deno.test(`.ci/run ${name}`, { ignore: !unix }, async () => {
-    await withSandbox(async ({ folder, bin }) => {
-      Deno.mkdirSync(join(folder, ".ci"));
-      Deno.copyFileSync(join(repository, ".ci/run"), join(folder, ".ci/run"));
-      Deno.writeTextFileSync(join(folder, "printed"), output);
-      program(
-        join(folder, "denow"),
-        `#!/bin/sh\n[ "$*" = "task test" ] || exit 77\ncat printed\nexit ${status}\n`,
-      );
-      const result = await new Deno.Command(join(folder, ".ci/run"), {
-        clearEnv: true,
-        env: { PATH: bin },
-        cwd: bin,
-      }).output();
-      const lines = new TextDecoder().decode(result.stdout).trimEnd().split("\n");
-      assertEquals(lines.at(-1), line);
-      assertEquals(result.code, code);
-    });
-  });
-}

@@ -38,9 +38,13 @@ const MODULES = [
 /** Other files of the page. */
 const FILES: Readonly<Record<string, [file: string, type: string]>> = {
   "/": ["commands/dashboard/page/index.html", "text/html; charset=utf-8"],
-  "/style.css": ["commands/dashboard/page/style.css", "text/css; charset=utf-8"],
   "/icon.svg": ["commands/dashboard/page/icon.svg", "image/svg+xml"],
 };
+
+/** Style sheets, in the order in which the page takes them. */
+const STYLES = ["base", "controls", "columns", "run", "charts", "tables", "narrow"].map((name) =>
+  `${name}.css`
+);
 
 const FACES = ["400", "500", "600"];
 
@@ -114,6 +118,11 @@ async function answer(watch: RunWatch, pathname: string): Promise<Response | nul
   const [, folder = "", ...rest] = pathname.split("/");
   if (folder === "face" && rest.length === 1 && FACES.includes(rest[0]!)) {
     return reply(await readFace(`inter-latin-${rest[0]}-normal`), "font/woff2", LASTING);
+  }
+  const [style] = rest;
+  if (folder === "style" && rest.length === 1 && STYLES.includes(style!)) {
+    const sheet = new URL(`commands/dashboard/page/style/${style}`, ROOT);
+    return reply(await Deno.readFile(sheet), "text/css; charset=utf-8");
   }
   if (folder === "samples" && rest.length === 2) return await picture(watch, rest[0]!, rest[1]!);
   return null;

@@ -61,7 +61,7 @@ Deno.test("makeHandler() serves the page, and every module that one of them name
       }
     }
     assert(seen.size > 15, [...seen].join(" "));
-    const sheet = `${below}/style.css`;
+    const sheet = `${below}/style/base.css`;
     const css = await (await ask(sheet)).text();
     for (const [, path] of css.matchAll(/url\("([^"]+)"\)/g)) {
       const response = await ask(resolve(path!, sheet));
@@ -75,7 +75,13 @@ Deno.test("makeHandler() puts a strict policy on everything, refusals too", () =
     await WrittenRun.create(join(folder, "a"));
     const { ask } = await handlerOf(folder);
     for (
-      const path of ["/", "/style.css", "/commands/dashboard/page/main.ts", "/nothing", "/face/400"]
+      const path of [
+        "/",
+        "/style/base.css",
+        "/commands/dashboard/page/main.ts",
+        "/nothing",
+        "/face/400",
+      ]
     ) {
       const { headers, body } = await ask(path);
       const policy = headers.get("content-security-policy") ?? "";
