@@ -27,7 +27,13 @@ type Known = keyof typeof CONDITIONS;
 export type ConditionName = Known;
 
 /** What a network wants to know, with the number of classes or of numbers; nothing else is made. */
-export type Conditioning = { readonly [C in ConditionName]?: number };
+export type Conditioning = { readonly [C in ConditionName]?: number } & {
+  /**
+   * Probability that a class is withheld in training; 0 unless given. Where it is more, the network
+   * also takes the number of classes for a label: no class.
+   */
+  readonly labelDropout?: number;
+};
 
 /** What is known of each image of a batch. */
 export type Conditions = { readonly [C in ConditionName]?: TensorRef };

@@ -13,6 +13,13 @@ export const zeros: Initializer = (values) => void values.fill(0);
 /** All 1. */
 export const ones: Initializer = (values) => void values.fill(1);
 
+/** Gaussian of mean 0. */
+export function gaussian(deviation: number): Initializer {
+  return (values, { normal }) => {
+    for (let i = 0; i < values.length; i++) values[i] = deviation * normal();
+  };
+}
+
 /**
  * Inputs and outputs that one weight matrix connects: for `[in, out]` these two, for a convolution
  * `[kh, kw, ci, co]` channels times the kernel's area.

@@ -7,7 +7,7 @@ import type { Tensor } from "../autograd/graph.ts";
 import { conv2d } from "../autograd/ops/conv2d.ts";
 import { groupNorm } from "../autograd/ops/group_norm.ts";
 import { linear } from "../autograd/ops/matmul.ts";
-import { Parameter } from "../autograd/parameter.ts";
+import { type Initializer, Parameter } from "../autograd/parameter.ts";
 import { ones, xavierUniform, zeros } from "./init.ts";
 import { Module } from "./module.ts";
 
@@ -19,12 +19,16 @@ export class Linear extends Module {
   /**
    * @param inputs Size of the input's last axis.
    * @param outputs Size of the output's last axis.
-   * @param gain Of the Xavier-uniform weights; biases start at 0.
+   * @param init How weights start: an initialiser, or the gain of Xavier-uniform ones; biases start at
+   *   0.
    */
-  constructor(readonly inputs: number, readonly outputs: number, gain = 1) {
+  constructor(readonly inputs: number, readonly outputs: number, init: number | Initializer = 1) {
     super();
     const shape = [inputs, outputs];
-    this.weight = new Parameter(shape, xavierUniform(shape, gain));
+    this.weight = new Parameter(
+      shape,
+      typeof init === "number" ? xavierUniform(shape, init) : init,
+    );
     this.bias = new Parameter([outputs], zeros);
   }
 

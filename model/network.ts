@@ -27,6 +27,8 @@ export interface NetworkShape {
 export interface Network extends Module {
   /** What it wants to know beside noisy images and their levels; nothing unless given. */
   readonly conditioning?: Conditioning;
+  /** Channels, from the first on, that guidance acts on; all unless given. */
+  readonly guidedChannels?: number;
 
   /**
    * Records a forward pass.

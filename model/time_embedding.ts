@@ -7,6 +7,7 @@
 import type { Graph, Tensor } from "../autograd/graph.ts";
 import { gatherRows } from "../autograd/ops/gather_rows.ts";
 import { silu } from "../autograd/ops/silu.ts";
+import type { Initializer } from "../autograd/parameter.ts";
 import type { TensorRef } from "../device/tensor.ts";
 import { Linear } from "./layers.ts";
 import { Module } from "./module.ts";
@@ -60,16 +61,18 @@ export class TimeEmbedding extends Module {
    * @param channels Width of the table; even.
    * @param outputs Size of the embedding.
    * @param shift See {@linkcode sinusoidTable}.
+   * @param init How weights start, see {@linkcode Linear}.
    */
   constructor(
     readonly timesteps: number,
     readonly channels: number,
     readonly outputs: number,
     readonly shift = 0,
+    init: number | Initializer = 1,
   ) {
     super();
-    this.first = new Linear(channels, outputs);
-    this.second = new Linear(outputs, outputs);
+    this.first = new Linear(channels, outputs, init);
+    this.second = new Linear(outputs, outputs, init);
   }
 
   /** `timesteps` of type u32 `[N]` to `[N, outputs]`. */

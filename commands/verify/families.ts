@@ -8,6 +8,7 @@ import { verifyDiffusion } from "./diffusion.ts";
 import type { CaseResult, GoldenFile } from "./golden.ts";
 import { verifyInception } from "./inception.ts";
 import { DIFFUSERS } from "./networks/diffusers.ts";
+import { DIT } from "./networks/dit.ts";
 import { verifyOps } from "./ops.ts";
 import type { RecordedNetwork } from "./recorded_network.ts";
 import { verifyUnet } from "./unet.ts";
@@ -31,4 +32,5 @@ export const FAMILIES: Readonly<Record<string, VerifyFamily>> = {
 /** Networks of other code bases. */
 export const RECORDED_NETWORKS: readonly RecordedNetwork[] = [
   DIFFUSERS,
+  DIT,
 ];

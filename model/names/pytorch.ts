@@ -20,7 +20,8 @@ import { formatShape, sizeOf } from "../../device/tensor.ts";
  *
  * - `pointwise`: a 1x1 convolution of ours that is a linear layer there, `[co, ci]`;
  * - `sines-first`, `cosines-first`: a linear layer whose inputs are our pairs of a sine and a cosine,
- *   there all sines and then all cosines, or the other way round.
+ *   there all sines and then all cosines, or the other way round;
+ * - `table`: rows of an embedding, as ours.
  */
 export type PytorchLayout =
   | "convolution"
@@ -28,7 +29,8 @@ export type PytorchLayout =
   | "vector"
   | "pointwise"
   | "sines-first"
-  | "cosines-first";
+  | "cosines-first"
+  | "table";
 
 /** A learned tensor under both names. */
 export interface PytorchParameter {
@@ -78,7 +80,7 @@ export function pytorchParameter(
     (shape.length === 4 ? "convolution" : shape.length === 2 ? "linear" : "vector");
   const [outputs = 1, inputs = 1] = shape.toReversed();
   const kernel = layout === "convolution" ? shape.slice(0, -2) : [];
-  const pytorchShape = layout === "vector" ? shape : [outputs, inputs, ...kernel];
+  const pytorchShape = layout === "vector" || layout === "table" ? shape : [outputs, inputs, ...kernel];
   return { kind: "parameter", pytorchName, pytorchShape, name, shape, layout };
 }
 
@@ -141,6 +143,7 @@ export function fromPytorch(
       }, got ${formatShape(tensor.shape)} with ${tensor.data.length} values`,
     );
   }
+  if (entry.layout === "table") return tensor.data;
   const values = reverseAxes(tensor.data, collapsed(entry.pytorchShape));
   const rows = sinusoidRows(entry);
   return rows ? moveRows(values, rows, (ours, theirs) => [ours, theirs]) : values;
@@ -163,6 +166,7 @@ export function toPytorch(
       } values, got ${values.length}`,
     );
   }
+  if (entry.layout === "table") return { shape: entry.pytorchShape, data: values };
   const rows = sinusoidRows(entry);
   const ordered = rows ? moveRows(values, rows, (ours, theirs) => [theirs, ours]) : values;
   const [outputs, inputs, area] = collapsed(entry.pytorchShape);
