@@ -56,6 +56,7 @@ export type { OpRecord, Tape } from "./autograd/tensor.ts";
 export { type Initializer, Parameter } from "./autograd/parameter.ts";
 export { add } from "./autograd/ops/add.ts";
 export { attention, type AttentionArgs } from "./autograd/ops/attention.ts";
+export { columns } from "./autograd/ops/columns.ts";
 export { concat } from "./autograd/ops/concat.ts";
 export type { Conv2dOptions } from "./kernels/conv2d/shape.ts";
 export { conv2d, type Conv2dArgs } from "./autograd/ops/conv2d.ts";
@@ -83,9 +84,11 @@ export {
   smoothL1Loss,
 } from "./autograd/ops/losses.ts";
 export { bmm, linear } from "./autograd/ops/matmul.ts";
+export { gatedSum, modulatedNorm } from "./autograd/ops/modulate.ts";
 export { mul } from "./autograd/ops/mul.ts";
 export type { AvgPoolOptions, PoolOptions } from "./kernels/layout/pool.ts";
 export { avgPool2d, maxPool2d } from "./autograd/ops/pool.ts";
+export { patchify, unpatchify } from "./autograd/ops/patches.ts";
 export { mean, type ReduceOptions, sum } from "./autograd/ops/reduce.ts";
 export { reshape } from "./autograd/ops/reshape.ts";
 export { ringMeans } from "./autograd/ops/ring_means.ts";

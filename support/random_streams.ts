@@ -24,6 +24,8 @@ export const STREAMS = {
   order: 0xda7a0000,
   /** Which of them are mirrored. */
   flip: 0xda7a0001,
+  /** Whose classes are withheld. */
+  withheldClasses: 0xda7a0002,
   /** Synthetic images of either split. */
   syntheticTrain: 0xda7a0010,
   syntheticTest: 0xda7a0011,

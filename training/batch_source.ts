@@ -18,6 +18,8 @@ import type { Capture } from "../device/capture.ts";
 import type { Gpu } from "../device/gpu.ts";
 import type { InputValues } from "../device/program.ts";
 import type { TensorRef } from "../device/tensor.ts";
+import { philox4x32, seedKey } from "../support/philox.ts";
+import { STREAMS } from "../support/random_streams.ts";
 import { FLIP_BIT, gatherImages, packBytes } from "../kernels/layout/images.ts";
 
 /** A batch, or one of its parts. */
@@ -67,13 +69,17 @@ export function trainingBatches(
   const size = batchSize / parts;
   // The parts of a batch are asked for one after the other.
   let made: { readonly step: number; readonly batch: Batch } | undefined;
+  const withheld = withheldClasses(seed, conditioning);
   return sourceOf(gpu, images, size, conditioning, (step, part) => {
     if (made?.step !== step) {
       made = { step, batch: batchAt(step, batchSize, count, seed, { flip, mirrorable }) };
     }
     const { indices, flips, epoch } = made.batch;
     const first = part * size, end = first + size;
-    return { indices: indices.subarray(first, end), flips: flips.subarray(first, end), epoch };
+    return {
+      ...{ indices: indices.subarray(first, end), flips: flips.subarray(first, end), epoch },
+      ...withheld && { withheld: (i: number) => withheld(step, first + i) },
+    };
   });
 }
 
@@ -99,13 +105,32 @@ export function orderedBatches(
   }));
 }
 
+/**
+ * Whether a step withholds the class of a sample of its whole batch; undefined where none is. It
+ * depends on these and the seed alone, so that a batch may be cut anywhere.
+ */
+function withheldClasses(
+  seed: number,
+  { labelDropout = 0 }: Conditioning,
+): ((step: number, sample: number) => boolean) | undefined {
+  if (labelDropout === 0) return undefined;
+  const key = seedKey(seed);
+  return (step, sample) => {
+    const [word] = philox4x32([0, step, STREAMS.withheldClasses, sample], key);
+    return (word >>> 8) / 2 ** 24 < labelDropout;
+  };
+}
+
+/** A batch, and whose classes in it are withheld; nobody's unless given. */
+type ConditionedBatch = Batch & { readonly withheld?: (i: number) => boolean };
+
 /** @param batchOf The images of a part of a batch. */
 function sourceOf(
   gpu: Gpu,
   images: ImageSet,
   size: number,
   conditioning: Conditioning,
-  batchOf: (step: number, part: number) => Batch,
+  batchOf: (step: number, part: number) => ConditionedBatch,
 ): BatchSource {
   const known = Object.entries(KNOWN)
     .filter(([name]) => conditioning[name as ConditionName])
@@ -117,10 +142,13 @@ function sourceOf(
       ...conditionInputs(capture, size, conditioning),
     }),
     inputs(step, part = 0) {
-      const batch = batchOf(step, part), { indices, flips } = batch;
-      const values = known.map(([name, of]) =>
-        [name, (i: number) => of(indices[i]!, flips[i] === 1)] as const
-      );
+      const batch = batchOf(step, part), { indices, flips, withheld } = batch;
+      const values = known.map(([name, of]) => {
+        const value = (i: number) => of(indices[i]!, flips[i] === 1);
+        if (name !== "labels" || !withheld) return [name, value] as const;
+        // The number of classes stands for none.
+        return [name, (i: number) => withheld(i) ? conditioning.labels! : value(i)] as const;
+      });
       return {
         images: indicesOf(batch),
         ...conditionValues(size, conditioning, Object.fromEntries(values)),

@@ -36,9 +36,7 @@ export function modulatedNorm(
       const saved = { x: x.saved(), m: m.ref, mean, rstd };
       return [
         needsX ? modulatedNormBackwardInput(capture, saved, columns, dy) : null,
-        needsM
-          ? (total) => modulatedNormBackwardColumns(capture, saved, columns, dy, total)
-          : null,
+        needsM ? (total) => modulatedNormBackwardColumns(capture, saved, columns, dy, total) : null,
       ];
     },
   });

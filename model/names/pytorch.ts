@@ -80,7 +80,9 @@ export function pytorchParameter(
     (shape.length === 4 ? "convolution" : shape.length === 2 ? "linear" : "vector");
   const [outputs = 1, inputs = 1] = shape.toReversed();
   const kernel = layout === "convolution" ? shape.slice(0, -2) : [];
-  const pytorchShape = layout === "vector" || layout === "table" ? shape : [outputs, inputs, ...kernel];
+  const pytorchShape = layout === "vector" || layout === "table"
+    ? shape
+    : [outputs, inputs, ...kernel];
   return { kind: "parameter", pytorchName, pytorchShape, name, shape, layout };
 }
 

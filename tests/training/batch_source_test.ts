@@ -8,7 +8,8 @@ import {
   orderedBatches,
   trainingBatches,
 } from "../../training/batch_source.ts";
-import { assertAllClose, assertEquals, assertThrows } from "../support/assert.ts";
+import type { Conditioning } from "../../autograd/network_inputs.ts";
+import { assert, assertAllClose, assertEquals, assertThrows } from "../support/assert.ts";
 import { testGpu } from "../support/gpu.ts";
 
 const SIZE = { height: 3, width: 5, channels: 3 }, LENGTH = 45, COUNT = 11;
@@ -108,4 +109,32 @@ Deno.test("orderedBatches() refuses classes that images have not", async () => {
     RangeError,
     "the labels of eleven must be below its 2 classes, got 2",
   );
+});
+
+Deno.test("trainingBatches() withholds classes as often as asked, however a batch is cut", async () => {
+  const gpu = await testGpu();
+  const conditioning = { labels: 3, labelDropout: 0.25 };
+  const batches = (parts: number, conditioning: Conditioning) => {
+    const order = { seed: 7, batchSize: 8, parts, flip: false };
+    const source = trainingBatches(gpu, LABELLED, order, conditioning);
+    const labels = Array.from(
+      { length: 100 },
+      (_, step) =>
+        Array.from({ length: parts }, (_, part) => [
+          ...source.inputs(step, part).labels as Uint32Array,
+        ]).flat(),
+    );
+    source.destroy();
+    return labels.flat();
+  };
+  const told = batches(1, conditioning);
+  assertEquals(batches(4, conditioning), told);
+  const all = batches(1, { labels: 3 });
+  const withheld = told.filter((label) => label === 3).length;
+  // 200 of 800 expected, and a standard deviation of 12.
+  assert(Math.abs(withheld - 200) < 49, `${withheld}`);
+  assertEquals(told.map((label, i) => label === 3 ? all[i] : label), all);
+  const ordered = orderedBatches(gpu, LABELLED, 8, conditioning);
+  assertEquals([...ordered.inputs(0).labels as Uint32Array], [...LABELS.subarray(0, 8)]);
+  ordered.destroy();
 });

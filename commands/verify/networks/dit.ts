@@ -76,7 +76,10 @@ export const DIT: RecordedNetwork = {
 
 /** The sinusoids of each timestep, cosines first. */
 function timeTable(pass: Pass): number[] {
-  const { dim = 256, max_period: slowest = 10000 } = pass.args as { dim?: number; max_period?: number };
+  const { dim = 256, max_period: slowest = 10000 } = pass.args as {
+    dim?: number;
+    max_period?: number;
+  };
   if (slowest !== 10000 || dim % 2 !== 0) {
     throw new Unsupported(`sinusoids of ${dim} columns down to 1 / ${slowest} are not known`);
   }
@@ -86,7 +89,9 @@ function timeTable(pass: Pass): number[] {
       throw new Unsupported(`timestep ${t} is not one of ${TIMESTEPS}`);
     }
     const row = table.subarray(t * dim, (t + 1) * dim);
-    return [1, 0].flatMap((first) => Array.from({ length: dim / 2 }, (_, i) => row[2 * i + first]!));
+    return [1, 0].flatMap((first) =>
+      Array.from({ length: dim / 2 }, (_, i) => row[2 * i + first]!)
+    );
   });
 }
 

@@ -19,7 +19,7 @@ import { reshape } from "../../../autograd/ops/reshape.ts";
 import { silu } from "../../../autograd/ops/silu.ts";
 import { Parameter } from "../../../autograd/parameter.ts";
 import { formatShape, type TensorRef } from "../../../device/tensor.ts";
-import { ClassEmbedding, classConditioning } from "../../class_embedding.ts";
+import { classConditioning, ClassEmbedding } from "../../class_embedding.ts";
 import { gaussian, xavierUniform, zeros } from "../../init.ts";
 import { Linear } from "../../layers.ts";
 import { Module } from "../../module.ts";

@@ -22,7 +22,11 @@ export const OPTIONS = {
   channels: option(integer({ min: 4 }), 384, "Width of a token; a multiple of 4 and of heads"),
   depth: option(integer({ min: 1 }), 12, "Blocks"),
   heads: option(integer({ min: 1 }), 6, "Heads of attention"),
-  mlpRatio: option(decimal({ above: 0 }), 4, "Width of a block's hidden layer in widths of a token"),
+  mlpRatio: option(
+    decimal({ above: 0 }),
+    4,
+    "Width of a block's hidden layer in widths of a token",
+  ),
   learnSigma: option(
     flag(),
     false,
@@ -62,9 +66,7 @@ export function patchMisfit(
   if (height % patchSize === 0 && width % patchSize === 0) return null;
   return {
     key: "size",
-    rule: height === width
-      ? `be a multiple of ${patchSize}`
-      : `be multiples of ${patchSize}`,
+    rule: height === width ? `be a multiple of ${patchSize}` : `be multiples of ${patchSize}`,
     hint: `${at("patchSize")} is ${patchSize}`,
   };
 }

@@ -1,0 +1,210 @@
+/**
+ * A linear layer with a matrix and a bias for each bin of noise levels:
+ *
+ *     y[n] = x[n] W[b] + v[b],   b = floor(level[n] bins / levels)
+ *     dx[n] = dy[n] W[b]^T,   dW[b] = sum x[n]^T dy[n],   dv[b] = sum dy[n],   over the n of bin b
+ *
+ * Sums go over images in their order. For small vectors and for theory: no matrix is shared by enough
+ * rows for tiles to pay.
+ *
+ * @module
+ */
+import type { Capture } from "../../device/capture.ts";
+import { elementOf, full } from "../../device/element.ts";
+import { defineKernel } from "../../device/kernel.ts";
+import { formatShape, sizeOf, type TensorRef } from "../../device/tensor.ts";
+import { FLAT_INDEX, flatGrid, STREAM_WORKGROUP } from "../shared/grid.ts";
+
+/** Operands. */
+export interface BinnedLinear {
+  /** `[N, in]` */
+  readonly x: TensorRef;
+  /** `[bins, in, out]` */
+  readonly weight: TensorRef;
+  /** `[bins, out]` */
+  readonly bias: TensorRef;
+  /** u32 `[N]`, each below `levels`. */
+  readonly level: TensorRef;
+  /** Levels that the bins share out. */
+  readonly levels: number;
+}
+
+/**
+ * `y[n] = x[n] W[b] + v[b]`, `[N, out]`.
+ *
+ * @throws {RangeError} When the sizes do not fit.
+ * @throws {TypeError} When levels are not counted.
+ */
+export function binnedLinearForward(capture: Capture, operands: BinnedLinear): TensorRef {
+  const { x, weight, bias, level } = operands;
+  const sizes = sizesOf(operands);
+  const y = capture.transient([sizes.n, sizes.outputs], "binned linear");
+  const pack = sizes.outputs % 4 === 0 ? 4 : 1, type = full(pack);
+  const items = sizeOf(y.shape) / pack;
+  capture.dispatch({
+    kernel: defineKernel({
+      name: `binnedLinear.${type}`,
+      bindings: {
+        x: { type: full(1), access: "read" },
+        weight: { type, access: "read" },
+        bias: { type, access: "read" },
+        level: { type: elementOf("u32", 1), access: "read" },
+        y: { type, access: "write" },
+      },
+      params: PARAMS,
+      workgroupSize: [STREAM_WORKGROUP, 1, 1],
+      wgsl: `${MAIN}
+  let n = item / params.outputs;
+  let j = item % params.outputs;
+  let b = binOf(n);
+  var sum = bias[b * params.outputs + j];
+  for (var i = 0u; i < params.inputs; i++) {
+    sum += x[n * params.inputs + i] * weight[(b * params.inputs + i) * params.outputs + j];
+  }
+  y[item] = sum;
+}`,
+    }),
+    bindings: { x, weight, bias, level, y },
+    params: params(sizes, operands, items, pack),
+    workgroups: flatGrid(items, STREAM_WORKGROUP),
+    multiplyAdds: sizes.n * sizes.inputs * sizes.outputs,
+  });
+  return y;
+}
+
+/** Gradient with respect to `x`. */
+export function binnedLinearInputGrad(
+  capture: Capture,
+  operands: BinnedLinear,
+  dy: TensorRef,
+): TensorRef {
+  const { x, weight, level } = operands;
+  const sizes = sizesOf(operands);
+  const dx = capture.transient(x.shape, "binned linear dx");
+  const pack = sizes.outputs % 4 === 0 ? 4 : 1, type = full(pack);
+  const items = sizeOf(dx.shape);
+  capture.dispatch({
+    kernel: defineKernel({
+      name: `binnedLinearInputGrad.${type}`,
+      bindings: {
+        dy: { type, access: "read" },
+        weight: { type, access: "read" },
+        level: { type: elementOf("u32", 1), access: "read" },
+        dx: { type: full(1), access: "write" },
+      },
+      params: PARAMS,
+      workgroupSize: [STREAM_WORKGROUP, 1, 1],
+      wgsl: `${MAIN}
+  let n = item / params.inputs;
+  let row = (binOf(n) * params.inputs + item % params.inputs) * params.outputs;
+  var sum = ${type}(0.0);
+  for (var j = 0u; j < params.outputs; j++) {
+    sum += dy[n * params.outputs + j] * weight[row + j];
+  }
+  dx[item] = ${pack === 4 ? "(sum.x + sum.y) + (sum.z + sum.w)" : "sum"};
+}`,
+    }),
+    bindings: { dy, weight, level, dx },
+    params: params(sizes, operands, items, pack),
+    workgroups: flatGrid(items, STREAM_WORKGROUP),
+    multiplyAdds: sizes.n * sizes.inputs * sizes.outputs,
+  });
+  return dx;
+}
+
+/** Gradients with respect to weight and bias. */
+export function binnedLinearWeightGrads(
+  capture: Capture,
+  operands: BinnedLinear,
+  dy: TensorRef,
+): { readonly dweight: TensorRef; readonly dbias: TensorRef } {
+  const { x, weight, bias, level } = operands;
+  const sizes = sizesOf(operands);
+  const dweight = capture.transient(weight.shape, "binned linear dweight");
+  const dbias = capture.transient(bias.shape, "binned linear dbias");
+  const pack = sizes.outputs % 4 === 0 ? 4 : 1, type = full(pack);
+  const record = (result: TensorRef, isWeight: boolean) => {
+    const items = sizeOf(result.shape) / pack;
+    capture.dispatch({
+      kernel: defineKernel({
+        name: `binnedLinear${isWeight ? "Weight" : "Bias"}Grad.${type}`,
+        bindings: {
+          ...isWeight ? { x: { type: full(1), access: "read" as const } } : {},
+          dy: { type, access: "read" as const },
+          level: { type: elementOf("u32", 1), access: "read" as const },
+          result: { type, access: "write" as const },
+        } as Readonly<Record<string, { type: typeof type; access: "read" | "write" }>>,
+        params: PARAMS,
+        workgroupSize: [STREAM_WORKGROUP, 1, 1],
+        wgsl: `${MAIN}
+  let row = item / params.outputs;
+  let j = item % params.outputs;
+  let b = row${isWeight ? " / params.inputs" : ""};
+  var sum = ${type}(0.0);
+  for (var n = 0u; n < params.images; n++) {
+    if (binOf(n) != b) { continue; }
+    sum += ${
+          isWeight ? "x[n * params.inputs + row % params.inputs] * " : ""
+        }dy[n * params.outputs + j];
+  }
+  result[item] = sum;
+}`,
+      }),
+      bindings: { ...isWeight ? { x } : {}, dy, level, result },
+      params: params(sizes, operands, items, pack),
+      workgroups: flatGrid(items, STREAM_WORKGROUP),
+      multiplyAdds: isWeight ? sizes.n * sizes.inputs * sizes.outputs : 0,
+    });
+  };
+  record(dweight, true);
+  record(dbias, false);
+  return { dweight, dbias };
+}
+
+const PARAMS = {
+  items: "u32",
+  images: "u32",
+  inputs: "u32",
+  outputs: "u32",
+  bins: "u32",
+  levels: "u32",
+} as const;
+
+/** Opening of every kernel's `main`; one invocation an item. */
+const MAIN = `${FLAT_INDEX}
+fn binOf(n: u32) -> u32 { return min(level[n] * params.bins / params.levels, params.bins - 1u); }
+@compute @workgroup_size(WX, WY, WZ)
+fn main(@builtin(global_invocation_id) global: vec3u, @builtin(num_workgroups) groups: vec3u) {
+  let item = flatInvocation(global, groups);
+  if (item >= params.items) { return; }`;
+
+type Sizes = ReturnType<typeof sizesOf>;
+
+function params(
+  { n, inputs, outputs, bins }: Sizes,
+  { levels }: BinnedLinear,
+  items: number,
+  pack: number,
+) {
+  return { items, images: n, inputs, outputs: outputs / pack, bins, levels };
+}
+
+function sizesOf({ x, weight, bias, level }: BinnedLinear) {
+  const [n = 0, inputs = 0] = x.shape, [bins = 0, rows, outputs = 0] = weight.shape;
+  const fits = x.shape.length === 2 && weight.shape.length === 3 && rows === inputs &&
+    formatShape(bias.shape) === formatShape([bins, outputs]) && sizeOf(level.shape) === n;
+  if (!fits) {
+    throw new RangeError(
+      `Cannot apply a binned linear layer: shapes must be x [N, in], weight [bins, in, out], bias ` +
+        `[bins, out] and N levels, got ${
+          [x, weight, bias, level].map(({ shape }) => formatShape(shape)).join(", ")
+        }`,
+    );
+  }
+  if (level.dtype !== "u32") {
+    throw new TypeError(
+      `Cannot apply a binned linear layer: levels must be counted, u32, got ${level.dtype}`,
+    );
+  }
+  return { n, inputs, outputs, bins };
+}
