@@ -159,7 +159,8 @@ export { createRings, destroyRings, type Rings } from "./kernels/fft/rings.ts";
 export type { EmaOptions, LearningRateOptions, OptimOptions } from "./optim/options.ts";
 export type { GradNorm } from "./kernels/optim/grad_norm.ts";
 export { type OptimizerRecord, optimizerScalars, recordOptimizer } from "./optim/adam.ts";
-export { emaDecay, learningRate } from "./optim/learning_rate.ts";
+export { emaDecay } from "./optim/ema_decay.ts";
+export { learningRate } from "./optim/learning_rate.ts";
 
 export { type FrechetDistance, frechetDistance } from "./metrics/numerics/frechet.ts";
 export { type InceptionScore, InceptionScorer } from "./metrics/judges/inception_score.ts";

@@ -9,7 +9,8 @@ import type { Capture } from "../device/capture.ts";
 import type { TensorRef } from "../device/tensor.ts";
 import { ADAM_SCALARS, type AdamOptions, adamScalars, adamStep } from "../kernels/optim/adam.ts";
 import { type GradNorm, gradNorm } from "../kernels/optim/grad_norm.ts";
-import { emaDecay, learningRate } from "./learning_rate.ts";
+import { emaDecay } from "./ema_decay.ts";
+import { firstBeta, learningRate } from "./learning_rate.ts";
 import type { OptimOptions } from "./options.ts";
 
 /** Shape of the tensor of an optimiser's run-time numbers: `capture.input(name, [...])`. */
@@ -77,16 +78,19 @@ export function recordOptimizer(
  *
  * @param step completed optimiser steps, 0 for the first
  * @param steps optimiser steps of the whole run
+ * @param batchSize images a step, for averages of so many images
  */
 export function optimizerScalars(
   options: OptimOptions,
   step: number,
   steps: number,
+  batchSize = 1,
 ): Float32Array<ArrayBuffer> {
   return adamScalars(adamOptions(options), {
     step: step + 1,
     lr: learningRate(options, step, steps),
-    emaDecay: emaDecay(options.ema, step),
+    emaDecay: emaDecay(options.ema, step, batchSize),
+    beta: firstBeta(options, step, steps),
   });
 }
 

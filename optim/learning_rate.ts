@@ -1,32 +1,42 @@
 /**
- * What changes from step to step in the optimiser: the learning rate and the decay of the moving
- * average. `step` counts completed optimiser steps, so the first step has 0.
+ * The learning rate of each step. `step` counts completed optimiser steps, so the first step has 0.
  *
  * @module
  */
-import type { EmaOptions, LearningRateOptions } from "./options.ts";
+import { DECAYS, oneCycle } from "./decays.ts";
+import type { LearningRateOptions, OptimOptions } from "./options.ts";
 
 /**
- * The learning rate of a step: linear from 0 over `warmupSteps`, then constant, or half a cosine
- * that reaches 0 at `steps` (Loshchilov and Hutter 2017, arXiv 1608.03983, equation 5).
+ * The learning rate of a step: linear from `startLr` over `warmupSteps`, then what `decay` names; see
+ * decays.ts. The cycle of `one-cycle` has its own way up.
  *
  * @param step completed optimiser steps
  * @param steps optimiser steps of the whole run
  */
 export function learningRate(options: LearningRateOptions, step: number, steps: number): number {
-  const { lr, warmupSteps, decay } = options;
-  if (step < warmupSteps) return lr * step / warmupSteps;
-  if (decay === "constant") return lr;
-  if (step >= steps) return 0;
-  return lr * 0.5 * (1 + Math.cos(Math.PI * (step - warmupSteps) / (steps - warmupSteps)));
+  const { lr, startLr, warmupSteps, decay } = options;
+  if (decay === "one-cycle" || decay === "one-cycle-linear") {
+    return oneCycle(options, { step, steps, warmupSteps, line: decay === "one-cycle-linear" });
+  }
+  if (step < warmupSteps) return startLr + (lr - startLr) * step / warmupSteps;
+  const since = step - warmupSteps, of = steps - warmupSteps;
+  return DECAYS[decay](options, { since, of, done: of > 0 ? Math.min(1, since / of) : 1 });
 }
 
 /**
- * The decay d of the moving average after a step, E <- d E + (1 - d) W; with warm-up
- * min(decay, (1 + k) / (10 + k)), so that early averages forget the initial weights.
- *
- * @param step completed optimiser steps before this one
+ * The decay of the first moment at a step: `betas[0]`, or with `cycleBeta` from its second number to
+ * its first and back while the rate goes up and down, as PyTorch's `OneCycleLR` has it.
  */
-export function emaDecay(options: EmaOptions, step: number): number {
-  return options.warmup ? Math.min(options.decay, (1 + step) / (10 + step)) : options.decay;
+export function firstBeta(
+  { decay, betas, cycleBeta, warmupSteps }: Pick<
+    OptimOptions,
+    "decay" | "betas" | "cycleBeta" | "warmupSteps"
+  >,
+  step: number,
+  steps: number,
+): number {
+  if (cycleBeta === null) return betas[0];
+  const [lowest, highest] = cycleBeta;
+  const rates = { startLr: highest, lr: lowest, finalLr: highest };
+  return oneCycle(rates, { step, steps, warmupSteps, line: decay === "one-cycle-linear" });
 }

@@ -4,10 +4,12 @@
  * @module
  */
 import {
+  type Check,
   choice,
   decimal,
   flag,
   integer,
+  nullable,
   option,
   type OptionsOf,
   pair,
@@ -20,8 +22,17 @@ export const OPTIMIZER_NAMES = ["adam", "adamw"] as const;
 /** An optimiser. */
 export type OptimizerName = typeof OPTIMIZER_NAMES[number];
 
-/** What the learning rate does after warm-up: stay, or fall to 0 along half a cosine. */
-export const DECAY_NAMES = ["constant", "cosine"] as const;
+/** What the learning rate does after warm-up; decays.ts has the equations. */
+export const DECAY_NAMES = [
+  "constant",
+  "cosine",
+  "linear",
+  "polynomial",
+  "inverse-sqrt",
+  "restarts",
+  "one-cycle",
+  "one-cycle-linear",
+] as const;
 
 /** What the learning rate does after warm-up. */
 export type DecayName = typeof DECAY_NAMES[number];
@@ -30,7 +41,56 @@ export type DecayName = typeof DECAY_NAMES[number];
 export const EMA = section("The moving average of the weights", {
   decay: option(decimal({ min: 0, below: 1 }), 0.9999, "Share of the average kept each step"),
   warmup: option(flag(), false, "Decay of min(decay, (1 + k) / (10 + k)) at step k"),
+  updateAfter: option(integer({ min: 0 }), 0, "Steps up to which the average is a copy"),
+  updateEvery: option(integer({ min: 1 }), 1, "Steps between two updates of the average"),
+  power: option(
+    decimal({ min: 0 }),
+    0,
+    "With more than 0, a decay of 1 - (1 + k / invGamma)^-power after k steps, at most decay",
+  ),
+  invGamma: option(decimal({ above: 0 }), 1, "Steps that power counts as one"),
+  minDecay: option(decimal({ min: 0, below: 1 }), 0, "Least decay with power"),
+  halfLife: option(
+    nullable(decimal({ above: 0 })),
+    null,
+    "Images after which a weight counts half, in place of decay; null = decay",
+  ),
+  rampUp: option(
+    nullable(decimal({ above: 0 })),
+    null,
+    "Share of the images seen so far that halfLife is at most; null = no limit",
+  ),
 });
+
+/** A moving average of one decay: what {@linkcode EMA} has by default beside it. */
+export const PLAIN_EMA = {
+  warmup: false,
+  updateAfter: 0,
+  updateEvery: 1,
+  power: 0,
+  invGamma: 1,
+  minDecay: 0,
+  halfLife: null,
+  rampUp: null,
+} as const;
+
+/** A learning rate of one shape: what {@linkcode OPTIM} has by default beside it. */
+export const PLAIN_RATE = {
+  startLr: 0,
+  finalLr: 0,
+  decayPower: 1,
+  decayAfter: 70000,
+  cycles: 1,
+  cycleBeta: null,
+} as const;
+
+const cycleBetaHasCycle: Check<{ decay: string; cycleBeta: unknown }> = (
+  { decay, cycleBeta },
+  at,
+) =>
+  cycleBeta === null || decay.startsWith("one-cycle")
+    ? null
+    : { key: "cycleBeta", rule: `be null unless ${at("decay")} is one-cycle` };
 
 /** The optimiser. */
 export const OPTIM = section("The optimiser", {
@@ -48,12 +108,23 @@ export const OPTIM = section("The optimiser", {
   decay: option(
     choice(DECAY_NAMES),
     "constant",
-    "What the rate does after warm-up: stay, or fall to 0 at train.steps",
+    "What the rate does after warm-up: stay, or fall to finalLr at train.steps in one shape or another",
+  ),
+  startLr: option(decimal({ min: 0 }), 0, "Learning rate that the warm-up begins with"),
+  finalLr: option(decimal({ min: 0 }), 0, "Learning rate that it falls to"),
+  decayPower: option(decimal({ above: 0 }), 1, "Exponent of a polynomial fall"),
+  decayAfter: option(integer({ min: 1 }), 70000, "Steps after which inverse-sqrt falls"),
+  cycles: option(integer({ min: 1 }), 1, "Cosines of restarts"),
+  /** `cycle_momentum` of PyTorch's `OneCycleLR`. */
+  cycleBeta: option(
+    nullable(pair(decimal({ min: 0, below: 1 }))),
+    null,
+    "Lowest and highest decay of the first moment during one-cycle, in place of betas; null = betas",
   ),
   /** Of the whole gradient. */
   gradClip: option(decimal({ min: 0 }), 1, "Largest L2 norm of the gradient; 0 = off"),
   ema: EMA,
-});
+}, { checks: [cycleBetaHasCycle] });
 
 /** @internal */
 type DescribedEma = OptionsOf<typeof EMA>;
@@ -68,4 +139,7 @@ type Described = OptionsOf<typeof OPTIM>;
 export type OptimOptions = Described;
 
 /** Options of the learning rate. */
-export type LearningRateOptions = Pick<OptimOptions, "lr" | "warmupSteps" | "decay">;
+export type LearningRateOptions = Pick<
+  OptimOptions,
+  "lr" | "warmupSteps" | "decay" | "startLr" | "finalLr" | "decayPower" | "decayAfter" | "cycles"
+>;

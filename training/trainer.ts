@@ -284,7 +284,8 @@ export class Trainer {
   }
 
   #endingInputs(step: number): InputValues {
-    return { optimizer: optimizerScalars(this.config.optim, step, this.config.train.steps) };
+    const { optim, train: { steps, batchSize } } = this.config;
+    return { optimizer: optimizerScalars(optim, step, steps, batchSize) };
   }
 }
 

@@ -10,6 +10,8 @@ import { verifyInception } from "./inception.ts";
 import { DIFFUSERS } from "./networks/diffusers.ts";
 import { DIT } from "./networks/dit.ts";
 import { verifyOps } from "./ops.ts";
+import { verifyOptim } from "./optim.ts";
+import { verifyPhema } from "./phema.ts";
 import type { RecordedNetwork } from "./recorded_network.ts";
 import { verifyUnet } from "./unet.ts";
 
@@ -27,6 +29,8 @@ export const FAMILIES: Readonly<Record<string, VerifyFamily>> = {
   "unet-attention": verifyUnet,
   "diffusion": (gpu, golden, others) => verifyDiffusion(gpu, golden, others.get("unet-small")),
   "inception": verifyInception,
+  "optim": (_, golden) => verifyOptim(golden),
+  "edm2-phema": (_, golden) => verifyPhema(golden),
 };
 
 /** Networks of other code bases. */

@@ -17,7 +17,7 @@ import {
 import { createArena, parameterSlots, writeArenas } from "../../model/parameters.ts";
 import type { UNet } from "../../model/networks/ho2020/unet.ts";
 import { OPTIMIZER_SCALARS_SHAPE, optimizerScalars, recordOptimizer } from "../../optim/adam.ts";
-import type { OptimOptions } from "../../optim/options.ts";
+import { type OptimOptions, PLAIN_EMA, PLAIN_RATE } from "../../optim/options.ts";
 import {
   budgetOf,
   type CaseResult,
@@ -43,6 +43,7 @@ const OPTIMIZER: Omit<OptimOptions, "ema" | "gradClip"> = {
   weightDecay: 0,
   warmupSteps: 0,
   decay: "constant",
+  ...PLAIN_RATE,
 };
 
 /** Recorded errors of one parameter, by what was recorded. */
@@ -177,7 +178,7 @@ async function* verifyTraining(
   writeArenas(gpu, [params, ema], recordedValues(network, golden, "param"));
   const { capture, loss } = captureStep(gpu, golden, network, params, grads);
   const { grad_clip: gradClip, losses, grad_norms_before_clip: norms } = training;
-  const options = { ...OPTIMIZER, gradClip, ema: { decay, warmup: false } };
+  const options = { ...OPTIMIZER, gradClip, ema: { decay, ...PLAIN_EMA } };
   const scalars = capture.input("scalars", OPTIMIZER_SCALARS_SHAPE);
   const { norm } = recordOptimizer(capture, { params, grads, m, v, ema, options, scalars });
   capture.keep(norm);

@@ -20,7 +20,7 @@ import { formatShape, sizeOf, type TensorRef } from "../../device/tensor.ts";
 import { FLAT_INDEX, flatGrid, STREAM_WORKGROUP } from "../shared/grid.ts";
 
 /** Length of the tensor of run-time numbers. */
-export const ADAM_SCALARS = 5;
+export const ADAM_SCALARS = 7;
 
 /** What is fixed for a run. */
 export interface AdamOptions {
@@ -45,24 +45,33 @@ export interface AdamTensors {
 }
 
 /**
- * The run-time numbers of a step: lr / (1 - b1^t), 1 / sqrt(1 - b2^t), 1 - lr weightDecay, d, 1 - d.
+ * The run-time numbers of a step: lr / (1 - b1^t), 1 / sqrt(1 - b2^t), 1 - lr weightDecay, d, 1 - d,
+ * b1, 1 - b1.
  *
  * @param step number of the step, from 1
  * @param emaDecay d; any value where there is no average
+ * @param beta b1 of this step, where it is not that of the options
  */
 export function adamScalars(
   { betas: [b1, b2], weightDecay, decoupled }: AdamOptions,
-  { step, lr, emaDecay = 0 }: { step: number; lr: number; emaDecay?: number },
+  { step, lr, emaDecay = 0, beta = b1 }: {
+    step: number;
+    lr: number;
+    emaDecay?: number;
+    beta?: number;
+  },
 ): Float32Array<ArrayBuffer> {
   if (!Number.isInteger(step) || step < 1) {
     throw new RangeError(`Cannot take an Adam step: its number must be at least 1, got ${step}`);
   }
   return Float32Array.of(
-    lr / biasCorrection(b1, step),
+    lr / biasCorrection(beta, step),
     1 / Math.sqrt(biasCorrection(b2, step)),
     decoupled ? 1 - lr * weightDecay : 1,
     emaDecay,
     1 - emaDecay,
+    beta,
+    1 - beta,
   );
 }
 
@@ -80,7 +89,7 @@ export function biasCorrection(beta: number, step: number): number {
 /**
  * Updates `param`, `m`, `v` and `ema` in place.
  *
- * @param scalars `[5]` of {@linkcode adamScalars}.
+ * @param scalars `[7]` of {@linkcode adamScalars}.
  * @param gradScale `[1]`, a factor of the gradient: the coefficient of clipping.
  * @throws {RangeError} When lengths differ.
  */
@@ -89,7 +98,7 @@ export function adamStep(
   tensors: AdamTensors,
   scalars: TensorRef,
   gradScale: TensorRef,
-  { betas: [b1, b2], eps, weightDecay, decoupled }: AdamOptions,
+  { betas: [, b2], eps, weightDecay, decoupled }: AdamOptions,
 ): void {
   const { param, grad, m, v, ema } = tensors;
   const count = sizeOf(param.shape);
@@ -109,8 +118,6 @@ export function adamStep(
     bindings,
     params: {
       items: count / width,
-      b1,
-      restB1: 1 - b1,
       b2,
       restB2: 1 - b2,
       eps,
@@ -139,8 +146,6 @@ function adamKernel(type: VectorType, decoupled: boolean, average: boolean): Ker
     bindings,
     params: {
       items: "u32",
-      b1: "f32",
-      restB1: "f32",
       b2: "f32",
       restB2: "f32",
       eps: "f32",
@@ -154,7 +159,7 @@ fn main(@builtin(global_invocation_id) global: vec3u, @builtin(num_workgroups) g
   if (i >= params.items) { return; }
   var p = param[i];
   ${decay}
-  let first = params.b1 * m[i] + params.restB1 * g;
+  let first = scalars[5] * m[i] + scalars[6] * g;
   let second = params.b2 * v[i] + params.restB2 * g * g;
   p -= scalars[0] * (first / (sqrt(second) * scalars[1] + params.eps));
   param[i] = p;

@@ -1,3 +1,4 @@
+import { PLAIN_EMA, PLAIN_RATE } from "../../optim/options.ts";
 import { configWarnings } from "../../config/checks.ts";
 import {
   configName,
@@ -97,8 +98,9 @@ Deno.test("parseConfig() gives an empty config the settings of Ho et al. 2020", 
       weightDecay: 0,
       warmupSteps: 5000,
       decay: "constant",
+      ...PLAIN_RATE,
       gradClip: 1,
-      ema: { decay: 0.9999, warmup: false },
+      ema: { decay: 0.9999, ...PLAIN_EMA },
     },
     train: {
       steps: 800000,

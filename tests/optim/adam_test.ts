@@ -1,7 +1,7 @@
 import { Arena } from "../../device/arena.ts";
 import { Capture } from "../../device/capture.ts";
 import { OPTIMIZER_SCALARS_SHAPE, optimizerScalars, recordOptimizer } from "../../optim/adam.ts";
-import type { OptimOptions } from "../../optim/options.ts";
+import { type OptimOptions, PLAIN_EMA, PLAIN_RATE } from "../../optim/options.ts";
 import { adamReference } from "../reference/adam.ts";
 import { assertAllClose, assertEquals, assertThrows } from "../support/assert.ts";
 import { randomValues, testGpu } from "../support/gpu.ts";
@@ -15,7 +15,8 @@ const OPTIONS: OptimOptions = {
   lr: 0.01,
   warmupSteps: 2,
   decay: "constant",
-  ema: { decay: 0.99, warmup: false },
+  ...PLAIN_RATE,
+  ema: { decay: 0.99, ...PLAIN_EMA },
 };
 
 const ENTRIES = [{ name: "a", shape: [5, 7] }, { name: "b", shape: [3] }, {

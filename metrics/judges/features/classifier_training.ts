@@ -20,7 +20,7 @@ import {
   writeArenas,
 } from "../../../model/parameters.ts";
 import { OPTIMIZER_SCALARS_SHAPE, optimizerScalars, recordOptimizer } from "../../../optim/adam.ts";
-import type { OptimOptions } from "../../../optim/options.ts";
+import { type OptimOptions, PLAIN_EMA, PLAIN_RATE } from "../../../optim/options.ts";
 import { Classifier } from "./classifier.ts";
 
 /** Optimiser steps unless told otherwise, and images a step. */
@@ -39,8 +39,9 @@ const OPTIM: OptimOptions = {
   weightDecay: 0.01,
   warmupSteps: 50,
   decay: "cosine",
+  ...PLAIN_RATE,
   gradClip: 1,
-  ema: { decay: 0, warmup: false },
+  ema: { decay: 0, ...PLAIN_EMA },
 };
 
 /** How training is watched and cut short. */

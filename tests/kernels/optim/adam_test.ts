@@ -54,7 +54,7 @@ Deno.test("adamStep() without an average leaves padding of zeros alone", async (
   const gpu = await testGpu();
   const [param, grad, m, v] = [0, 1, 2, 3].map(() => upload(gpu, [4], [0, 0, 0, 0]));
   await compute(gpu, (capture) => {
-    const scalars = upload(gpu, [5], adamScalars(CASES[2], { step: 1, lr: 1 }));
+    const scalars = upload(gpu, [7], adamScalars(CASES[2], { step: 1, lr: 1 }));
     const tensors = { param: param!, grad: grad!, m: m!, v: v! };
     adamStep(capture, tensors, scalars, upload(gpu, [1], [1]), CASES[2]);
     return { param: param! };
