@@ -99,6 +99,8 @@ Deno.test("optimizerScalars() is computed in f64 and cast once", () => {
       1 - 0.01 * 0.1,
       0.99,
       1 - 0.99,
+      0.9,
+      1 - 0.9,
     ].map(Math.fround),
   );
 });
