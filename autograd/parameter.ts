@@ -15,13 +15,18 @@ export type Initializer = (
   random: { uniform: () => number; normal: () => number },
 ) => void;
 
-/** A learned tensor. */
+/** A tensor that a network keeps: learned, or fixed, or gathered in training. */
 export class Parameter {
   /**
    * Declares a tensor; memory for it is in an arena.
    *
    * @param shape Sizes; convolutions are `[kh, kw, ci, co]`, linear layers `[in, out]`.
    * @param init Fills the initial values.
+   * @param learned Whether the optimiser changes it; it has a gradient then.
    */
-  constructor(readonly shape: readonly number[], readonly init: Initializer) {}
+  constructor(
+    readonly shape: readonly number[],
+    readonly init: Initializer,
+    readonly learned = true,
+  ) {}
 }

@@ -53,6 +53,42 @@ export function xavierUniform(shape: readonly number[], gain = 1): Initializer {
 }
 
 /**
+ * Uniform in `[-a, a)` with `a = 1 / sqrt(fanIn)`: what PyTorch gives weights and biases unless told
+ * otherwise.
+ *
+ * @param fanIn Inputs of the layer, see {@linkcode fans}.
+ */
+export function fanInUniform(fanIn: number): Initializer {
+  const bound = 1 / Math.sqrt(fanIn);
+  return (values, { uniform }) => {
+    for (let i = 0; i < values.length; i++) values[i] = bound * (2 * uniform() - 1);
+  };
+}
+
+/** Standard normal. */
+export const normals: Initializer = (values, { normal }) => {
+  for (let i = 0; i < values.length; i++) values[i] = normal();
+};
+
+/**
+ * Normal with a variance of `1 / fanIn`, cut off at two standard deviations and widened to make up for
+ * it: LeCun's, as JAX draws it (LeCun et al. 1998, "Efficient BackProp", section 4.6).
+ *
+ * @param fanIn Inputs of the layer, see {@linkcode fans}.
+ */
+export function lecunNormal(fanIn: number): Initializer {
+  // The standard deviation of a normal distribution cut off at two of its own.
+  const scale = 1 / Math.sqrt(fanIn) / 0.87962566103423978;
+  return (values, { normal }) => {
+    for (let i = 0; i < values.length; i++) {
+      let drawn = normal();
+      while (Math.abs(drawn) > 2) drawn = normal();
+      values[i] = scale * drawn;
+    }
+  };
+}
+
+/**
  * The random numbers that a parameter starts from. They depend on seed and place alone: Philox with
  * the seed's key and counter (draw / 4, 0, stream 8, index).
  *

@@ -31,7 +31,7 @@ export function createArena(gpu: Gpu, label: string, module: Module): Arena {
  * What a graph needs to use a module's parameters.
  *
  * @param values The weights, or their average.
- * @param grads Where gradients go; without it none is computed.
+ * @param grads Where gradients of what is learned go; without it none is computed.
  * @throws {RangeError} When an arena lacks a parameter.
  */
 export function parameterSlots(
@@ -42,7 +42,7 @@ export function parameterSlots(
   const slots = new Map<Parameter, ParameterSlot>();
   for (const [name, parameter] of namedParameters(module)) {
     const value = values.get(name);
-    slots.set(parameter, grads ? { value, grad: grads.get(name) } : { value });
+    slots.set(parameter, grads && parameter.learned ? { value, grad: grads.get(name) } : { value });
   }
   return slots;
 }

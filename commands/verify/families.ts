@@ -9,6 +9,7 @@ import type { CaseResult, GoldenFile } from "./golden.ts";
 import { verifyInception } from "./inception.ts";
 import { DIFFUSERS } from "./networks/diffusers.ts";
 import { DIT } from "./networks/dit.ts";
+import { LUCIDRAINS } from "./networks/lucid.ts";
 import { verifyOps } from "./ops.ts";
 import { verifyOptim } from "./optim.ts";
 import { verifyPhema } from "./phema.ts";
@@ -37,4 +38,5 @@ export const FAMILIES: Readonly<Record<string, VerifyFamily>> = {
 export const RECORDED_NETWORKS: readonly RecordedNetwork[] = [
   DIFFUSERS,
   DIT,
+  LUCIDRAINS,
 ];

@@ -3,6 +3,7 @@
  *
  * @module
  */
+import { permuteAxes } from "../../model/names/axes.ts";
 import type { Recorded } from "./golden.ts";
 
 /** A layout by how PyTorch's axes are taken: ours[i] = theirs[axes[i]]. */
@@ -29,22 +30,7 @@ export function permute(
   shape: readonly number[],
   axes: readonly number[],
 ): { data: Float32Array<ArrayBuffer>; shape: number[] } {
-  const strides = shape.map((_, i) => shape.slice(i + 1).reduce((a, b) => a * b, 1));
-  const outShape = axes.map((axis) => shape[axis]!);
-  const outStrides = axes.map((axis) => strides[axis]!);
-  const out = new Float32Array(data.length);
-  const index = new Array<number>(axes.length).fill(0);
-  let from = 0;
-  for (let to = 0; to < out.length; to++) {
-    out[to] = data[from]!;
-    for (let axis = axes.length - 1; axis >= 0; axis--) {
-      from += outStrides[axis]!;
-      if (++index[axis]! < outShape[axis]!) break;
-      from -= outStrides[axis]! * outShape[axis]!;
-      index[axis] = 0;
-    }
-  }
-  return { data: out, shape: outShape };
+  return { data: permuteAxes(data, shape, axes), shape: axes.map((axis) => shape[axis]!) };
 }
 
 /** A recorded tensor in our layout. */

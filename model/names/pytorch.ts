@@ -8,6 +8,7 @@
  * @module
  */
 import { formatShape, sizeOf } from "../../device/tensor.ts";
+import { permuteAxes } from "./axes.ts";
 
 /**
  * How a parameter lies in PyTorch. The first three follow from our shape:
@@ -22,6 +23,7 @@ import { formatShape, sizeOf } from "../../device/tensor.ts";
  * - `sines-first`, `cosines-first`: a linear layer whose inputs are our pairs of a sine and a cosine,
  *   there all sines and then all cosines, or the other way round;
  * - `table`: rows of an embedding, as ours.
+ * - `rearranged`: ours are theirs with other axes, see {@linkcode Rearrangement}.
  */
 export type PytorchLayout =
   | "convolution"
@@ -30,7 +32,14 @@ export type PytorchLayout =
   | "pointwise"
   | "sines-first"
   | "cosines-first"
-  | "table";
+  | "table"
+  | "rearranged";
+
+/** Our order of elements: theirs under the shape `sizes`, of which axis `order[i]` is our axis i. */
+export interface Rearrangement {
+  readonly sizes: readonly number[];
+  readonly order: readonly number[];
+}
 
 /** A learned tensor under both names. */
 export interface PytorchParameter {
@@ -46,6 +55,8 @@ export interface PytorchParameter {
   readonly shape: readonly number[];
   /** How its axes lie there. */
   readonly layout: PytorchLayout;
+  /** With `rearranged`, how. */
+  readonly rearrangement?: Rearrangement;
 }
 
 /** A tensor of the `state_dict` that isn't learned. */
@@ -84,6 +95,24 @@ export function pytorchParameter(
     ? shape
     : [outputs, inputs, ...kernel];
   return { kind: "parameter", pytorchName, pytorchShape, name, shape, layout };
+}
+
+/** A learned tensor of ours that is another's elements in an order of its own. */
+export function rearrangedParameter(
+  name: string,
+  shape: readonly number[],
+  theirs: { readonly name: string; readonly shape: readonly number[] },
+  rearrangement: Rearrangement,
+): PytorchParameter {
+  return {
+    kind: "parameter",
+    pytorchName: theirs.name,
+    pytorchShape: theirs.shape,
+    name,
+    shape,
+    layout: "rearranged",
+    rearrangement,
+  };
 }
 
 /**
@@ -146,6 +175,8 @@ export function fromPytorch(
     );
   }
   if (entry.layout === "table") return tensor.data;
+  const { rearrangement } = entry;
+  if (rearrangement) return permuteAxes(tensor.data, rearrangement.sizes, rearrangement.order);
   const values = reverseAxes(tensor.data, collapsed(entry.pytorchShape));
   const rows = sinusoidRows(entry);
   return rows ? moveRows(values, rows, (ours, theirs) => [ours, theirs]) : values;
@@ -169,6 +200,13 @@ export function toPytorch(
     );
   }
   if (entry.layout === "table") return { shape: entry.pytorchShape, data: values };
+  const { rearrangement } = entry;
+  if (rearrangement) {
+    const { sizes, order } = rearrangement;
+    const inverse = order.map((_, axis) => order.indexOf(axis));
+    const data = permuteAxes(values, order.map((axis) => sizes[axis]!), inverse);
+    return { shape: entry.pytorchShape, data };
+  }
   const rows = sinusoidRows(entry);
   const ordered = rows ? moveRows(values, rows, (ours, theirs) => [theirs, ours]) : values;
   const [outputs, inputs, area] = collapsed(entry.pytorchShape);

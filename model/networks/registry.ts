@@ -9,6 +9,7 @@ import { DIT } from "./dit/kind.ts";
 import { HO2020 } from "./ho2020/kind.ts";
 import { LINEAR } from "./linear/kind.ts";
 import { MLP } from "./mlp/kind.ts";
+import { LUCID } from "./lucid/kind.ts";
 import { UNET2D } from "./unet2d/kind.ts";
 
 /** By their names; a new network is a folder and a line here. */
@@ -17,6 +18,7 @@ export const NETWORKS = {
   ho2020: HO2020,
   linear: LINEAR,
   mlp: MLP,
+  lucid: LUCID,
   unet2d: UNET2D,
 } as const;
 

@@ -1,0 +1,101 @@
+/**
+ * Recorded networks of lucidrains' denoising-diffusion-pytorch.
+ *
+ * @module
+ */
+import { lucidNames } from "../../../model/networks/lucid/names.ts";
+import type { LucidOptions } from "../../../model/networks/lucid/options.ts";
+import { LucidUNet } from "../../../model/networks/lucid/unet.ts";
+import { createNetwork } from "../../../model/networks/registry.ts";
+import { type GoldenFile, Unsupported } from "../golden.ts";
+import type { RecordedNetwork } from "../recorded_network.ts";
+
+/** The constructor's arguments as recorded. */
+interface Recorded {
+  readonly dim: number;
+  readonly dim_mults?: readonly number[];
+  readonly channels?: number;
+  readonly init_dim?: number | null;
+  readonly out_dim?: number | null;
+  readonly self_condition?: boolean;
+  readonly learned_variance?: boolean;
+  readonly learned_sinusoidal_cond?: boolean;
+  readonly random_fourier_features?: boolean;
+  readonly learned_sinusoidal_dim?: number;
+  readonly sinusoidal_pos_emb_theta?: number;
+  readonly dropout?: number;
+  readonly attn_dim_head?: number | readonly number[];
+  readonly attn_heads?: number | readonly number[];
+  readonly full_attn?: boolean | readonly boolean[] | null;
+  readonly num_classes?: number;
+  readonly cond_drop_prob?: number;
+}
+
+const listOf = <T>(value: T | readonly T[]): T[] =>
+  Array.isArray(value) ? [...value] : [value as T];
+
+/** Our network from a manifest's config. */
+function build(golden: GoldenFile, style: LucidOptions["style"]): LucidUNet {
+  const config = golden.manifest.config as unknown as Recorded;
+  const channels = config.channels ?? 3;
+  const multipliers = [...config.dim_mults ?? [1, 2, 4, 8]];
+  const learnedVariance = config.learned_variance ?? false;
+  const outputs = channels * (learnedVariance ? 2 : 1);
+  if ((config.out_dim ?? outputs) !== outputs) {
+    throw new Unsupported(`out_dim ${config.out_dim} is not known`);
+  }
+  const full = config.full_attn ?? null;
+  const levels = typeof full === "boolean" ? multipliers.map(() => full) : full;
+  const fourier = config.random_fourier_features
+    ? "random"
+    : config.learned_sinusoidal_cond
+    ? "learned"
+    : "sinusoidal";
+  const shape = golden.get("x").shape;
+  const [height = 1, width = 1] = shape.length === 3 ? [1, shape[2]] : shape.slice(2);
+  const network = createNetwork({
+    name: "lucid",
+    style,
+    channels: config.dim,
+    initialChannels: config.init_dim ?? null,
+    channelMultipliers: multipliers,
+    selfCondition: config.self_condition ?? false,
+    learnedVariance,
+    timeFeatures: fourier,
+    fourierChannels: config.learned_sinusoidal_dim ?? 16,
+    longestPeriod: config.sinusoidal_pos_emb_theta ?? 10000,
+    dropout: config.dropout ?? 0,
+    headChannels: listOf(config.attn_dim_head ?? 32),
+    heads: listOf(config.attn_heads ?? 4),
+    fullAttention: levels && levels.flatMap((is, level) => is ? [level] : []),
+    cosineAxis: "channels",
+    classes: config.num_classes ?? 0,
+    classDropout: config.cond_drop_prob ?? 0.5,
+  }, { height, width, channels, timesteps: 1000 });
+  if (!(network instanceof LucidUNet)) throw new Unsupported("such a Unet is not known");
+  return network;
+}
+
+/** `Unet` of denoising_diffusion_pytorch.py. */
+export const LUCIDRAINS: RecordedNetwork = {
+  family: "lucidrains",
+  rebuild(golden) {
+    const network = build(golden, "pytorch");
+    return {
+      network,
+      names: lucidNames(network),
+      passes: {
+        "": (pass) => {
+          const known = network.options.selfCondition;
+          const inputs = { x: pass.image("x"), level: pass.level("t") };
+          const forward = (more = {}) => network.forward(pass.graph, { ...inputs, ...more });
+          if (!known) return { out: forward() };
+          return {
+            out: forward({ selfCondition: pass.constant("x_self_cond") }),
+            out_no_self_cond: forward(),
+          };
+        },
+      },
+    };
+  },
+};

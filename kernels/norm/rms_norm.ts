@@ -1,0 +1,237 @@
+/**
+ * Root-mean-square normalisation along the last axis, of C elements (Zhang and Sennrich 2019), which is
+ * a vector of a fixed length where there is no weight:
+ *
+ *     u = x / max(|x|, eps),   z = factor u weight,   y = z  or  y = z s(z)
+ *     dx = factor / max(|x|, eps) (weight dz - u sum(u weight dz)),   the sum only where |x| > eps
+ *     dweight = factor sum(dz u) over the rows,   dz = dy  or  dy s(z) (1 + z (1 - s(z)))
+ *
+ * with the logistic function s.
+ *
+ * @module
+ */
+import type { Capture } from "../../device/capture.ts";
+import { full } from "../../device/element.ts";
+import { type BindingSpec, defineKernel } from "../../device/kernel.ts";
+import { formatShape, sizeOf, type TensorRef } from "../../device/tensor.ts";
+import { SIGMOID } from "../elementwise/silu.ts";
+import { FLAT_INDEX, flatGrid, STREAM_WORKGROUP } from "../shared/grid.ts";
+import type { PartialSum } from "../shared/partial_sums.ts";
+import {
+  layOutRows,
+  ROW_MAIN,
+  ROW_PARAMS,
+  ROW_WORKGROUP,
+  type RowLayout,
+  rowParams,
+  teamText,
+} from "../shared/row_layout.ts";
+
+/** Choices of {@linkcode rmsNormForward}. */
+export interface RmsNormOptions {
+  /** The least length that is divided by, above 0. */
+  readonly eps: number;
+  /** Length of a row afterwards, before the weight. */
+  readonly factor: number;
+  /** Whether SiLU follows. */
+  readonly silu: boolean;
+}
+
+/** What the backward pass needs besides its options. */
+export interface RmsNormSaved {
+  readonly x: TensorRef;
+  readonly weight: TensorRef | undefined;
+  /** Lengths |x|, one a row. */
+  readonly norm: TensorRef;
+}
+
+/** Rows of a partial sum of dweight, and the most such parts. */
+const PART_ROWS = 32;
+const MOST_PARTS = 256;
+
+/**
+ * `y = silu?(factor x / max(|x|, eps) weight)` along the last axis.
+ *
+ * @param x `[..., C]`.
+ * @param weight `[C]`; ones where there is none.
+ * @throws {RangeError} When shapes do not fit.
+ */
+export function rmsNormForward(
+  capture: Capture,
+  x: TensorRef,
+  weight: TensorRef | undefined,
+  options: RmsNormOptions,
+): { y: TensorRef; norm: TensorRef } {
+  const layout = layOutRows(capture.gpu, "rmsNorm", x);
+  if (weight && sizeOf(weight.shape) !== layout.length) {
+    throw new RangeError(
+      `Cannot compute rmsNorm: weight must have ${layout.length} elements, got ${
+        formatShape(weight.shape)
+      }`,
+    );
+  }
+  const y = capture.transient(x.shape, "rmsNorm");
+  const norm = capture.transient([layout.rows], "rmsNorm lengths");
+  capture.dispatch({
+    kernel: forwardKernel(layout, weight !== undefined, options.silu),
+    bindings: { x, ...(weight ? { weight } : {}), y, norm },
+    params: paramsOf(layout, options),
+    workgroups: layout.workgroups,
+  });
+  return { y, norm };
+}
+
+/** Gradient of {@linkcode rmsNormForward} with respect to `x`. */
+export function rmsNormBackwardInput(
+  capture: Capture,
+  { x, weight, norm }: RmsNormSaved,
+  dy: TensorRef,
+  options: RmsNormOptions,
+): TensorRef {
+  const layout = layOutRows(capture.gpu, "rmsNorm", x);
+  const dx = capture.transient(x.shape, "rmsNorm dx");
+  capture.dispatch({
+    kernel: backwardKernel(layout, weight !== undefined, options.silu),
+    bindings: { x, dy, ...(weight ? { weight } : {}), norm, dx },
+    params: paramsOf(layout, options),
+    workgroups: layout.workgroups,
+  });
+  return dx;
+}
+
+/** Gradient of {@linkcode rmsNormForward} with respect to `weight`, in parts. */
+export function rmsNormBackwardWeight(
+  capture: Capture,
+  { x, weight, norm }: RmsNormSaved & { readonly weight: TensorRef },
+  dy: TensorRef,
+  options: RmsNormOptions,
+): PartialSum {
+  const layout = layOutRows(capture.gpu, "rmsNorm", x);
+  const partRows = Math.max(PART_ROWS, Math.ceil(layout.rows / MOST_PARTS));
+  const count = Math.ceil(layout.rows / partRows);
+  const parts = capture.transient([count, layout.length], "rmsNorm parts");
+  const items = count * layout.length / layout.width;
+  capture.dispatch({
+    kernel: weightKernel(layout, options.silu),
+    bindings: { x, dy, weight, norm, parts },
+    params: { ...paramsOf(layout, options), partRows, items },
+    workgroups: flatGrid(items, STREAM_WORKGROUP),
+  });
+  return { parts, count, stride: layout.length, shape: weight.shape };
+}
+
+const paramsOf = (layout: RowLayout, { eps, factor }: RmsNormOptions) => ({
+  ...rowParams(layout),
+  eps,
+  factor,
+});
+
+const PARAMS = { ...ROW_PARAMS, eps: "f32", factor: "f32" } as const;
+
+/** WGSL over V: what follows the normalisation, and the gradient of z from that of y. */
+const activation = (silu: boolean) =>
+  silu
+    ? `${SIGMOID}
+fn activated(z: V) -> V { return z * sigmoid(z); }
+fn before(z: V, dy: V) -> V { let s = sigmoid(z); return dy * s * (1.0 + z * (1.0 - s)); }
+`
+    : `
+fn activated(z: V) -> V { return z; }
+fn before(z: V, dy: V) -> V { return dy; }
+`;
+
+function bindingsOf(
+  { type }: RowLayout,
+  names: readonly string[],
+  result: string,
+): Record<string, BindingSpec> {
+  const bindings: Record<string, BindingSpec> = {};
+  for (const name of names) {
+    bindings[name] = { type: name === "norm" ? full(1) : type, access: "read" };
+  }
+  bindings[result] = { type, access: "write" };
+  return bindings;
+}
+
+const named = (name: string, { type, team }: RowLayout, weighted: boolean, silu: boolean) =>
+  `${name}${weighted ? "" : ".plain"}${silu ? ".silu" : ""}.${type}.${team}`;
+
+const LENGTHS: Record<string, BindingSpec> = { norm: { type: full(1), access: "write" } };
+
+function forwardKernel(layout: RowLayout, weighted: boolean, silu: boolean) {
+  return defineKernel({
+    name: named("rmsNorm", layout, weighted, silu),
+    bindings: {
+      ...bindingsOf(layout, weighted ? ["x", "weight"] : ["x"], "y"),
+      ...LENGTHS,
+    },
+    params: PARAMS,
+    workgroupSize: ROW_WORKGROUP,
+    wgsl: `${teamText(layout)}${activation(silu)}${ROW_MAIN}
+  var squares = V(0.0);
+  for (var i = first + lane; i < end; i += TEAM) { squares += x[i] * x[i]; }
+  let length = sqrt(rowSum(t, acrossSum(squares)));
+  let r = params.factor / max(length, params.eps);
+  for (var i = first + lane; i < end; i += TEAM) {
+    y[i] = activated(x[i] * r${weighted ? " * weight[i - first]" : ""});
+  }
+  if (lane == 0u && row < params.rows) { norm[row] = length; }
+}`,
+  });
+}
+
+function backwardKernel(layout: RowLayout, weighted: boolean, silu: boolean) {
+  const g = weighted ? " * weight[i - first]" : "";
+  const dz = `before(x[i] * r${g}, dy[i])${g}`;
+  return defineKernel({
+    name: named("rmsNormBackward", layout, weighted, silu),
+    bindings: bindingsOf(
+      layout,
+      ["x", "dy", ...(weighted ? ["weight"] : []), "norm"],
+      "dx",
+    ),
+    params: PARAMS,
+    workgroupSize: ROW_WORKGROUP,
+    wgsl: `${teamText(layout)}${activation(silu)}${ROW_MAIN}
+  let length = norm[min(row, params.rows - 1u)];
+  let inverse = 1.0 / max(length, params.eps);
+  let r = params.factor * inverse;
+  var sum = V(0.0);
+  for (var i = first + lane; i < end; i += TEAM) { sum += x[i] * inverse * ${dz}; }
+  // What is shorter than eps is not normalised.
+  let along = select(rowSum(t, acrossSum(sum)), 0.0, length < params.eps);
+  for (var i = first + lane; i < end; i += TEAM) {
+    dx[i] = r * (${dz} - x[i] * inverse * along);
+  }
+}`,
+  });
+}
+
+/** One invocation a part and vector of channels. */
+function weightKernel(layout: RowLayout, silu: boolean) {
+  const { type, width } = layout;
+  return defineKernel({
+    name: `rmsNormBackwardWeight${silu ? ".silu" : ""}.${type}`,
+    bindings: bindingsOf(layout, ["x", "dy", "weight", "norm"], "parts"),
+    params: { ...PARAMS, partRows: "u32", items: "u32" },
+    workgroupSize: [STREAM_WORKGROUP, 1, 1],
+    wgsl: `alias V = ${full(width)};
+${FLAT_INDEX}${activation(silu)}
+@compute @workgroup_size(WX, WY, WZ)
+fn main(@builtin(global_invocation_id) global: vec3u, @builtin(num_workgroups) groups: vec3u) {
+  let item = flatInvocation(global, groups);
+  if (item >= params.items) { return; }
+  let part = item / params.vectors;
+  let v = item % params.vectors;
+  let end = min((part + 1u) * params.partRows, params.rows);
+  let g = weight[v];
+  var sum = V(0.0);
+  for (var row = part * params.partRows; row < end; row++) {
+    let i = row * params.vectors + v;
+    let u = x[i] * (params.factor / max(norm[row], params.eps));
+    sum += before(u * g, dy[i]) * u;
+  }
+  parts[part * params.vectors + v] = sum;
+}`,
+  });
+}

@@ -1,0 +1,105 @@
+/**
+ * What the blocks are told: the noise level, and the class where there is one.
+ *
+ * @module
+ */
+import type { Graph, Tensor } from "../../../autograd/graph.ts";
+import { concat } from "../../../autograd/ops/concat.ts";
+import { fourierFeatures } from "../../../autograd/ops/fourier_features.ts";
+import { gatherRows } from "../../../autograd/ops/gather_rows.ts";
+import { gelu } from "../../../autograd/ops/gelu.ts";
+import { reshape } from "../../../autograd/ops/reshape.ts";
+import { Parameter } from "../../../autograd/parameter.ts";
+import type { TensorRef } from "../../../device/tensor.ts";
+import { normals } from "../../init.ts";
+import { Module } from "../../module.ts";
+import { Dense } from "./layers.ts";
+import type { LucidOptions } from "./options.ts";
+import type { Style } from "./styles.ts";
+
+/** Frequencies of sinusoids in radians for each timestep: from 1 to 1 / `longestPeriod`. */
+export function sinusoidFrequencies(half: number, longestPeriod: number): number[] {
+  return Array.from({ length: half }, (_, i) => longestPeriod ** (-i / Math.max(1, half - 1)));
+}
+
+/** Noise levels to vectors. */
+export class LevelEmbedding extends Module {
+  /** Of Fourier features, in turns for each timestep. */
+  readonly frequencies: Parameter | undefined;
+  readonly first: Dense;
+  readonly second: Dense;
+
+  /** @param timesteps Timesteps that may be asked for. */
+  constructor(
+    private readonly style: Style,
+    private readonly options: LucidOptions,
+    private readonly timesteps: number,
+  ) {
+    super();
+    const { channels, timeFeatures, fourierChannels } = options;
+    const fourier = timeFeatures !== "sinusoidal";
+    this.frequencies = fourier
+      ? new Parameter([fourierChannels / 2], normals, timeFeatures === "learned")
+      : undefined;
+    this.first = new Dense(style, fourier ? fourierChannels + 1 : channels, 4 * channels);
+    this.second = new Dense(style, 4 * channels, 4 * channels);
+  }
+
+  /** Levels `[N]`, timesteps as u32 or others as f32, to `[N, 4 * channels]`. */
+  forward(graph: Graph, level: TensorRef): Tensor {
+    return perceptron(this.style, this, this.features(graph, level));
+  }
+
+  /** `[N]` to sines, then cosines; with Fourier features, the level before them. */
+  features(graph: Graph, level: TensorRef): Tensor {
+    if (this.frequencies) {
+      const numbers = this.#numbers(graph, level);
+      const waves = fourierFeatures(numbers, graph.parameter(this.frequencies));
+      return concat(reshape(numbers, [...numbers.shape, 1]), waves);
+    }
+    const { channels, longestPeriod } = this.options;
+    const frequencies = sinusoidFrequencies(channels / 2, longestPeriod);
+    const { capture } = graph;
+    if (level.dtype !== "u32") {
+      const turns = Float32Array.from(frequencies, (w) => w / (2 * Math.PI));
+      const table = capture.constant([turns.length], turns, "frequencies");
+      return fourierFeatures(graph.constant(level), graph.constant(table));
+    }
+    const shape = [this.timesteps, channels];
+    const table = capture.table(
+      `sines and cosines ${shape.join("x")} of period ${longestPeriod}`,
+      shape,
+      () => {
+        const rows = Array.from({ length: this.timesteps }, (_, t) => [
+          ...frequencies.map((w) => Math.sin(t * w)),
+          ...frequencies.map((w) => Math.cos(t * w)),
+        ]);
+        return Float32Array.from(rows.flat());
+      },
+    );
+    return gatherRows(graph.constant(table), graph.constant(level));
+  }
+
+  /** Levels as f32. */
+  #numbers(graph: Graph, level: TensorRef): Tensor {
+    if (level.dtype !== "u32") return graph.constant(level);
+    const shape = [this.timesteps, 1];
+    const table = graph.capture.table(
+      `whole numbers below ${this.timesteps}`,
+      shape,
+      () => Float32Array.from({ length: this.timesteps }, (_, t) => t),
+    );
+    const rows = gatherRows(graph.constant(table), graph.constant(level));
+    return reshape(rows, level.shape);
+  }
+}
+
+/** Two layers with GELU between them, in the form that each code base has. */
+export function perceptron(
+  style: Style,
+  { first, second }: { readonly first: Dense; readonly second: Dense },
+  x: Tensor,
+): Tensor {
+  const approximate = style.groups === undefined ? "none" : "tanh";
+  return second.forward(gelu(first.forward(x), { approximate }));
+}

@@ -1,0 +1,25 @@
+/**
+ * The U-Nets of denoising-diffusion-pytorch and denoising-diffusion-flax.
+ *
+ * @module
+ */
+import type { NetworkKind } from "../../network.ts";
+import { lucidNames } from "./names.ts";
+import { CHECKS, type LucidOptions, OPTIONS } from "./options.ts";
+import { LucidUNet } from "./unet.ts";
+
+/** The network. */
+export const LUCID = {
+  options: OPTIONS,
+  checks: CHECKS,
+  check({ channelMultipliers }, { height, width }, at) {
+    const factor = 2 ** (channelMultipliers.length - 1);
+    return height % factor === 0 && width % factor === 0 ? null : {
+      key: "size",
+      rule: `be a multiple of ${factor}`,
+      hint: `the network halves it for all but one of ${at("channelMultipliers")}`,
+    };
+  },
+  create: (options, shape) => new LucidUNet(options, shape),
+  names: { "denoising-diffusion-pytorch": lucidNames },
+} satisfies NetworkKind<LucidOptions, LucidUNet>;
