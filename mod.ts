@@ -100,7 +100,7 @@ export { upsampleNearest2x } from "./autograd/ops/upsample.ts";
 export { countParameters, Module, namedParameters } from "./model/module.ts";
 export type { ConditionName, Conditions } from "./autograd/network_inputs.ts";
 export type { Conditioning, Network, NetworkInputs, NetworkShape } from "./model/network.ts";
-export type { FamilyOptions, UNetDetails, UNetOptions } from "./model/networks/ho2020/options.ts";
+export type { UNetOptions } from "./model/networks/ho2020/options.ts";
 export {
   createArena,
   initialValues,

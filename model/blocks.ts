@@ -11,7 +11,7 @@ import { pointwiseConvs } from "../autograd/ops/conv2d.ts";
 import { parallelLinear } from "../autograd/ops/parallel_linear.ts";
 import { reshape } from "../autograd/ops/reshape.ts";
 import { upsampleNearest2x } from "../autograd/ops/upsample.ts";
-import { Conv2d, GroupNorm, Linear, NORM_EPS } from "./layers.ts";
+import { Conv2d, GroupNorm, Linear } from "./layers.ts";
 import { Module } from "./module.ts";
 
 /** Gain of layers that end a residual branch or the network: they start out as almost nothing. */
@@ -25,19 +25,10 @@ export class AttentionBlock extends Module {
   readonly value: Conv2d;
   readonly output: Conv2d;
 
-  /**
-   * @param eps Of the normalisation.
-   * @param headChannels Channels of a head; one head of all unless given.
-   */
-  constructor(
-    readonly channels: number,
-    groups: number,
-    eps = NORM_EPS,
-    readonly headChannels: number = channels,
-  ) {
+  constructor(readonly channels: number, groups: number) {
     super();
     const projection = () => new Conv2d(channels, channels, { kernel: 1 });
-    this.norm = new GroupNorm(channels, groups, eps);
+    this.norm = new GroupNorm(channels, groups);
     this.query = projection();
     this.key = projection();
     this.value = projection();
@@ -56,10 +47,7 @@ export class AttentionBlock extends Module {
     }));
     const [query, key, value] = pointwiseConvs(normal, projections)
       .map((tokens) => reshape(tokens, [n, height * width, this.channels]));
-    const mixed = attention(query!, key!, value!, {
-      heads: this.channels / this.headChannels,
-      scale: this.headChannels ** -0.5,
-    });
+    const mixed = attention(query!, key!, value!, { scale: this.channels ** -0.5 });
     return this.output.forward(reshape(mixed, x.shape), { residual: x });
   }
 }
@@ -78,10 +66,6 @@ export interface ResidualBlockOptions {
   readonly dropout: number;
   /** Whether attention follows. */
   readonly attention: boolean;
-  /** Of the normalisations; 1e-5 unless given. */
-  readonly eps?: number | undefined;
-  /** Channels of a head of attention; one head of all unless given. */
-  readonly headChannels?: number | undefined;
 }
 
 /** Where a block's projection of the embedding of time is. */
@@ -107,16 +91,14 @@ export class ResidualBlock extends Module {
 
   constructor(options: ResidualBlockOptions) {
     super();
-    const { inputs, outputs, groups, eps, headChannels } = options;
-    this.norm1 = new GroupNorm(inputs, groups, eps);
+    const { inputs, outputs, groups } = options;
+    this.norm1 = new GroupNorm(inputs, groups);
     this.conv1 = new Conv2d(inputs, outputs, { kernel: 3 });
     this.time = new Linear(options.timeChannels, outputs);
-    this.norm2 = new GroupNorm(outputs, groups, eps);
+    this.norm2 = new GroupNorm(outputs, groups);
     this.conv2 = new Conv2d(outputs, outputs, { kernel: 3, gain: NEARLY_ZERO_GAIN });
     this.shortcut = inputs === outputs ? undefined : new Conv2d(inputs, outputs, { kernel: 1 });
-    this.attention = options.attention
-      ? new AttentionBlock(outputs, groups, eps, headChannels)
-      : undefined;
+    this.attention = options.attention ? new AttentionBlock(outputs, groups) : undefined;
     this.dropout = options.dropout;
   }
 
@@ -175,10 +157,9 @@ export function projectTime(
 export class Downsample extends Module {
   readonly conv: Conv2d;
 
-  /** @param padAfter Whether zeros lie below and to the right alone. */
-  constructor(channels: number, padAfter = false) {
+  constructor(channels: number) {
     super();
-    this.conv = new Conv2d(channels, channels, { kernel: 3, stride: 2, padAfter });
+    this.conv = new Conv2d(channels, channels, { kernel: 3, stride: 2 });
   }
 
   /** `[N, H, W, C]` to `[N, H / 2, W / 2, C]`, rounded up. */

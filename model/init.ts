@@ -65,6 +65,30 @@ export function fanInUniform(fanIn: number): Initializer {
   };
 }
 
+/** How a layer's weight and bias start out, by the shape of the weight. */
+export type LayerInit = (
+  shape: readonly number[],
+) => { readonly weight: Initializer; readonly bias: Initializer };
+
+/** PyTorch's default of linear layers and convolutions. */
+export const pytorchInit: LayerInit = (shape) => {
+  const init = fanInUniform(fans(shape).fanIn);
+  return { weight: init, bias: init };
+};
+
+/** {@linkcode xavierUniform} weights, and biases of 0. */
+export function xavierInit(gain = 1): LayerInit {
+  return (shape) => ({ weight: xavierUniform(shape, gain), bias: zeros });
+}
+
+/** {@linkcode gaussian} weights, and biases of 0. */
+export function gaussianInit(deviation: number): LayerInit {
+  return () => ({ weight: gaussian(deviation), bias: zeros });
+}
+
+/** Weights and biases of 0. */
+export const zeroInit: LayerInit = () => ({ weight: zeros, bias: zeros });
+
 /** Standard normal. */
 export const normals: Initializer = (values, { normal }) => {
   for (let i = 0; i < values.length; i++) values[i] = normal();

@@ -7,8 +7,8 @@ import type { Tensor } from "../autograd/graph.ts";
 import { conv2d } from "../autograd/ops/conv2d.ts";
 import { groupNorm } from "../autograd/ops/group_norm.ts";
 import { linear } from "../autograd/ops/matmul.ts";
-import { type Initializer, Parameter } from "../autograd/parameter.ts";
-import { ones, xavierUniform, zeros } from "./init.ts";
+import { Parameter } from "../autograd/parameter.ts";
+import { type LayerInit, ones, xavierInit, zeros } from "./init.ts";
 import { Module } from "./module.ts";
 
 /** `y = x W + b`. */
@@ -19,17 +19,13 @@ export class Linear extends Module {
   /**
    * @param inputs Size of the input's last axis.
    * @param outputs Size of the output's last axis.
-   * @param init How weights start: an initialiser, or the gain of Xavier-uniform ones; biases start at
-   *   0.
+   * @param init Xavier-uniform weights and biases of 0 unless given.
    */
-  constructor(readonly inputs: number, readonly outputs: number, init: number | Initializer = 1) {
+  constructor(readonly inputs: number, readonly outputs: number, init: LayerInit = xavierInit()) {
     super();
-    const shape = [inputs, outputs];
-    this.weight = new Parameter(
-      shape,
-      typeof init === "number" ? xavierUniform(shape, init) : init,
-    );
-    this.bias = new Parameter([outputs], zeros);
+    const shape = [inputs, outputs], { weight, bias } = init(shape);
+    this.weight = new Parameter(shape, weight);
+    this.bias = new Parameter([outputs], bias);
   }
 
   /** `[..., inputs]` to `[..., outputs]`. */
@@ -46,6 +42,8 @@ export interface Conv2dOptions {
   readonly stride?: number;
   /** Gain of the Xavier-uniform weights, 1 unless given; biases start at 0. */
   readonly gain?: number;
+  /** How it starts out where that is not how. */
+  readonly init?: LayerInit;
   /** Whether all zeros lie below and to the right, as TensorFlow pads strided ones; else around. */
   readonly padAfter?: boolean;
 }
@@ -75,15 +73,15 @@ export class Conv2d extends Module {
   constructor(
     readonly inputs: number,
     readonly outputs: number,
-    { kernel, stride = 1, gain = 1, padAfter = false }: Conv2dOptions,
+    { kernel, stride = 1, gain = 1, init = xavierInit(gain), padAfter = false }: Conv2dOptions,
   ) {
     super();
     this.kernel = kernel;
     this.stride = stride;
     this.padAfter = padAfter;
-    const shape = [kernel, kernel, inputs, outputs];
-    this.weight = new Parameter(shape, xavierUniform(shape, gain));
-    this.bias = new Parameter([outputs], zeros);
+    const shape = [kernel, kernel, inputs, outputs], { weight, bias } = init(shape);
+    this.weight = new Parameter(shape, weight);
+    this.bias = new Parameter([outputs], bias);
   }
 
   /** Zeros around the image, in pixels a side. */

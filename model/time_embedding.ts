@@ -7,8 +7,8 @@
 import type { Graph, Tensor } from "../autograd/graph.ts";
 import { gatherRows } from "../autograd/ops/gather_rows.ts";
 import { silu } from "../autograd/ops/silu.ts";
-import type { Initializer } from "../autograd/parameter.ts";
 import type { TensorRef } from "../device/tensor.ts";
+import { type LayerInit, xavierInit } from "./init.ts";
 import { Linear } from "./layers.ts";
 import { Module } from "./module.ts";
 
@@ -68,7 +68,7 @@ export class TimeEmbedding extends Module {
     readonly channels: number,
     readonly outputs: number,
     readonly shift = 0,
-    init: number | Initializer = 1,
+    init: LayerInit = xavierInit(),
   ) {
     super();
     this.first = new Linear(channels, outputs, init);

@@ -11,6 +11,7 @@ import { Capture } from "../../device/capture.ts";
 import type { Gpu } from "../../device/gpu.ts";
 import { readSafetensors } from "../../formats/safetensors.ts";
 import { pytorchNames, toPytorch } from "../../model/networks/ho2020/names/pytorch_ddpm.ts";
+import type { UNet } from "../../model/networks/ho2020/unet.ts";
 import { parameterSlots } from "../../model/parameters.ts";
 import { OPTIMIZER_SCALARS_SHAPE, optimizerScalars, recordOptimizer } from "../../optim/adam.ts";
 import { UsageError } from "../../support/errors.ts";
@@ -236,7 +237,7 @@ async function verifyWeights(
   const lr = step.lr_used, steps = i + 1;
   // An average takes over only this share of what the weights do.
   const share = set === "net" ? 1 : 1 - model.config.optim.ema.decay ** steps;
-  for (const entry of pytorchNames(model.network)) {
+  for (const entry of pytorchNames(model.network as UNet)) {
     if (entry.kind === "constant") continue;
     const { pytorchName: name } = entry;
     const values = toPytorch(entry, await gpu.readF32(arena.get(entry.name))).data;

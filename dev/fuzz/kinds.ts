@@ -28,7 +28,7 @@ import { flatten, sourceOf } from "../../commands/shared/checkpoints/source.ts";
 import { findWeights, hasWeights } from "../../commands/shared/checkpoints/weight_sets.ts";
 import { parseJson } from "../../config/json.ts";
 import { isSection } from "../../config/keys.ts";
-import { fromDiffusersConfig } from "../../model/networks/ho2020/names/diffusers.ts";
+import { fromDiffusersConfig } from "../../model/networks/diffusers/config.ts";
 import type { FuzzFormat, FuzzSeed, ReadArray } from "./format.ts";
 import { IMAGE_FORMATS } from "./image_kinds.ts";
 import { mutate, type Random } from "./mutate.ts";

@@ -12,12 +12,16 @@
 import { join } from "node:path";
 import { type Override, parseConfig } from "../../../config/load.ts";
 import { imageShape, setKind } from "../../../data/options.ts";
+import { diffusersConfig, fromDiffusersConfig } from "../../../model/networks/diffusers/config.ts";
+import { currentName, diffusersNames } from "../../../model/networks/diffusers/names.ts";
+import { DiffusersUNet } from "../../../model/networks/diffusers/unet.ts";
 import {
-  currentName,
-  diffusersConfig,
-  diffusersNames,
-  fromDiffusersConfig,
+  diffusersNames as ho2020Names,
+  fromDiffusersOptions,
+  toDiffusersOptions,
 } from "../../../model/networks/ho2020/names/diffusers.ts";
+import { UNet } from "../../../model/networks/ho2020/unet.ts";
+import type { Network } from "../../../model/network.ts";
 import {
   checkTensors,
   fromPytorch,
@@ -30,7 +34,12 @@ import { DIFFUSERS_ANCHOR } from "./code_bases.ts";
 import { type DiffusersFiles, type Json, readJson, readWeights } from "./diffusers_files.ts";
 import { fromScheduler, schedulerConfig } from "./diffusers_scheduler.ts";
 import { toF32 } from "./floats.ts";
-import { type ParameterReader, type PortableModel, portableNetwork } from "./portable.ts";
+import {
+  knownElsewhere,
+  type ParameterReader,
+  type PortableModel,
+  portableNetwork,
+} from "./portable.ts";
 import { type LazyTensor, type SourceTensor, writeTensors } from "./source.ts";
 import { describeWeights, findWeights, groupsOf, hasWeights } from "./weight_sets.ts";
 
@@ -51,10 +60,11 @@ export async function writeDiffusers(
   choice: "ema" | "raw",
 ): Promise<void> {
   const { config, network } = model;
-  const unet = diffusersConfig(network, imageShape(config.data).size);
+  const { described, entries } = inTheirWords(network, config.model.name);
+  const unet = diffusersConfig(described, imageShape(config.data).size);
   const scheduler = schedulerConfig(config.diffusion);
   const read = choice === "ema" ? model.ema : model.weights;
-  const tensors = diffusersNames(network).map((entry): [string, LazyTensor] => {
+  const tensors = entries.map((entry): [string, LazyTensor] => {
     const shape = entry.pytorchShape;
     return [entry.pytorchName, {
       dtype: "F32",
@@ -80,6 +90,30 @@ export async function writeDiffusers(
   await writeJson(join(folder, INDEX), index);
 }
 
+/**
+ * A network as that class describes it, and its parameters' names there.
+ *
+ * @param flipped Whether a `ho2020` network's cosines come before its sines there.
+ * @throws {RangeError} When it is none of that class.
+ */
+function inTheirWords(network: Network, name: string, flipped = false) {
+  if (network instanceof DiffusersUNet) {
+    return { described: network, entries: diffusersNames(network) };
+  }
+  if (network instanceof UNet) {
+    const options = toDiffusersOptions(network.options);
+    return {
+      described: { options, shape: network.shape },
+      entries: ho2020Names(network, flipped),
+    };
+  }
+  throw new RangeError(
+    `Cannot write a diffusers UNet2DModel: model.name must be ${
+      knownElsewhere("diffusers").join(" or ")
+    }, got ${name}`,
+  );
+}
+
 async function writeJson(path: string, value: Json): Promise<void> {
   await atomicWrite(path, `${JSON.stringify(value, null, 2)}\n`);
 }
@@ -96,19 +130,20 @@ export async function readDiffusers(
   files: DiffusersFiles,
   { overrides, prefix, say = () => {} }: DiffusersOptions,
 ): Promise<PortableModel> {
-  const { options, shape, size, flipped, diffusion } = await readConfigs(files, say);
+  const { options, shape, size, diffusion } = await readConfigs(files, say);
   const name = shape.channels === 1 ? "mnist" : "cifar10";
   const native = setKind(name).shape;
   const side = size ?? native.size;
   const data = {
     name,
     size: side === native.size ? null : side,
-    resize: side > native.size ? "pad" : "area",
+    resize: Math.max(...[side].flat()) > native.size ? "pad" : "area",
   };
-  const tree = JSON.stringify({ data, model: options, diffusion });
+  const model = fromDiffusersOptions(options) ?? options;
+  const tree = JSON.stringify({ data, model, diffusion });
   const config = parseConfig(tree, { path: files.path, overrides });
   const network = portableNetwork(config);
-  const entries = diffusersNames(network, flipped);
+  const { entries } = inTheirWords(network, config.model.name, options.flipSinToCos);
   const weights = await readerOf(files.weights, entries, prefix, say);
   const average = files.average;
   const ema = average === null ? weights : await readerOf(average, entries, prefix, say);
@@ -145,11 +180,10 @@ async function readConfigs(files: DiffusersFiles, say: (line: string) => void) {
     );
   }
   const { timesteps } = scheduler.diffusion;
-  const found = fromDiffusersConfig(
-    await readJson(files.config),
-    timesteps,
-    refuse(files.config),
-  );
+  const unet = await readJson(files.config);
+  const channels = unet.in_channels ?? 3;
+  if (channels !== 1 && channels !== 3) refuse(files.config)("in_channels", "be 1 or 3", channels);
+  const found = fromDiffusersConfig(unet, timesteps, refuse(files.config));
   if (refused.length > 0 || found === null) {
     throw new UsageError(`Cannot take the diffusers model ${files.path}: ${refused.join("; ")}`);
   }

@@ -8,7 +8,7 @@ import { formatConfig, parseConfig } from "../../../config/load.ts";
 import type { Config } from "../../../config/schema.ts";
 import { namedParameters } from "../../../model/module.ts";
 import { NETWORKS } from "../../../model/networks/registry.ts";
-import { UNet } from "../../../model/networks/ho2020/unet.ts";
+import type { Network } from "../../../model/network.ts";
 import { sizeOf } from "../../../device/tensor.ts";
 import { UsageError } from "../../../support/errors.ts";
 import { atomicWrite } from "../../../support/files.ts";
@@ -37,7 +37,7 @@ export type ExtraTensor = CheckpointTensor;
 /** A trained network. */
 export interface PortableModel {
   readonly config: Config;
-  readonly network: UNet;
+  readonly network: Network;
   /** Completed optimiser steps. */
   readonly step: number;
   readonly weights: ParameterReader;
@@ -47,22 +47,23 @@ export interface PortableModel {
   readonly extras: readonly ExtraTensor[];
 }
 
-/** Networks with names in other code bases. */
-function knownElsewhere(): string[] {
-  return Object.entries(NETWORKS).flatMap(([name, kind]) => "names" in kind ? [name] : []);
+/** Networks with names in another code base, or in any. */
+export function knownElsewhere(codeBase?: string): string[] {
+  return Object.entries(NETWORKS).flatMap(([name, kind]) =>
+    "names" in kind && (codeBase === undefined || codeBase in kind.names) ? [name] : []
+  );
 }
 
 /** The network of a config, which must be one that other code bases know. */
-export function portableNetwork(config: Config): UNet {
-  const network = networkOf(config);
-  if (!(network instanceof UNet)) {
-    throw new RangeError(
-      `Cannot convert: model.name must be a network that others have, ${
-        knownElsewhere().join(" or ")
-      }, got ${config.model.name}`,
-    );
-  }
-  return network;
+export function portableNetwork(config: Config): Network {
+  const { name } = config.model;
+  const known = knownElsewhere();
+  if (known.includes(name)) return networkOf(config);
+  throw new RangeError(
+    `Cannot convert: model.name must be a network that others have, ${
+      known.join(" or ")
+    }, got ${name}`,
+  );
 }
 
 /** A checkpoint of ours. */

@@ -23,13 +23,15 @@ import {
 import { pytorchDdpmOptions } from "../../../model/networks/ho2020/names/pytorch_ddpm_options.ts";
 import type { UNetOptions } from "../../../model/networks/ho2020/options.ts";
 import { sinusoidTable } from "../../../model/time_embedding.ts";
-import type { UNet } from "../../../model/networks/ho2020/unet.ts";
+import type { Network } from "../../../model/network.ts";
+import { UNet } from "../../../model/networks/ho2020/unet.ts";
 import { UsageError } from "../../../support/errors.ts";
 import { toF32 } from "./floats.ts";
 import type { Flags } from "./flagfile.ts";
 import {
   type ExtraTensor,
   type ParameterReader,
+  knownElsewhere,
   type PortableModel,
   portableNetwork,
 } from "./portable.ts";
@@ -74,7 +76,7 @@ export function importPytorchDdpm(source: Source, options: ImportOptions): Porta
   };
   const { path } = source;
   const config = parseConfig(JSON.stringify(tree), { path, overrides: options.overrides });
-  const network = portableNetwork(config);
+  const network = unetOf(portableNetwork(config), config.model.name);
   const entries = pytorchNames(network);
   for (const { tensors } of [net, ema]) {
     checkTensors(PYTORCH_DDPM.title, entries, tensors);
@@ -274,32 +276,35 @@ export function exportPytorchDdpm(
   model: PortableModel,
   choice: WeightsChoice,
 ): { tensors: [string, LazyTensor][]; metadata: Record<string, string> } {
-  const { name } = model.config.model;
-  if (name !== "ho2020") {
-    throw new RangeError(
-      `Cannot write ${PYTORCH_DDPM.title}: model.name must be ho2020, got ${name}; --to diffusers ` +
-        "can be written",
-    );
-  }
+  const network = unetOf(model.network, model.config.model.name);
   const metadata = {
     format: "pt",
     step: `${Math.max(0, model.step - 1)}`,
-    [GROUPS_FACT]: `${model.network.options.groups}`,
+    [GROUPS_FACT]: `${network.options.groups}`,
     ...dataFacts(model.config.data),
   };
   if (choice !== "all") {
     const set = choice === "ema" ? "ema_model" : "net_model";
-    return { tensors: [...stateDict(model, set, "")], metadata };
+    return { tensors: [...stateDict(network, model, set, "")], metadata };
   }
   const tensors = [
-    ...stateDict(model, "net_model", "net_model."),
-    ...stateDict(model, "ema_model", "ema_model."),
-    ...optimizerState(model),
+    ...stateDict(network, model, "net_model", "net_model."),
+    ...stateDict(network, model, "ema_model", "ema_model."),
+    ...optimizerState(network, model),
   ];
   for (const { name, shape, read } of model.extras) {
     if (name === "x_T") tensors.push([name, f32(shape, read)]);
   }
   return { tensors, metadata };
+}
+
+/** The network as that code has it. */
+function unetOf(network: Network, name: string): UNet {
+  if (network instanceof UNet) return network;
+  const others = knownElsewhere("diffusers").includes(name) ? "; --to diffusers can be written" : "";
+  throw new RangeError(
+    `Cannot write ${PYTORCH_DDPM.title}: model.name must be ho2020, got ${name}${others}`,
+  );
 }
 
 /** Nothing for a mix, which is more than its name: its parts must be given again. */
@@ -309,7 +314,8 @@ function dataFacts(data: DataOptions): Record<string, string> {
 }
 
 function* stateDict(
-  { network, weights, ema, extras }: PortableModel,
+  network: UNet,
+  { weights, ema, extras }: PortableModel,
   set: "net_model" | "ema_model",
   prefix: string,
 ): Generator<[string, LazyTensor]> {
@@ -328,7 +334,8 @@ function* stateDict(
 }
 
 function* optimizerState(
-  { network, step, moments }: PortableModel,
+  network: UNet,
+  { step, moments }: PortableModel,
 ): Generator<[string, LazyTensor]> {
   if (!moments) return;
   for (const [i, entry] of pytorchNames(network).entries()) {

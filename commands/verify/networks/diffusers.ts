@@ -3,12 +3,9 @@
  *
  * @module
  */
-import {
-  diffusersNames,
-  fromDiffusersConfig,
-} from "../../../model/networks/ho2020/names/diffusers.ts";
-import { createNetwork } from "../../../model/networks/registry.ts";
-import { UNet } from "../../../model/networks/ho2020/unet.ts";
+import { fromDiffusersConfig } from "../../../model/networks/diffusers/config.ts";
+import { diffusersNames } from "../../../model/networks/diffusers/names.ts";
+import { DiffusersUNet } from "../../../model/networks/diffusers/unet.ts";
 import { Unsupported } from "../golden.ts";
 import type { RecordedNetwork } from "../recorded_network.ts";
 
@@ -16,23 +13,26 @@ import type { RecordedNetwork } from "../recorded_network.ts";
 export const DIFFUSERS: RecordedNetwork = {
   family: "diffusers",
   rebuild(golden) {
-    const model = fromDiffusersConfig(golden.manifest.config as Record<string, unknown>, 1000, no);
+    const config = golden.manifest.config as Record<string, unknown>;
+    const timesteps = Number(config.num_train_timesteps ?? 1000);
+    const model = fromDiffusersConfig(config, timesteps, refuse);
     if (!model) throw new Unsupported("such a UNet2DModel is not known");
-    const [, , height = 0, width = 0] = golden.get("x").shape;
-    const network = createNetwork(model.options, { ...model.shape, height, width });
-    if (!(network instanceof UNet)) throw new Unsupported("such a UNet2DModel is not known");
+    const network = new DiffusersUNet(model.options, model.shape);
     return {
       network,
-      names: diffusersNames(network, model.flipped),
+      names: diffusersNames(network),
       passes: {
-        "": (pass) => ({
-          out: network.forward(pass.graph, { x: pass.image("x"), level: pass.level("t") }),
-        }),
+        "": (pass) => {
+          const labels = pass.has("y") ? pass.indices("y") : undefined;
+          const known = { x: pass.image("x"), level: pass.level("t") };
+          return { out: network.forward(pass.graph, labels ? { ...known, labels } : known) };
+        },
+        time: (pass) => ({ temb: network.project(pass.graph, pass.level("t")) }),
       },
     };
   },
 };
 
-function no(key: string, rule: string, got: unknown): void {
+function refuse(key: string, rule: string, got: unknown): void {
   throw new Unsupported(`${key} that does not ${rule} is not known, got ${JSON.stringify(got)}`);
 }

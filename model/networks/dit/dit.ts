@@ -20,7 +20,7 @@ import { silu } from "../../../autograd/ops/silu.ts";
 import { Parameter } from "../../../autograd/parameter.ts";
 import { formatShape, type TensorRef } from "../../../device/tensor.ts";
 import { classConditioning, ClassEmbedding } from "../../class_embedding.ts";
-import { gaussian, xavierUniform, zeros } from "../../init.ts";
+import { gaussianInit, xavierUniform, zeroInit, zeros } from "../../init.ts";
 import { Linear } from "../../layers.ts";
 import { Module } from "../../module.ts";
 import type { Network, NetworkInputs, NetworkShape } from "../../network.ts";
@@ -79,7 +79,7 @@ export class DiTBlock extends Module {
     this.attentionOutput = new Linear(channels, channels);
     this.hidden = new Linear(channels, hidden);
     this.output = new Linear(hidden, channels);
-    this.modulation = new Linear(channels, 6 * channels, zeros);
+    this.modulation = new Linear(channels, 6 * channels, zeroInit);
   }
 
   /**
@@ -122,8 +122,8 @@ export class FinalLayer extends Module {
 
   constructor(readonly channels: number, outputs: number) {
     super();
-    this.linear = new Linear(channels, outputs, zeros);
-    this.modulation = new Linear(channels, 2 * channels, zeros);
+    this.linear = new Linear(channels, outputs, zeroInit);
+    this.modulation = new Linear(channels, 2 * channels, zeroInit);
   }
 
   /** `[N, L, channels]` to `[N, L, outputs]`; see {@linkcode DiTBlock.forward}. */
@@ -156,7 +156,7 @@ export class DiT extends Module implements Network {
     this.conditioning = classConditioning(options);
     this.patches = new PatchEmbedding(patchSize, shape.channels, channels);
     this.timeEmbedding = new TimeEmbedding(
-      ...[shape.timesteps, FREQUENCIES, channels, 0, gaussian(0.02)] as const,
+      ...[shape.timesteps, FREQUENCIES, channels, 0, gaussianInit(0.02)] as const,
     );
     this.classEmbedding = classes > 0 ? new ClassEmbedding(options, channels) : undefined;
     this.blocks = Array.from(

@@ -5,14 +5,14 @@
  */
 import type { Check, KeyNames, KeyRules, Warning } from "../../../support/options.ts";
 import type { Misfit, NetworkShape } from "../../network.ts";
-import type { FamilyOptions } from "./options.ts";
+import type { UNetOptions } from "./options.ts";
 
 /**
  * Refuses options that no U-Net can have.
  *
  * @throws {RangeError} With the option, its rule and its value.
  */
-export function checkUNetOptions(options: FamilyOptions): void {
+export function checkUNetOptions(options: UNetOptions): void {
   const { channelMultipliers, attentionLevels, blocks, dropout, groups } = options;
   const levels = channelMultipliers.length;
   check("groups", "be a whole number of at least 1", groups, isCount(groups));
@@ -53,7 +53,7 @@ export function checkImageSides(height: number, width: number, levels: number): 
 }
 
 /** Every width is the sum of multiples of the base width, so that one alone has to fit. */
-function checkChannels({ channels, groups }: FamilyOptions): void {
+function checkChannels({ channels, groups }: UNetOptions): void {
   const step = groups % 2 === 0 ? groups : 2 * groups;
   if (isCount(channels) && channels % step === 0) return;
   throw new RangeError(
@@ -80,7 +80,7 @@ function check(option: string, rule: string, value: number | string, holds: bool
 
 /** The first side that can't be halved at every change of resolution. */
 export function sideMisfit(
-  { channelMultipliers }: FamilyOptions,
+  { channelMultipliers }: UNetOptions,
   { height, width }: NetworkShape,
   at: KeyNames,
 ): Misfit | null {
@@ -96,7 +96,7 @@ export function sideMisfit(
   };
 }
 
-const groupsDivideWidth: Check<FamilyOptions> = ({ channels, groups }, at) => {
+const groupsDivideWidth: Check<UNetOptions> = ({ channels, groups }, at) => {
   if (channels % groups === 0) return null;
   const divisors = Array.from({ length: channels }, (_, i) => i + 1).filter((n) =>
     channels % n === 0
@@ -122,12 +122,12 @@ function nearestOf(...values: (number | undefined)[]): string {
 }
 
 /** The time embedding is pairs of a sine and a cosine. */
-const widthIsEven: Check<FamilyOptions> = ({ channels }) =>
+const widthIsEven: Check<UNetOptions> = ({ channels }) =>
   channels % 2 === 0
     ? null
     : { key: "channels", rule: "be even, for pairs of a sine and a cosine in the time embedding" };
 
-const attentionLevelsExist: Check<FamilyOptions> = (
+const attentionLevelsExist: Check<UNetOptions> = (
   { attentionLevels, channelMultipliers },
   at,
 ) => {
@@ -142,7 +142,7 @@ const attentionLevelsExist: Check<FamilyOptions> = (
     : { key, rule: "name each level once" };
 };
 
-const oneChannelAGroup: Warning<FamilyOptions> = ({ channels, channelMultipliers, groups }, at) => {
+const oneChannelAGroup: Warning<UNetOptions> = ({ channels, channelMultipliers, groups }, at) => {
   const level = channelMultipliers.findIndex((m) => m * channels === groups);
   return level < 0
     ? null
@@ -151,7 +151,7 @@ const oneChannelAGroup: Warning<FamilyOptions> = ({ channels, channelMultipliers
 };
 
 /** Rules between the keys of a config, and what is seldom meant. */
-export const KEY_RULES: KeyRules<FamilyOptions> = {
+export const KEY_RULES: KeyRules<UNetOptions> = {
   checks: [widthIsEven, groupsDivideWidth, attentionLevelsExist],
   warnings: [oneChannelAGroup],
 };

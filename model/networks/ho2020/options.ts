@@ -31,21 +31,3 @@ type Described = { name: "ho2020" } & OptionsOf<typeof OPTIONS>;
 
 /** Options of the U-Net of Ho et al. 2020. */
 export type UNetOptions = Described;
-
-/** What its relatives do otherwise. */
-export interface UNetDetails {
-  /** Added to the variances of normalisations. */
-  readonly normEps?: number;
-  /** See `sinusoidTable` of time_embedding.ts. */
-  readonly frequencyShift?: number;
-  /** Whether strided convolutions pad below and to the right alone. */
-  readonly padAfter?: boolean;
-  /** Channels of a head of attention; null for one head of all. */
-  readonly headChannels?: number | null;
-}
-
-/** @internal */
-type Family = { name: string } & OptionsOf<typeof OPTIONS>;
-
-/** Options of the network and of its relatives, whose names are others. */
-export type FamilyOptions = Family;

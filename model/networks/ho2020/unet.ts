@@ -17,7 +17,7 @@ import {
 import { Conv2d, GroupNorm } from "../../layers.ts";
 import { Module } from "../../module.ts";
 import type { Network, NetworkInputs, NetworkShape } from "../../network.ts";
-import type { FamilyOptions, UNetDetails } from "./options.ts";
+import type { UNetOptions } from "./options.ts";
 import { TimeEmbedding } from "../../time_embedding.ts";
 import { checkImageSides, checkUNetOptions } from "./checks.ts";
 
@@ -89,25 +89,16 @@ export class UNet extends Module implements Network {
    *
    * @throws {RangeError} When an option breaks its rule; the message says what works.
    */
-  constructor(
-    readonly options: FamilyOptions,
-    readonly shape: UNetShape,
-    readonly details: UNetDetails = {},
-  ) {
+  constructor(readonly options: UNetOptions, readonly shape: UNetShape) {
     super();
-    const { normEps: eps, frequencyShift, padAfter } = details;
-    const headChannels = details.headChannels ?? undefined;
     checkUNetOptions(options);
     const { channels, channelMultipliers, attentionLevels, blocks, dropout, groups } = options;
     const timeChannels = 4 * channels;
     const last = channelMultipliers.length - 1;
     const block = (inputs: number, outputs: number, attention: boolean) =>
-      new ResidualBlock({
-        ...{ inputs, outputs, timeChannels, groups, dropout, attention, eps, headChannels },
-      });
+      new ResidualBlock({ inputs, outputs, timeChannels, groups, dropout, attention });
 
-    const { timesteps } = shape;
-    this.timeEmbedding = new TimeEmbedding(timesteps, channels, timeChannels, frequencyShift);
+    this.timeEmbedding = new TimeEmbedding(shape.timesteps, channels, timeChannels);
     this.head = new Conv2d(shape.channels, channels, { kernel: 3 });
     let width = channels;
     const skips = [width];
@@ -119,7 +110,7 @@ export class UNet extends Module implements Network {
         return made;
       });
       if (level < last) skips.push(width);
-      return new DownLevel(list, level < last ? new Downsample(width, padAfter) : undefined);
+      return new DownLevel(list, level < last ? new Downsample(width) : undefined);
     });
     this.middle = [block(width, width, true), block(width, width, false)];
     this.up = channelMultipliers.toReversed().map((multiplier, i) => {
@@ -133,7 +124,7 @@ export class UNet extends Module implements Network {
       return new UpLevel(list, level > 0 ? new Upsample(width) : undefined);
     }).reverse();
     this.tail = new Tail(
-      new GroupNorm(width, groups, eps),
+      new GroupNorm(width, groups),
       new Conv2d(width, shape.channels, { kernel: 3, gain: NEARLY_ZERO_GAIN }),
     );
   }

@@ -19,7 +19,7 @@ import {
   ClassEmbedding,
   classesCanBeWithheld,
 } from "../../class_embedding.ts";
-import { zeros } from "../../init.ts";
+import { zeroInit } from "../../init.ts";
 import { Linear } from "../../layers.ts";
 import { Module } from "../../module.ts";
 import type { Network, NetworkInputs, NetworkKind, NetworkShape } from "../../network.ts";
@@ -52,7 +52,7 @@ class MlpLayer extends Module {
     super();
     this.hidden = new Linear(width, width);
     this.condition = new Linear(width, width);
-    this.output = residual ? new Linear(width, width, zeros) : undefined;
+    this.output = residual ? new Linear(width, width, zeroInit) : undefined;
   }
 
   /** `[N, width]` to the same shape. */
@@ -81,7 +81,7 @@ export class Mlp extends Module implements Network {
     this.classEmbedding = classes > 0 ? new ClassEmbedding(options, width) : undefined;
     this.first = new Linear(length, width);
     this.layers = Array.from({ length: depth }, () => new MlpLayer(width, residual));
-    this.last = new Linear(width, length, zeros);
+    this.last = new Linear(width, length, zeroInit);
   }
 
   /** See {@linkcode Network.forward}. */

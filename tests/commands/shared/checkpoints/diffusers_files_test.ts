@@ -1,3 +1,4 @@
+import { UNet } from "../../../../model/networks/ho2020/unet.ts";
 import { join } from "node:path";
 import {
   readDiffusers,
@@ -48,7 +49,9 @@ async function weightsOf(
   assert(files, "no model was found");
   const options = { overrides: OVERRIDES, say: (line: string) => void say.push(line) };
   const { weights, ema, network, config } = await readDiffusers(files, options);
-  const names = ["head.weight", "middle.0.attention.query.weight", "tail.conv.bias"];
+  const names = network instanceof UNet
+    ? ["head.weight", "middle.0.attention.query.weight", "tail.conv.bias"]
+    : ["convIn.weight", "midBlock.attentions.0.toQ.weight", "convOut.bias"];
   const read = async (from: typeof weights) => await Promise.all(names.map(from));
   return { weights: await read(weights), ema: await read(ema), network, config, files };
 }
@@ -233,7 +236,7 @@ Deno.test("readDiffusers() names all keys that stand in the way at once, and oth
       () =>
         weightsOf(folder, ".", async (at) => {
           await edit(at("unet/config.json"), {
-            ...{ class_embed_type: "timestep", resnet_time_scale_shift: "scale_shift" },
+            ...{ class_embed_type: "timestep", resnet_time_scale_shift: "ada_group" },
             in_channels: 4,
           });
           await edit(at("scheduler/scheduler_config.json"), {
@@ -259,7 +262,7 @@ Deno.test("readDiffusers() names all keys that stand in the way at once, and oth
       (at) => edit(at("unet/config.json"), values),
     );
     assertEquals(other.weights, plain.weights);
-    assertEquals([plain.config.model.name, other.config.model.name], ["ho2020", "unet2d"]);
+    assertEquals([plain.config.model.name, other.config.model.name], ["ho2020", "diffusers"]);
 
     const scheduler = (name: string, said: string[] = []) =>
       weightsOf(

@@ -1,10 +1,10 @@
 import { namedParameters } from "../../../../../model/module.ts";
 import {
-  currentName,
-  diffusersConfig,
   diffusersNames,
-  fromDiffusersConfig,
+  fromDiffusersOptions,
+  toDiffusersOptions,
 } from "../../../../../model/networks/ho2020/names/diffusers.ts";
+import type { DiffusersOptions } from "../../../../../model/networks/diffusers/options.ts";
 import { fromPytorch, toPytorch } from "../../../../../model/names/pytorch.ts";
 import { UNet } from "../../../../../model/networks/ho2020/unet.ts";
 import { assert, assertEquals, assertThrows } from "../../../../support/assert.ts";
@@ -115,92 +115,39 @@ Deno.test("fromPytorch() takes attention's linear layers as 1x1 convolutions", (
   assertEquals(ours[3 * 64 + 5], data[5 * 64 + 3]);
 });
 
-/** Ends at the first key that is refused. */
-function refuse(key: string, rule: string): void {
-  throw new RangeError(`its ${key} must ${rule}`);
-}
-
-Deno.test("fromDiffusersConfig() undoes diffusersConfig()", () => {
-  for (
-    const options of [
-      CIFAR,
-      { ...CIFAR, attentionLevels: [0, 2], dropout: 0, blocks: 1, groups: 16 },
-    ]
-  ) {
-    const config = JSON.parse(JSON.stringify(diffusersConfig(new UNet(options, SHAPE), 32)));
-    assertEquals(fromDiffusersConfig(config, 1000, refuse), {
-      options,
-      shape: SHAPE,
-      size: 32,
-      flipped: false,
-    });
+Deno.test("fromDiffusersOptions() undoes toDiffusersOptions()", () => {
+  const other = { ...CIFAR, attentionLevels: [0, 2], dropout: 0, blocks: 1, groups: 16 };
+  for (const options of [CIFAR, other]) {
+    const theirs = toDiffusersOptions(options);
+    assertEquals(fromDiffusersOptions(theirs), options);
+    assertEquals(fromDiffusersOptions({ ...theirs, flipSinToCos: true }), options);
   }
+  const one = { ...toDiffusersOptions(CIFAR), attentionHeadDim: 256 };
+  assertEquals(fromDiffusersOptions(one), CIFAR);
 });
 
-Deno.test("fromDiffusersConfig() takes what a config leaves out as the class does", () => {
-  const config = diffusersConfig(new UNet(CIFAR, SHAPE), 32);
-  for (
-    const key of ["norm_eps", "downsample_padding", "dropout", "sample_size", "flip_sin_to_cos"]
-  ) {
-    delete config[key];
-  }
-  const found = fromDiffusersConfig(config, 1000, refuse);
-  assertEquals(found, {
-    options: { ...CIFAR, dropout: 0 },
-    shape: SHAPE,
-    size: null,
-    flipped: true,
-  });
-});
-
-Deno.test("fromDiffusersConfig() refuses by name what the network cannot do", () => {
-  const config = diffusersConfig(new UNet(CIFAR, SHAPE), 32);
-  const cases: [string, unknown, string][] = [
-    ["_class_name", "UNet1DModel", "UNet2DModel"],
-    ["norm_eps", 0, "its norm_eps must be a number above 0"],
-    ["downsample_padding", 2, "its downsample_padding must be 0 or 1"],
-    ["freq_shift", 2, "its freq_shift must be 0 or 1"],
-    ["attention_head_dim", 24, "its attention_head_dim must divide"],
-    ["act_fn", "relu", "its act_fn"],
-    ["time_embedding_type", "fourier", "its time_embedding_type"],
-    ["block_out_channels", [128, 200], "its block_out_channels"],
-    ["block_out_channels", [], "its block_out_channels"],
-    ["down_block_types", ["DownBlock2D"], "its down_block_types must name 4 blocks"],
-    [
-      "up_block_types",
-      ["UpBlock2D", "UpBlock2D", "UpBlock2D", "UpBlock2D"],
-      "have attention where",
-    ],
-    ["out_channels", 6, "its out_channels must be its in_channels"],
-    ["layers_per_block", 1.5, "its layers_per_block"],
-    ["dropout", 1, "its dropout"],
-    ["sample_size", [32, 64], "its sample_size"],
+Deno.test("fromDiffusersOptions() knows other networks from its own", () => {
+  const theirs = toDiffusersOptions(CIFAR);
+  const others: Partial<DiffusersOptions>[] = [
+    { normEps: 1e-6 },
+    { downsamplePadding: 0 },
+    { freqShift: 1 },
+    { attentionHeadDim: 8 },
+    { blockOutChannels: [128, 192, 256, 256] },
+    { upBlockTypes: ["UpBlock2D", "UpBlock2D", "UpBlock2D", "UpBlock2D"] },
+    { numClassEmbeds: 10 },
+    { timeEmbeddingDim: 32 },
+    { midBlockType: null },
   ];
-  for (const [key, value, part] of cases) {
-    assertThrows(
-      () => fromDiffusersConfig({ ...config, [key]: value }, 1000, refuse),
-      RangeError,
-      part,
-    );
+  for (const change of others) {
+    assertEquals(fromDiffusersOptions({ ...theirs, ...change }), null, JSON.stringify(change));
   }
-  const { attention_head_dim: _, ...silent } = config;
-  const { options } = fromDiffusersConfig(silent, 1000, refuse)!;
-  assertEquals(options.name === "unet2d" && options.headChannels, 8);
 });
 
-Deno.test("diffusersConfig() refuses a first level of another width than the time embedding", () => {
-  const network = new UNet({ ...CIFAR, channelMultipliers: [2, 2] }, SHAPE);
-  assertThrows(() => diffusersConfig(network, 32), RangeError, "must be 1");
-});
-
-Deno.test("currentName() translates attention's old names and leaves others alone", () => {
-  assertEquals(
-    currentName("mid_block.attentions.0.query.weight"),
-    "mid_block.attentions.0.to_q.weight",
+Deno.test("toDiffusersOptions() refuses a first level of another width than the time embedding", () => {
+  assertThrows(
+    () => toDiffusersOptions({ ...CIFAR, channelMultipliers: [2, 2] }),
+    RangeError,
+    "must be 1",
   );
-  assertEquals(
-    currentName("up_blocks.2.attentions.1.proj_attn.bias"),
-    "up_blocks.2.attentions.1.to_out.0.bias",
-  );
-  assertEquals(currentName("a.query.weight"), "a.query.weight");
 });

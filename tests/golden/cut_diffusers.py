@@ -1,6 +1,6 @@
-"""Cuts what tests need from a recorded UNet2DModel: `python3 cut_unet2d.py SOURCE.safetensors OUT`.
+"""Cuts what tests need from a recorded UNet2DModel: `python3 cut_diffusers.py SOURCE.safetensors OUT`.
 
-OUT.safetensors has the weights (F16, as rounded before the run), x, t, target, out and the first values of
+OUT.safetensors has the weights (F16, as rounded before the run), x, t, y, target, out and the first values of
 every gradient; OUT.json the config, and PyTorch's own f32 error and the scale of `out` and of gradients.
 """
 import json
@@ -25,7 +25,7 @@ for name, tensor in sorted(header.items()):
     if name.startswith("grad/"):
         count = min(FIRST, (end - start) // 4)
         end, shape = start + 4 * count, [count]
-    elif not name.startswith("param/") and name not in ("x", "t", "target", "out"):
+    elif not name.startswith("param/") and name not in ("x", "t", "y", "target", "out"):
         continue
     chunks.append(data[start:end])
     tensors[name] = {"dtype": tensor["dtype"], "shape": shape, "data_offsets": [at, at + end - start]}
