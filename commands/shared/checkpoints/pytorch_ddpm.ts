@@ -30,8 +30,8 @@ import { toF32 } from "./floats.ts";
 import type { Flags } from "./flagfile.ts";
 import {
   type ExtraTensor,
-  type ParameterReader,
   knownElsewhere,
+  type ParameterReader,
   type PortableModel,
   portableNetwork,
 } from "./portable.ts";
@@ -301,7 +301,9 @@ export function exportPytorchDdpm(
 /** The network as that code has it. */
 function unetOf(network: Network, name: string): UNet {
   if (network instanceof UNet) return network;
-  const others = knownElsewhere("diffusers").includes(name) ? "; --to diffusers can be written" : "";
+  const others = knownElsewhere("diffusers").includes(name)
+    ? "; --to diffusers can be written"
+    : "";
   throw new RangeError(
     `Cannot write ${PYTORCH_DDPM.title}: model.name must be ho2020, got ${name}${others}`,
   );

@@ -1,4 +1,7 @@
-import { diffusersConfig, fromDiffusersConfig } from "../../../../model/networks/diffusers/config.ts";
+import {
+  diffusersConfig,
+  fromDiffusersConfig,
+} from "../../../../model/networks/diffusers/config.ts";
 import type { DiffusersOptions } from "../../../../model/networks/diffusers/options.ts";
 import { assert, assertEquals } from "../../../support/assert.ts";
 

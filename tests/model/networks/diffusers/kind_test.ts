@@ -40,7 +40,10 @@ Deno.test("DIFFUSERS refuses levels, groups, heads and images that do not fit", 
     [{ normNumGroups: 8 }, "model.normNumGroups must divide each of model.blockOutChannels"],
     [{ attentionHeadDim: 16 }, "model.attentionHeadDim must be at most the width of every level"],
     [{ blockOutChannels: [2, 4], normNumGroups: 2 }, "model.blockOutChannels must begin with"],
-    [{ downBlockTypes: ["SkipDownBlock2D", "DownBlock2D"] }, "model.downBlockTypes[0] must be one of"],
+    [
+      { downBlockTypes: ["SkipDownBlock2D", "DownBlock2D"] },
+      "model.downBlockTypes[0] must be one of",
+    ],
     [
       {
         blockOutChannels: [8, 8, 8, 8, 8],
