@@ -80,10 +80,10 @@ function describe(methods: readonly Method[]): string {
   const runs = methods.flatMap((method) => method.runs);
   const count = (n: number, word: string) => `${n} ${word}${n === 1 ? "" : "s"}`;
   const tasks = new Set(
-    runs.map(({ config: { data, model, train } }) =>
-      `${data.name}, ${model.name} of ${model.channels} channels, ` +
-      `${train.steps} steps of ${train.batchSize} images`
-    ),
+    runs.map(({ config: { data, model, train } }) => {
+      const width = "channels" in model ? ` of ${model.channels} channels` : "";
+      return `${data.name}, ${model.name}${width}, ${train.steps} steps of ${train.batchSize} images`;
+    }),
   );
   const [task = ""] = tasks.size === 1 ? tasks : ["Methods, at the end, lists in what they differ"];
   return `${count(methods.length, "method")}, ${count(runs.length, "run")}: ${task}`;

@@ -78,7 +78,8 @@ function aboutRun({ config, info }: Run): string {
   const size = config["data.size"] ?? null;
   return [
     text("data.name") + (size === null ? "" : ` at ${sizeText(size)}`),
-    `${text("model.name")}, ${text("model.channels")} channels`,
+    text("model.name") +
+    ("model.channels" in config ? `, ${text("model.channels")} channels` : ""),
     `${text("diffusion.target")} target, ${text("diffusion.schedule")} schedule`,
     `batches of ${text("train.batchSize")}`,
   ].join("  ·  ");
