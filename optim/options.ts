@@ -9,6 +9,7 @@ import {
   decimal,
   flag,
   integer,
+  list,
   nullable,
   option,
   type OptionsOf,
@@ -74,6 +75,9 @@ export const PLAIN_EMA = {
   rampUp: null,
 } as const;
 
+/** No averages of power-function profiles: what {@linkcode POWER_EMA} is by default. */
+export const NO_POWER_EMA = { widths: [] as number[], every: 5000 };
+
 /** A learning rate of one shape: what {@linkcode OPTIM} has by default beside it. */
 export const PLAIN_RATE = {
   startLr: 0,
@@ -91,6 +95,16 @@ const cycleBetaHasCycle: Check<{ decay: string; cycleBeta: unknown }> = (
   cycleBeta === null || decay.startsWith("one-cycle")
     ? null
     : { key: "cycleBeta", rule: `be null unless ${at("decay")} is one-cycle` };
+
+/** Averages of power-function profiles; power_ema.ts has the mathematics. */
+export const POWER_EMA = section("Averages kept to make others of any width afterwards", {
+  widths: option(
+    list(decimal({ above: 0, max: 0.28 }), 0),
+    [],
+    "Widths of their profiles, shares of the training time such as 0.05 and 0.1; [] = off",
+  ),
+  every: option(integer({ min: 1 }), 5000, "Steps between two that are stored"),
+});
 
 /** The optimiser. */
 export const OPTIM = section("The optimiser", {
@@ -124,6 +138,7 @@ export const OPTIM = section("The optimiser", {
   /** Of the whole gradient. */
   gradClip: option(decimal({ min: 0 }), 1, "Largest L2 norm of the gradient; 0 = off"),
   ema: EMA,
+  powerEma: POWER_EMA,
 }, { checks: [cycleBetaHasCycle] });
 
 /** @internal */

@@ -19,7 +19,10 @@ import type { RunFolder } from "./run_folder.ts";
 import { IMAGES_NOTE } from "./same_images.ts";
 import { checkSpace, type FreeSpace } from "./disk_space.ts";
 import { pauseForSignals } from "./stop_signals.ts";
+import { averagePath, averageTensors } from "./power_averages.ts";
+import { EMA_PREFIX } from "./state.ts";
 import type { Trainer } from "./trainer.ts";
+import { ensureFolder } from "../support/files.ts";
 
 /** Steps shorter than this are submitted several at a time before the loop waits for the GPU. */
 const QUICK_STEP_MS = 20;
@@ -124,7 +127,9 @@ class Loop {
       isDue(step, observer.everySteps) || (last && observer.atEnd && observer.everySteps > 0)
     );
     const checking = step % trainer.lossSlots === 0;
-    if (logging || saving || checking || looking.length > 0 || signal.aborted) {
+    const { widths, every } = trainer.config.optim.powerEma;
+    const averaging = widths.length > 0 && (last || isDue(step, every));
+    if (logging || saving || averaging || checking || looking.length > 0 || signal.aborted) {
       await this.#clock.pause();
       // Errors of the device take two turns to be heard of.
       await pauseForSignals();
@@ -135,6 +140,7 @@ class Loop {
         const event = await observer.read(step);
         if (event) this.log.write({ step, ...event });
       }
+      if (averaging) await this.#saveAverages();
       if (saving || signal.aborted) await this.#save();
       this.#clock.resume();
     }
@@ -171,6 +177,18 @@ class Loop {
     this.log.write({ step: this.#step, loss, lr: learningRate, gradNorm, imagesPerSecond });
     this.#logged = this.#step;
     this.#note = `loss ${loss.toFixed(4)}  ${imagesPerSecond} images/s`;
+  }
+
+  /** Stores the averages that others are made of; a file each, with nothing else in it. */
+  async #saveAverages(): Promise<void> {
+    const { trainer: { state }, folder, configText: config } = this.options;
+    await ensureFolder(folder.averages);
+    const tensors = state.checkpointTensors(this.#step);
+    for (const { width } of state.powerAverages) {
+      const path = averagePath(folder.averages, this.#step, width);
+      const own = averageTensors(tensors, width, EMA_PREFIX);
+      await writeCheckpoint(path, { step: this.#step, config }, own);
+    }
   }
 
   async #save(): Promise<void> {

@@ -7,6 +7,7 @@
  *     log.jsonl                            one event a line
  *     samples/step-000500.png              previews
  *     checkpoints/step-000500.safetensors  everything that a resumed run needs
+ *     averages/step-000500-width-0.05.safetensors  averages that others are made of, where kept
  *
  * @module
  */
@@ -23,6 +24,7 @@ export interface RunFolder {
   readonly log: string;
   readonly samples: string;
   readonly checkpoints: string;
+  readonly averages: string;
 }
 
 /** The places below `dir`. */
@@ -35,6 +37,7 @@ export function runFolder(dir: string): RunFolder {
     log: join(dir, "log.jsonl"),
     samples: join(dir, "samples"),
     checkpoints: join(dir, "checkpoints"),
+    averages: join(dir, "averages"),
   };
 }
 

@@ -11,6 +11,7 @@ import type { Module } from "../model/module.ts";
 import { createArena, initialValues, writeArenas } from "../model/parameters.ts";
 import type { Checkpoint, CheckpointTensor } from "./checkpoint.ts";
 import { inspectValues, NonFiniteError } from "./non_finite.ts";
+import { averagePrefix, createPowerAverages, type PowerAverage } from "./power_averages.ts";
 import { formatCount } from "./run_summary.ts";
 import { pauseForSignals } from "./stop_signals.ts";
 
@@ -21,6 +22,8 @@ export class TrainState {
   readonly ema: Arena;
   readonly firstMoments: Arena;
   readonly secondMoments: Arena;
+  /** Averages of power-function profiles, by their width. */
+  readonly powerAverages: readonly PowerAverage[];
   /** Losses of the latest steps, f32; step k's is at k modulo the length. */
   readonly losses: TensorRef;
   #lossSeed: TensorRef | undefined;
@@ -29,6 +32,7 @@ export class TrainState {
    * @param slots Length of `losses`.
    * @param objectiveState What else training changes, by name; freed by its creator.
    * @param observerState What observers have accumulated for the next line of the log, likewise.
+   * @param widths Widths of averages with power-function profiles.
    */
   constructor(
     private readonly gpu: Gpu,
@@ -36,6 +40,7 @@ export class TrainState {
     slots: number,
     private readonly objectiveState: ReadonlyMap<string, TensorRef> = new Map(),
     private readonly observerState: ReadonlyMap<string, TensorRef> = new Map(),
+    widths: readonly number[] = [],
   ) {
     const arena = (label: string) => createArena(gpu, label, network);
     this.weights = arena("weights");
@@ -43,6 +48,7 @@ export class TrainState {
     this.ema = arena("averaged weights");
     this.firstMoments = arena("first moments");
     this.secondMoments = arena("second moments");
+    this.powerAverages = createPowerAverages(gpu, network, widths);
     this.losses = gpu.tensor([slots], { label: "losses" });
   }
 
@@ -76,14 +82,14 @@ export class TrainState {
     }
   }
 
-  /** Starts from scratch; the average starts as a copy of the weights. */
+  /** Starts from scratch; averages start as copies of the weights. */
   initialize(seed: number): void {
-    writeArenas(this.gpu, [this.weights, this.ema], initialValues(this.network, seed));
+    writeArenas(this.gpu, [this.weights, ...this.#averages], initialValues(this.network, seed));
   }
 
-  /** Starts with weights of a checkpoint, and with their average the same; all else is from scratch. */
+  /** Starts with weights of a checkpoint, and with their averages the same; all else is from scratch. */
   async initializeFrom(checkpoint: Checkpoint, prefix: string): Promise<void> {
-    for (const arena of [this.weights, this.ema]) {
+    for (const arena of [this.weights, ...this.#averages]) {
       await loadWeights(this.gpu, arena, checkpoint, prefix);
     }
   }
@@ -157,7 +163,12 @@ export class TrainState {
   }
 
   get #arenas(): Arena[] {
-    return [this.weights, this.grads, this.ema, this.firstMoments, this.secondMoments];
+    const { weights, grads, firstMoments, secondMoments } = this;
+    return [weights, grads, firstMoments, secondMoments, ...this.#averages];
+  }
+
+  get #averages(): Arena[] {
+    return [this.ema, ...this.powerAverages.map(({ arena }) => arena)];
   }
 
   *#stored(): Generator<[name: string, tensor: TensorRef]> {
@@ -166,6 +177,9 @@ export class TrainState {
       [EMA_PREFIX, this.ema],
       [FIRST_MOMENTS_PREFIX, this.firstMoments],
       [SECOND_MOMENTS_PREFIX, this.secondMoments],
+      ...this.powerAverages.map(({ width, arena }) =>
+        [averagePrefix(width), arena] as [string, Arena]
+      ),
     ];
     for (const [prefix, arena] of arenas) {
       for (const [name, tensor] of arena.tensors) yield [`${prefix}${name}`, tensor];

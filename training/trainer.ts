@@ -30,6 +30,7 @@ import { type BatchSource, trainingBatches } from "./batch_source.ts";
 import { ALONE, type Collective } from "./collective.ts";
 import type { Observer } from "./observer.ts";
 import type { ImageSize } from "./pictures.ts";
+import { powerAverageInputs, recordPowerAverages } from "./power_averages.ts";
 import type { RunConfig } from "./run_config.ts";
 import { TrainState } from "./state.ts";
 
@@ -90,7 +91,14 @@ export class Trainer {
       );
     }
     const observerState = new Map(observers.flatMap(({ state }) => [...state ?? []]));
-    this.state = new TrainState(gpu, network, this.lossSlots, this.objective.state, observerState);
+    this.state = new TrainState(
+      gpu,
+      network,
+      this.lossSlots,
+      this.objective.state,
+      observerState,
+      config.optim.powerEma.widths,
+    );
     const { run: { seed }, data: { flip }, train: { batchSize, accumulate } } = config;
     const order = { seed, batchSize, parts: accumulate * collective.size, flip };
     this.#batches = trainingBatches(gpu, images, order, network.conditioning);
@@ -266,6 +274,7 @@ export class Trainer {
       options: this.config.optim,
       scalars: capture.input("optimizer", OPTIMIZER_SCALARS_SHAPE),
     });
+    recordPowerAverages(capture, this.state.powerAverages, weights);
     return capture.keep(norm);
   }
 
@@ -285,7 +294,10 @@ export class Trainer {
 
   #endingInputs(step: number): InputValues {
     const { optim, train: { steps, batchSize } } = this.config;
-    return { optimizer: optimizerScalars(optim, step, steps, batchSize) };
+    return {
+      optimizer: optimizerScalars(optim, step, steps, batchSize),
+      ...powerAverageInputs(this.state.powerAverages, step),
+    };
   }
 }
 

@@ -1,4 +1,4 @@
-import { PLAIN_EMA, PLAIN_RATE } from "../../optim/options.ts";
+import { NO_POWER_EMA, PLAIN_EMA, PLAIN_RATE } from "../../optim/options.ts";
 import { configWarnings } from "../../config/checks.ts";
 import {
   configName,
@@ -101,6 +101,7 @@ Deno.test("parseConfig() gives an empty config the settings of Ho et al. 2020", 
       ...PLAIN_RATE,
       gradClip: 1,
       ema: { decay: 0.9999, ...PLAIN_EMA },
+      powerEma: NO_POWER_EMA,
     },
     train: {
       steps: 800000,
@@ -275,7 +276,8 @@ Deno.test("parseConfig() refuses a width that groups do not divide and names the
   }
   const odd = refusal(["model.channels", "33"], ["model.groups", "3"]);
   assert(odd.includes("model.channels must be even"), odd);
-  assertEquals(parse("{}", ["model.channels", "96"]).model.channels, 96);
+  const { model } = parse("{}", ["model.channels", "96"]);
+  assert(model.name === "ho2020" && model.channels === 96);
 });
 
 Deno.test("parseConfig() refuses fields that only together break a rule", () => {
