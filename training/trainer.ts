@@ -69,6 +69,8 @@ export class Trainer {
   #gradients!: Program;
   #ending!: Program;
   #gradNorm!: TensorRef;
+  /** Number of the first dispatch of observers; all after it are theirs. */
+  #observed = 0;
   #lastStep = 0;
 
   private constructor(
@@ -189,12 +191,15 @@ export class Trainer {
   }
 
   /**
-   * A step dispatch by dispatch; the caller runs each before it asks for the next.
+   * A step dispatch by dispatch, without those of observers, which nothing is learnt from; the caller
+   * runs each before it asks for the next.
    *
    * @param step Completed steps before this one.
    */
   async *traceStep(step: number): AsyncGenerator<TracedDispatch> {
-    for (const values of this.#gradientInputs(step)) yield* this.#gradients.trace(values);
+    for (const values of this.#gradientInputs(step)) {
+      yield* this.#gradients.trace(values).slice(0, this.#observed);
+    }
     await this.#addGradients();
     yield* this.#ending.trace(this.#endingInputs(step));
   }
@@ -260,6 +265,7 @@ export class Trainer {
     addToRing(capture, state.losses, slot, tensors.loss.ref, 1 / accumulate);
     // The step's loss is the mean over the micro-batches of all ranks, and so is its gradient.
     graph.backward(tensors.loss, state.lossSeed(1 / parts));
+    this.#observed = capture.dispatches.length;
     for (const observer of observers) observer.capture?.({ graph, ...batch, ...tensors });
   }
 

@@ -1,9 +1,11 @@
 import { join } from "node:path";
 import type { Config } from "../../config/schema.ts";
 import { sizeOf, type TensorRef } from "../../device/tensor.ts";
+import { addInto } from "../../kernels/elementwise/add.ts";
 import { diagnose, findNonFinite } from "../../training/diagnose.ts";
 import { listCheckpoints } from "../../training/checkpoint.ts";
 import { inspectValues, NonFiniteError } from "../../training/non_finite.ts";
+import type { Observer } from "../../training/observer.ts";
 import { imagesOf, networkOf } from "../../training/run.ts";
 import { Trainer } from "../../training/trainer.ts";
 import {
@@ -17,9 +19,10 @@ import { testGpu } from "../support/gpu.ts";
 import { inFolder } from "../support/folder.ts";
 import { smokeConfig, trainInFolder } from "../support/runs.ts";
 
-async function makeTrainer(config: Config): Promise<Trainer> {
+async function makeTrainer(config: Config, observers: readonly Observer[] = []): Promise<Trainer> {
   const { images } = await imagesOf(config, () => {});
-  const trainer = await Trainer.create(await testGpu(), config, networkOf(config), images);
+  const gpu = await testGpu();
+  const trainer = await Trainer.create(gpu, config, networkOf(config), images, observers);
   trainer.state.initialize(config.run.seed);
   return trainer;
 }
@@ -130,6 +133,24 @@ Deno.test("findNonFinite() knows that the squares of a large gradient may overfl
   const norm = await trainer.readGradNorm();
   assert(norm > 1e20 && Number.isFinite(norm), `${norm}`);
   trainer.destroy();
+});
+
+Deno.test("findNonFinite() does not blame what observers compute", async () => {
+  const gpu = await testGpu();
+  const [gathered, large] = ["gathered", "large"].map((label) =>
+    gpu.tensor([], { data: Float32Array.of(3e38), label })
+  ) as [TensorRef, TensorRef];
+  const trainer = await makeTrainer(await smokeConfig("train.accumulate=2"), [{
+    everySteps: 1,
+    atEnd: false,
+    capture: ({ graph: { capture } }) => addInto(capture, gathered, large),
+    read: () => Promise.resolve(null),
+  }]);
+  assertEquals(await findNonFinite(trainer, 0), null);
+  gpu.write(trainer.state.weights.get("tail.conv.bias"), Float32Array.of(NaN));
+  assertStringIncludes((await findNonFinite(trainer, 1))!.text, "the parameter tail.conv.bias");
+  trainer.destroy();
+  for (const tensor of [gathered, large]) gpu.destroyTensor(tensor);
 });
 
 const failure = (step: number) => new NonFiniteError("loss", step, "a loss");
