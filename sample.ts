@@ -139,7 +139,9 @@ async function sample(options: SampleOptions): Promise<number> {
   const count = job.names.length;
   const stop = new AbortController();
   const unwatch = watchStopSignals(stop, () => console.error("Stopping"));
-  const { sampler, destroy } = await loadSampler(gpu, { config, checkpoint, process }, options);
+  const run = { config, checkpoint, process };
+  // A folder may grow later, in batches of the same size.
+  const { sampler, destroy } = await loadSampler(gpu, run, options, folder ? undefined : count);
   console.log(
     `Sampling ${counted(count, "image")} from ${checkpoint.path} (${weights} weights, step ` +
       `${checkpoint.step}) by ${choice.name} in ${describeSteps(job, sampler.batch)}`,

@@ -28,6 +28,9 @@ import { ensureFolder } from "../support/files.ts";
 const QUICK_STEP_MS = 20;
 const QUICK_STEPS_IN_FLIGHT = 4;
 
+/** Milliseconds that a look may still take once the run was asked to stop. */
+const LOOK_GRACE_MS = 2000;
+
 /** Where the loop shows how far it is. */
 export interface LoopDisplay {
   /** After each step; `notable` after those that have a line in the log. */
@@ -91,6 +94,7 @@ class Loop {
   #note = "";
   readonly #clock: Clock;
   readonly #collector = new Collector();
+  readonly #overdue = new AbortController();
 
   constructor(private readonly options: LoopOptions, readonly log: Log) {
     const { trainer, start, lossesKept } = options;
@@ -99,7 +103,22 @@ class Loop {
     this.#clock = new Clock(trainer);
   }
 
+  /** Trains; looks end soon after a wish to stop, so that the run is saved before anybody kills it. */
   async run(): Promise<LoopResult> {
+    const { signal } = this.options;
+    let timer: ReturnType<typeof setTimeout> | undefined;
+    const hurry = () => void (timer = setTimeout(() => this.#overdue.abort(), LOOK_GRACE_MS));
+    if (signal.aborted) hurry();
+    else signal.addEventListener("abort", hurry);
+    try {
+      return await this.#train();
+    } finally {
+      signal.removeEventListener("abort", hurry);
+      clearTimeout(timer);
+    }
+  }
+
+  async #train(): Promise<LoopResult> {
     const { trainer, signal } = this.options;
     const { steps } = trainer.config.train;
     if (this.#step > 0) this.log.ensure(checkpointEvent(this.options.folder, this.#step));
@@ -136,15 +155,25 @@ class Loop {
       trainer.gpu.health.check();
       await this.#checkLosses();
       if (logging) await this.#writeLine();
-      for (const observer of looking) {
-        const event = await observer.read(step);
-        if (event) this.log.write({ step, ...event });
-      }
+      for (const observer of looking) await this.#look(observer);
       if (averaging) await this.#saveAverages();
       if (saving || signal.aborted) await this.#save();
       this.#clock.resume();
     }
     display.update(step, this.#note, logging);
+  }
+
+  async #look(observer: Observer): Promise<void> {
+    const { signal } = this.#overdue;
+    try {
+      const event = await observer.read(this.#step, signal);
+      if (event) this.log.write({ step: this.#step, ...event });
+    } catch (error) {
+      if (!signal.aborted || error !== signal.reason) throw error;
+      this.options.display.print(
+        `note: a look at step ${this.#step} is left out, as the run was asked to stop`,
+      );
+    }
   }
 
   /** Refuses to go on, and to save, once a loss or the gradient's norm is not finite. */

@@ -37,9 +37,11 @@ export interface Observer {
   /**
    * Looks, after `step` completed steps.
    *
+   * @param overdue Aborted when a run that was asked to stop waits for no look any longer; a look that
+   *   takes long throws its reason then.
    * @returns What to write to the log, if anything.
    */
-  read(step: number): Promise<Observation | null>;
+  read(step: number, overdue?: AbortSignal): Promise<Observation | null>;
   /** Frees its memory, if it has any. */
   destroy?(): void;
 }

@@ -10,7 +10,7 @@ import { stepName } from "./checkpoint.ts";
 import type { Observer } from "./observer.ts";
 import { writeGrid } from "./pictures.ts";
 import type { RunFolder } from "./run_folder.ts";
-import { fittingSampler } from "./sample_batch.ts";
+import { fittingSampler, imagesAtOnce } from "./sample_batch.ts";
 import { pauseForSignals } from "./stop_signals.ts";
 import type { Trainer } from "./trainer.ts";
 
@@ -43,7 +43,7 @@ export async function createPreview(
   const sampler = await fittingSampler({ gpu, network, process, size }, state.ema, {
     verb: "draw previews",
     remedy: "--train.sampleEvery=0 leaves previews out",
-  }, { memory });
+  }, { memory, most: imagesAtOnce(size, sampleCount) });
   let newest: string | null = null;
   return {
     everySteps: sampleEvery,
@@ -51,9 +51,10 @@ export async function createPreview(
     get newest() {
       return newest;
     },
-    async read(step) {
+    async read(step, overdue) {
       const path = join(folder.samples, `${stepName(step)}.png`);
-      const images = await sampler.sample(moves, seeds, { onStep: pauseForSignals });
+      const watch = { onStep: pauseForSignals, ...(overdue ? { signal: overdue } : {}) };
+      const images = await sampler.sample(moves, seeds, watch);
       await writeGrid(path, images, sampleCount, size);
       for (const observer of observers) observer.preview?.(images);
       newest = path;

@@ -13,6 +13,7 @@ import { SAMPLE_BATCH, Sampler } from "../diffusion/sampling.ts";
 import { setVariantPolicy, variantPolicy } from "../kernels/shared/variants.ts";
 import { createArena } from "../model/parameters.ts";
 import { networkSampler, type SampledNetwork, samplerParts } from "./network_sampler.ts";
+import type { ImageSize } from "./pictures.ts";
 import { formatBytes } from "./run_summary.ts";
 
 /** A network that draws images of a size. */
@@ -72,6 +73,21 @@ export function fitSampling(
       if (!(error instanceof RangeError) || batch === 1) throw error;
     }
   }
+}
+
+/** Pixels of an image up to which a batch is filled up with unused ones. */
+const FILLED_PIXELS = 128 * 128;
+
+/**
+ * The largest batch for drawing `count` images. Small ones always come in batches of one size; large
+ * ones take seconds each, so none is drawn that nobody wants.
+ */
+export function imagesAtOnce(
+  { height, width }: Pick<ImageSize, "height" | "width">,
+  count: number,
+  batch: number = SAMPLE_BATCH,
+): number {
+  return height * width > FILLED_PIXELS ? Math.min(count, batch) : batch;
 }
 
 /** What images are drawn for, and what leaves it out, for an error. */

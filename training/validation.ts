@@ -51,7 +51,7 @@ export async function createValidation(
   return {
     everySteps: evalEvery,
     atEnd: true,
-    async read() {
+    async read(_, overdue) {
       let sum = 0;
       for (let first = 0; first < count; first += size) {
         const key = [...seedKey(config.run.seed), VALIDATION_STEP, first];
@@ -60,6 +60,7 @@ export async function createValidation(
         // What fills up the last batch is left out.
         for (let i = 0; i < size && first + i < count; i++) sum += losses[i]!;
         await pauseForSignals();
+        overdue?.throwIfAborted();
       }
       return { valLoss: sum / count };
     },

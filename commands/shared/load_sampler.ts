@@ -18,7 +18,7 @@ import { integer } from "../../support/numbers.ts";
 import { findDiffusers } from "./checkpoints/diffusers_files.ts";
 import { Checkpoint, ForeignFileError, newestCheckpoint } from "../../training/checkpoint.ts";
 import { conversionOf } from "../../training/conversion.ts";
-import { fittingSampler } from "../../training/sample_batch.ts";
+import { fittingSampler, imagesAtOnce } from "../../training/sample_batch.ts";
 import { networkOf } from "../../training/run.ts";
 import { newestRun, runFolder } from "../../training/run_folder.ts";
 import { EMA_PREFIX, loadWeights, WEIGHTS_PREFIX } from "../../training/state.ts";
@@ -168,11 +168,16 @@ export interface LoadedRun {
   readonly process: Process;
 }
 
-/** A sampler with the checkpoint's weights. */
+/**
+ * A sampler with the checkpoint's weights.
+ *
+ * @param count Images that it draws, where no more will be; large ones come in batches of no more.
+ */
 export async function loadSampler(
   gpu: Gpu,
   { config, checkpoint, process }: LoadedRun,
   { weights, batch }: WeightsValues,
+  count: number = batch,
 ): Promise<LoadedSampler> {
   const network = networkOf(config);
   const { height, width, channels } = imageShape(config.data);
@@ -182,7 +187,7 @@ export async function loadSampler(
   const sampler = await fittingSampler({ gpu, network, process, size }, arena, {
     verb: "draw images",
     remedy: "a smaller network, by --model.channels=N of its run, takes less",
-  }, { most: batch });
+  }, { most: imagesAtOnce(size, count, batch) });
   return {
     sampler,
     destroy: () => {

@@ -11,11 +11,12 @@ import type { Gpu } from "../../device/gpu.ts";
 import { planningGpu } from "../../device/planning_gpu.ts";
 import type { VariantTable } from "../../kernels/shared/measure_variants.ts";
 import type { OptionSpecs } from "../../support/command_line.ts";
+import { SAMPLE_BATCH } from "../../diffusion/sampling.ts";
 import type { Network } from "../../model/network.ts";
 import { withRemedy } from "../../training/fit.ts";
 import { networkOf } from "../../training/run.ts";
 import { makeProcess } from "../../diffusion/process.ts";
-import { fitSampling } from "../../training/sample_batch.ts";
+import { fitSampling, imagesAtOnce } from "../../training/sample_batch.ts";
 import { stepOps } from "../../training/tunable_ops.ts";
 import { applyTuning, TUNE_MODES, type TuneMode } from "./tuning_tables.ts";
 
@@ -77,7 +78,10 @@ function sampledAtOnce(
   if (train.sampleEvery === 0 && metrics.every === 0) return 0;
   try {
     const process = makeProcess(diffusion);
-    return fitSampling({ gpu, network, process, size: imageShape(data) }).batch;
+    const size = imageShape(data);
+    // An evaluation fills its batches.
+    const most = metrics.every > 0 ? SAMPLE_BATCH : imagesAtOnce(size, train.sampleCount);
+    return fitSampling({ gpu, network, process, size }, { most }).batch;
   } catch (error) {
     // Previews say it, once they are made.
     if (error instanceof RangeError) return 0;

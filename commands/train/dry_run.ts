@@ -19,7 +19,7 @@ import {
   formatCount,
 } from "../../training/run_summary.ts";
 import { networkOf } from "../../training/run.ts";
-import { fitSampling, type SamplingPlan } from "../../training/sample_batch.ts";
+import { fitSampling, imagesAtOnce, type SamplingPlan } from "../../training/sample_batch.ts";
 import type { StepPlan, StepSubject } from "../../training/step_plan.ts";
 import { availableMemory, openScriptGpu } from "../shared/gpu.ts";
 import { stepInstruments } from "../shared/instruments.ts";
@@ -79,7 +79,8 @@ function planPreviews(
   const left = step ? memory - step.stateBytes - step.memory.peakBytes : memory;
   try {
     const process = makeProcess(diffusion);
-    return fitSampling({ gpu, network, process, size: imageShape(data) }, { memory: left });
+    const size = imageShape(data), most = imagesAtOnce(size, train.sampleCount);
+    return fitSampling({ gpu, network, process, size }, { memory: left, most });
   } catch (error) {
     if (!(error instanceof RangeError)) throw error;
     return `Previews do not fit: ${error.message}; --train.sampleEvery=0 leaves them out`;

@@ -27,7 +27,12 @@ export const INSTRUMENTS = section("What watches the spectrum; nothing here is l
     true,
     "Log power spectra of data, noisy images, predictions and samples with every preview",
   ),
-  spectraCount: option(integer({ min: 2 }), 64, "Training images that are noised and predicted"),
+  spectraCount: option(
+    integer({ min: 2 }),
+    64,
+    "Training images that are noised and predicted; above 128x128 fewer, as many pixels as so many " +
+      "of 128x128",
+  ),
   spectraTimesteps: option(
     list(decimal({ min: 0, below: 1 })),
     [0.02, 0.05, 0.1, 0.2, 0.4, 0.7],
@@ -37,7 +42,7 @@ export const INSTRUMENTS = section("What watches the spectrum; nothing here is l
   spectraReference: option(
     integer({ min: 2 }),
     1024,
-    "Training images that samples are compared with",
+    "Training images that samples are compared with; above 128x128 fewer, as spectraCount",
   ),
 });
 

@@ -42,6 +42,9 @@ import { rounded } from "../numerics/rounded.ts";
 /** The step in the random key; no training step has it. */
 const PROBE_STEP = 0xfffffffe;
 
+/** Pixels of an image up to which all images asked for are looked at. */
+const WATCHED_PIXELS = 128 * 128;
+
 /** What the instrument is made of. */
 export interface SpectraParts extends Asked {
   readonly gpu: Gpu;
@@ -87,6 +90,18 @@ export type SpectraEvent = {
 
 /** Images, and their classes where they have any. */
 export type LabelledPixels = Pixels & Partial<Pick<RawImages, "labels">>;
+
+/**
+ * How many images of a size are looked at where `count` are asked for: above 128x128 as many as have
+ * the pixels of so many of 128x128, so that a look takes no longer the larger the images are. A larger
+ * image has more waves in each ring, so fewer of them tell as much.
+ */
+export function affordableImages(
+  { height, width }: Pick<Pixels, "height" | "width">,
+  count: number,
+): number {
+  return Math.min(count, Math.max(2, Math.round(count * WATCHED_PIXELS / (height * width))));
+}
 
 /** `count` images spread evenly over a set, in its order. */
 export function spreadImages(pixels: LabelledPixels, count: number): LabelledPixels {
@@ -164,7 +179,8 @@ export class Spectra {
   /** Measures the data and plans the probe. */
   static async create(parts: SpectraParts): Promise<Spectra> {
     const { gpu, images, options } = parts;
-    const reference = await SpectralReference.create(gpu, images, options.spectraReference);
+    const count = affordableImages(images, options.spectraReference);
+    const reference = await SpectralReference.create(gpu, images, count);
     return new Spectra(parts, reference, await Probe.create(parts));
   }
 
@@ -173,12 +189,16 @@ export class Spectra {
     this.#samples = images;
   }
 
-  /** The spectra of now. */
-  async read(): Promise<SpectraEvent> {
+  /**
+   * The spectra of now.
+   *
+   * @param overdue Once aborted, its reason is thrown.
+   */
+  async read(_step?: number, overdue?: AbortSignal): Promise<SpectraEvent> {
     const { options, process: { schedule }, images: { height, width, channels } } = this.parts;
     const probe: TimestepSpectra[] = [];
     for (const share of options.spectraTimesteps) {
-      probe.push(await this.probe.at(Math.floor(share * schedule.timesteps)));
+      probe.push(await this.probe.at(Math.floor(share * schedule.timesteps), overdue));
     }
     const images = this.#samples;
     this.#samples = null;
@@ -212,7 +232,8 @@ class Probe {
 
   static async create(parts: SpectraParts): Promise<Probe> {
     const { gpu, process, denoise, conditioning, parameters, options } = parts;
-    const images = spreadImages(parts.images, options.spectraCount);
+    const count = affordableImages(parts.images, options.spectraCount);
+    const images = spreadImages(parts.images, count);
     const { height, width, channels } = images;
     const batch = Math.min(parts.batch, images.count, transformedAtOnce(gpu, images));
     const onGpu = process.onGpu(gpu);
@@ -239,7 +260,7 @@ class Probe {
   }
 
   /** Spectra at a timestep. */
-  async at(t: number): Promise<TimestepSpectra> {
+  async at(t: number, overdue?: AbortSignal): Promise<TimestepSpectra> {
     const { images, batch } = this;
     const noisy: number[] = [], predicted: number[] = [];
     for (let first = 0; first < images.count; first += batch) {
@@ -256,6 +277,9 @@ class Probe {
         const powers = await this.program.readF32(tensor);
         for (const power of keptRings(powers, this.rings.count, images, used)) list.push(power);
       }
+      // Handlers of signals run between macrotasks alone.
+      await new Promise((resolve) => setTimeout(resolve, 0));
+      overdue?.throwIfAborted();
     }
     const radii = ringRadii(images.height, images.width);
     return {

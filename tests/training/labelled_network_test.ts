@@ -104,6 +104,10 @@ Deno.test("Trainer.step() gives labels to a network, which validation, previews 
     });
     const { data, probe: [probe] } = await spectra.read();
     assertAllClose(probe!.predicted.power.slice(0, 1), data.power.slice(0, 1), { rtol: 0.05 });
+    const overdue = AbortSignal.abort(new Error("overdue"));
+    for (const look of [validation, preview!, spectra]) {
+      await assertRejects(() => look.read(121, overdue), Error, "overdue");
+    }
     for (const made of [spectra, preview!, validation, trainer]) made.destroy();
   }));
 

@@ -2,6 +2,7 @@ import { join } from "node:path";
 import type { Config } from "../../config/schema.ts";
 import { decodePng } from "../../formats/png.ts";
 import { listCheckpoints } from "../../training/checkpoint.ts";
+import type { Observer } from "../../training/observer.ts";
 import { assert, assertEquals, assertRejects, assertStringIncludes } from "../support/assert.ts";
 import { inFolder } from "../support/folder.ts";
 import { smokeConfig, trainInFolder } from "../support/runs.ts";
@@ -202,4 +203,20 @@ Deno.test("trainRun() logs the mean loss since the last line", () =>
       Math.abs(value - [(l[0]! + l[1]! + l[2]!) / 3, (l[3]! + l[4]!) / 2][i]!) < 1e-9
     );
     assertEquals(close, [true, true]);
+  }));
+
+Deno.test("trainRun() waits for no long look once it was asked to stop, and saves", () =>
+  inFolder(async (dir) => {
+    const endless: Observer = {
+      ...{ everySteps: 2, atEnd: false },
+      read: (_, overdue) =>
+        new Promise((_, reject) =>
+          overdue!.addEventListener("abort", () => reject(overdue!.reason))
+        ),
+    };
+    const options = { stopAfter: 2, observe: () => Promise.resolve([endless]) };
+    const { step, lines } = await trainInFolder(await smokeConfig(...FAST), dir, options);
+    assertEquals(step, 2);
+    assert(lines.some((line) => line.includes("a look at step 2 is left out")), lines.join());
+    assertEquals((await listCheckpoints(join(dir, "checkpoints"))).map(({ step }) => step), [2]);
   }));

@@ -5,7 +5,12 @@ import type { DiffusionOptions } from "../../../diffusion/options.ts";
 import { PowerMeter } from "../../../metrics/instruments/power_meter.ts";
 import { highBandError, ringRadii, summarizeSpectra } from "../../../metrics/numerics/power_law.ts";
 import { RadialSpectrum } from "../../../metrics/numerics/radial_spectrum.ts";
-import { Spectra, SpectralReference, spreadImages } from "../../../metrics/instruments/spectra.ts";
+import {
+  affordableImages,
+  Spectra,
+  SpectralReference,
+  spreadImages,
+} from "../../../metrics/instruments/spectra.ts";
 import { makeSchedule } from "../../../diffusion/schedules/registry.ts";
 import { PLAIN_TRAINING } from "../../diffusion/options.ts";
 import {
@@ -189,4 +194,12 @@ Deno.test("Spectra shows x_t as theory has it and a perfect prediction as the da
   assertAllClose([samples!.distance, samples!.highBandError], [0, 0], { atol: 1e-5 });
   assertEquals((await spectra.read()).samples, null);
   spectra.destroy();
+});
+
+Deno.test("affordableImages() takes all small images, and of large ones no more pixels", () => {
+  const of = (height: number, width: number, count = 64) =>
+    affordableImages({ height, width }, count);
+  assertEquals([of(8, 8), of(128, 128), of(64, 256)], [64, 64, 64]);
+  assertEquals([of(224, 224), of(256, 256), of(512, 512), of(128, 256)], [21, 16, 4, 32]);
+  assertEquals([of(2048, 2048), of(512, 512, 1024)], [2, 64]);
 });
