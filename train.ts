@@ -41,7 +41,10 @@ const command = defineCommand({
     "--config the other run's config is taken, with it what it says nothing of: model and diffusion.",
   options: {
     config: RUN_OPTIONS.config,
-    resume: { description: "go on with the run in run.dir, or start it" },
+    resume: {
+      description: "go on with the run in run.dir, or start it",
+      valueBelongsTo: "run.dir",
+    },
     from: {
       value: "RUN_OR_FILE",
       description: "begin with the weights of a run's newest checkpoint, or of a checkpoint",

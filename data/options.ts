@@ -123,7 +123,11 @@ export type DataOptions = OptionsOf<typeof FIELDS>;
 /** What files of open sets hold may have any size, and says it too late for the network. */
 const openSetsHaveSize: Check<DataOptions> = ({ name, size }) =>
   isOpen(name) && size === null
-    ? { key: "size", rule: `be given for ${name}, whose files may hold images of any size` }
+    ? {
+      key: "size",
+      rule: `be given for ${name}, whose files may hold images of any size`,
+      hint: "as in --data.size=64",
+    }
     : null;
 
 const resizeGoesItsWay: Check<DataOptions> = (options) => {

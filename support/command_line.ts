@@ -14,6 +14,8 @@ export interface OptionSpec {
   description: string;
   /** What the value is called in the help, e.g. "N"; its presence says that there is one. */
   value?: string;
+  /** Of an option without a value: the override that one given to it was meant for, as "run.dir". */
+  valueBelongsTo?: string;
   /** One letter, without the hyphen. */
   short?: string;
   /** Reads the value, never an empty one; what it throws follows the flag: "must be ..., got ...". */
@@ -284,7 +286,8 @@ function reasonOf(spec: CommandSpec, error: CommanderError, given: readonly stri
       const [, flag = "", valueGiven = ""] =
         /^unknown option '([^=]*?)(?:=(.*))?'(?:\n|$)/s.exec(text) ?? [];
       if (Object.keys(spec.options).some((name) => optionFlag(name) === flag)) {
-        return `${flag} must have no value, got ${JSON.stringify(valueGiven)}`;
+        return `${flag} must have no value, got ${JSON.stringify(valueGiven)}` +
+          overrideHint(spec, valueGiven);
       }
       const hint = /\((Did you mean .*\?)\)$/.exec(text)?.[1]?.replace("Did", ", did") ?? "";
       return `${flag} must be a known option${hint}`;
@@ -301,11 +304,19 @@ function reasonOf(spec: CommandSpec, error: CommanderError, given: readonly stri
       const most = places(spec).length;
       const got = given.map((argument) => JSON.stringify(argument)).join(", ");
       const count = most === 0 ? "no argument" : `at most ${most} argument${most === 1 ? "" : "s"}`;
-      return `it must have ${count}, got ${got}${configHint(spec, given)}`;
+      const [first = ""] = given;
+      const hint = configHint(spec, given) || (most === 0 ? overrideHint(spec, first) : "");
+      return `it must have ${count}, got ${got}${hint}`;
     }
     default:
       return text.replace(/\s*\n\s*/g, " ").replace(/\.$/, "");
   }
+}
+
+/** What a value that no option takes was meant to be. */
+function overrideHint({ options }: CommandSpec, value: string): string {
+  const key = Object.values(options).find(({ valueBelongsTo }) => valueBelongsTo)?.valueBelongsTo;
+  return key === undefined ? "" : `, did you mean --${key}=${value}?`;
 }
 
 /** What a config without its option in front was meant to be. */

@@ -3,6 +3,7 @@
  *
  * @module
  */
+import { join } from "node:path";
 import { defineCommand, type Invocation, runCommand } from "../../support/command_line.ts";
 import { UsageError } from "../../support/errors.ts";
 import { onEndSignals } from "../../support/signals.ts";
@@ -101,14 +102,15 @@ function isWrongHost(error: unknown): boolean {
   return error instanceof Error && /failed to lookup address|os error 11001/.test(error.message);
 }
 
-/** Refuses a path that cannot have runs in it, not even later. */
-async function checkFolder(path: string): Promise<void> {
+/** Whether a folder is there; refuses a path that cannot have runs in it, not even later. */
+async function checkFolder(path: string): Promise<boolean> {
   const stat = await ifThere(() => Deno.stat(path));
   if (stat && !stat.isDirectory) {
     throw new UsageError(
       `Cannot show ${path}: it must be the folder of a run, or have runs in it, it is a file`,
     );
   }
+  return stat !== null;
 }
 
 function isLoopback(host: string): boolean {
@@ -134,7 +136,8 @@ async function dashboard(
   { arguments: paths, options }: Invocation<typeof command.options>,
 ): Promise<void> {
   const shown = paths.length > 0 ? paths : ["runs"];
-  for (const path of shown) await checkFolder(path);
+  const missing: string[] = [];
+  for (const path of shown) if (!await checkFolder(path)) missing.push(path);
   let said = "";
   const watch = new RunWatch(shown, {
     // The same every second would tell nothing new.
@@ -164,6 +167,12 @@ async function dashboard(
   const found = watch.size === 0
     ? "no runs yet"
     : `${watch.size} run${watch.size === 1 ? "" : "s"}`;
+  for (const path of missing) {
+    console.log(
+      `note: there is no folder ${path} yet; the page shows its runs once they begin, as by ` +
+        `\`deno task train --run.dir=${join(path, "NAME")}\`. For runs elsewhere name their folder`,
+    );
+  }
   console.log(`Dashboard  ${url}  ${found} in ${shown.join(", ")}; Ctrl-C ends it`);
   if (!loopback) console.log("note: other machines can see this page");
   if (options.open) await openBrowser(url);

@@ -15,6 +15,20 @@ export interface DataChoice {
   readonly split: Split;
 }
 
+/** What the config of a command line is called before it is renamed in errors. */
+const CONFIG_PATH = "of the command";
+
+/** What `make` returns; refusals of the config are of `what`. */
+function refusedAs<T>(what: string, make: () => T): T {
+  try {
+    return make();
+  } catch (error) {
+    if (!(error instanceof UsageError)) throw error;
+    const message = error.message.replace(`config ${CONFIG_PATH}`, what);
+    throw new UsageError(message, { cause: error });
+  }
+}
+
 /** Whether a text names a data set, with or without a split. */
 export function namesDataset(text: string): boolean {
   return DATASET_NAMES.includes(text.split(":")[0] as DatasetName);
@@ -58,7 +72,10 @@ export function chooseData(
     model: { channelMultipliers: [1], attentionLevels: [] },
     train: { batchSize: 1 },
   };
-  const { data } = parseConfig(JSON.stringify(config), { path: "of the command", overrides });
+  const data = refusedAs(
+    `the data set ${name}`,
+    () => parseConfig(JSON.stringify(config), { path: CONFIG_PATH, overrides }).data,
+  );
   if (data.name !== name) {
     throw new UsageError(
       `Cannot use --data.name=${data.name}: the data set is named already, it is ${name}`,

@@ -125,6 +125,11 @@ Deno.test("parseCommand() refuses a value after an option that has none, and say
     refusal("--dry-run=runs/a"),
     'Cannot run draw: --dry-run must have no value, got "runs/a", see --help',
   );
+  const train = { ...command, options: { resume: { description: "", valueBelongsTo: "run.dir" } } };
+  const { argument: _, ...bare } = train;
+  for (const args of [["--resume=runs/a"], ["--resume", "runs/a"]]) {
+    assertThrows(() => parseCommand(bare, args), UsageError, "did you mean --run.dir=runs/a?");
+  }
   assertEquals(refusal("--dry-ru=1").includes("--dry-ru must be a known option"), true);
 });
 

@@ -116,3 +116,17 @@ Deno.test("dashboard refuses a file, which never can have runs in it, and waits 
       return Promise.resolve();
     });
   }));
+
+Deno.test({
+  name: "dashboard says that a folder is not there, and waits for it",
+  ignore: Deno.build.os === "windows",
+  fn: () =>
+    inFolder(async (folder) => {
+      const path = join(folder, "nowhere");
+      await withDashboard([path, "--port", "0"], (line) => {
+        assertStringIncludes(line, `note: there is no folder ${path} yet`);
+        assertStringIncludes(line, `--run.dir=${join(path, "NAME")}`);
+        return Promise.resolve();
+      });
+    }),
+});

@@ -27,6 +27,7 @@ Deno.test("chooseData() refuses what is no data set, split or key of data", () =
     ["mnist:test:test", [], "perhaps with :train or :test"],
     ["mnist", [["train.steps", "3"]], "only keys below data"],
     ["mnist", [["data.name", "synthetic"]], "the data set is named already, it is mnist"],
+    ["folder", [], "Cannot use the data set folder: data.size must be given"],
     ["mnist", [["data.sise", "3"]], "did you mean data.size"],
   ];
   for (const [text, overrides, part] of cases) {
