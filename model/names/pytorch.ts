@@ -22,7 +22,7 @@ import { permuteAxes } from "./axes.ts";
  * - `pointwise`: a 1x1 convolution of ours that is a linear layer there, `[co, ci]`;
  * - `sines-first`, `cosines-first`: a linear layer whose inputs are our pairs of a sine and a cosine,
  *   there all sines and then all cosines, or the other way round;
- * - `table`: rows of an embedding, as ours.
+ * - `table`: rows of an embedding, as ours;
  * - `rearranged`: ours are theirs with other axes, see {@linkcode Rearrangement}.
  */
 export type PytorchLayout =
