@@ -10,6 +10,7 @@ import { verifyInception } from "./inception.ts";
 import { DIFFUSERS } from "./networks/diffusers.ts";
 import { DIT } from "./networks/dit.ts";
 import { LUCIDRAINS } from "./networks/lucid.ts";
+import { LUCID_CLASSES, LUCID_SIGNALS, LUCIDRAINS } from "./networks/lucid.ts";
 import { verifyOps } from "./ops.ts";
 import { verifyOptim } from "./optim.ts";
 import { verifyPhema } from "./phema.ts";
@@ -39,4 +40,6 @@ export const RECORDED_NETWORKS: readonly RecordedNetwork[] = [
   DIFFUSERS,
   DIT,
   LUCIDRAINS,
+  LUCID_CLASSES,
+  LUCID_SIGNALS,
 ];

@@ -3,12 +3,14 @@
  *
  * @module
  */
+import type { Tensor } from "../../../autograd/graph.ts";
+import { reshape } from "../../../autograd/ops/reshape.ts";
 import { lucidNames } from "../../../model/networks/lucid/names.ts";
 import type { LucidOptions } from "../../../model/networks/lucid/options.ts";
 import { LucidUNet } from "../../../model/networks/lucid/unet.ts";
 import { createNetwork } from "../../../model/networks/registry.ts";
 import { type GoldenFile, Unsupported } from "../golden.ts";
-import type { RecordedNetwork } from "../recorded_network.ts";
+import type { Pass, RecordedNetwork } from "../recorded_network.ts";
 
 /** The constructor's arguments as recorded. */
 interface Recorded {
@@ -70,11 +72,66 @@ function build(golden: GoldenFile, style: LucidOptions["style"]): LucidUNet {
     fullAttention: levels && levels.flatMap((is, level) => is ? [level] : []),
     cosineAxis: "channels",
     classes: config.num_classes ?? 0,
-    classDropout: config.cond_drop_prob ?? 0.5,
+    labelDropout: style === "classes" ? config.cond_drop_prob ?? 0.5 : 0,
   }, { height, width, channels, timesteps: 1000 });
   if (!(network instanceof LucidUNet)) throw new Unsupported("such a Unet is not known");
   return network;
 }
+
+/** `Unet` of classifier_free_guidance.py. */
+export const LUCID_CLASSES: RecordedNetwork = {
+  family: "lucid-cfg",
+  rebuild(golden) {
+    const network = build(golden, "classes");
+    const { classes } = network.options;
+    const inputs = (pass: Pass) => ({ x: pass.image("x"), level: pass.level("t") });
+    /** Classes, of which those whose mask is 0 are withheld. */
+    const kept = (pass: Pass) => {
+      const keep = pass.recorded("keep");
+      const labels = Uint32Array.from(pass.recorded("y"), (y, i) => keep[i] ? y : classes);
+      pass.values.kept = labels;
+      return pass.graph.capture.input("kept", [labels.length], "u32");
+    };
+    return {
+      network,
+      names: lucidNames(network),
+      passes: {
+        "": (pass) => ({
+          out: network.forward(pass.graph, { ...inputs(pass), labels: pass.indices("y") }),
+        }),
+        "drop": (pass) => ({
+          out: network.forward(pass.graph, { ...inputs(pass), labels: kept(pass) }),
+        }),
+      },
+    };
+  },
+};
+
+/** `Unet1D` of denoising_diffusion_pytorch_1d.py. */
+export const LUCID_SIGNALS: RecordedNetwork = {
+  family: "lucid-1d",
+  rebuild(golden) {
+    const network = build(golden, "signals");
+    const line = (x: Tensor) => {
+      const [n = 0, length = 0, channels = 0] = x.shape;
+      return reshape(x, [n, 1, length, channels]);
+    };
+    return {
+      network,
+      names: lucidNames(network),
+      passes: {
+        "": (pass) => {
+          const inputs = { x: line(pass.image("x")), level: pass.level("t") };
+          const known = network.options.selfCondition && pass.has("x_self_cond");
+          const more = known ? { selfCondition: line(pass.constant("x_self_cond")) } : {};
+          const out = network.forward(pass.graph, { ...inputs, ...more });
+          const [n = 0, , length = 0, channels = 0] = out.shape;
+          return { out: reshape(out, [n, length, channels]) };
+        },
+      },
+    };
+  },
+};
 
 /** `Unet` of denoising_diffusion_pytorch.py. */
 export const LUCIDRAINS: RecordedNetwork = {

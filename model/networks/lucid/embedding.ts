@@ -94,6 +94,33 @@ export class LevelEmbedding extends Module {
   }
 }
 
+/** Classes to vectors. */
+export class ClassEmbedding extends Module {
+  /** Stands for no class. */
+  readonly none: Parameter;
+  readonly table: Parameter;
+  readonly first: Dense;
+  readonly second: Dense;
+
+  constructor(private readonly style: Style, private readonly options: LucidOptions) {
+    super();
+    const { channels, classes } = options;
+    this.none = new Parameter([channels], normals);
+    this.table = new Parameter([classes, channels], normals);
+    this.first = new Dense(style, channels, 4 * channels);
+    this.second = new Dense(style, 4 * channels, 4 * channels);
+  }
+
+  /** u32 `[N]` to `[N, 4 * channels]`; the number of classes stands for none. */
+  forward(graph: Graph, labels: TensorRef): Tensor {
+    const { channels, classes } = this.options;
+    const table = reshape(graph.parameter(this.table), [1, classes * channels]);
+    const none = reshape(graph.parameter(this.none), [1, channels]);
+    const rows = reshape(concat(table, none), [classes + 1, channels]);
+    return perceptron(this.style, this, gatherRows(rows, graph.constant(labels)));
+  }
+}
+
 /** Two layers with GELU between them, in the form that each code base has. */
 export function perceptron(
   style: Style,

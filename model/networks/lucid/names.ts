@@ -40,13 +40,20 @@ function attention(style: Style, ours: string, theirs: string, full: boolean): L
   ];
 }
 
+/** Parameters of layers that have others than weights and biases. */
+const PARTS: Readonly<Record<string, readonly string[]>> = {
+  "time_mlp.0": ["frequencies"],
+  "null_classes_emb": ["none"],
+  "classes_emb": ["table"],
+};
+
 function* layers(network: LucidUNet, style: Style): Generator<LayerName> {
   yield* [
     ["level", "time_mlp.0"],
     ["level.first", "time_mlp.1"],
     ["level.second", "time_mlp.3"],
-    ["classes", ""],
-    ["classes.table", "classes_emb"],
+    ["classes", "null_classes_emb"],
+    ["classes", "classes_emb"],
     ["classes.first", "classes_mlp.0"],
     ["classes.second", "classes_mlp.2"],
     ["head", "init_conv"],
@@ -86,7 +93,8 @@ export function lucidNames(network: LucidUNet): PytorchEntry[] {
   const shapes = new Map(Array.from(namedParameters(network), ([name, p]) => [name, p.shape]));
   const entries: PytorchEntry[] = [];
   for (const [ours, theirs] of layers(network, style)) {
-    for (const part of ["weight", "bias", "frequencies"]) {
+    const parts = PARTS[theirs] ?? ["weight", "bias"];
+    for (const part of parts) {
       const name = `${ours}.${part}`, shape = shapes.get(name);
       if (shape) entries.push(entryOf(network, name, shape, theirs, part));
     }
@@ -103,6 +111,11 @@ function entryOf(
 ): PytorchParameter {
   const style: Style = STYLES[network.options.style];
   if (part === "frequencies") return pytorchParameter(name, `${theirs}.weights`, shape, "vector");
+  if (part === "none") return pytorchParameter(name, theirs, shape, "vector");
+  if (part === "table") {
+    const there = { name: `${theirs}.weight`, shape };
+    return rearrangedParameter(name, shape, there, { sizes: shape, order: [0, 1] });
+  }
   if (/(^|\.)(norm\d?|outputNorm)\.weight$/.test(name)) {
     const theirShape = [1, ...shape, ...Array.from({ length: style.dims }, () => 1)];
     const order = theirShape.map((_, axis) => axis);

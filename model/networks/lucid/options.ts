@@ -81,10 +81,10 @@ export const OPTIONS = {
     "With style flax, what is as long as 1 in full attention: a head's channels, or, as in that code, all tokens of a channel",
   ),
   classes: option(integer({ min: 0 }), 0, "Classes that it is told of; 0 = none"),
-  classDropout: option(
-    decimal({ min: 0, max: 1 }),
-    0.5,
-    "Probability that an image's class is withheld in training",
+  labelDropout: option(
+    decimal({ min: 0, below: 1 }),
+    0,
+    "Probability that a class is withheld in training, for guidance while sampling",
   ),
 };
 
@@ -131,9 +131,9 @@ const fullLevelsExist: Check<LucidOptions> = ({ fullAttention, channelMultiplier
 /** Keys that only some styles know, and the values that ask for nothing. */
 const styleKnowsKeys: Check<LucidOptions> = (options, at) => {
   const style: Style = STYLES[options.style];
-  const none = { selfCondition: false, dropout: 0, fullAttention: null, classes: 0 };
+  const none = { selfCondition: false, dropout: 0, fullAttention: null, classes: 0, labelDropout: 0 };
   const key = (Object.keys(none) as (keyof typeof none)[]).find((key) =>
-    !style.knows.includes(key) && options[key] !== none[key]
+    !style.knows.includes(key === "labelDropout" ? "classes" : key) && options[key] !== none[key]
   );
   if (key !== undefined) {
     return { key, rule: `be ${none[key]} with ${at("style")} ${options.style}` };

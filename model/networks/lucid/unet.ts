@@ -10,10 +10,10 @@ import { concat } from "../../../autograd/ops/concat.ts";
 import { silu } from "../../../autograd/ops/silu.ts";
 import { formatShape } from "../../../device/tensor.ts";
 import { Module } from "../../module.ts";
-import type { Network, NetworkInputs, NetworkShape } from "../../network.ts";
+import type { Conditioning, Network, NetworkInputs, NetworkShape } from "../../network.ts";
 import { FullAttention, type Heads, LinearAttention } from "./attention.ts";
 import { conditionBlocks, Resample, ResidualBlock } from "./blocks.ts";
-import { LevelEmbedding } from "./embedding.ts";
+import { ClassEmbedding, LevelEmbedding } from "./embedding.ts";
 import { Conv } from "./layers.ts";
 import type { LucidOptions } from "./options.ts";
 import { type Style, STYLES } from "./styles.ts";
@@ -46,7 +46,9 @@ export class Middle extends Module {
 
 /** The network. */
 export class LucidUNet extends Module implements Network {
+  readonly conditioning: Conditioning;
   readonly level: LevelEmbedding;
+  readonly classes: ClassEmbedding | undefined;
   /** From the image to the finest level. */
   readonly head: Conv;
   /** The way down, finest first. */
@@ -64,12 +66,14 @@ export class LucidUNet extends Module implements Network {
     const widths = widthsOf(options);
     const [first = channels] = widths, coarsest = widths.at(-1)!;
     const last = channelMultipliers.length - 1;
-    const embedding = 4 * channels;
+    const embedding = (options.classes > 0 ? 8 : 4) * channels;
     const block = (inputs: number, outputs: number) =>
       new ResidualBlock(style, inputs, outputs, { embedding, dropout });
     const attention = (level: number, width: number) => attentionOf(style, options, level, width);
 
     this.level = new LevelEmbedding(style, options, shape.timesteps);
+    this.classes = options.classes > 0 ? new ClassEmbedding(style, options) : undefined;
+    this.conditioning = { labels: options.classes };
     const inputs = shape.channels * (options.selfCondition ? 2 : 1);
     this.head = new Conv(style, inputs, first, { kernel: 7 });
     this.down = channelMultipliers.map((_, level) => {
@@ -106,7 +110,7 @@ export class LucidUNet extends Module implements Network {
   forward(graph: Graph, inputs: NetworkInputs): Tensor {
     const x = this.#input(graph, inputs);
     const { middle, last } = this;
-    const conditioned = conditionBlocks(silu(this.level.forward(graph, inputs.level)), [
+    const conditioned = conditionBlocks(silu(this.#embedding(graph, inputs)), [
       ...this.down.flatMap(({ block1, block2 }) => [block1, block2]),
       ...[middle.block1, middle.block2],
       ...this.up.flatMap(({ block1, block2 }) => [block1, block2]),
@@ -131,6 +135,14 @@ export class LucidUNet extends Module implements Network {
       h = resample.forward(h);
     }
     return this.tail.forward(run(last, h, head));
+  }
+
+  /** What the blocks are told. */
+  #embedding(graph: Graph, { level, labels }: NetworkInputs): Tensor {
+    const levels = this.level.forward(graph, level);
+    if (!this.classes) return levels;
+    if (!labels) throw new RangeError("Cannot run the U-Net: it must be given labels, got none");
+    return concat(levels, this.classes.forward(graph, labels));
   }
 
   /** The noisy image, behind the one predicted before where the network wants to know of it. */
