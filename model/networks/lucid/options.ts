@@ -131,7 +131,13 @@ const fullLevelsExist: Check<LucidOptions> = ({ fullAttention, channelMultiplier
 /** Keys that only some styles know, and the values that ask for nothing. */
 const styleKnowsKeys: Check<LucidOptions> = (options, at) => {
   const style: Style = STYLES[options.style];
-  const none = { selfCondition: false, dropout: 0, fullAttention: null, classes: 0, labelDropout: 0 };
+  const none = {
+    selfCondition: false,
+    dropout: 0,
+    fullAttention: null,
+    classes: 0,
+    labelDropout: 0,
+  };
   const key = (Object.keys(none) as (keyof typeof none)[]).find((key) =>
     !style.knows.includes(key === "labelDropout" ? "classes" : key) && options[key] !== none[key]
   );
