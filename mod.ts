@@ -62,6 +62,7 @@ export type { Conv2dOptions } from "./kernels/conv2d/shape.ts";
 export { conv2d, type Conv2dArgs } from "./autograd/ops/conv2d.ts";
 export { crossEntropy } from "./autograd/ops/cross_entropy.ts";
 export { dropout } from "./autograd/ops/dropout.ts";
+export { expand } from "./autograd/ops/expand.ts";
 export {
   amplitude,
   fft2,
@@ -71,11 +72,15 @@ export {
   logAmplitude,
   power,
 } from "./autograd/ops/fft.ts";
+export { film, type FilmArgs } from "./autograd/ops/film.ts";
+export { fourierFeatures } from "./autograd/ops/fourier_features.ts";
 export { gatherRows } from "./autograd/ops/gather_rows.ts";
 export type { GeluForm } from "./kernels/elementwise/gelu.ts";
 export { gelu } from "./autograd/ops/gelu.ts";
 export { groupNorm, type GroupNormArgs } from "./autograd/ops/group_norm.ts";
+export { inverseRoot } from "./autograd/ops/inverse_root.ts";
 export { layerNorm } from "./autograd/ops/layer_norm.ts";
+export { linearAttention, softmaxKeys } from "./autograd/ops/linear_attention.ts";
 export {
   huberLoss,
   l1Loss,
@@ -92,10 +97,12 @@ export { patchify, unpatchify } from "./autograd/ops/patches.ts";
 export { mean, type ReduceOptions, sum } from "./autograd/ops/reduce.ts";
 export { reshape } from "./autograd/ops/reshape.ts";
 export { ringMeans } from "./autograd/ops/ring_means.ts";
+export { rmsNorm, type RmsNormArgs } from "./autograd/ops/rms_norm.ts";
 export { scale } from "./autograd/ops/scale.ts";
 export { silu } from "./autograd/ops/silu.ts";
 export { softmax } from "./autograd/ops/softmax.ts";
-export { upsampleNearest2x } from "./autograd/ops/upsample.ts";
+export { standardize } from "./autograd/ops/standardize.ts";
+export { type UpsampledAxes, upsampleNearest2x } from "./autograd/ops/upsample.ts";
 
 export { countParameters, Module, namedParameters } from "./model/module.ts";
 export type { ConditionName, Conditions } from "./autograd/network_inputs.ts";
@@ -118,6 +125,7 @@ export {
   pytorchNames,
   type PytorchParameter,
   type PytorchTensor,
+  type Rearrangement,
   toStateDict,
 } from "./model/networks/ho2020/names/pytorch_ddpm.ts";
 

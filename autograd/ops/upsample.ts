@@ -5,6 +5,8 @@ import {
 } from "../../kernels/layout/upsample.ts";
 import type { Tensor } from "../tensor.ts";
 
+export type { UpsampledAxes };
+
 /**
  * Nearest-neighbour upsampling, `[N, H, W, C]` to `[N, 2H, 2W, C]`, or to `[N, H, 2W, C]`.
  *

@@ -37,7 +37,9 @@ export type PytorchLayout =
 
 /** Our order of elements: theirs under the shape `sizes`, of which axis `order[i]` is our axis i. */
 export interface Rearrangement {
+  /** Their elements' shape, of as many axes as ours has or more. */
   readonly sizes: readonly number[];
+  /** Which axis of it each of ours is. */
   readonly order: readonly number[];
 }
 

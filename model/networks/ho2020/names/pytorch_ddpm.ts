@@ -22,6 +22,7 @@ export type {
   PytorchLayout,
   PytorchParameter,
   PytorchTensor,
+  Rearrangement,
 } from "../../../names/pytorch.ts";
 
 /** The name of the table `[T, ch]` of sinusoids. */
