@@ -9,7 +9,6 @@ import type { CaseResult, GoldenFile } from "./golden.ts";
 import { verifyInception } from "./inception.ts";
 import { DIFFUSERS } from "./networks/diffusers.ts";
 import { DIT } from "./networks/dit.ts";
-import { LUCIDRAINS } from "./networks/lucid.ts";
 import { LUCID_CLASSES, LUCID_SIGNALS, LUCIDRAINS } from "./networks/lucid.ts";
 import { verifyOps } from "./ops.ts";
 import { verifyOptim } from "./optim.ts";

@@ -17,7 +17,7 @@ import { reshape } from "../../../autograd/ops/reshape.ts";
 import { rmsNorm } from "../../../autograd/ops/rms_norm.ts";
 import { softmax } from "../../../autograd/ops/softmax.ts";
 import { Parameter } from "../../../autograd/parameter.ts";
-import { normals } from "../../init.ts";
+import { gaussian } from "../../init.ts";
 import { Module } from "../../module.ts";
 import { Conv, PixelNorm } from "./layers.ts";
 import type { Style } from "./styles.ts";
@@ -42,7 +42,7 @@ export class Memories extends Module {
 
   constructor(readonly count: number, { heads, channels }: Heads) {
     super();
-    this.weight = new Parameter([2, count, heads * channels], normals);
+    this.weight = new Parameter([2, count, heads * channels], gaussian(1));
   }
 
   /** Tokens `[N, L, D]` to `[N, count + L, D]`: keys with `which` 0, values with 1. */

@@ -11,7 +11,7 @@ import { gelu } from "../../../autograd/ops/gelu.ts";
 import { reshape } from "../../../autograd/ops/reshape.ts";
 import { Parameter } from "../../../autograd/parameter.ts";
 import type { TensorRef } from "../../../device/tensor.ts";
-import { normals } from "../../init.ts";
+import { gaussian } from "../../init.ts";
 import { Module } from "../../module.ts";
 import { Dense } from "./layers.ts";
 import type { LucidOptions } from "./options.ts";
@@ -39,7 +39,7 @@ export class LevelEmbedding extends Module {
     const { channels, timeFeatures, fourierChannels } = options;
     const fourier = timeFeatures !== "sinusoidal";
     this.frequencies = fourier
-      ? new Parameter([fourierChannels / 2], normals, timeFeatures === "learned")
+      ? new Parameter([fourierChannels / 2], gaussian(1), timeFeatures === "learned")
       : undefined;
     this.first = new Dense(style, fourier ? fourierChannels + 1 : channels, 4 * channels);
     this.second = new Dense(style, 4 * channels, 4 * channels);
@@ -105,8 +105,8 @@ export class ClassEmbedding extends Module {
   constructor(private readonly style: Style, private readonly options: LucidOptions) {
     super();
     const { channels, classes } = options;
-    this.none = new Parameter([channels], normals);
-    this.table = new Parameter([classes, channels], normals);
+    this.none = new Parameter([channels], gaussian(1));
+    this.table = new Parameter([classes, channels], gaussian(1));
     this.first = new Dense(style, channels, 4 * channels);
     this.second = new Dense(style, 4 * channels, 4 * channels);
   }

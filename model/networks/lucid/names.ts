@@ -112,10 +112,7 @@ function entryOf(
   const style: Style = STYLES[network.options.style];
   if (part === "frequencies") return pytorchParameter(name, `${theirs}.weights`, shape, "vector");
   if (part === "none") return pytorchParameter(name, theirs, shape, "vector");
-  if (part === "table") {
-    const there = { name: `${theirs}.weight`, shape };
-    return rearrangedParameter(name, shape, there, { sizes: shape, order: [0, 1] });
-  }
+  if (part === "table") return pytorchParameter(name, `${theirs}.weight`, shape, "table");
   if (/(^|\.)(norm\d?|outputNorm)\.weight$/.test(name)) {
     const theirShape = [1, ...shape, ...Array.from({ length: style.dims }, () => 1)];
     const order = theirShape.map((_, axis) => axis);

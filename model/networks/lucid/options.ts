@@ -15,6 +15,7 @@ import {
   option,
   type OptionsOf,
 } from "../../../support/options.ts";
+import { CLASS_OPTIONS, classesCanBeWithheld } from "../../class_embedding.ts";
 import { type Style, STYLES } from "./styles.ts";
 
 /** How the network is told the noise level. */
@@ -80,12 +81,7 @@ export const OPTIONS = {
     "channels",
     "With style flax, what is as long as 1 in full attention: a head's channels, or, as in that code, all tokens of a channel",
   ),
-  classes: option(integer({ min: 0 }), 0, "Classes that it is told of; 0 = none"),
-  labelDropout: option(
-    decimal({ min: 0, below: 1 }),
-    0,
-    "Probability that a class is withheld in training, for guidance while sampling",
-  ),
+  ...CLASS_OPTIONS,
 };
 
 /** @internal */
@@ -156,4 +152,5 @@ export const CHECKS: readonly Check<LucidOptions>[] = [
   oneALevel,
   fullLevelsExist,
   styleKnowsKeys,
+  classesCanBeWithheld,
 ];

@@ -9,6 +9,7 @@ import { add } from "../../../autograd/ops/add.ts";
 import { concat } from "../../../autograd/ops/concat.ts";
 import { silu } from "../../../autograd/ops/silu.ts";
 import { formatShape } from "../../../device/tensor.ts";
+import { classConditioning } from "../../class_embedding.ts";
 import { Module } from "../../module.ts";
 import type { Conditioning, Network, NetworkInputs, NetworkShape } from "../../network.ts";
 import { FullAttention, type Heads, LinearAttention } from "./attention.ts";
@@ -73,7 +74,7 @@ export class LucidUNet extends Module implements Network {
 
     this.level = new LevelEmbedding(style, options, shape.timesteps);
     this.classes = options.classes > 0 ? new ClassEmbedding(style, options) : undefined;
-    this.conditioning = { labels: options.classes };
+    this.conditioning = classConditioning(options);
     const inputs = shape.channels * (options.selfCondition ? 2 : 1);
     this.head = new Conv(style, inputs, first, { kernel: 7 });
     this.down = channelMultipliers.map((_, level) => {
