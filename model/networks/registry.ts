@@ -11,7 +11,6 @@ import { HO2020 } from "./ho2020/kind.ts";
 import { LINEAR } from "./linear/kind.ts";
 import { MLP } from "./mlp/kind.ts";
 import { LUCID } from "./lucid/kind.ts";
-import { UNET2D } from "./unet2d/kind.ts";
 
 /** By their names; a new network is a folder and a line here. */
 export const NETWORKS = {
@@ -21,7 +20,6 @@ export const NETWORKS = {
   linear: LINEAR,
   mlp: MLP,
   lucid: LUCID,
-  unet2d: UNET2D,
 } as const;
 
 /** The options of a network, told apart by `name`. Image sizes and channels come from the data. */
