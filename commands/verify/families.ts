@@ -5,10 +5,12 @@
  */
 import type { Gpu } from "../../device/gpu.ts";
 import { verifyDiffusion } from "./diffusion.ts";
+import { verifyEdmBlocks } from "./edm_blocks.ts";
 import type { CaseResult, GoldenFile } from "./golden.ts";
 import { verifyInception } from "./inception.ts";
 import { DIFFUSERS } from "./networks/diffusers.ts";
 import { DIT } from "./networks/dit.ts";
+import { EDM } from "./networks/edm.ts";
 import { LUCID_CLASSES, LUCID_SIGNALS, LUCIDRAINS } from "./networks/lucid.ts";
 import { verifyOps } from "./ops.ts";
 import { verifyOptim } from "./optim.ts";
@@ -32,12 +34,14 @@ export const FAMILIES: Readonly<Record<string, VerifyFamily>> = {
   "inception": verifyInception,
   "optim": (_, golden) => verifyOptim(golden),
   "edm2-phema": (_, golden) => verifyPhema(golden),
+  "edm-blocks": verifyEdmBlocks,
 };
 
 /** Networks of other code bases. */
 export const RECORDED_NETWORKS: readonly RecordedNetwork[] = [
   DIFFUSERS,
   DIT,
+  EDM,
   LUCIDRAINS,
   LUCID_CLASSES,
   LUCID_SIGNALS,

@@ -7,6 +7,7 @@ import { byName, type KeyNames, type OptionsOf } from "../../support/options.ts"
 import type { Misfit, Network, NetworkKind, NetworkShape } from "../network.ts";
 import { DIT } from "./dit/kind.ts";
 import { DIFFUSERS } from "./diffusers/kind.ts";
+import { EDM } from "./edm/kind.ts";
 import { HO2020 } from "./ho2020/kind.ts";
 import { LINEAR } from "./linear/kind.ts";
 import { MLP } from "./mlp/kind.ts";
@@ -16,6 +17,7 @@ import { LUCID } from "./lucid/kind.ts";
 export const NETWORKS = {
   dit: DIT,
   diffusers: DIFFUSERS,
+  edm: EDM,
   ho2020: HO2020,
   linear: LINEAR,
   mlp: MLP,

@@ -1,0 +1,139 @@
+/**
+ * Recorded networks of NVlabs/edm in their preconditioners.
+ *
+ * @module
+ */
+import type { PytorchConstant } from "../../../model/names/pytorch.ts";
+import { edmNames } from "../../../model/networks/edm/names.ts";
+import { ARCHITECTURES, type EdmOptions } from "../../../model/networks/edm/options.ts";
+import { EdmUNet, type Told } from "../../../model/networks/edm/unet.ts";
+import { createNetwork } from "../../../model/networks/registry.ts";
+import { nearestLevel } from "../../../diffusion/preconditionings/iddpm.ts";
+import { Unsupported } from "../golden.ts";
+import type { Pass, RecordedNetwork, RecordPass } from "../recorded_network.ts";
+import {
+  type Ask,
+  denoised,
+  lossMap,
+  lossOf,
+  preconditioningOf,
+  type Recorded,
+} from "./edm_preconditioning.ts";
+
+/** Our network of a preconditioner's arguments. */
+export function edmNetwork(config: Recorded): EdmUNet {
+  const number = (key: string, otherwise: number) => Number(config[key] ?? otherwise);
+  const list = (key: string, otherwise: number[]) =>
+    (config[key] as number[] | undefined) ?? otherwise;
+  const song = config.model_type !== "DhariwalUNet";
+  if (song && config.model_type !== "SongUNet") {
+    throw new Unsupported(`the network ${config.model_type} is not known`);
+  }
+  const side = number("img_resolution", 0);
+  const multipliers = list("channel_mult", song ? [1, 2, 2, 2] : [1, 2, 3, 4]);
+  const resolutions = list("attn_resolutions", song ? [16] : [32, 16, 8]);
+  const options: EdmOptions = {
+    architecture: ARCHITECTURES[song ? 0 : 1],
+    channels: number("model_channels", song ? 128 : 192),
+    channelMultipliers: multipliers,
+    embeddingMultiplier: number("channel_mult_emb", 4),
+    blocks: number("num_blocks", song ? 4 : 3),
+    attentionLevels: multipliers.flatMap((_, level) =>
+      resolutions.includes(side >> level) ? [level] : []
+    ),
+    dropout: number("dropout", 0.1),
+    classes: number("label_dim", 0),
+    labelDropout: number("label_dropout", 0),
+    augmentNumbers: number("augment_dim", 0),
+    learnedVariance: config.precond === "iDDPMPrecond",
+    noiseMultiplier: number("channel_mult_noise", 1),
+    embedding: (config.embedding_type ?? "positional") as EdmOptions["embedding"],
+    encoder: (config.encoder_type ?? "standard") as EdmOptions["encoder"],
+    decoder: (config.decoder_type ?? "standard") as EdmOptions["decoder"],
+    resampleFilter: list("resample_filter", [1, 1]),
+  };
+  const network = createNetwork({ name: "edm", ...options }, {
+    height: side,
+    width: side,
+    channels: number("img_channels", 3),
+    timesteps: 1000,
+  });
+  if (!(network instanceof EdmUNet)) throw new Unsupported("such a network is not known");
+  return network;
+}
+
+/** Networks in EDMPrecond, VPPrecond, VEPrecond and iDDPMPrecond. */
+export const EDM: RecordedNetwork = {
+  family: "edm",
+  rebuild(golden, state) {
+    const config = golden.manifest.config as Recorded;
+    const network = edmNetwork(config);
+    const levels = state.get("u");
+    const constants: PytorchConstant[] = levels
+      ? [{ kind: "constant", pytorchName: "u", pytorchShape: levels.shape }]
+      : [];
+    const own = preconditioningOf(String(config.precond), config, levels?.data);
+
+    const asks = (pass: Pass, told: Told = toldOf(pass)): Ask => (x, condition) =>
+      network.predict(pass.graph, x, condition, told);
+    const around = (pass: Pass, told?: Told) => ({
+      out: denoised(pass, preconditioningIn(pass), {
+        x: pass.image("x"),
+        sigma: pass.recorded("sigma"),
+        ask: asks(pass, told),
+      }),
+    });
+    const preconditioningIn = ({ args }: Pass) =>
+      args.precond === undefined
+        ? own
+        : preconditioningOf(String(args.precond), args, levels?.data);
+    const loss: RecordPass = (pass) => {
+      const { draw, around } = lossOf(String(pass.args.loss), pass.args);
+      const preconditioning = preconditioningOf(String(pass.args.precond ?? around), pass.args);
+      return lossMap(pass, { draw, preconditioning, ask: asks(pass) });
+    };
+    return {
+      network,
+      names: edmNames(network, constants),
+      passes: {
+        "": (pass) => around(pass),
+        "vp": (pass) => around(pass),
+        "ve": (pass) => around(pass),
+        "edm": (pass) => around(pass),
+        "uncond": (pass) => around(pass, {}),
+        "raw": (pass) => ({ out: asks(pass)(pass.image("x"), pass.numbers("noise_labels")) }),
+        "edm_loss": loss,
+        "vp_loss": loss,
+        "ve_loss": loss,
+        "label_dropout": (pass) => around(pass, keptClasses(pass, network.options.labelDropout)),
+        "round_sigma": (pass) => {
+          const sigmas = Array.from(pass.recorded("sigmas"));
+          return {
+            out: sigmas.map((sigma) => own.round(sigma)),
+            index: sigmas.map((sigma) => nearestLevel(levels!.data, sigma)),
+          };
+        },
+      },
+    };
+  },
+};
+
+/** Recorded classes and augmentations. */
+function toldOf(pass: Pass): Told {
+  const given = (name: string) =>
+    pass.has(name) ? pass.graph.constant(pass.numbers(name)) : undefined;
+  return { classes: given("labels"), augment: given("augment") };
+}
+
+/** The same with the classes that training would have kept, of recorded uniform numbers. */
+function keptClasses(pass: Pass, dropout: number): Told {
+  const drawn = pass.recorded("dropout_u"), labels = pass.recorded("labels");
+  const size = labels.length / drawn.length;
+  const kept = Float32Array.from(
+    labels,
+    (label, i) => drawn[Math.floor(i / size)]! >= dropout ? label : 0,
+  );
+  const { graph } = pass;
+  const rows = graph.capture.constant([drawn.length, size], kept, "kept classes");
+  return { ...toldOf(pass), classes: graph.constant(rows) };
+}
