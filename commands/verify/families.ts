@@ -8,6 +8,7 @@ import { verifyDiffusion } from "./diffusion.ts";
 import { verifyEdmBlocks } from "./edm_blocks.ts";
 import type { CaseResult, GoldenFile } from "./golden.ts";
 import { verifyInception } from "./inception.ts";
+import { AUTOENCODER_KL } from "./networks/autoencoder_kl.ts";
 import { DIFFUSERS } from "./networks/diffusers.ts";
 import { DIT } from "./networks/dit.ts";
 import { EDM } from "./networks/edm.ts";
@@ -39,6 +40,7 @@ export const FAMILIES: Readonly<Record<string, VerifyFamily>> = {
 
 /** Networks of other code bases. */
 export const RECORDED_NETWORKS: readonly RecordedNetwork[] = [
+  AUTOENCODER_KL,
   DIFFUSERS,
   DIT,
   EDM,

@@ -4,18 +4,14 @@
  *
  * @module
  */
-import { type AnyRule, firstBroken, ruleText } from "../../../support/options.ts";
+import { firstBroken } from "../../../support/options.ts";
 import { CHECKS } from "./checks.ts";
+import { isCount, type Json, keyThere, readKeys, type RefuseKey, valueOf, writeKeys } from "./keys.ts";
 import { type DiffusersOptions, OPTIONS } from "./options.ts";
 import type { DiffusersShape, DiffusersUNet } from "./unet.ts";
 
-/** `blockOutChannels` as `block_out_channels`. */
-function keyThere(key: string): string {
-  return key.replaceAll(/[A-Z]/g, (letter) => `_${letter.toLowerCase()}`);
-}
-
 /** What the class takes where a config leaves a key out and our own default differs. */
-const THEIR_DEFAULTS: Readonly<Record<string, unknown>> = {
+const THEIR_DEFAULTS: Json = {
   attentionHeadDim: 8,
   blockOutChannels: [224, 448, 672, 896],
   downBlockTypes: ["DownBlock2D", ...new Array<string>(3).fill("AttnDownBlock2D")],
@@ -26,20 +22,15 @@ const THEIR_DEFAULTS: Readonly<Record<string, unknown>> = {
   normEps: 1e-5,
 };
 
-/** Other names of values. */
-const SYNONYMS: Readonly<Record<string, unknown>> = {
-  swish: "silu",
-};
-
 /** Keys that came with later versions, which are written only where they say something. */
-const LATER: Readonly<Record<string, unknown>> = {
+const LATER: Json = {
   mid_block_type: "UNetMidBlock2D",
   time_embedding_dim: null,
   num_train_timesteps: null,
 };
 
 /** Keys that the network has no choice about. */
-const FIXED: Readonly<Record<string, unknown>> = { class_embed_type: null };
+const FIXED: Json = { class_embed_type: null };
 
 /** What a `UNet2DModel`'s config says about our network. */
 export interface DiffusersModel {
@@ -49,9 +40,6 @@ export interface DiffusersModel {
   readonly size: number | readonly [number, number] | null;
 }
 
-/** Is told of a key that asks for what this network cannot do, the rule that it breaks, its value. */
-export type RefuseKey = (key: string, rule: string, value: unknown) => void;
-
 /**
  * Reads the config of a `UNet2DModel`.
  *
@@ -60,12 +48,12 @@ export type RefuseKey = (key: string, rule: string, value: unknown) => void;
  * @returns Null where something was refused.
  */
 export function fromDiffusersConfig(
-  config: Readonly<Record<string, unknown>>,
+  config: Json,
   timesteps: number,
   refuse: RefuseKey,
 ): DiffusersModel | null {
   let fits = true;
-  const value = (key: string) => Object.hasOwn(config, key) ? config[key] : undefined;
+  const value = (key: string) => valueOf(config, key);
   const no = (key: string, rule: string, got: unknown = value(key)) => {
     fits = false;
     refuse(key, rule, got);
@@ -75,14 +63,7 @@ export function fromDiffusersConfig(
     const given = value(key) ?? own;
     if (given !== own) no(key, `be ${JSON.stringify(own)} for this network`, given);
   }
-  const found: Record<string, unknown> = { name: "diffusers" };
-  for (const [key, { rule, initial }] of Object.entries(OPTIONS)) {
-    const given = value(keyThere(key));
-    const absent = given === undefined || (given === null && rule.kind !== "nullable");
-    const own = absent ? THEIR_DEFAULTS[key] ?? initial : renamed(given);
-    if (accepts(rule, own)) found[key] = own;
-    else no(keyThere(key), ruleText(rule), own);
-  }
+  const found = readKeys(config, OPTIONS, THEIR_DEFAULTS, no);
   const size = value("sample_size") ?? null;
   const sides = Array.isArray(size) ? size : [size];
   if (size !== null && !(sides.length <= 2 && sides.every(isCount))) {
@@ -96,7 +77,7 @@ export function fromDiffusersConfig(
     if (rows !== timesteps) no("num_train_timesteps", `be the scheduler's, ${timesteps}`);
   }
   if (!fits) return null;
-  const options = found as unknown as DiffusersOptions;
+  const options = { name: "diffusers", ...found } as unknown as DiffusersOptions;
   const broken = firstBroken(CHECKS, options, keyThere);
   if (broken) no(keyThere(broken.key), broken.rule, found[broken.key]);
   return fits
@@ -118,7 +99,7 @@ export function diffusersConfig(
     _class_name: "UNet2DModel",
     _diffusers_version: "0.24.0",
     ...FIXED,
-    ...Object.fromEntries(Object.entries(keys).map(([key, value]) => [keyThere(key), value])),
+    ...writeKeys(keys),
     in_channels: shape.channels,
     out_channels: shape.channels,
     num_train_timesteps: options.timeEmbeddingType === "learned" ? shape.timesteps : null,
@@ -127,34 +108,4 @@ export function diffusersConfig(
   return Object.fromEntries(
     Object.entries(config).filter(([key, value]) => !(key in LATER) || value !== LATER[key]),
   );
-}
-
-const isCount = (value: unknown) => Number.isSafeInteger(value) && Number(value) > 0;
-
-function renamed(value: unknown): unknown {
-  if (Array.isArray(value)) return value.map(renamed);
-  return typeof value === "string" && Object.hasOwn(SYNONYMS, value) ? SYNONYMS[value] : value;
-}
-
-/** Whether a value obeys a rule. */
-function accepts(rule: AnyRule, value: unknown): boolean {
-  switch (rule.kind) {
-    case "nullable":
-      return value === null || accepts(rule.rule, value);
-    case "flag":
-      return typeof value === "boolean";
-    case "choice":
-      return rule.values.includes(value as string);
-    case "list":
-      return Array.isArray(value) && value.length >= rule.fewest &&
-        value.every((item) => accepts(rule.item, item));
-    case "number": {
-      const { min = -Infinity, max = Infinity, above = -Infinity, below = Infinity } = rule.limits;
-      return typeof value === "number" &&
-        (rule.whole ? Number.isSafeInteger(value) : Number.isFinite(value)) &&
-        value >= min && value <= max && value > above && value < below;
-    }
-    default:
-      return false;
-  }
 }
