@@ -6,7 +6,15 @@
  */
 import { firstBroken } from "../../../support/options.ts";
 import { CHECKS } from "./checks.ts";
-import { isCount, type Json, keyThere, readKeys, type RefuseKey, valueOf, writeKeys } from "./keys.ts";
+import {
+  isCount,
+  type Json,
+  keyThere,
+  readKeys,
+  type RefuseKey,
+  valueOf,
+  writeKeys,
+} from "./keys.ts";
 import { type DiffusersOptions, OPTIONS } from "./options.ts";
 import type { DiffusersShape, DiffusersUNet } from "./unet.ts";
 
