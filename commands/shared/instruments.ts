@@ -11,7 +11,7 @@ import { askedOf } from "../../diffusion/denoiser.ts";
 import { makeProcess, type Process } from "../../diffusion/process.ts";
 import { BandLoss } from "../../metrics/instruments/band_loss.ts";
 import { transformedAtOnce } from "../../metrics/instruments/power_meter.ts";
-import { affordableImages, Spectra } from "../../metrics/instruments/spectra.ts";
+import { probedImages, referenceImages, Spectra } from "../../metrics/instruments/spectra.ts";
 import { parameterSlots } from "../../model/parameters.ts";
 import type { Observer } from "../../training/observer.ts";
 import type { Trainer } from "../../training/trainer.ts";
@@ -63,13 +63,13 @@ export async function runInstruments(
   if (!instruments.spectra || train.sampleEvery === 0) return [];
   const { gpu, network, process, state, images } = trainer;
   const { spectraCount: asked, spectraReference } = instruments;
-  const count = affordableImages(images, asked);
+  const count = probedImages(images, asked);
   if (count < asked) {
     const { height, width } = images;
-    const wanted = Math.ceil(asked * asked / count);
+    const wanted = Math.ceil(asked * (height * width / 128 ** 2) ** 2);
     say(
       `note: spectra look at ${count} images of ${height}x${width} and ${
-        affordableImages(images, spectraReference)
+        referenceImages(images, spectraReference)
       } for reference, as large ones take long; --instruments.spectraCount=${wanted} looks at ` +
         `${asked}, --instruments.spectra=false at none`,
     );

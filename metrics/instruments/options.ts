@@ -30,8 +30,7 @@ export const INSTRUMENTS = section("What watches the spectrum; nothing here is l
   spectraCount: option(
     integer({ min: 2 }),
     64,
-    "Training images that are noised and predicted; above 128x128 fewer, as many pixels as so many " +
-      "of 128x128",
+    "Training images that are noised and predicted; above 128x128 fewer, by the square of the area",
   ),
   spectraTimesteps: option(
     list(decimal({ min: 0, below: 1 })),
@@ -42,7 +41,7 @@ export const INSTRUMENTS = section("What watches the spectrum; nothing here is l
   spectraReference: option(
     integer({ min: 2 }),
     1024,
-    "Training images that samples are compared with; above 128x128 fewer, as spectraCount",
+    "Training images that samples are compared with; above 128x128 fewer, by the area",
   ),
 });
 

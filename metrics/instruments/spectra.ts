@@ -91,16 +91,27 @@ export type SpectraEvent = {
 /** Images, and their classes where they have any. */
 export type LabelledPixels = Pixels & Partial<Pick<RawImages, "labels">>;
 
+type Sides = Pick<Pixels, "height" | "width">;
+
 /**
- * How many images of a size are looked at where `count` are asked for: above 128x128 as many as have
- * the pixels of so many of 128x128, so that a look takes no longer the larger the images are. A larger
- * image has more waves in each ring, so fewer of them tell as much.
+ * How many images are compared with where `count` are asked for: above 128x128 as many as have the
+ * pixels of so many of 128x128, so that large ones take no longer. A larger image has more waves in
+ * each ring, so fewer of them tell as much.
  */
-export function affordableImages(
-  { height, width }: Pick<Pixels, "height" | "width">,
-  count: number,
-): number {
-  return Math.min(count, Math.max(2, Math.round(count * WATCHED_PIXELS / (height * width))));
+export function referenceImages({ height, width }: Sides, count: number): number {
+  return atMost(count, WATCHED_PIXELS / (height * width));
+}
+
+/**
+ * How many images are noised and predicted where `count` are asked for: above 128x128 fewer by the
+ * square of the area's ratio, as a network takes longer for each and previews want it as well.
+ */
+export function probedImages({ height, width }: Sides, count: number): number {
+  return atMost(count, (WATCHED_PIXELS / (height * width)) ** 2);
+}
+
+function atMost(count: number, share: number): number {
+  return Math.min(count, Math.max(2, Math.round(count * share)));
 }
 
 /** `count` images spread evenly over a set, in its order. */
@@ -179,7 +190,7 @@ export class Spectra {
   /** Measures the data and plans the probe. */
   static async create(parts: SpectraParts): Promise<Spectra> {
     const { gpu, images, options } = parts;
-    const count = affordableImages(images, options.spectraReference);
+    const count = referenceImages(images, options.spectraReference);
     const reference = await SpectralReference.create(gpu, images, count);
     return new Spectra(parts, reference, await Probe.create(parts));
   }
@@ -232,7 +243,7 @@ class Probe {
 
   static async create(parts: SpectraParts): Promise<Probe> {
     const { gpu, process, denoise, conditioning, parameters, options } = parts;
-    const count = affordableImages(parts.images, options.spectraCount);
+    const count = probedImages(parts.images, options.spectraCount);
     const images = spreadImages(parts.images, count);
     const { height, width, channels } = images;
     const batch = Math.min(parts.batch, images.count, transformedAtOnce(gpu, images));

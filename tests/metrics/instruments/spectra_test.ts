@@ -6,7 +6,8 @@ import { PowerMeter } from "../../../metrics/instruments/power_meter.ts";
 import { highBandError, ringRadii, summarizeSpectra } from "../../../metrics/numerics/power_law.ts";
 import { RadialSpectrum } from "../../../metrics/numerics/radial_spectrum.ts";
 import {
-  affordableImages,
+  probedImages,
+  referenceImages,
   Spectra,
   SpectralReference,
   spreadImages,
@@ -196,10 +197,10 @@ Deno.test("Spectra shows x_t as theory has it and a perfect prediction as the da
   spectra.destroy();
 });
 
-Deno.test("affordableImages() takes all small images, and of large ones no more pixels", () => {
-  const of = (height: number, width: number, count = 64) =>
-    affordableImages({ height, width }, count);
-  assertEquals([of(8, 8), of(128, 128), of(64, 256)], [64, 64, 64]);
-  assertEquals([of(224, 224), of(256, 256), of(512, 512), of(128, 256)], [21, 16, 4, 32]);
-  assertEquals([of(2048, 2048), of(512, 512, 1024)], [2, 64]);
+Deno.test("probedImages() and referenceImages() take all small images, and fewer large ones", () => {
+  const of = (height: number, width: number) =>
+    [probedImages, referenceImages].map((count) => count({ height, width }, 64));
+  assertEquals([of(8, 8), of(128, 128), of(64, 256)], [[64, 64], [64, 64], [64, 64]]);
+  assertEquals([of(224, 224), of(256, 256), of(512, 512)], [[7, 21], [4, 16], [2, 4]]);
+  assertEquals([of(128, 256), of(2048, 2048)], [[16, 32], [2, 2]]);
 });
