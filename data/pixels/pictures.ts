@@ -27,12 +27,31 @@ export interface PictureShape extends FitOptions {
 export function decodePicture(bytes: Uint8Array): Picture {
   if (isJpeg(bytes)) return decodeJpeg(bytes);
   if (isPng(bytes)) return decodePng(bytes);
-  const first = Array.from(bytes.subarray(0, 4), (byte) => byte.toString(16).padStart(2, "0"));
   throw new SyntaxError(
-    `Cannot decode picture: it must begin as a PNG or a JPEG does, got ${
-      first.length > 0 ? first.join(" ") : "an empty file"
-    }`,
+    `Cannot decode picture: it must begin as a PNG or a JPEG does, got ${beginningOf(bytes)}`,
   );
+}
+
+/** How files begin that often stand under the name of a PNG or JPEG. */
+const BEGINNINGS: readonly (readonly [pattern: RegExp, what: string])[] = [
+  [/^RIFF.{4}WEBP/s, "a WebP picture"],
+  [/^.{4}ftyp(heic|heix|hevc|mif1|msf1)/s, "a HEIC picture"],
+  [/^.{4}ftypavi[fs]/s, "an AVIF picture"],
+  [/^GIF8/, "a GIF picture"],
+  [/^(II\*\0|MM\0\*)/, "a TIFF picture"],
+  [/^BM/, "a BMP picture"],
+  [/^\s*<(!doctype|html)/i, "a web page, as a failed download leaves it"],
+  [/^version https:\/\/git-lfs/, "a pointer of Git LFS, `git lfs pull` fetches the file"],
+  [/^\0+$/, "zeros alone"],
+];
+
+function beginningOf(bytes: Uint8Array): string {
+  if (bytes.length === 0) return "an empty file";
+  const first = bytes.subarray(0, 64);
+  const text = String.fromCharCode(...first);
+  const known = BEGINNINGS.find(([pattern]) => pattern.test(text));
+  return known?.[1] ??
+    Array.from(first.subarray(0, 4), (byte) => byte.toString(16).padStart(2, "0")).join(" ");
 }
 
 /**

@@ -99,11 +99,11 @@ function spans(from: number, to: number): Span[] {
 export function areaDown<P extends Pixels>(pixels: P, size: ImageSides): P {
   const { images, count, height, width, channels } = pixels;
   const to = sidesOf(size);
-  const fits = (side: number, most: number) => Number.isInteger(side) && side >= 1 && side <= most;
-  if (!fits(to.height, height) || !fits(to.width, width)) {
+  checkSides(to);
+  if (to.height > height || to.width > width) {
     throw new RangeError(
-      `Cannot shrink images by area: the size must be integers from 1 to ${height}x${width}, got ` +
-        `${to.height}x${to.width}; the ways "bicubic" and "pad" make images larger`,
+      `Cannot shrink images by area: they must be at least ${to.height}x${to.width}, the size ` +
+        `asked for, got ${height}x${width}; data.resize=bicubic and pad make images larger`,
     );
   }
   const across = spans(width, to.width), down = spans(height, to.height);
@@ -151,11 +151,11 @@ export function areaDown<P extends Pixels>(pixels: P, size: ImageSides): P {
 export function padUp<P extends Pixels>(pixels: P, size: ImageSides, background = 0): P {
   const { images, count, height, width, channels } = pixels;
   const to = sidesOf(size);
-  const fits = (side: number, least: number) => Number.isInteger(side) && side >= least;
-  if (!fits(to.height, height) || !fits(to.width, width)) {
+  checkSides(to);
+  if (to.height < height || to.width < width) {
     throw new RangeError(
-      `Cannot pad images: the size must be integers of at least ${height}x${width}, got ` +
-        `${to.height}x${to.width}; the ways "area" and "bicubic" make images smaller`,
+      `Cannot pad images: they must be at most ${to.height}x${to.width}, the size asked for, got ` +
+        `${height}x${width}; data.resize=area and bicubic make images smaller`,
     );
   }
   const top = Math.floor((to.height - height) / 2), left = Math.floor((to.width - width) / 2);
@@ -171,4 +171,11 @@ export function padUp<P extends Pixels>(pixels: P, size: ImageSides, background 
     }
   }
   return { ...pixels, images: out, ...to };
+}
+
+function checkSides({ height, width }: { readonly height: number; readonly width: number }): void {
+  if ([height, width].every((side) => Number.isInteger(side) && side >= 1)) return;
+  throw new RangeError(
+    `Cannot resize images: the size must be integers of at least 1, got ${height}x${width}`,
+  );
 }

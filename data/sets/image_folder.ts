@@ -7,7 +7,13 @@ import type { RawImages, Say, Split } from "../dataset.ts";
 import { cachedImages } from "../fetching/decoded_cache.ts";
 import type { ImagePlace, Listing } from "./image_listing.ts";
 import { openImagePlace } from "./image_place.ts";
-import { isHidden, isImageName, printable } from "./image_names.ts";
+import {
+  isArchiveName,
+  isForeignPicture,
+  isHidden,
+  isImageName,
+  printable,
+} from "./image_names.ts";
 import { planSplit } from "./image_tree.ts";
 import type { SetKind } from "../set_kind.ts";
 import { sidesOf, sizeWord } from "../set_options.ts";
@@ -90,6 +96,7 @@ export async function readImages(
     );
   }
   if (strays.length > 0) say(`Passed over in ${place.path}: ${kindsOf(strays)}`);
+  for (const line of chances(strays)) say(line);
   const remarks = [...found, ...closed, ...plan.remarks].map((remark) =>
     `${printable(remark)} (${place.path})`
   );
@@ -139,6 +146,21 @@ function passOver(
   if (!skipBroken) throw unusable(name, first.why, undefined, "folder");
   const folders = counted(unreadable.length, "folder");
   return [`Passed over ${folders} with all that is inside, as ${name}: ${first.why}`];
+}
+
+/** What a person may have meant for images among what is none. */
+function chances(strays: readonly string[]): string[] {
+  const foreign = strays.filter(isForeignPicture), archives = strays.filter(isArchiveName);
+  return [
+    ...foreign.length === 0 ? [] : [
+      `note: only PNG and JPEG are read; convert ${kindsOf(foreign)} to train on them too`,
+    ],
+    ...archives.length === 0 ? [] : [
+      `note: archives among images are not opened; unpack ${
+        kindsOf(archives)
+      } to train on them too`,
+    ],
+  ];
 }
 
 /** "2 .txt files, 1 hidden file". */

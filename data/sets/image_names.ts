@@ -4,7 +4,7 @@
  * @module
  */
 
-const IMAGE_NAME = /\.(png|jpe?g)$/i;
+const IMAGE_NAME = /\.(png|jpe?g|jpe|jfif)$/i;
 /**
  * What systems leave behind: hidden files, macOS's notes in archives, thumbnails of network drives,
  * and bins.
@@ -20,6 +20,22 @@ export function isHidden(path: string): boolean {
 /** Whether a file's name is that of a picture, and no system left it behind. */
 export function isImageName(path: string): boolean {
   return IMAGE_NAME.test(path) && !isHidden(path);
+}
+
+/** Kinds of pictures that are not read. */
+const FOREIGN_PICTURE = /\.(webp|heic|heif|avif|jxl|gif|bmp|tiff?|jp2|tga|ppm|pgm|svg)$/i;
+
+/** Whether a file's name is that of a picture of a kind that is not read. */
+export function isForeignPicture(path: string): boolean {
+  return FOREIGN_PICTURE.test(path) && !isHidden(path);
+}
+
+/** Archives that lie among pictures, and are not opened there. */
+const ARCHIVE = /\.(zip|tar|tgz|7z|rar|tar\.(gz|bz2|xz|zst))$/i;
+
+/** Whether a file's name is that of an archive. */
+export function isArchiveName(path: string): boolean {
+  return ARCHIVE.test(path) && !isHidden(path);
 }
 
 const LONGEST_SHOWN = 200;

@@ -245,7 +245,13 @@ function classesOf(
   const bare = bareIn(train);
   if (own.size === 0) return none;
   if (bare > 0) {
-    remarks.push(`There are no labels: ${bare} images are in no class folder`);
+    const first = train.find(({ parts }) => parts.length === 1)!;
+    remarks.push(
+      `There are no labels: ${
+        bare === 1 ? "1 image is" : `${bare} images are`
+      } in no class folder, ` +
+        `as ${first.name}`,
+    );
     return none;
   }
   const bareTest = bareIn(test);

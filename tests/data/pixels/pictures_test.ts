@@ -12,7 +12,22 @@ Deno.test("decodePicture() tells PNG from JPEG by the bytes, and names what is n
   const { width, height, channels } = decodePicture(jpegBytes(JPEG_FIXTURES[0]!));
   assertEquals([width, height, channels], [32, 32, 3]);
   const text = new TextEncoder().encode("GIF89a");
-  assertThrows(() => decodePicture(text), SyntaxError, "got 47 49 46 38");
+  assertThrows(() => decodePicture(text), SyntaxError, "got a GIF picture");
+  const beginnings: [bytes: string, part: string][] = [
+    ["RIFF\x20\0\0\0WEBPVP8 ", "a WebP picture"],
+    ["\0\0\0\x18ftypheic", "a HEIC picture"],
+    ["\0\0\0\x18ftypavif", "an AVIF picture"],
+    ["MM\0*\0\0", "a TIFF picture"],
+    ["\n<!DOCTYPE html>", "a web page"],
+    ["version https://git-lfs.github.com/spec/v1", "git lfs pull"],
+    ["\0\0\0\0\0", "zeros alone"],
+    ["RIFFwave", "got 52 49 46 46"],
+    ["", "an empty file"],
+  ];
+  for (const [bytes, part] of beginnings) {
+    const file = Uint8Array.from(bytes, (letter) => letter.charCodeAt(0));
+    assertThrows(() => decodePicture(file), SyntaxError, part);
+  }
   assertThrows(() => decodePicture(new Uint8Array(0)), SyntaxError, "got an empty file");
 });
 
@@ -44,7 +59,7 @@ Deno.test("fitPicture() makes grey of RGB as Pillow does, RGB of grey, and drops
 
 Deno.test("fitPicture() refuses sizes that the way of resizing cannot reach", () => {
   const small = { width: 2, height: 2, channels: 1, data: bytesOf(4, 1) };
-  assertThrows(() => fitPicture(small, { ...SHAPE, size: 4 }), RangeError, '"bicubic"');
+  assertThrows(() => fitPicture(small, { ...SHAPE, size: 4 }), RangeError, "data.resize=bicubic");
   assertEquals(fitPicture(small, { ...SHAPE, size: 4, resize: "bicubic" }).length, 48);
   assertEquals(fitPicture(small, { ...SHAPE, size: 4, resize: "pad" }).length, 48);
 });

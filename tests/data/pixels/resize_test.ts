@@ -96,12 +96,12 @@ Deno.test("resizeImages() leaves the native size alone and names the way that wo
   assertThrows(
     () => resizeImages(image, 6, "area"),
     RangeError,
-    '1 to 4x4, got 6x6; the ways "bicubic" and "pad"',
+    "at least 6x6, the size asked for, got 4x4; data.resize=bicubic and pad",
   );
   assertThrows(
     () => resizeImages(image, 2, "pad"),
     RangeError,
-    'at least 4x4, got 2x2; the ways "area" and "bicubic"',
+    "at most 2x2, the size asked for, got 4x4; data.resize=area and bicubic",
   );
   assertThrows(() => resizeImages(image, 1.5, "area"), RangeError, "integer");
   for (const filter of ["bilinear", "bicubic"] as const) {
@@ -175,6 +175,14 @@ Deno.test("resizeImages() and fitToSize() reach rectangles by every way", () => 
   assertEquals([...cropped.images], [5, 6, 7, 8, 9, 10, 11, 12]);
   const squeezed = fitToSize(image, [2, 4], { crop: false, resize: "area" });
   assertEquals([...squeezed.images], [3, 4, 5, 6, 11, 12, 13, 14]);
-  assertThrows(() => resizeImages(image, [5, 4], "area"), RangeError, "from 1 to 4x4, got 5x4");
-  assertThrows(() => resizeImages(image, [4, 3], "pad"), RangeError, "at least 4x4, got 4x3");
+  assertThrows(
+    () => resizeImages(image, [5, 4], "area"),
+    RangeError,
+    "at least 5x4, the size asked for, got 4x4",
+  );
+  assertThrows(
+    () => resizeImages(image, [4, 3], "pad"),
+    RangeError,
+    "at most 4x3, the size asked for, got 4x4",
+  );
 });

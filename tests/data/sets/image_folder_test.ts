@@ -216,6 +216,26 @@ Deno.test("loadImageFolder() counts and names what is no image, hidden files as 
   });
 });
 
+Deno.test("loadImageFolder() says of other pictures and of archives how to train on them", async () => {
+  await inFolder(async (folder) => {
+    const set = join(folder, "set");
+    await write(set, {
+      ...FILES,
+      "train/cat/new.webp": new Uint8Array(3),
+      "train/dog/IMG 1.HEIC": new Uint8Array(3),
+      "train/dog/more.tar.gz": new Uint8Array(3),
+      "train/dog/table.csv.gz": new Uint8Array(3),
+      "@eaDir/more.zip": new Uint8Array(3),
+    });
+    const { load, lines } = loader(folder);
+    assertEquals((await seen(load(set))).length, 3);
+    assertEquals(lines.filter((line) => line.startsWith("note:")), [
+      "note: only PNG and JPEG are read; convert 1 .webp file, 1 .heic file to train on them too",
+      "note: archives among images are not opened; unpack 1 .gz file to train on them too",
+    ]);
+  });
+});
+
 Deno.test("loadImageFolder() names a broken image and why, and passes over it if it may", async () => {
   await inFolder(async (folder) => {
     const set = join(folder, "set");
@@ -252,7 +272,7 @@ Deno.test("loadImageFolder() names an image that the way of resizing cannot brin
     const { load } = loader(folder);
     const big = (resize: "area" | "bicubic") =>
       load(join(folder, "set"), "train", { size: 16, resize });
-    await assertRejects(() => big("area"), Error, ".png: the size must be");
+    await assertRejects(() => big("area"), Error, ".png: they must be at least 16x16");
     assertEquals((await big("bicubic")).images.length, 3 * 16 * 16 * 3);
   });
 });

@@ -69,7 +69,7 @@ Deno.test("planSplit() has no labels for one class, loose images or too many cla
   assertEquals([one.labels, one.classNames], [null, []]);
   const loose = planSplit(["a/1.png", "b/2.png", "3.png"], "train");
   assertEquals([loose.labels, loose.classNames], [null, []]);
-  assertEquals(loose.remarks[0], "There are no labels: 1 images are in no class folder");
+  assertEquals(loose.remarks[0], "There are no labels: 1 image is in no class folder, as 3.png");
   const classes = (count: number) => Array.from({ length: count }, (_, i) => `c${i}/1.png`);
   assertEquals(planSplit(classes(256), "train").classNames.length, 256);
   const many = planSplit(classes(257), "train");
