@@ -8,7 +8,12 @@ import { makeProcess } from "../../diffusion/process.ts";
 import { samplerMoves } from "../../diffusion/samplers/registry.ts";
 import { createArena, initialValues, writeArenas } from "../../model/parameters.ts";
 import { networkOf } from "../../training/run.ts";
-import { fitSampling, fittingSampler, planSampling } from "../../training/sample_batch.ts";
+import {
+  fitSampling,
+  fittingSampler,
+  imagesAtOnce,
+  planSampling,
+} from "../../training/sample_batch.ts";
 import { planStep } from "../../training/step_plan.ts";
 import { assert, assertEquals, assertRejects, assertThrows } from "../support/assert.ts";
 import { inFolder } from "../support/folder.ts";
@@ -91,3 +96,10 @@ Deno.test("trainRun() draws the same previews in smaller batches, and makes none
       "--train.sampleEvery=0 leaves previews out",
     );
   }));
+
+Deno.test("imagesAtOnce() fills batches of small images, and of large ones draws what is wanted", () => {
+  const at = (side: number, count: number, batch?: number) =>
+    imagesAtOnce({ height: side, width: side }, count, batch);
+  assertEquals([at(32, 4), at(128, 4), at(128, 64), at(32, 4, 100)], [16, 16, 16, 100]);
+  assertEquals([at(129, 4), at(224, 1), at(512, 64), at(256, 5, 2)], [4, 1, 16, 2]);
+});
