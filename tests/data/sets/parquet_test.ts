@@ -111,7 +111,7 @@ Deno.test("loadParquet() passes over broken rows if it may, counts them and name
   await inFolder(async (folder) => {
     const cut = grey(8, 4).subarray(0, 50);
     const webp = new TextEncoder().encode("RIFF0000WEBPVP8 ");
-    for (const [broken, why] of [[cut, "row 4"], [webp, "52 49 46 46"]] as const) {
+    for (const [broken, why] of [[cut, "row 4"], [webp, "a WebP picture"]] as const) {
       const images = Array.from({ length: 12 }, (_, i) => i === 4 ? broken : grey(8, i));
       const set = `${folder}/set`;
       await writeFiles(set, { "train.parquet": ownFile(images, images.map((_, i) => i)) });
