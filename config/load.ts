@@ -9,6 +9,7 @@ import { expandHome } from "../support/home.ts";
 import { checkConfig } from "./checks.ts";
 import { parseJson } from "./json.ts";
 import { dottedFields } from "./description.ts";
+import { type Clock, resolveDurations } from "./durations.ts";
 import { isSection, suggestKey } from "./keys.ts";
 import { applySchema, type Config, fieldAccepts, type Violation } from "./schema.ts";
 
@@ -21,6 +22,8 @@ export interface ConfigSource {
   path: string;
   /** Overrides, applied in order. Default none. */
   overrides?: readonly Override[];
+  /** How long its epochs are; one that counts in epochs is refused without. */
+  clock?: Clock;
 }
 
 /** The name of the config at `path`: its file name without .json. */
@@ -35,12 +38,16 @@ export function configName(path: string): string {
  * @throws {UsageError} one line: where the text stops being JSON, which key is unknown and what it
  * may mean, or which value breaks which rule
  */
-export function parseConfig(text: string, { path, overrides = [] }: ConfigSource): Config {
+export function parseConfig(
+  text: string,
+  { path, overrides = [], clock = {} }: ConfigSource,
+): Config {
   const input = readText(text, path);
   // Found before any override, so that a mistake is blamed on where it was made.
   refuseUnknownKeys(input, `config ${path}`);
   let tree = input;
   for (const [key, value] of overrides) tree = withOverride(tree, key, value);
+  tree = resolveDurations(tree, clock);
   const { config, violation } = applySchema(tree);
   if (violation) throw broken(violation, tree, path, overrides);
   const between = checkConfig(config);
@@ -57,9 +64,10 @@ export function parseConfig(text: string, { path, overrides = [] }: ConfigSource
 export async function loadConfig(
   path: string,
   overrides: readonly Override[] = [],
+  clock: Clock = {},
 ): Promise<Config> {
   const text = new TextDecoder().decode(await readNamedFile("config", path));
-  return parseConfig(text, { path, overrides });
+  return parseConfig(text, { path, overrides, clock });
 }
 
 /** The text of `config`: equal configs give equal bytes, and parseConfig gives the config back. */
@@ -124,13 +132,22 @@ function withOverride(tree: unknown, key: string, text: string): unknown {
   const copy: Record<string, unknown> = isSection(tree) ? { ...tree } : {};
   const names = key.split(".");
   let section = copy;
+  // The later one of the two counts.
+  const other = LENGTHS[key];
   for (const name of names.slice(0, -1)) {
     const inner = section[name];
     section = section[name] = isSection(inner) ? { ...inner } : {};
   }
+  if (other !== undefined) delete section[other];
   section[names.at(-1)!] = value;
   return copy;
 }
+
+/** The two keys that say how long a run is, each with the other's name. */
+const LENGTHS: Readonly<Record<string, string>> = {
+  "train.steps": "epochs",
+  "train.epochs": "steps",
+};
 
 function nest(key: string, value: unknown): unknown {
   return key.split(".").reduceRight((inner, name) => ({ [name]: inner }), value);

@@ -5,6 +5,7 @@
  *
  * @module
  */
+import type { Clock } from "./durations.ts";
 import { UsageError } from "../support/errors.ts";
 import { dottedEntries, isSection } from "./keys.ts";
 import { formatConfig, type Override, parseConfig } from "./load.ts";
@@ -40,7 +41,8 @@ const FREE: readonly string[] = [
  * the learning rate does not aim at it.
  */
 export function lockedKeys(saved: Config, keys: Iterable<string>): string[] {
-  const free = saved.optim.decay === "constant" ? [...FREE, "train.steps"] : FREE;
+  const open = ["constant", "inverse-sqrt"].includes(saved.optim.decay);
+  const free = open ? [...FREE, "train.steps"] : FREE;
   return [...keys].filter((key) => !free.some((name) => `${key}.`.startsWith(`${name}.`)));
 }
 
@@ -81,9 +83,13 @@ function freeText(saved: Config): string {
  *
  * @throws {UsageError} naming the locked keys, if an override changes any; otherwise as parseConfig
  */
-export function resumeConfig(saved: Config, overrides: readonly Override[]): Config {
+export function resumeConfig(
+  saved: Config,
+  overrides: readonly Override[],
+  clock: Clock = {},
+): Config {
   const path = "of the run to resume";
-  const config = parseConfig(formatConfig(saved), { path, overrides });
+  const config = parseConfig(formatConfig(saved), { path, overrides, clock });
   const locked = lockedKeys(saved, changesBetween(saved, config).map(({ key }) => key));
   if (locked.length > 0) {
     throw new UsageError(

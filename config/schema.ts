@@ -33,7 +33,7 @@ function compileRule(rule: AnyRule): z.ZodType {
       if (max !== undefined) number = number.max(max, words);
       if (above !== undefined) number = number.gt(above, words);
       if (below !== undefined) number = number.lt(below, words);
-      return number;
+      return rule.isDuration ? number.meta({ isDuration: true }) : number;
     }
     case "flag":
       return z.boolean(words);
@@ -176,6 +176,15 @@ export function configJsonSchema(description: Section = CONFIG): Record<string, 
     override: ({ jsonSchema }) => {
       // Every whole number has this bound; it tells the reader nothing.
       if (jsonSchema.maximum === Number.MAX_SAFE_INTEGER) delete jsonSchema.maximum;
+      if (!jsonSchema.isDuration) return;
+      // What is a length of time is steps by the time that it is checked.
+      delete jsonSchema.isDuration;
+      const { type, minimum, maximum, ...rest } = jsonSchema;
+      const number = JSON.parse(JSON.stringify({ type, minimum, maximum }));
+      for (const key of Object.keys(jsonSchema)) delete jsonSchema[key];
+      Object.assign(jsonSchema, rest, {
+        anyOf: [number, { type: "string", pattern: "^[0-9.]+ *[kM]? *(step|epoch|image)s?$" }],
+      });
     },
   });
 }

@@ -15,6 +15,7 @@ import {
   type OptionsOf,
   pair,
   section,
+  steps,
 } from "../support/options.ts";
 
 /** Optimisers: Adam (Kingma and Ba 2015) and AdamW (Loshchilov and Hutter 2019). */
@@ -42,8 +43,8 @@ export type DecayName = typeof DECAY_NAMES[number];
 export const EMA = section("The moving average of the weights", {
   decay: option(decimal({ min: 0, below: 1 }), 0.9999, "Share of the average kept each step"),
   warmup: option(flag(), false, "Decay of min(decay, (1 + k) / (10 + k)) at step k"),
-  updateAfter: option(integer({ min: 0 }), 0, "Steps up to which the average is a copy"),
-  updateEvery: option(integer({ min: 1 }), 1, "Steps between two updates of the average"),
+  updateAfter: option(steps({ min: 0 }), 0, "Steps up to which the average is a copy"),
+  updateEvery: option(steps({ min: 1 }), 1, "Steps between two updates of the average"),
   power: option(
     decimal({ min: 0 }),
     0,
@@ -103,7 +104,7 @@ export const POWER_EMA = section("Averages kept to make others of any width afte
     [],
     "Widths of their profiles, shares of the training time such as 0.05 and 0.1; [] = off",
   ),
-  every: option(integer({ min: 1 }), 5000, "Steps between two that are stored"),
+  every: option(steps({ min: 1 }), 5000, "Steps between two that are stored"),
 });
 
 /** The optimiser. */
@@ -118,7 +119,7 @@ export const OPTIM = section("The optimiser", {
   eps: option(decimal({ above: 0 }), 1e-8, "Added to the root of the second moment"),
   /** L2 in the gradient for adam, decoupled for adamw. */
   weightDecay: option(decimal({ min: 0 }), 0, "Weight decay"),
-  warmupSteps: option(integer({ min: 0 }), 5000, "Steps over which the rate grows from 0"),
+  warmupSteps: option(steps({ min: 0 }), 5000, "Steps over which the rate grows from 0"),
   decay: option(
     choice(DECAY_NAMES),
     "constant",
@@ -127,7 +128,7 @@ export const OPTIM = section("The optimiser", {
   startLr: option(decimal({ min: 0 }), 0, "Learning rate that the warm-up begins with"),
   finalLr: option(decimal({ min: 0 }), 0, "Learning rate that it falls to"),
   decayPower: option(decimal({ above: 0 }), 1, "Exponent of a polynomial fall"),
-  decayAfter: option(integer({ min: 1 }), 70000, "Steps after which inverse-sqrt falls"),
+  decayAfter: option(steps({ min: 1 }), 70000, "Steps after which inverse-sqrt falls"),
   cycles: option(integer({ min: 1 }), 1, "Cosines of restarts"),
   /** `cycle_momentum` of PyTorch's `OneCycleLR`. */
   cycleBeta: option(

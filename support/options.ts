@@ -64,7 +64,13 @@ export interface Limits {
 
 /** A rule as data. */
 export type AnyRule =
-  | { readonly kind: "number"; readonly whole: boolean; readonly limits: Limits }
+  | {
+    readonly kind: "number";
+    readonly whole: boolean;
+    readonly limits: Limits;
+    /** Whether a config may give it as a length of time in steps, epochs or images. */
+    readonly isDuration?: boolean;
+  }
   | { readonly kind: "flag" }
   | { readonly kind: "text"; readonly isPath?: boolean }
   | { readonly kind: "choice"; readonly values: readonly (string | number)[] }
@@ -79,6 +85,11 @@ export type Rule<T> = AnyRule & Allows<T>;
 /** A whole number that a double holds exactly. */
 export function integer(limits: Pick<Limits, "min" | "max"> = {}): Rule<number> {
   return { kind: "number", whole: true, limits };
+}
+
+/** A number of steps, which a config may also give as "5 epochs", "300k images" or "200 steps". */
+export function steps(limits: Pick<Limits, "min" | "max"> = {}): Rule<number> {
+  return { kind: "number", whole: true, limits, isDuration: true };
 }
 
 /** A finite number. */
@@ -336,7 +347,8 @@ export function ruleText(rule: AnyRule): string {
 function nounPhrase(rule: AnyRule): string {
   switch (rule.kind) {
     case "number":
-      return `a ${numberPhrase(rule.whole ? "whole number" : "number", rule.limits)}`;
+      return `a ${numberPhrase(rule.whole ? "whole number" : "number", rule.limits)}` +
+        (rule.isDuration ? ", or a length of time such as 5 epochs or 300k images" : "");
     case "flag":
       return "true or false";
     case "text":

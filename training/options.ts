@@ -6,6 +6,7 @@
 import {
   type Check,
   choice,
+  decimal,
   either,
   flag,
   integer,
@@ -14,6 +15,7 @@ import {
   type OptionsOf,
   path,
   section,
+  steps,
 } from "../support/options.ts";
 
 /** A run as such. */
@@ -37,9 +39,20 @@ const accumulateDividesBatch: Check<{ accumulate: number; batchSize: number }> =
     ? null
     : { key: "accumulate", rule: `divide ${at("batchSize")}, ${batchSize}` };
 
+/** Resolving lengths of time leaves it there only where both are given. */
+const epochsOrSteps: Check<{ epochs: number | null }> = ({ epochs }, at) =>
+  epochs === null
+    ? null
+    : { key: "epochs", rule: `be null beside ${at("steps")}: give one of them` };
+
 /** The training loop. */
 export const TRAIN = section("The training loop", {
-  steps: option(integer({ min: 1 }), 800000, "Optimiser steps of the whole run"),
+  steps: option(steps({ min: 1 }), 800000, "Optimiser steps of the whole run"),
+  epochs: option(
+    nullable(decimal({ above: 0 })),
+    null,
+    "Passes over the training images in place of steps; null = steps",
+  ),
   batchSize: option(integer({ min: 1 }), 128, "Images an optimiser step"),
   accumulate: option(
     integer({ min: 1 }),
@@ -56,21 +69,21 @@ export const TRAIN = section("The training loop", {
     "What the backward pass makes again to save memory, with the same bits: outputs of cheap ops " +
       "(true), whole blocks as well (blocks), nothing (false)",
   ),
-  logEvery: option(integer({ min: 0 }), 100, "Steps between two lines of the log; 0 = off"),
-  sampleEvery: option(integer({ min: 0 }), 1000, "Steps between two preview grids; 0 = off"),
+  logEvery: option(steps({ min: 0 }), 100, "Steps between two lines of the log; 0 = off"),
+  sampleEvery: option(steps({ min: 0 }), 1000, "Steps between two preview grids; 0 = off"),
   sampleCount: option(integer({ min: 1 }), 64, "Images in a preview grid"),
-  evalEvery: option(integer({ min: 0 }), 0, "Steps between two validation losses; 0 = off"),
+  evalEvery: option(steps({ min: 0 }), 0, "Steps between two validation losses; 0 = off"),
   /** At most `data.holdout`. */
   evalCount: option(integer({ min: 1 }), 1024, "Held-out images in a validation loss"),
   /** The last step always has one. */
-  checkpointEvery: option(integer({ min: 0 }), 5000, "Steps between two checkpoints; 0 = off"),
+  checkpointEvery: option(steps({ min: 0 }), 5000, "Steps between two checkpoints; 0 = off"),
   keep: option(integer({ min: 1 }), 2, "Checkpoints kept, the newest ones"),
   tensorboard: option(
     flag(),
     false,
     "Write the log as TensorBoard's event files too; deno task tensorboard does so afterwards",
   ),
-}, { checks: [accumulateDividesBatch] });
+}, { checks: [accumulateDividesBatch, epochsOrSteps] });
 
 /** Options of the training loop. An interval of 0 switches what it times off. */
 export type TrainingOptions = OptionsOf<typeof TRAIN>;

@@ -7,9 +7,11 @@ import { dirname } from "node:path";
 import { formatConfig, loadConfig, type Override, parseConfig } from "../../config/load.ts";
 import { changesBetween, checkEdited, describeChanges, resumeConfig } from "../../config/resume.ts";
 import type { Config } from "../../config/schema.ts";
+import { type Clock, EpochsError } from "../../config/durations.ts";
 import { parseJson } from "../../config/json.ts";
 import { isSection } from "../../config/keys.ts";
 import { exists } from "../../data/fetching/locate_files.ts";
+import { loadImages } from "../../data/registry.ts";
 import { UsageError } from "../../support/errors.ts";
 import { readNamedFile } from "../../support/files.ts";
 import { newestCheckpoint } from "../../training/checkpoint.ts";
@@ -50,7 +52,7 @@ export interface RunWishes {
 export async function chooseRun(wishes: RunWishes): Promise<RunChoice> {
   const { file, overrides, resume, folderMatters } = wishes;
   const place = overrides.filter(([key]) => key === "run.dir");
-  const placed = await newConfig({ ...wishes, overrides: place });
+  const placed = await newConfig({ ...wishes, overrides: place }, ANY_CLOCK);
   const dir = placed.run.dir ?? "";
   if (resume && await isFile(dir)) {
     throw new UsageError(
@@ -66,7 +68,11 @@ export async function chooseRun(wishes: RunWishes): Promise<RunChoice> {
     const source = runFolder(dir).config;
     // The folder may have been moved since.
     const here: Override = ["run.dir", dir];
-    const config = resumeConfig(await savedConfig(dir, wishes), [...overrides, here]);
+    const saved = await savedConfig(dir, wishes);
+    const config = await onClock(
+      wishes,
+      (clock) => Promise.resolve(resumeConfig(saved, [...overrides, here], clock)),
+    );
     if (wishes.origin) {
       wishes.say(`note: the run in ${dir} has begun; it takes no weights by --from`);
     }
@@ -79,12 +85,30 @@ export async function chooseRun(wishes: RunWishes): Promise<RunChoice> {
         "start another by --run.dir=FOLDER",
     );
   }
-  const config = await newConfig(wishes);
+  const config = await onClock(wishes, (clock) => newConfig(wishes, clock));
   const { origin } = wishes;
   if (!origin) return { config, source: file, dir, begun: false };
   noteOrigin(config, origin, wishes);
   const source = wishes.named ? file : origin.checkpoint.path;
   return { config, source, dir, begun: false, origin };
+}
+
+/** A clock for what is read of a config beside its lengths of time. */
+const ANY_CLOCK: Clock = { images: 1 };
+
+/** A config whose epochs, if it counts in any, are those of its data. */
+async function onClock(
+  { say }: RunWishes,
+  read: (clock: Clock) => Promise<Config>,
+): Promise<Config> {
+  try {
+    return await read({ say });
+  } catch (error) {
+    if (!(error instanceof EpochsError)) throw error;
+    const { data } = await read(ANY_CLOCK);
+    const { count } = await loadImages(data, "train", say);
+    return await read({ images: count, say });
+  }
 }
 
 async function isFile(path: string): Promise<boolean> {
@@ -102,9 +126,9 @@ const OF_WEIGHTS = ["model", "diffusion"] as const;
  * The config of a new run: that of the file. With weights of elsewhere, that of their run where no file
  * is named, and their run's network and process where the file says nothing of them.
  */
-async function newConfig(wishes: RunWishes): Promise<Config> {
+async function newConfig(wishes: RunWishes, clock: Clock): Promise<Config> {
   const { file, named, overrides, origin } = wishes;
-  if (!origin) return await loadConfig(file, overrides);
+  if (!origin) return await loadConfig(file, overrides, clock);
   const { config: text, path } = origin.checkpoint;
   const theirs = parseConfig(text, { path });
   if (!named) {
@@ -116,13 +140,13 @@ async function newConfig(wishes: RunWishes): Promise<Config> {
     }
     const { dir } = (await begunConfig(path))?.data ?? theirs.data;
     const placed = { ...theirs, data: { ...theirs.data, dir } };
-    return parseConfig(formatConfig(placed), { path, overrides });
+    return parseConfig(formatConfig(placed), { path, overrides, clock });
   }
   const given = parseJson(new TextDecoder().decode(await readNamedFile("config", file)), file);
-  if (!isSection(given)) return await loadConfig(file, overrides);
+  if (!isSection(given)) return await loadConfig(file, overrides, clock);
   const tree: Record<string, unknown> = { ...given };
   for (const section of OF_WEIGHTS) tree[section] = withDefaults(given[section], theirs[section]);
-  return parseConfig(JSON.stringify(tree), { path: file, overrides });
+  return parseConfig(JSON.stringify(tree), { path: file, overrides, clock });
 }
 
 /** The config of the run that a checkpoint lies in: it knows where its data are. */
@@ -166,7 +190,7 @@ async function savedConfig(dir: string, { say }: RunWishes): Promise<Config> {
 
 /** Says where the file, which a person may have edited since, is not what the run goes on with. */
 async function noteDifferences(config: Config, { file, overrides, say }: RunWishes): Promise<void> {
-  const changes = changesBetween(config, await loadConfig(file, overrides))
+  const changes = changesBetween(config, await loadConfig(file, overrides, ANY_CLOCK))
     .filter(({ key }) => key !== "run.dir");
   if (changes.length === 0) return;
   const text = changes.map(({ key, before, after }) =>
