@@ -14,6 +14,7 @@ import type { Gpu } from "../device/gpu.ts";
 import { reshape, type TensorRef } from "../device/tensor.ts";
 import { gatherRowsForward } from "../kernels/layout/gather_rows.ts";
 import { linearCombination, qSample } from "../kernels/process/q_sample.ts";
+import type { Compared } from "./loss_quantity.ts";
 import type { OutputShares, TargetShares } from "./parameterization.ts";
 import type { Schedule } from "./schedule.ts";
 
@@ -25,6 +26,8 @@ export interface ProcessTables {
   readonly toX0: OutputShares<Float64Array>;
   /** The noise that its output implies. */
   readonly toNoise: OutputShares<Float64Array>;
+  /** What the loss compares; null where that is the network's output. */
+  readonly loss: Compared<Float64Array> | null;
   /** Factors of losses; null where all are 1. */
   readonly weight: Float64Array | null;
   /** Factors of what the network gets; null where all are 1. */
@@ -47,6 +50,8 @@ export interface ProcessOnGpu {
   noised(capture: Capture, x0: TensorRef, e: TensorRef, rows: TensorRef): TensorRef;
   /** The sum of up to three terms; a single term of share 1 everywhere is that tensor itself. */
   combine(capture: Capture, rows: TensorRef, terms: readonly SharedTerm[]): TensorRef;
+  /** A table on the GPU, f32 `[T]`. */
+  upload(values: Float64Array): TensorRef;
   /** A number a sample, f32 `[n]`. */
   gather(capture: Capture, rows: TensorRef, values: Float64Array): TensorRef;
   /** What the network is given for noisy images. */
@@ -70,6 +75,7 @@ export function tablesOnGpu(
     return tensor;
   };
   const process: ProcessOnGpu = {
+    upload,
     noised: (capture, x0, e, rows) =>
       qSample(capture, x0, e, rows, {
         signal: upload(schedule.sqrtAlphasCumprod),

@@ -6,7 +6,7 @@
  *
  * with the noise levels, the target and the weighting of the process (the paper: e, and 1), the
  * elementwise loss that the options name (the square), the distribution of t and its weights of
- * timesteps.ts, and the spectrum loss of spectral_loss.ts added.
+ * timesteps/, and the spectrum loss of spectral_loss.ts added.
  * Everything random comes from the graph's key, so a batch may be cut anywhere.
  *
  * @module
@@ -14,6 +14,7 @@
 import type { Graph, Tensor } from "../autograd/graph.ts";
 import type { Conditions } from "../autograd/network_inputs.ts";
 import { add } from "../autograd/ops/add.ts";
+import { combine } from "../autograd/ops/combine.ts";
 import { meanLoss } from "../autograd/ops/losses.ts";
 import { mul } from "../autograd/ops/mul.ts";
 import { mean } from "../autograd/ops/reduce.ts";
@@ -26,7 +27,9 @@ import type { ProcessOnGpu } from "./level_tables.ts";
 import type { DiffusionOptions } from "./options.ts";
 import type { Process } from "./process.ts";
 import { SpectralLoss } from "./spectral_loss.ts";
-import { createTimestepSampler, type TimestepSampler, uniformTimesteps } from "./timesteps.ts";
+import type { TimestepSampler } from "./timesteps/record.ts";
+import { createTimestepSampler } from "./timesteps/registry.ts";
+import { uniformTimesteps } from "./timesteps/uniform.ts";
 
 /** What one evaluation of the objective consists of. */
 export interface ObjectiveTensors {
@@ -52,7 +55,8 @@ export interface ObjectiveInputs extends Conditions {
   /** Whether the loss is a mean a sample; false unless given. */
   readonly perSample?: boolean;
   /**
-   * Whether timesteps are uniform, unweighted, and the loss goes without the spectrum loss: what runs
+   * Whether timesteps are uniform, unweighted, and the loss is in the output and goes without the
+   * spectrum loss: what runs
    * of different objectives are compared on. False unless given.
    */
   readonly plain?: boolean;
@@ -108,12 +112,15 @@ export class Objective {
       { share: shares.xt, x: xt },
     ]);
     const factors = plain ? null : this.process.tables.weight;
+    const judged = plain ? null : this.#judged({ timesteps, x0, noise, xt, prediction });
     const spectral = plain ? null : this.#spectral;
     const { learn } = sampler;
     const apart = perSample || weights !== null || factors !== null || learn !== undefined ||
       spectral !== null;
-    let loss = meanLoss(prediction, graph.constant(target), {
+    const [found, wanted] = judged ?? [prediction, graph.constant(target)];
+    let loss = meanLoss(found, wanted, {
       kind: this.#options.loss,
+      turn: this.#options.lossScale,
       perSample: apart,
     });
     learn?.(capture, timesteps, loss.ref);
@@ -124,6 +131,27 @@ export class Objective {
     if (weights) loss = mul(loss, graph.constant(weights));
     if (apart && !perSample) loss = mean(loss);
     return { timesteps, noise, xt, target, prediction, loss };
+  }
+
+  /** What the loss compares, where that is not the output and its target: what is found and wanted. */
+  #judged(
+    { timesteps, x0, noise, xt, prediction }: Omit<ObjectiveTensors, "target" | "loss"> & {
+      readonly x0: TensorRef;
+    },
+  ): [Tensor, Tensor] | null {
+    const { loss } = this.process.tables, { graph } = prediction;
+    if (!loss) return null;
+    const table = (values: Float64Array) => this.#onGpu.upload(values);
+    const terms = [{ table: table(loss.prediction.output), x: prediction }];
+    if (loss.prediction.xt.some((share) => share !== 0)) {
+      terms.push({ table: table(loss.prediction.xt), x: graph.constant(xt) });
+    }
+    const wanted = this.#onGpu.combine(graph.capture, timesteps, [
+      { share: loss.target.x0, x: x0 },
+      { share: loss.target.noise, x: noise },
+      { share: loss.target.xt, x: xt },
+    ]);
+    return [combine(timesteps, terms), graph.constant(wanted)];
   }
 
   /** Frees the tables. */

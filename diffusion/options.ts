@@ -17,11 +17,14 @@ import {
   section,
 } from "../support/options.ts";
 import { LOSSES } from "../kernels/reduce/losses.ts";
-import { TARGET_NAMES } from "./parameterizations/registry.ts";
+import { LOSS_QUANTITIES } from "./loss_quantity.ts";
+import { SIGMA_DATA } from "./process.ts";
+import { PARAMETERIZATIONS, TARGET_NAMES } from "./parameterizations/registry.ts";
 import { VARIANCE_NAMES } from "./posterior.ts";
 import { SAMPLER, SAMPLERS } from "./samplers/registry.ts";
-import { SCHEDULE_FIELDS, scheduleChecks } from "./schedules/registry.ts";
-import { WEIGHTING_NAMES } from "./weightings/registry.ts";
+import { makeSchedule, SCHEDULE_FIELDS, scheduleChecks } from "./schedules/registry.ts";
+import { TIMESTEP_SAMPLER } from "./timesteps/registry.ts";
+import { WEIGHTING_NAMES, WEIGHTING_OPTIONS } from "./weightings/registry.ts";
 
 export { TARGET_NAMES, type TargetName } from "./parameterizations/registry.ts";
 export { VARIANCE_NAMES, type VarianceName } from "./posterior.ts";
@@ -33,13 +36,13 @@ export {
 } from "./samplers/registry.ts";
 export { SCHEDULE_NAMES, type ScheduleName, type ScheduleOptions } from "./schedules/registry.ts";
 export { SPACING_NAMES, type SpacingName } from "./spacing.ts";
+export {
+  TIMESTEP_SAMPLER,
+  TIMESTEP_SAMPLER_NAMES,
+  type TimestepOptions,
+  type TimestepSamplerName,
+} from "./timesteps/registry.ts";
 export { WEIGHTING_NAMES, type WeightingName } from "./weightings/registry.ts";
-
-/** Ways to draw the timesteps of training; diffusion/timesteps.ts has the distributions. */
-export const TIMESTEP_SAMPLER_NAMES = ["uniform", "reweighted", "lognormal", "adaptive"] as const;
-
-/** A way to draw the timesteps of training. */
-export type TimestepSamplerName = typeof TIMESTEP_SAMPLER_NAMES[number];
 
 /** What the spectrum loss compares; diffusion/spectral_loss.ts has the equations. */
 export const SPECTRAL_MODE_NAMES = ["ddim", "eta", "x0", "epsilon", "printed"] as const;
@@ -57,39 +60,6 @@ export const SPECTRUM_NAMES = [
 
 /** A spectrum that the spectrum loss can be taken on. */
 export type SpectrumName = typeof SPECTRUM_NAMES[number];
-
-/** The timesteps that training draws. */
-export const TIMESTEP_SAMPLER = section("The timesteps that training draws", {
-  name: option(choice(TIMESTEP_SAMPLER_NAMES), "uniform", "Their distribution"),
-  probability: option(
-    decimal({ above: 0, below: 1 }),
-    0.5,
-    "reweighted: probability of t < tMax",
-  ),
-  /** `adaptive` always does. */
-  importanceCorrect: option(
-    flag(),
-    false,
-    "reweighted, lognormal: weight losses so that their mean estimates the uniform one",
-  ),
-  logMean: option(decimal(), -1.2, "lognormal: mean of log sigma"),
-  logDeviation: option(decimal({ above: 0 }), 1.2, "lognormal: deviation of log sigma"),
-  bins: option(integer({ min: 1 }), 20, "adaptive: bins of timesteps"),
-  /** Of the square. */
-  decay: option(
-    decimal({ min: 0, below: 1 }),
-    0.95,
-    "adaptive: share of a bin's average kept a loss",
-  ),
-  uniformShare: option(
-    decimal({ above: 0, max: 1 }),
-    0.1,
-    "adaptive: share of the draws that stay uniform",
-  ),
-});
-
-/** Options of the timesteps that training draws. */
-export type TimestepOptions = OptionsOf<typeof TIMESTEP_SAMPLER>;
 
 const SPECTRAL_LOSS_FIELDS = {
   lambda: option(decimal({ min: 0 }), 0, "Its weight beside the loss; 0 = off"),
@@ -138,8 +108,30 @@ const FIELDS = {
     "uniform",
     "What the loss is multiplied by at each noise level",
   ),
+  weightingOptions: WEIGHTING_OPTIONS,
+  sigmaData: option(
+    decimal({ above: 0 }),
+    SIGMA_DATA,
+    "Standard deviation of the images, for target edm and weightings edm and soft-min-snr",
+  ),
+  lossOn: option(
+    choice(LOSS_QUANTITIES),
+    "output",
+    "What the loss compares: the output, or what it implies",
+  ),
+  lossLimit: option(
+    nullable(decimal({ above: 0 })),
+    20,
+    "Largest share of the output in what lossOn compares; null = any",
+  ),
+  lossLimitTarget: option(flag(), true, "Scale what the output should imply with it"),
   /** Averaged over everything. */
   loss: option(choice(LOSSES), "mse", "The elementwise loss"),
+  lossScale: option(
+    decimal({ above: 0 }),
+    1,
+    "huber, smooth-l1: where it turns linear; c of pseudo-huber; scale of laplace-nll",
+  ),
   timestepSampler: TIMESTEP_SAMPLER,
   spectralLoss: SPECTRAL_LOSS,
   /** For `reweighted` and the spectrum loss. */
@@ -175,6 +167,16 @@ const samplerStepsExist: Check<DiffusionOptions> = ({ timesteps, sampler }, at) 
   return steps < timesteps ? null : { key, rule: `be at most ${at("timesteps")}, ${timesteps}` };
 };
 
+const targetHasSignal: Check<DiffusionOptions> = (options) => {
+  if (!PARAMETERIZATIONS[options.target].needsSignal) return null;
+  const { levels } = makeSchedule(options);
+  return levels.at(-1)!.signal > 0 ? null : {
+    key: "target",
+    rule: `be another for schedule ${options.schedule} as it is, whose last level has no signal`,
+    hint: "v, velocity and x0 need none",
+  };
+};
+
 const tMaxIsInside: Check<DiffusionOptions> = (options, at) => {
   const { tMax, timesteps } = options;
   return !usesTMax(options) || tMax === "auto" || tMax < timesteps
@@ -190,5 +192,5 @@ const binsFitTimesteps: Check<DiffusionOptions> = ({ timestepSampler, timesteps 
 
 /** The diffusion process of a run. */
 export const DIFFUSION = section("The diffusion process", FIELDS, {
-  checks: [scheduleChecks, samplerStepsExist, tMaxIsInside, binsFitTimesteps],
+  checks: [scheduleChecks, targetHasSignal, samplerStepsExist, tMaxIsInside, binsFitTimesteps],
 });

@@ -46,8 +46,16 @@ export interface ParameterizationRecord {
    * it is; false unless given.
    */
   readonly isMean?: boolean;
+  /** Whether its output says nothing of the image where no signal is left; false unless given. */
+  readonly needsSignal?: boolean;
   /** Its shares on the levels of a schedule. */
-  on(schedule: Schedule): Parameterization;
+  on(schedule: Schedule, settings: DataSettings): Parameterization;
+}
+
+/** What is known of the clean images. */
+export interface DataSettings {
+  /** Their standard deviation. */
+  readonly sigmaData: number;
 }
 
 /** The noise that an output implies, e = (x_t - signal x_0) / noise. */

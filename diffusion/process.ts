@@ -7,12 +7,13 @@
  */
 import type { Gpu } from "../device/gpu.ts";
 import { type ProcessOnGpu, type ProcessTables, tablesOnGpu } from "./level_tables.ts";
-import { type OutputShares, outputToNoise } from "./parameterization.ts";
+import { type Compared, compared, type LossQuantity } from "./loss_quantity.ts";
+import { type DataSettings, type OutputShares, outputToNoise } from "./parameterization.ts";
 import { PARAMETERIZATIONS, type TargetName } from "./parameterizations/registry.ts";
 import type { VarianceName } from "./posterior.ts";
 import type { Schedule } from "./schedule.ts";
 import { makeSchedule, type ScheduleOptions } from "./schedules/registry.ts";
-import { type WeightingName, WEIGHTINGS } from "./weightings/registry.ts";
+import { type WeightingName, weightingOf, type WeightingOptions } from "./weightings/registry.ts";
 
 /** Options that a process is made from. */
 export interface ProcessOptions extends ScheduleOptions {
@@ -20,11 +21,24 @@ export interface ProcessOptions extends ScheduleOptions {
   target: TargetName;
   /** What the loss of each level is multiplied by. Default "uniform". */
   weighting: WeightingName;
+  /** Options of weightings; their defaults unless given. */
+  weightingOptions?: Partial<WeightingOptions>;
+  /** What the loss compares; the network's output unless given. */
+  lossOn?: LossQuantity;
+  /** Largest share of the output in what the loss compares; null, or not given, = any. */
+  lossLimit?: number | null;
+  /** Whether what the output should be is limited with it; true unless given. */
+  lossLimitTarget?: boolean;
+  /** Standard deviation of the clean images, for what goes by it; 0.5 unless given. */
+  sigmaData?: number;
   /** Variance of an ancestral step. Default "fixedlarge". */
   variance: VarianceName;
   /** Whether every predicted x0 is clipped to [-1, 1] while sampling. Default true. */
   clipX0: boolean;
 }
+
+/** Standard deviation of images in [-1, 1] that Karras et al. 2022 take. */
+export const SIGMA_DATA = 0.5;
 
 /** A diffusion process, with one kind of network in mind. */
 export interface Process {
@@ -53,7 +67,8 @@ export interface Process {
 /**
  * The process of the options.
  *
- * @throws {RangeError} if the schedule's options break their rules
+ * @throws {RangeError} if the schedule's options break their rules, or it ends without signal and the
+ *   target needs some
  */
 export function makeProcess(options: ProcessOptions): Process {
   return processOn(makeSchedule(options), options);
@@ -65,16 +80,25 @@ export function processOn(
   options: Omit<ProcessOptions, keyof ScheduleOptions>,
 ): Process {
   const { target, weighting, variance, clipX0 } = options;
+  const data: DataSettings = { sigmaData: options.sigmaData ?? SIGMA_DATA };
   const record = PARAMETERIZATIONS[target];
-  const shares = record.on(schedule);
+  if (record.needsSignal && schedule.levels.at(-1)!.signal === 0) {
+    throw new RangeError(
+      `Cannot make a process: target ${target} needs some signal at every level, but the schedule ` +
+        "ends without; v, velocity and x0 need none",
+    );
+  }
+  const shares = record.on(schedule, data);
   const { inputScale } = shares;
-  const { weight } = WEIGHTINGS[weighting];
+  const weight = weightingOf(weighting, options.weightingOptions, data);
   const toX0 = (level: number) => shares.toX0(level);
   const toNoise = (level: number) => outputToNoise(schedule, shares, level);
   const table = (value: (level: number, row: number) => number) => schedule.values.map(value);
+  const loss = comparedOf(schedule, options, { toX0, toNoise });
   const process: Process = {
     schedule,
     tables: {
+      loss: loss && sharesByRow(table, loss),
       target: {
         x0: table((level) => shares.target(level).x0),
         noise: table((level) => shares.target(level).noise),
@@ -89,9 +113,14 @@ export function processOn(
         output: table((level) => toNoise(level).output),
       },
       weight: weight &&
-        table((level, row) =>
-          weight(schedule.levels[row]!, { toX0: toX0(level), toNoise: toNoise(level) })
-        ),
+        table((level, row) => {
+          const share = loss ? loss(level, row).prediction.output : 1;
+          const of = ({ xt, output }: OutputShares) => ({ xt, output: output / share });
+          return weight(schedule.levels[row]!, {
+            toX0: of(toX0(level)),
+            toNoise: of(toNoise(level)),
+          });
+        }),
       inputScale: inputScale ? table(inputScale) : null,
       condition: schedule.condition && table(schedule.condition),
     },
@@ -105,4 +134,44 @@ export function processOn(
     onGpu: (gpu) => tablesOnGpu(gpu, process),
   };
   return process;
+}
+
+/** How the output is read, by level. */
+interface Reading {
+  toX0(level: number): OutputShares;
+  toNoise(level: number): OutputShares;
+}
+
+type ByRow<T> = (level: number, row: number) => T;
+
+/** What the loss compares at each row, or null where that is the output and its target. */
+function comparedOf(
+  { levels }: Schedule,
+  { lossOn = "output", lossLimit = null, lossLimitTarget = true }: Partial<ProcessOptions>,
+  { toX0, toNoise }: Reading,
+): ByRow<Compared> | null {
+  if (lossOn === "output") return null;
+  const limit = { limit: lossLimit, limitTarget: lossLimitTarget };
+  return (level, row) => {
+    const read = { toX0: toX0(level), toNoise: toNoise(level) };
+    return compared(lossOn, levels[row]!, read, limit);
+  };
+}
+
+function sharesByRow(
+  table: (value: ByRow<number>) => Float64Array,
+  loss: ByRow<Compared>,
+): Compared<Float64Array> {
+  const of = (read: (shares: Compared) => number) => table((level, row) => read(loss(level, row)));
+  return {
+    prediction: {
+      xt: of(({ prediction }) => prediction.xt),
+      output: of(({ prediction }) => prediction.output),
+    },
+    target: {
+      x0: of(({ target }) => target.x0),
+      noise: of(({ target }) => target.noise),
+      xt: of(({ target }) => target.xt),
+    },
+  };
 }

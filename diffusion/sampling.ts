@@ -15,6 +15,7 @@ import type { KernelTime } from "../device/profile.ts";
 import type { InputValues, Program } from "../device/program.ts";
 import { sizeOf, type TensorRef } from "../device/tensor.ts";
 import { copyInto } from "../kernels/elementwise/add.ts";
+import { scaleForward } from "../kernels/elementwise/scale.ts";
 import { randomNormal } from "../kernels/process/random.ts";
 import { seedKey } from "../support/philox.ts";
 import { STREAMS } from "../support/random_streams.ts";
@@ -381,13 +382,15 @@ function keyRows(seeds: readonly number[], samples: number, step: number): Uint3
 /** The images at hand, and the program that fills them with noise. */
 function recordStart(
   gpu: Gpu,
-  { shape }: SamplerParts,
+  { shape, process: { schedule } }: SamplerParts,
 ): { images: SampledImages; start: Capture } {
   const [samples, ...image] = shape;
   const x = gpu.tensor(shape, { label: "samples" });
   const predicted = gpu.tensor(shape, { label: "predicted samples" });
   const start = new Capture(gpu, "sampling start");
   const keys = start.input("keys", [samples, 4], "u32");
-  copyInto(start, x, randomNormal(start, keys, { samples, shape: image, stream: STREAMS.start }));
+  const noise = randomNormal(start, keys, { samples, shape: image, stream: STREAMS.start });
+  const { start: deviation = 1 } = schedule;
+  copyInto(start, x, deviation === 1 ? noise : scaleForward(start, noise, deviation));
   return { images: { x, predicted }, start };
 }

@@ -68,6 +68,8 @@ export interface Schedule extends Levels {
    * the number, as u32.
    */
   readonly condition: ((level: number) => number) | null;
+  /** Standard deviation of what sampling starts from; 1 unless given. */
+  readonly start?: number;
   /** The schedule of the first rows alone. */
   first(rows: number): Schedule;
   /** beta_t: the variance that a step adds. */
@@ -89,7 +91,7 @@ export interface Schedule extends Levels {
 }
 
 /** How levels are known: see {@linkcode Schedule}. */
-export type KnownLevels = Levels & Pick<Schedule, "values" | "condition">;
+export type KnownLevels = Levels & Pick<Schedule, "values" | "condition" | "start">;
 
 /** signal^2 + noise^2: exactly 1 where variance is preserved. */
 export function totalPower({ signalPower, noisePower }: Level): number {
@@ -144,7 +146,8 @@ export function scheduleFromBetas(betas: Float64Array): Schedule {
  *
  * @param levels From the least noisy to the noisiest.
  * @param know How such levels are known, and what networks are told of them; counted unless given.
- * @throws {RangeError} If a level has no signal, or is not noisier than the one before.
+ * @throws {RangeError} If a level before the last has no signal, or one is not noisier than the one
+ *   before.
  */
 export function scheduleFromLevels(
   levels: readonly NoiseLevel[],
@@ -154,9 +157,11 @@ export function scheduleFromLevels(
   let before = CLEAN;
   const steps = full.map((level, t) => {
     const step = between(before, level);
-    if (!(level.signal > 0 && level.noise < Infinity && step.addedPower > 0)) {
+    const hasSignal = level.signal > 0 || (level.signal === 0 && t === levels.length - 1);
+    if (!(hasSignal && level.noise < Infinity && step.addedPower > 0)) {
       throw new RangeError(
-        `Cannot make a schedule: level ${t} must have signal and be noisier than the one before, ` +
+        `Cannot make a schedule: level ${t} must have signal, unless it is the last, and be noisier ` +
+          "than the one before, " +
           `got signal ${level.signal} and noise ${level.noise}`,
       );
     }

@@ -8,6 +8,7 @@ import type { Graph, Tensor } from "../autograd/graph.ts";
 import { gatherRows } from "../autograd/ops/gather_rows.ts";
 import { silu } from "../autograd/ops/silu.ts";
 import type { TensorRef } from "../device/tensor.ts";
+import { sinusoidRows } from "../kernels/layout/sinusoids.ts";
 import { type LayerInit, xavierInit } from "./init.ts";
 import { Linear } from "./layers.ts";
 import { Module } from "./module.ts";
@@ -27,13 +28,18 @@ export function sinusoidTable(
 ): Float32Array<ArrayBuffer> {
   const table = new Float32Array(timesteps * channels);
   for (let i = 0; i < channels / 2; i++) {
-    const frequency = 10000 ** (-2 * i / (channels - 2 * shift));
+    const frequency = frequencyOf(i, channels, shift);
     for (let t = 0; t < timesteps; t++) {
       table[t * channels + 2 * i] = Math.sin(t * frequency);
       table[t * channels + 2 * i + 1] = Math.cos(t * frequency);
     }
   }
   return table;
+}
+
+/** w_i. */
+function frequencyOf(i: number, channels: number, shift: number): number {
+  return 10000 ** (-2 * i / (channels - 2 * shift));
 }
 
 /** Numbers of tables that were given: programs share what has one key. */
@@ -46,7 +52,7 @@ function keyOf(table: Float32Array): string {
   return `given time table ${number}`;
 }
 
-/** Timesteps to vectors. */
+/** Timesteps, or levels between them, to vectors. */
 export class TimeEmbedding extends Module {
   readonly first: Linear;
   readonly second: Linear;
@@ -75,20 +81,28 @@ export class TimeEmbedding extends Module {
     this.second = new Linear(outputs, outputs, init);
   }
 
-  /** `timesteps` of type u32 `[N]` to `[N, outputs]`. */
-  forward(graph: Graph, timesteps: TensorRef): Tensor {
+  /** Levels `[N]`, timesteps as u32 or any numbers as f32, to `[N, outputs]`. */
+  forward(graph: Graph, levels: TensorRef): Tensor {
     const shape = [this.timesteps, this.channels] as const;
     const { shift, table: given } = this;
     const name = `time table ${shape.join("x")}${shift === 0 ? "" : ` shifted by ${shift}`}`;
-    const table = graph.constant(
-      graph.capture.table(
-        given ? keyOf(given) : name,
-        shape,
-        () => given ?? sinusoidTable(...shape, shift),
-      ),
+    const table = graph.capture.table(
+      given ? keyOf(given) : name,
+      shape,
+      () => given ?? sinusoidTable(...shape, shift),
     );
-    return this.second.forward(
-      silu(this.first.forward(gatherRows(table, graph.constant(timesteps)))),
+    const rows = levels.dtype === "u32"
+      ? gatherRows(graph.constant(table), graph.constant(levels))
+      : graph.constant(sinusoidRows(graph.capture, table, this.#frequencies(graph), levels));
+    return this.second.forward(silu(this.first.forward(rows)));
+  }
+
+  #frequencies(graph: Graph): TensorRef {
+    const { channels, shift } = this, count = channels / 2;
+    return graph.capture.table(
+      `time frequencies ${channels} shifted by ${shift}`,
+      [count],
+      () => Float32Array.from({ length: count }, (_, i) => frequencyOf(i, channels, shift)),
     );
   }
 }

@@ -276,25 +276,21 @@ export function byName<const A extends Alternatives>(
 type Intersection<U> = (U extends unknown ? (u: U) => void : never) extends (i: infer I) => void ? I
   : never;
 type AllOptions<A> = Intersection<
-  { [N in keyof A]: A[N] extends { readonly options: infer F } ? F : unknown }[keyof A]
+  { [N in keyof A]: A[N] extends { readonly options: infer F } ? F : never }[keyof A]
 >;
 
 /**
- * A section with the key `name`, which picks a record of a table, the `shared` options, and then
- * those of all records; an option that several have is one value that they share. A record's rules
- * hold while it is picked.
+ * The `shared` options and then those of all records of a table, in one section; an option that several
+ * have is one value that they share.
  *
  * @throws {TypeError} If two records describe one key differently.
  */
-export function sideBySide<const A extends Alternatives, const S extends FieldTable>(
+export function optionsOfAll<const A extends Alternatives, const S extends FieldTable>(
   about: string,
   alternatives: A,
-  { name, about: aboutName, shared }: NameOption<NoInfer<keyof A & string>> & { shared: S },
-): Section<{ name: Option<keyof A & string> } & S & (AllOptions<A> & FieldTable)> {
-  const fields: Record<string, Field> = {
-    name: option(choice(alternatives), name, aboutName),
-    ...shared,
-  };
+  shared: S,
+): Section<S & (AllOptions<A> & FieldTable)> {
+  const fields: Record<string, Field> = { ...shared };
   for (const [record, { options = {} }] of Object.entries(alternatives)) {
     for (const [key, field] of Object.entries(options)) {
       if ((fields[key] ??= field) === field) continue;
@@ -303,17 +299,41 @@ export function sideBySide<const A extends Alternatives, const S extends FieldTa
       );
     }
   }
+  return { kind: "section", about, fields: fields as never, checks: [], warnings: [] };
+}
+
+/**
+ * {@linkcode optionsOfAll} after a key `name`, which picks a record. A record's rules hold while it is
+ * picked.
+ *
+ * @throws {TypeError} If two records describe one key differently.
+ */
+export function sideBySide<const A extends Alternatives, const S extends FieldTable>(
+  about: string,
+  alternatives: A,
+  { name, about: aboutName, shared }: NameOption<NoInfer<keyof A & string>> & { shared: S },
+): Section<{ name: Option<keyof A & string> } & S & (AllOptions<A> & FieldTable)> {
+  const first = { name: option(choice(alternatives), name, aboutName), ...shared };
   type Picked = { name: string };
   return {
-    kind: "section",
-    about,
-    fields: fields as never,
+    ...optionsOfAll(about, alternatives, first) as Section<never>,
     checks: [(options: Picked, at) => firstBroken(alternatives[options.name]?.checks, options, at)],
     warnings: [(options: Picked, at) => {
       const warnings = alternatives[options.name]?.warnings ?? [];
       return warnings.flatMap((warn) => warn(options as never, at) ?? []).join("; ") || null;
     }],
   };
+}
+
+/** Values of a section's options, each as given or its default. */
+export function withDefaults<const F extends FieldTable>(
+  { fields }: Section<F>,
+  given: Partial<OptionsOf<F>> = {},
+): OptionsOf<F> {
+  const defaults = Object.entries(fields).flatMap(([key, field]) =>
+    field.kind === "option" ? [[key, field.initial]] : []
+  );
+  return { ...Object.fromEntries(defaults), ...given };
 }
 
 /** The first of `checks` that `options` break, or null. */

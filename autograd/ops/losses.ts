@@ -55,8 +55,8 @@ export function smoothL1Loss(
  */
 export function meanLoss(a: Tensor, b: Tensor, options: LossOptions): Tensor {
   const { capture } = a.graph;
-  const gradient = (dy: Tensor["ref"], negate: boolean) =>
-    lossBackward(capture, a.ref, b.ref, dy, { ...options, negate });
+  const gradient = (dy: Tensor["ref"], inB: boolean) =>
+    lossBackward(capture, a.ref, b.ref, dy, { ...options, inB });
   return a.graph.record({
     op: `${options.kind}Loss`,
     inputs: [a, b],

@@ -9,6 +9,7 @@ import { noiseToSignal } from "../schedule.ts";
 /** See the module. */
 export const EPSILON: ParameterizationRecord = {
   description: "the noise",
+  needsSignal: true,
   on: ({ at }) => ({
     target: () => ({ x0: 0, noise: 1, xt: 0 }),
     toX0(level) {

@@ -5,7 +5,13 @@
  */
 import { type Names, namesOf } from "../names.ts";
 import type { ParameterizationRecord } from "../parameterization.ts";
+import { EDM } from "./edm.ts";
 import { EPSILON } from "./epsilon.ts";
+import { MINUS_EPSILON } from "./minus_epsilon.ts";
+import { SCALED_EPSILON } from "./scaled_epsilon.ts";
+import { SCORE } from "./score.ts";
+import { V } from "./v.ts";
+import { VELOCITY } from "./velocity.ts";
 import { X0 } from "./x0.ts";
 import { XPREV } from "./xprev.ts";
 
@@ -13,6 +19,12 @@ const TARGETS = {
   epsilon: EPSILON,
   x0: X0,
   xprev: XPREV,
+  v: V,
+  score: SCORE,
+  velocity: VELOCITY,
+  edm: EDM,
+  "minus-epsilon": MINUS_EPSILON,
+  "scaled-epsilon": SCALED_EPSILON,
 } as const satisfies Readonly<Record<string, ParameterizationRecord>>;
 
 /** Names of what the network may be trained to output. */

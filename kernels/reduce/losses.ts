@@ -1,10 +1,14 @@
 /**
- * Elementwise losses of d = a - b and their means:
+ * Elementwise losses of d = a - b and their means, with a turning point or scale c:
  *
- *     mse        d^2
- *     l1         |d|
- *     huber      d^2 / 2 where |d| <= delta, else delta (|d| - delta / 2)        (Huber 1964)
- *     smooth-l1  d^2 / (2 beta) where |d| < beta, else |d| - beta / 2            (Girshick 2015)
+ *     mse           d^2
+ *     l1            |d|
+ *     huber         d^2 / 2 where |d| <= c, else c (|d| - c / 2)                   (Huber 1964)
+ *     smooth-l1     d^2 / (2 c) where |d| < c, else |d| - c / 2                    (Girshick 2015)
+ *     pseudo-huber  sqrt(d^2 + c^2) - c                (Charbonnier et al. 1994; Song and Dhariwal 2023)
+ *     laplace-nll   log(2 c) + |d| / c: minus the log density of Laplace's distribution
+ *     bce           -(b log s(a) + (1 - b) log(1 - s(a))), s the sigmoid
+ *     sigmoid-bce   the same with s(b) in place of b
  *
  * The gradient of |d| at 0 is 0, as in PyTorch. The mean is over everything, or over everything but
  * the first axis.
@@ -21,13 +25,24 @@ import { reduceRows } from "./reduce_rows.ts";
 export interface LossOptions {
   /** The elementwise loss. */
   readonly kind: LossKind;
-  /** Where huber (delta) and smooth-l1 (beta) turn from square to linear; 1 unless given. */
+  /** c of the module; 1 unless given. */
   readonly turn?: number;
   /** Whether the mean leaves the first axis: `[N]` instead of `[]`. */
   readonly perSample?: boolean;
 }
 
-/** WGSL over V: the loss and its slope at d. A new loss is an entry here. */
+/** How a loss is written: WGSL over V of a, b and d = a - b. */
+interface LossText {
+  readonly loss: string;
+  /** Its slope in a. */
+  readonly slope: string;
+  /** Its slope in b; minus that in a unless given. */
+  readonly slopeInB?: string;
+}
+
+const BCE_OF_LOGITS = "max(a, V()) - a * y + log(1.0 + exp(-abs(a)))";
+
+/** A new loss is an entry here. */
 export const LOSSES = {
   "mse": { loss: "d * d", slope: "2.0 * d" },
   "l1": { loss: "abs(d)", slope: "sign(d)" },
@@ -40,7 +55,28 @@ export const LOSSES = {
     loss: "select(abs(d) - 0.5 * params.turn, 0.5 * d * d / params.turn, abs(d) < V(params.turn))",
     slope: "select(sign(d), d / params.turn, abs(d) < V(params.turn))",
   },
-} as const satisfies Readonly<Record<string, { readonly loss: string; readonly slope: string }>>;
+  // d^2 / (root + c) is root - c without its cancellation.
+  "pseudo-huber": {
+    loss: "d * d / (sqrt(d * d + params.turn * params.turn) + params.turn)",
+    slope: "d / sqrt(d * d + params.turn * params.turn)",
+  },
+  "laplace-nll": {
+    loss: "log(2.0 * V(params.turn)) + abs(d) / params.turn",
+    slope: "sign(d) / params.turn",
+  },
+  "bce": {
+    loss: BCE_OF_LOGITS.replace("y", "b"),
+    slope: "sigmoid(a) - b",
+    slopeInB: "-a",
+  },
+  "sigmoid-bce": {
+    loss: BCE_OF_LOGITS.replace("y", "sigmoid(b)"),
+    slope: "sigmoid(a) - sigmoid(b)",
+    slopeInB: "-a * sigmoid(b) * (1.0 - sigmoid(b))",
+  },
+} as const satisfies Readonly<Record<string, LossText>>;
+
+const SIGMOID = "fn sigmoid(x: V) -> V { return 1.0 / (1.0 + exp(-x)); }\n";
 
 /** @internal */
 type Named = keyof typeof LOSSES;
@@ -48,23 +84,36 @@ type Named = keyof typeof LOSSES;
 /** An elementwise loss. */
 export type LossKind = Named;
 
+/** WGSL of a function of a, b and d. */
+function ofBoth(name: string, text: string): string {
+  const usesD = /\bd\b/.test(text);
+  return `${text.includes("sigmoid") ? SIGMOID : ""}fn ${name}(a: V, b: V) -> V { ${
+    usesD ? "let d = a - b; " : ""
+  }return ${text}; }\n`;
+}
+
 function forwardOp(kind: LossKind): Pointwise<"a" | "b", "turn"> {
   return definePointwise({
     name: `${kind}Loss`,
     inputs: ["a", "b"],
     params: { turn: "f32" },
-    functions: `fn loss(d: V) -> V { return ${LOSSES[kind].loss}; }\n`,
-    result: "loss(a - b)",
+    functions: ofBoth("loss", LOSSES[kind].loss),
+    result: "loss(a, b)",
   });
 }
 
-function backwardOp(kind: LossKind): Pointwise<"a" | "b" | "dy", "turn" | "factor"> {
+function backwardOp(
+  kind: LossKind,
+  inB: boolean,
+): Pointwise<"a" | "b" | "dy", "turn" | "factor"> {
+  const { slope, slopeInB }: LossText = LOSSES[kind];
+  const own = inB ? slopeInB : undefined;
   return definePointwise({
-    name: `${kind}LossBackward`,
+    name: `${kind}LossBackward${own ? "InB" : ""}`,
     inputs: ["a", "b", "dy"],
     params: { turn: "f32", factor: "f32" },
-    functions: `fn slope(d: V) -> V { return ${LOSSES[kind].slope}; }\n`,
-    result: "params.factor * dy * slope(a - b)",
+    functions: ofBoth("slope", own ?? slope),
+    result: "params.factor * dy * slope(a, b)",
   });
 }
 
@@ -100,7 +149,7 @@ export function lossForward(
 }
 
 /**
- * Gradient with respect to `a`, or with `negate` to `b`.
+ * Gradient with respect to `a`, or with `inB` to `b`.
  *
  * @param dy Upstream gradient, of the loss's shape.
  */
@@ -109,12 +158,16 @@ export function lossBackward(
   a: TensorRef,
   b: TensorRef,
   dy: TensorRef,
-  options: LossOptions & { readonly negate?: boolean },
+  options: LossOptions & { readonly inB?: boolean },
 ): TensorRef {
   const { kind, turn } = checked(options);
   const rows = sizeOf(dy.shape);
-  const factor = (options.negate ? -1 : 1) * rows / sizeOf(a.shape);
+  const { inB = false } = options, { slopeInB }: LossText = LOSSES[kind];
+  const factor = (inB && !slopeInB ? -1 : 1) * rows / sizeOf(a.shape);
   // Aligned at the first axis: a row's gradient is repeated along all others.
   const shape = a.shape.map((_, axis) => axis === 0 ? rows : 1);
-  return broadcast(capture, backwardOp(kind), { a, b, dy: { ...dy, shape } }, { turn, factor });
+  return broadcast(capture, backwardOp(kind, inB), { a, b, dy: { ...dy, shape } }, {
+    turn,
+    factor,
+  });
 }

@@ -111,7 +111,7 @@ for (const name of TARGET_NAMES) {
   });
 }
 
-const LOSSES: Record<LossKind, (d: number) => number> = {
+const LOSSES: Partial<Record<LossKind, (d: number) => number>> = {
   "mse": (d) => d * d,
   "l1": (d) => Math.abs(d),
   "huber": (d) => Math.abs(d) <= 1 ? d * d / 2 : Math.abs(d) - 0.5,
@@ -125,7 +125,7 @@ for (const name of Object.keys(LOSSES) as LossKind[]) {
     const each = await record(x0, { loss: name }, { perSample: true });
     const losses = Array.from(
       whole.prediction,
-      (value, i) => LOSSES[name](value - whole.target[i]!),
+      (value, i) => LOSSES[name]!(value - whole.target[i]!),
     );
     const samples = Array.from(
       { length: SHAPE[0]! },

@@ -28,12 +28,12 @@ interface Change {
 
 function optionsOf({ timesteps, spectral, tMax = 30 }: Change): DiffusionOptions {
   return {
+    ...PLAIN_TRAINING,
     timesteps: 60,
     schedule: "linear",
     betaStart: 1e-3,
     betaEnd: 0.2,
     target: "epsilon",
-    weighting: "uniform",
     loss: "mse",
     timestepSampler: { ...PLAIN_TRAINING.timestepSampler, ...timesteps },
     spectralLoss: { ...PLAIN_TRAINING.spectralLoss, ...spectral },

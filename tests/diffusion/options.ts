@@ -9,6 +9,10 @@ import type { ProcessTables } from "../../diffusion/level_tables.ts";
 import { makeProcess, processOn } from "../../diffusion/process.ts";
 import { samplerMoves } from "../../diffusion/samplers/registry.ts";
 import type { Schedule } from "../../diffusion/schedule.ts";
+import { SCHEDULE_FIELDS } from "../../diffusion/schedules/registry.ts";
+import { TIMESTEP_SAMPLER } from "../../diffusion/timesteps/registry.ts";
+import { WEIGHTING_OPTIONS } from "../../diffusion/weightings/registry.ts";
+import { withDefaults } from "../../support/options.ts";
 
 /** The evaluations of a sampler, which are all its moves. */
 export function stepsOf(
@@ -31,19 +35,27 @@ export function sharesOf(schedule: Schedule, target: TargetName): ProcessTables 
 /** The options of training that tests of something else leave alone. */
 export const PLAIN_TRAINING: Pick<
   DiffusionOptions,
-  "weighting" | "timestepSampler" | "spectralLoss" | "tMax"
+  | "scheduleOptions"
+  | "weighting"
+  | "weightingOptions"
+  | "sigmaData"
+  | "lossOn"
+  | "lossLimit"
+  | "lossLimitTarget"
+  | "lossScale"
+  | "timestepSampler"
+  | "spectralLoss"
+  | "tMax"
 > = {
+  scheduleOptions: withDefaults(SCHEDULE_FIELDS.scheduleOptions),
   weighting: "uniform",
-  timestepSampler: {
-    name: "uniform",
-    probability: 0.5,
-    importanceCorrect: false,
-    logMean: -1.2,
-    logDeviation: 1.2,
-    bins: 20,
-    decay: 0.95,
-    uniformShare: 0.1,
-  },
+  weightingOptions: withDefaults(WEIGHTING_OPTIONS),
+  sigmaData: 0.5,
+  lossOn: "output",
+  lossLimit: 20,
+  lossLimitTarget: true,
+  lossScale: 1,
+  timestepSampler: withDefaults(TIMESTEP_SAMPLER),
   spectralLoss: {
     lambda: 0,
     mode: "ddim",

@@ -197,7 +197,13 @@ Deno.test("spectralForms() of ddim, x0 and epsilon leave no residual for a perfe
         const now = schedule.alphasCumprod[t]!;
         const c1 = Math.sqrt(before) * schedule.betas[t]! / (1 - now);
         const c2 = Math.sqrt(schedule.alphas[t]!) * (1 - before) / (1 - now);
-        const share = { epsilon: [0, 1], x0: [1, 0], xprev: [c1 + c2 * a, c2 * b] }[target];
+        const root = Math.hypot(b, a / 2), out = b / 2 / root, skip = a / 4 / root ** 2;
+        const share = {
+          ...{ epsilon: [0, 1], x0: [1, 0], xprev: [c1 + c2 * a, c2 * b] },
+          ...{ v: [-b, a], score: [0, -1 / b], velocity: [-1, 1] },
+          ...{ "minus-epsilon": [0, -1], "scaled-epsilon": [0, 1] },
+          edm: [(1 - skip * a) / out, -skip * b / out],
+        }[target];
         assertAlmostEquals(x0[t]! + output[t]! * share[0]!, 0, 1e-9);
         assertAlmostEquals(noise[t]! + output[t]! * share[1]!, 0, 1e-9);
       }

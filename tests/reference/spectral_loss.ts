@@ -46,7 +46,23 @@ function step(
     x0.map((x, i) => Math.sqrt(level) * x + Math.sqrt(1 - level) * e[i]!);
   const xt = at(a);
   const implied = xt.map((x, i) => {
-    if (target === "epsilon") return f[i]!;
+    const signal = Math.sqrt(a), noise = Math.sqrt(1 - a), spread = 0.5;
+    const total = noise ** 2 + (spread * signal) ** 2;
+    switch (target) {
+      case "epsilon":
+      case "scaled-epsilon":
+        return f[i]!;
+      case "minus-epsilon":
+        return -f[i]!;
+      case "score":
+        return -noise * f[i]!;
+      case "v":
+        return noise * x + signal * f[i]!;
+      case "velocity":
+        return (x + signal * f[i]!) / (signal + noise);
+      case "edm":
+        return noise * x / total - spread * signal * f[i]! / Math.sqrt(total);
+    }
     const beta = 1 - a / before;
     const clean = target === "x0"
       ? f[i]!

@@ -38,6 +38,13 @@ export function schedulerConfig(options: DiffusionOptions): Json {
       }, got ${options.schedule}`,
     );
   }
+  const { shift, zeroTerminalSnr } = options.scheduleOptions;
+  if (shift !== 1 || zeroTerminalSnr) {
+    throw new RangeError(
+      "Cannot write a diffusers DDPMScheduler: diffusion.scheduleOptions must leave the levels as " +
+        `they are, got shift ${shift} and zeroTerminalSnr ${zeroTerminalSnr}`,
+    );
+  }
   return {
     _class_name: "DDPMScheduler",
     _diffusers_version: "0.24.0",

@@ -162,9 +162,9 @@ export class UNet extends Module implements Network {
         }`,
       );
     }
-    if (timesteps.dtype !== "u32" || timesteps.shape.length !== 1 || timesteps.shape[0] !== n) {
+    if (timesteps.shape.length !== 1 || timesteps.shape[0] !== n) {
       throw new RangeError(
-        `Cannot run the U-Net: timesteps must be u32 of shape [${n}], got ${timesteps.dtype} of shape ${
+        `Cannot run the U-Net: levels must have shape [${n}], got ${timesteps.dtype} of shape ${
           formatShape(timesteps.shape)
         }`,
       );

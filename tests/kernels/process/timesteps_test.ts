@@ -2,10 +2,9 @@ import {
   adaptiveTimesteps,
   binStart,
   recordLosses,
-  tableTimesteps,
-  timestepTable,
   WARM_LOSSES,
-} from "../../../kernels/process/timesteps.ts";
+} from "../../../kernels/process/timesteps/adaptive.ts";
+import { tableTimesteps, timestepTable } from "../../../kernels/process/timesteps/table.ts";
 import { philox4x32 } from "../../../support/philox.ts";
 import { assert, assertAllClose, assertEquals, assertThrows } from "../../support/assert.ts";
 import { chiSquareDeviation } from "../../support/chi_square.ts";

@@ -1,4 +1,10 @@
-import { huberLoss, l1Loss, mseLoss, smoothL1Loss } from "../../../autograd/ops/losses.ts";
+import {
+  huberLoss,
+  l1Loss,
+  meanLoss,
+  mseLoss,
+  smoothL1Loss,
+} from "../../../autograd/ops/losses.ts";
 import type { Tensor } from "../../../autograd/graph.ts";
 import { lossForward } from "../../../kernels/reduce/losses.ts";
 import { finiteDifference } from "../../reference/finite_difference.ts";
@@ -13,7 +19,10 @@ const huber = (delta: number) => (d: number) =>
 const smoothL1 = (beta: number) => (d: number) =>
   Math.abs(d) < beta ? 0.5 * d * d / beta : Math.abs(d) - 0.5 * beta;
 
-const LOSSES: [string, Op, (d: number) => number][] = [
+const sigmoid = (x: number) => 1 / (1 + Math.exp(-x));
+const bce = (a: number, y: number) => Math.max(a, 0) - a * y + Math.log1p(Math.exp(-Math.abs(a)));
+
+const LOSSES: [string, Op, (d: number, a: number, b: number) => number][] = [
   ["mseLoss", mseLoss, (d) => d * d],
   ["l1Loss", l1Loss, Math.abs],
   ["huberLoss", huberLoss, huber(1)],
@@ -23,6 +32,22 @@ const LOSSES: [string, Op, (d: number) => number][] = [
     "smoothL1Loss with beta 0.3",
     (a, b, o) => smoothL1Loss(a, b, { beta: 0.3, ...o }),
     smoothL1(0.3),
+  ],
+  [
+    "meanLoss of pseudo-huber",
+    (a, b, o) => meanLoss(a, b, { kind: "pseudo-huber", turn: 0.2, ...o }),
+    (d) => Math.sqrt(d * d + 0.04) - 0.2,
+  ],
+  [
+    "meanLoss of laplace-nll",
+    (a, b, o) => meanLoss(a, b, { kind: "laplace-nll", turn: 0.7, ...o }),
+    (d) => Math.log(1.4) + Math.abs(d) / 0.7,
+  ],
+  ["meanLoss of bce", (a, b, o) => meanLoss(a, b, { kind: "bce", ...o }), (_, a, b) => bce(a, b)],
+  [
+    "meanLoss of sigmoid-bce",
+    (a, b, o) => meanLoss(a, b, { kind: "sigmoid-bce", ...o }),
+    (_, a, b) => bce(a, sigmoid(b)),
   ],
   ["smoothL1Loss with beta 0", (a, b, o) => smoothL1Loss(a, b, { beta: 0, ...o }), Math.abs],
 ];
@@ -42,7 +67,7 @@ for (const [name, op, f] of LOSSES) {
           const means = new Float64Array(rows);
           const length = a!.length / rows;
           for (let i = 0; i < a!.length; i++) {
-            means[Math.floor(i / length)]! += f(a![i]! - b![i]!) / length;
+            means[Math.floor(i / length)]! += f(a![i]! - b![i]!, a![i]!, b![i]!) / length;
           }
           return means;
         };

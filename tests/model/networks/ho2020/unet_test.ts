@@ -211,7 +211,7 @@ Deno.test("UNet.forward() refuses images and timesteps that don't fit", async ()
   assertThrows(
     forward([2, 4, 4, 1], one),
     RangeError,
-    "must be u32 of shape [2], got u32 of shape [1]",
+    "must have shape [2], got u32 of shape [1]",
   );
   assertThrows(forward([1, 4, 4, 1], upload(gpu, [1], [3])), RangeError, "got f32 of shape [1]");
 });

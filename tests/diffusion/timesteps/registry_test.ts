@@ -1,16 +1,14 @@
-import { Graph } from "../../autograd/graph.ts";
-import { Capture } from "../../device/capture.ts";
-import type { DiffusionOptions, TimestepOptions } from "../../diffusion/options.ts";
-import { makeSchedule } from "../../diffusion/schedules/registry.ts";
-import {
-  createTimestepSampler,
-  lognormalDensity,
-  reweightedDensity,
-} from "../../diffusion/timesteps.ts";
-import { assert, assertAllClose, assertAlmostEquals, assertThrows } from "../support/assert.ts";
-import { chiSquareDeviation } from "../support/chi_square.ts";
-import { testGpu } from "../support/gpu.ts";
-import { PLAIN_TRAINING } from "./options.ts";
+import { Graph } from "../../../autograd/graph.ts";
+import { Capture } from "../../../device/capture.ts";
+import type { DiffusionOptions, TimestepOptions } from "../../../diffusion/options.ts";
+import { makeSchedule } from "../../../diffusion/schedules/registry.ts";
+import { lognormalDensity } from "../../../diffusion/timesteps/lognormal.ts";
+import { createTimestepSampler } from "../../../diffusion/timesteps/registry.ts";
+import { reweightedDensity } from "../../../diffusion/timesteps/reweighted.ts";
+import { assert, assertAllClose, assertAlmostEquals, assertThrows } from "../../support/assert.ts";
+import { chiSquareDeviation } from "../../support/chi_square.ts";
+import { testGpu } from "../../support/gpu.ts";
+import { PLAIN_TRAINING } from "../options.ts";
 
 const T = 200, SAMPLES = 100_000;
 const schedule = makeSchedule({
