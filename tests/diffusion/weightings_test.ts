@@ -54,7 +54,7 @@ for (const target of ["epsilon", "x0", "v", "velocity"] as const) {
 }
 
 Deno.test("P2 counts k, or gamma in its place as denoising-diffusion-flax does", () => {
-  const p2 = (weightingOptions: ProcessOptions["weightingOptions"]) =>
+  const p2 = (weightingOptions: NonNullable<ProcessOptions["weightingOptions"]>) =>
     weights({ weighting: "p2", weightingOptions });
   assertAllClose(p2({ p2Gamma: 0.5, p2K: 2 }), snr.map((s) => (2 + s) ** -0.5));
   assertAllClose(p2({ p2Gamma: 0.5, p2K: 2, p2Slip: true }), snr.map((s) => (0.5 + s) ** -0.5));
