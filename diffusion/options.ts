@@ -18,9 +18,9 @@ import {
 } from "../support/options.ts";
 import { LOSSES } from "../kernels/reduce/losses.ts";
 import { LOSS_QUANTITIES } from "./loss_quantity.ts";
-import { SIGMA_DATA } from "./process.ts";
 import { PARAMETERIZATIONS, TARGET_NAMES } from "./parameterizations/registry.ts";
 import { VARIANCE_NAMES } from "./posterior.ts";
+import { SIGMA_DATA } from "./preconditionings/edm.ts";
 import { SAMPLER, SAMPLERS } from "./samplers/registry.ts";
 import { makeSchedule, SCHEDULE_FIELDS, scheduleChecks } from "./schedules/registry.ts";
 import { TIMESTEP_SAMPLER } from "./timesteps/registry.ts";

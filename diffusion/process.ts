@@ -11,6 +11,7 @@ import { type Compared, compared, type LossQuantity } from "./loss_quantity.ts";
 import { type DataSettings, type OutputShares, outputToNoise } from "./parameterization.ts";
 import { PARAMETERIZATIONS, type TargetName } from "./parameterizations/registry.ts";
 import type { VarianceName } from "./posterior.ts";
+import { SIGMA_DATA } from "./preconditionings/edm.ts";
 import type { Schedule } from "./schedule.ts";
 import { makeSchedule, type ScheduleOptions } from "./schedules/registry.ts";
 import { type WeightingName, weightingOf, type WeightingOptions } from "./weightings/registry.ts";
@@ -36,9 +37,6 @@ export interface ProcessOptions extends ScheduleOptions {
   /** Whether every predicted x0 is clipped to [-1, 1] while sampling. Default true. */
   clipX0: boolean;
 }
-
-/** Standard deviation of images in [-1, 1] that Karras et al. 2022 take. */
-export const SIGMA_DATA = 0.5;
 
 /** A diffusion process, with one kind of network in mind. */
 export interface Process {

@@ -6,25 +6,12 @@
  *     c_skip = s^2 / (sigma^2 + s^2),  c_out = sigma s / sqrt(sigma^2 + s^2),
  *     c_in = 1 / sqrt(sigma^2 + s^2)
  *
- * so that inputs and targets have variance 1. The unweighted loss of F is that of x_0 weighted by
+ * (preconditionings/edm.ts) so that inputs and targets have variance 1. The unweighted loss of F is that of x_0 weighted by
  * lambda = 1 / c_out^2, which is the paper's.
  *
  * @module
  */
 import type { ParameterizationRecord } from "../parameterization.ts";
-
-/** Coefficients of a sigma for data of standard deviation `sigmaData`. */
-export interface Preconditioning {
-  readonly skip: number;
-  readonly out: number;
-  readonly in: number;
-}
-
-/** See the module. */
-export function preconditioning(sigma: number, sigmaData: number): Preconditioning {
-  const total = sigma ** 2 + sigmaData ** 2, root = Math.sqrt(total);
-  return { skip: sigmaData ** 2 / total, out: sigma * sigmaData / root, in: 1 / root };
-}
 
 /** See the module. */
 export const EDM: ParameterizationRecord = {

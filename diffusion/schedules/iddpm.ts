@@ -1,28 +1,12 @@
 /**
  * The levels of improved DDPM as sigmas (Karras et al. 2022, arXiv 2206.00364, table 1 and appendix
- * C.3): with A(j) = sin^2(pi/2 j / (M (C_2 + 1))), u_M = 0 and
- *
- *     u_{j-1} = sqrt((u_j^2 + 1) / max(A(j-1) / A(j), C_1) - 1)
- *
- * Networks are told the number of the nearest timestep, M - 1 for the noisiest.
+ * C.3), x = x_0 + u_j e; preconditionings/iddpm.ts has u_j. Networks are told the number of the nearest timestep, M - 1 for the noisiest.
  *
  * @module
  */
+import { iddpmLevels } from "../preconditionings/iddpm.ts";
 import { continuousSchedule } from "./continuous.ts";
 import type { ScheduleRecord } from "./record.ts";
-
-const LEAST_RATIO = 0.001, OFFSET = 0.008;
-
-/** u_0 to u_M, the noisiest first. */
-export function iddpmSigmas(count: number): Float64Array {
-  const power = (j: number) => Math.sin(Math.PI / 2 * j / count / (OFFSET + 1)) ** 2;
-  const sigmas = new Float64Array(count + 1);
-  for (let j = count; j > 0; j--) {
-    const ratio = Math.max(power(j - 1) / power(j), LEAST_RATIO);
-    sigmas[j - 1] = Math.sqrt((sigmas[j]! ** 2 + 1) / ratio - 1);
-  }
-  return sigmas;
-}
 
 /** Index of the value nearest to `wanted` in an ascending list; of two the lower. */
 function nearest(ascending: ArrayLike<number>, wanted: number): number {
@@ -40,7 +24,7 @@ export const IDDPM: ScheduleRecord = {
   description: "noise is added, by the sigmas of improved DDPM; betaStart and betaEnd play no part",
   continuous: true,
   make({ timesteps }) {
-    const values = [...iddpmSigmas(timesteps).subarray(0, timesteps)].reverse();
+    const values = [...iddpmLevels({ timesteps }).subarray(0, timesteps)].reverse();
     return continuousSchedule({
       values,
       level: (noise) => ({ signal: 1, noise }),

@@ -9,6 +9,8 @@
  * @module
  */
 import { type Check, decimal, option, type OptionsOf } from "../../support/options.ts";
+import { edmPreconditioning } from "../preconditionings/edm.ts";
+import { vePreconditioning } from "../preconditionings/ve.ts";
 import type { Schedule } from "../schedule.ts";
 import { continuousSchedule, logSpaced, powerSpaced } from "./continuous.ts";
 import type { ScheduleRecord, ScheduleSettings } from "./record.ts";
@@ -32,10 +34,9 @@ const rangeIsOne: Check<ScheduleSettings & Range> = ({ sigmaMin, sigmaMax }, at)
     got: sigmaMax,
   };
 
-/** What a network of Karras et al. 2022 is told of a sigma. */
-export function logSigmaCondition(sigma: number): number {
-  return Math.log(sigma) / 4;
-}
+/** What a network is told of a sigma. */
+const logSigma = (sigma: number) => edmPreconditioning().at(sigma).condition;
+const halfLogSigma = (sigma: number) => vePreconditioning().at(sigma).condition;
 
 /** Rows from the largest sigma to the least by `place`, which also places the levels of samples. */
 function sigmaSchedule(
@@ -63,7 +64,7 @@ export const KARRAS = {
       timesteps,
       range,
       (n, from, to) => powerSpaced(n, from, to, rho),
-      logSigmaCondition,
+      logSigma,
     ),
 } as const satisfies ScheduleRecord<OptionsOf<typeof KARRAS_OPTIONS>>;
 
@@ -73,13 +74,12 @@ export const EXPONENTIAL = {
   options: RANGE,
   continuous: true,
   checks: [rangeIsOne],
-  make: ({ timesteps, ...range }) => sigmaSchedule(timesteps, range, logSpaced, logSigmaCondition),
+  make: ({ timesteps, ...range }) => sigmaSchedule(timesteps, range, logSpaced, logSigma),
 } as const satisfies ScheduleRecord<Range>;
 
 /** See the module. */
 export const VE = {
   ...EXPONENTIAL,
   description: "as exponential, networks told log(sigma / 2)",
-  make: ({ timesteps, ...range }) =>
-    sigmaSchedule(timesteps, range, logSpaced, (sigma) => Math.log(sigma / 2)),
+  make: ({ timesteps, ...range }) => sigmaSchedule(timesteps, range, logSpaced, halfLogSigma),
 } as const satisfies ScheduleRecord<Range>;

@@ -27,11 +27,6 @@ export const LOGNORMAL = {
     ),
 } as const satisfies TimestepRecord<OptionsOf<typeof OPTIONS>>;
 
-/** A noise level that training draws, for a standard normal number. */
-export function lognormalSigma(normal: number, logMean: number, logDeviation: number): number {
-  return Math.exp(logMean + logDeviation * normal);
-}
-
 /** Probabilities of `lognormal`, [T]. */
 export function lognormalDensity(
   schedule: Schedule,

@@ -4,16 +4,12 @@
  *
  * @module
  */
+import { edmDraw } from "../preconditionings/edm.ts";
 import type { WeightingRecord } from "../weighting.ts";
-
-/** The factor of the loss in the clean image. */
-export function edmWeight(sigma: number, sigmaData: number): number {
-  return (sigma ** 2 + sigmaData ** 2) / (sigma * sigmaData) ** 2;
-}
 
 /** See the module. */
 export const EDM_WEIGHTING: WeightingRecord = {
   description: "the clean image, every level as hard as the others when training begins",
   weight: ({ signalPower, noisePower }, { toX0 }, { sigmaData }) =>
-    edmWeight(Math.sqrt(noisePower / signalPower), sigmaData) * toX0.output ** 2,
+    edmDraw({ sigmaData }).weight(Math.sqrt(noisePower / signalPower)) * toX0.output ** 2,
 };
