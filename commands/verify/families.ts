@@ -12,6 +12,7 @@ import { AUTOENCODER_KL } from "./networks/autoencoder_kl.ts";
 import { DIFFUSERS } from "./networks/diffusers.ts";
 import { DIT } from "./networks/dit.ts";
 import { EDM } from "./networks/edm.ts";
+import { FULL_UNET } from "./networks/full.ts";
 import { LUCID_CLASSES, LUCID_SIGNALS, LUCIDRAINS } from "./networks/lucid.ts";
 import { verifyOps } from "./ops.ts";
 import { verifyOptim } from "./optim.ts";
@@ -44,6 +45,7 @@ export const RECORDED_NETWORKS: readonly RecordedNetwork[] = [
   DIFFUSERS,
   DIT,
   EDM,
+  FULL_UNET,
   LUCIDRAINS,
   LUCID_CLASSES,
   LUCID_SIGNALS,

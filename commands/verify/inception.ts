@@ -121,8 +121,7 @@ function repeatFirst(rows: Float32Array, count: number): number[] {
 
 /** A tensor of the recipe in the manifest. */
 export function hashedTensor(name: string, shape: readonly number[], salt: number): StateTensor {
-  const fanIn = shape.slice(1).reduce((a, b) => a * b, 1);
-  const value = valueOf(name, fanIn);
+  const value = valueOf(name, shape);
   const data = new Float32Array(shape.reduce((a, b) => a * b, 1));
   const base = crc32(new TextEncoder().encode(name)) ^ salt;
   for (let i = 0; i < data.length; i++) {
@@ -135,8 +134,14 @@ export function hashedTensor(name: string, shape: readonly number[], salt: numbe
 }
 
 /** From a number in [0, 1) to a weight, by the tensor's kind. */
-function valueOf(name: string, fanIn: number): (u: number) => number {
-  if (name.endsWith(".conv.weight")) {
+function valueOf(name: string, shape: readonly number[]): (u: number) => number {
+  // A pixel of what doubles the resolution sees a quarter of its kernel.
+  const fanIn = /^up\d+\.weight$/.test(name)
+    ? 4 * shape[0]!
+    : /\.conv\.weight$|^conv_out\.weight$|^te\w+\.[02]\.weight$/.test(name)
+    ? shape.slice(1).reduce((a, b) => a * b, 1)
+    : undefined;
+  if (fanIn !== undefined) {
     const limit = Math.sqrt(6 / fanIn);
     return (u) => (2 * u - 1) * limit;
   }

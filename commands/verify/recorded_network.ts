@@ -77,6 +77,9 @@ interface PassResults {
   readonly loss_f64?: number;
   readonly grads?: Readonly<Record<string, RecordedError>>;
   readonly activations?: Readonly<Record<string, RecordedError>>;
+  /** Tensors that the pass changes, as they are afterwards. */
+  readonly after?: Readonly<Record<string, RecordedError>>;
+  readonly running_stats_after_one_forward?: Readonly<Record<string, RecordedError>>;
   readonly zero_gradient_params?: readonly string[];
   readonly grad_max_over_all_params_f64?: number;
   readonly [output: string]: unknown;
@@ -288,7 +291,11 @@ async function compareOutputs(
       comparison.check("loss", actual, [exact!], budget);
       continue;
     }
-    const told = key.startsWith("act/") ? results.activations?.[key.slice(4)] : results[key];
+    const told = key.startsWith("act/")
+      ? results.activations?.[key.slice(4)]
+      : key.startsWith("after/")
+      ? (results.after ?? results.running_stats_after_one_forward)?.[key.slice(6)]
+      : results[key];
     await check(comparison, golden, program, one.prefix + key, output, told);
   }
   return comparison.result();

@@ -1,6 +1,6 @@
 /**
- * The rectifier y = max(x, 0), for inference: in place, and while tensors are joined along channels. A
- * NaN stays one.
+ * The rectifier y = max(x, 0), whose gradient is that of y where x is above 0; for inference also in
+ * place, and while tensors are joined along channels. A NaN stays one.
  *
  * @module
  */
@@ -8,6 +8,7 @@ import type { Capture } from "../../device/capture.ts";
 import { full } from "../../device/element.ts";
 import { defineKernel } from "../../device/kernel.ts";
 import { formatShape, sizeOf, type TensorRef } from "../../device/tensor.ts";
+import { definePointwise, pointwise } from "../shared/pointwise.ts";
 import { FLAT_INDEX, flatGrid, STREAM_WORKGROUP } from "../shared/grid.ts";
 
 const MAIN = `@compute @workgroup_size(WX, WY, WZ)
@@ -15,6 +16,28 @@ fn main(@builtin(global_invocation_id) global: vec3u, @builtin(num_workgroups) g
   let i = flatInvocation(global, groups);
   if (i >= params.items) { return; }
 `;
+
+const forward = definePointwise({
+  name: "relu",
+  inputs: ["x"],
+  result: "select(x, V(), x < V())",
+});
+
+const backward = definePointwise({
+  name: "reluBackward",
+  inputs: ["y", "dy"],
+  result: "select(V(), dy, y > V())",
+});
+
+/** `max(x, 0)`, any shape. */
+export function reluForward(capture: Capture, x: TensorRef): TensorRef {
+  return pointwise(capture, forward, { x }, {});
+}
+
+/** Gradient with respect to the input from the output `y` and the upstream gradient `dy`. */
+export function reluBackward(capture: Capture, y: TensorRef, dy: TensorRef): TensorRef {
+  return pointwise(capture, backward, { y, dy }, {});
+}
 
 /** Replaces negative elements of `x` by zeros. */
 export function reluInPlace(capture: Capture, x: TensorRef): void {

@@ -8,6 +8,7 @@ import type { Misfit, Network, NetworkKind, NetworkShape } from "../network.ts";
 import { DIT } from "./dit/kind.ts";
 import { DIFFUSERS } from "./diffusers/kind.ts";
 import { EDM } from "./edm/kind.ts";
+import { FULL } from "./full/kind.ts";
 import { HO2020 } from "./ho2020/kind.ts";
 import { LINEAR } from "./linear/kind.ts";
 import { MLP } from "./mlp/kind.ts";
@@ -18,6 +19,7 @@ export const NETWORKS = {
   dit: DIT,
   diffusers: DIFFUSERS,
   edm: EDM,
+  full: FULL,
   ho2020: HO2020,
   linear: LINEAR,
   mlp: MLP,

@@ -1,0 +1,72 @@
+/**
+ * Recorded networks of xianyingkong/dsc-capstone-b05.
+ *
+ * @module
+ */
+import { Graph } from "../../../autograd/graph.ts";
+import type { TensorRef } from "../../../device/tensor.ts";
+import { fullNames } from "../../../model/networks/full/names.ts";
+import { FullUNet } from "../../../model/networks/full/unet.ts";
+import { createNetwork } from "../../../model/networks/registry.ts";
+import { parameterSlots } from "../../../model/parameters.ts";
+import { Unsupported } from "../golden.ts";
+import type { RecordedNetwork } from "../recorded_network.ts";
+
+/** The constructor's arguments as recorded. */
+interface Recorded {
+  readonly in_c?: number;
+  readonly out_c?: number;
+  readonly n_steps?: number;
+  readonly time_emb_dim?: number;
+}
+
+/** `FullUNet`s, whose widths are fixed. */
+export const FULL_UNET: RecordedNetwork = {
+  family: "full",
+  rebuild(golden) {
+    const {
+      in_c: channels = 1,
+      out_c: outputs = 1,
+      n_steps: timesteps = 1000,
+      time_emb_dim = 100,
+    } = golden.manifest.config as Recorded;
+    if (outputs !== channels) throw new Unsupported(`out_c ${outputs} of in_c ${channels}`);
+    const [, , height = 0, width = 0] = golden.get("x").shape;
+    const network = createNetwork({
+      name: "full",
+      channels: 64,
+      channelMultipliers: [1, 2, 4, 8, 16],
+      timeChannels: time_emb_dim,
+      timeTable: "notebook",
+    }, { height, width, channels, timesteps });
+    if (!(network instanceof FullUNet)) throw new Unsupported("such a FullUNet is not known");
+    const names = fullNames(network);
+    return {
+      network,
+      names,
+      passes: {
+        "eval": (pass) => ({
+          out: network.forward(pass.graph, { x: pass.image("x"), level: pass.level("t") }),
+        }),
+        "train": (pass) => {
+          const inputs = { x: pass.image("x"), level: pass.level("t") };
+          const out = network.forward(pass.graph, inputs);
+          const after = new Graph(pass.graph.capture, {
+            parameters: parameterSlots(network, pass.weights),
+          });
+          const x = after.constant(inputs.x.ref);
+          const statistics: Record<string, TensorRef> = {};
+          for (const entry of names) {
+            if (entry.kind === "constant" || !/running/.test(entry.pytorchName)) continue;
+            statistics[`after/${entry.pytorchName}`] = pass.weights.get(entry.name);
+          }
+          return {
+            out,
+            out_eval_after: network.forward(after, { x, level: inputs.level }),
+            ...statistics,
+          };
+        },
+      },
+    };
+  },
+};
