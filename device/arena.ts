@@ -18,6 +18,8 @@ export interface ArenaEntry {
   readonly name: string;
   /** Sizes, outermost first. */
   readonly shape: readonly number[];
+  /** Whether it lies in chunks of its kind, behind those of others; false unless given. */
+  readonly apart?: boolean;
 }
 
 /** Where an arena's tensors are. */
@@ -29,6 +31,8 @@ export interface ArenaLayout {
   }[];
   /** Sizes of the chunks in bytes, at least 16. */
   readonly chunkBytes: readonly number[];
+  /** The first chunk of what lies apart; infinite where nothing does. */
+  readonly firstApart: number;
 }
 
 /**
@@ -49,7 +53,15 @@ export function layOutArena(
 ): ArenaLayout {
   const places: { entry: ArenaEntry; chunk: number; byteOffset: number }[] = [];
   const sizes: number[] = [0];
-  for (const entry of entries) {
+  let firstApart = Infinity;
+  const inOrder = [false, true].flatMap((apart) =>
+    entries.filter((entry) => (entry.apart ?? false) === apart)
+  );
+  for (const entry of inOrder) {
+    if (entry.apart && firstApart === Infinity) {
+      if (sizes.at(-1)! > 0) sizes.push(0);
+      firstApart = sizes.length - 1;
+    }
     const bytes = Math.ceil(bytesOf(entry.shape, DTYPE) / TENSOR_ALIGNMENT) * TENSOR_ALIGNMENT;
     if (bytes > maxChunkBytes) {
       throw new RangeError(
@@ -61,16 +73,18 @@ export function layOutArena(
     places.push({ entry, chunk, byteOffset: sizes[chunk]! });
     sizes[chunk]! += bytes;
   }
-  return { places, chunkBytes: sizes.map((bytes) => Math.max(bytes, 16)) };
+  return { places, chunkBytes: sizes.map((bytes) => Math.max(bytes, 16)), firstApart };
 }
 
 /** Tensors by name over flat chunks. */
 export class Arena {
   private constructor(
-    /** The tensors, in the order of the entries. */
+    /** The tensors, in the order of the entries, those that lie apart last. */
     readonly tensors: ReadonlyMap<string, TensorRef>,
     /** Whole buffers as flat f32 tensors; bytes between tensors are zero and stay zero. */
     readonly chunks: readonly TensorRef[],
+    /** The first chunk of what lies apart; infinite where nothing does. */
+    readonly firstApart: number,
   ) {}
 
   /** Bytes of all chunks. */
@@ -89,7 +103,7 @@ export class Arena {
     entries: readonly ArenaEntry[],
     maxChunkBytes?: number,
   ): Arena {
-    const { places, chunkBytes } = layOutArena(gpu, label, entries, maxChunkBytes);
+    const { places, chunkBytes, firstApart } = layOutArena(gpu, label, entries, maxChunkBytes);
     const chunks = chunkBytes.map((bytes, i) =>
       gpu.tensor([bytes / BYTES[DTYPE]], { label: `${label} ${i}` })
     );
@@ -106,7 +120,7 @@ export class Arena {
         label: `${label} ${name}`,
       });
     }
-    return new Arena(tensors, chunks);
+    return new Arena(tensors, chunks, firstApart);
   }
 
   /**

@@ -16,14 +16,17 @@ import { type Module, namedParameters } from "./module.ts";
 export type NamedValues = Iterable<readonly [name: string, values: Float32Array<ArrayBuffer>]>;
 
 /**
- * An arena of zeros with a tensor for each parameter, under its own name. Arenas of one module have
- * one layout.
+ * An arena of zeros with a tensor for each parameter, under its own name; what is not learned lies apart.
+ * Arenas of one module have one layout.
  *
  * @param label Name in errors, as in "weights" or "first moments".
  * @throws {RangeError} When a parameter is larger than the device's largest binding.
  */
 export function createArena(gpu: Gpu, label: string, module: Module): Arena {
-  const entries = Array.from(namedParameters(module), ([name, { shape }]) => ({ name, shape }));
+  const entries = Array.from(
+    namedParameters(module),
+    ([name, { shape, learned }]) => ({ name, shape, apart: !learned }),
+  );
   return Arena.create(gpu, label, entries);
 }
 

@@ -67,11 +67,14 @@ export function recordOptimizer(
       },
       scalars,
       result.coefficient,
-      adamOptions(options),
+      i < params.firstApart ? adamOptions(options) : { ...adamOptions(options), ...NO_DECAY },
     );
   });
   return result;
 }
+
+/** For what is not learned, whose gradients are zeros: it is averaged with the rest and stays. */
+const NO_DECAY = { decoupled: false, weightDecay: 0 } as const;
 
 /**
  * The run-time numbers of a step, computed in f64.

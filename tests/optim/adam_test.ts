@@ -105,3 +105,24 @@ Deno.test("optimizerScalars() is computed in f64 and cast once", () => {
     ].map(Math.fround),
   );
 });
+
+Deno.test("recordOptimizer() leaves what lies apart as it is, and averages it", async () => {
+  const gpu = await testGpu();
+  const entries = [{ name: "fixed", shape: [6], apart: true }, { name: "learned", shape: [6] }];
+  const arena = (label: string) => Arena.create(gpu, label, entries);
+  const [params, grads, m, v, ema] = ["params", "grads", "m", "v", "ema"].map(arena);
+  const values = Float32Array.of(1, -2, 3, -4, 5, -6);
+  for (const name of ["fixed", "learned"]) gpu.write(params!.get(name), values);
+  const options: OptimOptions = { ...OPTIONS, name: "adamw", weightDecay: 0.5, warmupSteps: 0 };
+  const capture = new Capture(gpu, "test");
+  const scalars = capture.input("optimizer", OPTIMIZER_SCALARS_SHAPE);
+  recordOptimizer(capture, {
+    ...{ params: params!, grads: grads!, m: m!, v: v!, ema: ema!, options, scalars },
+  });
+  const program = await capture.plan();
+  program.run({ optimizer: optimizerScalars(options, 0, 10) });
+  assertEquals(await gpu.readF32(params!.get("fixed")), values);
+  assertAllClose(await gpu.readF32(ema!.get("fixed")), values.map((x) => 0.01 * x));
+  assertAllClose(await gpu.readF32(params!.get("learned")), values.map((x) => 0.995 * x));
+  program.destroy();
+});

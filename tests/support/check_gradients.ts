@@ -18,12 +18,16 @@ export interface GradientCheck {
   readonly reference: (inputs: Float64Array[]) => ArrayLike<number>;
   /** Relative to the largest value; 5e-6 unless given. */
   readonly atol?: number;
+  /** Subgroup sizes that are pretended; those of a CPU and of a graphics card unless given. */
+  readonly sizes?: readonly number[];
 }
 
 /** Compares on layouts of a CPU and of a graphics card. */
-export async function checkGradients({ operands, op, reference, atol = 5e-6 }: GradientCheck) {
+export async function checkGradients(
+  { operands, op, reference, atol = 5e-6, sizes = [8, 32] }: GradientCheck,
+) {
   const gpu = await testGpu();
-  for (const size of [8, 32]) {
+  for (const size of sizes) {
     const { y, dy, grads } = await differentiate(gpu, operands, (inputs, graph) => {
       Object.assign(graph, { capture: withSubgroupSize(graph.capture as Capture, size) });
       return op(inputs, graph);
