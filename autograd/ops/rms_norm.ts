@@ -15,6 +15,8 @@ export interface RmsNormArgs {
   readonly factor?: number;
   /** Whether SiLU follows, fused; false unless given. */
   readonly silu?: boolean;
+  /** Whether `eps` is added to a length, which is else at least `eps`; then without a weight. */
+  readonly added?: boolean;
 }
 
 /**
@@ -25,8 +27,8 @@ export interface RmsNormArgs {
  */
 export function rmsNorm(x: Tensor, args: RmsNormArgs = {}): Tensor {
   const { capture } = x.graph;
-  const { weight, eps = 1e-12, silu = false } = args;
-  const options = { eps, factor: args.factor ?? Math.sqrt(x.shape.at(-1) ?? 1), silu };
+  const { weight, eps = 1e-12, silu = false, added } = args;
+  const options = { eps, factor: args.factor ?? Math.sqrt(x.shape.at(-1) ?? 1), silu, added };
   const { y, norm } = rmsNormForward(capture, x.ref, weight?.ref, options);
   return x.graph.record({
     op: "rmsNorm",

@@ -13,6 +13,7 @@ import { DIFFUSERS } from "./networks/diffusers.ts";
 import { DIT } from "./networks/dit.ts";
 import { EDM } from "./networks/edm.ts";
 import { FULL_UNET } from "./networks/full.ts";
+import { EDM2 } from "./networks/edm2.ts";
 import { LUCID_CLASSES, LUCID_SIGNALS, LUCIDRAINS } from "./networks/lucid.ts";
 import { verifyOps } from "./ops.ts";
 import { verifyOptim } from "./optim.ts";
@@ -46,6 +47,7 @@ export const RECORDED_NETWORKS: readonly RecordedNetwork[] = [
   DIT,
   EDM,
   FULL_UNET,
+  EDM2,
   LUCIDRAINS,
   LUCID_CLASSES,
   LUCID_SIGNALS,

@@ -234,6 +234,10 @@ async function* verifyPass(
   const program = await capture.plan();
   program.run(pass.values);
   yield* replay(name, () => compareOutputs(golden, program, running, results, outputs));
+  if (results.after) {
+    const named = { ...name, case: `${name.case}.after`, op: "after" };
+    yield* replay(named, () => compareWritten(gpu, golden, running, results.after!, named));
+  }
   if (grads && gradients) {
     const named = { ...name, case: `${name.case}.gradients`, op: "gradients" };
     yield* replay(named, async () => {
@@ -318,6 +322,26 @@ async function check(
   const whole = ref ? toTorch(values, shape, channelsLast(shape.length)) : values;
   const actual = key.includes("act/") ? sampled(whole, recorded.data.length) : whole;
   comparison.check(key, actual, recorded.data, budgetOfError(told));
+}
+
+/** Compares what the pass has written over its weights. */
+async function compareWritten(
+  gpu: Gpu,
+  golden: GoldenFile,
+  { names, one, weights }: Running,
+  after: NonNullable<PassResults["after"]>,
+  name: Running["name"],
+): Promise<CaseResult> {
+  const comparison = new Comparison(name.case, name.family, name.op);
+  for (const entry of names) {
+    const told = after[entry.pytorchName];
+    if (entry.kind === "constant" || !told) continue;
+    const recorded = golden.get(`${one.prefix}after/${entry.pytorchName}`).data;
+    const values = toPytorch(entry, await gpu.readF32(weights.get(entry.name)));
+    const first = values.data.subarray(0, recorded.length);
+    comparison.check(`after/${entry.pytorchName}`, first, recorded, budgetOfError(told));
+  }
+  return comparison.result();
 }
 
 async function compareGradients(

@@ -35,6 +35,8 @@ export interface RmsNormOptions {
   readonly factor: number;
   /** Whether SiLU follows. */
   readonly silu: boolean;
+  /** Whether `eps` is added to a length instead, `factor x / (|x| + eps)`; false unless given. */
+  readonly added?: boolean | undefined;
 }
 
 /** What the backward pass needs besides its options. */
@@ -73,7 +75,7 @@ export function rmsNormForward(
   const y = capture.transient(x.shape, "rmsNorm");
   const norm = capture.transient([layout.rows], "rmsNorm lengths");
   capture.dispatch({
-    kernel: forwardKernel(layout, weight !== undefined, options.silu),
+    kernel: forwardKernel(layout, weight !== undefined, options),
     bindings: { x, ...(weight ? { weight } : {}), y, norm },
     params: paramsOf(layout, options),
     workgroups: layout.workgroups,
@@ -91,7 +93,7 @@ export function rmsNormBackwardInput(
   const layout = layOutRows(capture.gpu, "rmsNorm", x);
   const dx = capture.transient(x.shape, "rmsNorm dx");
   capture.dispatch({
-    kernel: backwardKernel(layout, weight !== undefined, options.silu),
+    kernel: backwardKernel(layout, weight !== undefined, options),
     bindings: { x, dy, ...(weight ? { weight } : {}), norm, dx },
     params: paramsOf(layout, options),
     workgroups: layout.workgroups,
@@ -153,25 +155,38 @@ function bindingsOf(
   return bindings;
 }
 
-const named = (name: string, { type, team }: RowLayout, weighted: boolean, silu: boolean) =>
-  `${name}${weighted ? "" : ".plain"}${silu ? ".silu" : ""}.${type}.${team}`;
+/** What kernels depend on besides the layout. */
+type Variant = Pick<RmsNormOptions, "silu" | "added">;
+
+const named = (
+  name: string,
+  { type, team }: RowLayout,
+  weighted: boolean,
+  { silu, added }: Variant,
+) =>
+  `${name}${weighted ? "" : ".plain"}${silu ? ".silu" : ""}${
+    added ? ".added" : ""
+  }.${type}.${team}`;
+
+/** WGSL: what a row is divided by. */
+const divisor = ({ added }: Variant) => added ? "length + params.eps" : "max(length, params.eps)";
 
 const LENGTHS: Record<string, BindingSpec> = { norm: { type: full(1), access: "write" } };
 
-function forwardKernel(layout: RowLayout, weighted: boolean, silu: boolean) {
+function forwardKernel(layout: RowLayout, weighted: boolean, variant: Variant) {
   return defineKernel({
-    name: named("rmsNorm", layout, weighted, silu),
+    name: named("rmsNorm", layout, weighted, variant),
     bindings: {
       ...bindingsOf(layout, weighted ? ["x", "weight"] : ["x"], "y"),
       ...LENGTHS,
     },
     params: PARAMS,
     workgroupSize: ROW_WORKGROUP,
-    wgsl: `${teamText(layout)}${activation(silu)}${ROW_MAIN}
+    wgsl: `${teamText(layout)}${activation(variant.silu)}${ROW_MAIN}
   var squares = V(0.0);
   for (var i = first + lane; i < end; i += TEAM) { squares += x[i] * x[i]; }
   let length = sqrt(rowSum(t, acrossSum(squares)));
-  let r = params.factor / max(length, params.eps);
+  let r = params.factor / (${divisor(variant)});
   for (var i = first + lane; i < end; i += TEAM) {
     y[i] = activated(x[i] * r${weighted ? " * weight[i - first]" : ""});
   }
@@ -180,11 +195,11 @@ function forwardKernel(layout: RowLayout, weighted: boolean, silu: boolean) {
   });
 }
 
-function backwardKernel(layout: RowLayout, weighted: boolean, silu: boolean) {
+function backwardKernel(layout: RowLayout, weighted: boolean, variant: Variant) {
   const g = weighted ? " * weight[i - first]" : "";
   const dz = `before(x[i] * r${g}, dy[i])${g}`;
   return defineKernel({
-    name: named("rmsNormBackward", layout, weighted, silu),
+    name: named("rmsNormBackward", layout, weighted, variant),
     bindings: bindingsOf(
       layout,
       ["x", "dy", ...(weighted ? ["weight"] : []), "norm"],
@@ -192,14 +207,18 @@ function backwardKernel(layout: RowLayout, weighted: boolean, silu: boolean) {
     ),
     params: PARAMS,
     workgroupSize: ROW_WORKGROUP,
-    wgsl: `${teamText(layout)}${activation(silu)}${ROW_MAIN}
+    wgsl: `${teamText(layout)}${activation(variant.silu)}${ROW_MAIN}
   let length = norm[min(row, params.rows - 1u)];
-  let inverse = 1.0 / max(length, params.eps);
+  let inverse = 1.0 / (${divisor(variant)});
   let r = params.factor * inverse;
   var sum = V(0.0);
   for (var i = first + lane; i < end; i += TEAM) { sum += x[i] * inverse * ${dz}; }
-  // What is shorter than eps is not normalised.
-  let along = select(rowSum(t, acrossSum(sum)), 0.0, length < params.eps);
+  let total = rowSum(t, acrossSum(sum));
+  ${
+      variant.added
+        ? "let along = total / (max(length, 1e-30) * inverse);"
+        : "// What is shorter than eps is not normalised.\n  let along = select(total, 0.0, length < params.eps);"
+    }
   for (var i = first + lane; i < end; i += TEAM) {
     dx[i] = r * (${dz} - x[i] * inverse * along);
   }

@@ -9,6 +9,7 @@ import { DIT } from "./dit/kind.ts";
 import { DIFFUSERS } from "./diffusers/kind.ts";
 import { EDM } from "./edm/kind.ts";
 import { FULL } from "./full/kind.ts";
+import { EDM2 } from "./edm2/kind.ts";
 import { HO2020 } from "./ho2020/kind.ts";
 import { LINEAR } from "./linear/kind.ts";
 import { MLP } from "./mlp/kind.ts";
@@ -20,6 +21,7 @@ export const NETWORKS = {
   diffusers: DIFFUSERS,
   edm: EDM,
   full: FULL,
+  edm2: EDM2,
   ho2020: HO2020,
   linear: LINEAR,
   mlp: MLP,

@@ -6,6 +6,7 @@
  */
 import type { Tensor } from "../../../autograd/graph.ts";
 import { add } from "../../../autograd/ops/add.ts";
+import { exp } from "../../../autograd/ops/exp.ts";
 import { mul } from "../../../autograd/ops/mul.ts";
 import { scale } from "../../../autograd/ops/scale.ts";
 import { sum } from "../../../autograd/ops/reduce.ts";
@@ -87,6 +88,16 @@ export function perImage(pass: Pass, label: string, values: ArrayLike<number>): 
   return pass.graph.constant(pass.graph.capture.constant(shape, data, label));
 }
 
+/** What the network is told of sigmas, `[N]`. */
+export function conditionOf(
+  pass: Pass,
+  preconditioning: Preconditioning,
+  sigma: ArrayLike<number>,
+): TensorRef {
+  const values = Float32Array.from(sigma, (value) => preconditioning.at(value).condition);
+  return pass.graph.capture.constant([values.length], values, "condition");
+}
+
 /** Asks a network for its output, of what is multiplied and told. */
 export type Ask = (x: Tensor, condition: TensorRef) => Tensor;
 
@@ -99,12 +110,7 @@ export function denoised(
   const at = Array.from(sigma, (value) => preconditioning.at(value));
   const share = (key: "skip" | "output" | "input") =>
     perImage(pass, key, at.map((one) => one[key]));
-  const condition = pass.graph.capture.constant(
-    [at.length],
-    Float32Array.from(at, (one) => one.condition),
-    "condition",
-  );
-  const output = ask(mul(x, share("input")), condition);
+  const output = ask(mul(x, share("input")), conditionOf(pass, preconditioning, sigma));
   return add(mul(x, share("skip")), mul(output, share("output")));
 }
 
@@ -125,7 +131,8 @@ export function lossMap(
   const x = add(clean, mul(pass.constant("noise"), perImage(pass, "sigma", sigma)));
   const error = add(denoised(pass, preconditioning, { x, sigma, ask }), scale(clean, -1));
   const weights = perImage(pass, "weights", sigma.map((value) => draw.weight(value)));
-  const out = mul(mul(error, error), weights);
-  if (uncertainty) throw new Unsupported("an expected variance is not known here");
+  const plain = mul(mul(error, error), weights);
+  const expected = uncertainty?.(conditionOf(pass, preconditioning, sigma));
+  const out = expected ? add(mul(plain, exp(scale(expected, -1))), expected) : plain;
   return { out, loss: scale(sum(out), 1 / sigma.length) };
 }

@@ -134,7 +134,7 @@ function entriesOf(
 }
 
 /** Theirs has query, key and value of each channel of each head side by side, ours one after the other. */
-function interleaved(name: string, theirs: string, shape: readonly number[]): PytorchEntry {
+export function interleaved(name: string, theirs: string, shape: readonly number[]): PytorchEntry {
   const outputs = shape.at(-1)!, channels = outputs / 3;
   const isBias = shape.length === 1;
   return rearrangedParameter(

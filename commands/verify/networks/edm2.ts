@@ -1,0 +1,98 @@
+/**
+ * Recorded networks of NVlabs/edm2 in their preconditioner.
+ *
+ * @module
+ */
+import { reshape } from "../../../autograd/ops/reshape.ts";
+import { edmDraw, edmPreconditioning } from "../../../diffusion/preconditionings/edm.ts";
+import { edm2Names } from "../../../model/networks/edm2/names.ts";
+import type { Edm2Options } from "../../../model/networks/edm2/options.ts";
+import { Edm2UNet } from "../../../model/networks/edm2/unet.ts";
+import { createNetwork } from "../../../model/networks/registry.ts";
+import { Unsupported } from "../golden.ts";
+import type { Pass, RecordedNetwork } from "../recorded_network.ts";
+import { type Ask, conditionOf, denoised, lossMap, type Recorded } from "./edm_preconditioning.ts";
+
+/** Our network of a preconditioner's arguments. */
+export function edm2Network(config: Recorded): Edm2UNet {
+  const given = <T>(key: string, otherwise: T) => (config[key] ?? otherwise) as T;
+  const side = given("img_resolution", 0);
+  const multipliers = given("channel_mult", [1, 2, 3, 4]);
+  const resolutions = given("attn_resolutions", [16, 8]);
+  const options: Edm2Options = {
+    channels: given("model_channels", 192),
+    channelMultipliers: multipliers,
+    noiseMultiplier: given<number | null>("channel_mult_noise", null),
+    embeddingMultiplier: given<number | null>("channel_mult_emb", null),
+    blocks: given("num_blocks", 3),
+    attentionLevels: multipliers.flatMap((_, level) =>
+      resolutions.includes(side >> level) ? [level] : []
+    ),
+    headChannels: given("channels_per_head", 64),
+    dropout: given("dropout", 0),
+    classes: given("label_dim", 0),
+    labelDropout: 0,
+    labelBalance: given("label_balance", 0.5),
+    concatBalance: given("concat_balance", 0.5),
+    residualBalance: given("res_balance", 0.3),
+    attentionBalance: given("attn_balance", 0.3),
+    clip: config.clip_act === null ? null : given("clip_act", 256),
+    resampleFilter: given("resample_filter", [1, 1]),
+    uncertaintyFeatures: given("logvar_channels", 128),
+  };
+  const network = createNetwork({ name: "edm2", ...options }, {
+    height: side,
+    width: side,
+    channels: given("img_channels", 3),
+    timesteps: 1000,
+  });
+  if (!(network instanceof Edm2UNet)) throw new Unsupported("such a network is not known");
+  return network;
+}
+
+/** Networks in EDM2's Precond. */
+export const EDM2: RecordedNetwork = {
+  family: "edm2",
+  rebuild(golden) {
+    const config = golden.manifest.config as Recorded;
+    const network = edm2Network(config);
+    const sigmaData = Number(config.sigma_data ?? 0.5);
+    const preconditioning = edmPreconditioning({ sigmaData });
+    const labels = (pass: Pass) =>
+      pass.has("labels") ? pass.graph.constant(pass.numbers("labels")) : undefined;
+    const ask = (pass: Pass, classes = labels(pass)): Ask => (x, level) =>
+      network.predict(pass.graph, x, level, classes);
+    const around = (pass: Pass, ask: Ask) =>
+      denoised(pass, preconditioning, { x: pass.image("x"), sigma: pass.recorded("sigma"), ask });
+    const loss = (pass: Pass) =>
+      lossMap(pass, {
+        draw: edmDraw({
+          mean: Number(pass.args.P_mean ?? -0.4),
+          deviation: Number(pass.args.P_std ?? 1),
+          sigmaData: Number(pass.args.sigma_data ?? sigmaData),
+        }),
+        preconditioning,
+        ask: ask(pass),
+        uncertainty: (level) =>
+          reshape(network.uncertainty!.forward(pass.graph, level), [level.shape[0]!, 1, 1, 1]),
+      });
+    return {
+      network,
+      names: edm2Names(network),
+      passes: {
+        "": (pass) => {
+          const level = conditionOf(pass, preconditioning, pass.recorded("sigma"));
+          const expected = network.uncertainty!.forward(pass.graph, level);
+          const shape = [level.shape[0]!, 1, 1, 1];
+          return { out: around(pass, ask(pass)), logvar: reshape(expected, shape) };
+        },
+        "raw": (pass) => ({ out: ask(pass)(pass.image("x"), pass.numbers("noise_labels")) }),
+        "uncond": (pass) => ({
+          out: around(pass, (x, level) => network.predict(pass.graph, x, level)),
+        }),
+        "edm2_loss": loss,
+        "train": loss,
+      },
+    };
+  },
+};
