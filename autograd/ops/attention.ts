@@ -1,4 +1,5 @@
 import { attentionBackward, attentionForward } from "../../kernels/attention/attention.ts";
+import { packThree, unpackThree } from "../../kernels/layout/packed.ts";
 import type { Tensor } from "../tensor.ts";
 
 /** Choices of {@linkcode attention}. */
@@ -37,6 +38,43 @@ export function attention(
       const needs = { q: needsQ, k: needsK, v: needsV };
       const { dq, dk, dv } = attentionBackward(capture, inputs, saved, dy, options, needs);
       return [dq, dk, dv];
+    },
+  });
+}
+
+/** Choices of {@linkcode packedAttention}. */
+export interface PackedAttentionArgs extends AttentionArgs {
+  /**
+   * Groups of channels in which queries, keys and values lie side by side (kernels/layout/packed.ts): 1
+   * where all queries come first, as many as heads where each head has its own three; 1 unless given.
+   */
+  readonly groups?: number;
+}
+
+/**
+ * {@linkcode attention} of tokens to themselves, whose queries, keys and values are in one tensor.
+ *
+ * @param qkv `[B, L, 3 * heads * d]`
+ * @returns `[B, L, heads * d]`
+ * @throws {RangeError} When heads or groups do not divide the channels.
+ */
+export function packedAttention(
+  qkv: Tensor,
+  { heads = 1, groups = 1, scale }: PackedAttentionArgs = {},
+): Tensor {
+  const { capture } = qkv.graph;
+  const [q, k, v] = unpackThree(capture, qkv.ref, groups);
+  const options = { heads, scale: scale ?? 1 / Math.sqrt((q.shape.at(-1) ?? 0) / heads) };
+  const inputs = { q, k, v };
+  const { y, saved } = attentionForward(capture, inputs, options, qkv.needsGrad);
+  return qkv.graph.record({
+    op: "packedAttention",
+    inputs: [qkv],
+    output: y,
+    backward: (dy) => {
+      const needs = { q: true, k: true, v: true };
+      const { dq, dk, dv } = attentionBackward(capture, inputs, saved, dy, options, needs);
+      return [packThree(capture, [dq!, dk!, dv!], groups)];
     },
   });
 }

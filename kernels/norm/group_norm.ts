@@ -58,15 +58,15 @@ export interface GroupNormSaved {
  * `y = silu?(groupnorm(x) weight + bias)`.
  *
  * @param x `[N, H, W, C]`.
- * @param weight `[C]`.
- * @param bias `[C]`.
+ * @param weight `[C]`; or `[N, 2, C]`, of each image its weights and then its biases.
+ * @param bias `[C]`; undefined where `weight` holds the biases.
  * @throws {RangeError} When shapes or groups do not fit.
  */
 export function groupNormForward(
   capture: Capture,
   x: TensorRef,
   weight: TensorRef,
-  bias: TensorRef,
+  bias: TensorRef | undefined,
   options: GroupNormOptions,
 ): { y: TensorRef } & GroupNormSaved {
   const layout = layOutGroups(capture.gpu, x, options.groups);
@@ -76,8 +76,16 @@ export function groupNormForward(
   const mean = capture.transient([layout.images, layout.groups], "groupNorm mean");
   const rstd = capture.transient([layout.images, layout.groups], "groupNorm rstd");
   capture.dispatch({
-    kernel: forwardKernel(layout, options.silu, dropout !== undefined),
-    bindings: { x, weight, bias, y, mean, rstd, ...(dropout ? { key: dropout.key } : {}) },
+    kernel: forwardKernel(layout, variantOf(options, bias)),
+    bindings: {
+      x,
+      weight,
+      ...(bias ? { bias } : {}),
+      y,
+      mean,
+      rstd,
+      ...(dropout ? { key: dropout.key } : {}),
+    },
     params: {
       ...groupParams(layout),
       eps: options.eps,
@@ -129,15 +137,15 @@ export function canSumPixels({ gpu }: Capture, x: TensorRef, groups: number): bo
  * @param dy Overwritten where the output is wanted.
  * @param options Those of the forward pass.
  * @param wanted Whether the gradient of x is wanted; else null stands for it.
- * @returns dx, and the gradients of weight and bias in parts.
+ * @returns dx, and the gradients of weight and bias in parts: `affine` has those of each image.
  */
 export function groupNormBackward(
   capture: Capture,
-  saved: { x: TensorRef; weight: TensorRef; bias: TensorRef } & GroupNormSaved,
+  saved: { x: TensorRef; weight: TensorRef; bias?: TensorRef | undefined } & GroupNormSaved,
   dy: TensorRef,
   options: GroupNormOptions,
   wanted: GroupNormWanted = { x: true },
-): { dx: TensorRef | null; dweight: PartialSum; dbias: PartialSum } {
+): { dx: TensorRef | null; dweight: PartialSum; dbias: PartialSum; affine: TensorRef } {
   const { x } = saved;
   const layout = layOutGroups(capture.gpu, x, options.groups);
   const parts = capture.transient([layout.images, 2, layout.channels], "groupNorm parts");
@@ -145,7 +153,7 @@ export function groupNormBackward(
   const plus = dx ? wanted.plus ?? [] : [];
   const inPassing = dx ? wanted : {};
   recordBackward(capture, { ...saved, dy, parts, dx, plus }, { layout, options }, inPassing);
-  return { dx, ...affineSums(parts) };
+  return { dx, ...affineSums(parts), affine: parts };
 }
 
 /** Tensors of the gradient's kernel. */
@@ -153,7 +161,7 @@ interface BackwardTensors extends GroupNormSaved {
   readonly x: TensorRef;
   readonly dy: TensorRef;
   readonly weight: TensorRef;
-  readonly bias: TensorRef;
+  readonly bias?: TensorRef | undefined;
   readonly parts: TensorRef;
   readonly dx: TensorRef | null;
   readonly plus: readonly TensorRef[];
@@ -165,12 +173,11 @@ function recordBackward(
   how: { readonly layout: GroupNormLayout; readonly options: GroupNormOptions },
   inPassing: InPassing,
 ): void {
-  const { dx, plus: [plus, plus2], ...rest } = tensors;
-  const { layout, options: { dropout, silu } } = how;
+  const { dx, bias, plus: [plus, plus2], ...rest } = tensors;
+  const { layout, options: { dropout } } = how;
   const { sums, y = false } = inPassing;
   const kernel = backwardKernel(layout, {
-    silu,
-    dropout: dropout !== undefined,
+    ...variantOf(how.options, bias),
     dx: dx !== null,
     plus: plus2 ? 2 : plus ? 1 : 0,
     sums: sums !== undefined,
@@ -182,6 +189,7 @@ function recordBackward(
     kernel,
     bindings: {
       ...rest,
+      ...(bias ? { bias } : {}),
       ...(dx ? { dx } : {}),
       ...(plus ? { plus } : {}),
       ...(plus2 ? { plus2 } : {}),
@@ -208,11 +216,20 @@ function recordBackward(
   });
 }
 
-function checkAffine(layout: GroupNormLayout, weight: TensorRef, bias: TensorRef): void {
+function variantOf({ silu, dropout }: GroupNormOptions, bias: TensorRef | undefined) {
+  return { silu, dropout: dropout !== undefined, each: bias === undefined };
+}
+
+function checkAffine(
+  { images, channels }: GroupNormLayout,
+  weight: TensorRef,
+  bias: TensorRef | undefined,
+): void {
+  const size = bias ? channels : images * 2 * channels;
   for (const [name, tensor] of [["weight", weight], ["bias", bias]] as const) {
-    if (sizeOf(tensor.shape) !== layout.channels) {
+    if (tensor && sizeOf(tensor.shape) !== size) {
       throw new RangeError(
-        `Cannot normalise groups: ${name} must have ${layout.channels} elements, got ${
+        `Cannot normalise groups: ${name} must have ${size} elements, got ${
           formatShape(tensor.shape)
         }`,
       );

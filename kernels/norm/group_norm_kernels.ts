@@ -4,7 +4,7 @@
  *
  * @module
  */
-import { elementOf, full } from "../../device/element.ts";
+import { elementOf, full, type VectorType } from "../../device/element.ts";
 import type { BindingSpec, Kernel } from "../../device/kernel.ts";
 import { DROPOUT_PARAMS, KEPT } from "../elementwise/dropout.ts";
 import { GROUP_MAIN, GROUP_PARAMS, type GroupNormLayout, groupText } from "./group_norm_layout.ts";
@@ -13,17 +13,45 @@ import { SIGMOID } from "../elementwise/silu.ts";
 /** Pixels that are summed before they are merged into the running sums, which keeps round-off low. */
 const CHUNKS = "const CHUNK = 32u;\n";
 
+/** What both kernels depend on besides the cut. */
+export interface GroupNormVariant {
+  readonly silu: boolean;
+  readonly dropout: boolean;
+  /** Whether each image has weights and biases of its own, in one tensor `[N, 2, C]`. */
+  readonly each: boolean;
+}
+
+/** What the normalised values are scaled and shifted by: the bindings, and the WGSL of one vector. */
+function affine(each: boolean, type: VectorType) {
+  const read: BindingSpec = { type, access: "read" };
+  return each
+    ? {
+      bindings: { weight: read },
+      weight: (at: string) => `weight[2u * image * params.stride + ${at}]`,
+      bias: (at: string) => `weight[(2u * image + 1u) * params.stride + ${at}]`,
+    }
+    : {
+      bindings: { weight: read, bias: read },
+      weight: (at: string) => `weight[${at}]`,
+      bias: (at: string) => `bias[${at}]`,
+    };
+}
+
+type Affine = ReturnType<typeof affine>;
+
+const nameOf = ({ silu, dropout, each }: GroupNormVariant) =>
+  `groupNorm${each ? "Each" : ""}${silu ? "Silu" : ""}${dropout ? "Dropout" : ""}`;
+
 /** The forward pass. */
-export function forwardKernel(layout: GroupNormLayout, silu: boolean, dropout: boolean): Kernel {
+export function forwardKernel(layout: GroupNormLayout, variant: GroupNormVariant): Kernel {
+  const { silu, dropout, each } = variant;
   const type = full(layout.width);
+  const scales = affine(each, type);
   return {
-    name: `groupNorm${silu ? "Silu" : ""}${
-      dropout ? "Dropout" : ""
-    }.${type}.${layout.workgroup}.${layout.shared}`,
+    name: `${nameOf(variant)}.${type}.${layout.workgroup}.${layout.shared}`,
     bindings: {
       x: { type, access: "read" },
-      weight: { type, access: "read" },
-      bias: { type, access: "read" },
+      ...scales.bindings,
       y: { type, access: "write" },
       mean: { type: full(1), access: "write" },
       rstd: { type: full(1), access: "write" },
@@ -33,7 +61,7 @@ export function forwardKernel(layout: GroupNormLayout, silu: boolean, dropout: b
     workgroupSize: [layout.workgroup, 1, 1],
     workgroupBytes: 8 * layout.shared,
     wgsl: `${groupText(layout)}${CHUNKS}${SIGMOID}${dropout ? KEPT : ""}
-${activation(silu)}${MOMENTS}${GROUP_MAIN}${forwardText(dropout)}`,
+${activation(silu)}${MOMENTS}${GROUP_MAIN}${forwardText(dropout, scales)}`,
   };
 }
 
@@ -106,7 +134,7 @@ fn pixelsOfRow(row: u32) -> f32 {
 `;
 
 /** Statistics of the slab's groups, then the output. */
-const forwardText = (dropout: boolean) => `
+const forwardText = (dropout: boolean, { weight, bias }: Affine) => `
   for (var v = lane; v < params.slab && firstPixel < params.pixels; v += params.lanes) {
     let moments = momentsOf(origin + v, firstPixel);
     store(row * slabChannels + v * W, moments.mean, moments.squares);
@@ -137,8 +165,8 @@ const forwardText = (dropout: boolean) => `
   workgroupBarrier();
   for (var v = lane; v < params.slab && firstPixel < params.pixels; v += params.lanes) {
     let m = loadA(v * W);
-    let scale = loadB(v * W) * weight[firstVector + v];
-    let shift = bias[firstVector + v];
+    let scale = loadB(v * W) * ${weight("firstVector + v")};
+    let shift = ${bias("firstVector + v")};
     for (var p = firstPixel; p < params.pixels; p += rows) {
       let i = origin + v + p * params.stride;
       y[i] = ${outputText(dropout)};
@@ -147,9 +175,7 @@ const forwardText = (dropout: boolean) => `
 }`;
 
 /** What the code of the gradient depends on. */
-interface BackwardVariant {
-  readonly silu: boolean;
-  readonly dropout: boolean;
+interface BackwardVariant extends GroupNormVariant {
   readonly dx: boolean;
   /** Tensors that are added to dx. */
   readonly plus: 0 | 1 | 2;
@@ -163,24 +189,22 @@ export function backwardKernel(
   layout: GroupNormLayout,
   variant: BackwardVariant,
 ): Kernel {
-  const { silu, dropout, dx, plus, sums, y } = variant;
+  const { silu, dropout, each, dx, plus, sums, y } = variant;
   const type = full(layout.width);
+  const scales = affine(each, type);
   const gather = (name: string) =>
     Array.from(
       { length: layout.width },
       (_, j) => `${name}[firstGroup + (channel + ${j}u) / groupChannels]`,
     ).join(", ");
   return {
-    name: `groupNorm${silu ? "Silu" : ""}${
-      dropout ? "Dropout" : ""
-    }Backward.${type}.${layout.workgroup}.${layout.shared}${dx ? "" : ".affine"}${
-      ["", "+plus", "+plus2"][plus]
-    }${sums ? "+sums" : ""}${y ? "+y" : ""}`,
+    name: `${nameOf(variant)}Backward.${type}.${layout.workgroup}.${layout.shared}${
+      dx ? "" : ".affine"
+    }${["", "+plus", "+plus2"][plus]}${sums ? "+sums" : ""}${y ? "+y" : ""}`,
     bindings: {
       x: { type, access: "read" },
       dy: { type, access: y ? "read_write" : "read" },
-      weight: { type, access: "read" },
-      bias: { type, access: "read" },
+      ...scales.bindings,
       mean: { type: full(1), access: "read" },
       rstd: { type: full(1), access: "read" },
       parts: { type: full(1), access: "write" },
@@ -211,18 +235,18 @@ ${
         : "  return dy;"
     }
 }
-${GROUP_MAIN}${backwardSums(dropout)}${dx ? backwardDx(layout.width, variant) : ""}
+${GROUP_MAIN}${backwardSums(dropout, scales)}${dx ? backwardDx(layout.width, variant, scales) : ""}
 }`,
   };
 }
 
 /** Sums of dz xhat and dz over the pixels of each channel. */
-const backwardSums = (dropout: boolean) => `
+const backwardSums = (dropout: boolean, { weight, bias }: Affine) => `
   for (var v = lane; v < params.slab && firstPixel < params.pixels; v += params.lanes) {
     let m = meanOf(firstGroup, v * W);
     let r = rstdOf(firstGroup, v * W);
-    let w = weight[firstVector + v];
-    let b = bias[firstVector + v];
+    let w = ${weight("firstVector + v")};
+    let b = ${bias("firstVector + v")};
     var sumX = V(0.0);
     var sum = V(0.0);
     for (var start = firstPixel; start < params.pixels; start += rows * CHUNK) {
@@ -259,7 +283,11 @@ const backwardSums = (dropout: boolean) => `
 `;
 
 /** Means over each group of weight dz xhat and weight dz, then dx and y. */
-const backwardDx = (width: number, { plus, dropout, sums, y }: BackwardVariant) => `
+const backwardDx = (
+  width: number,
+  { plus, dropout, sums, y }: BackwardVariant,
+  { weight, bias }: Affine,
+) => `
   workgroupBarrier();
   let size = f32(params.pixels) * f32(groupChannels);
   for (var g = t; g * groupChannels < slabChannels; g += WX) {
@@ -267,7 +295,7 @@ const backwardDx = (width: number, { plus, dropout, sums, y }: BackwardVariant) 
     var sumX = 0.0;
     var sum = 0.0;
     for (var c = start; c < start + groupChannels; c++) {
-      let w = weight[firstVector + c / W]${width === 4 ? "[c % W]" : ""};
+      let w = ${weight("firstVector + c / W")}${width === 4 ? "[c % W]" : ""};
       sumX += w * sharedA[c];
       sum += w * sharedB[c];
     }
@@ -279,8 +307,8 @@ const backwardDx = (width: number, { plus, dropout, sums, y }: BackwardVariant) 
   for (var v = lane; v < params.slab && firstPixel < params.pixels; v += params.lanes) {
     let m = meanOf(firstGroup, v * W);
     let r = rstdOf(firstGroup, v * W);
-    let w = weight[firstVector + v];
-    let b = bias[firstVector + v];
+    let w = ${weight("firstVector + v")};
+    let b = ${bias("firstVector + v")};
     let meanDzX = loadA(v * W);
     let meanDz = loadB(v * W);
     ${y ? "let scale = r * w;\n    let shift = b;" : ""}
