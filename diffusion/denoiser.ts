@@ -5,6 +5,7 @@
  */
 import type { Graph, Tensor } from "../autograd/graph.ts";
 import type { Conditioning, NetworkInputs } from "../autograd/network_inputs.ts";
+import { firstChannels } from "../autograd/ops/first_channels.ts";
 
 /** Records a network's prediction, of the shape of the noisy images. */
 export type Denoiser = (graph: Graph, inputs: NetworkInputs) => Tensor;
@@ -24,7 +25,14 @@ export function askedOf(
   return { denoise: denoiserOf(network), conditioning: network.conditioning };
 }
 
-/** A network as training, sampling and instruments ask it. */
+/**
+ * A network as training, sampling and instruments ask it: of one that has more channels than the
+ * images, such as a learned variance, the first are the prediction.
+ */
 export function denoiserOf(network: { forward: Denoiser }): Denoiser {
-  return (graph, inputs) => network.forward(graph, inputs);
+  return (graph, inputs) => {
+    const output = network.forward(graph, inputs);
+    const channels = inputs.x.shape.at(-1) ?? 0;
+    return (output.shape.at(-1) ?? 0) > channels ? firstChannels(output, channels) : output;
+  };
 }

@@ -134,17 +134,17 @@ export class ResidualBlock extends Module {
  *
  * @param embedding SiLU of it, `[N, timeChannels]`.
  */
-export function projectTime(
+export function projectTime<B extends { readonly time: Linear }>(
   embedding: Tensor,
-  blocks: readonly ResidualBlock[],
-): (block: ResidualBlock) => TimeColumns {
+  blocks: readonly B[],
+): (block: B) => TimeColumns {
   const { graph } = embedding;
   const layers = blocks.map(({ time }) => ({
     weight: graph.parameter(time.weight),
     bias: graph.parameter(time.bias),
   }));
   const projections = parallelLinear(embedding, layers);
-  const starts = new Map<ResidualBlock, number>();
+  const starts = new Map<B, number>();
   let start = 0;
   for (const block of blocks) {
     starts.set(block, start);

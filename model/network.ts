@@ -17,6 +17,8 @@ export interface NetworkShape {
   readonly height: number;
   /** Left to right side of the images, in pixels. */
   readonly width: number;
+  /** Slices of a volume, which lie one below the other in the image; 1 unless given. */
+  readonly depth?: number;
   /** Channels of the images that go in and come out. */
   readonly channels: number;
   /** Timesteps T of the diffusion process; the network is asked for 0 to T - 1. */
@@ -34,7 +36,8 @@ export interface Network extends Module {
    * Records a forward pass.
    *
    * @param graph The graph of the images, with slots for the network's parameters.
-   * @returns The prediction, of the shape of the images.
+   * @returns The prediction, of the shape of the images; more channels may follow, such as a learned
+   *   variance's.
    * @throws {RangeError} When the network can't take such inputs.
    */
   forward(graph: Graph, inputs: NetworkInputs): Tensor;

@@ -15,6 +15,8 @@ import { EDM } from "./networks/edm.ts";
 import { FULL_UNET } from "./networks/full.ts";
 import { EDM2 } from "./networks/edm2.ts";
 import { LUCID_CLASSES, LUCID_SIGNALS, LUCIDRAINS } from "./networks/lucid.ts";
+import { LUCIDRAINS } from "./networks/lucid.ts";
+import { GUIDED } from "./networks/guided.ts";
 import { verifyOps } from "./ops.ts";
 import { verifyOptim } from "./optim.ts";
 import { verifyPhema } from "./phema.ts";
@@ -51,4 +53,5 @@ export const RECORDED_NETWORKS: readonly RecordedNetwork[] = [
   LUCIDRAINS,
   LUCID_CLASSES,
   LUCID_SIGNALS,
+  GUIDED,
 ];

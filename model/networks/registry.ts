@@ -10,6 +10,7 @@ import { DIFFUSERS } from "./diffusers/kind.ts";
 import { EDM } from "./edm/kind.ts";
 import { FULL } from "./full/kind.ts";
 import { EDM2 } from "./edm2/kind.ts";
+import { GUIDED } from "./guided/kind.ts";
 import { HO2020 } from "./ho2020/kind.ts";
 import { LINEAR } from "./linear/kind.ts";
 import { MLP } from "./mlp/kind.ts";
@@ -22,6 +23,7 @@ export const NETWORKS = {
   edm: EDM,
   full: FULL,
   edm2: EDM2,
+  guided: GUIDED,
   ho2020: HO2020,
   linear: LINEAR,
   mlp: MLP,
