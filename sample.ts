@@ -22,6 +22,7 @@ import { choosePlan } from "./commands/sample/choice.ts";
 import { describeSteps, drawJob, type Drawn } from "./commands/sample/draw.ts";
 import { ImageFolder } from "./commands/sample/image_folder.ts";
 import { checkPlaces, Pictures } from "./commands/sample/pictures.ts";
+import { sampleArray } from "./commands/sample/sample_array.ts";
 import { parseSeedPair, parseSeeds } from "./commands/sample/seeds.ts";
 import { watchStopSignals } from "./training/stop_signals.ts";
 
@@ -49,7 +50,8 @@ const command = defineCommand({
     seeds: { value: "LIST", parse: parseSeeds, description: "these seeds instead: 5,17,100-120" },
     out: {
       value: "FILE",
-      description: "where the grid goes, a PNG; samples.png by default, nowhere with --images",
+      description:
+        "where the grid goes, a PNG; samples.png by default, nowhere with --images or --npz",
     },
     images: {
       value: "DIR",
@@ -57,6 +59,12 @@ const command = defineCommand({
     },
     movie: { value: "FILE", description: "write how the images came about, an animated GIF" },
     movieX0: { description: "show the predicted clean images in the movie, not the noisy ones" },
+    npz: {
+      value: "FILE",
+      description:
+        "write an array arr_0: images [N, H, W, C] and volumes [N, D, H, W, C] as bytes, signals " +
+        "[N, L, C] as f32 in the units of their data",
+    },
     strip: { value: "FILE", description: "write a few steps of a few images side by side, a PNG" },
     stripSteps: {
       value: "K",
@@ -164,7 +172,8 @@ async function sample(options: SampleOptions): Promise<number> {
   }
   if (drawn.stopped) return tellStopped(drawn, folder, count);
   if (folder) tellFolder(drawn, folder, count);
-  for (const { path, bytes } of drawn.images ? pictures.files(drawn.images) : []) {
+  const array = () => sampleArray(config.data, drawn);
+  for (const { path, bytes } of drawn.images ? pictures.files(drawn.images, array) : []) {
     await atomicWrite(path, bytes);
     console.log(`Wrote ${path}`);
   }

@@ -9,13 +9,18 @@ import { createHash } from "node:crypto";
 export interface Pixels {
   /** [count, height, width, channels] in row-major order. */
   readonly images: Uint8Array;
+  /**
+   * The same in [-1, 1], where there is more to it than 256 levels, as of signals: what the network
+   * sees. `images` then serve pictures of it.
+   */
+  readonly values?: Float32Array;
   /** Images. */
   readonly count: number;
-  /** Height in pixels. */
+  /** Height in pixels; 1 for signals. */
   readonly height: number;
-  /** Width in pixels. */
+  /** Width in pixels; the length of signals. */
   readonly width: number;
-  /** 1 (grey) or 3 (RGB). */
+  /** 1 (grey) or 3 (RGB); any number for signals. */
   readonly channels: number;
 }
 
@@ -51,7 +56,7 @@ export type Say = (line: string) => void;
  * @throws RangeError when the images or labels do not fit the shape.
  */
 export function imageSet(name: string, raw: RawImages): ImageSet {
-  const { images, labels, mirrorable, count, height, width, channels } = raw;
+  const { images, values, labels, mirrorable, count, height, width, channels } = raw;
   const size = count * height * width * channels;
   if (images.length !== size) {
     throw new RangeError(
@@ -72,10 +77,14 @@ export function imageSet(name: string, raw: RawImages): ImageSet {
     );
   }
   const hash = createHash("sha256").update(`${count} ${height} ${width} ${channels};`);
-  hash.update(images);
+  hash.update(values ? bytesOf(values) : images);
   if (labels) hash.update(labels);
   if (mirrorable) hash.update(mirrorable);
   return { ...raw, name, checksum: hash.digest("hex") };
+}
+
+function bytesOf({ buffer, byteOffset, byteLength }: Float32Array): Uint8Array {
+  return new Uint8Array(buffer, byteOffset, byteLength);
 }
 
 /** The first `count` images, or all when there are fewer. The arrays are views. */
@@ -94,6 +103,7 @@ function someImages<Raw extends RawImages>(raw: Raw, start: number, end: number)
     ...raw,
     count: end - start,
     images: raw.images.subarray(start * size, end * size),
+    ...(raw.values ? { values: raw.values.subarray(start * size, end * size) } : {}),
     labels: raw.labels && raw.labels.subarray(start, end),
     ...(raw.mirrorable ? { mirrorable: raw.mirrorable.subarray(start, end) } : {}),
   };
@@ -104,18 +114,21 @@ export function pickImages<Raw extends RawImages>(
   raw: Raw,
   wanted: (index: number) => boolean,
 ): Raw {
-  const { count, images, labels, mirrorable } = raw;
+  const { count, images, values, labels, mirrorable } = raw;
   const size = count === 0 ? 0 : images.length / count;
   const kept = Uint32Array.from({ length: count }, (_, i) => i).filter(wanted);
-  const picked = new Uint8Array(kept.length * size);
-  for (const [to, from] of kept.entries()) {
-    picked.set(images.subarray(from * size, (from + 1) * size), to * size);
-  }
+  const pick = <A extends Uint8Array | Float32Array>(all: A, picked: A) => {
+    for (const [to, from] of kept.entries()) {
+      picked.set(all.subarray(from * size, (from + 1) * size), to * size);
+    }
+    return picked;
+  };
   const some = (values: Uint8Array) => Uint8Array.from(kept, (index) => values[index]!);
   return {
     ...raw,
     count: kept.length,
-    images: picked,
+    images: pick(images, new Uint8Array(kept.length * size)),
+    ...(values ? { values: pick(values, new Float32Array(kept.length * size)) } : {}),
     labels: labels && some(labels),
     ...(mirrorable ? { mirrorable: some(mirrorable) } : {}),
   };

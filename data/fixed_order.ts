@@ -42,18 +42,20 @@ export function heldOutMarks(count: number): Uint8Array {
 
 /** Puts images in the fixed order. The arrays are changed: sets may be as large as memory. */
 export function shuffleImages<Raw extends RawImages>(raw: Raw): Raw {
-  const { count, images, labels, mirrorable } = raw;
+  const { count, images, values, labels, mirrorable } = raw;
   const order = fixedOrder(count);
-  permute(images, order, count === 0 ? 0 : images.length / count);
+  const size = count === 0 ? 0 : images.length / count;
+  permute(images, order, size);
+  if (values) permute(values, order, size);
   if (labels) permute(labels, order, 1);
   if (mirrorable) permute(mirrorable, order, 1);
   return raw;
 }
 
 /** Rows by the order, cycle by cycle, with room for one row beside them. */
-function permute(rows: Uint8Array, order: Uint32Array, length: number): void {
+function permute(rows: Uint8Array | Float32Array, order: Uint32Array, length: number): void {
   const done = new Uint8Array(order.length);
-  const first = new Uint8Array(length);
+  const first = rows.slice(0, length);
   for (let start = 0; start < order.length; start++) {
     if (done[start] === 1) continue;
     first.set(rows.subarray(start * length, (start + 1) * length));

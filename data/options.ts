@@ -12,7 +12,7 @@ import {
   type OptionsOf,
   section,
 } from "../support/options.ts";
-import type { NativeShape, SetKind } from "./set_kind.ts";
+import type { DataDims, NativeShape, SetKind } from "./set_kind.ts";
 import { type ImageSides, SET_FIELDS, sidesOf } from "./set_options.ts";
 import { OPEN_SETS, SOURCES } from "./sets/table.ts";
 
@@ -144,10 +144,35 @@ const resizeGoesItsWay: Check<DataOptions> = (options) => {
     : null;
 };
 
+const channelsAreOfImages: Check<DataOptions> = ({ name, channels }) =>
+  name === "signals" || channels === 1 || channels === 3
+    ? null
+    : { key: "channels", rule: "be 1 or 3" };
+
+const rangeAscends: Check<DataOptions> = ({ range: [low, high] }) =>
+  low < high ? null : { key: "range", rule: "ascend, as in [-1, 1]" };
+
+/** Signals have a length, and only fields are made with other axes than images'. */
+const axesFit: Check<DataOptions> = (options, at) => {
+  const { size, synthetic } = options;
+  const dims = dataDims(options);
+  if (dims === 1 && size !== null && typeof size !== "number") {
+    return { key: "size", rule: "be a number for signals: their length" };
+  }
+  return dims !== 2 && options.name === "synthetic" && synthetic.kind !== "field"
+    ? { key: "synthetic.kind", rule: `be field where ${at("synthetic.dims")} is not 2` }
+    : null;
+};
+
 /** The data set of a run. */
 export const DATA = section("The data set", FIELDS, {
-  checks: [resizeGoesItsWay, openSetsHaveSize],
+  checks: [channelsAreOfImages, rangeAscends, axesFit, resizeGoesItsWay, openSetsHaveSize],
 });
+
+/** Axes of the data: 1 for signals, 2 for images, 3 for volumes. */
+export function dataDims({ name, synthetic }: Pick<DataOptions, "name" | "synthetic">): DataDims {
+  return name === "mix" ? 2 : setKind(name).dimsFor?.({ synthetic }) ?? 2;
+}
 
 /** What the shape of images depends on. */
 type ShapeOptions = Pick<
@@ -171,16 +196,36 @@ export function nativeShape(options: ShapeOptions): NativeShape {
   };
 }
 
+/** Sizes of the data as a network sees them. */
+export interface DataShape {
+  /** What options speak of. */
+  readonly size: ImageSides;
+  /** 1 for signals; of volumes that of all slices. */
+  readonly height: number;
+  readonly width: number;
+  readonly channels: number;
+  /** Slices of a volume, which lie one below the other; 1 for others. */
+  readonly depth: number;
+}
+
 /**
- * The shape that the images of `options` have: sides in pixels and channels. `size` is what options
- * speak of; dominoes are twice as high.
+ * The shape that the images of `options` have: sides in pixels and channels. Dominoes are twice as high
+ * as `size` says; a signal is as wide as it is long, and the slices of a volume are stacked.
  */
-export function imageShape(
-  options: ShapeOptions,
-): { size: ImageSides; height: number; width: number; channels: 1 | 3 } {
-  const native = nativeShape(options);
-  const size = options.size ?? native.size;
-  const stacked = options.name === "mix" && options.mix.kind === "dominoes";
+export function imageShape(options: ShapeOptions): DataShape {
+  const { channels, size: side } = nativeShape(options);
+  const size = options.size ?? side;
   const { height, width } = sidesOf(size);
-  return { size, height: stacked ? 2 * height : height, width, channels: native.channels };
+  switch (dataDims(options)) {
+    case 1:
+      return { size, height: 1, width, channels, depth: 1 };
+    case 3: {
+      const depth = options.synthetic.depth ?? height;
+      return { size, height: depth * height, width, channels, depth };
+    }
+    default: {
+      const stacked = options.name === "mix" && options.mix.kind === "dominoes";
+      return { size, height: stacked ? 2 * height : height, width, channels, depth: 1 };
+    }
+  }
 }

@@ -11,8 +11,11 @@ import type { SetOptions } from "./set_options.ts";
 /** The side in pixels and the channels of a set's images. */
 export interface NativeShape {
   readonly size: number;
-  readonly channels: 1 | 3;
+  readonly channels: number;
 }
+
+/** Axes of a set's data: 1 for signals, 2 for images, 3 for volumes. */
+export type DataDims = 1 | 2 | 3;
 
 /** Facts of a set that is read from files with known names. */
 export interface FileFacts {
@@ -39,6 +42,8 @@ export interface SetKind {
   readonly shapeFor?: (
     options: Pick<SetOptions, "size" | "resize" | "channels" | "synthetic">,
   ) => NativeShape;
+  /** Axes of the data; images unless given. */
+  readonly dimsFor?: (options: Pick<SetOptions, "synthetic">) => DataDims;
   /** Facts of a set with known files; null for any other. */
   readonly files: FileFacts | null;
   /** What a set without known files needs, for a person. */

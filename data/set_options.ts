@@ -50,6 +50,16 @@ export const SYNTHETIC_OPTIONS = section('Options of the set "synthetic"', {
   ),
   /** 2 is close to photographs. */
   power: option(decimal({ min: 0 }), 2, "Exponent a of a field's power spectrum |k|^-a"),
+  dims: option(
+    choice([1, 2, 3]),
+    2,
+    "1 makes signals of data.size values, 3 volumes; of fields alone",
+  ),
+  depth: option(
+    nullable(integer({ min: 1 })),
+    null,
+    "Slices of a volume; null = as many as a slice is high",
+  ),
   channels: option(choice([1, 3]), 3, "Channels an image"),
   count: option(integer({ min: 1 }), 1024, "Images in the training split"),
 });
@@ -98,9 +108,15 @@ export const SET_FIELDS = {
     "How images get that side: averaged down, padded up, or either by Pillow's filters",
   ),
   channels: option(
-    choice([1, 3]),
+    integer({ min: 1 }),
     3,
-    "Channels of images of sets that are whatever their files hold; others have their own",
+    "Channels of sets that are whatever their files hold: 1 or 3 of images, any of signals",
+  ),
+  /** Signals outside are refused, not clipped. */
+  range: option(
+    pair(decimal()),
+    [-1, 1],
+    "Of signals: the values that the model sees as -1 and 1",
   ),
   /** `resize` pad does neither. */
   crop: option(

@@ -17,7 +17,8 @@ import { type Batch, batchAt } from "../data/order.ts";
 import type { Capture } from "../device/capture.ts";
 import type { Gpu } from "../device/gpu.ts";
 import type { InputValues } from "../device/program.ts";
-import type { TensorRef } from "../device/tensor.ts";
+import { reshape, type TensorRef } from "../device/tensor.ts";
+import { gatherRowsForward } from "../kernels/layout/gather_rows.ts";
 import { philox4x32, seedKey } from "../support/philox.ts";
 import { STREAMS } from "../support/random_streams.ts";
 import { FLIP_BIT, gatherImages, packBytes } from "../kernels/layout/images.ts";
@@ -188,9 +189,22 @@ export class ImageBank {
   readonly #chunks: TensorRef[] = [];
   readonly #imagesPerChunk: number;
 
+  /** @throws {RangeError} When finer values than bytes take more than one binding. */
   constructor(private readonly gpu: Gpu, readonly images: Pixels) {
     const length = images.height * images.width * images.channels;
     const most = Math.min(gpu.limits.maxStorageBufferBindingSize, gpu.limits.maxBufferSize);
+    const { count, values } = images;
+    if (values) {
+      if (values.byteLength > most) {
+        throw new RangeError(
+          `Cannot hold ${count} signals of ${length} values: they must take at most ${most} bytes, got ${values.byteLength}; --data.limit takes fewer`,
+        );
+      }
+      this.#imagesPerChunk = count;
+      const data = Float32Array.from(values);
+      this.#chunks.push(gpu.tensor([count, length], { data, label: "signals" }));
+      return;
+    }
     this.#imagesPerChunk = Math.floor(most / length);
     for (let first = 0; first < images.count; first += this.#imagesPerChunk) {
       const end = Math.min(images.count, first + this.#imagesPerChunk);
@@ -203,6 +217,10 @@ export class ImageBank {
   gather(capture: Capture, indices: TensorRef): TensorRef {
     const { height, width, channels } = this.images;
     const imagesPerChunk = this.#imagesPerChunk;
+    if (this.images.values) {
+      const rows = gatherRowsForward(capture, this.#chunks[0]!, indices);
+      return reshape(rows, [indices.shape[0] ?? 0, height, width, channels]);
+    }
     return gatherImages(capture, this.#chunks, indices, {
       height,
       width,

@@ -5,6 +5,7 @@
  */
 import { encodePng, imageGrid } from "../formats/png.ts";
 import { atomicWrite } from "../support/files.ts";
+import { plotSignals } from "./signal_plot.ts";
 
 /** Height, width and channels of an image. */
 export interface ImageSize {
@@ -30,9 +31,38 @@ export function visibleScale({ height, width }: ImageSize, side = VISIBLE_SIDE):
   return Math.max(1, Math.floor(side / Math.max(height, width)));
 }
 
-/** A PNG of images in a grid, enlarged so that small ones can be seen. */
-export function gridPng(images: Uint8Array, count: number, size: ImageSize): Uint8Array {
-  return encodePng(imageGrid(images, { ...size, count, padding: 1, scale: visibleScale(size) }));
+/** Whether what has this size are signals, which a picture shows as lines. */
+export function areSignals({ height }: ImageSize): boolean {
+  return height === 1;
+}
+
+/** Images as they are, and plots of signals. */
+export function pictured(
+  images: Uint8Array,
+  count: number,
+  size: ImageSize,
+): { readonly images: Uint8Array; readonly size: ImageSize } {
+  return areSignals(size) ? plotSignals(images, count, size) : { images, size };
+}
+
+/**
+ * A PNG of images in a grid, enlarged so that small ones can be seen.
+ *
+ * @param columns As many as rows unless given.
+ */
+export function gridPng(
+  given: Uint8Array,
+  count: number,
+  of: ImageSize,
+  columns?: number,
+): Uint8Array {
+  const { images, size } = pictured(given, count, of);
+  const { height, width, channels } = size;
+  const scale = visibleScale(size);
+  const layout = columns === undefined ? {} : { columns };
+  return encodePng(
+    imageGrid(images, { height, width, channels, ...layout, count, padding: 1, scale }),
+  );
 }
 
 /** Writes a grid of images, `[count, height, width, channels]` in [-1, 1]. */

@@ -89,8 +89,9 @@ export interface RunResult extends LoopResult {
 
 /** The network that a config describes. */
 export function networkOf({ model, data, diffusion }: RunConfig): Network {
-  const { height, width, channels } = imageShape(data);
-  return createNetwork(model, { height, width, channels, timesteps: diffusion.timesteps });
+  const { height, width, depth, channels } = imageShape(data);
+  const { timesteps } = diffusion;
+  return createNetwork(model, { height, width, depth, channels, timesteps });
 }
 
 /** The images of a config: the training set, and those held out if it wants any. */

@@ -43,6 +43,8 @@ export interface Drawn {
   readonly inFolder: number;
   /** All images as bytes, `[n, h, w, c]`; null unless `all`. */
   readonly images: Uint8Array<ArrayBuffer> | null;
+  /** The same in [-1, 1] and beyond, as they were computed. */
+  readonly values: Float32Array<ArrayBuffer> | null;
 }
 
 /**
@@ -66,6 +68,7 @@ export async function drawJob(job: Job, sampler: Sampler, options: DrawOptions):
   const indices = job.names.flatMap((name, i) => all || !present.has(name) ? [i] : []);
   const length = size.height * size.width * size.channels;
   const images = all ? new Uint8Array(job.names.length * length) : null;
+  const computed = all ? new Float32Array(job.names.length * length) : null;
   const watching = createWatch(job, indices.length, batch, folder ? had : null);
   let count = 0, written = 0;
   try {
@@ -81,6 +84,7 @@ export async function drawJob(job: Job, sampler: Sampler, options: DrawOptions):
       });
       const bytes = toBytes(values);
       images?.set(bytes, at * length);
+      computed?.set(values.subarray(0, bytes.length), at * length);
       count += own.length;
       for (const [k, i] of own.entries()) {
         const name = job.names[i]!;
@@ -91,11 +95,11 @@ export async function drawJob(job: Job, sampler: Sampler, options: DrawOptions):
     }
   } catch (error) {
     if (!signal.aborted || error !== signal.reason) throw error;
-    return { stopped: true, count, inFolder: had + written, images: null };
+    return { stopped: true, count, inFolder: had + written, images: null, values: null };
   } finally {
     watching.stop();
   }
-  return { stopped: false, count, inFolder: had + written, images };
+  return { stopped: false, count, inFolder: had + written, images, values: computed };
 }
 
 /**

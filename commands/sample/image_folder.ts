@@ -9,7 +9,7 @@ import { encodePng } from "../../formats/png.ts";
 import { UsageError } from "../../support/errors.ts";
 import { atomicWrite, ensureFolder, listNamedFolder, readNamedFile } from "../../support/files.ts";
 import { checkResultFolder } from "../shared/path_checks.ts";
-import type { ImageSize } from "../../training/pictures.ts";
+import { type ImageSize, pictured } from "../../training/pictures.ts";
 
 const FORMAT = "diffract images 1";
 const MANIFEST = "manifest.json";
@@ -72,7 +72,9 @@ export class ImageFolder {
 
   /** Writes one image, whole or not at all. */
   async write(name: string, data: Uint8Array, size: ImageSize): Promise<void> {
-    await atomicWrite(join(this.path, `${name}.png`), encodePng({ ...size, data }));
+    const { images, size: { height, width, channels } } = pictured(data, 1, size);
+    const png = encodePng({ height, width, channels, data: images });
+    await atomicWrite(join(this.path, `${name}.png`), png);
   }
 }
 

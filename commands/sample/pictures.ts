@@ -4,9 +4,11 @@
  * @module
  */
 import { extname } from "node:path";
-import { encodePng, imageGrid } from "../../formats/png.ts";
+import { writeNpz } from "../../formats/npy.ts";
+import { encodePng } from "../../formats/png.ts";
+import type { StoredTensor } from "../../formats/safetensors.ts";
 import { UsageError } from "../../support/errors.ts";
-import { type ImageSize, visibleScale } from "../../training/pictures.ts";
+import { areSignals, gridPng, type ImageSize } from "../../training/pictures.ts";
 import { checkResultFile } from "../shared/path_checks.ts";
 import type { Onlooker } from "./draw.ts";
 import { knownBytes } from "./given_image.ts";
@@ -23,11 +25,13 @@ const MAX_GRID = 4096, MAX_ROW = 16, STRIP_STEPS = 8;
 export interface PictureOptions {
   readonly out: string | undefined;
   readonly images: string | undefined;
+  readonly npz: string | undefined;
   readonly movie: string | undefined;
   readonly movieX0: boolean;
   readonly strip: string | undefined;
   readonly stripSteps: number | undefined;
   readonly interpolate: readonly [number, number] | undefined;
+  readonly inpaint: string | undefined;
 }
 
 /** A file to be written. */
@@ -68,6 +72,12 @@ export class Pictures {
         "Cannot use --movie-x0 with --interpolate: its movie shows finished images",
       );
     }
+    const unplotted = areSignals(size)
+      ? (["movie", "strip", "inpaint"] as const).find((name) => options[name] !== undefined)
+      : undefined;
+    if (unplotted !== undefined) {
+      throw new UsageError(`Cannot use --${unplotted} for signals: it is made of images`);
+    }
     this.#out = gridPlace(options);
     const { timesteps, names } = job;
     if (this.#out !== undefined && names.length > MAX_GRID) {
@@ -83,8 +93,8 @@ export class Pictures {
 
   /** Whether there is any, for which all images must be drawn. */
   get wanted(): boolean {
-    const { movie, strip } = this.options;
-    return [this.#out, movie, strip].some((path) => path !== undefined);
+    const { movie, strip, npz } = this.options;
+    return [this.#out, movie, strip, npz].some((path) => path !== undefined);
   }
 
   /** Who must see images on the way. */
@@ -96,12 +106,14 @@ export class Pictures {
    * The files, once all images are drawn.
    *
    * @param images `[n, h, w, c]`.
+   * @param array What --npz writes, without a name.
    */
-  files(images: Uint8Array): PictureFile[] {
-    const { movie, strip } = this.options;
+  files(images: Uint8Array, array: () => StoredTensor): PictureFile[] {
+    const { movie, strip, npz } = this.options;
     const { names } = this.job;
     const files: PictureFile[] = [];
     if (this.#out !== undefined) files.push({ path: this.#out, bytes: this.#grid(images) });
+    if (npz !== undefined) files.push({ path: npz, bytes: writeNpz([["arr_0", array()]]) });
     if (movie !== undefined) {
       const bytes = this.#movie?.gif() ?? walkGif(images, names.length, this.size);
       files.push({ path: movie, bytes });
@@ -122,15 +134,14 @@ export class Pictures {
       all.set(images, first.length);
       count++;
     }
-    const columns = this.options.interpolate ? { columns: Math.min(count, MAX_ROW) } : {};
-    const scale = visibleScale(size);
-    return encodePng(imageGrid(all, { ...size, ...columns, count, padding: 1, scale }));
+    const columns = this.options.interpolate ? Math.min(count, MAX_ROW) : undefined;
+    return gridPng(all, count, size, columns);
   }
 }
 
 /** Where the grid goes, if anywhere. */
-function gridPlace({ out, images }: PictureOptions): string | undefined {
-  return out ?? (images === undefined ? OUT : undefined);
+function gridPlace({ out, images, npz }: PictureOptions): string | undefined {
+  return out ?? (images === undefined && npz === undefined ? OUT : undefined);
 }
 
 /**
@@ -140,11 +151,12 @@ function gridPlace({ out, images }: PictureOptions): string | undefined {
  * @throws {Error} One line, when a right is missing.
  */
 export async function checkPlaces(options: PictureOptions): Promise<void> {
-  const { movie, strip } = options;
+  const { movie, strip, npz } = options;
   const places = [
     ["out", gridPlace(options), ".png"],
     ["movie", movie, ".gif"],
     ["strip", strip, ".png"],
+    ["npz", npz, ".npz"],
   ] as const;
   for (const [option, path, extension] of places) {
     if (path === undefined) continue;

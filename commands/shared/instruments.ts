@@ -4,7 +4,7 @@
  * @module
  */
 import type { Config } from "../../config/schema.ts";
-import { imageShape } from "../../data/options.ts";
+import { dataDims, imageShape } from "../../data/options.ts";
 import type { Gpu } from "../../device/gpu.ts";
 import { OutOfMemoryError } from "../../device/program.ts";
 import { askedOf } from "../../diffusion/denoiser.ts";
@@ -37,6 +37,7 @@ export function stepInstruments(
   const size = imageShape(data), images = train.batchSize / train.accumulate;
   const timestepBins = Math.min(instruments.timestepBins, diffusion.timesteps);
   try {
+    checkAxes(config);
     const most = transformedAtOnce(gpu, size);
     if (images > most) {
       throw new RangeError(
@@ -75,6 +76,7 @@ export async function runInstruments(
     );
   }
   try {
+    checkAxes(config);
     return [
       await Spectra.create({
         gpu,
@@ -90,6 +92,14 @@ export async function runInstruments(
     ];
   } catch (error) {
     return leftOut("spectra", error, say);
+  }
+}
+
+/** Spectra are two-dimensional. */
+function checkAxes({ data }: Config): void {
+  const dims = dataDims(data);
+  if (dims !== 2) {
+    throw new RangeError(`the data are ${dims === 1 ? "signals" : "volumes"}, not images`);
   }
 }
 

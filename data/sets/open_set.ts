@@ -23,5 +23,7 @@ export function openShape({ size, channels }: Pick<SetOptions, "size" | "channel
 export function fitOf(options: SetOptions): PictureShape {
   const { size, channels, crop, resize } = options;
   // `pad` takes any shape up to the size, and crops nothing.
-  return { size: size ?? OPEN_SHAPE.size, channels, crop: crop && resize !== "pad", resize };
+  // The check of options leaves no other channels to images.
+  const known = channels === 1 ? 1 : 3;
+  return { size: size ?? OPEN_SHAPE.size, channels: known, crop: crop && resize !== "pad", resize };
 }

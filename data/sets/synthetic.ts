@@ -35,7 +35,9 @@ const STREAM: Readonly<Record<Split, number>> = {
  * @throws RangeError when a number is out of its range.
  */
 export function makeSynthetic(
-  { kind, power, channels }: Pick<SyntheticOptions, "kind" | "power" | "channels">,
+  { kind, power, channels }: Pick<SyntheticOptions, "kind" | "power"> & {
+    readonly channels: number;
+  },
   split: Split,
   count: number,
   size: ImageSides = SYNTHETIC_SIZE,
@@ -131,6 +133,83 @@ function fieldPainter(size: ImageSides, power: number) {
   };
 }
 
+/**
+ * Makes fields that are signals or volumes: as {@linkcode makeSynthetic}'s, over one axis or three.
+ *
+ * @param size Length of signals; side, or height and width, of the slices of volumes.
+ * @throws RangeError as `makeSynthetic`.
+ */
+function makeFields(
+  { dims, depth, power, channels }: SyntheticOptions,
+  split: Split,
+  count: number,
+  size: ImageSides,
+): RawImages {
+  const { height, width } = sidesOf(size);
+  const axes = dims === 1 ? [width] : [depth ?? height, height, width];
+  const amplitude = axesSpectrum(axes, power).map(Math.sqrt);
+  const tables = axes.map(casTable);
+  const rows = sizeOf(axes) / width;
+  const stride = rows * width * channels;
+  const images = new Uint8Array(count * stride);
+  for (let i = 0; i < count; i++) {
+    const random = randomStream(SEED, STREAM[split], i);
+    for (let c = 0; c < channels; c++) {
+      let field = amplitude.map((a) => a * random.normal());
+      for (const [axis, table] of tables.entries()) field = transformAxis(field, axes, axis, table);
+      for (const [p, value] of field.entries()) {
+        const level = Math.round(FIELD_MEAN + value);
+        images[i * stride + p * channels + c] = Math.min(Math.max(level, 0), 255);
+      }
+    }
+  }
+  return { count, height: rows, width, channels, images, labels: null };
+}
+
+/** {@linkcode fieldSpectrum} over any axes. */
+function axesSpectrum(axes: readonly number[], power: number): Float64Array {
+  const side = Math.min(...axes);
+  const spectrum = new Float64Array(sizeOf(axes));
+  for (let at = 1; at < spectrum.length; at++) {
+    let rest = at, sum = 0;
+    for (const n of axes.toReversed()) {
+      const k = rest % n;
+      sum += (Math.min(k, n - k) * side / n) ** 2;
+      rest = Math.floor(rest / n);
+    }
+    spectrum[at] = Math.sqrt(sum) ** -power;
+  }
+  const total = spectrum.reduce((sum, value) => sum + value, 0);
+  const scale = FIELD_DEVIATION ** 2 * spectrum.length / total;
+  if (!(Number.isFinite(scale) && scale > 0)) {
+    throw new RangeError(
+      `Cannot make a field's spectrum: the power must be a moderate number such as 2, got ${power}`,
+    );
+  }
+  return spectrum.map((value) => value * scale);
+}
+
+/** A product of a symmetric table `[n, n]` with every line along an axis. */
+function transformAxis(
+  field: Float64Array,
+  axes: readonly number[],
+  axis: number,
+  table: Float64Array,
+): Float64Array<ArrayBuffer> {
+  const n = axes[axis]!, step = sizeOf(axes.slice(axis + 1));
+  const out = new Float64Array(field.length);
+  for (let at = 0; at < field.length; at++) {
+    const line = at - Math.floor(at / step) % n * step;
+    const row = Math.floor(at / step) % n * n;
+    let sum = 0;
+    for (let k = 0; k < n; k++) sum += table[row + k]! * field[line + k * step]!;
+    out[at] = sum;
+  }
+  return out;
+}
+
+const sizeOf = (axes: readonly number[]) => axes.reduce((product, n) => product * n, 1);
+
 /** The orthonormal Hartley transform of an axis, [n, n]. */
 function casTable(n: number): Float64Array {
   const cas = new Float64Array(n * n);
@@ -159,13 +238,14 @@ function multiply(a: Float64Array, b: Float64Array, out: Float64Array, inner: nu
 export const SYNTHETIC: SetKind = {
   shape: { size: SYNTHETIC_SIZE, channels: 3 },
   shapeFor: ({ synthetic: { channels } }) => ({ size: SYNTHETIC_SIZE, channels }),
+  dimsFor: ({ synthetic: { dims } }) => dims,
   files: null,
   needs: "nothing: it is made",
-  load: ({ synthetic, holdout, size }, split) =>
-    makeSynthetic(
-      synthetic,
-      split,
-      split === "train" ? synthetic.count : Math.max(holdout, 1),
-      size ?? SYNTHETIC_SIZE,
-    ),
+  load: ({ synthetic, holdout, size }, split) => {
+    const count = split === "train" ? synthetic.count : Math.max(holdout, 1);
+    const sides = size ?? SYNTHETIC_SIZE;
+    return synthetic.dims === 2
+      ? makeSynthetic(synthetic, split, count, sides)
+      : makeFields(synthetic, split, count, sides);
+  },
 };

@@ -9,6 +9,7 @@ import { FOLDER } from "./image_folder.ts";
 import { MEDMNIST, NPZ } from "./medmnist.ts";
 import { FASHION_MNIST, MNIST } from "./mnist.ts";
 import { PARQUET } from "./parquet.ts";
+import { SIGNALS } from "./signals.ts";
 import { SVHN } from "./svhn.ts";
 import { SYNTHETIC } from "./synthetic.ts";
 
@@ -28,4 +29,5 @@ export const OPEN_SETS = {
   "folder": FOLDER,
   "parquet": PARQUET,
   "npz": NPZ,
+  "signals": SIGNALS,
 } as const satisfies Readonly<Record<string, SetKind>>;
