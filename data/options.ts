@@ -204,8 +204,8 @@ export interface DataShape {
   readonly height: number;
   readonly width: number;
   readonly channels: number;
-  /** Slices of a volume, which lie one below the other; 1 for others. */
-  readonly depth: number;
+  /** Slices of a volume, which lie one below the other; absent for others. */
+  readonly depth?: number;
 }
 
 /**
@@ -218,14 +218,14 @@ export function imageShape(options: ShapeOptions): DataShape {
   const { height, width } = sidesOf(size);
   switch (dataDims(options)) {
     case 1:
-      return { size, height: 1, width, channels, depth: 1 };
+      return { size, height: 1, width, channels };
     case 3: {
       const depth = options.synthetic.depth ?? height;
       return { size, height: depth * height, width, channels, depth };
     }
     default: {
       const stacked = options.name === "mix" && options.mix.kind === "dominoes";
-      return { size, height: stacked ? 2 * height : height, width, channels, depth: 1 };
+      return { size, height: stacked ? 2 * height : height, width, channels };
     }
   }
 }

@@ -89,9 +89,8 @@ export interface RunResult extends LoopResult {
 
 /** The network that a config describes. */
 export function networkOf({ model, data, diffusion }: RunConfig): Network {
-  const { height, width, depth, channels } = imageShape(data);
-  const { timesteps } = diffusion;
-  return createNetwork(model, { height, width, depth, channels, timesteps });
+  const { size: _, ...shape } = imageShape(data);
+  return createNetwork(model, { ...shape, timesteps: diffusion.timesteps });
 }
 
 /** The images of a config: the training set, and those held out if it wants any. */

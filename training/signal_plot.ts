@@ -3,8 +3,6 @@
  *
  * @module
  */
-import type { ImageSize } from "./pictures.ts";
-
 /** Height of a plot in pixels. */
 const HEIGHT = 64;
 
@@ -20,8 +18,8 @@ const COLOURS = [[230, 159, 0], [86, 180, 233], [0, 158, 115], [204, 121, 167], 
 export function plotSignals(
   bytes: Uint8Array,
   count: number,
-  { width, channels }: ImageSize,
-): { images: Uint8Array; size: ImageSize } {
+  { width, channels }: { readonly width: number; readonly channels: number },
+): { images: Uint8Array; size: { height: number; width: number; channels: number } } {
   const colours = channels === 1 ? [[255]] : COLOURS;
   const size = { height: HEIGHT, width, channels: channels === 1 ? 1 : 3 };
   const images = new Uint8Array(count * HEIGHT * width * size.channels);

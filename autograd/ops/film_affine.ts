@@ -1,7 +1,7 @@
 import {
   filmAffineBackward,
-  filmChangesInto,
   filmAffineForward,
+  filmChangesInto,
 } from "../../kernels/norm/film_affine.ts";
 import type { Tensor } from "../tensor.ts";
 

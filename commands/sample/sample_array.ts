@@ -17,7 +17,7 @@ export function sampleArray(
   data: DataOptions,
   { images, values }: Pick<Drawn, "images" | "values">,
 ): StoredTensor {
-  const { height, width, channels, depth } = imageShape(data);
+  const { height, width, channels, depth = 1 } = imageShape(data);
   const dims = dataDims(data);
   const count = images!.length / (height * width * channels);
   const sides = { 1: [width], 2: [height, width], 3: [depth, height / depth, width] }[dims];

@@ -18,7 +18,8 @@ const OPTIONS: DataOptions = {
   flip: false,
   limit: null,
   holdout: 5,
-  synthetic: { kind: "field", power: 2, channels: 3, count: 12 },
+  range: [-1, 1],
+  synthetic: { kind: "field", power: 2, dims: 2, depth: null, channels: 3, count: 12 },
   mix: {
     first: "cifar10",
     second: "mnist",

@@ -1,15 +1,14 @@
 import { Graph } from "../../autograd/graph.ts";
 import { Capture } from "../../device/capture.ts";
 import { sizeOf } from "../../device/tensor.ts";
-import { fromPytorch, pytorchParameter, toPytorch } from "../../model/names/pytorch.ts";
+import { fromPytorch, toPytorch } from "../../model/names/pytorch.ts";
+import { kernelParameter } from "../../model/names/spatial.ts";
 import { type Dims, double, halve, SpatialConv } from "../../model/spatial.ts";
 import { type ConvNdCase, convNdReference, convNdShape } from "../reference/conv_nd.ts";
 import { finiteDifference } from "../reference/finite_difference.ts";
 import { assertAllClose, assertEquals } from "../support/assert.ts";
 import { randomValues, testGpu, upload } from "../support/gpu.ts";
 import { differentiate, operand } from "../support/gradients.ts";
-
-const LAYOUTS = { 1: "signal", 2: "convolution", 3: "volume" } as const;
 
 const CASES = [
   { dims: 1, sides: [11], ci: 3, co: 4, kernel: 3 },
@@ -30,7 +29,7 @@ for (const given of CASES) {
     const gpu = await testGpu();
     const n = 2, [depth, height, width] = [1, 1, 1, ...sides].slice(-3) as [number, number, number];
     const layer = new SpatialConv(dims as Dims, ci, co, { kernel, halve: halves });
-    const entry = pytorchParameter("w", "w", layer.weight.shape, LAYOUTS[dims]);
+    const entry = kernelParameter(dims, "w", "w", layer.weight.shape);
     const weight = { shape: entry.pytorchShape, data: randomValues(sizeOf(entry.pytorchShape), 2) };
     const ours = fromPytorch(entry, weight);
     assertEquals(toPytorch(entry, ours), weight);

@@ -135,7 +135,7 @@ Deno.test("plotSignals() draws a line from edge to edge, and a colour for each c
     Array.from({ length: 63 }, (_, y) => y),
     [0],
   ]);
-  const two = plotSignals(Uint8Array.of(0, 255, 0, 255), 1, { height: 1, width: 2, channels: 2 });
+  const two = plotSignals(Uint8Array.of(0, 255, 0, 255), 1, { width: 2, channels: 2 });
   assertEquals(two.size.channels, 3);
   assertEquals([...two.images.slice(0, 3)], [86, 180, 233]);
   const { width, height } = decodePng(gridPng(Uint8Array.of(0, 255, 255), 1, size));

@@ -7,7 +7,7 @@
 import type { Tensor } from "../../../autograd/graph.ts";
 import { packedAttention } from "../../../autograd/ops/attention.ts";
 import { adaptiveGroupNorm } from "../../../autograd/ops/group_norm.ts";
-import { modulate } from "../../../autograd/ops/modulate.ts";
+import { filmAffine } from "../../../autograd/ops/film_affine.ts";
 import { reshape } from "../../../autograd/ops/reshape.ts";
 import type { TimeColumns } from "../../blocks.ts";
 import { pytorchInit, zeroInit } from "../../init.ts";
@@ -90,7 +90,7 @@ export class GuidedBlock extends Module {
   #modulated(x: Tensor, { projections, start }: TimeColumns): Tensor {
     const { graph } = x;
     const { weight, bias, groups, eps } = this.norm2;
-    const affine = modulate(graph.parameter(weight), graph.parameter(bias), projections, start);
+    const affine = filmAffine(graph.parameter(weight), graph.parameter(bias), projections, start);
     const { dropout } = this.style;
     return adaptiveGroupNorm(x, affine, { groups, eps, silu: true, dropout });
   }

@@ -14,7 +14,7 @@ import { silu } from "../../../autograd/ops/silu.ts";
 import { Parameter } from "../../../autograd/parameter.ts";
 import { formatShape } from "../../../device/tensor.ts";
 import { projectTime, type TimeColumns } from "../../blocks.ts";
-import { pytorchInit, standardNormal, zeroInit } from "../../init.ts";
+import { normals, pytorchInit, zeroInit } from "../../init.ts";
 import { GroupNorm } from "../../layers.ts";
 import { Module } from "../../module.ts";
 import type { Network, NetworkInputs, NetworkShape } from "../../network.ts";
@@ -93,9 +93,7 @@ export class GuidedUNet extends Module implements Network {
       0,
       pytorchInit,
     );
-    this.classEmbedding = classes > 0
-      ? new Parameter([classes, timeChannels], standardNormal)
-      : undefined;
+    this.classEmbedding = classes > 0 ? new Parameter([classes, timeChannels], normals) : undefined;
     let width = widths[0]!;
     this.head = conv(shape.channels, width);
     const skips = [width];

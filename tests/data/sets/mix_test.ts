@@ -193,7 +193,8 @@ const OPTIONS: DataOptions = {
   flip: true,
   limit: null,
   holdout: 5,
-  synthetic: { kind: "shapes", power: 2, channels: 1, count: 12 },
+  range: [-1, 1],
+  synthetic: { kind: "shapes", power: 2, dims: 2, depth: null, channels: 1, count: 12 },
   mix: MIX,
 };
 

@@ -57,7 +57,7 @@ Deno.test("SIGNALS keeps the precision and classes of signals, and the range giv
     };
     const data = await optionsOf(folder, arrays, { size: 4, channels: 2, range: [-2, 4] });
     const { size: _, ...shape } = imageShape(data);
-    assertEquals(shape, { height: 1, width: 4, channels: 2, depth: 1 });
+    assertEquals(shape, { height: 1, width: 4, channels: 2 });
     const test = await loadImages(data, "test", silent);
     assertEquals([test.count, test.height, test.width, test.channels], [1, 1, 4, 2]);
     const expected = Array.from({ length: 8 }, (_, i) => (-i / 10 - 1) / 3);

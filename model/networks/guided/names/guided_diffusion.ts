@@ -6,24 +6,29 @@
  */
 import { namedParameters } from "../../../module.ts";
 import { type PytorchEntry, type PytorchLayout, pytorchParameter } from "../../../names/pytorch.ts";
+import { kernelParameter } from "../../../names/spatial.ts";
+import type { Dims } from "../../../spatial.ts";
 import { GuidedAttention, GuidedBlock } from "../blocks.ts";
 import type { GuidedUNet, Stage } from "../unet.ts";
 
-/** A layer under our name and theirs, and how its weight lies there. */
-type Line = readonly [ours: string, theirs: string, layout: PytorchLayout];
-
-/** How the kernels of networks over so many axes lie there. */
-const KERNELS = { 1: "signal", 2: "convolution", 3: "volume" } as const;
+/** A layer under our name and theirs, and how its weight lies there: a number is a kernel's axes. */
+type Line = readonly [ours: string, theirs: string, layout: Layout];
+type Layout = PytorchLayout | Dims;
 
 /** Every tensor of the `state_dict`, in its order. */
 export function guidedNames(network: GuidedUNet): PytorchEntry[] {
   const shapes = new Map(Array.from(namedParameters(network), ([name, p]) => [name, p.shape]));
-  const entry = (ours: string, theirs: string, layout: PytorchLayout): PytorchEntry[] => {
+  const entry = (ours: string, theirs: string, layout: Layout): PytorchEntry[] => {
     const shape = shapes.get(ours);
-    return shape ? [pytorchParameter(ours, theirs, shape, layout)] : [];
+    if (!shape) return [];
+    return [
+      typeof layout === "number"
+        ? kernelParameter(layout, ours, theirs, shape)
+        : pytorchParameter(ours, theirs, shape, layout),
+    ];
   };
   return [...lines(network)].flatMap(([ours, theirs, layout]) =>
-    ours === "classEmbedding" ? entry(ours, `${theirs}.weight`, "vector") : [
+    ours === "classEmbedding" ? entry(ours, `${theirs}.weight`, "table") : [
       ...entry(`${ours}.weight`, `${theirs}.weight`, layout),
       ...entry(`${ours}.bias`, `${theirs}.bias`, "vector"),
     ]
@@ -31,10 +36,10 @@ export function guidedNames(network: GuidedUNet): PytorchEntry[] {
 }
 
 function* lines(network: GuidedUNet): Generator<Line> {
-  const kernel = KERNELS[network.options.dims];
+  const kernel = network.options.dims;
   yield ["timeEmbedding.first", "time_embed.0", "cosines-first"];
   yield ["timeEmbedding.second", "time_embed.2", "linear"];
-  yield ["classEmbedding", "label_emb", "vector"];
+  yield ["classEmbedding", "label_emb", "table"];
   yield ["head", "input_blocks.0.0", kernel];
   for (const [i, stage] of network.down.entries()) {
     yield* stageLines(stage, `down.${i}`, `input_blocks.${i + 1}`, kernel);
@@ -51,7 +56,7 @@ function* stageLines(
   { parts }: Stage,
   ours: string,
   theirs: string,
-  kernel: PytorchLayout,
+  kernel: Dims,
 ): Generator<Line> {
   for (const [i, part] of parts.entries()) {
     const path = `${theirs}.${i}`;
@@ -64,7 +69,7 @@ function* stageLines(
   }
 }
 
-const blockLines = (path: string, kernel: PytorchLayout): Line[] => [
+const blockLines = (path: string, kernel: Dims): Line[] => [
   ["norm1", `${path}.in_layers.0`, "vector"],
   ["conv1", `${path}.in_layers.2`, kernel],
   ["time", `${path}.emb_layers.1`, "linear"],
@@ -75,6 +80,6 @@ const blockLines = (path: string, kernel: PytorchLayout): Line[] => [
 
 const attentionLines = (path: string): Line[] => [
   ["norm", `${path}.norm`, "vector"],
-  ["qkv", `${path}.qkv`, "signal"],
-  ["output", `${path}.proj_out`, "signal"],
+  ["qkv", `${path}.qkv`, 1],
+  ["output", `${path}.proj_out`, 1],
 ];
