@@ -17,6 +17,7 @@ import { EDM2 } from "./networks/edm2.ts";
 import { LUCID_CLASSES, LUCID_SIGNALS, LUCIDRAINS } from "./networks/lucid.ts";
 import { LUCIDRAINS } from "./networks/lucid.ts";
 import { GUIDED } from "./networks/guided.ts";
+import { LUCID_CLASSES, LUCID_SIGNALS, LUCIDRAINS } from "./networks/lucid.ts";
 import { verifyOps } from "./ops.ts";
 import { verifyOptim } from "./optim.ts";
 import { verifyPhema } from "./phema.ts";
