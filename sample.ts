@@ -18,12 +18,15 @@ import {
   SAMPLER_OPTIONS,
   WEIGHTS_OPTIONS,
 } from "./commands/shared/load_sampler.ts";
+import { chosenClasses, chosenGuidance, CLASS_OPTIONS } from "./commands/sample/classes.ts";
 import { choosePlan } from "./commands/sample/choice.ts";
 import { describeSteps, drawJob, type Drawn } from "./commands/sample/draw.ts";
 import { ImageFolder } from "./commands/sample/image_folder.ts";
 import { checkPlaces, Pictures } from "./commands/sample/pictures.ts";
 import { sampleArray } from "./commands/sample/sample_array.ts";
 import { parseSeedPair, parseSeeds } from "./commands/sample/seeds.ts";
+import { networkOf } from "./training/run.ts";
+import { notedClasses } from "./training/same_images.ts";
 import { watchStopSignals } from "./training/stop_signals.ts";
 
 /** Exit code where a signal left nothing behind. */
@@ -37,6 +40,7 @@ const command = defineCommand({
   options: {
     ...CHECKPOINT_OPTION,
     ...SAMPLER_OPTIONS,
+    ...CLASS_OPTIONS,
     count: {
       value: "N",
       parse: integer({ min: 1 }),
@@ -106,6 +110,10 @@ const command = defineCommand({
       does: "fills a folder; the same command goes on after it was stopped",
     },
     {
+      args: "--class all --guidance 2 --count 50",
+      does: "draws a column of each class that the network knows, closer to what marks it",
+    },
+    {
       args: "--interpolate 3,8 --count 12 --movie walk.gif",
       does: "goes from one seed to another",
     },
@@ -124,10 +132,14 @@ async function sample(options: SampleOptions): Promise<number> {
   const config = parseConfig(checkpoint.config, { path: checkpoint.path });
   const { height, width, channels } = imageShape(config.data);
   const size = { height, width, channels };
+  const { conditioning } = networkOf(config);
+  const known = { conditioning, names: notedClasses(checkpoint) };
+  const guidance = chosenGuidance(options, known);
   const { job, sampler: choice, process, given } = await choosePlan(
     options,
     config.diffusion,
     size,
+    chosenClasses(options.class, known),
   );
   const pictures = new Pictures(options, job, size, given);
   await checkPlaces(options);
@@ -139,6 +151,7 @@ async function sample(options: SampleOptions): Promise<number> {
       checkpoint: await sha256File(checkpoint.path),
       ...{ weights, sampler: choice, clip: !options.noClip, batch },
       ...job.facts,
+      ...guidance && { guidance },
     },
     { adapter: gpu.description },
     (line) => console.log(line),
@@ -149,7 +162,8 @@ async function sample(options: SampleOptions): Promise<number> {
   const unwatch = watchStopSignals(stop, () => console.error("Stopping"));
   const run = { config, checkpoint, process };
   // A folder may grow later, in batches of the same size.
-  const { sampler, destroy } = await loadSampler(gpu, run, options, folder ? undefined : count);
+  const most = folder ? undefined : count;
+  const { sampler, destroy } = await loadSampler(gpu, run, options, most, guidance);
   console.log(
     `Sampling ${counted(count, "image")} from ${checkpoint.path} (${weights} weights, step ` +
       `${checkpoint.step}) by ${choice.name} in ${describeSteps(job, sampler.batch)}`,

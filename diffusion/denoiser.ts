@@ -16,13 +16,16 @@ export interface Asked {
   readonly denoise: Denoiser;
   /** What it wants to know of images beside their noise; nothing unless given. */
   readonly conditioning?: Conditioning | undefined;
+  /** Channels, from the first on, that guidance acts on; all unless given. */
+  readonly guidedChannels?: number | undefined;
 }
 
 /** What asks a network for images. */
 export function askedOf(
-  network: { forward: Denoiser; readonly conditioning?: Conditioning },
+  network: { forward: Denoiser } & Pick<Asked, "conditioning" | "guidedChannels">,
 ): Asked {
-  return { denoise: denoiserOf(network), conditioning: network.conditioning };
+  const { conditioning, guidedChannels } = network;
+  return { denoise: denoiserOf(network), conditioning, guidedChannels };
 }
 
 /**

@@ -21,7 +21,8 @@ import {
   samplerStep,
 } from "../kernels/process/sampler_step.ts";
 import { STREAMS } from "../support/random_streams.ts";
-import type { Asked } from "./denoiser.ts";
+import type { Asked, Denoiser } from "./denoiser.ts";
+import { type Guidance, guidedDenoiser } from "./guidance.ts";
 import type { SamplerStep } from "./moves.ts";
 import type { Process } from "./process.ts";
 
@@ -33,6 +34,10 @@ export interface SamplerParts extends Asked {
   readonly parameters: ReadonlyMap<Parameter, ParameterSlot>;
   /** What the network was trained for. */
   readonly process: Process;
+  /** How images are guided; not at all unless given. */
+  readonly guidance?: Guidance | undefined;
+  /** Whether a guided evaluation is one of twice the batch; else two of the batch. True unless given. */
+  readonly together?: boolean | undefined;
 }
 
 /** Images at hand, each of the shape of a batch. */
@@ -51,17 +56,25 @@ export class Evaluation {
     readonly registers: number,
     private readonly kept: TensorRef | null,
     private readonly program: Program,
+    /** Whether what is kept is another evaluation's as well, which frees it. */
+    private readonly shares: boolean,
   ) {}
 
-  /** Plans the program. */
+  /**
+   * Plans the program.
+   *
+   * @param other An evaluation of as many registers, for the same images: both keep in one place.
+   */
   static async plan(
     gpu: Gpu,
     parts: SamplerParts,
     images: SampledImages,
     registers: number,
+    other?: Evaluation,
   ): Promise<Evaluation> {
-    const { capture, kept } = Evaluation.record(gpu, parts, images, registers);
-    return new Evaluation(gpu, parts, registers, kept, await capture.plan());
+    const { capture, kept } = Evaluation.record(gpu, parts, images, registers, other);
+    const program = await capture.plan();
+    return new Evaluation(gpu, parts, registers, kept, program, other !== undefined);
   }
 
   /** Writes down what {@linkcode Evaluation.plan} plans, and makes room for what is kept. */
@@ -70,18 +83,19 @@ export class Evaluation {
     parts: SamplerParts,
     { x, predicted }: SampledImages,
     registers: number,
+    other?: Evaluation,
   ): { readonly capture: Capture; readonly kept: TensorRef | null } {
     const [samples, ...image] = parts.shape;
     const kept = registers === 0
       ? null
-      : gpu.tensor([registers, ...parts.shape], { label: "kept images" });
+      : other?.kept ?? gpu.tensor([registers, ...parts.shape], { label: "kept images" });
     const capture = new Capture(gpu, "sampling step");
     const keys = capture.input("keys", [samples, 4], "u32");
     const inputs = recordInputs(capture, parts, x);
     const scalars = capture.input("scalars", [samplerScalarCount(registers)]);
     const graph = new Graph(capture, { parameters: parts.parameters });
     const conditions = conditionInputs(capture, samples, parts.conditioning);
-    const f = parts.denoise(graph, { ...inputs(graph), ...conditions }).ref;
+    const f = denoiserFor(parts)(graph, { ...inputs(graph), ...conditions }).ref;
     const z = randomNormal(capture, keys, { samples, shape: image, stream: STREAMS.samplerNoise });
     const tensors = { x, f, z, predicted, ...kept && { kept } };
     copyInto(capture, x, samplerStep(capture, tensors, scalars));
@@ -106,7 +120,7 @@ export class Evaluation {
   /** Frees the program and what it kept. */
   destroy(): void {
     this.program.destroy();
-    if (this.kept) this.gpu.destroyTensor(this.kept);
+    if (this.kept && !this.shares) this.gpu.destroyTensor(this.kept);
   }
 
   #values(step: SamplerStep, keys: Uint32Array): InputValues {
@@ -124,6 +138,13 @@ export class Evaluation {
       },
     };
   }
+}
+
+/** What predicts: the network, guided where guidance is asked for. */
+function denoiserFor(parts: SamplerParts): Denoiser {
+  const { guidance, together = true, shape } = parts;
+  if (!guidance) return parts.denoise;
+  return guidedDenoiser(parts, guidance, { together, channels: shape[3] });
 }
 
 /** What the network is given: the image as the process scales it, and what it is told of the level. */

@@ -20,6 +20,7 @@ import { randomNormal } from "../kernels/process/random.ts";
 import { seedKey } from "../support/philox.ts";
 import { STREAMS } from "../support/random_streams.ts";
 import { Evaluation, type SampledImages, type SamplerParts } from "./evaluation.ts";
+import { checkGuidance, guidesAt } from "./guidance.ts";
 import type { InpaintingMove, InpaintingWay } from "./inpainting.ts";
 import { KnownParts, noiseScalars, recordNoising } from "./known_parts.ts";
 import { isEvaluation, keptRegisters, type Move, type SamplerStep } from "./moves.ts";
@@ -85,15 +86,18 @@ export class Sampler {
     private readonly starting: Program,
     /** Replaced by one with more registers when a sampler keeps more images. */
     private evaluation: Evaluation,
+    /** Evaluates without guidance, where that acts at some levels alone. */
+    private unguided: Evaluation | null,
   ) {}
 
   /** Plans the programs. */
   static async create(gpu: Gpu, parts: SamplerParts): Promise<Sampler> {
+    if (parts.guidance) checkGuidance(parts);
     const { images, start } = recordStart(gpu, parts);
     try {
       const starting = await start.plan();
-      const evaluation = await Evaluation.plan(gpu, parts, images, 0);
-      return new Sampler(gpu, parts, images, starting, evaluation);
+      const { evaluation, unguided } = await planEvaluations(gpu, parts, images, 0);
+      return new Sampler(gpu, parts, images, starting, evaluation, unguided);
     } catch (error) {
       // Whoever tries a smaller batch next needs the memory.
       for (const tensor of [images.x, images.predicted]) gpu.destroyTensor(tensor);
@@ -104,7 +108,9 @@ export class Sampler {
   /** Writes down what {@linkcode Sampler.create} would plan: how a batch starts, and an evaluation. */
   static record(gpu: Gpu, parts: SamplerParts): Capture[] {
     const { images, start } = recordStart(gpu, parts);
-    return [start, Evaluation.record(gpu, parts, images, 0).capture];
+    const captures = [start, Evaluation.record(gpu, parts, images, 0).capture];
+    if (!parts.guidance?.interval) return captures;
+    return [...captures, Evaluation.record(gpu, unguidedParts(parts), images, 0).capture];
   }
 
   /**
@@ -229,6 +235,7 @@ export class Sampler {
     this.#knownParts?.destroy();
     this.starting.destroy();
     this.evaluation.destroy();
+    this.unguided?.destroy();
     this.gpu.destroyTensor(this.images.x);
     this.gpu.destroyTensor(this.images.predicted);
   }
@@ -299,9 +306,10 @@ export class Sampler {
   /** An evaluation with as many registers as moves want. */
   async #reserve(registers: number): Promise<void> {
     if (registers <= this.evaluation.registers) return;
-    const larger = await Evaluation.plan(this.gpu, this.parts, this.images, registers);
+    const larger = await planEvaluations(this.gpu, this.parts, this.images, registers);
     this.evaluation.destroy();
-    this.evaluation = larger;
+    this.unguided?.destroy();
+    ({ evaluation: this.evaluation, unguided: this.unguided } = larger);
   }
 
   #startFromNoise(seeds: readonly number[]): void {
@@ -358,7 +366,7 @@ export class Sampler {
     }
     const seen = wants?.(i) ?? false;
     const before = seen ? await this.#read(this.images.x, count) : null;
-    this.evaluation.run(move, keys, conditions);
+    this.#evaluationOf(move).run(move, keys, conditions);
     if ("known" in move) parts?.keep(move.known, keys);
     await this.gpu.finish();
     if (!before) return;
@@ -366,10 +374,40 @@ export class Sampler {
     onImages?.(i, { before, predicted, after: await this.#read(this.images.x, count) });
   }
 
+  /** What evaluates the network at a step's level. */
+  #evaluationOf({ timestep }: SamplerStep): Evaluation {
+    const { guidance, process: { schedule } } = this.parts;
+    if (!this.unguided || !guidance) return this.evaluation;
+    return guidesAt(guidance, schedule.at(timestep)) ? this.evaluation : this.unguided;
+  }
+
   /** The first images of a tensor. */
   async #read(tensor: TensorRef, count: number): Promise<Float32Array<ArrayBuffer>> {
     return (await this.gpu.readF32(tensor)).slice(0, count * this.#length);
   }
+}
+
+/** An evaluation, and one without guidance where guidance acts at some levels alone. */
+async function planEvaluations(
+  gpu: Gpu,
+  parts: SamplerParts,
+  images: SampledImages,
+  registers: number,
+): Promise<{ evaluation: Evaluation; unguided: Evaluation | null }> {
+  const evaluation = await Evaluation.plan(gpu, parts, images, registers);
+  if (!parts.guidance?.interval) return { evaluation, unguided: null };
+  try {
+    const without = unguidedParts(parts);
+    const unguided = await Evaluation.plan(gpu, without, images, registers, evaluation);
+    return { evaluation, unguided };
+  } catch (error) {
+    evaluation.destroy();
+    throw error;
+  }
+}
+
+function unguidedParts(parts: SamplerParts): SamplerParts {
+  return { ...parts, guidance: undefined };
 }
 
 /** A key of kernels/shared/philox.ts for each image; places without a seed take that of 0. */

@@ -16,7 +16,7 @@ import { Log, type LogEvent, type LogMirror } from "./log.ts";
 import { NonFiniteError } from "./non_finite.ts";
 import { isDue, type Observer } from "./observer.ts";
 import type { RunFolder } from "./run_folder.ts";
-import { IMAGES_NOTE } from "./same_images.ts";
+import { imageNotes } from "./same_images.ts";
 import { checkSpace, type FreeSpace } from "./disk_space.ts";
 import { pauseForSignals } from "./stop_signals.ts";
 import { averagePath, averageTensors } from "./power_averages.ts";
@@ -224,7 +224,7 @@ class Loop {
     const { trainer, folder, configText, freeSpace } = this.options;
     const { keep } = trainer.config.train;
     const path = checkpointPath(folder, this.#step);
-    const notes = { [IMAGES_NOTE]: trainer.images.checksum };
+    const notes = imageNotes(trainer.images, trainer.network);
     const facts: CheckpointFacts = { step: this.#step, config: configText, notes };
     const tensors = trainer.state.checkpointTensors(this.#step);
     const bytes = checkpointBytes(facts, tensors);

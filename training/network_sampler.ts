@@ -6,6 +6,7 @@
 import type { Arena } from "../device/arena.ts";
 import type { Gpu } from "../device/gpu.ts";
 import { askedOf } from "../diffusion/denoiser.ts";
+import type { Guidance } from "../diffusion/guidance.ts";
 import type { Process } from "../diffusion/process.ts";
 import { SAMPLE_BATCH, Sampler, type SamplerParts } from "../diffusion/sampling.ts";
 import type { Network } from "../model/network.ts";
@@ -22,6 +23,10 @@ export interface SampledNetwork {
   readonly size: ImageSize;
   /** Images computed at once; {@linkcode SAMPLE_BATCH} unless given. */
   readonly batch?: number;
+  /** How images are guided; not at all unless given. */
+  readonly guidance?: Guidance | undefined;
+  /** See {@linkcode SamplerParts.together}. */
+  readonly together?: boolean | undefined;
 }
 
 /** What a sampler of a network is made of. */
@@ -32,6 +37,8 @@ export function samplerParts(sampled: SampledNetwork): SamplerParts {
     parameters: parameterSlots(network, weights),
     ...askedOf(network),
     process,
+    guidance: sampled.guidance,
+    together: sampled.together,
   };
 }
 

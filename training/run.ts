@@ -37,7 +37,7 @@ import {
   formatCount,
 } from "./run_summary.ts";
 import type { RunConfig } from "./run_config.ts";
-import { checkImages, IMAGES_NOTE } from "./same_images.ts";
+import { checkImages, imageNotes } from "./same_images.ts";
 import { prepareRunFolder, type RunFolder, runFolder } from "./run_folder.ts";
 import { type FreeSpace, planSpace, systemFreeSpace } from "./disk_space.ts";
 import { Trainer } from "./trainer.ts";
@@ -216,12 +216,12 @@ function memoryLeft({ state, memory }: Trainer, { memory: all = Infinity }: RunC
 
 /** Says, or refuses, when the disk has not the room that the run's checkpoints need. */
 async function checkPlannedSpace(
-  { state, config, images }: Trainer,
+  { state, config, images, network }: Trainer,
   { checkpoints }: RunFolder,
   { checkpointConfig, freeSpace = systemFreeSpace, say }: RunContext,
 ): Promise<void> {
   const { steps, keep } = config.train;
-  const notes = { [IMAGES_NOTE]: images.checksum };
+  const notes = imageNotes(images, network);
   const facts = { step: steps, config: checkpointConfig, notes };
   const bytes = checkpointBytes(facts, state.checkpointTensors(steps));
   const warning = await planSpace({ folder: checkpoints, bytes, keep }, freeSpace);

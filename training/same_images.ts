@@ -6,11 +6,38 @@
  */
 import type { ImageSet } from "../data/dataset.ts";
 import { type DataOptions, isOpen, setKind } from "../data/options.ts";
+import type { Network } from "../model/network.ts";
 import { UsageError } from "../support/errors.ts";
 import type { Checkpoint } from "./checkpoint.ts";
 
 /** The note of a checkpoint with the checksum of the training images. */
 export const IMAGES_NOTE = "images";
+
+/** The note of a checkpoint with what the classes are called that its network knows, as JSON. */
+const CLASSES_NOTE = "classes";
+
+/** What a checkpoint notes of its training images, and of their classes where the network knows any. */
+export function imageNotes(
+  { checksum, classNames }: Pick<ImageSet, "checksum" | "classNames">,
+  { conditioning }: Pick<Network, "conditioning">,
+): Record<string, string> {
+  const { labels: classes = 0 } = conditioning ?? {};
+  return {
+    [IMAGES_NOTE]: checksum,
+    ...classes > 0 && classNames && { [CLASSES_NOTE]: JSON.stringify(classNames) },
+  };
+}
+
+/** What the classes of a checkpoint are called; undefined where it does not tell. */
+export function notedClasses({ notes }: Pick<Checkpoint, "notes">): string[] | undefined {
+  try {
+    const names: unknown = JSON.parse(notes[CLASSES_NOTE] ?? "null");
+    const told = Array.isArray(names) && names.every((name) => typeof name === "string");
+    return told ? names : undefined;
+  } catch {
+    return undefined;
+  }
+}
 
 /**
  * Holds a checkpoint's images against those at hand. Checkpoints from before there was the note pass

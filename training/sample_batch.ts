@@ -17,7 +17,8 @@ import type { ImageSize } from "./pictures.ts";
 import { formatBytes } from "./run_summary.ts";
 
 /** A network that draws images of a size. */
-export interface SamplingSubject extends Pick<SampledNetwork, "network" | "process" | "size"> {
+export interface SamplingSubject
+  extends Pick<SampledNetwork, "network" | "process" | "size" | "guidance"> {
   readonly gpu: Gpu;
 }
 
@@ -25,6 +26,8 @@ export interface SamplingSubject extends Pick<SampledNetwork, "network" | "proce
 export interface SamplingPlan {
   /** Images computed at once. */
   readonly batch: number;
+  /** Whether a guided evaluation is one of twice the batch. */
+  readonly together: boolean;
   /** Bytes of the images and of activations. */
   readonly bytes: number;
 }
@@ -32,18 +35,23 @@ export interface SamplingPlan {
 /**
  * Plans sampling without memory.
  *
+ * @param together Of guided evaluations, see {@linkcode SamplingPlan}; true unless given.
  * @throws {RangeError} When a step is over one of the adapter's limits; the message names it.
  */
-export function planSampling(subject: SamplingSubject, batch: number): SamplingPlan {
+export function planSampling(
+  subject: SamplingSubject,
+  batch: number,
+  together = true,
+): SamplingPlan {
   const { gpu, network } = subject;
   const planning = planningGpu(gpu);
   setVariantPolicy(planning, variantPolicy(gpu));
   const weights = createArena(planning, "averaged weights", network);
   const before = planning.counters.bufferBytes;
-  const captures = Sampler.record(planning, samplerParts({ ...subject, weights, batch }));
+  const captures = Sampler.record(planning, samplerParts({ ...subject, weights, batch, together }));
   const images = planning.counters.bufferBytes - before;
   const peaks = captures.map((capture) => planMemory(capture).memory.peakBytes);
-  return { batch, bytes: peaks.reduce((sum, bytes) => sum + bytes, images) };
+  return { batch, together, bytes: peaks.reduce((sum, bytes) => sum + bytes, images) };
 }
 
 /**
@@ -58,11 +66,14 @@ export function fitSampling(
   subject: SamplingSubject,
   { memory = Infinity, most = SAMPLE_BATCH }: { memory?: number; most?: number } = {},
 ): SamplingPlan {
-  for (let batch = most;; batch = Math.floor(batch / 2)) {
+  const guided = subject.guidance !== undefined;
+  let batch = most, together = true;
+  for (;; [batch, together] = smallerBatch({ batch, together }, guided)) {
+    const last = batch === 1 && !(guided && together);
     try {
-      const plan = planSampling(subject, batch);
+      const plan = planSampling(subject, batch, together);
       if (plan.bytes <= memory) return plan;
-      if (batch === 1) {
+      if (last) {
         throw new RangeError(
           `one image at once takes ${formatBytes(plan.bytes)}, more than the ${
             formatBytes(Math.max(0, memory))
@@ -70,7 +81,7 @@ export function fitSampling(
         );
       }
     } catch (error) {
-      if (!(error instanceof RangeError) || batch === 1) throw error;
+      if (!(error instanceof RangeError) || last) throw error;
     }
   }
 }
@@ -88,6 +99,14 @@ export function imagesAtOnce(
   batch: number = SAMPLE_BATCH,
 ): number {
   return height * width > FILLED_PIXELS ? Math.min(count, batch) : batch;
+}
+
+/** What is tried next: a guided evaluation becomes two before the batch is halved. */
+function smallerBatch(
+  { batch, together }: Pick<SamplingPlan, "batch" | "together">,
+  guided: boolean,
+): [batch: number, together: boolean] {
+  return guided && together ? [batch, false] : [Math.floor(batch / 2), true];
 }
 
 /** What images are drawn for, and what leaves it out, for an error. */
@@ -111,13 +130,15 @@ export async function fittingSampler(
   options: { memory?: number; most?: number } = {},
 ): Promise<Sampler> {
   try {
-    let { batch } = fitSampling(subject, options);
+    const guided = subject.guidance !== undefined;
+    let { batch, together } = fitSampling(subject, options);
     for (;;) {
       try {
-        return await networkSampler(subject.gpu, { ...subject, weights, batch });
+        return await networkSampler(subject.gpu, { ...subject, weights, batch, together });
       } catch (error) {
-        if (!(error instanceof OutOfMemoryError) || batch === 1) throw error;
-        batch = Math.floor(batch / 2);
+        const last = batch === 1 && !(guided && together);
+        if (!(error instanceof OutOfMemoryError) || last) throw error;
+        [batch, together] = smallerBatch({ batch, together }, guided);
       }
     }
   } catch (cause) {

@@ -10,7 +10,14 @@ import { UsageError } from "../../support/errors.ts";
 import type { ImageSize } from "../../training/pictures.ts";
 import { chooseSampler, movesOf, type SamplerValues, usage } from "../shared/load_sampler.ts";
 import { readGivenImage } from "./given_image.ts";
-import { type GivenImage, inpaintingJob, interpolationJob, type Job, seedsJob } from "./jobs.ts";
+import {
+  type Classes,
+  type GivenImage,
+  inpaintingJob,
+  interpolationJob,
+  type Job,
+  seedsJob,
+} from "./jobs.ts";
 
 /** Images where no count is given: of seeds, and of what costs more or is looked at in a row. */
 const COUNT = 16, FEW = 8;
@@ -44,12 +51,14 @@ export interface Plan {
  * What the options ask for.
  *
  * @param diffusion Of the run.
+ * @param classes That images have in turn; their seeds decide unless given.
  * @throws {UsageError} One line, for options that do not go together or files that can't be used.
  */
 export async function choosePlan(
   options: ChoiceOptions,
   diffusion: DiffusionOptions,
   size: ImageSize,
+  classes: Classes = null,
 ): Promise<Plan> {
   refuseStrays(options);
   const clipX0 = diffusion.clipX0 && !options.noClip;
@@ -61,14 +70,14 @@ export async function choosePlan(
       throw new UsageError("Cannot interpolate: --count must be at least 2, the two ends, got 1");
     }
     const sampler = noiselessSampler(options, diffusion);
-    const job = interpolationJob(interpolate, count, movesOf(process, sampler));
+    const job = interpolationJob(interpolate, count, movesOf(process, sampler), classes);
     return { job, sampler, process, given: null };
   }
   const sampler = chooseSampler(options, diffusion);
   const { seeds, facts } = seedsOf(options);
   if (inpaint === undefined || mask === undefined) {
     return {
-      job: seedsJob(seeds, movesOf(process, sampler), facts),
+      job: seedsJob(seeds, movesOf(process, sampler), facts, classes),
       ...{ sampler, process, given: null },
     };
   }
@@ -78,7 +87,8 @@ export async function choosePlan(
   const way = usage(() => repaintMoves(process, sampler, { resample, jump }));
   const given = await readGivenImage(inpaint, mask, size);
   const inpainting = { image: await digest(given.image), known: await digest(given.known) };
-  const job = inpaintingJob(given, seeds, way, { ...facts, inpaint: inpainting, resample, jump });
+  const told = { ...facts, inpaint: inpainting, resample, jump };
+  const job = inpaintingJob(given, seeds, way, told, classes);
   return { job, sampler, process, given };
 }
 

@@ -6,7 +6,7 @@
  */
 import type { InpaintingWay } from "../../diffusion/inpainting.ts";
 import { slerp } from "../../diffusion/interpolation.ts";
-import type { Sampler, SamplingWatch } from "../../diffusion/sampling.ts";
+import type { Sampler, SamplingOptions, SamplingWatch } from "../../diffusion/sampling.ts";
 import { levelOfMove, type Move } from "../../diffusion/moves.ts";
 
 /** Images to draw. */
@@ -17,6 +17,8 @@ export interface Job {
   readonly timesteps: readonly (number | null)[];
   /** What decides which images these are, beside weights and sampler. */
   readonly facts: Readonly<Record<string, unknown>>;
+  /** Images of a row of the grid, where they belong in columns. */
+  readonly columns?: number | undefined;
   /**
    * Draws some of the images.
    *
@@ -33,17 +35,40 @@ export interface Job {
 /** The name of a seed's image. */
 const seedName = (seed: number) => String(seed).padStart(6, "0");
 
+/** Classes that images have in turn; null where their seeds decide. */
+export type Classes = readonly number[] | null;
+
+/** What is drawn, with the classes of images by their indices. */
+function withClasses(
+  watch: SamplingWatch,
+  indices: readonly number[],
+  classes: Classes,
+): SamplingOptions {
+  return classes ? { ...watch, labels: indices.map((i) => classes[i % classes.length]!) } : watch;
+}
+
+/** What a manifest tells of classes. */
+const factsOf = (classes: Classes) => classes ? { classes } : {};
+
+/** Columns of a grid: one for each class. */
+const columnsOf = (classes: Classes) => classes && classes.length > 1 ? classes.length : undefined;
+
 /** An image for each seed. */
 export function seedsJob(
   seeds: readonly number[],
   moves: readonly Move[],
   facts: Job["facts"],
+  classes: Classes = null,
 ): Job {
   return {
+    columns: columnsOf(classes),
     names: seeds.map(seedName),
     timesteps: moves.map(levelOfMove),
-    facts,
-    draw: (sampler, indices, watch) => sampler.sample(moves, indices.map((i) => seeds[i]!), watch),
+    facts: { ...facts, ...factsOf(classes) },
+    draw: (sampler, indices, watch) => {
+      const own = indices.map((i) => seeds[i]!);
+      return sampler.sample(moves, own, withClasses(watch, indices, classes));
+    },
   };
 }
 
@@ -57,20 +82,22 @@ export function interpolationJob(
   [from, to]: readonly [number, number],
   count: number,
   moves: readonly Move[],
+  classes: Classes = null,
 ): Job {
   return {
     names: Array.from({ length: count }, (_, i) => {
       return `${seedName(from)}-${seedName(to)}-${String(i).padStart(3, "0")}`;
     }),
     timesteps: moves.map(levelOfMove),
-    facts: { interpolate: [from, to], count },
+    facts: { interpolate: [from, to], count, ...factsOf(classes) },
     async draw(sampler, indices, watch) {
       const ends = await sampler.startNoise([from, to]);
       const length = ends.length / 2;
       const [a, b] = [ends.subarray(0, length), ends.subarray(length)];
       const start = new Float32Array(indices.length * length);
       indices.forEach((i, k) => start.set(slerp(a, b, i / (count - 1)), k * length));
-      return await sampler.sampleFrom(start, moves, indices.map(() => from), watch);
+      const options = withClasses(watch, indices, classes);
+      return await sampler.sampleFrom(start, moves, indices.map(() => from), options);
     },
   };
 }
@@ -87,15 +114,17 @@ export function inpaintingJob(
   seeds: readonly number[],
   way: InpaintingWay,
   facts: Job["facts"],
+  classes: Classes = null,
 ): Job {
   return {
     names: seeds.map(seedName),
     timesteps: way.moves.map(levelOfMove),
-    facts,
+    facts: { ...facts, ...factsOf(classes) },
     draw(sampler, indices, watch) {
       const count = indices.length;
       const task = { images: repeat(image, count), known: repeat(known, count) };
-      return sampler.inpaint(task, way, indices.map((i) => seeds[i]!), watch);
+      const own = indices.map((i) => seeds[i]!);
+      return sampler.inpaint(task, way, own, withClasses(watch, indices, classes));
     },
   };
 }

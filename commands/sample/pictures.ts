@@ -134,8 +134,8 @@ export class Pictures {
       all.set(images, first.length);
       count++;
     }
-    const columns = this.options.interpolate ? Math.min(count, MAX_ROW) : undefined;
-    return gridPng(all, count, size, columns);
+    const row = this.options.interpolate ? MAX_ROW : given ? undefined : this.job.columns;
+    return gridPng(all, count, size, row === undefined ? undefined : Math.min(count, row));
   }
 }
 

@@ -6,6 +6,7 @@
 import type { Config } from "../../config/schema.ts";
 import { imageShape } from "../../data/options.ts";
 import type { Gpu } from "../../device/gpu.ts";
+import type { Guidance } from "../../diffusion/guidance.ts";
 import type { Move } from "../../diffusion/moves.ts";
 import { SAMPLER, type SamplerOptions, type SpacingName } from "../../diffusion/options.ts";
 import type { Process } from "../../diffusion/process.ts";
@@ -172,19 +173,21 @@ export interface LoadedRun {
  * A sampler with the checkpoint's weights.
  *
  * @param count Images that it draws, where no more will be; large ones come in batches of no more.
+ * @param guidance None unless given.
  */
 export async function loadSampler(
   gpu: Gpu,
   { config, checkpoint, process }: LoadedRun,
   { weights, batch }: WeightsValues,
   count: number = batch,
+  guidance?: Guidance,
 ): Promise<LoadedSampler> {
   const network = networkOf(config);
   const { height, width, channels } = imageShape(config.data);
   const arena = createArena(gpu, "weights", network);
   await loadWeights(gpu, arena, checkpoint, weights === "ema" ? EMA_PREFIX : WEIGHTS_PREFIX);
   const size = { height, width, channels };
-  const sampler = await fittingSampler({ gpu, network, process, size }, arena, {
+  const sampler = await fittingSampler({ gpu, network, process, size, guidance }, arena, {
     verb: "draw images",
     remedy: "a smaller network, by --model.channels=N of its run, takes less",
   }, { most: imagesAtOnce(size, count, batch) });

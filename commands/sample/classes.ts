@@ -1,0 +1,139 @@
+/**
+ * Classes as a person names them, and guidance.
+ *
+ * @module
+ */
+import type { Guidance } from "../../diffusion/guidance.ts";
+import { checkGuidance } from "../../diffusion/guidance.ts";
+import type { Conditioning } from "../../model/network.ts";
+import type { OptionSpecs, OptionValues } from "../../support/command_line.ts";
+import { UsageError } from "../../support/errors.ts";
+import { decimal } from "../../support/numbers.ts";
+import { usage } from "../shared/load_sampler.ts";
+
+/** Options that choose classes and guidance. */
+export const CLASS_OPTIONS = {
+  class: {
+    value: "LIST",
+    description:
+      "classes by name or number, image by image in turn and in columns of the grid, or " +
+      "all; without it image i has class (seed modulo classes)",
+  },
+  guidance: {
+    value: "W",
+    parse: decimal({ min: 0 }),
+    description: "classifier-free guidance: 1 is none, more follows the class more closely",
+  },
+  guidanceInterval: {
+    value: "A,B",
+    parse: parseInterval,
+    description: "guide only while the noise is A to B times the signal",
+  },
+  guidanceRescale: {
+    value: "R",
+    parse: decimal({ min: 0, max: 1 }),
+    description: "bring the contrast of guided images back, from 0, not at all, to 1",
+  },
+} as const satisfies OptionSpecs;
+
+/** Values of {@linkcode CLASS_OPTIONS}. */
+export type ClassValues = OptionValues<typeof CLASS_OPTIONS>;
+
+/**
+ * Reads "0.3,5".
+ *
+ * @throws {RangeError} "must be ..., got ...", for anything else.
+ */
+export function parseInterval(text: string): [number, number] {
+  const parts = text.split(",").map((part) => part.trim() === "" ? NaN : Number(part));
+  const [low = NaN, high = NaN] = parts;
+  if (parts.length === 2 && 0 <= low && low < high) return [low, high];
+  throw new RangeError(
+    `must be two numbers that ascend from 0, as in 0.3,5, got ${JSON.stringify(text)}`,
+  );
+}
+
+/** What a checkpoint tells of classes. */
+export interface KnownClasses {
+  /** What the network wants to know. */
+  readonly conditioning: Conditioning | undefined;
+  /** What classes are called; undefined where nothing is known. */
+  readonly names: readonly string[] | undefined;
+}
+
+/**
+ * The classes that `--class` names, by number; null where it is not given.
+ *
+ * @throws {UsageError} For classes that the network does not know.
+ */
+export function chosenClasses(
+  list: string | undefined,
+  { conditioning = {}, names }: KnownClasses,
+): number[] | null {
+  if (list === undefined) return null;
+  const { labels: count = 0 } = conditioning;
+  if (count === 0) {
+    throw new UsageError(
+      "Cannot use --class: the network must know of classes, it knows none; train one with " +
+        "--model.classes=N",
+    );
+  }
+  if (list.trim() === "all") return Array.from({ length: count }, (_, i) => i);
+  return partsOf(list, names).map((part) => {
+    const named = names?.findIndex((name) => name.toLowerCase() === part.toLowerCase()) ?? -1;
+    if (named >= 0 && named < count) return named;
+    if (/^\d+$/.test(part) && Number(part) < count) return Number(part);
+    const known = names
+      ? `, or one of ${names.slice(0, 12).join(", ")}${names.length > 12 ? ", ..." : ""}`
+      : "; the checkpoint does not tell their names";
+    throw new UsageError(
+      `Cannot sample the class ${JSON.stringify(part)}: a class must be a number from 0 to ${
+        count - 1
+      }${known}`,
+    );
+  });
+}
+
+/** Parts between commas, of which a class's own name may have some ("normal, benign"). */
+function partsOf(list: string, names: readonly string[] = []): string[] {
+  const words = list.split(",");
+  const parts: string[] = [];
+  for (let at = 0; at < words.length;) {
+    const lengths = Array.from({ length: words.length - at }, (_, i) => words.length - at - i);
+    const join = (length: number) => words.slice(at, at + length).join(",").trim();
+    const length = lengths.find((length) =>
+      names.some((name) =>
+        name.toLowerCase() === join(length).toLowerCase()
+      )
+    ) ?? 1;
+    parts.push(join(length));
+    at += length;
+  }
+  return parts;
+}
+
+/**
+ * The guidance that the options ask for; undefined for none.
+ *
+ * @throws {UsageError} When options do not go together, or the network can't be guided.
+ */
+export function chosenGuidance(
+  { guidance: scale, guidanceInterval, guidanceRescale }: ClassValues,
+  { conditioning }: KnownClasses,
+): Guidance | undefined {
+  if (scale === undefined) {
+    for (
+      const [name, value] of [
+        ["guidance-interval", guidanceInterval],
+        ["guidance-rescale", guidanceRescale],
+      ] as const
+    ) {
+      if (value === undefined) continue;
+      throw new UsageError(`Cannot use --${name} alone: it must come with --guidance`);
+    }
+    return undefined;
+  }
+  usage(() => checkGuidance({ conditioning }));
+  if (scale === 1) return undefined;
+  return { scale, interval: guidanceInterval ?? null, rescale: guidanceRescale ?? 0 };
+}

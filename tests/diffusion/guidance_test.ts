@@ -1,0 +1,145 @@
+import type { Graph } from "../../autograd/graph.ts";
+import type { NetworkInputs } from "../../autograd/network_inputs.ts";
+import { add } from "../../autograd/ops/add.ts";
+import { gatherRows } from "../../autograd/ops/gather_rows.ts";
+import { reshape } from "../../autograd/ops/reshape.ts";
+import { guidesAt } from "../../diffusion/guidance.ts";
+import type { SamplerStep } from "../../diffusion/moves.ts";
+import { makeProcess } from "../../diffusion/process.ts";
+import { Sampler, type SamplerParts } from "../../diffusion/sampling.ts";
+import { guide } from "../../kernels/process/guidance.ts";
+import { assert, assertAllClose, assertRejects, assertThrows } from "../support/assert.ts";
+import { compute, randomTensor, randomValues, testGpu, upload } from "../support/gpu.ts";
+import { smokeConfig } from "../support/runs.ts";
+
+const CLASSES = 3, SHAPE = [5, 2, 3, 2] as const, LENGTH = 12;
+/** A picture of each class, and one of none. */
+const PICTURES = randomValues((CLASSES + 1) * LENGTH, 5, 0.1);
+
+/** Parts of a sampler whose network adds its class's picture to half the image. */
+async function parts(more: Partial<SamplerParts> = {}): Promise<SamplerParts> {
+  const gpu = await testGpu();
+  const table = upload(gpu, [CLASSES + 1, LENGTH], PICTURES);
+  const half = upload(gpu, [1], [0.5]);
+  return {
+    shape: SHAPE,
+    parameters: new Map(),
+    process: makeProcess((await smokeConfig()).diffusion),
+    conditioning: { labels: CLASSES, labelDropout: 0.1 },
+    denoise(graph: Graph, { x, labels }: NetworkInputs) {
+      const rows = gatherRows(graph.constant(table), graph.constant(labels!));
+      return add(reshape(rows, x.shape), add(x, graph.constant(half)));
+    },
+    ...more,
+  };
+}
+
+/** Steps whose result is what the network says, at a high and a low level. */
+const step = (timestep: number): SamplerStep => ({
+  ...{ timestep, previous: timestep - 1, xToX0: -1, fToX0: 1, clip: false },
+  ...{ fromX0: 1, fromX: 0, fromF: 0, noise: 0 },
+});
+
+/** What one step makes of five images of given classes. */
+async function sampled(more: Partial<SamplerParts>, timestep = 10): Promise<Float32Array> {
+  const sampler = await Sampler.create(await testGpu(), await parts(more));
+  const labels = [2, 0, 1, 1, 2];
+  const images = await sampler.sample([step(timestep)], [1, 2, 3, 4, 5], { labels });
+  sampler.destroy();
+  return images;
+}
+
+const expected = (scale: number, channels = 2) =>
+  [2, 0, 1, 1, 2].flatMap((label) =>
+    Array.from({ length: LENGTH }, (_, i) => {
+      const c = PICTURES[label * LENGTH + i]!, u = PICTURES[CLASSES * LENGTH + i]!;
+      return 0.5 + (i % 2 < channels ? u + scale * (c - u) : c);
+    })
+  );
+
+const GUIDANCE = { scale: 1.5, interval: null, rescale: 0 };
+
+for (const together of [true, false]) {
+  Deno.test(`Sampler.sample() guides by what the network says without a class, asked ${together ? "together" : "apart"}`, async () => {
+    const guided = await sampled({ guidance: GUIDANCE, together });
+    assertAllClose(guided, expected(1.5), { rtol: 1e-5, atol: 1e-5 });
+    const first = await sampled({ guidance: GUIDANCE, together, guidedChannels: 1 });
+    assertAllClose(first, expected(1.5, 1), { rtol: 1e-5, atol: 1e-5 });
+  });
+}
+
+Deno.test("Sampler.sample() guides inside the interval alone, and keeps images across it", async () => {
+  const { process: { schedule } } = await parts();
+  const { signal, noise } = schedule.at(10);
+  const around = [0.9 * noise / signal, 1.1 * noise / signal] as const;
+  const guidance = { ...GUIDANCE, interval: around };
+  assert(guidesAt(guidance, schedule.at(10)) && !guidesAt(guidance, schedule.at(2)));
+  assertAllClose(await sampled({ guidance }, 10), expected(1.5), { rtol: 1e-5, atol: 1e-5 });
+  assertAllClose(await sampled({ guidance }, 2), expected(1), { rtol: 1e-5, atol: 1e-5 });
+  const sampler = await Sampler.create(await testGpu(), await parts({ guidance }));
+  const moves = [
+    { ...step(10), keep: [{ x0: 1 }] },
+    { ...step(2), fromX0: 0, fromKept: [1] },
+  ];
+  const labels = [2, 0, 1, 1, 2];
+  const kept = await sampler.sample(moves, [1, 2, 3, 4, 5], { labels });
+  assertAllClose(kept, expected(1.5), { rtol: 1e-5, atol: 1e-5 });
+  sampler.destroy();
+});
+
+Deno.test("Sampler.create() refuses guidance of networks that know no classes, or always had one", async () => {
+  const gpu = await testGpu();
+  for (
+    const [conditioning, message] of [
+      [{}, "the network must know of classes, it knows none"],
+      [{ labels: 3 }, "it always had one; train it with --model.labelDropout=0.1"],
+    ] as const
+  ) {
+    const made = await parts({ conditioning, guidance: GUIDANCE });
+    await assertRejects(() => Sampler.create(gpu, made), RangeError, message);
+  }
+});
+
+for (const shape of [[3, 5, 4, 3], [2, 16, 8, 1]]) {
+  Deno.test(`guide() of [${shape}] brings deviations back as far as asked`, async () => {
+    const gpu = await testGpu();
+    const c = randomTensor(gpu, shape, 1), u = randomTensor(gpu, shape, 2, 0.7);
+    const both = upload(gpu, [2 * shape[0]!, ...shape.slice(1)], [
+      ...await gpu.readF32(c),
+      ...await gpu.readF32(u),
+    ]);
+    const strength = { scale: 3, rescale: 0.7, channels: shape[3]! };
+    const found = await compute(gpu, (capture) => ({
+      apart: guide(capture, { conditional: c, unconditional: u }, strength),
+      together: guide(capture, { both }, strength),
+    }));
+    const [cs, us] = [await gpu.readF32(c), await gpu.readF32(u)];
+    const length = cs.length / shape[0]!;
+    const reference = Array.from({ length: shape[0]! }, (_, n) => {
+      const own = (values: Float32Array) => [...values.subarray(n * length, (n + 1) * length)];
+      const given = own(cs), without = own(us);
+      const guided = given.map((value, i) => without[i]! + 3 * (value - without[i]!));
+      const deviation = (values: number[]) => {
+        const mean = values.reduce((a, b) => a + b) / length;
+        return Math.sqrt(values.reduce((sum, v) => sum + (v - mean) ** 2, 0) / length);
+      };
+      const factor = 0.7 * deviation(given) / deviation(guided) + 0.3;
+      return guided.map((value) => factor * value);
+    }).flat();
+    for (const name of ["apart", "together"] as const) {
+      assertAllClose(found[name] as Float32Array, reference, { rtol: 1e-5, atol: 1e-5, name });
+    }
+  });
+}
+
+Deno.test("guide() refuses predictions that are no pairs", async () => {
+  const gpu = await testGpu();
+  const [a, b] = [gpu.tensor([3, 2, 2, 1]), gpu.tensor([3, 2, 2, 2])];
+  const strength = { scale: 2, rescale: 0, channels: 1 };
+  await compute(gpu, (capture) => {
+    const apart = { conditional: a, unconditional: b };
+    assertThrows(() => guide(capture, apart, strength), RangeError, "must have one shape");
+    assertThrows(() => guide(capture, { both: a }, strength), RangeError, "must be pairs");
+    return {};
+  });
+});
