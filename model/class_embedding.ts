@@ -4,10 +4,12 @@
  *
  * @module
  */
-import type { Graph, Tensor } from "../autograd/graph.ts";
+import type { Tensor } from "../autograd/graph.ts";
 import type { Conditioning } from "../autograd/network_inputs.ts";
+import { add } from "../autograd/ops/add.ts";
 import { gatherRows } from "../autograd/ops/gather_rows.ts";
 import { type Initializer, Parameter } from "../autograd/parameter.ts";
+import type { Tape } from "../autograd/tensor.ts";
 import type { TensorRef } from "../device/tensor.ts";
 import { type Check, decimal, integer, option } from "../support/options.ts";
 import { gaussian } from "./init.ts";
@@ -40,6 +42,21 @@ export function classConditioning({ classes, labelDropout }: ClassOptions): Cond
   return { labels: classes, labelDropout };
 }
 
+/**
+ * The embedding of time with that of the class added, for networks that have one.
+ *
+ * @throws {TypeError} When it has one and there are no classes.
+ */
+export function withClass(
+  time: Tensor,
+  embedding: ClassEmbedding | undefined,
+  labels: TensorRef | undefined,
+): Tensor {
+  if (!embedding) return time;
+  if (!labels) throw new TypeError("Cannot run a network with classes: each image must have one");
+  return add(time, embedding.forward(time.graph, labels));
+}
+
 /** Classes to vectors. */
 export class ClassEmbedding extends Module {
   readonly table: Parameter;
@@ -58,7 +75,7 @@ export class ClassEmbedding extends Module {
   }
 
   /** u32 `[N]` to `[N, outputs]`; the number of classes stands for none. */
-  forward(graph: Graph, labels: TensorRef): Tensor {
+  forward(graph: Tape, labels: TensorRef): Tensor {
     return gatherRows(graph.parameter(this.table), graph.constant(labels));
   }
 }

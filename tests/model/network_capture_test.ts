@@ -18,6 +18,8 @@ const SMALL: UNetOptions = {
   blocks: 1,
   dropout: 0.1,
   groups: 32,
+  classes: 0,
+  labelDropout: 0,
 };
 const CIFAR: UNetOptions = { ...SMALL, channels: 128, channelMultipliers: [1, 2, 2, 2], blocks: 2 };
 const RGB = { channels: 3, timesteps: 1000 };

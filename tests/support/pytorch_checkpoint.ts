@@ -18,6 +18,8 @@ export const TINY: UNetOptions = {
   blocks: 1,
   dropout: 0.1,
   groups: 4,
+  classes: 0,
+  labelDropout: 0,
 };
 
 /** Image side and timesteps of the checkpoint. */

@@ -277,6 +277,12 @@ export function exportPytorchDdpm(
   choice: WeightsChoice,
 ): { tensors: [string, LazyTensor][]; metadata: Record<string, string> } {
   const network = unetOf(model.network, model.config.model.name);
+  if (network.classEmbedding) {
+    throw new RangeError(
+      `Cannot write ${PYTORCH_DDPM.title}: model.classes must be 0, as it knows no classes; --to ` +
+        "diffusers can be written",
+    );
+  }
   const metadata = {
     format: "pt",
     step: `${Math.max(0, model.step - 1)}`,

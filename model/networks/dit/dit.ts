@@ -19,7 +19,7 @@ import { reshape } from "../../../autograd/ops/reshape.ts";
 import { silu } from "../../../autograd/ops/silu.ts";
 import { Parameter } from "../../../autograd/parameter.ts";
 import { formatShape, type TensorRef } from "../../../device/tensor.ts";
-import { classConditioning, ClassEmbedding } from "../../class_embedding.ts";
+import { classConditioning, ClassEmbedding, withClass } from "../../class_embedding.ts";
 import { gaussianInit, xavierUniform, zeroInit, zeros } from "../../init.ts";
 import { Linear } from "../../layers.ts";
 import { Module } from "../../module.ts";
@@ -204,10 +204,7 @@ export class DiT extends Module implements Network {
 
   /** What blocks are told: the embedding of time and of the class, `[N, channels]`. */
   embed(graph: Graph, level: TensorRef, labels: TensorRef | undefined): Tensor {
-    const time = this.timeEmbedding.forward(graph, level);
-    if (!this.classEmbedding) return time;
-    if (!labels) throw new RangeError("Cannot run the transformer: it must be told classes");
-    return add(time, this.classEmbedding.forward(graph, labels));
+    return withClass(this.timeEmbedding.forward(graph, level), this.classEmbedding, labels);
   }
 
   #positions(graph: Graph, rows: number, columns: number): Tensor {

@@ -4,6 +4,7 @@
  * @module
  */
 import type { Check, KeyNames, KeyRules, Warning } from "../../../support/options.ts";
+import { classesCanBeWithheld } from "../../class_embedding.ts";
 import type { Misfit, NetworkShape } from "../../network.ts";
 import type { UNetOptions } from "./options.ts";
 
@@ -152,6 +153,6 @@ const oneChannelAGroup: Warning<UNetOptions> = ({ channels, channelMultipliers, 
 
 /** Rules between the keys of a config, and what is seldom meant. */
 export const KEY_RULES: KeyRules<UNetOptions> = {
-  checks: [widthIsEven, groupsDivideWidth, attentionLevelsExist],
+  checks: [widthIsEven, groupsDivideWidth, attentionLevelsExist, classesCanBeWithheld],
   warnings: [oneChannelAGroup],
 };

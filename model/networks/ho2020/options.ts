@@ -4,6 +4,7 @@
  *
  * @module
  */
+import { CLASS_OPTIONS } from "../../class_embedding.ts";
 import { decimal, integer, list, option, type OptionsOf } from "../../../support/options.ts";
 
 /** Keys of a config. */
@@ -24,6 +25,7 @@ export const OPTIONS = {
   blocks: option(integer({ min: 1 }), 2, "Residual blocks a level"),
   dropout: option(decimal({ min: 0, below: 1 }), 0.1, "Probability that an element is zeroed"),
   groups: option(integer({ min: 1 }), 32, "Groups of every group normalisation"),
+  ...CLASS_OPTIONS,
 };
 
 /** @internal */

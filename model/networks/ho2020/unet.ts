@@ -14,9 +14,10 @@ import {
   ResidualBlock,
   Upsample,
 } from "../../blocks.ts";
+import { classConditioning, ClassEmbedding, withClass } from "../../class_embedding.ts";
 import { Conv2d, GroupNorm } from "../../layers.ts";
 import { Module } from "../../module.ts";
-import type { Network, NetworkInputs, NetworkShape } from "../../network.ts";
+import type { Conditioning, Network, NetworkInputs, NetworkShape } from "../../network.ts";
 import type { UNetOptions } from "./options.ts";
 import { TimeEmbedding } from "../../time_embedding.ts";
 import { checkImageSides, checkUNetOptions } from "./checks.ts";
@@ -47,6 +48,7 @@ export class Tail extends Module {
 
 /** The network. Levels are counted from the finest on both ways: `down[1]` feeds `up[1]`. */
 export class UNet extends Module implements Network {
+  readonly conditioning: Conditioning;
   /**
    * From timesteps to what every block adds.
    *
@@ -83,6 +85,13 @@ export class UNet extends Module implements Network {
    * @internal
    */
   readonly tail: Tail;
+  /**
+   * From classes to what is added to the embedding of time, if it is told of any. Last, so that other
+   * weights start the same without.
+   *
+   * @internal
+   */
+  readonly classEmbedding: ClassEmbedding | undefined;
 
   /**
    * Builds the network; its weights are made apart.
@@ -127,13 +136,23 @@ export class UNet extends Module implements Network {
       new GroupNorm(width, groups),
       new Conv2d(width, shape.channels, { kernel: 3, gain: NEARLY_ZERO_GAIN }),
     );
+    const { classes, labelDropout } = options;
+    this.classEmbedding = classes > 0
+      ? new ClassEmbedding({ classes, labelDropout }, timeChannels)
+      : undefined;
+    this.conditioning = classConditioning({ classes, labelDropout });
   }
 
   /** See {@linkcode Network.forward}. */
-  forward(graph: Graph, { x, level: timesteps }: NetworkInputs): Tensor {
+  forward(graph: Graph, { x, level: timesteps, labels }: NetworkInputs): Tensor {
     this.#checkInputs(x, timesteps);
+    const embedded = withClass(
+      this.timeEmbedding.forward(graph, timesteps),
+      this.classEmbedding,
+      labels,
+    );
     // Every block begins its projection of the embedding with the same SiLU.
-    const embedding = silu(this.timeEmbedding.forward(graph, timesteps));
+    const embedding = silu(embedded);
     const time = projectTime(embedding, [
       ...this.down.flatMap(({ blocks }) => blocks),
       ...this.middle,

@@ -18,6 +18,7 @@ import {
   classConditioning,
   ClassEmbedding,
   classesCanBeWithheld,
+  withClass,
 } from "../../class_embedding.ts";
 import { zeroInit } from "../../init.ts";
 import { Linear } from "../../layers.ts";
@@ -87,10 +88,8 @@ export class Mlp extends Module implements Network {
   /** See {@linkcode Network.forward}. */
   forward(graph: Graph, { x, level, labels }: NetworkInputs): Tensor {
     const [n = 0, ...image] = x.shape, { width } = this.options;
-    let embedding = this.timeEmbedding.forward(graph, level);
-    if (this.classEmbedding && labels) {
-      embedding = add(embedding, this.classEmbedding.forward(graph, labels));
-    }
+    const time = this.timeEmbedding.forward(graph, level);
+    const embedding = withClass(time, this.classEmbedding, labels);
     const conditions = parallelLinear(
       silu(embedding),
       this.layers.map(({ condition: { weight, bias } }) => ({

@@ -4,7 +4,7 @@
  * @module
  */
 import type { DiffusersOptions } from "../../diffusers/options.ts";
-import type { PytorchParameter } from "../../../names/pytorch.ts";
+import { type PytorchParameter, pytorchParameter } from "../../../names/pytorch.ts";
 import type { UNetOptions } from "../options.ts";
 import type { UNet } from "../unet.ts";
 import { type LayerName, type NameTable, tableEntries } from "./name_table.ts";
@@ -54,7 +54,12 @@ function table(flipped: boolean): NameTable {
  * @param flipped Its `flip_sin_to_cos`; false in what is written here.
  */
 export function diffusersNames(network: UNet, flipped = false): PytorchParameter[] {
-  return tableEntries(table(flipped), network);
+  const entries = tableEntries(table(flipped), network);
+  const { classEmbedding } = network;
+  if (!classEmbedding) return entries;
+  const { shape } = classEmbedding.table;
+  const name = "classEmbedding.table";
+  return [...entries, pytorchParameter(name, "class_embedding.weight", shape, "table")];
 }
 
 /** What the network has no choice about, in that class's words. */
@@ -74,7 +79,6 @@ const FIXED = {
   timeEmbeddingType: "positional",
   timeEmbeddingDim: null,
   freqShift: 0,
-  numClassEmbeds: null,
 } as const;
 
 /**
@@ -84,6 +88,7 @@ const FIXED = {
  */
 export function toDiffusersOptions(options: UNetOptions): DiffusersOptions {
   const { channels, channelMultipliers, attentionLevels, blocks, dropout, groups } = options;
+  const { classes, labelDropout } = options;
   if (channelMultipliers[0] !== 1) {
     throw new RangeError(
       "Cannot write a diffusers UNet2DModel: the first of model.channelMultipliers must be 1, as " +
@@ -104,6 +109,8 @@ export function toDiffusersOptions(options: UNetOptions): DiffusersOptions {
     dropout,
     normNumGroups: groups,
     flipSinToCos: false,
+    // One more for no class.
+    numClassEmbeds: classes === 0 ? null : classes + (labelDropout > 0 ? 1 : 0),
   };
 }
 
@@ -119,6 +126,8 @@ export function fromDiffusersOptions(options: DiffusersOptions): UNetOptions | n
     blocks: options.layersPerBlock,
     dropout: options.dropout,
     groups,
+    classes: options.numClassEmbeds ?? 0,
+    labelDropout: 0,
   };
   if (!found.channelMultipliers.every(Number.isInteger)) return null;
   const { flipSinToCos } = options;

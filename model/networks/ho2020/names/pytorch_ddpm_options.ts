@@ -56,6 +56,8 @@ export function pytorchDdpmOptions(shapes: Shapes): FoundOptions {
     blocks: levels[0]!.blocks,
     dropout: DROPOUT,
     groups: GROUPS,
+    classes: 0,
+    labelDropout: 0,
   };
   return { options, shape: { channels: imageChannels, timesteps } };
 }

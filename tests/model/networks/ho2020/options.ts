@@ -21,4 +21,6 @@ export const CIFAR: UNetOptions = {
   blocks: 2,
   dropout: 0.1,
   groups: 32,
+  classes: 0,
+  labelDropout: 0,
 };

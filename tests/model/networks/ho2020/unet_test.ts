@@ -23,6 +23,8 @@ const TINY: UNetOptions = {
   blocks: 1,
   dropout: 0,
   groups: 2,
+  classes: 0,
+  labelDropout: 0,
 };
 const SHAPE = { channels: 1, timesteps: 20 };
 
