@@ -7,6 +7,7 @@ import {
   assertRejects,
   assertStringIncludes,
 } from "./support/assert.ts";
+import { SHAPE_NAMES } from "../data/sets/shapes.ts";
 import { inFolder } from "./support/folder.ts";
 import {
   errorLines,
@@ -365,3 +366,30 @@ Deno.test("sample without a folder says that a signal left nothing behind", () =
     assertEquals([code, said], [130, "Stopped: nothing was written\n"]);
     await assertRejects(() => Deno.stat(out), Deno.errors.NotFound);
   }));
+
+Deno.test("sample draws classes by name in columns, guided, and tells them in the manifest", async () => {
+  await inFolder(async (folder) => {
+    const run = join(folder, "run"), images = join(folder, "images"), out = join(folder, "g.png");
+    const config = await smokeConfig(
+      ...["train.steps=1", "train.sampleEvery=0", "train.evalEvery=0"],
+      ...["model.classes=6", "model.labelDropout=0.5"],
+    );
+    await trainInFolder(config, run);
+    const file = join(run, "checkpoints", "step-000001.safetensors");
+    const args = ["--checkpoint", file, "--class", `${SHAPE_NAMES[2]},0`, "--guidance", "2"];
+    const drawn = await runScript(
+      "sample.ts",
+      [...args, "--count", "8", "--out", out, "--images", images, "--guidance-rescale", "0.5"],
+    );
+    assertEquals(drawn.code, 0, drawn.err);
+    const { classes, guidance } = JSON.parse(
+      await Deno.readTextFile(join(images, "manifest.json")),
+    );
+    assertEquals([classes, guidance], [[2, 0], { scale: 2, interval: null, rescale: 0.5 }]);
+    const grid = decodePng(await Deno.readFile(out));
+    // Two columns and four rows of a class each, where eight images have three columns otherwise.
+    assert(grid.height > 1.8 * grid.width, `${grid.height} x ${grid.width}`);
+    const other = await runScript("sample.ts", [...args, "--count", "8", "--images", images]);
+    assertFails(other, 2, "guidance must be");
+  });
+});

@@ -45,6 +45,8 @@ export function recordedNetwork(golden: GoldenFile, channels: number): UNet {
     blocks: config.num_res_blocks,
     dropout: config.dropout,
     groups: config.groups ?? 32,
+    classes: 0,
+    labelDropout: 0,
   }, { channels, timesteps: config.T });
   // The gradient of the layer behind it is as far off as the table is.
   network.timeEmbedding.table = golden.f32(`param/${TIME_TABLE}`);

@@ -59,6 +59,8 @@ Deno.test("parseConfig() gives an empty config the settings of Ho et al. 2020", 
       blocks: 2,
       dropout: 0.1,
       groups: 32,
+      classes: 0,
+      labelDropout: 0,
     },
     diffusion: {
       timesteps: 1000,

@@ -43,8 +43,14 @@ Deno.test("fitText() counts previews, or says why there are none", async () => {
   const asIs = planStep({ gpu: await testGpu(), config, network: networkOf(config) });
   const fit = { asIs, reason: null, fitting: asIs };
   const bytes = 3 << 20;
-  assertMatch(fitText(fit, { batch: 16, bytes }), /│ previews, 16 images at once +│ +3 │\n/);
-  assertMatch(fitText(fit, { batch: 1, bytes }), /│ previews, 1 image at once +│ +3 │\n/);
+  assertMatch(
+    fitText(fit, { batch: 16, bytes, together: true }),
+    /│ previews, 16 images at once +│ +3 │\n/,
+  );
+  assertMatch(
+    fitText(fit, { batch: 1, bytes, together: true }),
+    /│ previews, 1 image at once +│ +3 │\n/,
+  );
   assertEquals(fitText(fit, "No room"), `${planText(asIs)}\nNo room`);
 });
 

@@ -126,7 +126,7 @@ export function fromDiffusersOptions(options: DiffusersOptions): UNetOptions | n
     blocks: options.layersPerBlock,
     dropout: options.dropout,
     groups,
-    classes: options.numClassEmbeds ?? 0,
+    classes: 0,
     labelDropout: 0,
   };
   if (!found.channelMultipliers.every(Number.isInteger)) return null;

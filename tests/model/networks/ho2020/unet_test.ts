@@ -11,8 +11,9 @@ import {
   readArena,
   writeArenas,
 } from "../../../../model/parameters.ts";
+import { mseLoss } from "../../../../autograd/ops/losses.ts";
 import { UNet } from "../../../../model/networks/ho2020/unet.ts";
-import { assert, assertEquals, assertThrows } from "../../../support/assert.ts";
+import { assert, assertAllClose, assertEquals, assertThrows } from "../../../support/assert.ts";
 import { randomTensor, randomValues, testGpu, upload } from "../../../support/gpu.ts";
 
 const TINY: UNetOptions = {
@@ -216,4 +217,43 @@ Deno.test("UNet.forward() refuses images and timesteps that don't fit", async ()
     "must have shape [2], got u32 of shape [1]",
   );
   assertThrows(forward([1, 4, 4, 1], upload(gpu, [1], [3])), RangeError, "got f32 of shape [1]");
+});
+
+Deno.test("UNet with classes begins with the weights of one without, and learns those of classes", async () => {
+  const plain = new UNet(TINY, { channels: 1, timesteps: 10 });
+  const told = new UNet({ ...TINY, classes: 3, labelDropout: 0.1 }, { channels: 1, timesteps: 10 });
+  const [before, after] = [plain, told].map((network) => new Map(initialValues(network, 5)));
+  assertEquals(told.conditioning, { labels: 3, labelDropout: 0.1 });
+  assertEquals([...after!.keys()].filter((name) => !before!.has(name)), ["classEmbedding.table"]);
+  for (const [name, values] of before!) assertEquals(after!.get(name), values);
+
+  const gpu = await testGpu();
+  const [weights, grads] = ["weights", "gradients"].map((label) => createArena(gpu, label, told));
+  const values = [...after!].map(([name, { length }], i) =>
+    [name, randomValues(length, i + 1, 0.3)] as const
+  );
+  writeArenas(gpu, [weights!], values);
+  const capture = new Capture(gpu, "test");
+  const graph = new Graph(capture, { parameters: parameterSlots(told, weights!, grads!) });
+  const x = graph.constant(capture.input("x", [4, 4, 4, 1]));
+  const level = capture.input("t", [4], "u32"), labels = capture.input("labels", [4], "u32");
+  const y = told.forward(graph, { x, level, labels });
+  graph.backward(mseLoss(y, graph.constant(capture.constant(y.shape, new Float32Array(64), "0"))));
+  capture.keep(y.ref);
+  const program = await capture.plan();
+  const image = randomValues(16, 9);
+  // The same image with three classes and none; the second class appears twice, the third never.
+  program.run({ x: [0, 1, 2, 3].flatMap(() => [...image]), t: [7, 7, 7, 7], labels: [0, 1, 3, 1] });
+  const out = await program.readF32(y.ref);
+  const of = (n: number) => [...out.subarray(16 * n, 16 * n + 16)];
+  assertAllClose(of(1), of(3), { rtol: 1e-5, atol: 1e-6 });
+  for (const other of [1, 2]) assert(of(0).some((v, i) => Math.abs(v - of(other)[i]!) > 1e-3));
+  const grad = await gpu.readF32(grads!.get("classEmbedding.table"));
+  const width = grad.length / 4;
+  const moved = [0, 1, 2, 3].map((row) =>
+    grad.subarray(row * width, (row + 1) * width).some((v) => v !== 0)
+  );
+  assertEquals(moved, [true, true, false, true]);
+  program.destroy();
+  for (const arena of [weights!, grads!]) arena.destroy(gpu);
 });
