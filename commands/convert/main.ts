@@ -6,11 +6,13 @@
 import { dirname, join } from "node:path";
 import type { Override } from "../../config/load.ts";
 import { defineCommand, type Invocation, runCommand } from "../../support/command_line.ts";
+import { DiT } from "../../model/networks/dit/dit.ts";
 import { UsageError } from "../../support/errors.ts";
 import { fileError, readNamedFile } from "../../support/files.ts";
 import { Checkpoint, CHECKSUM, newestCheckpoint } from "../../training/checkpoint.ts";
 import { holdsRun, runFolder } from "../../training/run_folder.ts";
 import { recognise } from "../shared/checkpoints/code_bases.ts";
+import { exportDit, importDit } from "../shared/checkpoints/dit.ts";
 import { readDiffusers, writeDiffusers } from "../shared/checkpoints/diffusers.ts";
 import {
   type DiffusersFiles,
@@ -48,8 +50,8 @@ const command = defineCommand({
     "IN is a file of torch.save (.pt, .pth, .ckpt, .bin), .npz or .safetensors, the folder of a " +
     "diffusers pipeline or model in any of its layouts, or a checkpoint or run of ours. A " +
     "checkpoint of w86763777/pytorch-ddpm (net_model, ema_model, optim, sched, step, x_T), a bare " +
-    "state_dict of it, and a diffusers UNet2DModel become a checkpoint of ours, ready for sample " +
-    "and train --resume. Words that wrappers put before names (module., _orig_mod., model., ema.) " +
+    "state_dict of it, one of facebookresearch/DiT (model, ema) and a diffusers UNet2DModel become " +
+    "a checkpoint of ours, ready for sample and train --resume. Words that wrappers put before names (module., _orig_mod., model., ema.) " +
     "are taken off. A network that nobody here knows is refused; with --raw any file becomes plain " +
     "safetensors under its own names. Nothing in a file is ever run.",
   arguments: [
@@ -163,6 +165,10 @@ async function read(
     const { prefix } = options;
     return { file: path, model: importPytorchDdpm(source, { flags, overrides, prefix, say }) };
   }
+  if (known === "dit") {
+    const { prefix } = options;
+    return { file: path, model: importDit(source, { overrides, prefix, say }) };
+  }
   if (known === "diffusers") {
     const files = await findDiffusers(path);
     if (files) return await readModel(files, options, overrides);
@@ -225,7 +231,7 @@ function unknownNetwork(path: string, { tensors }: Source, title: string | null)
     : "got no tensor";
   return new UsageError(
     `Cannot convert ${path} to a checkpoint of ours: it must hold a network of ` +
-      `w86763777/pytorch-ddpm or of diffusers, ${what}; --raw takes the tensors under their own names`,
+      `w86763777/pytorch-ddpm, facebookresearch/DiT or diffusers, ${what}; --raw takes the tensors under their own names`,
   );
 }
 
@@ -268,7 +274,8 @@ async function write(out: string, input: Input, options: Options): Promise<strin
   const { to = "diffract", weights } = options;
   if (to === "pytorch") {
     requireFile(out, to);
-    const { tensors, metadata } = exportPytorchDdpm(model, (weights ?? "all") as WeightsChoice);
+    const written = model.network instanceof DiT ? exportDit : exportPytorchDdpm;
+    const { tensors, metadata } = written(model, (weights ?? "all") as WeightsChoice);
     await writeTensors(out, tensors, metadata);
     return `${tensors.length} tensors under PyTorch's names to ${out}`;
   }

@@ -10,6 +10,11 @@ import { hasWeights } from "./weight_sets.ts";
 /** A tensor that every `UNet2DModel` of diffusers has once. */
 export const DIFFUSERS_ANCHOR = "time_embedding.linear_1.weight";
 
+/** A tensor that every transformer of facebookresearch/DiT has once. */
+export const DIT_ANCHOR = "x_embedder.proj.weight";
+/** Part of names in its blocks. */
+const DIT_BLOCKS = ".adaLN_modulation.";
+
 /** What the tensors of a code base have among their names; the first that fits is the one. */
 const NAMES: readonly (readonly [title: string, ...all: RegExp[]])[] = [
   [
@@ -26,7 +31,6 @@ const NAMES: readonly (readonly [title: string, ...all: RegExp[]])[] = [
   ],
   ["yang-song/score_sde_pytorch", /(^|\.)all_modules\.0\.(weight|bias|W)$/],
   ["NVlabs/edm", /(^|\.)model\.enc\.\d+x\d+_(conv|block0)\b/],
-  ["facebookresearch/DiT", /(^|\.)x_embedder\.proj\.weight$/, /\.adaLN_modulation\./],
   [
     "pesser/pytorch_diffusion or ermongroup/ddim",
     /(^|\.)temb\.dense\.0\.weight$/,
@@ -37,7 +41,7 @@ const NAMES: readonly (readonly [title: string, ...all: RegExp[]])[] = [
 /** What a file holds. */
 export interface Recognised {
   /** The code bases that can be taken over; null for others. */
-  readonly known: "pytorch-ddpm" | "diffusers" | null;
+  readonly known: "pytorch-ddpm" | "diffusers" | "dit" | null;
   /** What a person would call it; null where nothing fits. */
   readonly title: string | null;
 }
@@ -48,6 +52,9 @@ export function recognise(source: Pick<Source, "tensors">): Recognised {
     return { known: "pytorch-ddpm", title: "w86763777/pytorch-ddpm" };
   }
   const names = [...source.tensors.keys()];
+  if (hasWeights(source, DIT_ANCHOR) && names.some((name) => name.includes(DIT_BLOCKS))) {
+    return { known: "dit", title: "facebookresearch/DiT" };
+  }
   const [title] = NAMES.find(([, ...all]) => all.every((one) => names.some((n) => one.test(n)))) ??
     [];
   if (title !== undefined) return { known: null, title };
