@@ -6,6 +6,7 @@
 import type { Gpu } from "../../device/gpu.ts";
 import { verifyDiffusion } from "./diffusion.ts";
 import { verifyEdmBlocks } from "./edm_blocks.ts";
+import { verifyEdmTables } from "./edm_tables.ts";
 import type { CaseResult, GoldenFile } from "./golden.ts";
 import { verifyInception } from "./inception.ts";
 import { AUTOENCODER_KL } from "./networks/autoencoder_kl.ts";
@@ -20,6 +21,7 @@ import { verifyOps } from "./ops.ts";
 import { verifyOptim } from "./optim.ts";
 import { verifyPhema } from "./phema.ts";
 import type { RecordedNetwork } from "./recorded_network.ts";
+import { verifyScheduleTables } from "./schedule_tables.ts";
 import { verifyUnet } from "./unet.ts";
 
 /** Replays a family; `others` are the folder's other files, as far as they were read. */
@@ -36,6 +38,8 @@ export const FAMILIES: Readonly<Record<string, VerifyFamily>> = {
   "unet-attention": verifyUnet,
   "diffusion": (gpu, golden, others) => verifyDiffusion(gpu, golden, others.get("unet-small")),
   "inception": verifyInception,
+  "schedules": (_, golden) => verifyScheduleTables(golden),
+  "edm": (_, golden) => verifyEdmTables(golden),
   "optim": (_, golden) => verifyOptim(golden),
   "edm2-phema": (_, golden) => verifyPhema(golden),
   "edm-blocks": verifyEdmBlocks,

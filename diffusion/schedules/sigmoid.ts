@@ -6,7 +6,7 @@
  *
  * @module
  */
-import { type Check, decimal, option, type OptionsOf } from "../../support/options.ts";
+import { type Check, decimal, flag, option, type OptionsOf } from "../../support/options.ts";
 import { scheduleFromBetas } from "../schedule.ts";
 import { betasOf, type ScheduleRecord, type ScheduleSettings } from "./record.ts";
 
@@ -14,6 +14,12 @@ const OPTIONS = {
   sigmoidStart: option(decimal(), -3, "sigmoid: where it starts"),
   sigmoidEnd: option(decimal(), 3, "sigmoid: where it ends"),
   sigmoidTau: option(decimal({ above: 0 }), 1, "sigmoid: temperature"),
+  /** Betas differ by a few 1e-6 near the end. */
+  sigmoidRounded: option(
+    flag(),
+    false,
+    "sigmoid: round its ends to float32, for weights trained by lucidrains' code",
+  ),
 };
 
 type Options = OptionsOf<typeof OPTIONS>;
@@ -30,9 +36,12 @@ export const SIGMOID = {
   description: "less noise at both ends; betaStart and betaEnd play no part",
   options: OPTIONS,
   checks: [goesUp],
-  make({ timesteps, sigmoidStart: start, sigmoidEnd: end, sigmoidTau: tau }) {
+  make({ timesteps, sigmoidStart: start, sigmoidEnd: end, sigmoidTau: tau, sigmoidRounded }) {
     const s = (x: number) => 1 / (1 + Math.exp(-x / tau));
-    const first = s(start), last = s(end);
+    const f32 = Math.fround;
+    const [first, last] = sigmoidRounded
+      ? [start, end].map((x) => f32(1 / f32(1 + f32(Math.exp(-f32(x / tau)))))) as [number, number]
+      : [s(start), s(end)];
     return scheduleFromBetas(
       betasOf(timesteps, (u) => (last - s(u * (end - start) + start)) / (last - first)),
     );
