@@ -33,6 +33,8 @@ export type Conditioning = { readonly [C in ConditionName]?: number } & {
    * also takes the number of classes for a label: no class.
    */
   readonly labelDropout?: number;
+  /** Whether it takes the clean images that it predicted before; false unless given. */
+  readonly selfCondition?: boolean;
 };
 
 /** What is known of each image of a batch. */

@@ -14,7 +14,6 @@ import type { InputValues, Program } from "../device/program.ts";
 import type { TensorRef } from "../device/tensor.ts";
 import { copyInto } from "../kernels/elementwise/add.ts";
 import { linearCombination } from "../kernels/process/q_sample.ts";
-import { randomNormal } from "../kernels/process/random.ts";
 import {
   samplerScalarCount,
   samplerScalars,
@@ -95,8 +94,16 @@ export class Evaluation {
     const scalars = capture.input("scalars", [samplerScalarCount(registers)]);
     const graph = new Graph(capture, { parameters: parts.parameters });
     const conditions = conditionInputs(capture, samples, parts.conditioning);
-    const f = denoiserFor(parts)(graph, { ...inputs(graph), ...conditions }).ref;
-    const z = randomNormal(capture, keys, { samples, shape: image, stream: STREAMS.samplerNoise });
+    const f = denoiserFor(parts)(graph, {
+      ...inputs(graph),
+      ...conditions,
+      ...parts.conditioning?.selfCondition && { selfCondition: graph.constant(predicted) },
+    }).ref;
+    const z = parts.process.drawNoise(capture, keys, {
+      samples,
+      shape: image,
+      stream: STREAMS.samplerNoise,
+    });
     const tensors = { x, f, z, predicted, ...kept && { kept } };
     copyInto(capture, x, samplerStep(capture, tensors, scalars));
     return { capture, kept };

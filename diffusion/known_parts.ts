@@ -10,19 +10,19 @@ import type { Program } from "../device/program.ts";
 import type { TensorRef } from "../device/tensor.ts";
 import { copyInto } from "../kernels/elementwise/add.ts";
 import { blend } from "../kernels/elementwise/blend.ts";
-import { randomNormal } from "../kernels/process/random.ts";
 import { SAMPLER_SCALARS, samplerScalars, samplerStep } from "../kernels/process/sampler_step.ts";
 import { STREAMS } from "../support/random_streams.ts";
+import type { DrawNoise } from "./noises/record.ts";
 import type { NoiseLevel } from "./schedule.ts";
 
 /**
  * Records x' = signal x + noise z, which is a sampler's update without the network, with the inputs
  * `keys` and `scalars`.
  */
-export function recordNoising(capture: Capture, x: TensorRef): TensorRef {
+export function recordNoising(capture: Capture, x: TensorRef, drawNoise: DrawNoise): TensorRef {
   const [samples = 1, ...shape] = x.shape;
   const keys = capture.input("keys", [samples, 4], "u32");
-  const z = randomNormal(capture, keys, { samples, shape, stream: STREAMS.noise });
+  const z = drawNoise(capture, keys, { samples, shape, stream: STREAMS.noise });
   const scalars = capture.input("scalars", [SAMPLER_SCALARS]);
   return samplerStep(capture, { x, f: x, z }, scalars);
 }
@@ -46,12 +46,17 @@ export class KnownParts {
    * Plans the programs.
    *
    * @param x The images that are being made, `[n, h, w, c]`.
+   * @param drawNoise Of the process.
    */
-  static async create(gpu: Gpu, x: TensorRef): Promise<KnownParts> {
+  static async create(gpu: Gpu, x: TensorRef, drawNoise: DrawNoise): Promise<KnownParts> {
     const images = gpu.tensor(x.shape, { label: "given images" });
     const known = gpu.tensor(x.shape, { label: "known parts" });
     const keep = new Capture(gpu, "keeping known parts");
-    copyInto(keep, x, blend(keep, { mask: known, a: recordNoising(keep, images), b: x }));
+    copyInto(
+      keep,
+      x,
+      blend(keep, { mask: known, a: recordNoising(keep, images, drawNoise), b: x }),
+    );
     return new KnownParts(gpu, images, known, await keep.plan());
   }
 

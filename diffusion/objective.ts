@@ -12,24 +12,27 @@
  * @module
  */
 import type { Graph, Tensor } from "../autograd/graph.ts";
-import type { Conditions } from "../autograd/network_inputs.ts";
+import type { Conditioning, Conditions, NetworkInputs } from "../autograd/network_inputs.ts";
 import { add } from "../autograd/ops/add.ts";
 import { combine } from "../autograd/ops/combine.ts";
 import { meanLoss } from "../autograd/ops/losses.ts";
 import { mul } from "../autograd/ops/mul.ts";
 import { mean } from "../autograd/ops/reduce.ts";
 import type { Gpu } from "../device/gpu.ts";
-import type { TensorRef } from "../device/tensor.ts";
-import { randomNormal } from "../kernels/process/random.ts";
+import { reshape, type TensorRef } from "../device/tensor.ts";
+import { mulForward } from "../kernels/elementwise/broadcast.ts";
+import { randomBernoulli } from "../kernels/process/random.ts";
 import { STREAMS } from "../support/random_streams.ts";
 import type { Denoiser } from "./denoiser.ts";
 import type { ProcessOnGpu } from "./level_tables.ts";
+import { type NoiseOptions, noiseOptions } from "./noises/registry.ts";
 import type { DiffusionOptions } from "./options.ts";
 import type { Process } from "./process.ts";
 import { SpectralLoss } from "./spectral_loss.ts";
 import type { TimestepSampler } from "./timesteps/record.ts";
 import { createTimestepSampler } from "./timesteps/registry.ts";
 import { uniformTimesteps } from "./timesteps/uniform.ts";
+import { trainingNoise } from "./training_noise.ts";
 
 /** What one evaluation of the objective consists of. */
 export interface ObjectiveTensors {
@@ -52,6 +55,8 @@ export interface ObjectiveInputs extends Conditions {
   /** Clean images `[n, h, w, c]` in [-1, 1]. */
   readonly x0: TensorRef;
   readonly denoise: Denoiser;
+  /** What the network wants to know; nothing unless given. */
+  readonly conditioning?: Conditioning | undefined;
   /** Whether the loss is a mean a sample; false unless given. */
   readonly perSample?: boolean;
   /**
@@ -62,12 +67,33 @@ export interface ObjectiveInputs extends Conditions {
   readonly plain?: boolean;
 }
 
+/** A batch with its timesteps and noise. */
+export interface JudgedInputs extends ObjectiveInputs {
+  /** Rows of the schedule, u32 `[n]`. */
+  readonly timesteps: TensorRef;
+  /** What the network is asked about, of the shape of the images. */
+  readonly noise: TensorRef;
+  /** What is mixed into the images; the noise unless given. */
+  readonly mixed?: TensorRef;
+  /** Factors of the samples' losses, `[n]`; 1 unless given. */
+  readonly weights?: TensorRef | null;
+  /** Records what is to be learnt from unweighted losses. */
+  readonly learn?: TimestepSampler["learn"];
+}
+
+/** Share of the samples that are told what the network predicted of them. */
+const SELF_CONDITIONED = 0.5;
+
+/** The noise as it is. */
+const PLAIN_NOISE = noiseOptions();
+
 /** An objective with its tables on the GPU. */
 export class Objective {
   readonly #options: DiffusionOptions;
   readonly #uniform: TimestepSampler;
   readonly #sampler: TimestepSampler;
   readonly #spectral: SpectralLoss | null;
+  readonly #noise: NoiseOptions;
   readonly #onGpu: ProcessOnGpu;
 
   /**
@@ -77,6 +103,7 @@ export class Objective {
   constructor(gpu: Gpu, private readonly process: Process, options: DiffusionOptions) {
     const { schedule } = process;
     this.#options = options;
+    this.#noise = options.noise;
     this.#uniform = uniformTimesteps(schedule.timesteps);
     this.#sampler = createTimestepSampler(gpu, schedule, options);
     this.#spectral = options.spectralLoss.lambda > 0
@@ -96,15 +123,28 @@ export class Objective {
    * @param graph Must have a random key.
    */
   record(graph: Graph, inputs: ObjectiveInputs): ObjectiveTensors {
-    const { x0, denoise, perSample = false, plain = false, ...conditions } = inputs;
+    const { plain = false, x0 } = inputs;
     const { capture, random } = graph;
-    const [samples = 0, ...shape] = x0.shape;
     const sampler = plain ? this.#uniform : this.#sampler;
-    const { timesteps, weights } = sampler.draw(graph, samples);
-    const noise = randomNormal(capture, random, { samples, shape, stream: STREAMS.noise });
-    const xt = this.#onGpu.noised(capture, x0, noise, timesteps);
-    const given = this.#onGpu.inputs(graph, xt, timesteps);
-    const prediction = denoise(graph, { ...given, ...conditions });
+    const { timesteps, weights } = sampler.draw(graph, x0.shape[0] ?? 0);
+    const noise = plain ? PLAIN_NOISE : this.#noise;
+    const drawn = trainingNoise(capture, random, x0, this.process.drawNoise, noise);
+    const { learn } = sampler;
+    return this.judge(graph, { ...inputs, ...drawn, timesteps, weights, ...learn && { learn } });
+  }
+
+  /** Records the objective of a batch with given timesteps and noise. */
+  judge(graph: Graph, inputs: JudgedInputs): ObjectiveTensors {
+    const { x0, denoise, perSample = false, plain = false, ...rest } = inputs;
+    const { timesteps, noise, mixed = noise, weights = null, learn, ...known } = rest;
+    const { conditioning, ...conditions } = known;
+    const { capture } = graph;
+    const xt = this.#onGpu.noised(capture, x0, mixed, timesteps);
+    const given = { ...this.#onGpu.inputs(graph, xt, timesteps), ...conditions };
+    const selfCondition = conditioning?.selfCondition
+      ? this.#selfCondition(denoise, graph, { given, xt, timesteps })
+      : null;
+    const prediction = denoise(graph, { ...given, ...selfCondition && { selfCondition } });
     const shares = this.process.tables.target;
     const target = this.#onGpu.combine(capture, timesteps, [
       { share: shares.x0, x: x0 },
@@ -114,7 +154,6 @@ export class Objective {
     const factors = plain ? null : this.process.tables.weight;
     const judged = plain ? null : this.#judged({ timesteps, x0, noise, xt, prediction });
     const spectral = plain ? null : this.#spectral;
-    const { learn } = sampler;
     const apart = perSample || weights !== null || factors !== null || learn !== undefined ||
       spectral !== null;
     const [found, wanted] = judged ?? [prediction, graph.constant(target)];
@@ -131,6 +170,36 @@ export class Objective {
     if (weights) loss = mul(loss, graph.constant(weights));
     if (apart && !perSample) loss = mean(loss);
     return { timesteps, noise, xt, target, prediction, loss };
+  }
+
+  /**
+   * The clean images that the network predicts without help, for about half of the samples or batches,
+   * else zeros (Chen, Zhang and Hinton 2023, arXiv 2208.04202, algorithm 1); no gradient flows through.
+   */
+  #selfCondition(
+    denoise: Denoiser,
+    graph: Graph,
+    { given, xt, timesteps }: {
+      readonly given: NetworkInputs;
+      readonly xt: TensorRef;
+      readonly timesteps: TensorRef;
+    },
+  ): Tensor {
+    const { capture } = graph, { toX0 } = this.process.tables;
+    const [samples = 0, ...shape] = xt.shape;
+    const found = denoise(graph, given).ref;
+    const clean = this.#onGpu.combine(capture, timesteps, [
+      { share: toX0.xt, x: xt },
+      { share: toX0.output, x: found },
+    ]);
+    const coins = randomBernoulli(capture, graph.random, {
+      samples: this.#options.selfConditionBy === "batch" ? 1 : samples,
+      shape: [],
+      stream: STREAMS.selfCondition,
+      probability: SELF_CONDITIONED,
+    });
+    const each = reshape(coins, [...coins.shape, ...shape.map(() => 1)]);
+    return graph.constant(mulForward(capture, clean, each));
   }
 
   /** What the loss compares, where that is not the output and its target: what is found and wanted. */

@@ -18,6 +18,7 @@ import {
 } from "../support/options.ts";
 import { LOSSES } from "../kernels/reduce/losses.ts";
 import { LOSS_QUANTITIES } from "./loss_quantity.ts";
+import { NOISE } from "./noises/registry.ts";
 import { PARAMETERIZATIONS, TARGET_NAMES } from "./parameterizations/registry.ts";
 import { VARIANCE_NAMES } from "./posterior.ts";
 import { SIGMA_DATA } from "./preconditionings/edm.ts";
@@ -131,6 +132,12 @@ const FIELDS = {
     decimal({ above: 0 }),
     1,
     "huber, smooth-l1: where it turns linear; c of pseudo-huber; scale of laplace-nll",
+  ),
+  noise: NOISE,
+  selfConditionBy: option(
+    choice(["sample", "batch"]),
+    "sample",
+    "Networks of self-conditioning: whether each sample or a whole batch is told or not",
   ),
   timestepSampler: TIMESTEP_SAMPLER,
   spectralLoss: SPECTRAL_LOSS,

@@ -8,6 +8,8 @@
 import type { Gpu } from "../device/gpu.ts";
 import { type ProcessOnGpu, type ProcessTables, tablesOnGpu } from "./level_tables.ts";
 import { type Compared, compared, type LossQuantity } from "./loss_quantity.ts";
+import type { DrawNoise } from "./noises/record.ts";
+import { noiseOf, type NoiseOptions, noiseOptions } from "./noises/registry.ts";
 import { type DataSettings, type OutputShares, outputToNoise } from "./parameterization.ts";
 import { PARAMETERIZATIONS, type TargetName } from "./parameterizations/registry.ts";
 import type { VarianceName } from "./posterior.ts";
@@ -32,6 +34,8 @@ export interface ProcessOptions extends ScheduleOptions {
   lossLimitTarget?: boolean;
   /** Standard deviation of the clean images, for what goes by it; 0.5 unless given. */
   sigmaData?: number;
+  /** The noise; standard normal unless given. */
+  noise?: Partial<NoiseOptions>;
   /** Variance of an ancestral step. Default "fixedlarge". */
   variance: VarianceName;
   /** Whether every predicted x0 is clipped to [-1, 1] while sampling. Default true. */
@@ -50,6 +54,8 @@ export interface Process {
   toNoise(level: number): OutputShares;
   /** What x is multiplied by for the network at a level. */
   inputScale(level: number): number;
+  /** Draws its noise. */
+  readonly drawNoise: DrawNoise;
   /** Whether the network outputs the mean of an ancestral step. */
   readonly outputsMean: boolean;
   /** Variance of an ancestral step. */
@@ -125,6 +131,7 @@ export function processOn(
     toX0,
     toNoise,
     inputScale: (level) => inputScale?.(level) ?? 1,
+    drawNoise: noiseOf(noiseOptions(options.noise)),
     outputsMean: record.isMean ?? false,
     variance,
     clipX0,

@@ -16,7 +16,6 @@ import type { InputValues, Program } from "../device/program.ts";
 import { sizeOf, type TensorRef } from "../device/tensor.ts";
 import { copyInto } from "../kernels/elementwise/add.ts";
 import { scaleForward } from "../kernels/elementwise/scale.ts";
-import { randomNormal } from "../kernels/process/random.ts";
 import { seedKey } from "../support/philox.ts";
 import { STREAMS } from "../support/random_streams.ts";
 import { Evaluation, type SampledImages, type SamplerParts } from "./evaluation.ts";
@@ -181,7 +180,11 @@ export class Sampler {
   ): Promise<Float32Array<ArrayBuffer>> {
     this.#check("inpaint images", images, seeds);
     this.#check("keep known parts", known, seeds);
-    const parts = this.#knownParts ??= await KnownParts.create(this.gpu, this.images.x);
+    const parts = this.#knownParts ??= await KnownParts.create(
+      this.gpu,
+      this.images.x,
+      this.parts.process.drawNoise,
+    );
     return await this.#draw(moves, seeds, watch, (own, at) => {
       this.#startFromNoise(own);
       parts.set(this.#batchOf(images, at), this.#batchOf(known, at));
@@ -292,14 +295,22 @@ export class Sampler {
   /** x = signal x0 + noise e of given images. */
   async #planNoising(): Promise<Program> {
     const capture = new Capture(this.gpu, "adding noise");
-    copyInto(capture, this.images.x, recordNoising(capture, capture.input("x0", this.shape)));
+    copyInto(
+      capture,
+      this.images.x,
+      recordNoising(capture, capture.input("x0", this.shape), this.parts.process.drawNoise),
+    );
     return await capture.plan();
   }
 
   /** x = signal x + noise e. */
   async #planRenoising(): Promise<Program> {
     const capture = new Capture(this.gpu, "noising again");
-    copyInto(capture, this.images.x, recordNoising(capture, this.images.x));
+    copyInto(
+      capture,
+      this.images.x,
+      recordNoising(capture, this.images.x, this.parts.process.drawNoise),
+    );
     return await capture.plan();
   }
 
@@ -336,6 +347,10 @@ export class Sampler {
       const own = seeds.slice(at, at + batch);
       const conditions = this.#conditions(own, at, watch);
       begin(own, at);
+      // Nothing is predicted yet; what an earlier batch left says nothing of this one.
+      if (this.parts.conditioning?.selfCondition) {
+        this.gpu.write(this.images.predicted, new Float32Array(sizeOf(this.shape)));
+      }
       for (const [i, move] of moves.entries()) {
         await this.#take(move, i, own, conditions, watch, parts);
         await watch.onStep?.(at / batch, i);
@@ -420,14 +435,14 @@ function keyRows(seeds: readonly number[], samples: number, step: number): Uint3
 /** The images at hand, and the program that fills them with noise. */
 function recordStart(
   gpu: Gpu,
-  { shape, process: { schedule } }: SamplerParts,
+  { shape, process: { schedule, drawNoise } }: SamplerParts,
 ): { images: SampledImages; start: Capture } {
   const [samples, ...image] = shape;
   const x = gpu.tensor(shape, { label: "samples" });
   const predicted = gpu.tensor(shape, { label: "predicted samples" });
   const start = new Capture(gpu, "sampling start");
   const keys = start.input("keys", [samples, 4], "u32");
-  const noise = randomNormal(start, keys, { samples, shape: image, stream: STREAMS.start });
+  const noise = drawNoise(start, keys, { samples, shape: image, stream: STREAMS.start });
   const { start: deviation = 1 } = schedule;
   copyInto(start, x, deviation === 1 ? noise : scaleForward(start, noise, deviation));
   return { images: { x, predicted }, start };

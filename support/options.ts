@@ -325,14 +325,15 @@ export function sideBySide<const A extends Alternatives, const S extends FieldTa
   };
 }
 
-/** Values of a section's options, each as given or its default. */
+/** Values of a section's options, each as given or its default; sections inside have their defaults. */
 export function withDefaults<const F extends FieldTable>(
   { fields }: Section<F>,
   given: Partial<OptionsOf<F>> = {},
 ): OptionsOf<F> {
-  const defaults = Object.entries(fields).flatMap(([key, field]) =>
-    field.kind === "option" ? [[key, field.initial]] : []
-  );
+  const defaults = Object.entries(fields).flatMap(([key, field]) => {
+    if (field.kind === "named") return [];
+    return [[key, field.kind === "option" ? field.initial : withDefaults(field)]];
+  });
   return { ...Object.fromEntries(defaults), ...given };
 }
 

@@ -14,10 +14,18 @@ export const STREAMS = {
   samplerNoise: 2,
   /** Noise that sampling starts from. */
   start: 3,
+  /** Noise that a channel of a training image has in common. */
+  offsetNoise: 4,
+  /** Noise of training that the network is not asked for. */
+  perturbation: 5,
+  /** Which training images are self-conditioned. */
+  selfCondition: 6,
   /** Initial weights. */
   initialWeights: 8,
   /** The first dropout of a network; each further one takes the next number. */
   firstDropout: 16,
+  /** Noise of training at lower resolutions: halved k times, this and k. */
+  firstPyramid: 0xa0150,
   /** Samples that error bars are drawn from. */
   bootstrap: 0xb0075,
   /** Order of the training images. */

@@ -261,7 +261,11 @@ export class Trainer {
     });
     const batch = this.#batches.record(capture);
     const slot = capture.input("slot", [2], "u32");
-    const tensors = this.objective.record(graph, { ...batch, denoise: denoiserOf(network) });
+    const tensors = this.objective.record(graph, {
+      ...batch,
+      denoise: denoiserOf(network),
+      conditioning: network.conditioning,
+    });
     addToRing(capture, state.losses, slot, tensors.loss.ref, 1 / accumulate);
     // The step's loss is the mean over the micro-batches of all ranks, and so is its gradient.
     graph.backward(tensors.loss, state.lossSeed(1 / parts));

@@ -43,6 +43,7 @@ export async function createValidation(
   const { loss } = trainer.objective.record(graph, {
     ...batches.record(capture),
     denoise: denoiserOf(network),
+    conditioning: network.conditioning,
     perSample: true,
     plain: true,
   });

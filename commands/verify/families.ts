@@ -17,6 +17,7 @@ import { FULL_UNET } from "./networks/full.ts";
 import { EDM2 } from "./networks/edm2.ts";
 import { LUCID_CLASSES, LUCID_SIGNALS, LUCIDRAINS } from "./networks/lucid.ts";
 import { GUIDED } from "./networks/guided.ts";
+import { verifyObjectives } from "./objectives.ts";
 import { verifyOps } from "./ops.ts";
 import { verifyOptim } from "./optim.ts";
 import { verifyPhema } from "./phema.ts";
@@ -40,6 +41,7 @@ export const FAMILIES: Readonly<Record<string, VerifyFamily>> = {
   "inception": verifyInception,
   "schedules": (_, golden) => verifyScheduleTables(golden),
   "edm": (_, golden) => verifyEdmTables(golden),
+  "objectives": verifyObjectives,
   "optim": (_, golden) => verifyOptim(golden),
   "edm2-phema": (_, golden) => verifyPhema(golden),
   "edm-blocks": verifyEdmBlocks,

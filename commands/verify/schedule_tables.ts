@@ -8,14 +8,7 @@ import type { Schedule } from "../../diffusion/schedule.ts";
 import { makeSchedule } from "../../diffusion/schedules/registry.ts";
 import { sinusoidTable } from "../../model/time_embedding.ts";
 import { caseOf, checkRounded, checkTable, type Json } from "./feature_checks.ts";
-import {
-  type CaseResult,
-  Comparison,
-  formulaBudget,
-  type GoldenFile,
-  replay,
-  Unsupported,
-} from "./golden.ts";
+import { type CaseResult, formulaBudget, type GoldenFile, replay, Unsupported } from "./golden.ts";
 
 const FAMILY = "schedules";
 const LUCID = { linear: "linear-scaled", cosine: "cosine", sigmoid: "sigmoid" } as const;

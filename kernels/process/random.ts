@@ -71,12 +71,44 @@ export function randomBernoulli(
   return record(capture, key, draw, { name: "randomBernoulli", value, argument });
 }
 
+/** Laplace's numbers: mean + scale times a sign and an exponential number, both of one word. */
+export function randomLaplace(
+  capture: Capture,
+  key: TensorRef,
+  { mean, scale, ...draw }: Draw & { readonly mean: number; readonly scale: number },
+): TensorRef {
+  const value = "vec4f(params.mean) + params.scale * laplace4(words)";
+  return record(capture, key, draw, { name: "randomLaplace", value, numbers: { mean, scale } });
+}
+
+/**
+ * 1 and -1 with the given probabilities (in steps of 2^-24), else 0, as f32.
+ *
+ * @throws {RangeError} When a probability, or their sum, is not in [0, 1].
+ */
+export function randomSaltPepper(
+  capture: Capture,
+  key: TensorRef,
+  { salt, pepper, ...draw }: Draw & { readonly salt: number; readonly pepper: number },
+): TensorRef {
+  const both = eventThreshold(salt + pepper), argument = eventThreshold(salt);
+  const value = "select(select(vec4f(0.0), vec4f(-1.0), event4(words, params.both)), vec4f(1.0), " +
+    "event4(words, params.argument))";
+  return record(capture, key, draw, { name: "randomSaltPepper", value, argument, both });
+}
+
 /** An invocation draws four neighbouring elements of a sample. */
 function record(
   capture: Capture,
   key: TensorRef,
   { samples, shape, stream }: Draw,
-  { name, value, argument }: { name: string; value: string; argument?: number },
+  { name, value, argument, both, numbers = {} }: {
+    name: string;
+    value: string;
+    argument?: number;
+    both?: number;
+    numbers?: Readonly<Record<string, number>>;
+  },
   dtype: "f32" | "u32" = "f32",
 ): TensorRef {
   const length = sizeOf(shape);
@@ -90,6 +122,8 @@ function record(
     quads: "u32",
     sampleLength: "u32",
     ...(argument === undefined ? {} : { argument: "u32" }),
+    ...(both === undefined ? {} : { both: "u32" }),
+    ...Object.fromEntries(Object.keys(numbers).map((key) => [key, "f32" as const])),
   };
   const result = capture.transient([samples, ...shape], name, dtype);
   capture.dispatch({
@@ -120,6 +154,8 @@ fn main(@builtin(global_invocation_id) global: vec3u, @builtin(num_workgroups) g
       quads,
       sampleLength: length,
       ...(argument === undefined ? {} : { argument }),
+      ...(both === undefined ? {} : { both }),
+      ...numbers,
     },
     workgroups: flatGrid(items, STREAM_WORKGROUP),
   });

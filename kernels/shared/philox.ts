@@ -58,6 +58,9 @@ fn philox4x32(counter: vec4u, key: vec2u) -> vec4u {
  *   sqrt(-2 ln u) (cos a, sin a), u = word / 2^32, a = 2 pi word' / 2^32. At most 6.66 in size. Of
  *   u the leading 24 bits count.
  *
+ * - `laplace4(words) -> vec4f`: density exp(-|x|) / 2, the lowest bit of a word for the sign and its
+ *   logarithm for the magnitude, of which the leading 24 bits count.
+ *
  * The driver's log, sin and cos are not used: WGSL allows log an absolute error of 2^-21 near 1 and
  * sin and cos one of 2^-11. Here the arguments are still integers, so they are reduced exactly: the
  * logarithm's to [sqrt(1/2), sqrt(2)), the angle's to [-pi/4, pi/4). On those ranges the truncated
@@ -99,6 +102,10 @@ fn turn(word: u32) -> vec2f {
   let c = 1.0 + z * (-0.5 + z * (0.041666667 + z * (-0.0013888889 + z * (2.4801587e-5 - z * 2.7557319e-7))));
   let swapped = select(vec2f(c, s), vec2f(s, c), (q & 1u) == 1u);
   return select(swapped, -swapped, vec2<bool>(q == 1u || q == 2u, q == 2u || q == 3u));
+}
+fn laplace4(words: vec4u) -> vec4f {
+  let signs = select(vec4f(1.0), vec4f(-1.0), (words & vec4u(1u)) == vec4u(1u));
+  return signs * vec4f(minusLog(words.xy), minusLog(words.zw));
 }
 fn normal4(words: vec4u) -> vec4f {
   let radius = sqrt(2.0 * minusLog(words.xz));

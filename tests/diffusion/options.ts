@@ -6,6 +6,7 @@
 import { isEvaluation, type SamplerStep } from "../../diffusion/moves.ts";
 import type { DiffusionOptions, SamplerOptions, TargetName } from "../../diffusion/options.ts";
 import type { ProcessTables } from "../../diffusion/level_tables.ts";
+import { noiseOptions } from "../../diffusion/noises/registry.ts";
 import { makeProcess, processOn } from "../../diffusion/process.ts";
 import { samplerMoves } from "../../diffusion/samplers/registry.ts";
 import type { Schedule } from "../../diffusion/schedule.ts";
@@ -43,6 +44,8 @@ export const PLAIN_TRAINING: Pick<
   | "lossLimit"
   | "lossLimitTarget"
   | "lossScale"
+  | "noise"
+  | "selfConditionBy"
   | "timestepSampler"
   | "spectralLoss"
   | "tMax"
@@ -55,6 +58,8 @@ export const PLAIN_TRAINING: Pick<
   lossLimit: 20,
   lossLimitTarget: true,
   lossScale: 1,
+  noise: noiseOptions(),
+  selfConditionBy: "sample",
   timestepSampler: withDefaults(TIMESTEP_SAMPLER),
   spectralLoss: {
     lambda: 0,

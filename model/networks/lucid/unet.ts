@@ -74,7 +74,8 @@ export class LucidUNet extends Module implements Network {
 
     this.level = new LevelEmbedding(style, options, shape.timesteps);
     this.classes = options.classes > 0 ? new ClassEmbedding(style, options) : undefined;
-    this.conditioning = classConditioning(options);
+    const { selfCondition } = options;
+    this.conditioning = { ...classConditioning(options), ...selfCondition && { selfCondition } };
     const inputs = shape.channels * (options.selfCondition ? 2 : 1);
     this.head = new Conv(style, inputs, first, { kernel: 7 });
     this.down = channelMultipliers.map((_, level) => {
