@@ -15,6 +15,7 @@ import { DIT } from "./networks/dit.ts";
 import { EDM } from "./networks/edm.ts";
 import { FULL_UNET } from "./networks/full.ts";
 import { EDM2 } from "./networks/edm2.ts";
+import { LUCID_KARRAS_UNET } from "./networks/lucid_karras.ts";
 import { LUCID_CLASSES, LUCID_SIGNALS, LUCIDRAINS } from "./networks/lucid.ts";
 import { GUIDED } from "./networks/guided.ts";
 import { verifyObjectives } from "./objectives.ts";
@@ -59,4 +60,5 @@ export const RECORDED_NETWORKS: readonly RecordedNetwork[] = [
   LUCID_CLASSES,
   LUCID_SIGNALS,
   GUIDED,
+  LUCID_KARRAS_UNET,
 ];

@@ -77,7 +77,7 @@ interface PassResults {
   readonly loss_f64?: number;
   readonly grads?: Readonly<Record<string, RecordedError>>;
   readonly activations?: Readonly<Record<string, RecordedError>>;
-  /** Tensors that the pass changes, as they are afterwards. */
+  /** First values of what a forward pass has written over. */
   readonly after?: Readonly<Record<string, RecordedError>>;
   readonly running_stats_after_one_forward?: Readonly<Record<string, RecordedError>>;
   readonly zero_gradient_params?: readonly string[];
@@ -234,9 +234,10 @@ async function* verifyPass(
   const program = await capture.plan();
   program.run(pass.values);
   yield* replay(name, () => compareOutputs(golden, program, running, results, outputs));
-  if (results.after) {
+  const after = results.after ?? results.running_stats_after_one_forward;
+  if (after) {
     const named = { ...name, case: `${name.case}.after`, op: "after" };
-    yield* replay(named, () => compareWritten(gpu, golden, running, results.after!, named));
+    yield* replay(named, () => compareWritten(gpu, golden, running, after, named));
   }
   if (grads && gradients) {
     const named = { ...name, case: `${name.case}.gradients`, op: "gradients" };
@@ -295,11 +296,7 @@ async function compareOutputs(
       comparison.check("loss", actual, [exact!], budget);
       continue;
     }
-    const told = key.startsWith("act/")
-      ? results.activations?.[key.slice(4)]
-      : key.startsWith("after/")
-      ? (results.after ?? results.running_stats_after_one_forward)?.[key.slice(6)]
-      : results[key];
+    const told = key.startsWith("act/") ? results.activations?.[key.slice(4)] : results[key];
     await check(comparison, golden, program, one.prefix + key, output, told);
   }
   return comparison.result();

@@ -14,6 +14,7 @@ import { GUIDED } from "./guided/kind.ts";
 import { HO2020 } from "./ho2020/kind.ts";
 import { LINEAR } from "./linear/kind.ts";
 import { MLP } from "./mlp/kind.ts";
+import { LUCID_KARRAS } from "./lucid_karras/kind.ts";
 import { LUCID } from "./lucid/kind.ts";
 
 /** By their names; a new network is a folder and a line here. */
@@ -28,6 +29,7 @@ export const NETWORKS = {
   linear: LINEAR,
   mlp: MLP,
   lucid: LUCID,
+  "lucid-karras": LUCID_KARRAS,
 } as const;
 
 /** The options of a network, told apart by `name`. Image sizes and channels come from the data. */

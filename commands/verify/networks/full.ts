@@ -4,7 +4,6 @@
  * @module
  */
 import { Graph } from "../../../autograd/graph.ts";
-import type { TensorRef } from "../../../device/tensor.ts";
 import { fullNames } from "../../../model/networks/full/names.ts";
 import { FullUNet } from "../../../model/networks/full/unet.ts";
 import { createNetwork } from "../../../model/networks/registry.ts";
@@ -40,10 +39,9 @@ export const FULL_UNET: RecordedNetwork = {
       timeTable: "notebook",
     }, { height, width, channels, timesteps });
     if (!(network instanceof FullUNet)) throw new Unsupported("such a FullUNet is not known");
-    const names = fullNames(network);
     return {
       network,
-      names,
+      names: fullNames(network),
       passes: {
         "eval": (pass) => ({
           out: network.forward(pass.graph, { x: pass.image("x"), level: pass.level("t") }),
@@ -55,15 +53,9 @@ export const FULL_UNET: RecordedNetwork = {
             parameters: parameterSlots(network, pass.weights),
           });
           const x = after.constant(inputs.x.ref);
-          const statistics: Record<string, TensorRef> = {};
-          for (const entry of names) {
-            if (entry.kind === "constant" || !/running/.test(entry.pytorchName)) continue;
-            statistics[`after/${entry.pytorchName}`] = pass.weights.get(entry.name);
-          }
           return {
             out,
             out_eval_after: network.forward(after, { x, level: inputs.level }),
-            ...statistics,
           };
         },
       },

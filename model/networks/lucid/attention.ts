@@ -7,8 +7,6 @@
 import type { Tensor } from "../../../autograd/graph.ts";
 import { attention } from "../../../autograd/ops/attention.ts";
 import { columns } from "../../../autograd/ops/columns.ts";
-import { concat } from "../../../autograd/ops/concat.ts";
-import { expand } from "../../../autograd/ops/expand.ts";
 import { inverseRoot } from "../../../autograd/ops/inverse_root.ts";
 import { linearAttention, softmaxKeys } from "../../../autograd/ops/linear_attention.ts";
 import { mul } from "../../../autograd/ops/mul.ts";
@@ -16,48 +14,16 @@ import { sum } from "../../../autograd/ops/reduce.ts";
 import { reshape } from "../../../autograd/ops/reshape.ts";
 import { rmsNorm } from "../../../autograd/ops/rms_norm.ts";
 import { softmax } from "../../../autograd/ops/softmax.ts";
-import { Parameter } from "../../../autograd/parameter.ts";
-import { gaussian } from "../../init.ts";
+import { type Heads, Memories } from "../../memories.ts";
 import { Module } from "../../module.ts";
 import { Conv, PixelNorm } from "./layers.ts";
 import type { Style } from "./styles.ts";
-
-/** Heads of attention. */
-export interface Heads {
-  readonly heads: number;
-  /** Of a head. */
-  readonly channels: number;
-}
 
 /** Axis along which cosine attention makes queries and keys as long as 1. */
 export type CosineAxis = "channels" | "tokens";
 
 /** Factor of the scores of cosine attention. */
 const COSINE_SCALE = 10;
-
-/** Learned keys and values, which come before those of an image. */
-export class Memories extends Module {
-  /** Keys, then values, `[2, n, heads * d]`. */
-  readonly weight: Parameter;
-
-  constructor(readonly count: number, { heads, channels }: Heads) {
-    super();
-    this.weight = new Parameter([2, count, heads * channels], gaussian(1));
-  }
-
-  /** Tokens `[N, L, D]` to `[N, count + L, D]`: keys with `which` 0, values with 1. */
-  before(tokens: Tensor, which: 0 | 1): Tensor {
-    const [n = 0, length = 0, width = 0] = tokens.shape;
-    const size = this.count * width;
-    const own = columns(
-      reshape(tokens.graph.parameter(this.weight), [1, 2 * size]),
-      which * size,
-      size,
-    );
-    const joined = concat(expand(own, [n, size]), reshape(tokens, [n, length * width]));
-    return reshape(joined, [n, this.count + length, width]);
-  }
-}
 
 /** What both kinds have in common: from an image to queries, keys and values. */
 abstract class AttentionLayer extends Module {

@@ -12,6 +12,7 @@ import { reshape } from "../../../autograd/ops/reshape.ts";
 import { Parameter } from "../../../autograd/parameter.ts";
 import type { TensorRef } from "../../../device/tensor.ts";
 import { gaussian } from "../../init.ts";
+import { levelNumbers } from "../../level_numbers.ts";
 import { Module } from "../../module.ts";
 import { Dense } from "./layers.ts";
 import type { LucidOptions } from "./options.ts";
@@ -53,7 +54,7 @@ export class LevelEmbedding extends Module {
   /** `[N]` to sines, then cosines; with Fourier features, the level before them. */
   features(graph: Graph, level: TensorRef): Tensor {
     if (this.frequencies) {
-      const numbers = this.#numbers(graph, level);
+      const numbers = levelNumbers(graph, level, this.timesteps);
       const waves = fourierFeatures(numbers, graph.parameter(this.frequencies));
       return concat(reshape(numbers, [...numbers.shape, 1]), waves);
     }
@@ -78,19 +79,6 @@ export class LevelEmbedding extends Module {
       },
     );
     return gatherRows(graph.constant(table), graph.constant(level));
-  }
-
-  /** Levels as f32. */
-  #numbers(graph: Graph, level: TensorRef): Tensor {
-    if (level.dtype !== "u32") return graph.constant(level);
-    const shape = [this.timesteps, 1];
-    const table = graph.capture.table(
-      `whole numbers below ${this.timesteps}`,
-      shape,
-      () => Float32Array.from({ length: this.timesteps }, (_, t) => t),
-    );
-    const rows = gatherRows(graph.constant(table), graph.constant(level));
-    return reshape(rows, level.shape);
   }
 }
 

@@ -3,6 +3,7 @@
  *
  * @module
  */
+import { memoryNames } from "../../memories.ts";
 import { namedParameters } from "../../module.ts";
 import {
   type PytorchEntry,
@@ -128,27 +129,19 @@ function entryOf(
   return pytorchParameter(name, `${theirs}.${part}`, shape, undefined);
 }
 
-/** `[2, n, heads * d]` that are `[2, heads, n, d]` for full attention and `[2, heads, d, n]` else. */
+/** Those of the attention at a place. */
 function memories(
   network: LucidUNet,
   name: string,
-  [two = 2, count = 0, inner = 0]: readonly number[],
+  shape: readonly number[],
   theirs: string,
 ): PytorchParameter {
   const [way = "", index = ""] = name.split(".");
   const { attention } = way === "middle"
     ? network.middle
     : network[way as "down" | "up"][Number(index)]!;
-  const { heads } = attention.head;
-  const depth = inner / heads;
   const full = attention instanceof FullAttention;
-  const shape = full ? [two, heads, count, depth] : [two, heads, depth, count];
-  return rearrangedParameter(
-    name,
-    [two, count, inner],
-    { name: theirs, shape },
-    { sizes: shape, order: full ? [0, 2, 1, 3] : [0, 3, 1, 2] },
-  );
+  return memoryNames(name, shape, theirs, { heads: attention.head.heads, full });
 }
 
 /** A convolution, where need be of fewer axes or of pixels that became channels. */

@@ -1,0 +1,115 @@
+/**
+ * Layers that preserve magnitudes (Karras et al. 2024, arXiv 2312.02696, section B) as lucidrains' code has
+ * them: lengths are at least a constant, to which EDM2's own code adds it.
+ *
+ * @module
+ */
+import type { Tensor } from "../../../autograd/graph.ts";
+import { concat } from "../../../autograd/ops/concat.ts";
+import { conv2d } from "../../../autograd/ops/conv2d.ts";
+import { inverseRoot } from "../../../autograd/ops/inverse_root.ts";
+import { linear } from "../../../autograd/ops/matmul.ts";
+import { mul } from "../../../autograd/ops/mul.ts";
+import { sum } from "../../../autograd/ops/reduce.ts";
+import { scale } from "../../../autograd/ops/scale.ts";
+import { silu } from "../../../autograd/ops/silu.ts";
+import { Parameter } from "../../../autograd/parameter.ts";
+import { sizeOf } from "../../../device/tensor.ts";
+import { copyInto } from "../../../kernels/elementwise/add.ts";
+import { gaussian, zeros } from "../../init.ts";
+import { Module } from "../../module.ts";
+
+/** The least length that is divided by. */
+export const EPS = 1e-4;
+
+/** What SiLU of a standard normal variable is divided by for a mean square of 1. */
+const SILU_SCALE = 0.596;
+
+/** The weights of each output with a length of 1. */
+function unit(weight: Tensor): Tensor {
+  const axes = weight.shape.map((_, axis) => axis).slice(0, -1);
+  const squares = sum(mul(weight, weight), { axes, keepDims: true });
+  return mul(weight, inverseRoot(squares, EPS));
+}
+
+/** A linear layer, or a square convolution that keeps the sides, without a bias. */
+export class Weights extends Module {
+  readonly weight: Parameter;
+
+  /**
+   * @param kernel Side of the convolution; 0 for a linear layer.
+   * @param ones Channels of ones among the inputs, which don't count.
+   */
+  constructor(
+    private readonly inputs: number,
+    outputs: number,
+    private readonly kernel = 0,
+    ones = 0,
+  ) {
+    super();
+    const channels = inputs + ones;
+    const shape = kernel === 0 ? [channels, outputs] : [kernel, kernel, channels, outputs];
+    this.weight = new Parameter(shape, gaussian(1));
+  }
+
+  /**
+   * The weights as they are applied. Where the graph trains, the parameter itself is first given a mean
+   * square of 1, and its gradient is that of what is there then.
+   *
+   * @param factor On all of them.
+   */
+  values(graph: Tensor["graph"], factor = 1): Tensor {
+    const { shape } = this.weight;
+    const weight = graph.parameter(this.weight);
+    const size = Math.sqrt(sizeOf(shape) / (shape.at(-1) ?? 1));
+    if (graph.training) {
+      const forced = scale(unit(graph.constant(weight.ref)), size);
+      copyInto(graph.capture, weight.ref, forced.ref);
+    }
+    const fanIn = this.inputs * Math.max(1, this.kernel) ** 2;
+    return scale(unit(weight), factor * size / Math.sqrt(fanIn));
+  }
+
+  /**
+   * `[..., inputs]` to `[..., outputs]`.
+   *
+   * @param factor On the result.
+   * @param residual Added to it.
+   */
+  forward(x: Tensor, factor = 1, residual?: Tensor): Tensor {
+    const weight = this.values(x.graph, factor);
+    if (this.kernel === 0) return linear(x, weight);
+    const side = (this.kernel - 1) / 2;
+    return conv2d(x, weight, { padding: [side, side], residual });
+  }
+}
+
+/** A learned factor, which starts out at 0. */
+export class Gain extends Module {
+  readonly weight = new Parameter([], zeros);
+
+  forward(x: Tensor): Tensor {
+    return mul(x, x.graph.parameter(this.weight));
+  }
+}
+
+/** SiLU that keeps a mean square of 1. */
+export function mpSilu(x: Tensor): Tensor {
+  return scale(silu(x), 1 / SILU_SCALE);
+}
+
+/** Factors of a and b in their sum of equal variance, `b` having a share. */
+export function sumFactors(share: number): [a: number, b: number] {
+  const size = Math.sqrt((1 - share) ** 2 + share ** 2);
+  return [(1 - share) / size, share / size];
+}
+
+/** `[..., Ca]` and `[..., Cb]` to `[..., Ca + Cb]`, `b` having a share of the variance. */
+export function join(a: Tensor, b: Tensor, share: number): Tensor {
+  const [na, nb] = [a.shape.at(-1)!, b.shape.at(-1)!];
+  const [ofA, ofB] = sumFactors(share);
+  return concat(
+    scale(a, ofA * Math.sqrt((na + nb) / na)),
+    scale(b, ofB * Math.sqrt((na + nb) / nb)),
+  );
+}
