@@ -7,12 +7,15 @@
  * and, so that large scales do not raise the contrast (Lin et al. 2024, arXiv 2305.08891, equations 15
  * and 16), `y' = (rescale std(c) / std(y) + 1 - rescale) y`, with deviations over an image.
  *
+ * The part of `c - u` that is parallel to c raises saturation more than it guides, and may be left out or
+ * kept in part (Sadat et al. 2024, arXiv 2410.02416, equation 3).
+ *
  * @module
  */
 import type { Capture } from "../../device/capture.ts";
 import { elementOf, full } from "../../device/element.ts";
 import { defineKernel } from "../../device/kernel.ts";
-import { formatShape, sizeOf, type TensorRef } from "../../device/tensor.ts";
+import { formatShape, sizeOf, slice, type TensorRef } from "../../device/tensor.ts";
 import { FLAT_INDEX, flatGrid, STREAM_WORKGROUP } from "../shared/grid.ts";
 
 /**
@@ -59,6 +62,8 @@ export interface GuidanceStrength {
   readonly rescale: number;
   /** Channels, from the first on, that it acts on; others stay as with the class. */
   readonly channels: number;
+  /** What is kept of the part of `c - u` that is parallel to c; all, 1, unless given. */
+  readonly keepParallel?: number;
 }
 
 /**
@@ -69,8 +74,12 @@ export interface GuidanceStrength {
 export function guide(
   capture: Capture,
   predictions: Predictions,
-  { scale, rescale, channels }: GuidanceStrength,
+  { scale, rescale, channels, keepParallel = 1 }: GuidanceStrength,
 ): TensorRef {
+  if (keepParallel !== 1) {
+    const turned = withoutParallel(capture, predictions, keepParallel);
+    return guide(capture, turned, { scale, rescale, channels });
+  }
   const shape = shapeOf(predictions), depth = shape.at(-1) ?? 1;
   const together = "both" in predictions;
   const items = sizeOf(shape), type = full(1);
@@ -108,6 +117,63 @@ fn main(@builtin(global_invocation_id) global: vec3u, @builtin(num_workgroups) g
   return rescaled(capture, result, together ? predictions.both : predictions.conditional, rescale);
 }
 
+/** Predictions whose difference has lost `1 - keep` of its part along the first, image by image. */
+function withoutParallel(capture: Capture, predictions: Predictions, keep: number): Predictions {
+  const [n = 0, ...rest] = shapeOf(predictions), length = sizeOf(rest);
+  const [conditional, unconditional] = "both" in predictions
+    ? [0, n * length].map((start) => slice(predictions.both, start, [n, ...rest]))
+    : [predictions.conditional, predictions.unconditional];
+  const type = full(1);
+  const result = capture.transient([n, ...rest], "without the parallel part");
+  capture.dispatch({
+    kernel: defineKernel({
+      name: "guideWithoutParallel",
+      bindings: {
+        c: { type, access: "read" },
+        u: { type, access: "read" },
+        result: { type, access: "write" },
+      },
+      params: { images: "u32", length: "u32", lost: "f32" },
+      workgroupSize: [STREAM_WORKGROUP, 1, 1],
+      wgsl: `${FLAT_INDEX}${TOTAL}${IMAGE_MAIN}
+  var sum = vec2f(0.0);
+  for (var i = first + t; i < end; i += WX) { sum += c[i] * vec2f(c[i] - u[i], c[i]); }
+  let products = total(t, sum);
+  let along = select(0.0, params.lost * products.x / products.y, products.y > 0.0);
+  if (image < params.images) {
+    for (var i = first + t; i < end; i += WX) { result[i] = u[i] + along * c[i]; }
+  }
+}`,
+    }),
+    bindings: { c: conditional!, u: unconditional!, result },
+    params: { images: n, length, lost: 1 - keep },
+    workgroups: flatGrid(n),
+  });
+  return { conditional: conditional!, unconditional: result };
+}
+
+/** WGSL: sums over a workgroup, in a fixed order; from uniform control flow. */
+const TOTAL = `
+var<workgroup> parts: array<vec2f, WX>;
+fn total(t: u32, x: vec2f) -> vec2f {
+  workgroupBarrier();
+  parts[t] = x;
+  workgroupBarrier();
+  var sum = parts[0];
+  for (var i = 1u; i < WX; i++) { sum += parts[i]; }
+  return sum;
+}
+`;
+
+/** WGSL: opening of a kernel with a workgroup an image, whose elements lie from `first` to `end`. */
+const IMAGE_MAIN = `
+@compute @workgroup_size(WX, WY, WZ)
+fn main(@builtin(workgroup_id) id: vec3u, @builtin(num_workgroups) grid: vec3u,
+        @builtin(local_invocation_index) t: u32) {
+  let image = flatWorkgroup(id, grid);
+  let first = min(image, params.images - 1u) * params.length;
+  let end = first + params.length;`;
+
 function shapeOf(predictions: Predictions): readonly number[] {
   if ("both" in predictions) {
     const [n = 0, ...shape] = predictions.both.shape;
@@ -142,23 +208,7 @@ function rescaled(capture: Capture, y: TensorRef, c: TensorRef, rescale: number)
       },
       params: { images: "u32", length: "u32", rescale: "f32" },
       workgroupSize: [STREAM_WORKGROUP, 1, 1],
-      wgsl: `${FLAT_INDEX}
-var<workgroup> parts: array<vec2f, WX>;
-// In a fixed order; from uniform control flow.
-fn total(t: u32, x: vec2f) -> vec2f {
-  workgroupBarrier();
-  parts[t] = x;
-  workgroupBarrier();
-  var sum = parts[0];
-  for (var i = 1u; i < WX; i++) { sum += parts[i]; }
-  return sum;
-}
-@compute @workgroup_size(WX, WY, WZ)
-fn main(@builtin(workgroup_id) id: vec3u, @builtin(num_workgroups) grid: vec3u,
-        @builtin(local_invocation_index) t: u32) {
-  let image = flatWorkgroup(id, grid);
-  let first = min(image, params.images - 1u) * params.length;
-  let end = first + params.length;
+      wgsl: `${FLAT_INDEX}${TOTAL}${IMAGE_MAIN}
   var sum = vec2f(0.0);
   for (var i = first + t; i < end; i += WX) { sum += vec2f(y[i], c[i]); }
   let mean = total(t, sum) / f32(params.length);

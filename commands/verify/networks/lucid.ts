@@ -5,6 +5,8 @@
  */
 import type { Tensor } from "../../../autograd/graph.ts";
 import { reshape } from "../../../autograd/ops/reshape.ts";
+import type { TensorRef } from "../../../device/tensor.ts";
+import { guide } from "../../../kernels/process/guidance.ts";
 import { lucidNames } from "../../../model/networks/lucid/names.ts";
 import type { LucidOptions } from "../../../model/networks/lucid/options.ts";
 import { LucidUNet } from "../../../model/networks/lucid/unet.ts";
@@ -31,6 +33,14 @@ interface Recorded {
   readonly full_attn?: boolean | readonly boolean[] | null;
   readonly num_classes?: number;
   readonly cond_drop_prob?: number;
+}
+
+/** Arguments of `forward_with_cond_scale` as recorded. */
+interface Guidance {
+  readonly cond_scale?: number;
+  readonly rescaled_phi?: number;
+  readonly remove_parallel_component?: boolean;
+  readonly keep_parallel_frac?: number;
 }
 
 const listOf = <T>(value: T | readonly T[]): T[] =>
@@ -92,6 +102,28 @@ export const LUCID_CLASSES: RecordedNetwork = {
       pass.values.kept = labels;
       return pass.graph.capture.input("kept", [labels.length], "u32");
     };
+    /** `forward_with_cond_scale`, with what it takes unless given. */
+    const guided = (pass: Pass) => {
+      const {
+        cond_scale: scale = 1,
+        rescaled_phi: rescale = 0,
+        remove_parallel_component: removes = true,
+        keep_parallel_frac: keep = 0,
+      } = pass.args as Guidance;
+      const { x, level } = inputs(pass);
+      const predict = (labels: TensorRef) => network.forward(pass.graph, { x, level, labels }).ref;
+      const conditional = predict(pass.indices("y"));
+      if (scale === 1) return { out: conditional };
+      const { capture } = pass.graph;
+      const none = new Uint32Array(conditional.shape[0] ?? 0).fill(classes);
+      const unconditional = predict(capture.constant([none.length], none, "no classes"));
+      const strength = { scale, rescale, channels: conditional.shape.at(-1) ?? 0 };
+      const keepParallel = removes ? keep : 1;
+      return {
+        out: guide(capture, { conditional, unconditional }, { ...strength, keepParallel }),
+        null: unconditional,
+      };
+    };
     return {
       network,
       names: lucidNames(network),
@@ -102,6 +134,11 @@ export const LUCID_CLASSES: RecordedNetwork = {
         "drop": (pass) => ({
           out: network.forward(pass.graph, { ...inputs(pass), labels: kept(pass) }),
         }),
+        "guided_plain": guided,
+        "guided_phi07": guided,
+        "guided_no_parallel": guided,
+        "guided_keep_frac": guided,
+        "guided_scale1": guided,
       },
     };
   },
