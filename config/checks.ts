@@ -4,6 +4,7 @@
  * @module
  */
 import { imageShape } from "../data/options.ts";
+import { diffusedSize, latentsFit } from "../model/latent_options.ts";
 import { networkMisfit } from "../model/networks/registry.ts";
 import { type Check, firstBroken } from "../support/options.ts";
 import { brokenRule, type Config, roomWarnings } from "./description.ts";
@@ -18,9 +19,10 @@ const SHAPE_KEYS = {
 
 const networkFitsImages: Check<Config> = ({ data, model, diffusion: { timesteps } }) => {
   const { size, ...image } = imageShape(data);
-  const misfit = networkMisfit(model, { ...image, timesteps }, (key) => `model.${key}`);
+  const diffused = diffusedSize(image, model.latent);
+  const misfit = networkMisfit(model, { ...diffused, timesteps }, (key) => `model.${key}`);
   if (misfit === null) return null;
-  const got = { size, channels: image.channels, timesteps }[misfit.key];
+  const got = { size, channels: diffused.channels, timesteps }[misfit.key];
   return { ...misfit, key: SHAPE_KEYS[misfit.key], got };
 };
 
@@ -38,7 +40,10 @@ const evaluationFitsHoldout: Check<Config> = ({ data, train: { evalEvery, evalCo
     ? null
     : { key: "train.evalCount", rule: `be at most data.holdout, ${data.holdout}` };
 
-const CHECKS = [networkFitsImages, batchFitsData, evaluationFitsHoldout];
+const latentsFitImages: Check<Config> = ({ data, model, diffusion: { clipX0 } }, at) =>
+  latentsFit({ model, size: imageShape(data), clipX0 }, at);
+
+const CHECKS = [latentsFitImages, networkFitsImages, batchFitsData, evaluationFitsHoldout];
 
 /** The first rule between keys that `config` breaks, or null. */
 export function checkConfig(config: Config): Violation | null {

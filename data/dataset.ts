@@ -34,6 +34,19 @@ export interface RawImages extends Pixels {
   readonly mirrorable?: Uint8Array;
   /** A line on what is missing, to be said whenever the images are loaded. */
   readonly remark?: string;
+  /** What training sees in place of the images, if anything. */
+  readonly latents?: Latents;
+}
+
+/** What an autoencoder makes of the images of a set, for diffusion among latents. */
+export interface Latents {
+  readonly height: number;
+  readonly width: number;
+  readonly channels: number;
+  /** `[count, height, width, channels]` */
+  readonly values: Float32Array<ArrayBuffer>;
+  /** The same of the mirrored images; null where none are mirrored. */
+  readonly mirrored: Float32Array<ArrayBuffer> | null;
 }
 
 /** A set of images, ready for training. */
@@ -106,6 +119,17 @@ function someImages<Raw extends RawImages>(raw: Raw, start: number, end: number)
     ...(raw.values ? { values: raw.values.subarray(start * size, end * size) } : {}),
     labels: raw.labels && raw.labels.subarray(start, end),
     ...(raw.mirrorable ? { mirrorable: raw.mirrorable.subarray(start, end) } : {}),
+    ...(raw.latents ? { latents: someLatents(raw.latents, start, end) } : {}),
+  };
+}
+
+function someLatents(latents: Latents, start: number, end: number): Latents {
+  const size = latents.height * latents.width * latents.channels;
+  const some = (values: Float32Array<ArrayBuffer>) => values.subarray(start * size, end * size);
+  return {
+    ...latents,
+    values: some(latents.values),
+    mirrored: latents.mirrored && some(latents.mirrored),
   };
 }
 

@@ -37,6 +37,18 @@ export interface SamplerParts extends Asked {
   readonly guidance?: Guidance | undefined;
   /** Whether a guided evaluation is one of twice the batch; else two of the batch. True unless given. */
   readonly together?: boolean | undefined;
+  /** Makes images of what is drawn, where that is none. */
+  readonly decoder?: SampleDecoder | undefined;
+}
+
+/** From what a sampler draws to images. */
+export interface SampleDecoder {
+  /** Values of an image. */
+  readonly length: number;
+  /** Decodes a whole batch. */
+  decode(drawn: Float32Array<ArrayBuffer>): Promise<Float32Array<ArrayBuffer>>;
+  /** Frees its memory. */
+  destroy(): void;
 }
 
 /** Images at hand, each of the shape of a batch. */

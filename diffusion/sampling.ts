@@ -178,6 +178,7 @@ export class Sampler {
     seeds: readonly number[],
     watch: SamplingOptions = {},
   ): Promise<Float32Array<ArrayBuffer>> {
+    this.#refuseImages("inpaint images");
     this.#check("inpaint images", images, seeds);
     this.#check("keep known parts", known, seeds);
     const parts = this.#knownParts ??= await KnownParts.create(
@@ -210,6 +211,7 @@ export class Sampler {
     seeds: readonly number[],
     watch: SamplingOptions = {},
   ): Promise<Float32Array<ArrayBuffer>> {
+    this.#refuseImages("reconstruct images");
     this.#check("reconstruct images", images, seeds);
     const noising = this.#noising ??= await this.#planNoising();
     const scalars = noiseScalars(level);
@@ -239,6 +241,7 @@ export class Sampler {
     this.starting.destroy();
     this.evaluation.destroy();
     this.unguided?.destroy();
+    this.parts.decoder?.destroy();
     this.gpu.destroyTensor(this.images.x);
     this.gpu.destroyTensor(this.images.predicted);
   }
@@ -341,7 +344,8 @@ export class Sampler {
   ): Promise<Float32Array<ArrayBuffer>> {
     const [batch = 1] = this.shape;
     await this.#reserve(keptRegisters(moves));
-    const result = new Float32Array(seeds.length * this.#length);
+    const length = this.parts.decoder?.length ?? this.#length;
+    const result = new Float32Array(seeds.length * length);
     this.#checkLabels(seeds, watch);
     for (let at = 0; at < seeds.length; at += batch) {
       const own = seeds.slice(at, at + batch);
@@ -356,7 +360,7 @@ export class Sampler {
         await watch.onStep?.(at / batch, i);
         watch.signal?.throwIfAborted();
       }
-      result.set(await this.#read(this.images.x, own.length), at * this.#length);
+      result.set(await this.#readImages(this.images.x, own.length), at * length);
     }
     // A sampler that does not clip its predictions may end outside.
     return result.map((value) => Math.max(-1, Math.min(1, value)));
@@ -380,13 +384,13 @@ export class Sampler {
       return;
     }
     const seen = wants?.(i) ?? false;
-    const before = seen ? await this.#read(this.images.x, count) : null;
+    const before = seen ? await this.#readImages(this.images.x, count) : null;
     this.#evaluationOf(move).run(move, keys, conditions);
     if ("known" in move) parts?.keep(move.known, keys);
     await this.gpu.finish();
     if (!before) return;
-    const predicted = await this.#read(this.images.predicted, count);
-    onImages?.(i, { before, predicted, after: await this.#read(this.images.x, count) });
+    const predicted = await this.#readImages(this.images.predicted, count);
+    onImages?.(i, { before, predicted, after: await this.#readImages(this.images.x, count) });
   }
 
   /** What evaluates the network at a step's level. */
@@ -396,7 +400,21 @@ export class Sampler {
     return guidesAt(guidance, schedule.at(timestep)) ? this.evaluation : this.unguided;
   }
 
-  /** The first images of a tensor. */
+  /** The first images of a tensor, decoded where it holds none. */
+  async #readImages(tensor: TensorRef, count: number): Promise<Float32Array<ArrayBuffer>> {
+    const { decoder } = this.parts;
+    if (!decoder) return await this.#read(tensor, count);
+    const images = await decoder.decode(await this.gpu.readF32(tensor));
+    return images.subarray(0, count * decoder.length);
+  }
+
+  /** @throws {RangeError} Where what is drawn are no images, which given ones would have to become. */
+  #refuseImages(verb: string): void {
+    if (!this.parts.decoder) return;
+    throw new RangeError(`Cannot ${verb}: diffusion must be among pixels, it is among latents`);
+  }
+
+  /** The first values of a tensor. */
   async #read(tensor: TensorRef, count: number): Promise<Float32Array<ArrayBuffer>> {
     return (await this.gpu.readF32(tensor)).slice(0, count * this.#length);
   }

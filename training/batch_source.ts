@@ -21,6 +21,7 @@ import { reshape, type TensorRef } from "../device/tensor.ts";
 import { gatherRowsForward } from "../kernels/layout/gather_rows.ts";
 import { philox4x32, seedKey } from "../support/philox.ts";
 import { STREAMS } from "../support/random_streams.ts";
+import { LatentBank } from "./latent_bank.ts";
 import { FLIP_BIT, gatherImages, packBytes } from "../kernels/layout/images.ts";
 
 /** A batch, or one of its parts. */
@@ -136,7 +137,7 @@ function sourceOf(
   const known = Object.entries(KNOWN)
     .filter(([name]) => conditioning[name as ConditionName])
     .map(([name, of]) => [name, of(images, conditioning[name as ConditionName]!)] as const);
-  const bank = new ImageBank(gpu, images);
+  const bank = images.latents ? new LatentBank(gpu, images.latents) : new ImageBank(gpu, images);
   return {
     record: (capture) => ({
       x0: bank.gather(capture, capture.input("images", [size], "u32")),
@@ -151,7 +152,7 @@ function sourceOf(
         return [name, (i: number) => withheld(i) ? conditioning.labels! : value(i)] as const;
       });
       return {
-        images: indicesOf(batch),
+        images: bank.indices(batch),
         ...conditionValues(size, conditioning, Object.fromEntries(values)),
       };
     },
@@ -227,6 +228,11 @@ export class ImageBank {
       channels,
       imagesPerChunk,
     });
+  }
+
+  /** A batch as {@linkcode gather} takes it. */
+  indices(batch: Batch): Uint32Array {
+    return indicesOf(batch);
   }
 
   /** Frees the images. */

@@ -11,6 +11,7 @@ import type { Process } from "../diffusion/process.ts";
 import { SAMPLE_BATCH, Sampler, type SamplerParts } from "../diffusion/sampling.ts";
 import type { Network } from "../model/network.ts";
 import { parameterSlots } from "../model/parameters.ts";
+import type { LatentSpace } from "./latent_space.ts";
 import type { ImageSize } from "./pictures.ts";
 
 /** What is sampled from. */
@@ -20,7 +21,10 @@ export interface SampledNetwork {
   readonly weights: Arena;
   /** What it was trained for. */
   readonly process: Process;
+  /** Of the images. */
   readonly size: ImageSize;
+  /** Where the network knows no images but latents. */
+  readonly latent?: LatentSpace | null | undefined;
   /** Images computed at once; {@linkcode SAMPLE_BATCH} unless given. */
   readonly batch?: number;
   /** How images are guided; not at all unless given. */
@@ -31,9 +35,10 @@ export interface SampledNetwork {
 
 /** What a sampler of a network is made of. */
 export function samplerParts(sampled: SampledNetwork): SamplerParts {
-  const { network, weights, process, size, batch = SAMPLE_BATCH } = sampled;
+  const { network, weights, process, batch = SAMPLE_BATCH } = sampled;
+  const { height, width, channels } = sampled.latent?.sizeOf(sampled.size) ?? sampled.size;
   return {
-    shape: [batch, size.height, size.width, size.channels],
+    shape: [batch, height, width, channels],
     parameters: parameterSlots(network, weights),
     ...askedOf(network),
     process,
@@ -43,6 +48,8 @@ export function samplerParts(sampled: SampledNetwork): SamplerParts {
 }
 
 /** A sampler of a network; the caller frees both it and the weights. */
-export function networkSampler(gpu: Gpu, sampled: SampledNetwork): Promise<Sampler> {
-  return Sampler.create(gpu, samplerParts(sampled));
+export async function networkSampler(gpu: Gpu, sampled: SampledNetwork): Promise<Sampler> {
+  const parts = samplerParts(sampled);
+  const decoder = await sampled.latent?.decoder(parts.shape[0], sampled.size);
+  return await Sampler.create(gpu, { ...parts, decoder });
 }

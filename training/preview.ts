@@ -35,12 +35,12 @@ export async function createPreview(
   observers: readonly Observer[] = [],
   memory = Infinity,
 ): Promise<Preview | null> {
-  const { gpu, network, process, state, config, imageSize: size } = trainer;
+  const { gpu, network, process, state, config, imageSize: size, latent } = trainer;
   const { sampleEvery, sampleCount } = config.train;
   if (sampleEvery === 0) return null;
   const moves = samplerMoves(process, config.diffusion.sampler);
   const seeds = Array.from({ length: sampleCount }, (_, i) => config.run.seed + i);
-  const sampler = await fittingSampler({ gpu, network, process, size }, state.ema, {
+  const sampler = await fittingSampler({ gpu, network, process, size, latent }, state.ema, {
     verb: "draw previews",
     remedy: "--train.sampleEvery=0 leaves previews out",
   }, { memory, most: imagesAtOnce(size, sampleCount) });

@@ -5,7 +5,6 @@
  */
 import { join } from "node:path";
 import { firstImages, type ImageSet } from "../data/dataset.ts";
-import { imageShape } from "../data/options.ts";
 import { loadImages } from "../data/registry.ts";
 import type { Gpu } from "../device/gpu.ts";
 import { usesTMax } from "../diffusion/options.ts";
@@ -22,8 +21,10 @@ import {
 } from "./checkpoint.ts";
 import { explainNonFinite, withSavedState } from "./faults.ts";
 import { withRemedy } from "./fit.ts";
+import { LatentSpace } from "./latent_space.ts";
 import { Log, type LogMirror } from "./log.ts";
 import { type LoopDisplay, type LoopResult, runLoop, settleCheckpoint } from "./loop.ts";
+import { networkShape } from "./network_shape.ts";
 import { NonFiniteError } from "./non_finite.ts";
 import type { Observer } from "./observer.ts";
 import { checkOrigin, type Origin, originPrefix, originRecord } from "./origin.ts";
@@ -88,9 +89,10 @@ export interface RunResult extends LoopResult {
 }
 
 /** The network that a config describes. */
-export function networkOf({ model, data, diffusion }: RunConfig): Network {
+export function networkOf(config: RunConfig): Network {
+  const { model, data, diffusion: { timesteps } } = config;
   const { size: _, ...shape } = imageShape(data);
-  return createNetwork(model, { ...shape, timesteps: diffusion.timesteps });
+  return createNetwork(model, { ...shape, ...networkShape(config), timesteps });
 }
 
 /** The images of a config: the training set, and those held out if it wants any. */
@@ -128,14 +130,20 @@ async function prepareAndTrain(config: RunConfig, context: RunContext): Promise<
   await checkRunFolder(dir);
   const network = networkOf(config);
   if (context.origin) checkOrigin(context.origin, network);
-  const { images, heldOut } = await imagesOf(config, say);
+  const { images: pixels, heldOut: heldOutPixels } = await imagesOf(config, say);
+  const latent = await LatentSpace.open(gpu, config.model.latent, pixels);
+  const encoded = async (set: ImageSet, mirrored: boolean) =>
+    await latent?.encode(set, { mirrored, say }) ?? set;
+  const images = await encoded(pixels, config.data.flip);
+  const heldOut = heldOutPixels && await encoded(heldOutPixels, false);
   say(`adapter   ${describeGpu(gpu)}`);
   say(`data      ${describeImages(images)}`);
-  say(`network   ${config.model.name}, ${describeNetwork(network, images)}`);
+  say(`network   ${config.model.name}, ${describeNetwork(network, networkShape(config))}`);
   const trainer = await withRemedy(
     { gpu, config, network },
     () => Trainer.create(gpu, config, network, images, context.observers, context.process),
   );
+  trainer.latent = latent;
   try {
     const begun = await begin(trainer, context);
     if (begun.checkpoint && begun.start >= config.train.steps) {
@@ -145,6 +153,7 @@ async function prepareAndTrain(config: RunConfig, context: RunContext): Promise<
     return await train(trainer, heldOut, begun, context);
   } finally {
     trainer.destroy();
+    latent?.destroy();
   }
 }
 

@@ -5,6 +5,7 @@
  */
 import type { DataOptions } from "../data/options.ts";
 import type { DiffusionOptions } from "../diffusion/options.ts";
+import type { LatentOptions } from "../model/latent_options.ts";
 import type { ModelOptions } from "../model/networks/registry.ts";
 import type { OptimOptions } from "../optim/options.ts";
 import type { RunOptions, TrainingOptions } from "./options.ts";
@@ -13,7 +14,7 @@ import type { RunOptions, TrainingOptions } from "./options.ts";
 export interface RunConfig {
   readonly run: RunOptions;
   readonly data: DataOptions;
-  readonly model: ModelOptions;
+  readonly model: ModelOptions & { readonly latent: LatentOptions };
   readonly diffusion: DiffusionOptions;
   readonly optim: OptimOptions;
   readonly train: TrainingOptions;

@@ -18,7 +18,7 @@ import { formatBytes } from "./run_summary.ts";
 
 /** A network that draws images of a size. */
 export interface SamplingSubject
-  extends Pick<SampledNetwork, "network" | "process" | "size" | "guidance"> {
+  extends Pick<SampledNetwork, "network" | "process" | "size" | "guidance" | "latent"> {
   readonly gpu: Gpu;
 }
 

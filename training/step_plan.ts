@@ -15,6 +15,7 @@ import { setVariantPolicy, variantPolicy } from "../kernels/shared/variants.ts";
 import type { Network } from "../model/network.ts";
 import type { Observer } from "./observer.ts";
 import type { RunConfig } from "./run_config.ts";
+import { standInLatents } from "./network_shape.ts";
 import { stepWork, Trainer } from "./trainer.ts";
 
 /** What a step takes. */
@@ -71,6 +72,7 @@ export function planStep(
   const pixels = new Uint8Array(height * width * channels);
   const images = imageSet("none", {
     ...{ images: pixels, labels: new Uint8Array(1), count: 1, height, width, channels },
+    ...standInLatents(config, 1),
   });
   const step = Trainer.record(planning, config, network, images, observers?.(planning));
   const { gradients, ending, state } = step;

@@ -28,6 +28,7 @@ import { learningRate } from "../optim/learning_rate.ts";
 import { seedKey } from "../support/philox.ts";
 import { type BatchSource, trainingBatches } from "./batch_source.ts";
 import { ALONE, type Collective } from "./collective.ts";
+import type { LatentSpace } from "./latent_space.ts";
 import type { Observer } from "./observer.ts";
 import type { ImageSize } from "./pictures.ts";
 import { powerAverageInputs, recordPowerAverages } from "./power_averages.ts";
@@ -63,6 +64,8 @@ export class Trainer {
   readonly lossSlots: number;
   readonly state: TrainState;
   readonly objective: Objective;
+  /** Where the network knows no images but latents. */
+  latent: LatentSpace | null = null;
   /** The options of the process and its objective, with `tMax` as the images have it. */
   readonly diffusion: DiffusionOptions;
   readonly #batches: BatchSource;

@@ -22,6 +22,7 @@ import { pauseForSignals } from "../../training/stop_signals.ts";
 import { EMA_PREFIX, loadWeights } from "../../training/state.ts";
 import { eventMirror } from "../../run_log/event_file.ts";
 import { runInstruments, stepInstruments } from "../shared/instruments.ts";
+import { LatentSpace } from "../../training/latent_space.ts";
 import { fittingSampler } from "../../training/sample_batch.ts";
 import { samplerMoves } from "../../diffusion/samplers/registry.ts";
 import { makeProcess } from "../../diffusion/process.ts";
@@ -152,7 +153,8 @@ async function drawSamples(
   await loadWeights(gpu, arena, checkpoint, EMA_PREFIX);
   const process = makeProcess(config.diffusion);
   const size = { height, width, channels };
-  const sampler = await fittingSampler({ gpu, network, process, size }, arena, {
+  const latent = await LatentSpace.open(gpu, config.model.latent, size);
+  const sampler = await fittingSampler({ gpu, network, process, size, latent }, arena, {
     verb: "draw samples",
     remedy: "a smaller network, by --model.channels=N, takes less",
   });
@@ -183,5 +185,6 @@ async function drawSamples(
   } finally {
     sampler.destroy();
     arena.destroy(gpu);
+    latent?.destroy();
   }
 }

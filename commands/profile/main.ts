@@ -14,6 +14,7 @@ import { createArena, initialValues, writeArenas } from "../../model/parameters.
 import { defineCommand, type Invocation, runCommand } from "../../support/command_line.ts";
 import { integer } from "../../support/numbers.ts";
 import { networkOf } from "../../training/run.ts";
+import { networkShape, standInLatents } from "../../training/network_shape.ts";
 import { Trainer } from "../../training/trainer.ts";
 import { openScriptGpu } from "../shared/gpu.ts";
 import { stepInstruments } from "../shared/instruments.ts";
@@ -70,11 +71,10 @@ export async function measureSampling(
   batch: number,
 ): Promise<StepProfile> {
   const network = networkOf(config);
-  const { height, width, channels } = imageShape(config.data);
   const arena = createArena(gpu, "weights", network);
   writeArenas(gpu, [arena], initialValues(network, config.run.seed));
   const process = makeProcess(config.diffusion);
-  const size = { height, width, channels };
+  const size = networkShape(config);
   const sampler = await networkSampler(gpu, { network, weights: arena, process, size, batch });
   const steps = samplerMoves(process, config.diffusion.sampler).filter(isEvaluation);
   const first = steps.slice(0, Math.min(steps.length, MEASURED_STEPS));
@@ -89,7 +89,8 @@ export async function measureSampling(
 }
 
 /** Images in the place of a config's: of their shape, and enough for a few batches. */
-export function standInImages({ data, train, run }: Config): ImageSet {
+export function standInImages(config: Config): ImageSet {
+  const { data, train, run } = config;
   const { height, width, channels } = imageShape(data);
   const side = Math.max(height, width), count = 2 * train.batchSize;
   const raw = makeSynthetic({ kind: "field", power: 2, channels }, "train", count, side);
@@ -101,6 +102,7 @@ export function standInImages({ data, train, run }: Config): ImageSet {
   }
   return imageSet(`images made up, seed ${run.seed}`, {
     ...{ images, labels: null, count, height, width, channels },
+    ...standInLatents(config, count),
   });
 }
 

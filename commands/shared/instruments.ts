@@ -34,6 +34,10 @@ export function stepInstruments(
 ): Observer[] {
   const { diffusion, data, train, instruments } = config;
   if (!instruments.bandLoss || train.logEvery === 0) return [];
+  if (config.model.latent.autoencoder !== null) {
+    say("note: losses by frequency and spectra are left out, as diffusion is among latents");
+    return [];
+  }
   const size = imageShape(data), images = train.batchSize / train.accumulate;
   const timestepBins = Math.min(instruments.timestepBins, diffusion.timesteps);
   try {
@@ -61,7 +65,7 @@ export async function runInstruments(
   say: Say = () => {},
 ): Promise<Observer[]> {
   const { train, run, instruments } = config;
-  if (!instruments.spectra || train.sampleEvery === 0) return [];
+  if (!instruments.spectra || train.sampleEvery === 0 || trainer.latent) return [];
   const { gpu, network, process, state, images } = trainer;
   const { spectraCount: asked, spectraReference } = instruments;
   const count = probedImages(images, asked);

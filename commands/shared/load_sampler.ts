@@ -18,6 +18,7 @@ import { UsageError } from "../../support/errors.ts";
 import { integer } from "../../support/numbers.ts";
 import { findDiffusers } from "./checkpoints/diffusers_files.ts";
 import { Checkpoint, ForeignFileError, newestCheckpoint } from "../../training/checkpoint.ts";
+import { LatentSpace } from "../../training/latent_space.ts";
 import { conversionOf } from "../../training/conversion.ts";
 import { fittingSampler, imagesAtOnce } from "../../training/sample_batch.ts";
 import { networkOf } from "../../training/run.ts";
@@ -187,7 +188,8 @@ export async function loadSampler(
   const arena = createArena(gpu, "weights", network);
   await loadWeights(gpu, arena, checkpoint, weights === "ema" ? EMA_PREFIX : WEIGHTS_PREFIX);
   const size = { height, width, channels };
-  const sampler = await fittingSampler({ gpu, network, process, size, guidance }, arena, {
+  const latent = await LatentSpace.open(gpu, config.model.latent, size);
+  const sampler = await fittingSampler({ gpu, network, process, size, guidance, latent }, arena, {
     verb: "draw images",
     remedy: "a smaller network, by --model.channels=N of its run, takes less",
   }, { most: imagesAtOnce(size, count, batch) });
@@ -196,6 +198,7 @@ export async function loadSampler(
     destroy: () => {
       sampler.destroy();
       arena.destroy(gpu);
+      latent?.destroy();
     },
   };
 }

@@ -6,7 +6,6 @@
 import { relative } from "node:path";
 import { fileURLToPath } from "node:url";
 import type { Config } from "../../config/schema.ts";
-import { imageShape } from "../../data/options.ts";
 import type { Gpu } from "../../device/gpu.ts";
 import { planningGpu } from "../../device/planning_gpu.ts";
 import type { VariantTable } from "../../kernels/shared/measure_variants.ts";
@@ -14,6 +13,7 @@ import type { OptionSpecs } from "../../support/command_line.ts";
 import { SAMPLE_BATCH } from "../../diffusion/sampling.ts";
 import type { Network } from "../../model/network.ts";
 import { withRemedy } from "../../training/fit.ts";
+import { networkShape } from "../../training/network_shape.ts";
 import { networkOf } from "../../training/run.ts";
 import { makeProcess } from "../../diffusion/process.ts";
 import { fitSampling, imagesAtOnce } from "../../training/sample_batch.ts";
@@ -62,7 +62,7 @@ export async function tuneRun(
   const listed = planned ? planningGpu(gpu, { unlimited: true }) : gpu;
   return await withRemedy({ gpu, config, network }, async () => {
     const samples = sampledAtOnce(gpu, network, config);
-    const size = imageShape(config.data);
+    const size = networkShape(config);
     const ops = stepOps(listed, network, batchSize / accumulate, samples, size);
     const used = planned && mode === "full" ? "cached" : mode;
     return await applyTuning({ gpu, mode: used, recorded, ops, say });
@@ -73,12 +73,13 @@ export async function tuneRun(
 function sampledAtOnce(
   gpu: Gpu,
   network: Network,
-  { train, metrics, data, diffusion }: Config,
+  config: Config,
 ): number {
+  const { train, metrics, diffusion } = config;
   if (train.sampleEvery === 0 && metrics.every === 0) return 0;
   try {
     const process = makeProcess(diffusion);
-    const size = imageShape(data);
+    const size = networkShape(config);
     // An evaluation fills its batches.
     const most = metrics.every > 0 ? SAMPLE_BATCH : imagesAtOnce(size, train.sampleCount);
     return fitSampling({ gpu, network, process, size }, { most }).batch;

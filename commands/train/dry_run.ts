@@ -6,7 +6,6 @@
  */
 import { configWarnings } from "../../config/checks.ts";
 import type { Config } from "../../config/schema.ts";
-import { imageShape } from "../../data/options.ts";
 import type { Gpu } from "../../device/gpu.ts";
 import { planningGpu } from "../../device/planning_gpu.ts";
 import { makeProcess } from "../../diffusion/process.ts";
@@ -18,6 +17,7 @@ import {
   formatBytes,
   formatCount,
 } from "../../training/run_summary.ts";
+import { networkShape } from "../../training/network_shape.ts";
 import { networkOf } from "../../training/run.ts";
 import { fitSampling, imagesAtOnce, type SamplingPlan } from "../../training/sample_batch.ts";
 import type { StepPlan, StepSubject } from "../../training/step_plan.ts";
@@ -40,7 +40,7 @@ export interface DryRun {
 
 /** Tells of a config; without an adapter, of its network alone. */
 export async function tellDryRun({ config, mode, recorded, say }: DryRun): Promise<void> {
-  say(`${config.model.name}: ${describeNetwork(networkOf(config), imageShape(config.data))}`);
+  say(`${config.model.name}: ${describeNetwork(networkOf(config), networkShape(config))}`);
   for (const warning of configWarnings(config)) say(`note: ${warning}`);
   let gpu: Gpu;
   try {
@@ -71,15 +71,16 @@ export async function tellDryRun({ config, mode, recorded, say }: DryRun): Promi
 type Previews = SamplingPlan | string | null;
 
 function planPreviews(
-  { gpu, config: { train, data, diffusion }, network, fit }: StepSubject & { readonly fit: Fit },
+  { gpu, config, network, fit }: StepSubject & { readonly fit: Fit },
   memory: number,
 ): Previews {
+  const { train, diffusion } = config;
   if (train.sampleEvery === 0) return null;
   const step = fit.fitting ?? fit.asIs;
   const left = step ? memory - step.stateBytes - step.memory.peakBytes : memory;
   try {
     const process = makeProcess(diffusion);
-    const size = imageShape(data), most = imagesAtOnce(size, train.sampleCount);
+    const size = networkShape(config), most = imagesAtOnce(size, train.sampleCount);
     return fitSampling({ gpu, network, process, size }, { memory: left, most });
   } catch (error) {
     if (!(error instanceof RangeError)) throw error;

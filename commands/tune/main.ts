@@ -6,13 +6,13 @@
  */
 import { loadConfig, type Override } from "../../config/load.ts";
 import { cacheFolder } from "../../data/fetching/cache.ts";
-import { imageShape } from "../../data/options.ts";
 import type { Gpu } from "../../device/gpu.ts";
 import { tuneVariants, type VariantTable } from "../../kernels/shared/measure_variants.ts";
 import { setVariantPolicy } from "../../kernels/shared/variants.ts";
 import { defineCommand, type Invocation, runCommand } from "../../support/command_line.ts";
 import { UsageError } from "../../support/errors.ts";
 import { integer } from "../../support/numbers.ts";
+import { networkShape } from "../../training/network_shape.ts";
 import { networkOf } from "../../training/run.ts";
 import { makeProcess } from "../../diffusion/process.ts";
 import { fitSampling } from "../../training/sample_batch.ts";
@@ -79,7 +79,7 @@ async function opsOf(gpu: Gpu, path: string, overrides: readonly Override[]) {
   const config = await loadConfig(path, overrides);
   const { batchSize, accumulate } = config.train;
   setVariantPolicy(gpu, {});
-  const network = networkOf(config), size = imageShape(config.data);
+  const network = networkOf(config), size = networkShape(config);
   const process = makeProcess(config.diffusion);
   const { batch } = fitSampling({ gpu, network, process, size });
   return stepOps(gpu, network, batchSize / accumulate, batch, size);

@@ -4,6 +4,7 @@
  * @module
  */
 import { byName, type KeyNames, type OptionsOf } from "../../support/options.ts";
+import { withLatent } from "../latent_options.ts";
 import type { Misfit, Network, NetworkKind, NetworkShape } from "../network.ts";
 import { DIT } from "./dit/kind.ts";
 import { DIFFUSERS } from "./diffusers/kind.ts";
@@ -33,10 +34,15 @@ export const NETWORKS = {
 } as const;
 
 /** The options of a network, told apart by `name`. Image sizes and channels come from the data. */
-export const MODEL = byName("The network", NETWORKS, { name: "ho2020", about: "The network" });
+export const MODEL = byName("The network", withLatent(NETWORKS), {
+  name: "ho2020",
+  about: "The network",
+});
 
 /** @internal */
-type Described = OptionsOf<typeof MODEL>;
+type Described = OptionsOf<ReturnType<typeof networks>>;
+
+const networks = () => byName("", NETWORKS, { name: "ho2020", about: "" });
 
 /** Options of any network. */
 export type ModelOptions = Described;

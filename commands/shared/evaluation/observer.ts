@@ -168,8 +168,8 @@ class Evaluation implements Observer {
 }
 
 function samplerOf(trainer: Trainer, weights: Arena): Promise<Sampler> {
-  const { gpu, network, process, imageSize: size } = trainer;
-  return fittingSampler({ gpu, network, process, size }, weights, {
+  const { gpu, network, process, imageSize: size, latent } = trainer;
+  return fittingSampler({ gpu, network, process, size, latent }, weights, {
     verb: "evaluate the run",
     remedy: "--metrics.every=0 leaves its evaluation out",
   });
