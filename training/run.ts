@@ -5,6 +5,7 @@
  */
 import { join } from "node:path";
 import { firstImages, type ImageSet } from "../data/dataset.ts";
+import { imageShape } from "../data/options.ts";
 import { loadImages } from "../data/registry.ts";
 import type { Gpu } from "../device/gpu.ts";
 import { usesTMax } from "../diffusion/options.ts";

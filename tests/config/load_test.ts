@@ -59,12 +59,9 @@ Deno.test("parseConfig() gives an empty config the settings of Ho et al. 2020", 
       blocks: 2,
       dropout: 0.1,
       groups: 32,
-<<<<<<< HEAD
       classes: 0,
       labelDropout: 0,
-=======
       latent: { autoencoder: null, channels: 4, factor: 8 },
->>>>>>> 1b7fc9e (Tests know the new section of a config)
     },
     diffusion: {
       timesteps: 1000,
