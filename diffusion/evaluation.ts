@@ -11,19 +11,24 @@ import { Capture } from "../device/capture.ts";
 import type { Gpu } from "../device/gpu.ts";
 import type { KernelTime } from "../device/profile.ts";
 import type { InputValues, Program } from "../device/program.ts";
-import type { TensorRef } from "../device/tensor.ts";
+import { sizeOf, type TensorRef } from "../device/tensor.ts";
 import { copyInto } from "../kernels/elementwise/add.ts";
+import { splitLast } from "../kernels/layout/concat.ts";
 import { linearCombination } from "../kernels/process/q_sample.ts";
 import {
-  samplerScalarCount,
-  samplerScalars,
-  samplerStep,
-} from "../kernels/process/sampler_step.ts";
+  noiseOfVariance,
+  VARIANCE_SCALARS,
+  varianceScalars,
+} from "../kernels/process/chosen_variance.ts";
+import { samplerScalarCount, samplerScalars } from "../kernels/process/sampler_step.ts";
+import { LIMIT_SCALARS, limitScalars, sampleLimits } from "../kernels/process/threshold.ts";
 import { STREAMS } from "../support/random_streams.ts";
 import type { Asked, Denoiser } from "./denoiser.ts";
 import { type Guidance, guidedDenoiser } from "./guidance.ts";
+import type { ProcessOnGpu } from "./level_tables.ts";
 import type { SamplerStep } from "./moves.ts";
 import type { Process } from "./process.ts";
+import { roundHalfToEven } from "./spacing.ts";
 
 /** What a sampler is made of. */
 export interface SamplerParts extends Asked {
@@ -51,6 +56,21 @@ export interface SampleDecoder {
   destroy(): void;
 }
 
+/** The same with the process on the GPU. */
+export interface EvaluationParts extends SamplerParts {
+  readonly onGpu: ProcessOnGpu;
+}
+
+/** What an evaluation has room for. */
+export interface Room {
+  /** Registers of kept images. */
+  readonly registers: number;
+  /** Whether a step may bound what is predicted by a quantile of it. */
+  readonly limited: boolean;
+}
+
+const NO_ROOM: Room = { registers: 0, limited: false };
+
 /** Images at hand, each of the shape of a batch. */
 export interface SampledImages {
   readonly x: TensorRef;
@@ -62,10 +82,9 @@ export interface SampledImages {
 export class Evaluation {
   private constructor(
     private readonly gpu: Gpu,
-    private readonly parts: SamplerParts,
-    /** Registers of kept images. */
-    readonly registers: number,
-    private readonly kept: TensorRef | null,
+    private readonly parts: EvaluationParts,
+    private readonly room: Room,
+    private readonly recorded: Omit<RecordedEvaluation, "capture">,
     private readonly program: Program,
     /** Whether what is kept is another evaluation's as well, which frees it. */
     private readonly shares: boolean,
@@ -78,47 +97,61 @@ export class Evaluation {
    */
   static async plan(
     gpu: Gpu,
-    parts: SamplerParts,
+    parts: EvaluationParts,
     images: SampledImages,
-    registers: number,
+    room: Room = NO_ROOM,
     other?: Evaluation,
   ): Promise<Evaluation> {
-    const { capture, kept } = Evaluation.record(gpu, parts, images, registers, other);
+    const { capture, ...recorded } = Evaluation.record(gpu, parts, images, room, other);
     const program = await capture.plan();
-    return new Evaluation(gpu, parts, registers, kept, program, other !== undefined);
+    return new Evaluation(gpu, parts, room, recorded, program, other !== undefined);
   }
 
   /** Writes down what {@linkcode Evaluation.plan} plans, and makes room for what is kept. */
   static record(
     gpu: Gpu,
-    parts: SamplerParts,
+    parts: EvaluationParts,
     { x, predicted }: SampledImages,
-    registers: number,
+    { registers, limited }: Room = NO_ROOM,
     other?: Evaluation,
-  ): { readonly capture: Capture; readonly kept: TensorRef | null } {
+  ): RecordedEvaluation {
     const [samples, ...image] = parts.shape;
     const kept = registers === 0
       ? null
-      : other?.kept ?? gpu.tensor([registers, ...parts.shape], { label: "kept images" });
+      : other?.recorded.kept ?? gpu.tensor([registers, ...parts.shape], { label: "kept images" });
     const capture = new Capture(gpu, "sampling step");
     const keys = capture.input("keys", [samples, 4], "u32");
     const inputs = recordInputs(capture, parts, x);
     const scalars = capture.input("scalars", [samplerScalarCount(registers)]);
     const graph = new Graph(capture, { parameters: parts.parameters });
     const conditions = conditionInputs(capture, samples, parts.conditioning);
-    const f = denoiserFor(parts)(graph, {
+    const output = denoiserFor(parts)(graph, {
       ...inputs(graph),
       ...conditions,
       ...parts.conditioning?.selfCondition && { selfCondition: graph.constant(predicted) },
     }).ref;
-    const z = parts.process.drawNoise(capture, keys, {
+    const drawn = parts.process.drawNoise(capture, keys, {
       samples,
       shape: image,
       stream: STREAMS.samplerNoise,
     });
-    const tensors = { x, f, z, predicted, ...kept && { kept } };
-    copyInto(capture, x, samplerStep(capture, tensors, scalars));
-    return { capture, kept };
+    const { f, z, choosesVariance } = noiseAndOutput(capture, output, drawn);
+    const limits = limited
+      ? sampleLimits(capture, x, f, capture.input("limitScalars", [LIMIT_SCALARS]))
+      : null;
+    const tensors = { x, f, z, predicted, ...kept && { kept }, ...limits && { limits } };
+    copyInto(capture, x, parts.onGpu.step(capture, tensors, scalars));
+    return { capture, kept, choosesVariance };
+  }
+
+  /** Registers of kept images. */
+  get registers(): number {
+    return this.room.registers;
+  }
+
+  /** Whether a step may threshold. */
+  get limited(): boolean {
+    return this.room.limited;
   }
 
   /** Makes a move with keys `[n, 4]`, and what is known of the images beside their noise. */
@@ -139,18 +172,28 @@ export class Evaluation {
   /** Frees the program and what it kept. */
   destroy(): void {
     this.program.destroy();
-    if (this.kept && !this.shares) this.gpu.destroyTensor(this.kept);
+    if (this.recorded.kept && !this.shares) this.gpu.destroyTensor(this.recorded.kept);
   }
 
   #values(step: SamplerStep, keys: Uint32Array): InputValues {
-    const { shape: [samples], process: { schedule, tables, inputScale } } = this.parts;
+    const { shape: [samples, ...image], process: { schedule, tables, inputScale } } = this.parts;
+    const { registers, limited } = this.room, { choosesVariance } = this.recorded;
     const told = schedule.condition?.(step.timestep);
+    if (step.logVariances && !choosesVariance) {
+      throw new RangeError(
+        "Cannot sample with a variance that the network chooses: the network must output it, " +
+          "this one outputs as many channels as its images have",
+      );
+    }
     return {
       keys,
       timesteps: told === undefined
-        ? new Uint32Array(samples).fill(step.timestep)
+        // Between two timesteps the network is asked about the nearer one.
+        ? new Uint32Array(samples).fill(roundHalfToEven(step.timestep))
         : new Float32Array(samples).fill(told),
-      scalars: samplerScalars(step, this.registers),
+      scalars: samplerScalars(step, registers),
+      ...limited && { limitScalars: limitScalars(step, sizeOf(image)) },
+      ...choosesVariance && { varianceScalars: varianceScalars(step.logVariances) },
       ...tables.inputScale && {
         places: Uint32Array.from({ length: samples }, (_, n) => n),
         inputScales: new Float32Array(samples).fill(inputScale(step.timestep)),
@@ -164,6 +207,23 @@ function denoiserFor(parts: SamplerParts): Denoiser {
   const { guidance, together = true, shape } = parts;
   if (!guidance) return parts.denoise;
   return guidedDenoiser(parts, guidance, { together, channels: shape[3] });
+}
+
+/** An evaluation that is written down. */
+export interface RecordedEvaluation {
+  readonly capture: Capture;
+  readonly kept: TensorRef | null;
+  /** Whether the network outputs the choice of a variance beside its prediction. */
+  readonly choosesVariance: boolean;
+}
+
+/** The prediction, and the noise with the variance that a network of twice the channels chooses. */
+function noiseAndOutput(capture: Capture, output: TensorRef, z: TensorRef) {
+  const channels = z.shape.at(-1)!;
+  if (output.shape.at(-1) !== 2 * channels) return { f: output, z, choosesVariance: false };
+  const { a, b } = splitLast(capture, output, channels, { a: {}, b: {} });
+  const scalars = capture.input("varianceScalars", [VARIANCE_SCALARS]);
+  return { f: a!, z: noiseOfVariance(capture, z, b!, scalars), choosesVariance: true };
 }
 
 /** What the network is given: the image as the process scales it, and what it is told of the level. */

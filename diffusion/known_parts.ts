@@ -10,21 +10,32 @@ import type { Program } from "../device/program.ts";
 import type { TensorRef } from "../device/tensor.ts";
 import { copyInto } from "../kernels/elementwise/add.ts";
 import { blend } from "../kernels/elementwise/blend.ts";
-import { SAMPLER_SCALARS, samplerScalars, samplerStep } from "../kernels/process/sampler_step.ts";
+import { SAMPLER_SCALARS, samplerScalars } from "../kernels/process/sampler_step.ts";
 import { STREAMS } from "../support/random_streams.ts";
+import type { ProcessOnGpu } from "./level_tables.ts";
 import type { DrawNoise } from "./noises/record.ts";
 import type { NoiseLevel } from "./schedule.ts";
+
+/** What adds noise to images. */
+export interface NoisingProcess {
+  readonly onGpu: ProcessOnGpu;
+  readonly drawNoise: DrawNoise;
+}
 
 /**
  * Records x' = signal x + noise z, which is a sampler's update without the network, with the inputs
  * `keys` and `scalars`.
  */
-export function recordNoising(capture: Capture, x: TensorRef, drawNoise: DrawNoise): TensorRef {
+export function recordNoising(
+  capture: Capture,
+  { onGpu, drawNoise }: NoisingProcess,
+  x: TensorRef,
+): TensorRef {
   const [samples = 1, ...shape] = x.shape;
   const keys = capture.input("keys", [samples, 4], "u32");
   const z = drawNoise(capture, keys, { samples, shape, stream: STREAMS.noise });
   const scalars = capture.input("scalars", [SAMPLER_SCALARS]);
-  return samplerStep(capture, { x, f: x, z }, scalars);
+  return onGpu.step(capture, { x, f: x, z }, scalars);
 }
 
 /** x' = signal x + noise z as the coefficients of a sampler's update. */
@@ -46,17 +57,12 @@ export class KnownParts {
    * Plans the programs.
    *
    * @param x The images that are being made, `[n, h, w, c]`.
-   * @param drawNoise Of the process.
    */
-  static async create(gpu: Gpu, x: TensorRef, drawNoise: DrawNoise): Promise<KnownParts> {
+  static async create(gpu: Gpu, process: NoisingProcess, x: TensorRef): Promise<KnownParts> {
     const images = gpu.tensor(x.shape, { label: "given images" });
     const known = gpu.tensor(x.shape, { label: "known parts" });
     const keep = new Capture(gpu, "keeping known parts");
-    copyInto(
-      keep,
-      x,
-      blend(keep, { mask: known, a: recordNoising(keep, images, drawNoise), b: x }),
-    );
+    copyInto(keep, x, blend(keep, { mask: known, a: recordNoising(keep, process, images), b: x }));
     return new KnownParts(gpu, images, known, await keep.plan());
   }
 

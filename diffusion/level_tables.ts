@@ -14,6 +14,7 @@ import type { Gpu } from "../device/gpu.ts";
 import { reshape, type TensorRef } from "../device/tensor.ts";
 import { gatherRowsForward } from "../kernels/layout/gather_rows.ts";
 import { linearCombination, qSample } from "../kernels/process/q_sample.ts";
+import { samplerStep, type SamplerTensors } from "../kernels/process/sampler_step.ts";
 import type { Compared } from "./loss_quantity.ts";
 import type { OutputShares, TargetShares } from "./parameterization.ts";
 import type { Schedule } from "./schedule.ts";
@@ -54,6 +55,8 @@ export interface ProcessOnGpu {
   upload(values: Float64Array): TensorRef;
   /** A number a sample, f32 `[n]`. */
   gather(capture: Capture, rows: TensorRef, values: Float64Array): TensorRef;
+  /** One update of a sampler; `scalars` are those of kernels/process/sampler_step.ts. */
+  step(capture: Capture, tensors: SamplerTensors, scalars: TensorRef): TensorRef;
   /** What the network is given for noisy images. */
   inputs(graph: Graph, xt: TensorRef, rows: TensorRef): NetworkInputs;
   /** Frees its tables. */
@@ -92,6 +95,7 @@ export function tablesOnGpu(
       const table = reshape(upload(values), [values.length, 1]);
       return reshape(gatherRowsForward(capture, table, rows), rows.shape);
     },
+    step: samplerStep,
     inputs(graph, xt, rows) {
       const { capture } = graph, { inputScale, condition } = tables;
       return {

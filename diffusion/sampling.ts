@@ -18,11 +18,18 @@ import { copyInto } from "../kernels/elementwise/add.ts";
 import { scaleForward } from "../kernels/elementwise/scale.ts";
 import { seedKey } from "../support/philox.ts";
 import { STREAMS } from "../support/random_streams.ts";
-import { Evaluation, type SampledImages, type SamplerParts } from "./evaluation.ts";
+import {
+  Evaluation,
+  type EvaluationParts,
+  type Room,
+  type SampledImages,
+  type SamplerParts,
+} from "./evaluation.ts";
 import { checkGuidance, guidesAt } from "./guidance.ts";
 import type { InpaintingMove, InpaintingWay } from "./inpainting.ts";
-import { KnownParts, noiseScalars, recordNoising } from "./known_parts.ts";
-import { isEvaluation, keptRegisters, type Move, type SamplerStep } from "./moves.ts";
+import { KnownParts, noiseScalars, type NoisingProcess, recordNoising } from "./known_parts.ts";
+import type { ProcessOnGpu } from "./level_tables.ts";
+import { isEvaluation, keptRegisters, type Move, type SamplerStep, thresholds } from "./moves.ts";
 import type { NoiseLevel } from "./schedule.ts";
 
 export type { SamplerParts };
@@ -81,6 +88,7 @@ export class Sampler {
   private constructor(
     private readonly gpu: Gpu,
     private readonly parts: SamplerParts,
+    private readonly process: ProcessOnGpu,
     private readonly images: SampledImages,
     private readonly starting: Program,
     /** Replaced by one with more registers when a sampler keeps more images. */
@@ -93,11 +101,14 @@ export class Sampler {
   static async create(gpu: Gpu, parts: SamplerParts): Promise<Sampler> {
     if (parts.guidance) checkGuidance(parts);
     const { images, start } = recordStart(gpu, parts);
+    const process = parts.process.onGpu(gpu);
     try {
       const starting = await start.plan();
-      const { evaluation, unguided } = await planEvaluations(gpu, parts, images, 0);
-      return new Sampler(gpu, parts, images, starting, evaluation, unguided);
+      const own = { ...parts, onGpu: process };
+      const { evaluation, unguided } = await planEvaluations(gpu, own, images);
+      return new Sampler(gpu, parts, process, images, starting, evaluation, unguided);
     } catch (error) {
+      process.destroy();
       // Whoever tries a smaller batch next needs the memory.
       for (const tensor of [images.x, images.predicted]) gpu.destroyTensor(tensor);
       throw error;
@@ -107,9 +118,10 @@ export class Sampler {
   /** Writes down what {@linkcode Sampler.create} would plan: how a batch starts, and an evaluation. */
   static record(gpu: Gpu, parts: SamplerParts): Capture[] {
     const { images, start } = recordStart(gpu, parts);
-    const captures = [start, Evaluation.record(gpu, parts, images, 0).capture];
+    const own = { ...parts, onGpu: parts.process.onGpu(gpu) };
+    const captures = [start, Evaluation.record(gpu, own, images).capture];
     if (!parts.guidance?.interval) return captures;
-    return [...captures, Evaluation.record(gpu, unguidedParts(parts), images, 0).capture];
+    return [...captures, Evaluation.record(gpu, unguidedParts(own), images).capture];
   }
 
   /**
@@ -183,8 +195,8 @@ export class Sampler {
     this.#check("keep known parts", known, seeds);
     const parts = this.#knownParts ??= await KnownParts.create(
       this.gpu,
+      this.#noisingProcess,
       this.images.x,
-      this.parts.process.drawNoise,
     );
     return await this.#draw(moves, seeds, watch, (own, at) => {
       this.#startFromNoise(own);
@@ -242,6 +254,7 @@ export class Sampler {
     this.evaluation.destroy();
     this.unguided?.destroy();
     this.parts.decoder?.destroy();
+    this.process.destroy();
     this.gpu.destroyTensor(this.images.x);
     this.gpu.destroyTensor(this.images.predicted);
   }
@@ -301,7 +314,7 @@ export class Sampler {
     copyInto(
       capture,
       this.images.x,
-      recordNoising(capture, capture.input("x0", this.shape), this.parts.process.drawNoise),
+      recordNoising(capture, this.#noisingProcess, capture.input("x0", this.shape)),
     );
     return await capture.plan();
   }
@@ -309,21 +322,27 @@ export class Sampler {
   /** x = signal x + noise e. */
   async #planRenoising(): Promise<Program> {
     const capture = new Capture(this.gpu, "noising again");
-    copyInto(
-      capture,
-      this.images.x,
-      recordNoising(capture, this.images.x, this.parts.process.drawNoise),
-    );
+    copyInto(capture, this.images.x, recordNoising(capture, this.#noisingProcess, this.images.x));
     return await capture.plan();
   }
 
-  /** An evaluation with as many registers as moves want. */
-  async #reserve(registers: number): Promise<void> {
-    if (registers <= this.evaluation.registers) return;
-    const larger = await planEvaluations(this.gpu, this.parts, this.images, registers);
+  /** An evaluation with as many registers as moves want, and with limits if one thresholds. */
+  async #reserve(moves: readonly Move[]): Promise<void> {
+    const { registers, limited } = this.evaluation;
+    const wanted = {
+      registers: Math.max(registers, keptRegisters(moves)),
+      limited: limited || moves.some(thresholds),
+    };
+    if (wanted.registers === registers && wanted.limited === limited) return;
+    const parts = { ...this.parts, onGpu: this.process };
+    const larger = await planEvaluations(this.gpu, parts, this.images, wanted);
     this.evaluation.destroy();
     this.unguided?.destroy();
     ({ evaluation: this.evaluation, unguided: this.unguided } = larger);
+  }
+
+  get #noisingProcess(): NoisingProcess {
+    return { onGpu: this.process, drawNoise: this.parts.process.drawNoise };
   }
 
   #startFromNoise(seeds: readonly number[]): void {
@@ -343,7 +362,7 @@ export class Sampler {
     parts?: KnownParts,
   ): Promise<Float32Array<ArrayBuffer>> {
     const [batch = 1] = this.shape;
-    await this.#reserve(keptRegisters(moves));
+    await this.#reserve(moves);
     const length = this.parts.decoder?.length ?? this.#length;
     const result = new Float32Array(seeds.length * length);
     this.#checkLabels(seeds, watch);
@@ -423,15 +442,15 @@ export class Sampler {
 /** An evaluation, and one without guidance where guidance acts at some levels alone. */
 async function planEvaluations(
   gpu: Gpu,
-  parts: SamplerParts,
+  parts: EvaluationParts,
   images: SampledImages,
-  registers: number,
+  room?: Room,
 ): Promise<{ evaluation: Evaluation; unguided: Evaluation | null }> {
-  const evaluation = await Evaluation.plan(gpu, parts, images, registers);
+  const evaluation = await Evaluation.plan(gpu, parts, images, room);
   if (!parts.guidance?.interval) return { evaluation, unguided: null };
   try {
     const without = unguidedParts(parts);
-    const unguided = await Evaluation.plan(gpu, without, images, registers, evaluation);
+    const unguided = await Evaluation.plan(gpu, without, images, room, evaluation);
     return { evaluation, unguided };
   } catch (error) {
     evaluation.destroy();
@@ -439,7 +458,7 @@ async function planEvaluations(
   }
 }
 
-function unguidedParts(parts: SamplerParts): SamplerParts {
+function unguidedParts(parts: EvaluationParts): EvaluationParts {
   return { ...parts, guidance: undefined };
 }
 

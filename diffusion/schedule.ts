@@ -38,11 +38,18 @@ export interface Levels {
   /** The number of the clean image's level. */
   readonly clean: number;
   /**
-   * The level of a number.
+   * The level of a number. Where levels are counted there are levels between them, too: log sigma is
+   * interpolated, sigma being noise over signal.
    *
    * @throws {RangeError} When there is none.
    */
   at(level: number): Level;
+  /**
+   * The number of the level with a ratio of noise to signal, the inverse of `at`.
+   *
+   * @throws {RangeError} When there is none.
+   */
+  find(sigma: number): number;
   /**
    * About `steps` levels from the noisiest on, the clean one left out.
    *
@@ -91,7 +98,10 @@ export interface Schedule extends Levels {
 }
 
 /** How levels are known: see {@linkcode Schedule}. */
-export type KnownLevels = Levels & Pick<Schedule, "values" | "condition" | "start">;
+export type KnownLevels =
+  & Omit<Levels, "find">
+  & Partial<Pick<Levels, "find">>
+  & Pick<Schedule, "values" | "condition" | "start">;
 
 /** signal^2 + noise^2: exactly 1 where variance is preserved. */
 export function totalPower({ signalPower, noisePower }: Level): number {
@@ -133,7 +143,7 @@ export function scheduleFromBetas(betas: Float64Array): Schedule {
     };
   });
   return {
-    ...countedLevels(levels),
+    ...known(levels, countedLevels),
     ...tablesOf(levels),
     betas,
     alphas,
@@ -169,7 +179,7 @@ export function scheduleFromLevels(
     return step;
   });
   return {
-    ...know(full),
+    ...known(full, know),
     ...tablesOf(full),
     betas: Float64Array.from(steps, ({ addedPower }) => addedPower),
     alphas: Float64Array.from(steps, ({ keptPower }) => keptPower),
@@ -192,14 +202,71 @@ function countedLevels(levels: readonly Level[]): KnownLevels {
     at(t) {
       const level = t === -1 ? CLEAN : levels[t];
       if (level) return level;
+      if (t > 0 && t < timesteps - 1) return interpolated(levels, t);
       throw new RangeError(
-        `Cannot find a noise level: timesteps must be whole numbers from -1 to ${
-          timesteps - 1
-        }, got ${t}`,
+        `Cannot find a noise level: timesteps must be -1 or from 0 to ${timesteps - 1}, got ${t}`,
       );
     },
     space: (spacing, steps) => spaceTimesteps(spacing, timesteps, steps ?? timesteps),
   };
+}
+
+/** The level between two timesteps. */
+function interpolated(levels: readonly Level[], t: number): Level {
+  const share = t - Math.floor(t), below = levels[Math.floor(t)]!, above = levels[Math.ceil(t)]!;
+  const mix = (of: (level: Level) => number) =>
+    Math.exp((1 - share) * Math.log(of(below)) + share * Math.log(of(above)));
+  const ratio = mix(({ noisePower, signalPower }) => noisePower / signalPower);
+  const signalPower = mix(totalPower) / (1 + ratio), noisePower = signalPower * ratio;
+  return {
+    ...{ signal: Math.sqrt(signalPower), noise: Math.sqrt(noisePower) },
+    ...{ signalPower, noisePower },
+  };
+}
+
+/** Levels with a way to find them by their sigma. */
+function known(levels: readonly Level[], know: (levels: readonly Level[]) => KnownLevels) {
+  const own = know(levels);
+  return { ...own, find: own.find ?? ((sigma: number) => findLevel(levels, own, sigma)) };
+}
+
+/** Most rounds of a search, each of which at least halves what is left on average. */
+const SEARCH_ROUNDS = 200;
+
+/**
+ * The number of the level of a sigma, by false position in log sigma from the two rows around it: where
+ * levels are counted the first guess is exact.
+ */
+function findLevel(
+  levels: readonly Level[],
+  { values, at }: Pick<KnownLevels, "values" | "at">,
+  sigma: number,
+): number {
+  const logSigma = ({ noise, signal }: NoiseLevel) => Math.log(noise / signal);
+  const wanted = Math.log(sigma), close = 1e-12 * Math.max(1, Math.abs(wanted));
+  const last = levels.length - 1;
+  for (const row of [0, last]) {
+    if (Math.abs(logSigma(levels[row]!) - wanted) <= close) return values[row]!;
+  }
+  const row = levels.findIndex((level) => logSigma(level) >= wanted);
+  if (row <= 0) {
+    const [least, most] = [levels[0]!, levels[last]!].map((level) => Math.exp(logSigma(level)));
+    throw new RangeError(
+      `Cannot find a noise level: its sigma must be from ${least} to ${most}, got ${sigma}`,
+    );
+  }
+  let low = values[row - 1]!, high = values[row]!, found = high;
+  let below = logSigma(levels[row - 1]!) - wanted, above = logSigma(levels[row]!) - wanted;
+  for (let round = 0; round < SEARCH_ROUNDS; round++) {
+    const guess = low + (high - low) * below / (below - above);
+    // Every other round halves, as false position may keep one end.
+    found = round % 2 === 0 ? guess : (low + high) / 2;
+    const off = logSigma(at(found)) - wanted;
+    if (Math.abs(off) <= close) break;
+    if (off < 0) [low, below] = [found, off];
+    else [high, above] = [found, off];
+  }
+  return found;
 }
 
 function tablesOf(levels: readonly Level[]) {

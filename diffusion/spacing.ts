@@ -1,6 +1,9 @@
 /**
- * Which timesteps a sampler that skips visits, in the order of sampling (descending). After the
- * last one comes timestep -1: the clean image.
+ * Which levels a sampler that skips visits, in the order of sampling (descending). After the last one
+ * comes the clean image.
+ *
+ * Where levels are counted, most spacings pick timesteps; those evenly spaced in a function of sigma,
+ * the ratio of noise to signal, lie between timesteps, as {@linkcode Levels.at} of the schedule allows.
  *
  * @module
  */
@@ -29,30 +32,172 @@ function trailing(timesteps: number, steps: number): number[] {
   );
 }
 
-function roundHalfToEven(value: number): number {
+/** i (T // S), i from S - 1 down to 0 (diffusers): exactly S, ends at 0. */
+function leading(timesteps: number, steps: number): number[] {
+  const stride = Math.floor(timesteps / steps);
+  return Array.from({ length: steps }, (_, i) => (steps - 1 - i) * stride);
+}
+
+/** round(linspace(0, T - 1, S)) reversed (diffusers): both ends; of one step the noisiest. */
+function inclusive(timesteps: number, steps: number): number[] {
+  if (steps === 1) return [timesteps - 1];
+  return Array.from(
+    { length: steps },
+    (_, i) => roundHalfToEven((steps - 1 - i) * (timesteps - 1) / (steps - 1)),
+  );
+}
+
+/** range(T - 1, -1, -(T // S)) (GenerativeZoo). More than S where S does not divide T. */
+function fromLast(timesteps: number, steps: number): number[] {
+  const stride = Math.floor(timesteps / steps);
+  const descending = [];
+  for (let t = timesteps - 1; t >= 0; t -= stride) descending.push(t);
+  return descending;
+}
+
+/**
+ * int(linspace(0, sqrt(0.8 T), S)^2) reversed (Song et al. 2021, official code): dense where there is
+ * little noise; some timesteps may come twice there.
+ */
+function quadratic(timesteps: number, steps: number): number[] {
+  const root = Math.sqrt(0.8 * timesteps);
+  return Array.from({ length: steps }, (_, i) => {
+    const share = steps === 1 ? 1 : (steps - 1 - i) / (steps - 1);
+    // A hair more, so that the square of a root is not just below a whole number.
+    return Math.floor((share * root) ** 2 + 1e-9);
+  });
+}
+
+/** How levels are evenly spaced in sigma. */
+type SigmaSpacing = (most: number, least: number, share: number, rho: number) => number;
+
+/** Even in sigma^(1 / rho) (Karras et al. 2022, arXiv 2206.00364, equation 5). */
+const karras: SigmaSpacing = (most, least, share, rho) => {
+  const high = most ** (1 / rho), low = least ** (1 / rho);
+  return (high + share * (low - high)) ** rho;
+};
+
+/** Even in log sigma, and so in log SNR. */
+const exponential: SigmaSpacing = (most, least, share) =>
+  Math.exp(Math.log(most) + share * (Math.log(least) - Math.log(most)));
+
+/** The nearest whole number, of two the even one, as numpy and PyTorch round. */
+export function roundHalfToEven(value: number): number {
   const floor = Math.floor(value);
   if (value - floor !== 0.5) return Math.round(value);
   return floor % 2 === 0 ? floor : floor + 1;
 }
 
-/** The timesteps of each spacing. A new one is a function and a line here. */
-const SPACINGS = { uniform, linspace, trailing } as const satisfies Readonly<
-  Record<string, (timesteps: number, steps: number) => number[]>
->;
+/** Spacings of timesteps. A new one is a function and a line here. */
+const TIMESTEPS = {
+  uniform,
+  linspace,
+  trailing,
+  leading,
+  inclusive,
+  "from-last": fromLast,
+  quadratic,
+} as const satisfies Readonly<Record<string, (timesteps: number, steps: number) => number[]>>;
 
-/** Ways to pick the timesteps of a sampler that skips. */
+/** Spacings in sigma. A new one is a function and a line here. */
+const SIGMAS = { karras, exponential } as const satisfies Readonly<Record<string, SigmaSpacing>>;
+
+const SPACINGS = { ...TIMESTEPS, ...SIGMAS };
+
+/** Ways to pick the levels of a sampler that skips. */
 export const SPACING_NAMES: Names<typeof SPACINGS> = namesOf(SPACINGS);
 
 /** @internal */
 type Named = keyof typeof SPACINGS;
 
-/** A way to pick the timesteps of a sampler that skips. */
+/** A way to pick the levels of a sampler that skips. */
 export type SpacingName = Named;
+
+/** Those that pick among timesteps. */
+export const TIMESTEP_SPACINGS: Names<typeof TIMESTEPS> = namesOf(TIMESTEPS);
+
+/** Exponent of the spacing `karras` unless another is given. */
+export const RHO = 7;
+
+/** What a path goes by. */
+export interface PathSettings {
+  /** About how many levels; null takes every timestep. */
+  readonly steps: number | null;
+  readonly spacing: SpacingName;
+  /** Exponent of the spacing `karras`; 7 unless given. */
+  readonly rho?: number;
+  /** Added to the timesteps of the spacing `leading`; 0 unless given. */
+  readonly offset?: number;
+  /** These levels instead, descending; none unless given. */
+  readonly levels?: readonly number[] | null;
+  /** Whether it ends at the clean image or, where some noise stays, at the first level; clean unless given. */
+  readonly end?: "clean" | "first";
+}
+
+/** What spacing needs of a schedule. */
+interface SpacedSchedule {
+  readonly timesteps: number;
+  readonly values: Float64Array;
+  readonly clean: number;
+  at(level: number): { readonly signal: number; readonly noise: number };
+  find(sigma: number): number;
+  space(spacing: SpacingName, steps: number | null): number[];
+}
+
+/**
+ * The levels of a path, descending.
+ *
+ * @throws {RangeError} When a setting is out of its range.
+ */
+export function levelsOf(schedule: SpacedSchedule, settings: PathSettings): number[] {
+  const { steps, spacing, rho = RHO, offset = 0, levels } = settings;
+  const { values, timesteps } = schedule;
+  const most = values.at(-1)!, least = values[0]!;
+  if (levels) {
+    const wrong = levels.findIndex((level, i) =>
+      !(level >= least && level <= most && level < (levels[i - 1] ?? Infinity))
+    );
+    if (wrong < 0) return [...levels];
+    throw new RangeError(
+      `Cannot sample at given levels: they must descend from at most ${most} to at least ${least}, ` +
+        `got ${levels[wrong]} as number ${wrong + 1}`,
+    );
+  }
+  if (spacing in SIGMAS) {
+    const count = steps ?? timesteps;
+    if (!Number.isInteger(count) || count < 1) {
+      throw new RangeError(
+        `Cannot space levels: steps must be a whole number of at least 1, got ${steps}`,
+      );
+    }
+    const place = SIGMAS[spacing as keyof typeof SIGMAS];
+    const [high, low] = [sigmaOf(schedule.at(most)), sigmaOf(schedule.at(least))];
+    return Array.from({ length: count }, (_, i) => {
+      if (i === 0) return most;
+      return i === count - 1 ? least : schedule.find(place(high, low, i / (count - 1), rho));
+    });
+  }
+  const found = [...new Set(schedule.space(spacing, steps))];
+  if (offset === 0) return found;
+  if (spacing !== "leading" || found[0]! + offset > most) {
+    throw new RangeError(
+      `Cannot space timesteps: the offset must be 0 but for the spacing leading, and the first ` +
+        `timestep with it at most ${most}, got ${offset} for ${spacing} from ${found[0]}`,
+    );
+  }
+  return found.map((level) => level + offset);
+}
+
+/** Noise over signal. */
+export function sigmaOf({ signal, noise }: { readonly signal: number; readonly noise: number }) {
+  return noise / signal;
+}
 
 /**
  * About `steps` of `timesteps` timesteps, descending.
  *
- * @throws {RangeError} if `steps` is not a whole number from 1 to `timesteps`
+ * @throws {RangeError} if `steps` is not a whole number from 1 to `timesteps`, or the spacing is not
+ *   one of timesteps
  */
 export function spaceTimesteps(spacing: SpacingName, timesteps: number, steps: number): number[] {
   if (!Number.isInteger(steps) || steps < 1 || steps > timesteps) {
@@ -60,5 +205,8 @@ export function spaceTimesteps(spacing: SpacingName, timesteps: number, steps: n
       `Cannot space timesteps: steps must be a whole number from 1 to ${timesteps}, got ${steps}`,
     );
   }
-  return SPACINGS[spacing](timesteps, steps);
+  if (!(spacing in TIMESTEPS)) {
+    throw new RangeError(`Cannot space timesteps: ${spacing} is a spacing of sigmas`);
+  }
+  return TIMESTEPS[spacing as keyof typeof TIMESTEPS](timesteps, steps);
 }

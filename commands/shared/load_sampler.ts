@@ -8,9 +8,15 @@ import { imageShape } from "../../data/options.ts";
 import type { Gpu } from "../../device/gpu.ts";
 import type { Guidance } from "../../diffusion/guidance.ts";
 import type { Move } from "../../diffusion/moves.ts";
-import { SAMPLER, type SamplerOptions, type SpacingName } from "../../diffusion/options.ts";
+import { BOUNDS } from "../../diffusion/bounds.ts";
+import { SAMPLER, type SamplerOptions } from "../../diffusion/options.ts";
 import type { Process } from "../../diffusion/process.ts";
-import { samplerMoves, SAMPLERS, samplersWith } from "../../diffusion/samplers/registry.ts";
+import {
+  SAMPLER_DEFAULTS,
+  samplerMoves,
+  SAMPLERS,
+  samplersWith,
+} from "../../diffusion/samplers/registry.ts";
 import { SAMPLE_BATCH, type Sampler } from "../../diffusion/sampling.ts";
 import { createArena } from "../../model/parameters.ts";
 import type { OptionSpecs, OptionValues } from "../../support/command_line.ts";
@@ -34,23 +40,35 @@ export const CHECKPOINT_OPTION = {
   },
 } as const satisfies OptionSpecs;
 
-const { name: NAME, steps: N, eta: ETA, spacing: SPACING } = SAMPLER.fields;
+const { name: NAME, steps: N, eta: ETA, spacing: SPACING, ...MORE } = SAMPLER.fields;
 
 /** Options that choose a sampler. */
 export const SAMPLER_OPTIONS = {
   sampler: optionSpec(NAME, "NAME"),
   steps: {
     ...optionSpec(N, "N"),
-    description: "steps of a sample; some more by spacing uniform where the timesteps are no " +
-      "multiple of N",
+    description: "steps of a sample; some more by the spacings uniform and from-last where the " +
+      "timesteps are no multiple of N",
   },
   eta: optionSpec(ETA, "E"),
   spacing: optionSpec(
     SPACING,
     "S",
-    "uniform takes every k-th, k being timesteps / N rounded down, which may be more than N: 72 " +
-      "for 70 of 1000; the others exactly N",
+    "uniform and from-last take every k-th, k being timesteps / N rounded down, which may be more " +
+      "than N: 72 for 70 of 1000; the others exactly N",
   ),
+  offset: optionSpec(MORE.offset, "K"),
+  rho: optionSpec(MORE.rho, "RHO"),
+  end: optionSpec(MORE.end, "END"),
+  order: optionSpec(MORE.order, "K"),
+  coordinates: optionSpec(MORE.coordinates, "C"),
+  churn: optionSpec(MORE.churn, "AMOUNT"),
+  churnMin: optionSpec(MORE.churnMin, "SIGMA"),
+  churnMax: optionSpec(MORE.churnMax, "SIGMA"),
+  churnNoise: optionSpec(MORE.churnNoise, "D"),
+  clipRange: optionSpec(MORE.clipRange, "R"),
+  threshold: optionSpec(MORE.threshold, "SHARE"),
+  thresholdMax: optionSpec(MORE.thresholdMax, "R"),
 } as const satisfies OptionSpecs;
 
 /** Options that choose weights and how many images run at once. */
@@ -72,7 +90,10 @@ export const WEIGHTS_OPTIONS = {
 } as const satisfies OptionSpecs;
 
 /** Values of {@linkcode SAMPLER_OPTIONS}. */
-export type SamplerValues = OptionValues<typeof SAMPLER_OPTIONS>;
+export type SamplerValues = {
+  [K in keyof Values]?: Values[K] | undefined;
+};
+type Values = OptionValues<typeof SAMPLER_OPTIONS>;
 type WeightsValues = OptionValues<typeof WEIGHTS_OPTIONS>;
 
 /** The sampler that the options ask for, where they are silent the run's. */
@@ -81,20 +102,42 @@ export function chooseSampler(
   { timesteps, sampler }: { timesteps: number; sampler: SamplerOptions },
 ): SamplerOptions {
   const name = options.sampler ?? sampler.name;
-  for (const option of ["eta", "spacing"] as const) {
+  const { sampler: _, steps: given, ...values } = optionsOf(options);
+  for (const option of Object.keys(values)) {
+    if (option in BOUNDS) continue;
     const whose = samplersWith(option);
-    if (options[option] === undefined || whose.includes(name)) continue;
+    if (whose.includes(name)) continue;
     throw new UsageError(
-      `Cannot use --${option} with ${name}: only ${whose.join(" and ")} ${
+      `Cannot use --${option} with ${name}: only ${inWords(whose)} ${
         whose.length === 1 ? "has" : "have"
       } one, add --sampler ${whose[0]}`,
     );
   }
   const { steps } = SAMPLERS[name];
-  if (steps === null) return { ...sampler, name, steps: options.steps ?? null };
-  const own = name === sampler.name ? sampler.steps : Math.min(steps, timesteps);
-  const spacing: SpacingName = options.spacing ?? sampler.spacing;
-  return { name, steps: options.steps ?? own, eta: options.eta ?? sampler.eta, spacing };
+  const own = name === sampler.name ? sampler.steps : steps && Math.min(steps, timesteps);
+  const chosen: Record<string, unknown> = { ...SAMPLER_DEFAULTS, ...sampler, ...values };
+  // What is as ever is left out, so that folders of images go on whatever options are added.
+  const keys = [...Object.keys(SAMPLERS[name].options), ...Object.keys(BOUNDS)];
+  const more = keys.filter((key) =>
+    !["eta", "spacing"].includes(key) && chosen[key] !== SAMPLER_DEFAULTS[key]
+  );
+  return {
+    ...{ name, steps: given ?? own, eta: chosen.eta, spacing: chosen.spacing },
+    ...Object.fromEntries(more.map((key) => [key, chosen[key]])),
+  } as SamplerOptions;
+}
+
+/** "a, b and c". */
+function inWords(names: readonly string[]): string {
+  return [names.slice(0, -1).join(", "), ...names.slice(-1)].filter(Boolean).join(" and ");
+}
+
+/** The options of {@linkcode SAMPLER_OPTIONS} that are given. */
+function optionsOf(options: SamplerValues): Partial<SamplerValues> {
+  const known = Object.keys(SAMPLER_OPTIONS) as (keyof SamplerValues)[];
+  return Object.fromEntries(
+    known.flatMap((key) => options[key] === undefined ? [] : [[key, options[key]]]),
+  );
 }
 
 /** The moves, with what is wrong about the options said as wrong use. */

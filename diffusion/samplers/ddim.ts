@@ -10,10 +10,12 @@
  *
  * @module
  */
-import { decimal, option, type OptionsOf } from "../../support/options.ts";
+import { decimal, flag, option, type OptionsOf } from "../../support/options.ts";
 import type { SamplerStep } from "../moves.ts";
+import { nextOf, type NumberedLevel, type Path, pathOf, type Stop } from "../path.ts";
 import type { Process } from "../process.ts";
 import { between, type Level } from "../schedule.ts";
+import { combine, evaluate, noiseAt } from "../shares.ts";
 import { type SamplerRecord, type SkippingSettings, SPACING } from "./record.ts";
 
 const ETA = {
@@ -24,14 +26,25 @@ const ETA = {
   ),
 };
 
+const CLIPPED_NOISE = {
+  noiseOfClipped: option(
+    flag(),
+    true,
+    "ddim: where x0 is clipped take the noise that agrees with it, not what the network says",
+  ),
+};
+
+type Amount = OptionsOf<typeof ETA> & Partial<OptionsOf<typeof CLIPPED_NOISE>>;
+
 /** What DDIM goes by. */
-export type DdimSettings = SkippingSettings & OptionsOf<typeof ETA>;
+export type DdimSettings = SkippingSettings & Amount;
 
 /** See the module. */
 export const DDIM = {
   description: "may skip timesteps, with as much noise as eta says",
   steps: 50,
-  options: { ...ETA, ...SPACING },
+  options: { ...ETA, ...CLIPPED_NOISE, ...SPACING },
+  along: ddimMoves,
   moves: ddimSteps,
 } as const satisfies SamplerRecord;
 
@@ -41,30 +54,40 @@ export const DDIM = {
  * @throws {RangeError} if `options.steps` is not from 1 to T, or `options.eta` not in [0, 1]
  */
 export function ddimSteps(options: DdimSettings, process: Process): SamplerStep[] {
-  const { schedule, clipX0 } = process;
-  if (!(options.eta >= 0 && options.eta <= 1)) {
-    throw new RangeError(`Cannot sample with ddim: eta must lie in [0, 1], got ${options.eta}`);
+  return ddimMoves(pathOf(process, options), options);
+}
+
+/**
+ * The steps along a path.
+ *
+ * @throws {RangeError} If `amount.eta` is not in [0, 1].
+ */
+export function ddimMoves(path: Path, amount: Amount): SamplerStep[] {
+  if (!(amount.eta >= 0 && amount.eta <= 1)) {
+    throw new RangeError(`Cannot sample with ddim: eta must lie in [0, 1], got ${amount.eta}`);
   }
-  const timesteps = schedule.space(options.spacing, options.steps);
-  return timesteps.map((timestep, i) => {
-    const previous = timesteps[i + 1] ?? schedule.clean;
-    const here = schedule.at(timestep), there = schedule.at(previous);
-    const noise = options.eta * Math.sqrt(there.noisePower / here.noisePower) *
-      Math.sqrt(between(there, here).addedPower);
-    const direction = Math.sqrt(Math.max(0, there.noisePower - noise * noise));
-    const x0 = process.toX0(timestep), e = process.toNoise(timestep);
-    return {
-      timestep,
-      previous,
-      xToX0: x0.xt,
-      fToX0: x0.output,
-      clip: clipX0,
-      noise,
-      ...(e.xt === 0 && e.output === 1 && !clipX0
-        ? { fromX0: there.signal, fromX: 0, fromF: direction }
-        : throughX0(here, there, direction)),
-    };
-  });
+  return path.stops.map((stop, i) => ddimStep(path, stop, nextOf(path, i), amount));
+}
+
+function ddimStep(
+  path: Path,
+  here: Stop,
+  there: NumberedLevel,
+  { eta, noiseOfClipped = true }: Amount,
+): SamplerStep {
+  const { clip } = path, to = there.level;
+  const noise = eta === 0 ? 0 : eta * Math.sqrt(there.noisePower / here.noisePower) *
+    Math.sqrt(between(there, here).addedPower);
+  const direction = Math.sqrt(Math.max(0, there.noisePower - noise * noise));
+  const plain = here.toNoise.xt === 0 && here.toNoise.output === 1;
+  if (clip && !noiseOfClipped) {
+    const told = combine([direction, noiseAt({ clip: false }, here)]);
+    return evaluate(path, here, { to, image: { ...told, x0: there.signal }, noise });
+  }
+  const image = plain && !clip
+    ? { x0: there.signal, x: 0, f: direction }
+    : throughX0(here, there, direction);
+  return evaluate(path, here, { to, image, noise });
 }
 
 /**
@@ -72,6 +95,6 @@ export function ddimSteps(options: DdimSettings, process: Process): SamplerStep[
  * clipped x0. Both shares lie in [0, 1], as a <= p: nothing cancels.
  */
 function throughX0(here: Level, there: Level, direction: number) {
-  const fromX = direction / here.noise;
-  return { fromX0: there.signal - fromX * here.signal, fromX, fromF: 0 };
+  const x = direction / here.noise;
+  return { x0: there.signal - x * here.signal, x, f: 0 };
 }

@@ -13,7 +13,9 @@
  * @module
  */
 import type { SamplerStep } from "../moves.ts";
+import { type Path, pathOf } from "../path.ts";
 import type { Process } from "../process.ts";
+import { dpmMultistep } from "./dpm_multistep.ts";
 import { type SamplerRecord, type SkippingSettings, SPACING } from "./record.ts";
 
 /** See the module. */
@@ -21,6 +23,7 @@ export const DPMPP_2M = {
   description: "skips far, without noise",
   steps: 20,
   options: SPACING,
+  along: dpmpp2mMoves,
   moves: dpmSolverSteps,
 } as const satisfies SamplerRecord;
 
@@ -30,32 +33,10 @@ export const DPMPP_2M = {
  * @throws {RangeError} if `options.steps` is not from 1 to T
  */
 export function dpmSolverSteps(options: SkippingSettings, process: Process): SamplerStep[] {
-  const { schedule, clipX0 } = process;
-  const timesteps = schedule.space(options.spacing, options.steps);
-  const signal = (level: number) => schedule.at(level).signal;
-  const noise = (level: number) => schedule.at(level).noise;
-  const logRatio = (t: number) => Math.log(signal(t) / noise(t));
-  return timesteps.map((timestep, i) => {
-    const previous = timesteps[i + 1] ?? schedule.clean;
-    const ratio = noise(previous) / noise(timestep);
-    // -a (exp(-h) - 1), without an infinite h at the end.
-    const share = signal(previous) - signal(timestep) * ratio;
-    const before = timesteps[i - 1];
-    const lean = before === undefined || previous === schedule.clean
-      ? 0
-      : (logRatio(previous) - logRatio(timestep)) / (logRatio(timestep) - logRatio(before)) / 2;
-    const x0 = process.toX0(timestep);
-    return {
-      timestep,
-      previous,
-      xToX0: x0.xt,
-      fToX0: x0.output,
-      clip: clipX0,
-      fromX0: share * (1 + lean),
-      fromX: ratio,
-      fromF: 0,
-      noise: 0,
-      fromBefore: -share * lean,
-    };
-  });
+  return dpmpp2mMoves(pathOf(process, options));
+}
+
+/** The steps along a path. */
+export function dpmpp2mMoves(path: Path): SamplerStep[] {
+  return dpmMultistep(path, { order: 2 });
 }

@@ -3,14 +3,35 @@
  *
  * @module
  */
-import { choice, type FieldTable, option } from "../../support/options.ts";
+import {
+  choice,
+  decimal,
+  type FieldTable,
+  integer,
+  list,
+  nullable,
+  option,
+} from "../../support/options.ts";
 import type { Move } from "../moves.ts";
+import { type Path, pathOf } from "../path.ts";
 import type { Process } from "../process.ts";
-import { SPACING_NAMES, type SpacingName } from "../spacing.ts";
+import { type PathSettings, RHO, SPACING_NAMES } from "../spacing.ts";
 
-/** The option of samplers that may skip timesteps. */
+/** The options of samplers that may skip levels. */
 export const SPACING = {
   spacing: option(choice(SPACING_NAMES), "uniform", "How samplers that skip pick their timesteps"),
+  offset: option(integer({ min: 0 }), 0, "Added to the timesteps of the spacing leading"),
+  rho: option(decimal({ min: 1 }), RHO, "Exponent of the spacing karras"),
+  levels: option(
+    nullable(list(decimal({ min: 0 }))),
+    null,
+    "Timesteps of a sample instead, or sigmas or times as the process counts, descending",
+  ),
+  end: option(
+    choice(["clean", "first"]),
+    "clean",
+    "Where the last step leads: to the clean image, or to the least noise of training",
+  ),
 };
 
 /** What every sampler is told. */
@@ -20,10 +41,7 @@ export interface StepSettings {
 }
 
 /** What samplers that skip are told. */
-export interface SkippingSettings extends StepSettings {
-  /** How they pick their timesteps. */
-  readonly spacing: SpacingName;
-}
+export type SkippingSettings = PathSettings;
 
 /** A sampler. */
 export interface SamplerRecord {
@@ -40,4 +58,13 @@ export interface SamplerRecord {
    * @throws {RangeError} if an option is outside its range
    */
   moves(settings: never, process: Process): Move[];
+  /** Its moves along a path of any direction; null, or nothing, for samplers that draw noise. */
+  along?(path: Path, settings: never): Move[];
+}
+
+/** The moves of a sampler that is a function of its path. */
+export function onPath<S extends SkippingSettings>(
+  along: (path: Path, settings: S) => Move[],
+): (settings: S, process: Process) => Move[] {
+  return (settings, process) => along(pathOf(process, settings), settings);
 }

@@ -2,18 +2,21 @@
  * One update of a sampler, for every solver whose step is linear but for a clip. With x the image, f
  * the network's output and z noise:
  *
- *     x0 = xToX0 x + fToX0 f,  clipped to [-1, 1] when `clip`
+ *     x0 = xToX0 x + fToX0 f,  clipped to [-range, range] when `clip`
  *     x' = fromX0 x0 + fromX x + fromF f + noise z + fromBefore x0 of the step before
  *          + sum_i fromKept_i kept_i
  *
  * and what is kept for later steps is a combination of the same images, as they were before. The
  * coefficients are a run-time tensor, so one program serves all steps.
  *
+ * With a limit s for each sample the clip may be Imagen's dynamic thresholding instead (Saharia et al.
+ * 2022, arXiv 2205.11487, section 2.3): x0 clipped to [-s, s] and divided by s.
+ *
  * @module
  */
 import type { Capture } from "../../device/capture.ts";
 import { full } from "../../device/element.ts";
-import { type BindingSpec, defineKernel } from "../../device/kernel.ts";
+import { type BindingSpec, defineKernel, type ParamType } from "../../device/kernel.ts";
 import { formatShape, sizeOf, type TensorRef } from "../../device/tensor.ts";
 import { FLAT_INDEX, flatGrid, STREAM_WORKGROUP } from "../shared/grid.ts";
 
@@ -21,6 +24,9 @@ import { FLAT_INDEX, flatGrid, STREAM_WORKGROUP } from "../shared/grid.ts";
 export const SAMPLER_SCALARS = 8;
 /** Coefficients of what a register becomes, before those of the kept images: whether it changes; x0, x, f and the x0 before. */
 const KEEP_SCALARS = 5;
+
+/** The bound of a step that thresholds. */
+const THRESHOLDED = -1;
 
 /** Length of the tensor of coefficients with some registers of kept images. */
 export function samplerScalarCount(registers: number): number {
@@ -36,14 +42,26 @@ export interface KeptShares {
   readonly kept?: readonly number[];
 }
 
+/** Dynamic thresholding of the predicted x0: the limit is a quantile of its absolute values. */
+export interface Threshold {
+  /** Share of the values that lie within the limit, 0 to 1. */
+  readonly ratio: number;
+  /** The largest limit; the smallest is 1. */
+  readonly most: number;
+}
+
 /** The coefficients of a step. */
 export interface SamplerCoefficients {
   /** Share of x in the predicted x0. */
   readonly xToX0: number;
   /** Share of the network's output in the predicted x0. */
   readonly fToX0: number;
-  /** Whether the predicted x0 is clipped to [-1, 1]. */
+  /** Whether the predicted x0 is clipped to [-range, range]. */
   readonly clip: boolean;
+  /** Where it is clipped to; 1 unless given. */
+  readonly range?: number;
+  /** Clips by dynamic thresholding instead. */
+  readonly threshold?: Threshold;
   /** Shares of the predicted x0, of x, of the network's output and of the noise in the result. */
   readonly fromX0: number;
   readonly fromX: number;
@@ -72,6 +90,8 @@ export interface SamplerTensors {
   readonly predicted?: TensorRef;
   /** Kept images `[registers, ...shape of x]`; comes with `predicted`. */
   readonly kept?: TensorRef;
+  /** The limit of each sample where a step thresholds, f32 `[n]`. */
+  readonly limits?: TensorRef;
 }
 
 /**
@@ -83,7 +103,8 @@ export function samplerScalars(
   step: SamplerCoefficients,
   registers = 0,
 ): Float32Array<ArrayBuffer> {
-  const { xToX0, fToX0, clip, fromX0, fromX, fromF, noise, fromBefore = 0 } = step;
+  const { xToX0, fToX0, clip, range = 1, fromX0, fromX, fromF, noise, fromBefore = 0 } = step;
+  const bound = step.threshold ? THRESHOLDED : clip ? range : 0;
   const padded = (list: readonly number[] = []) =>
     Array.from({ length: registers }, (_, i) => list[i] ?? 0);
   const keep = Array.from({ length: registers }, (_, i) => {
@@ -92,7 +113,7 @@ export function samplerScalars(
     return [shares ? 1 : 0, x0, x, f, before, ...padded(kept)];
   });
   return Float32Array.of(
-    ...[xToX0, fToX0, fromX0, fromX, fromF, noise, clip ? 1 : 0, fromBefore],
+    ...[xToX0, fToX0, fromX0, fromX, fromF, noise, bound, fromBefore],
     ...padded(step.fromKept),
     ...keep.flat(),
   );
@@ -130,7 +151,7 @@ function keeping(registers: number): string {
  */
 export function samplerStep(
   capture: Capture,
-  { x, f, z, predicted, kept }: SamplerTensors,
+  { x, f, z, predicted, kept, limits }: SamplerTensors,
   scalars: TensorRef,
 ): TensorRef {
   const shapes = [x, f, z, predicted ?? x].map(({ shape }) => formatShape(shape));
@@ -143,8 +164,8 @@ export function samplerStep(
       }, got ${shapes.join(", ")} and ${formatShape(scalars.shape)}`,
     );
   }
-  const count = sizeOf(x.shape);
-  const width = count % 4 === 0 ? 4 : 1;
+  const count = sizeOf(x.shape), length = count / (limits ? sizeOf(limits.shape) : 1);
+  const width = length % 4 === 0 ? 4 : 1;
   const type = full(width);
   const result = capture.transient(x.shape, "samplerStep");
   const specs: Record<string, BindingSpec> = {
@@ -155,7 +176,20 @@ export function samplerStep(
     result: { type, access: "write" },
   };
   const bindings: Record<string, TensorRef> = { x, f, z, scalars, result };
-  let remember = "";
+  let remember = "", threshold = "";
+  const sizes: Record<string, ParamType> = { items: "u32" };
+  const values: Record<string, number> = { items: count / width };
+  if (limits) {
+    sizes.sampleItems = "u32";
+    values.sampleItems = length / width;
+    specs.limits = { type: full(1), access: "read" };
+    bindings.limits = limits;
+    threshold = `
+  if (scalars[6] < 0.0) {
+    let limit = limits[i / params.sampleItems];
+    clean = clamp(clean, V(-limit), V(limit)) / limit;
+  }`;
+  }
   if (predicted) {
     specs.predicted = { type, access: "read_write" };
     bindings.predicted = predicted;
@@ -174,9 +208,9 @@ export function samplerStep(
     kernel: defineKernel({
       name: `samplerStep.${predicted ? "remembering." : ""}${
         registers > 0 ? `keeping${registers}.` : ""
-      }${type}`,
+      }${limits ? "thresholding." : ""}${type}`,
       bindings: specs,
-      params: { items: "u32" },
+      params: sizes,
       workgroupSize: [STREAM_WORKGROUP, 1, 1],
       wgsl: `alias V = ${type};
 ${FLAT_INDEX}
@@ -187,13 +221,13 @@ fn main(@builtin(global_invocation_id) global: vec3u, @builtin(num_workgroups) g
   let image = x[i];
   let output = f[i];
   var clean = scalars[0] * image + scalars[1] * output;
-  if (scalars[6] > 0.0) { clean = clamp(clean, V(-1.0), V(1.0)); }
+  if (scalars[6] > 0.0) { clean = clamp(clean, V(-scalars[6]), V(scalars[6])); }${threshold}
   var next = (scalars[2] * clean + scalars[3] * image) + (scalars[4] * output + scalars[5] * z[i]);${remember}
   result[i] = next;
 }`,
     }),
     bindings,
-    params: { items: count / width },
+    params: values,
     workgroups: flatGrid(count / width, STREAM_WORKGROUP),
   });
   return result;

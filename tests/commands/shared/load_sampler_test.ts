@@ -1,6 +1,6 @@
 import { join } from "node:path";
-import { SAMPLER_NAMES, SPACING_NAMES } from "../../../diffusion/options.ts";
-import { spaceTimesteps } from "../../../diffusion/spacing.ts";
+import { SAMPLER_NAMES } from "../../../diffusion/options.ts";
+import { spaceTimesteps, TIMESTEP_SPACINGS } from "../../../diffusion/spacing.ts";
 import { setVariantPolicy, VARIANT_FAMILIES } from "../../../kernels/shared/variants.ts";
 import { writeSafetensors } from "../../../formats/safetensors.ts";
 import { countParameters } from "../../../model/module.ts";
@@ -58,7 +58,7 @@ Deno.test("chooseSampler() refuses options that a sampler does not have", () => 
   const run = { timesteps: 100, sampler: DDPM };
   const cases = [
     [{ eta: 1 }, "Cannot use --eta with ddpm: only ddim has one, add --sampler ddim"],
-    [{ spacing: "uniform" }, "Cannot use --spacing with ddpm: only ddim and dpmpp-2m have one"],
+    [{ spacing: "uniform" }, "Cannot use --spacing with ddpm: only ddim, dpmpp-2m, "],
     [{ sampler: "dpmpp-2m", eta: 0 }, "Cannot use --eta with dpmpp-2m"],
   ] as const;
   for (const [options, part] of cases) {
@@ -68,10 +68,11 @@ Deno.test("chooseSampler() refuses options that a sampler does not have", () => 
 
 Deno.test("SAMPLER_OPTIONS say which spacing may take more steps than asked for, with a true example", () => {
   const { steps, spacing } = SAMPLER_OPTIONS;
-  assertStringIncludes(steps.description, "some more by spacing uniform");
+  assertStringIncludes(steps.description, "some more by the spacings uniform and from-last");
   assertStringIncludes(spacing.description, "72 for 70 of 1000; the others exactly N");
-  const counts = SPACING_NAMES.map((name) => [name, spaceTimesteps(name, 1000, 70).length]);
-  assertEquals(counts, [["uniform", 72], ["linspace", 70], ["trailing", 70]]);
+  const counts = TIMESTEP_SPACINGS.map((name) => [name, spaceTimesteps(name, 1000, 70).length]);
+  const more = counts.filter(([, count]) => count !== 70);
+  assertEquals([counts.length, more], [7, [["uniform", 72], ["from-last", 72]]]);
 });
 
 Deno.test("findCheckpoint() says what is missing, whichever command asks", () =>

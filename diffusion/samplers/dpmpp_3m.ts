@@ -1,0 +1,24 @@
+/**
+ * DPM-Solver++(3M) (Lu, Zhou, Bao, Chen, Li and Zhu 2022, arXiv 2211.01095): third order from the x0 of
+ * three steps. With fewer than 15 steps the last but one is of second order.
+ *
+ * @module
+ */
+import type { SamplerStep } from "../moves.ts";
+import type { Path } from "../path.ts";
+import { dpmMultistep } from "./dpm_multistep.ts";
+import { onPath, type SamplerRecord, SPACING } from "./record.ts";
+
+/** See the module. */
+export const DPMPP_3M = {
+  description: "skips far, without noise, third order",
+  steps: 20,
+  options: SPACING,
+  along: dpmpp3mMoves,
+  moves: onPath(dpmpp3mMoves),
+} as const satisfies SamplerRecord;
+
+/** The steps along a path. */
+export function dpmpp3mMoves(path: Path): SamplerStep[] {
+  return dpmMultistep(path, { order: 3 });
+}
