@@ -22,7 +22,7 @@ import { NOISE } from "./noises/registry.ts";
 import { PARAMETERIZATIONS, TARGET_NAMES } from "./parameterizations/registry.ts";
 import { VARIANCE_NAMES } from "./posterior.ts";
 import { SIGMA_DATA } from "./preconditionings/edm.ts";
-import { SAMPLER, SAMPLERS } from "./samplers/registry.ts";
+import { SAMPLER, type SamplerOptions, SAMPLERS } from "./samplers/registry.ts";
 import { makeSchedule, SCHEDULE_FIELDS, scheduleChecks } from "./schedules/registry.ts";
 import { TIMESTEP_SAMPLER } from "./timesteps/registry.ts";
 import { WEIGHTING_NAMES, WEIGHTING_OPTIONS } from "./weightings/registry.ts";
@@ -156,7 +156,7 @@ const FIELDS = {
 type Described = OptionsOf<typeof FIELDS>;
 
 /** Options of the diffusion process of a run. */
-export type DiffusionOptions = Described;
+export type DiffusionOptions = Omit<Described, "sampler"> & { sampler: SamplerOptions };
 
 /** Whether anything in `options` depends on `tMax`. */
 export function usesTMax({ timestepSampler, spectralLoss }: DiffusionOptions): boolean {

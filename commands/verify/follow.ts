@@ -29,7 +29,8 @@ export function follow(
   start: ArrayLike<number>,
   { network, noise, onMove }: Surroundings,
 ): Float64Array {
-  let x = Float64Array.from(start), before = new Float64Array(x.length);
+  let x = Float64Array.from(start);
+  let before: Float64Array = new Float64Array(x.length);
   const kept = Array.from({ length: keptRegisters(moves) }, () => new Float64Array(x.length));
   let evaluation = 0;
   for (const [i, move] of moves.entries()) {

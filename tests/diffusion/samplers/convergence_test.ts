@@ -98,7 +98,7 @@ type Case = readonly [
   name: string,
   on: readonly [typeof SIGMAS, "epsilon" | "x0"],
   order: number,
-  sampler: Omit<SamplerOptions, "steps">,
+  sampler: Pick<SamplerOptions, "name"> & Partial<SamplerOptions>,
   steps: readonly number[],
 ];
 
@@ -141,7 +141,8 @@ const CASES: readonly Case[] = [
   ["unipc of order 2", onSigmas, 3, { name: "unipc", order: 2, ...OPEN }, NEAR],
   ["unipc of order 3", onSigmas, 4, { name: "unipc", order: 3, ...OPEN }, NEAR],
   ["deis of order 2", onSigmas, 2, { name: "deis", order: 2, ...OPEN }, NEAR],
-  ["deis of order 3", onSigmas, 3, { name: "deis", order: 3, ...OPEN }, NEAR],
+  // With more steps the error passes through 0 and back.
+  ["deis of order 3", onSigmas, 3, { name: "deis", order: 3, ...OPEN }, [9, 15, 30]],
   ["lms of order 1", onSigmas, 1, { name: "lms", order: 1, ...OPEN }, NEAR],
   ["lms of order 2", onSigmas, 2, { name: "lms", order: 2, ...OPEN }, NEAR],
   ["lms of order 3", onSigmas, 3, { name: "lms", order: 3, ...OPEN }, NEAR],
@@ -171,11 +172,6 @@ for (const [name, on, order, sampler, steps] of CASES) {
       })
     );
     const found = ordersOf(errors);
-    console.log(
-      name,
-      errors.map((e) => e.toExponential(2)).join(" "),
-      found.map((o) => o.toFixed(2)).join(" "),
-    );
     assert(
       found.at(-1)! > order - 0.3 && errors.at(-1)! < 0.2,
       `orders ${found}, errors ${errors}`,
