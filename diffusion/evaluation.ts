@@ -122,7 +122,6 @@ export class Evaluation {
     const capture = new Capture(gpu, "sampling step");
     const keys = capture.input("keys", [samples, 4], "u32");
     const inputs = recordInputs(capture, parts, x);
-    const scalars = capture.input("scalars", [samplerScalarCount(registers)]);
     const graph = new Graph(capture, { parameters: parts.parameters });
     const conditions = conditionInputs(capture, samples, parts.conditioning);
     const output = denoiserFor(parts)(graph, {
@@ -135,12 +134,8 @@ export class Evaluation {
       shape: image,
       stream: STREAMS.samplerNoise,
     });
-    const { f, z, choosesVariance } = noiseAndOutput(capture, output, drawn);
-    const limits = limited
-      ? sampleLimits(capture, x, f, capture.input("limitScalars", [LIMIT_SCALARS]))
-      : null;
-    const tensors = { x, f, z, predicted, ...kept && { kept }, ...limits && { limits } };
-    copyInto(capture, x, parts.onGpu.step(capture, tensors, scalars));
+    const state = { x, predicted, kept, output, z: drawn };
+    const choosesVariance = recordUpdate(capture, parts.onGpu, state, { registers, limited });
     return { capture, kept, choosesVariance };
   }
 
@@ -177,23 +172,15 @@ export class Evaluation {
 
   #values(step: SamplerStep, keys: Uint32Array): InputValues {
     const { shape: [samples, ...image], process: { schedule, tables, inputScale } } = this.parts;
-    const { registers, limited } = this.room, { choosesVariance } = this.recorded;
+    const { choosesVariance } = this.recorded;
     const told = schedule.condition?.(step.timestep);
-    if (step.logVariances && !choosesVariance) {
-      throw new RangeError(
-        "Cannot sample with a variance that the network chooses: the network must output it, " +
-          "this one outputs as many channels as its images have",
-      );
-    }
     return {
       keys,
       timesteps: told === undefined
         // Between two timesteps the network is asked about the nearer one.
         ? new Uint32Array(samples).fill(roundHalfToEven(step.timestep))
         : new Float32Array(samples).fill(told),
-      scalars: samplerScalars(step, registers),
-      ...limited && { limitScalars: limitScalars(step, sizeOf(image)) },
-      ...choosesVariance && { varianceScalars: varianceScalars(step.logVariances) },
+      ...updateValues(step, this.room, choosesVariance, sizeOf(image)),
       ...tables.inputScale && {
         places: Uint32Array.from({ length: samples }, (_, n) => n),
         inputScales: new Float32Array(samples).fill(inputScale(step.timestep)),
@@ -215,6 +202,61 @@ export interface RecordedEvaluation {
   readonly kept: TensorRef | null;
   /** Whether the network outputs the choice of a variance beside its prediction. */
   readonly choosesVariance: boolean;
+}
+
+/** What an update goes by, all of the shape of the images but where the network chooses a variance. */
+export interface UpdateTensors extends SampledImages {
+  readonly kept: TensorRef | null;
+  /** The network's. */
+  readonly output: TensorRef;
+  /** Standard normal noise. */
+  readonly z: TensorRef;
+}
+
+/**
+ * Records what a step makes of the network's output, with the inputs of {@linkcode updateValues}.
+ *
+ * @returns Whether the output holds the choice of a variance.
+ */
+export function recordUpdate(
+  capture: Capture,
+  process: ProcessOnGpu,
+  { x, predicted, kept, output, z: drawn }: UpdateTensors,
+  { registers, limited }: Room,
+): boolean {
+  const scalars = capture.input("scalars", [samplerScalarCount(registers)]);
+  const { f, z, choosesVariance } = noiseAndOutput(capture, output, drawn);
+  const limits = limited
+    ? sampleLimits(capture, x, f, capture.input("limitScalars", [LIMIT_SCALARS]))
+    : null;
+  const tensors = { x, f, z, predicted, ...kept && { kept }, ...limits && { limits } };
+  copyInto(capture, x, process.step(capture, tensors, scalars));
+  return choosesVariance;
+}
+
+/**
+ * The inputs of a recorded update.
+ *
+ * @param length Values an image.
+ * @throws {RangeError} When the step wants a variance that the network does not choose.
+ */
+export function updateValues(
+  step: SamplerStep,
+  { registers, limited }: Room,
+  choosesVariance: boolean,
+  length: number,
+): InputValues {
+  if (step.chosenVariance && !choosesVariance) {
+    throw new RangeError(
+      "Cannot sample with a variance that the network chooses: the network must output it, " +
+        "this one outputs as many channels as its images have",
+    );
+  }
+  return {
+    scalars: samplerScalars(step, registers),
+    ...limited && { limitScalars: limitScalars(step, length) },
+    ...choosesVariance && { varianceScalars: varianceScalars(step.chosenVariance) },
+  };
 }
 
 /** The prediction, and the noise with the variance that a network of twice the channels chooses. */

@@ -15,6 +15,7 @@
  *
  * @module
  */
+import type { ChosenVariance } from "../kernels/process/chosen_variance.ts";
 import type { KeptShares, SamplerCoefficients } from "../kernels/process/sampler_step.ts";
 import type { NoiseLevel } from "./schedule.ts";
 
@@ -27,8 +28,8 @@ export interface SamplerStep extends SamplerCoefficients {
   readonly timestep: number;
   /** The level of the result; -1 is the clean image where levels are counted. */
   readonly previous: number;
-  /** Logarithms of the least and the largest variance, between which the network's output chooses. */
-  readonly logVariances?: readonly [least: number, most: number];
+  /** The variance of the noise where the network's output chooses it. */
+  readonly chosenVariance?: ChosenVariance;
 }
 
 /** The image becomes `signal` of itself and `noise` of fresh noise. */

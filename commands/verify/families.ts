@@ -4,6 +4,7 @@
  * @module
  */
 import type { Gpu } from "../../device/gpu.ts";
+import { verifySchedulers } from "./diffusers_schedulers.ts";
 import { verifyDiffusion } from "./diffusion.ts";
 import { verifyEdmBlocks } from "./edm_blocks.ts";
 import { verifyEdmTables } from "./edm_tables.ts";
@@ -43,6 +44,7 @@ export const FAMILIES: Readonly<Record<string, VerifyFamily>> = {
   "schedules": (_, golden) => verifyScheduleTables(golden),
   "edm": (_, golden) => verifyEdmTables(golden),
   "objectives": verifyObjectives,
+  "diffusers-schedulers": verifySchedulers,
   "optim": (_, golden) => verifyOptim(golden),
   "edm2-phema": (_, golden) => verifyPhema(golden),
   "edm-blocks": verifyEdmBlocks,

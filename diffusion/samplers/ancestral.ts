@@ -10,6 +10,7 @@
  */
 import type { SamplerStep } from "../moves.ts";
 import { nextOf, type NumberedLevel, type Path, pathOf, type Stop } from "../path.ts";
+import type { VarianceName } from "../posterior.ts";
 import type { Process } from "../process.ts";
 import { between } from "../schedule.ts";
 import { evaluate } from "../shares.ts";
@@ -29,8 +30,11 @@ const LEAST_VARIANCE = 1e-20;
 
 /** How {@linkcode ancestralMoves} goes. */
 export interface AncestralSettings {
-  /** The posterior's, that of the removed noise, or what the network chooses between the two. */
-  readonly variance: string;
+  /**
+   * The posterior's, that of the removed noise, what the network chooses between the two, or one that
+   * it outputs itself.
+   */
+  readonly variance: VarianceName | "learned-range" | "learned";
   /** Whether the step to the clean image draws noise as well. */
   readonly noisyEnd?: boolean;
 }
@@ -52,7 +56,7 @@ export function ancestralMoves(
     }
     return {
       ...evaluate(path, stop, { ...outcome, noise: 1 }),
-      logVariances: [Math.log(least), Math.log(most)],
+      chosenVariance: variance === "learned" ? "own" : [Math.log(least), Math.log(most)],
     };
   });
 }

@@ -7,18 +7,29 @@
 import type { Move } from "../moves.ts";
 import type { Path } from "../path.ts";
 import { onPath, type SamplerRecord, type SkippingSettings, SPACING } from "./record.ts";
-import { CHURN, type Churn, COORDINATES, EULER as TABLEAU, rungeKutta } from "./runge_kutta.ts";
+import {
+  CHURN,
+  type Churn,
+  COORDINATES_OPTION,
+  type CoordinateSettings,
+  coordinatesOf,
+  EULER as TABLEAU,
+  rungeKutta,
+} from "./runge_kutta.ts";
+
+type Settings = Partial<Churn> & CoordinateSettings;
 
 /** See the module. */
 export const EULER = {
   description: "one evaluation a step, first order",
   steps: 50,
-  options: { ...SPACING, ...CHURN },
+  options: { ...SPACING, ...COORDINATES_OPTION, ...CHURN },
   along: eulerMoves,
-  moves: onPath<SkippingSettings & Partial<Churn>>(eulerMoves),
+  moves: onPath<SkippingSettings & Settings>(eulerMoves),
 } as const satisfies SamplerRecord;
 
 /** The moves along a path. */
-export function eulerMoves(path: Path, churn: Partial<Churn>): Move[] {
-  return rungeKutta(path, { tableau: TABLEAU, coordinates: COORDINATES.sigma, churn });
+export function eulerMoves(path: Path, settings: Settings): Move[] {
+  const coordinates = coordinatesOf(path, settings);
+  return rungeKutta(path, { tableau: TABLEAU, coordinates, churn: settings });
 }

@@ -5,7 +5,7 @@
  */
 import { integer, nullable, option, type OptionsOf, sideBySide } from "../../support/options.ts";
 import { bounded, boundedProcess, BOUNDS } from "../bounds.ts";
-import { isEvaluation, type Move } from "../moves.ts";
+import { isEvaluation, levelOfMove, type Move, type SamplerStep } from "../moves.ts";
 import { type Names, namesOf } from "../names.ts";
 import { pathOf, reversed } from "../path.ts";
 import type { Process } from "../process.ts";
@@ -90,8 +90,13 @@ export const SAMPLER_DEFAULTS: Readonly<Record<string, unknown>> = Object.fromEn
  */
 export function samplerMoves(process: Process, sampler: SamplerOptions): Move[] {
   const settings = { ...SAMPLER_DEFAULTS, ...sampler } as Described;
-  const { moves } = SAMPLERS[sampler.name];
-  return bounded(moves(settings as never, boundedProcess(process, settings)), settings);
+  const found = SAMPLERS[sampler.name].moves(settings as never, boundedProcess(process, settings));
+  const broken = found.find((move) => isEvaluation(move) && !isFinite(move));
+  if (!broken) return bounded(found, settings);
+  throw new RangeError(
+    `Cannot sample with ${sampler.name}: every level that it visits must have some signal, level ` +
+      `${levelOfMove(broken)} has none; take euler, heun or ddim, or other levels`,
+  );
 }
 
 /**
@@ -118,6 +123,11 @@ export function inversionMoves(process: Process, sampler: SamplerOptions): Move[
   });
   const start: Move = { renoise: { signal: first.signal, noise: 0 } };
   return [start, ...bounded([noising, ...moves], settings)];
+}
+
+/** Whether all coefficients of an evaluation are finite. */
+function isFinite({ fromX0, fromX, fromF, noise, fromKept = [] }: SamplerStep): boolean {
+  return [fromX0, fromX, fromF, noise, ...fromKept].every(Number.isFinite);
 }
 
 /** Names of the samplers that go by an option. */

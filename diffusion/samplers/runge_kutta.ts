@@ -52,7 +52,7 @@ export const COORDINATES_OPTION = {
     choice(["auto", "sigma", "flow"]),
     "auto",
     "Along which lines a step is straight: of noise on top of the image, or from image to noise; " +
-      "auto = flow where levels are such lines",
+      "auto = flow where levels are such lines or one has no signal",
   ),
 };
 
@@ -69,7 +69,8 @@ export function coordinatesOf(
 ): Coordinates {
   if (coordinates !== "auto") return COORDINATES[coordinates];
   const straight = stops.every(({ signal, noise }) => Math.abs(signal + noise - 1) < ROUNDING);
-  return straight ? FLOW : SIGMA;
+  // A level without signal has no sigma.
+  return straight || stops.some(({ signal }) => signal === 0) ? FLOW : SIGMA;
 }
 
 /** A method: stages at `nodes` of a step, each from the slopes before it, and what weighs them. */

@@ -4,7 +4,7 @@
  *
  *     z' = z exp((least + (v + 1) / 2 (most - least)) / 2)
  *
- * The bounds are logarithms of variances, and run-time values.
+ * The bounds are logarithms of variances, and run-time values. Or v is the variance itself.
  *
  * @module
  */
@@ -14,14 +14,18 @@ import { defineKernel } from "../../device/kernel.ts";
 import { formatShape, sizeOf, type TensorRef } from "../../device/tensor.ts";
 import { FLAT_INDEX, flatGrid, STREAM_WORKGROUP } from "../shared/grid.ts";
 
-/** Length of the tensor of coefficients: least, most, and whether there is a choice. */
+/** What the network chooses: a variance between two, by their logarithms, or one of its own. */
+export type ChosenVariance = readonly [least: number, most: number] | "own";
+
+/** Length of the tensor of coefficients: least, most, and whether and how there is a choice. */
 export const VARIANCE_SCALARS = 3;
 
-/** The coefficients as {@linkcode noiseOfVariance} reads them; without bounds the noise stays as it is. */
+/** The coefficients as {@linkcode noiseOfVariance} reads them; without a choice the noise stays as it is. */
 export function varianceScalars(
-  bounds: readonly [least: number, most: number] | undefined,
+  chosen: ChosenVariance | undefined,
 ): Float32Array<ArrayBuffer> {
-  return Float32Array.of(...bounds ?? [0, 0], bounds ? 1 : 0);
+  if (chosen === "own") return Float32Array.of(0, 0, 2);
+  return Float32Array.of(...chosen ?? [0, 0], chosen ? 1 : 0);
 }
 
 /**
@@ -63,7 +67,8 @@ fn main(@builtin(global_invocation_id) global: vec3u, @builtin(num_workgroups) g
   let i = flatInvocation(global, groups);
   if (i >= params.items) { return; }
   let logVariance = scalars[0] + 0.5 * (v[i] + 1.0) * (scalars[1] - scalars[0]);
-  result[i] = select(z[i], z[i] * exp(0.5 * logVariance), scalars[2] > 0.0);
+  let chosen = select(exp(0.5 * logVariance), sqrt(v[i]), scalars[2] == 2.0);
+  result[i] = select(z[i], z[i] * chosen, scalars[2] > 0.0);
 }`,
     }),
     bindings: { z, v, scalars, result },

@@ -12,7 +12,7 @@ import { makeSchedule } from "../../diffusion/schedules/registry.ts";
 import { UsageError } from "../../support/errors.ts";
 import { assert, assertEquals, assertRejects, assertThrows } from "../support/assert.ts";
 import { makeProcess } from "../../diffusion/process.ts";
-import { samplerMoves } from "../../diffusion/samplers/registry.ts";
+import { SAMPLER_DEFAULTS, samplerMoves } from "../../diffusion/samplers/registry.ts";
 import { unetOptions } from "../model/networks/ho2020/options.ts";
 
 const parse = (text: string, ...overrides: Override[]) =>
@@ -138,10 +138,8 @@ Deno.test("parseConfig() gives an empty config the settings of Ho et al. 2020", 
       variance: "fixedlarge",
       clipX0: true,
       sampler: {
-        ...{ name: "ddpm", steps: null, eta: 0, spacing: "uniform", levels: null, end: "clean" },
-        ...{ offset: 0, rho: 7, order: 3, coordinates: "auto", rungeKutta: false },
-        ...{ churn: 0, churnMin: 0, churnMax: null, churnNoise: 1, noiseOfClipped: true },
-        ...{ clipRange: 1, threshold: null, thresholdMax: 1.5 },
+        ...SAMPLER_DEFAULTS as unknown as Config["diffusion"]["sampler"],
+        ...{ name: "ddpm", steps: null, eta: 0, spacing: "uniform", clipRange: 1, threshold: null },
       },
     },
     optim: {
