@@ -8,6 +8,8 @@ import { verifySchedulers } from "./diffusers_schedulers.ts";
 import { verifyDiffusion } from "./diffusion.ts";
 import { verifyEdmBlocks } from "./edm_blocks.ts";
 import { verifyEdmTables } from "./edm_tables.ts";
+import { verifyEdm2Sampler, verifyEdmSamplers } from "./edm_samplers.ts";
+import { verifyFlowSolvers } from "./flow_matching.ts";
 import type { CaseResult, GoldenFile } from "./golden.ts";
 import { verifyInception } from "./inception.ts";
 import { AUTOENCODER_KL } from "./networks/autoencoder_kl.ts";
@@ -25,6 +27,7 @@ import { verifyOptim } from "./optim.ts";
 import { verifyPhema } from "./phema.ts";
 import type { RecordedNetwork } from "./recorded_network.ts";
 import { verifyScheduleTables } from "./schedule_tables.ts";
+import { verifySamplerFeatures } from "./sampler_features.ts";
 import { verifyUnet } from "./unet.ts";
 
 /** Replays a family; `others` are the folder's other files, as far as they were read. */
@@ -45,6 +48,10 @@ export const FAMILIES: Readonly<Record<string, VerifyFamily>> = {
   "edm": (_, golden) => verifyEdmTables(golden),
   "objectives": verifyObjectives,
   "diffusers-schedulers": verifySchedulers,
+  "samplers": verifySamplerFeatures,
+  "edm-samplers": verifyEdmSamplers,
+  "edm2-sampler": verifyEdm2Sampler,
+  "flow-matching": verifyFlowSolvers,
   "optim": (_, golden) => verifyOptim(golden),
   "edm2-phema": (_, golden) => verifyPhema(golden),
   "edm-blocks": verifyEdmBlocks,

@@ -29,6 +29,8 @@ export interface Formula {
   readonly image: number;
   readonly plus: ArrayLike<number>;
   readonly before?: number;
+  /** The signal that its input is divided by; 1 unless given. */
+  readonly signal?: number;
 }
 
 /** A run of one or several samples. */
