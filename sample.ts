@@ -80,6 +80,10 @@ const command = defineCommand({
       parse: parseSeedPair,
       description: "images between two seeds in a row; --movie then walks from A to B and back",
     },
+    invert: {
+      value: "IMAGE",
+      description: "take this image to its noise and back, by a sampler that draws none",
+    },
     inpaint: { value: "IMAGE", description: "fill in this image where the mask is white" },
     mask: { value: "MASK", description: "what to fill in, of the image's size" },
     resample: {
@@ -116,6 +120,10 @@ const command = defineCommand({
     {
       args: "--interpolate 3,8 --count 12 --movie walk.gif",
       does: "goes from one seed to another",
+    },
+    {
+      args: "--invert photo.png --sampler heun --steps 50",
+      does: "takes an image to its noise and back",
     },
     {
       args: "--inpaint photo.png --mask hole.png --count 4",
@@ -186,6 +194,8 @@ async function sample(options: SampleOptions): Promise<number> {
   }
   if (drawn.stopped) return tellStopped(drawn, folder, count);
   if (folder) tellFolder(drawn, folder, count);
+  const summary = job.summary?.();
+  if (summary) console.log(summary);
   const array = () => sampleArray(config.data, drawn);
   for (const { path, bytes } of drawn.images ? pictures.files(drawn.images, array) : []) {
     await atomicWrite(path, bytes);

@@ -177,6 +177,28 @@ export class Sampler {
   }
 
   /**
+   * Goes from images to noise, from which {@linkcode sampleFrom} makes them again as far as the solver
+   * is exact.
+   *
+   * @param images `[seeds.length, h, w, c]` in [-1, 1].
+   * @param moves Of `inversionMoves` of diffusion/samplers/registry.ts, which draw no noise.
+   * @param seeds For networks that know of classes, which they stand for where none are given.
+   * @returns Noise of the same shape, which is not clipped.
+   * @throws {RangeError} When the number of values is not that of the images.
+   */
+  async invert(
+    images: Float32Array,
+    moves: readonly Move[],
+    seeds: readonly number[],
+    watch: SamplingOptions = {},
+  ): Promise<Float32Array<ArrayBuffer>> {
+    this.#check("invert images", images, seeds);
+    return await this.#draw(moves, seeds, watch, (_, at) => {
+      this.gpu.write(this.images.x, this.#batchOf(images, at));
+    }, { unclipped: true });
+  }
+
+  /**
    * Fills in what is missing of images. Known values come back as they were given, bit for bit.
    *
    * @param way Of diffusion/inpainting.ts.
@@ -203,7 +225,7 @@ export class Sampler {
       parts.set(this.#batchOf(images, at), this.#batchOf(known, at));
       // A row of noise that no move draws.
       parts.keep(start, keyRows(own, this.shape[0] ?? 1, moves.length));
-    }, parts);
+    }, { parts });
   }
 
   /**
@@ -359,7 +381,7 @@ export class Sampler {
     seeds: readonly number[],
     watch: SamplingOptions,
     begin: (seeds: readonly number[], at: number) => void,
-    parts?: KnownParts,
+    { parts, unclipped = false }: { parts?: KnownParts; unclipped?: boolean } = {},
   ): Promise<Float32Array<ArrayBuffer>> {
     const [batch = 1] = this.shape;
     await this.#reserve(moves);
@@ -381,6 +403,7 @@ export class Sampler {
       }
       result.set(await this.#readImages(this.images.x, own.length), at * length);
     }
+    if (unclipped) return result;
     // A sampler that does not clip its predictions may end outside.
     return result.map((value) => Math.max(-1, Math.min(1, value)));
   }

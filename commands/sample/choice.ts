@@ -8,13 +8,15 @@ import { repaintMoves } from "../../diffusion/inpainting.ts";
 import { makeProcess, type Process } from "../../diffusion/process.ts";
 import { UsageError } from "../../support/errors.ts";
 import type { ImageSize } from "../../training/pictures.ts";
+import { inversionMoves, SAMPLERS } from "../../diffusion/samplers/registry.ts";
 import { chooseSampler, movesOf, type SamplerValues, usage } from "../shared/load_sampler.ts";
-import { readGivenImage } from "./given_image.ts";
+import { readGivenImage, readImage } from "./given_image.ts";
 import {
   type Classes,
   type GivenImage,
   inpaintingJob,
   interpolationJob,
+  inversionJob,
   type Job,
   seedsJob,
 } from "./jobs.ts";
@@ -30,6 +32,7 @@ export interface ChoiceOptions extends SamplerValues {
   readonly seed: number | undefined;
   readonly seeds: readonly number[] | undefined;
   readonly interpolate: readonly [number, number] | undefined;
+  readonly invert?: string | undefined;
   readonly inpaint: string | undefined;
   readonly mask: string | undefined;
   readonly resample: number | undefined;
@@ -69,8 +72,16 @@ export async function choosePlan(
     if (count < 2) {
       throw new UsageError("Cannot interpolate: --count must be at least 2, the two ends, got 1");
     }
-    const sampler = noiselessSampler(options, diffusion);
+    const sampler = noiselessSampler("interpolate", options, diffusion);
     const job = interpolationJob(interpolate, count, movesOf(process, sampler), classes);
+    return { job, sampler, process, given: null };
+  }
+  if (options.invert !== undefined) {
+    const sampler = noiselessSampler("invert", options, diffusion);
+    const inversion = usage(() => inversionMoves(process, sampler));
+    const image = await readImage(options.invert, size);
+    const facts = { invert: await digest(image) };
+    const job = inversionJob(image, inversion, movesOf(process, sampler), facts);
     return { job, sampler, process, given: null };
   }
   const sampler = chooseSampler(options, diffusion);
@@ -96,7 +107,8 @@ export async function choosePlan(
 function refuseStrays(options: ChoiceOptions): void {
   const given = (name: keyof ChoiceOptions) => options[name] !== undefined;
   const excluded: readonly (readonly [keyof ChoiceOptions, readonly (keyof ChoiceOptions)[]])[] = [
-    ["interpolate", ["seed", "seeds", "inpaint"]],
+    ["interpolate", ["seed", "seeds", "inpaint", "invert"]],
+    ["invert", ["seed", "seeds", "count", "inpaint"]],
     ["seeds", ["seed", "count"]],
   ];
   for (const [name, others] of excluded) {
@@ -133,18 +145,24 @@ function seedsOf(
   return { seeds: Array.from({ length: images }, (_, i) => seed + i), facts: { seed } };
 }
 
-/** The sampler that the options ask for, without noise: what lies between seeds is then certain. */
-function noiselessSampler(options: ChoiceOptions, diffusion: DiffusionOptions): SamplerOptions {
-  const { sampler, eta } = options;
-  if (sampler === "ddpm" || (eta !== undefined && eta > 0)) {
+/** The sampler that the options ask for, without noise: what it makes of a start is then certain. */
+function noiselessSampler(
+  verb: string,
+  options: ChoiceOptions,
+  diffusion: DiffusionOptions,
+): SamplerOptions {
+  const { sampler, eta, churn = 0 } = options;
+  const asked = sampler ?? diffusion.sampler.name;
+  const quiet = SAMPLERS[asked].along !== undefined;
+  if ((sampler !== undefined && !quiet) || (eta ?? 0) > 0 || churn > 0) {
+    const noisy = !quiet ? sampler : churn > 0 ? `churn ${churn}` : `eta ${eta}`;
     throw new UsageError(
-      `Cannot interpolate with ${
-        sampler === "ddpm" ? sampler : `eta ${eta}`
-      }: the sampler must draw no noise, take --sampler ddim --eta 0 or --sampler dpmpp-2m`,
+      `Cannot ${verb} with ${noisy}: the sampler must draw no noise, take --sampler ddim --eta 0 or --sampler dpmpp-2m`,
     );
   }
-  const own = diffusion.sampler.name === "ddpm" ? "ddim" : diffusion.sampler.name;
-  return { ...chooseSampler({ ...options, sampler: sampler ?? own }, diffusion), eta: 0 };
+  const own = quiet ? asked : "ddim";
+  const chosen = chooseSampler({ ...options, sampler: own }, diffusion);
+  return { ...chosen, eta: 0, ...chosen.churn !== undefined && { churn: 0 } };
 }
 
 async function digest(values: Float32Array): Promise<string> {

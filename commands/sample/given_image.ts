@@ -52,6 +52,24 @@ export async function readGivenImage(
   return { image: Float32Array.from(picture.data, (byte) => byte / 127.5 - 1), known };
 }
 
+/**
+ * Reads a whole image, `[h, w, c]` in [-1, 1].
+ *
+ * @param size Of the model's images.
+ * @throws {UsageError} One line, when the file is missing or no picture of the model's kind.
+ */
+export async function readImage(path: string, size: ImageSize): Promise<Float32Array> {
+  const picture = await readPicture(path, "image", size, "invert");
+  if (picture.channels !== size.channels) {
+    throw new UsageError(
+      `Cannot invert ${path}: the image must be ${colours(size.channels)} as the model's, got ${
+        colours(picture.channels)
+      }`,
+    );
+  }
+  return Float32Array.from(picture.data, (byte) => byte / 127.5 - 1);
+}
+
 /** What is known of an image as bytes, with the rest in grey. */
 export function knownBytes({ image, known }: GivenImage): Uint8Array<ArrayBuffer> {
   return toBytes(Float32Array.from(image)).map((byte, i) => known[i] === 1 ? byte : HOLE);
@@ -62,6 +80,7 @@ async function readPicture(
   path: string,
   what: string,
   { height, width }: ImageSize,
+  verb = "inpaint with",
 ): Promise<Picture> {
   const bytes = await readNamedFile(`the ${what}`, path);
   let picture: Picture;
@@ -72,7 +91,7 @@ async function readPicture(
   }
   if (picture.height === height && picture.width === width) return picture;
   throw new UsageError(
-    `Cannot inpaint with ${path}: the ${what} must be ${width}x${height} pixels as the model's images, got ${picture.width}x${picture.height}`,
+    `Cannot ${verb} ${path}: the ${what} must be ${width}x${height} pixels as the model's images, got ${picture.width}x${picture.height}`,
   );
 }
 

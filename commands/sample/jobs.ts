@@ -19,6 +19,8 @@ export interface Job {
   readonly facts: Readonly<Record<string, unknown>>;
   /** Images of a row of the grid, where they belong in columns. */
   readonly columns?: number | undefined;
+  /** What is to be told once all is drawn; nothing unless given. */
+  summary?(): string | null;
   /**
    * Draws some of the images.
    *
@@ -98,6 +100,38 @@ export function interpolationJob(
       indices.forEach((i, k) => start.set(slerp(a, b, i / (count - 1)), k * length));
       const options = withClasses(watch, indices, classes);
       return await sampler.sampleFrom(start, moves, indices.map(() => from), options);
+    },
+  };
+}
+
+/**
+ * A given image, taken to its noise and back.
+ *
+ * @param image `[h, w, c]`.
+ * @param inversion From the image to its noise.
+ * @param moves Back.
+ */
+export function inversionJob(
+  image: Float32Array,
+  inversion: readonly Move[],
+  moves: readonly Move[],
+  facts: Job["facts"],
+): Job {
+  let off: number | null = null;
+  return {
+    names: ["inverted"],
+    timesteps: moves.map(levelOfMove),
+    facts,
+    summary: () =>
+      off === null ? null : `The image came back with an RMS difference of ${off.toPrecision(3)} ` +
+        "in [-1, 1]; more steps, or heun, bring it nearer",
+    async draw(sampler, _, watch) {
+      const { signal } = watch;
+      const noise = await sampler.invert(image, inversion, [0], signal ? { signal } : {});
+      const back = await sampler.sampleFrom(noise, moves, [0], watch);
+      const power = back.reduce((sum, value, i) => sum + (value - image[i]!) ** 2, 0);
+      off = Math.sqrt(power / back.length);
+      return back;
     },
   };
 }

@@ -5,7 +5,7 @@
  * @module
  */
 import type { Gpu } from "../../device/gpu.ts";
-import { isEvaluation, type Move, type SamplerStep } from "../../diffusion/moves.ts";
+import { isEvaluation, type Move } from "../../diffusion/moves.ts";
 import type { Path } from "../../diffusion/path.ts";
 import {
   COORDINATES,
@@ -26,7 +26,7 @@ import {
   replay,
   Unsupported,
 } from "./golden.ts";
-import { numbered, recordedPath, stopOf } from "./solver_path.ts";
+import { numbered, recordedPath, stepAt, stopOf } from "./solver_path.ts";
 import { type Formula, runInF64, runOnGpu, type SolverRun } from "./solver_run.ts";
 
 type Options = Readonly<Record<string, unknown>>;
@@ -65,7 +65,7 @@ export async function* verifyEdmSamplers(
       const way = wayOf(golden, given);
       const mu = golden.get("mu").data, z = golden.get("z");
       const run = runOf(way, golden.get("latents"), {
-        network: (step, x) => gaussian(std, mu, x.sigma, x.signal),
+        network: ({ sigma, signal }) => gaussian(std, mu, sigma, signal),
         noise: (step) => slot(z, step),
       });
       return await verifyRun(gpu, golden, caseName, way, run);
@@ -86,7 +86,7 @@ export async function* verifyEdm2Sampler(
       const own = golden.get("mu").data, guide = golden.get("mu_guide").data;
       const guidance = number(given.kwargs_full.guidance), z = golden.get("z");
       const run = runOf(way, golden.get("noise"), {
-        network(_, { sigma }) {
+        network({ sigma }) {
           const main = gaussian(Number(std), own, sigma),
             other = gaussian(Number(guideStd), guide, sigma);
           const mix = (a: number, b: number) => b + guidance * (a - b);
@@ -186,35 +186,22 @@ function runOf(
   { path, moves }: Way,
   latents: { readonly data: ArrayLike<number>; readonly shape: readonly number[] },
   { network, noise }: {
-    network(step: SamplerStep, at: { sigma: number; signal: number }): Formula;
+    network(at: { readonly sigma: number; readonly signal: number }): Formula;
     noise(step: number, draw: number): ArrayLike<number>;
   },
 ): SolverRun {
   const first = path.stops[0]!;
   const signals = new Map(path.stops.map(({ level, signal }) => [level, signal]));
-  // The step that a noise move belongs to: as many steps began before it.
-  const steps: number[] = [];
-  let begun = 0;
-  for (const [i, move] of moves.entries()) {
-    const before = moves[i - 1];
-    const begins = isEvaluation(move)
-      ? (!before || isEvaluation(before)) && path.stops.some(({ level }) =>
-        level === move.timestep
-      ) &&
-        !(before && isEvaluation(before) && before.keep !== undefined)
-      : true;
-    steps.push(begins ? begun++ : begun - 1);
-  }
   return {
     moves,
     start: Float64Array.from(latents.data, (value) => value * first.noise),
     samples: latents.shape[0]!,
     network: (_, step) => {
       const signal = signals.get(step.timestep) ?? path.at(step.timestep)?.signal ?? 1;
-      return network(step, { sigma: step.timestep, signal });
+      return network({ sigma: step.timestep, signal });
     },
     noise: (move) =>
-      noise(steps[move]!, moves.slice(0, move).filter((m) => !isEvaluation(m)).length),
+      noise(stepAt(moves, path, move), moves.slice(0, move).filter((m) => !isEvaluation(m)).length),
   };
 }
 

@@ -3,6 +3,7 @@
  *
  * @module
  */
+import { isEvaluation, type Move } from "../../diffusion/moves.ts";
 import type { OutputShares } from "../../diffusion/parameterization.ts";
 import type { NumberedLevel, Path, Stop } from "../../diffusion/path.ts";
 import { levelOf, type NoiseLevel } from "../../diffusion/schedule.ts";
@@ -60,4 +61,12 @@ export function recordedPath(
       throw new Unsupported(`there is no level ${level}`);
     }),
   };
+}
+
+/** The number of the step that a move belongs to: steps begin at the path's stops. */
+export function stepAt(moves: readonly Move[], { stops }: Path, move: number): number {
+  const begun = moves.slice(0, move + 1).filter((m) => !isEvaluation(m)).length;
+  const asked = moves.slice(0, move).findLast(isEvaluation);
+  const next = stops.findIndex(({ level }) => level === asked?.previous);
+  return Math.max(0, asked ? next : begun - 1);
 }
