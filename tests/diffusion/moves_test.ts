@@ -12,12 +12,13 @@ import { isEvaluation, keptRegisters, type Move } from "../../diffusion/moves.ts
 import { Objective } from "../../diffusion/objective.ts";
 import { type Process, processOn } from "../../diffusion/process.ts";
 import { ddimSteps } from "../../diffusion/samplers/ddim.ts";
+import { inversionMoves, samplerMoves } from "../../diffusion/samplers/registry.ts";
 import { Sampler } from "../../diffusion/sampling.ts";
 import { levelOf, type Schedule, scheduleFromLevels } from "../../diffusion/schedule.ts";
 import { linearCombination } from "../../kernels/process/q_sample.ts";
 import { definePointwise, pointwise } from "../../kernels/shared/pointwise.ts";
 import { assert, assertAllClose, assertEquals } from "../support/assert.ts";
-import { randomTensor, testGpu, upload } from "../support/gpu.ts";
+import { randomTensor, randomValues, testGpu, upload } from "../support/gpu.ts";
 import { smokeConfig } from "../support/runs.ts";
 
 const LOW = 0.05, HIGH = 10;
@@ -158,6 +159,21 @@ Deno.test("Sampler.sample() keeps images between evaluations and tells continuou
     Array.from(start, (noise) => clip(follow(moves, noise))),
     { rtol: 1e-4, atol: 1e-5 },
   );
+  sampler.destroy();
+});
+
+Deno.test("Sampler.invert() leads to noise that is not clipped, and sampleFrom() back", async () => {
+  const gpu = await testGpu(), process = sigmaProcess();
+  const sampler = await Sampler.create(gpu, {
+    ...{ shape: [2, 4, 4, 1], parameters: new Map(), process, denoise: gaussianDenoiser(gpu) },
+  });
+  const heun = { name: "heun", steps: 40, spacing: "karras" } as const;
+  const images = randomValues(48, 5).map((x) => Math.max(-1, Math.min(1, x / 2)));
+  const noise = await sampler.invert(images, inversionMoves(process, heun), [1, 2, 3]);
+  // x / sqrt(sigma^2 + spread^2) stays; the image counts as one of no noise.
+  assertAllClose(noise, images.map((x) => x / SPREAD * Math.hypot(HIGH, SPREAD)), { rtol: 0.02 });
+  const back = await sampler.sampleFrom(noise, samplerMoves(process, heun), [1, 2, 3]);
+  assertAllClose(back, images, { rtol: 0.02, atol: 1e-4 });
   sampler.destroy();
 });
 

@@ -6,10 +6,10 @@ import { isEvaluation } from "../../diffusion/moves.ts";
 import { follow } from "../../commands/verify/follow.ts";
 import { assert, assertAllClose, assertEquals, assertThrows } from "../support/assert.ts";
 
-const options = {
+const options: Parameters<typeof makeProcess>[0] = {
   ...{ timesteps: 1000, schedule: "linear-torch", betaStart: 1e-4, betaEnd: 0.02 },
   ...{ target: "epsilon", weighting: "uniform", variance: "fixedlarge", clipX0: false },
-} as const;
+};
 const process = makeProcess(options);
 
 Deno.test("Schedule.find() undoes Schedule.at(), between timesteps too", () => {
