@@ -134,6 +134,7 @@ async function picture(rows: readonly Row[]): Promise<Uint8Array> {
     x: { label: "evaluations of the network", log: true },
     y: { label: "RMS difference", log: true },
     series,
+    width: 640,
   });
   return await rasterizeSvg(svgDocument(chart));
 }
