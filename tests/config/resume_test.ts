@@ -7,6 +7,7 @@ import {
   lockedKeys,
   resumeConfig,
 } from "../../config/resume.ts";
+import { SAMPLER } from "../../diffusion/options.ts";
 import { UsageError } from "../../support/errors.ts";
 import { assertEquals, assertThrows } from "../support/assert.ts";
 
@@ -21,10 +22,7 @@ Deno.test("lockedKeys() frees exactly what reaches neither weights nor data orde
     "data.dir",
     "diffusion.variance",
     "diffusion.clipX0",
-    "diffusion.sampler.name",
-    "diffusion.sampler.steps",
-    "diffusion.sampler.eta",
-    "diffusion.sampler.spacing",
+    ...Object.keys(SAMPLER.fields).map((key) => `diffusion.sampler.${key}`),
     "train.steps",
     "train.recompute",
     "train.logEvery",
