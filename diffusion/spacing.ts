@@ -171,7 +171,13 @@ export function levelsOf(schedule: SpacedSchedule, settings: PathSettings): numb
       );
     }
     const place = SIGMAS[spacing as keyof typeof SIGMAS];
-    const [high, low] = [sigmaOf(schedule.at(most)), sigmaOf(schedule.at(least))];
+    const high = sigmaOf(schedule.at(most)), low = sigmaOf(schedule.at(least));
+    if (high === Infinity) {
+      throw new RangeError(
+        `Cannot space levels: with spacing ${spacing} the noisiest level must have some signal, it ` +
+          "has none; take spacing trailing",
+      );
+    }
     return Array.from({ length: count }, (_, i) => {
       if (i === 0) return most;
       return i === count - 1 ? least : schedule.find(place(high, low, i / (count - 1), rho));

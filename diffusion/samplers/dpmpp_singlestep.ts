@@ -6,8 +6,8 @@
  *     u  = s_m / s x - a_m (exp(-h / 2) - 1) x0(x),
  *     x' = s' / s x - a' (exp(-h) - 1) x0(u).
  *
- * The step to the clean image, where h is infinite, is of first order, as is one whose middle the
- * network cannot be asked about.
+ * The step to the clean image, where h is infinite, is of first order, as is one from a level without
+ * signal and one whose middle the network cannot be asked about.
  *
  * @module
  */
@@ -39,7 +39,7 @@ export function singlestep(path: Path, order: 1 | 2): SamplerStep[] {
   return path.stops.flatMap((stop, i) => {
     const next = nextOf(path, i);
     const h = lambdaOf(next) - lambdaOf(stop);
-    const middle = order === 1 || next.noise === 0
+    const middle = order === 1 || next.noise === 0 || stop.signal === 0
       ? null
       : path.at(Math.exp(-lambdaOf(stop) - h / 2));
     const whole = (from: Shares) => towards(stop, next, from);

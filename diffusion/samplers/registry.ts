@@ -93,9 +93,12 @@ export function samplerMoves(process: Process, sampler: SamplerOptions): Move[] 
   const found = SAMPLERS[sampler.name].moves(settings as never, boundedProcess(process, settings));
   const broken = found.find((move) => isEvaluation(move) && !isFinite(move));
   if (!broken) return bounded(found, settings);
+  const level = found.map(levelOfMove).find((level) =>
+    level !== null && process.schedule.at(level).signal === 0
+  );
   throw new RangeError(
     `Cannot sample with ${sampler.name}: every level that it visits must have some signal, level ` +
-      `${levelOfMove(broken)} has none; take euler, heun or ddim, or other levels`,
+      `${level ?? levelOfMove(broken)} has none; take euler, heun or ddim, or other levels`,
   );
 }
 

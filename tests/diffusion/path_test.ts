@@ -121,3 +121,22 @@ Deno.test("reversed() and inversionMoves() refuse one step and samplers that dra
     assertThrows(invert, RangeError, `Cannot invert with ${sampler.name}`);
   }
 });
+
+Deno.test("samplerMoves() go along a flow, whose noisiest level has no signal, or say that they cannot", () => {
+  const flow = makeProcess({ ...options, schedule: "flow", target: "velocity" });
+  const best = (x: Float64Array, { timestep }: { timestep: number }) => {
+    const { signal, noise } = flow.schedule.at(timestep);
+    const power = signal ** 2 / 4 + noise ** 2;
+    return x.map((value) => (noise - signal / 4) / power * value);
+  };
+  for (
+    const name of ["euler", "heun", "midpoint", "rk4", "ddim", "dpmpp-2s", "dpmpp-2m"] as const
+  ) {
+    const [end] = follow(samplerMoves(flow, { name, steps: 200 }), [1], { network: best });
+    assertAllClose([end!], [0.5], { rtol: 0.03, name });
+  }
+  const lms = () => samplerMoves(flow, { name: "lms", steps: 20 });
+  assertThrows(lms, RangeError, "must have some signal, level 1 has none; take euler");
+  const karras = () => samplerMoves(flow, { name: "euler", steps: 20, spacing: "karras" });
+  assertThrows(karras, RangeError, "the noisiest level must have some signal");
+});
