@@ -20,6 +20,7 @@ import {
   readWeights,
   shardOf,
 } from "../shared/checkpoints/diffusers_files.ts";
+import { edmSnapshot, importEdm } from "../shared/checkpoints/edm.ts";
 import { type Flags, NO_FLAGS, parseFlagfile } from "../shared/checkpoints/flagfile.ts";
 import {
   checkPlace,
@@ -47,12 +48,14 @@ const command = defineCommand({
   name: "convert",
   summary: "Convert between PyTorch's files and ours, without PyTorch.",
   description:
-    "IN is a file of torch.save (.pt, .pth, .ckpt, .bin), .npz or .safetensors, the folder of a " +
-    "diffusers pipeline or model in any of its layouts, or a checkpoint or run of ours. A " +
+    "IN is a file of torch.save (.pt, .pth, .ckpt, .bin), a pickle with tensors (.pkl), .npz or " +
+    ".safetensors, the folder of a diffusers pipeline or model in any of its layouts, or a " +
+    "checkpoint or run of ours. A " +
     "checkpoint of w86763777/pytorch-ddpm (net_model, ema_model, optim, sched, step, x_T), a bare " +
-    "state_dict of it, one of facebookresearch/DiT (model, ema) and a diffusers UNet2DModel become " +
-    "a checkpoint of ours, ready for sample and train --resume. Words that wrappers put before names (module., _orig_mod., model., ema.) " +
-    "are taken off. A network that nobody here knows is refused; with --raw any file becomes plain " +
+    "state_dict of it, one of facebookresearch/DiT (model, ema), a diffusers UNet2DModel and a " +
+    "snapshot of NVlabs/edm or edm2 (.pkl) become a checkpoint of ours, ready for sample and train " +
+    "--resume. Words that wrappers put before names (module., _orig_mod., model., ema.) are taken " +
+    "off. A network that nobody here knows is refused; with --raw any file becomes plain " +
     "safetensors under its own names. Nothing in a file is ever run.",
   arguments: [
     { name: "IN", description: "what to convert" },
@@ -159,6 +162,8 @@ async function read(
   if (ours) refuseOverrides(overrides);
   if (raw) return { file: path, source: ours ? withoutChecksum(source) : source };
   if (ours) return { file: path, model: fromCheckpoint(await Checkpoint.open(path)) };
+  const snapshot = edmSnapshot(source);
+  if (snapshot) return { file: path, model: importEdm(source, snapshot, { overrides, say }) };
   const { known, title } = recognise(source);
   if (known === "pytorch-ddpm") {
     const flags = await readFlags(path, options.flagfile);
@@ -231,7 +236,8 @@ function unknownNetwork(path: string, { tensors }: Source, title: string | null)
     : "got no tensor";
   return new UsageError(
     `Cannot convert ${path} to a checkpoint of ours: it must hold a network of ` +
-      `w86763777/pytorch-ddpm, facebookresearch/DiT or diffusers, ${what}; --raw takes the tensors under their own names`,
+      `w86763777/pytorch-ddpm, facebookresearch/DiT or diffusers, or be a snapshot of NVlabs/edm, ` +
+      `${what}; --raw takes the tensors under their own names`,
   );
 }
 

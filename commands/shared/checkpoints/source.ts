@@ -17,6 +17,7 @@ import {
   type StoredTensor,
   type TensorSpec,
 } from "../../../formats/safetensors.ts";
+import { looksLikeTorchPickle, readTorchPickle } from "../../../formats/torch_pickle.ts";
 import { atomicWrite, readFileChecked } from "../../../support/files.ts";
 
 /** A tensor that is fetched when its turn comes. */
@@ -34,6 +35,8 @@ export interface Source {
   readonly facts: ReadonlyMap<string, unknown>;
   /** Objects of classes that mean nothing here, and what they are called. Nothing of them was run. */
   readonly marks: ReadonlyMap<string, string>;
+  /** What was saved, where it was pickled as a whole. */
+  readonly pickled?: PtValue;
 }
 
 /** What is in a file, without where it is. */
@@ -65,6 +68,10 @@ export function sourceOf(path: string, bytes: Uint8Array): Source {
   const byteLength = bytes.length;
   if (path.endsWith(".npz")) return { path, byteLength, ...stored(readNpz(bytes), {}) };
   if (looksLikePt(bytes)) return { path, byteLength, ...flatten(readPt(bytes)) };
+  if (looksLikeTorchPickle(bytes)) {
+    const pickled = readTorchPickle(bytes);
+    return { path, byteLength, ...flatten(pickled), pickled };
+  }
   const { tensors, metadata } = readSafetensors(bytes);
   return { path, byteLength, ...stored(tensors, metadata) };
 }

@@ -4,8 +4,8 @@
  * @module
  */
 import type { PytorchConstant } from "../../../model/names/pytorch.ts";
+import { fromEdmArguments } from "../../../model/networks/edm/arguments.ts";
 import { edmNames } from "../../../model/networks/edm/names.ts";
-import { ARCHITECTURES, type EdmOptions } from "../../../model/networks/edm/options.ts";
 import { EdmUNet, type Told } from "../../../model/networks/edm/unet.ts";
 import { createNetwork } from "../../../model/networks/registry.ts";
 import { nearestLevel } from "../../../diffusion/preconditionings/iddpm.ts";
@@ -21,43 +21,9 @@ import {
 } from "./edm_preconditioning.ts";
 
 /** Our network of a preconditioner's arguments. */
-export function edmNetwork(config: Recorded): EdmUNet {
-  const number = (key: string, otherwise: number) => Number(config[key] ?? otherwise);
-  const list = (key: string, otherwise: number[]) =>
-    (config[key] as number[] | undefined) ?? otherwise;
-  const song = config.model_type !== "DhariwalUNet";
-  if (song && config.model_type !== "SongUNet") {
-    throw new Unsupported(`the network ${config.model_type} is not known`);
-  }
-  const side = number("img_resolution", 0);
-  const multipliers = list("channel_mult", song ? [1, 2, 2, 2] : [1, 2, 3, 4]);
-  const resolutions = list("attn_resolutions", song ? [16] : [32, 16, 8]);
-  const options: EdmOptions = {
-    architecture: ARCHITECTURES[song ? 0 : 1],
-    channels: number("model_channels", song ? 128 : 192),
-    channelMultipliers: multipliers,
-    embeddingMultiplier: number("channel_mult_emb", 4),
-    blocks: number("num_blocks", song ? 4 : 3),
-    attentionLevels: multipliers.flatMap((_, level) =>
-      resolutions.includes(side >> level) ? [level] : []
-    ),
-    dropout: number("dropout", 0.1),
-    classes: number("label_dim", 0),
-    labelDropout: number("label_dropout", 0),
-    augmentNumbers: number("augment_dim", 0),
-    learnedVariance: config.precond === "iDDPMPrecond",
-    noiseMultiplier: number("channel_mult_noise", 1),
-    embedding: (config.embedding_type ?? "positional") as EdmOptions["embedding"],
-    encoder: (config.encoder_type ?? "standard") as EdmOptions["encoder"],
-    decoder: (config.decoder_type ?? "standard") as EdmOptions["decoder"],
-    resampleFilter: list("resample_filter", [1, 1]),
-  };
-  const network = createNetwork({ name: "edm", ...options }, {
-    height: side,
-    width: side,
-    channels: number("img_channels", 3),
-    timesteps: 1000,
-  });
+function edmNetwork(config: Recorded): EdmUNet {
+  const { options, shape } = fromEdmArguments(String(config.precond), config);
+  const network = createNetwork(options, shape);
   if (!(network instanceof EdmUNet)) throw new Unsupported("such a network is not known");
   return network;
 }

@@ -5,8 +5,8 @@
  */
 import { reshape } from "../../../autograd/ops/reshape.ts";
 import { edmDraw, edmPreconditioning } from "../../../diffusion/preconditionings/edm.ts";
+import { fromEdm2Arguments } from "../../../model/networks/edm2/arguments.ts";
 import { edm2Names } from "../../../model/networks/edm2/names.ts";
-import type { Edm2Options } from "../../../model/networks/edm2/options.ts";
 import { Edm2UNet } from "../../../model/networks/edm2/unet.ts";
 import { createNetwork } from "../../../model/networks/registry.ts";
 import { Unsupported } from "../golden.ts";
@@ -14,38 +14,9 @@ import type { Pass, RecordedNetwork } from "../recorded_network.ts";
 import { type Ask, conditionOf, denoised, lossMap, type Recorded } from "./edm_preconditioning.ts";
 
 /** Our network of a preconditioner's arguments. */
-export function edm2Network(config: Recorded): Edm2UNet {
-  const given = <T>(key: string, otherwise: T) => (config[key] ?? otherwise) as T;
-  const side = given("img_resolution", 0);
-  const multipliers = given("channel_mult", [1, 2, 3, 4]);
-  const resolutions = given("attn_resolutions", [16, 8]);
-  const options: Edm2Options = {
-    channels: given("model_channels", 192),
-    channelMultipliers: multipliers,
-    noiseMultiplier: given<number | null>("channel_mult_noise", null),
-    embeddingMultiplier: given<number | null>("channel_mult_emb", null),
-    blocks: given("num_blocks", 3),
-    attentionLevels: multipliers.flatMap((_, level) =>
-      resolutions.includes(side >> level) ? [level] : []
-    ),
-    headChannels: given("channels_per_head", 64),
-    dropout: given("dropout", 0),
-    classes: given("label_dim", 0),
-    labelDropout: 0,
-    labelBalance: given("label_balance", 0.5),
-    concatBalance: given("concat_balance", 0.5),
-    residualBalance: given("res_balance", 0.3),
-    attentionBalance: given("attn_balance", 0.3),
-    clip: config.clip_act === null ? null : given("clip_act", 256),
-    resampleFilter: given("resample_filter", [1, 1]),
-    uncertaintyFeatures: given("logvar_channels", 128),
-  };
-  const network = createNetwork({ name: "edm2", ...options }, {
-    height: side,
-    width: side,
-    channels: given("img_channels", 3),
-    timesteps: 1000,
-  });
+function edm2Network(config: Recorded): Edm2UNet {
+  const { options, shape } = fromEdm2Arguments(config);
+  const network = createNetwork(options, shape);
   if (!(network instanceof Edm2UNet)) throw new Unsupported("such a network is not known");
   return network;
 }
