@@ -21,6 +21,8 @@ import { EDM2 } from "./networks/edm2.ts";
 import { LUCID_KARRAS_UNET } from "./networks/lucid_karras.ts";
 import { LUCID_CLASSES, LUCID_SIGNALS, LUCIDRAINS } from "./networks/lucid.ts";
 import { GUIDED } from "./networks/guided.ts";
+import { verifyFlowObjectives } from "./flow_objectives.ts";
+import { verifyLucidObjectives } from "./lucid_objectives.ts";
 import { verifyObjectives } from "./objectives.ts";
 import { verifyOps } from "./ops.ts";
 import { verifyOptim } from "./optim.ts";
@@ -52,6 +54,8 @@ export const FAMILIES: Readonly<Record<string, VerifyFamily>> = {
   "edm-samplers": verifyEdmSamplers,
   "edm2-sampler": verifyEdm2Sampler,
   "flow-matching": verifyFlowSolvers,
+  "flow-matching": verifyFlowObjectives,
+  "lucid-objectives": verifyLucidObjectives,
   "optim": (_, golden) => verifyOptim(golden),
   "edm2-phema": (_, golden) => verifyPhema(golden),
   "edm-blocks": verifyEdmBlocks,

@@ -10,10 +10,16 @@
  * @module
  */
 import type { OptionsOf } from "../../support/options.ts";
+import type { NoiseLevel } from "../schedule.ts";
 import { continuousSchedule } from "./continuous.ts";
 import { MODIFIERS, type ScheduleRecord } from "./record.ts";
 
 const OPTIONS = { shift: MODIFIERS.shift };
+
+/** Signal and noise of a time. */
+export function flowLevel(time: number): NoiseLevel {
+  return { signal: 1 - time, noise: time };
+}
 
 /** A time after the shift. */
 export function shiftedTime(time: number, shift: number): number {
@@ -31,7 +37,7 @@ export const FLOW = {
     return continuousSchedule({
       values: Array.from({ length: timesteps }, (_, i) => shifted((i + 1) / timesteps)),
       largest: 1,
-      level: (time) => ({ signal: 1 - time, noise: time }),
+      level: flowLevel,
       condition: (time) => timesteps * time,
       // Of a part of the way, evenly in the time before the shift.
       place(count, from) {
