@@ -53,8 +53,10 @@ export const FAMILIES: Readonly<Record<string, VerifyFamily>> = {
   "samplers": verifySamplerFeatures,
   "edm-samplers": verifyEdmSamplers,
   "edm2-sampler": verifyEdm2Sampler,
-  "flow-matching": verifyFlowSolvers,
-  "flow-matching": verifyFlowObjectives,
+  "flow-matching": async function* (gpu, golden) {
+    yield* verifyFlowObjectives(gpu, golden);
+    yield* verifyFlowSolvers(gpu, golden);
+  },
   "lucid-objectives": verifyLucidObjectives,
   "optim": (_, golden) => verifyOptim(golden),
   "edm2-phema": (_, golden) => verifyPhema(golden),
