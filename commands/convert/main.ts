@@ -7,6 +7,7 @@ import { dirname, join } from "node:path";
 import type { Override } from "../../config/load.ts";
 import { defineCommand, type Invocation, runCommand } from "../../support/command_line.ts";
 import { DiT } from "../../model/networks/dit/dit.ts";
+import { GuidedUNet } from "../../model/networks/guided/unet.ts";
 import { UsageError } from "../../support/errors.ts";
 import { fileError, readNamedFile } from "../../support/files.ts";
 import { Checkpoint, CHECKSUM, newestCheckpoint } from "../../training/checkpoint.ts";
@@ -22,6 +23,7 @@ import {
 } from "../shared/checkpoints/diffusers_files.ts";
 import { edmSnapshot, importEdm } from "../shared/checkpoints/edm.ts";
 import { type Flags, NO_FLAGS, parseFlagfile } from "../shared/checkpoints/flagfile.ts";
+import { exportGuided, importGuided } from "../shared/checkpoints/guided_diffusion.ts";
 import {
   checkPlace,
   isWeightsFile,
@@ -52,7 +54,7 @@ const command = defineCommand({
     ".safetensors, the folder of a diffusers pipeline or model in any of its layouts, or a " +
     "checkpoint or run of ours. A " +
     "checkpoint of w86763777/pytorch-ddpm (net_model, ema_model, optim, sched, step, x_T), a bare " +
-    "state_dict of it, one of facebookresearch/DiT (model, ema), a diffusers UNet2DModel and a " +
+    "state_dict of it or of guided-diffusion, one of facebookresearch/DiT (model, ema), a diffusers UNet2DModel and a " +
     "snapshot of NVlabs/edm or edm2 (.pkl) become a checkpoint of ours, ready for sample and train " +
     "--resume. Words that wrappers put before names (module., _orig_mod., model., ema.) are taken " +
     "off. A network that nobody here knows is refused; with --raw any file becomes plain " +
@@ -70,7 +72,7 @@ const command = defineCommand({
       value: "FORMAT",
       choices: FORMATS,
       description: "diffract: our checkpoint; tensors: as --raw; pytorch: " +
-        "pytorch-ddpm's names; diffusers: a pipeline's folder",
+        "the names of the network's own code base; diffusers: a pipeline's folder",
     },
     raw: { description: "take every tensor under its own name, whatever network it is of" },
     prefix: {
@@ -174,6 +176,9 @@ async function read(
     const { prefix } = options;
     return { file: path, model: importDit(source, { overrides, prefix, say }) };
   }
+  if (known === "guided-diffusion") {
+    return { file: path, model: importGuided(source, { overrides, prefix: options.prefix, say }) };
+  }
   if (known === "diffusers") {
     const files = await findDiffusers(path);
     if (files) return await readModel(files, options, overrides);
@@ -236,8 +241,8 @@ function unknownNetwork(path: string, { tensors }: Source, title: string | null)
     : "got no tensor";
   return new UsageError(
     `Cannot convert ${path} to a checkpoint of ours: it must hold a network of ` +
-      `w86763777/pytorch-ddpm, facebookresearch/DiT or diffusers, or be a snapshot of NVlabs/edm, ` +
-      `${what}; --raw takes the tensors under their own names`,
+      "w86763777/pytorch-ddpm, facebookresearch/DiT, guided-diffusion or diffusers, or be a snapshot " +
+      `of NVlabs/edm, ${what}; --raw takes the tensors under their own names`,
   );
 }
 
@@ -280,7 +285,11 @@ async function write(out: string, input: Input, options: Options): Promise<strin
   const { to = "diffract", weights } = options;
   if (to === "pytorch") {
     requireFile(out, to);
-    const written = model.network instanceof DiT ? exportDit : exportPytorchDdpm;
+    const written = model.network instanceof DiT
+      ? exportDit
+      : model.network instanceof GuidedUNet
+      ? exportGuided
+      : exportPytorchDdpm;
     const { tensors, metadata } = written(model, (weights ?? "all") as WeightsChoice);
     await writeTensors(out, tensors, metadata);
     return `${tensors.length} tensors under PyTorch's names to ${out}`;

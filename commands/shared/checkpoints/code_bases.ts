@@ -4,6 +4,7 @@
  * @module
  */
 import { TIME_TABLE } from "../../../model/networks/ho2020/names/pytorch_ddpm.ts";
+import { GUIDED_ANCHOR } from "../../../model/networks/guided/names/shapes.ts";
 import type { Source } from "./source.ts";
 import { hasWeights } from "./weight_sets.ts";
 
@@ -23,7 +24,6 @@ const NAMES: readonly (readonly [title: string, ...all: RegExp[]])[] = [
     /\.attn2\.to_k\.weight$/,
   ],
   ["CompVis/latent-diffusion", /(^|\.)diffusion_model\.input_blocks\.0\.0\.weight$/],
-  ["openai/guided-diffusion or improved-diffusion", /(^|\.)input_blocks\.0\.0\.weight$/],
   [
     "lucidrains/denoising-diffusion-pytorch",
     /(^|\.)init_conv\.weight$/,
@@ -41,7 +41,7 @@ const NAMES: readonly (readonly [title: string, ...all: RegExp[]])[] = [
 /** What a file holds. */
 export interface Recognised {
   /** The code bases that can be taken over; null for others. */
-  readonly known: "pytorch-ddpm" | "diffusers" | "dit" | null;
+  readonly known: "pytorch-ddpm" | "diffusers" | "dit" | "guided-diffusion" | null;
   /** What a person would call it; null where nothing fits. */
   readonly title: string | null;
 }
@@ -60,6 +60,9 @@ export function recognise(source: Pick<Source, "tensors">): Recognised {
   if (title !== undefined) return { known: null, title };
   if (hasWeights(source, DIFFUSERS_ANCHOR)) {
     return { known: "diffusers", title: "a diffusers UNet2DModel" };
+  }
+  if (hasWeights(source, GUIDED_ANCHOR)) {
+    return { known: "guided-diffusion", title: "openai/guided-diffusion" };
   }
   return { known: null, title: null };
 }
