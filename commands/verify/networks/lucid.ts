@@ -4,6 +4,11 @@
  * @module
  */
 import type { Tensor } from "../../../autograd/graph.ts";
+import { add } from "../../../autograd/ops/add.ts";
+import { mul } from "../../../autograd/ops/mul.ts";
+import { mean } from "../../../autograd/ops/reduce.ts";
+import { scale } from "../../../autograd/ops/scale.ts";
+import { makeProcess } from "../../../diffusion/process.ts";
 import { reshape } from "../../../autograd/ops/reshape.ts";
 import type { TensorRef } from "../../../device/tensor.ts";
 import { guide } from "../../../kernels/process/guidance.ts";
@@ -134,6 +139,11 @@ export const LUCID_CLASSES: RecordedNetwork = {
         "drop": (pass) => ({
           out: network.forward(pass.graph, { ...inputs(pass), labels: kept(pass) }),
         }),
+        "p_losses": (pass) =>
+          weightedLoss(
+            pass,
+            (x, level) => network.forward(pass.graph, { x, level, labels: kept(pass) }),
+          ),
         "guided_plain": guided,
         "guided_phi07": guided,
         "guided_no_parallel": guided,
@@ -143,6 +153,52 @@ export const LUCID_CLASSES: RecordedNetwork = {
     };
   },
 };
+
+/** Objectives there and targets here. */
+const TARGETS = { pred_noise: "epsilon", pred_x0: "x0", pred_v: "v" } as const;
+
+/** `GaussianDiffusion.p_losses`: the mean of its squares, weighted by level, image by image. */
+function weightedLoss(pass: Pass, ask: (x: Tensor, level: TensorRef) => Tensor) {
+  const {
+    timesteps = 1000,
+    objective = "pred_noise",
+    beta_schedule: schedule = "cosine",
+    min_snr_loss_weight: minSnr = false,
+    min_snr_gamma: snrGamma = 5,
+    ...others
+  } = pass.args as Partial<{
+    timesteps: number;
+    objective: keyof typeof TARGETS;
+    beta_schedule: string;
+    min_snr_loss_weight: boolean;
+    min_snr_gamma: number;
+  }>;
+  const [strange] = Object.keys(others);
+  if (strange !== undefined || schedule !== "cosine") {
+    throw new Unsupported(`${strange ?? schedule} of the process is not known`);
+  }
+  const { graph } = pass, { capture } = graph;
+  const process = makeProcess({
+    ...{ timesteps, schedule, betaStart: 1e-4, betaEnd: 0.02, target: TARGETS[objective] },
+    ...{ weighting: minSnr ? "min-snr" : "uniform", weightingOptions: { snrGamma } },
+    ...{ variance: "fixedsmall", clipX0: true },
+  });
+  const onGpu = process.onGpu(capture.gpu);
+  const rows = pass.indices("t");
+  const [x0, noise] = ["x0", "noise"].map((name) => pass.constant(name).ref);
+  const { target, weight } = process.tables;
+  const wanted = onGpu.combine(capture, rows, [
+    { share: target.x0, x: x0! },
+    { share: target.noise, x: noise! },
+  ]);
+  const output = ask(graph.constant(onGpu.noised(capture, x0!, noise!, rows)), rows);
+  const error = add(output, scale(graph.constant(wanted), -1));
+  const losses = mean(mul(error, error), { axes: [1, 2, 3] });
+  const factors = Float32Array.from(pass.recorded("t"), (t) => weight?.[t] ?? 1);
+  const weights = graph.constant(capture.constant([factors.length], factors, "weights"));
+  const out = mul(losses, weights);
+  return { out, loss: mean(out) };
+}
 
 /** `Unet1D` of denoising_diffusion_pytorch_1d.py. */
 export const LUCID_SIGNALS: RecordedNetwork = {
