@@ -8,12 +8,14 @@ import type { Override } from "../../config/load.ts";
 import { defineCommand, type Invocation, runCommand } from "../../support/command_line.ts";
 import { DiT } from "../../model/networks/dit/dit.ts";
 import { GuidedUNet } from "../../model/networks/guided/unet.ts";
+import { LucidUNet } from "../../model/networks/lucid/unet.ts";
 import { UsageError } from "../../support/errors.ts";
 import { fileError, readNamedFile } from "../../support/files.ts";
 import { Checkpoint, CHECKSUM, newestCheckpoint } from "../../training/checkpoint.ts";
 import { holdsRun, runFolder } from "../../training/run_folder.ts";
 import { recognise } from "../shared/checkpoints/code_bases.ts";
 import { exportDit, importDit } from "../shared/checkpoints/dit.ts";
+import { exportLucid, importLucid } from "../shared/checkpoints/lucid.ts";
 import { readDiffusers, writeDiffusers } from "../shared/checkpoints/diffusers.ts";
 import {
   type DiffusersFiles,
@@ -54,10 +56,11 @@ const command = defineCommand({
     ".safetensors, the folder of a diffusers pipeline or model in any of its layouts, or a " +
     "checkpoint or run of ours. A " +
     "checkpoint of w86763777/pytorch-ddpm (net_model, ema_model, optim, sched, step, x_T), a bare " +
-    "state_dict of it or of guided-diffusion, one of facebookresearch/DiT (model, ema), a diffusers UNet2DModel and a " +
-    "snapshot of NVlabs/edm or edm2 (.pkl) become a checkpoint of ours, ready for sample and train " +
-    "--resume. Words that wrappers put before names (module., _orig_mod., model., ema.) are taken " +
-    "off. A network that nobody here knows is refused; with --raw any file becomes plain " +
+    "state_dict of it or of guided-diffusion, one of facebookresearch/DiT (model, ema) or of " +
+    "lucidrains/denoising-diffusion-pytorch, a diffusers UNet2DModel and a snapshot of NVlabs/edm or " +
+    "edm2 (.pkl) become a checkpoint of ours, ready for sample and train --resume. Words that " +
+    "wrappers put before names (module., _orig_mod., model., ema.) are taken off. A network that " +
+    "nobody here knows is refused; with --raw any file becomes plain " +
     "safetensors under its own names. Nothing in a file is ever run.",
   arguments: [
     { name: "IN", description: "what to convert" },
@@ -179,6 +182,10 @@ async function read(
   if (known === "guided-diffusion") {
     return { file: path, model: importGuided(source, { overrides, prefix: options.prefix, say }) };
   }
+  if (known === "lucid") {
+    const { prefix } = options;
+    return { file: path, model: importLucid(source, { overrides, prefix, say }) };
+  }
   if (known === "diffusers") {
     const files = await findDiffusers(path);
     if (files) return await readModel(files, options, overrides);
@@ -241,8 +248,9 @@ function unknownNetwork(path: string, { tensors }: Source, title: string | null)
     : "got no tensor";
   return new UsageError(
     `Cannot convert ${path} to a checkpoint of ours: it must hold a network of ` +
-      "w86763777/pytorch-ddpm, facebookresearch/DiT, guided-diffusion or diffusers, or be a snapshot " +
-      `of NVlabs/edm, ${what}; --raw takes the tensors under their own names`,
+      "w86763777/pytorch-ddpm, facebookresearch/DiT, guided-diffusion, " +
+      "lucidrains/denoising-diffusion-pytorch or diffusers, or be a snapshot of NVlabs/edm, " +
+      `${what}; --raw takes the tensors under their own names`,
   );
 }
 
@@ -289,6 +297,8 @@ async function write(out: string, input: Input, options: Options): Promise<strin
       ? exportDit
       : model.network instanceof GuidedUNet
       ? exportGuided
+      : model.network instanceof LucidUNet
+      ? exportLucid
       : exportPytorchDdpm;
     const { tensors, metadata } = written(model, (weights ?? "all") as WeightsChoice);
     await writeTensors(out, tensors, metadata);

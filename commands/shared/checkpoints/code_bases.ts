@@ -16,6 +16,11 @@ export const DIT_ANCHOR = "x_embedder.proj.weight";
 /** Part of names in its blocks. */
 const DIT_BLOCKS = ".adaLN_modulation.";
 
+/** A tensor that every U-Net of lucidrains/denoising-diffusion-pytorch has once. */
+export const LUCID_ANCHOR = "init_conv.weight";
+/** Part of names in its blocks. */
+const LUCID_BLOCKS = "downs.0.0.block1.proj.weight";
+
 /** What the tensors of a code base have among their names; the first that fits is the one. */
 const NAMES: readonly (readonly [title: string, ...all: RegExp[]])[] = [
   [
@@ -24,11 +29,6 @@ const NAMES: readonly (readonly [title: string, ...all: RegExp[]])[] = [
     /\.attn2\.to_k\.weight$/,
   ],
   ["CompVis/latent-diffusion", /(^|\.)diffusion_model\.input_blocks\.0\.0\.weight$/],
-  [
-    "lucidrains/denoising-diffusion-pytorch",
-    /(^|\.)init_conv\.weight$/,
-    /(^|\.)downs\.0\.0\..*weight$/,
-  ],
   ["yang-song/score_sde_pytorch", /(^|\.)all_modules\.0\.(weight|bias|W)$/],
   ["NVlabs/edm", /(^|\.)model\.enc\.\d+x\d+_(conv|block0)\b/],
   [
@@ -41,7 +41,7 @@ const NAMES: readonly (readonly [title: string, ...all: RegExp[]])[] = [
 /** What a file holds. */
 export interface Recognised {
   /** The code bases that can be taken over; null for others. */
-  readonly known: "pytorch-ddpm" | "diffusers" | "dit" | "guided-diffusion" | null;
+  readonly known: "pytorch-ddpm" | "diffusers" | "dit" | "guided-diffusion" | "lucid" | null;
   /** What a person would call it; null where nothing fits. */
   readonly title: string | null;
 }
@@ -54,6 +54,9 @@ export function recognise(source: Pick<Source, "tensors">): Recognised {
   const names = [...source.tensors.keys()];
   if (hasWeights(source, DIT_ANCHOR) && names.some((name) => name.includes(DIT_BLOCKS))) {
     return { known: "dit", title: "facebookresearch/DiT" };
+  }
+  if (hasWeights(source, LUCID_ANCHOR) && hasWeights(source, LUCID_BLOCKS)) {
+    return { known: "lucid", title: "lucidrains/denoising-diffusion-pytorch" };
   }
   const [title] = NAMES.find(([, ...all]) => all.every((one) => names.some((n) => one.test(n)))) ??
     [];

@@ -182,7 +182,6 @@ Deno.test("convert refuses networks that nobody here knows, and says whose they 
     const cases: [string[], string][] = [
       [["a.weight", "b.bias"], 'got 2 tensors such as "a.weight", "b.bias"'],
       [[], "got no tensor"],
-      [["model.init_conv.weight", "model.downs.0.0.mlp.1.weight"], "lucidrains"],
       [["state_dict.model.diffusion_model.input_blocks.0.0.weight"], "CompVis/latent-diffusion"],
       [["module.all_modules.0.weight"], "yang-song/score_sde_pytorch"],
     ];

@@ -1,0 +1,189 @@
+/**
+ * Checkpoints of lucidrains/denoising-diffusion-pytorch: `step`, `model`, `opt`, `ema`, `scaler`,
+ * `version`, of which `model` is the network in its diffusion, whose tables tell the process.
+ *
+ * @module
+ */
+import { parseConfig } from "../../../config/load.ts";
+import { setKind } from "../../../data/options.ts";
+import { makeSchedule } from "../../../diffusion/schedules/registry.ts";
+import { lucidNames } from "../../../model/networks/lucid/names.ts";
+import { LucidUNet } from "../../../model/networks/lucid/unet.ts";
+import { checkTensors, fromPytorch, toPytorch } from "../../../model/names/pytorch.ts";
+import { LUCID_ANCHOR } from "./code_bases.ts";
+import { toF32 } from "./floats.ts";
+import { type ParameterReader, type PortableModel, portableNetwork } from "./portable.ts";
+import type { ImportOptions, WeightsChoice } from "./pytorch_ddpm.ts";
+import type { LazyTensor, Source } from "./source.ts";
+import { describeWeights, findWeights, groupsOf, type WeightSet } from "./weight_sets.ts";
+
+const TITLE = "a lucidrains state_dict";
+
+/** Schedules there and here, and how far two tables of one may be apart. */
+const SCHEDULES = ["linear-torch", "cosine", "sigmoid"] as const, TABLE_TOLERANCE = 1e-4;
+
+/**
+ * Takes a checkpoint over.
+ *
+ * @throws {RangeError} When a tensor is missing, unknown or of another shape.
+ */
+export function importLucid(
+  source: Source,
+  { overrides, prefix, say }: Omit<ImportOptions, "flags">,
+): PortableModel {
+  const found = findWeights(source, LUCID_ANCHOR, prefix);
+  const { model, channels, levels } = optionsOf(found.raw);
+  const name = channels === 1 ? "mnist" : "cifar10";
+  // The network takes images of any side that it can halve; the files don't tell which.
+  const native = setKind(name).shape.size, factor = 2 ** (levels - 1);
+  const side = Math.max(factor, Math.ceil(native / factor) * factor);
+  const tree = {
+    data: { name, size: side === native ? null : side, resize: "pad" },
+    model,
+    diffusion: processOf(source, found.raw.prefix),
+  };
+  const { path } = source;
+  const config = parseConfig(JSON.stringify(tree), { path, overrides });
+  const network = lucidOf(portableNetwork(config), config.model.name);
+  const entries = lucidNames(network);
+  for (const { tensors } of [found.raw, found.ema]) checkTensors(TITLE, entries, tensors);
+  say?.(`Recognised lucidrains/denoising-diffusion-pytorch: ${describeWeights(found)}`);
+  if (found.others.length > 0) say?.(`note: left out: ${groupsOf(found.others)}`);
+  const reader = ({ tensors }: WeightSet): ParameterReader => (name) => {
+    const entry = entries.find((entry) => entry.kind === "parameter" && entry.name === name);
+    const tensor = entry && tensors.get(entry.pytorchName);
+    if (entry?.kind !== "parameter" || !tensor) {
+      return Promise.reject(new RangeError(`Cannot convert: ${name} must be in the checkpoint`));
+    }
+    const data = toF32(tensor.read());
+    return Promise.resolve(fromPytorch(entry, { shape: tensor.shape, data }));
+  };
+  return {
+    ...{ config, network, step: 0, moments: null, extras: [] },
+    weights: reader(found.raw),
+    ema: reader(found.ema),
+  };
+}
+
+/** The network that names and shapes tell of. */
+function optionsOf({ tensors }: WeightSet) {
+  const shapeOf = (name: string): readonly number[] => {
+    const shape = tensors.get(name)?.shape;
+    if (shape && shape.length > 0) return shape;
+    throw new RangeError(`Cannot read ${TITLE}: ${name} must be there with sizes, got none`);
+  };
+  const has = (name: string) => tensors.has(name);
+  const [first = 0, inputs = 0, ...kernel] = shapeOf(LUCID_ANCHOR);
+  const [outputs = 0] = shapeOf("final_conv.weight");
+  const dim = (shapeOf("time_mlp.3.weight")[0] ?? 0) / 4;
+  const indices = [...tensors.keys()].flatMap((name) => /^downs\.(\d+)\./.exec(name)?.[1] ?? []);
+  const levels = Math.max(0, ...indices.map(Number)) + 1;
+  const channelMultipliers = Array.from({ length: levels }, (_, level) => {
+    const at = `downs.${level}.3`;
+    return (shapeOf(has(`${at}.1.weight`) ? `${at}.1.weight` : `${at}.weight`)[0] ?? 0) / dim;
+  });
+  const style = has("classes_mlp.0.weight")
+    ? "classes"
+    : kernel.length === 1
+    ? "signals"
+    : "pytorch";
+  const shares = [[1, 1], [2, 1], [1, 2], [2, 2]].map(([given = 1, told = 1]) => ({
+    ...{ selfCondition: given === 2, learnedVariance: told === 2 },
+    channels: inputs / given === outputs / told ? inputs / given : 0,
+  }));
+  const share = shares.find(({ channels }) => channels === 1 || channels === 3);
+  if (!share) {
+    throw new RangeError(
+      `Cannot read ${TITLE}: its images must have 1 or 3 channels, the network takes ${inputs} and ` +
+        `gives ${outputs}; --raw takes the bare tensors`,
+    );
+  }
+  const { channels, ...flags } = share;
+  const fourier = has("time_mlp.0.weights") ? 2 * (shapeOf("time_mlp.0.weights")[0] ?? 0) : null;
+  const classes = style === "classes" ? shapeOf("classes_emb.weight")[0] : 0;
+  const model = {
+    ...{ name: "lucid", style, channels: dim, channelMultipliers, ...flags },
+    initialChannels: first === dim ? null : first,
+    ...fourier === null ? {} : { timeFeatures: "learned", fourierChannels: fourier },
+    ...style === "pytorch" ? attentionOf(levels, has, shapeOf) : {},
+    ...classes ? { classes, labelDropout: 0.5 } : {},
+  };
+  return { model, channels, levels };
+}
+
+/** Attention level by level, which the learned keys and values tell. */
+function attentionOf(
+  levels: number,
+  has: (name: string) => boolean,
+  shapeOf: (name: string) => readonly number[],
+) {
+  const fullAttention = Array.from({ length: levels }, (_, level) => level)
+    .filter((level) => has(`downs.${level}.2.to_out.weight`));
+  const shapes = Array.from({ length: levels }, (_, level) => shapeOf(`downs.${level}.2.mem_kv`));
+  return {
+    fullAttention,
+    heads: shapes.map(([, heads]) => heads),
+    headChannels: shapes.map((shape, level) => shape[fullAttention.includes(level) ? 3 : 2]),
+  };
+}
+
+/** The process that the tables of the diffusion around the network tell of. */
+function processOf({ tensors }: Source, prefix: string): Record<string, unknown> {
+  const table = (name: string) => {
+    const tensor = tensors.get(`${prefix.replace(/model\.$/, "")}${name}`);
+    return tensor && toF32(tensor.read());
+  };
+  const kept = table("alphas_cumprod"), weight = table("loss_weight");
+  if (!kept) return {};
+  const timesteps = kept.length;
+  const options = {
+    timesteps,
+    betaStart: 1e-4 * 1000 / timesteps,
+    betaEnd: 0.02 * 1000 / timesteps,
+  };
+  const near = (values: ArrayLike<number>) =>
+    kept.every((value, t) => Math.abs(value - values[t]!) < TABLE_TOLERANCE);
+  const schedule = SCHEDULES.find((schedule) =>
+    near(makeSchedule({ ...options, schedule }).levels.map(({ signal }) => signal ** 2))
+  );
+  // Unless weights are limited, they are 1 for the noise, the SNR for the image, its share for v.
+  const target = !weight
+    ? undefined
+    : weight.every((value) => Math.abs(value - 1) < TABLE_TOLERANCE)
+    ? "epsilon"
+    : weight.every((value, t) => Math.abs(value - kept[t]!) < TABLE_TOLERANCE)
+    ? "v"
+    : "x0";
+  return { ...options, ...schedule && { schedule }, ...target && { target } };
+}
+
+/**
+ * The tensors of a checkpoint under that code's names: with `all`, both the network and its average as
+ * its trainer keeps them; else one state_dict.
+ */
+export function exportLucid(
+  model: PortableModel,
+  choice: WeightsChoice,
+): { tensors: [string, LazyTensor][]; metadata: Record<string, string> } {
+  const network = lucidOf(model.network, model.config.model.name);
+  const set = (read: ParameterReader, prefix: string) =>
+    lucidNames(network).flatMap((entry): [string, LazyTensor][] => {
+      if (entry.kind === "constant") return [];
+      const { pytorchName, pytorchShape: shape } = entry;
+      const data = async () => toPytorch(entry, await read(entry.name)).data;
+      return [[`${prefix}${pytorchName}`, {
+        ...{ dtype: "F32", shape },
+        read: async () => ({ dtype: "F32", shape, data: await data() }),
+      }]];
+    });
+  const metadata = { format: "pt" };
+  if (choice === "ema") return { tensors: set(model.ema, ""), metadata };
+  if (choice === "raw") return { tensors: set(model.weights, ""), metadata };
+  const both = [...set(model.weights, "model.model."), ...set(model.ema, "ema.ema_model.model.")];
+  return { tensors: both, metadata };
+}
+
+function lucidOf(network: PortableModel["network"], name: string): LucidUNet {
+  if (network instanceof LucidUNet) return network;
+  throw new RangeError(`Cannot convert ${TITLE}: model.name must be lucid, got ${name}`);
+}
