@@ -22,6 +22,8 @@ export const STREAMS = {
   selfCondition: 6,
   /** Initial weights. */
   initialWeights: 8,
+  /** Latents that an autoencoder draws while it trains. */
+  latentDraws: 9,
   /** The first dropout of a network; each further one takes the next number. */
   firstDropout: 16,
   /** Noise of training at lower resolutions: halved k times, this and k. */
