@@ -24,6 +24,7 @@ import { GUIDED } from "./networks/guided.ts";
 import { verifyFlowObjectives } from "./flow_objectives.ts";
 import { verifyLucidObjectives } from "./lucid_objectives.ts";
 import { verifyObjectives } from "./objectives.ts";
+import { verifyLpips } from "./lpips.ts";
 import { verifyOps } from "./ops.ts";
 import { verifyOptim } from "./optim.ts";
 import { verifyPhema } from "./phema.ts";
@@ -46,6 +47,7 @@ export const FAMILIES: Readonly<Record<string, VerifyFamily>> = {
   "unet-attention": verifyUnet,
   "diffusion": (gpu, golden, others) => verifyDiffusion(gpu, golden, others.get("unet-small")),
   "inception": verifyInception,
+  "lpips-alex": verifyLpips,
   "schedules": (_, golden) => verifyScheduleTables(golden),
   "edm": (_, golden) => verifyEdmTables(golden),
   "objectives": verifyObjectives,

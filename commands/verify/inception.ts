@@ -138,13 +138,14 @@ function valueOf(name: string, shape: readonly number[]): (u: number) => number 
   // A pixel of what doubles the resolution sees a quarter of its kernel.
   const fanIn = /^up\d+\.weight$/.test(name)
     ? 4 * shape[0]!
-    : /\.conv\.weight$|^conv_out\.weight$|^te\w+\.[02]\.weight$/.test(name)
+    : /\.conv\.weight$|^conv_out\.weight$|^te\w+\.[02]\.weight$|^net\.slice[\d.]+weight$/.test(name)
     ? shape.slice(1).reduce((a, b) => a * b, 1)
     : undefined;
   if (fanIn !== undefined) {
     const limit = Math.sqrt(6 / fanIn);
     return (u) => (2 * u - 1) * limit;
   }
+  if (/^lin\d\.model/.test(name)) return (u) => 0.2 * u;
   if (name.endsWith(".bn.weight")) return (u) => 1 + 0.2 * (2 * u - 1);
   if (name.endsWith(".running_var")) return (u) => 1 + 0.5 * u;
   if (name === CLASSIFIER) return (u) => (2 * u - 1) * 0.05;

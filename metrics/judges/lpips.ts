@@ -119,9 +119,24 @@ export class Lpips {
    * @param a `[count, height, width, channels]` in [-1, 1], as `b`.
    */
   async distances(a: Float32Array, b: Float32Array): Promise<Float64Array> {
+    const layers = await this.layerDistances(a, b);
+    const sums = new Float64Array(layers.length / LAYERS.length);
+    for (const [i, value] of layers.entries()) {
+      const n = Math.floor(i / LAYERS.length);
+      sums[n] = sums[n]! + value;
+    }
+    return sums;
+  }
+
+  /**
+   * What each layer adds to {@linkcode distances}, `[count, 5]`.
+   *
+   * @param a `[count, height, width, channels]` in [-1, 1], as `b`.
+   */
+  async layerDistances(a: Float32Array, b: Float32Array): Promise<Float64Array> {
     const { height, width, channels } = this.shape;
     const length = height * width * channels, count = a.length / length;
-    const result = new Float64Array(count);
+    const result = new Float64Array(count * LAYERS.length);
     const images = new Float32Array(2 * BATCH * height * width * 3);
     for (let first = 0; first < count; first += BATCH) {
       const here = Math.min(BATCH, count - first);
@@ -136,7 +151,7 @@ export class Lpips {
         for (let n = 0; n < here; n++) {
           const one = values.subarray(n * size, (n + 1) * size);
           const other = values.subarray(half + n * size, half + (n + 1) * size);
-          result[first + n] = result[first + n]! + layerDistance(one, other, this.factors[i]!);
+          result[(first + n) * LAYERS.length + i] = layerDistance(one, other, this.factors[i]!);
         }
       }
     }
