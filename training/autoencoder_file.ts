@@ -43,8 +43,7 @@ export async function readAutoencoder(folder: string): Promise<StoredAutoencoder
   for (const name of [CONFIG, WEIGHTS]) {
     if (await isFile(join(place, name))) continue;
     throw new UsageError(
-      `Cannot read the autoencoder ${folder}: ${name} of a diffusers AutoencoderKL must be there; ` +
-        "`convert` writes both from other layouts",
+      `Cannot read the autoencoder ${folder}: ${name} of a diffusers AutoencoderKL must be there`,
     );
   }
   const text = await readFileChecked(join(place, CONFIG), MAX_CONFIG_BYTES);
@@ -99,7 +98,7 @@ export function weightsOf(
     const { dtype, shape, data } = named.get(entry.pytorchName)!;
     if (dtype !== "F32") {
       throw new RangeError(
-        `Cannot read ${title}: ${entry.pytorchName} must be F32, got ${dtype}; \`convert\` widens it`,
+        `Cannot read ${title}: ${entry.pytorchName} must be F32, got ${dtype}`,
       );
     }
     const values = data as Float32Array<ArrayBuffer>;
