@@ -17,16 +17,17 @@ import { add } from "../autograd/ops/add.ts";
 import { combine } from "../autograd/ops/combine.ts";
 import { meanLoss } from "../autograd/ops/losses.ts";
 import { mul } from "../autograd/ops/mul.ts";
+import { normHuber } from "../autograd/ops/norm_huber.ts";
 import { mean } from "../autograd/ops/reduce.ts";
 import type { Gpu } from "../device/gpu.ts";
-import { reshape, type TensorRef } from "../device/tensor.ts";
+import { reshape, sizeOf, type TensorRef } from "../device/tensor.ts";
 import { mulForward } from "../kernels/elementwise/broadcast.ts";
 import { randomBernoulli } from "../kernels/process/random.ts";
 import { STREAMS } from "../support/random_streams.ts";
 import type { Denoiser } from "./denoiser.ts";
 import type { ProcessOnGpu } from "./level_tables.ts";
 import { type NoiseOptions, noiseOptions } from "./noises/registry.ts";
-import type { DiffusionOptions } from "./options.ts";
+import { type DiffusionOptions, NORM_HUBER } from "./options.ts";
 import type { Process } from "./process.ts";
 import { SpectralLoss } from "./spectral_loss.ts";
 import type { TimestepSampler } from "./timesteps/record.ts";
@@ -154,14 +155,16 @@ export class Objective {
     const factors = plain ? null : this.process.tables.weight;
     const judged = plain ? null : this.#judged({ timesteps, x0, noise, xt, prediction });
     const spectral = plain ? null : this.#spectral;
-    const apart = perSample || weights !== null || factors !== null || learn !== undefined ||
+    const { loss: kind, lossScale: turn } = this.#options, ofNorm = kind === NORM_HUBER;
+    const apart = perSample || ofNorm || weights !== null || factors !== null ||
+      learn !== undefined ||
       spectral !== null;
     const [found, wanted] = judged ?? [prediction, graph.constant(target)];
     let loss = meanLoss(found, wanted, {
-      kind: this.#options.loss,
-      turn: this.#options.lossScale,
+      ...ofNorm ? { kind: "mse" } : { kind, turn },
       perSample: apart,
     });
+    if (ofNorm) loss = normHuber(loss, sizeOf(x0.shape) / (x0.shape[0] ?? 1), turn);
     learn?.(capture, timesteps, loss.ref);
     if (factors) {
       loss = mul(loss, graph.constant(this.#onGpu.gather(capture, timesteps, factors)));

@@ -16,7 +16,7 @@ import {
   type OptionsOf,
   section,
 } from "../support/options.ts";
-import { LOSSES } from "../kernels/reduce/losses.ts";
+import { LOSSES, type LossKind } from "../kernels/reduce/losses.ts";
 import { LOSS_QUANTITIES } from "./loss_quantity.ts";
 import { NOISE } from "./noises/registry.ts";
 import { PARAMETERIZATIONS, TARGET_NAMES } from "./parameterizations/registry.ts";
@@ -101,6 +101,14 @@ export const SPECTRAL_LOSS = section("The spectrum loss, for t < tMax", SPECTRAL
   checks: [printedIsMeant, bandsWeighSomething],
 });
 
+/** The loss of a sample's norm: autograd/ops/norm_huber.ts. */
+export const NORM_HUBER = "norm-huber";
+
+const LOSS_NAMES: readonly [LossKind, ...(LossKind | typeof NORM_HUBER)[]] = [
+  ...Object.keys(LOSSES) as [LossKind],
+  NORM_HUBER,
+];
+
 const FIELDS = {
   ...SCHEDULE_FIELDS,
   target: option(choice(TARGET_NAMES), "epsilon", "What the network outputs"),
@@ -127,11 +135,11 @@ const FIELDS = {
   ),
   lossLimitTarget: option(flag(), true, "Scale what the output should imply with it"),
   /** Averaged over everything. */
-  loss: option(choice(LOSSES), "mse", "The elementwise loss"),
+  loss: option(choice(LOSS_NAMES), "mse", "The elementwise loss; norm-huber is of a sample's norm"),
   lossScale: option(
     decimal({ above: 0 }),
     1,
-    "huber, smooth-l1: where it turns linear; c of pseudo-huber; scale of laplace-nll",
+    "huber, smooth-l1: where it turns linear; c of pseudo-huber, norm-huber; scale of laplace-nll",
   ),
   noise: NOISE,
   selfConditionBy: option(

@@ -170,21 +170,28 @@ async function* verifyTimes(golden: GoldenFile, names: readonly string[]) {
   });
 }
 
-/** How each recorded loss is named here; `limit` is 1 / t_eps. */
-function lossOptions(limit: number): Readonly<Record<string, Partial<DiffusionOptions>>> {
+/** How each recorded loss is named here; `limit` is 1 / t_eps, `huber` the c of v_huber. */
+function lossOptions(
+  limit: number,
+  huber: number,
+): Readonly<Record<string, Partial<DiffusionOptions>>> {
   const inVelocity = { lossOn: "velocity", lossLimit: limit } as const;
   return {
     v: { target: "velocity" },
     x_v: { target: "x0", ...inVelocity },
     x_v_plain_target: { target: "x0", ...inVelocity, lossLimitTarget: false },
     eps_v: { target: "epsilon", ...inVelocity, lossLimitTarget: false },
+    v_huber: { target: "velocity", loss: "norm-huber", lossScale: huber },
     sd3_precondition: { target: "velocity", lossOn: "x0", lossLimit: null, weighting: "cosmap" },
   };
 }
 
 async function* verifyLosses(gpu: Gpu, golden: GoldenFile, names: readonly string[]) {
-  const { t_eps: least } = (golden.manifest.cases as Json).loss as { t_eps: number };
-  const rows = rowsOf(golden.get("loss/t").data), known = lossOptions(1 / least);
+  const { t_eps: least, huber_c: huber } = (golden.manifest.cases as Json).loss as {
+    t_eps: number;
+    huber_c: number;
+  };
+  const rows = rowsOf(golden.get("loss/t").data), known = lossOptions(1 / least, huber);
   const inputs = names.filter((name) => /^loss\/(param\/.*|x0|noise|t)$/.test(name));
   yield* caseOf(named("loss"), names, async (comparison, done) => {
     for (const [key, changes] of Object.entries(known)) {
