@@ -9,7 +9,6 @@ import { verifyDiffusion } from "./diffusion.ts";
 import { verifyEdmBlocks } from "./edm_blocks.ts";
 import { verifyEdmTables } from "./edm_tables.ts";
 import { verifyEdm2Sampler, verifyEdmSamplers } from "./edm_samplers.ts";
-import { verifyFlowSolvers } from "./flow_matching.ts";
 import type { CaseResult, GoldenFile } from "./golden.ts";
 import { verifyInception } from "./inception.ts";
 import { AUTOENCODER_KL } from "./networks/autoencoder_kl.ts";
@@ -59,6 +58,7 @@ export const FAMILIES: Readonly<Record<string, VerifyFamily>> = {
     yield* verifyFlowObjectives(gpu, golden);
     yield* verifyFlowSolvers(gpu, golden);
   },
+  "flow-matching": verifyFlowObjectives,
   "lucid-objectives": verifyLucidObjectives,
   "optim": (_, golden) => verifyOptim(golden),
   "edm2-phema": (_, golden) => verifyPhema(golden),

@@ -41,7 +41,7 @@ interface OdeCase {
   readonly eval_t: readonly number[];
 }
 
-/** Replays the trajectories; what else the file holds is the objectives'. */
+/** Replays the trajectories. */
 export async function* verifyFlowSolvers(
   gpu: Gpu,
   golden: GoldenFile,

@@ -1,5 +1,6 @@
 /**
- * The family flow-matching but for its solvers: the path, draws of times, and losses with gradients.
+ * The family flow-matching: the path, draws of times, and losses with gradients; flow_matching.ts has
+ * its solvers.
  *
  * @module
  */
@@ -21,6 +22,7 @@ import { linearCombination } from "../../kernels/process/q_sample.ts";
 import { withDefaults } from "../../support/options.ts";
 import { Capture } from "../../device/capture.ts";
 import { caseOf, checkRecorded, type Json } from "./feature_checks.ts";
+import { verifyFlowSolvers } from "./flow_matching.ts";
 import { type CaseResult, type GoldenFile, replay, unsupported } from "./golden.ts";
 import { fromTorch, IMAGE, toTorch } from "./layout.ts";
 import { checkTinyLoss } from "./tiny_network.ts";
@@ -28,7 +30,7 @@ import { checkTinyLoss } from "./tiny_network.ts";
 const FAMILY = "flow-matching";
 const named = (name: string) => ({ case: name, family: FAMILY, op: name });
 
-/** Replays path, times and losses; `ode` is solvers'. */
+/** Replays the family. */
 export async function* verifyFlowObjectives(
   gpu: Gpu,
   golden: GoldenFile,
@@ -37,6 +39,7 @@ export async function* verifyFlowObjectives(
   yield* replay(named("path"), () => verifyPath(gpu, golden, of("path")));
   yield* replay(named("time"), () => verifyTimes(golden, of("time")));
   yield* replay(named("loss"), () => verifyLosses(gpu, golden, of("loss")));
+  yield* verifyFlowSolvers(gpu, golden);
   const known = ["path", "time", "loss", "ode"];
   const others = new Set(golden.names.map((name) => name.split("/")[0]!));
   for (const part of others) {
