@@ -54,10 +54,6 @@ export const FAMILIES: Readonly<Record<string, VerifyFamily>> = {
   "samplers": verifySamplerFeatures,
   "edm-samplers": verifyEdmSamplers,
   "edm2-sampler": verifyEdm2Sampler,
-  "flow-matching": async function* (gpu, golden) {
-    yield* verifyFlowObjectives(gpu, golden);
-    yield* verifyFlowSolvers(gpu, golden);
-  },
   "flow-matching": verifyFlowObjectives,
   "lucid-objectives": verifyLucidObjectives,
   "optim": (_, golden) => verifyOptim(golden),
