@@ -51,6 +51,8 @@ export function withLatent<A extends Alternatives>(networks: A): WithLatent<A> {
 
 /** Size of images, and of what diffusion works on. */
 export interface DiffusedSize {
+  /** Slices of a volume; absent for others. */
+  readonly depth?: number;
   readonly height: number;
   readonly width: number;
   readonly channels: number;
@@ -61,9 +63,9 @@ export function diffusedSize<S extends DiffusedSize>(
   size: S,
   { autoencoder, channels, factor }: LatentOptions,
 ): DiffusedSize {
-  const { height, width } = size;
+  const { height, width, depth } = size;
   return autoencoder === null
-    ? { height, width, channels: size.channels }
+    ? { height, width, channels: size.channels, ...depth === undefined ? {} : { depth } }
     : { height: height / factor, width: width / factor, channels };
 }
 

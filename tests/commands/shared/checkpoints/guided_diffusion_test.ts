@@ -52,7 +52,9 @@ for (const variety of VARIETIES) {
       const found = guidedFromShapes(
         shapesOf(new GuidedUNet(options, { channels: 3, timesteps: 9 })),
       );
-      const { heads: _, headChannels: __, qkvOrder: ___, ...told } = options;
+      const { heads: _, headChannels: __, qkvOrder: ___, latent: ____, ...told } = options as
+        & GuidedOptions
+        & { latent: unknown };
       // Blocks that resample leave no trace of what stood in their place.
       const convResample = told.convResample && !told.blockResample &&
         told.channelMultipliers.length > 1;
