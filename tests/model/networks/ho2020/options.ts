@@ -7,7 +7,7 @@ import type { UNetOptions } from "../../../../model/networks/ho2020/options.ts";
 import type { ModelOptions } from "../../../../model/networks/registry.ts";
 
 /** Options that must be the U-Net's. */
-export function unetOptions(options: ModelOptions): UNetOptions {
+export function unetOptions(options: ModelOptions): Extract<ModelOptions, { name: "ho2020" }> {
   if (options.name === "ho2020") return options;
   throw new TypeError("Cannot take these options for the U-Net's: another network is named");
 }
