@@ -147,9 +147,23 @@ export {
   type RepaintOptions,
 } from "./diffusion/inpainting.ts";
 export { slerp } from "./diffusion/interpolation.ts";
+export type { Guidance } from "./diffusion/guidance.ts";
+export type { SampleDecoder } from "./diffusion/evaluation.ts";
+export type { Compared, LossQuantity } from "./diffusion/loss_quantity.ts";
+export type { DrawNoise } from "./diffusion/noises/record.ts";
+export type { NoiseOptions } from "./diffusion/noises/registry.ts";
+export type { ChosenVariance } from "./kernels/process/chosen_variance.ts";
+export type {
+  KeptShares,
+  SamplerCoefficients,
+  SamplerTensors,
+  Threshold,
+} from "./kernels/process/sampler_step.ts";
+export type { Draw } from "./kernels/process/random.ts";
+export type { ModulationColumns } from "./kernels/norm/modulate.ts";
 export { makeProcess, type Process, type ProcessOptions } from "./diffusion/process.ts";
 export type { TargetName } from "./diffusion/parameterizations/registry.ts";
-export type { WeightingName } from "./diffusion/weightings/registry.ts";
+export type { WeightingName, WeightingOptions } from "./diffusion/weightings/registry.ts";
 export type { SpacingName } from "./diffusion/spacing.ts";
 export type { ProcessOnGpu, ProcessTables, SharedTerm } from "./diffusion/level_tables.ts";
 export type { OutputShares, TargetShares } from "./diffusion/parameterization.ts";

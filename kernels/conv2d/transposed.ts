@@ -15,6 +15,7 @@ import { type Conv2dShape, conv2dShape } from "./shape.ts";
 
 /** Stride and padding of the convolution that is transposed. */
 export interface Conv2dTransposedOptions {
+  /** Pixels from one place of the kernel to the next, on both axes. */
   readonly stride: number;
   /** Pixels that are cut off on each side, `[vertical, horizontal]`. */
   readonly padding: readonly [number, number];

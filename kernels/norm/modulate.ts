@@ -29,7 +29,9 @@ import type { LayerNormSaved } from "./layer_norm.ts";
 
 /** First columns of what a normalisation takes from the matrix. */
 export interface ModulationColumns {
+  /** Of the shift. */
   readonly shift: number;
+  /** Of the scale. */
   readonly scale: number;
 }
 

@@ -62,10 +62,13 @@ export interface SamplerCoefficients {
   readonly range?: number;
   /** Clips by dynamic thresholding instead. */
   readonly threshold?: Threshold;
-  /** Shares of the predicted x0, of x, of the network's output and of the noise in the result. */
+  /** Share of the predicted x0 in the result. */
   readonly fromX0: number;
+  /** Share of x in the result. */
   readonly fromX: number;
+  /** Share of the network's output in the result. */
   readonly fromF: number;
+  /** Share of the noise in the result. */
   readonly noise: number;
   /** Share of the x0 that the step before predicted; 0 unless given. */
   readonly fromBefore?: number;

@@ -4,11 +4,12 @@
  * @module
  */
 import type { UNetOptions } from "../../../../model/networks/ho2020/options.ts";
-import type { ModelOptions } from "../../../../model/networks/registry.ts";
 
 /** Options that must be the U-Net's. */
-export function unetOptions(options: ModelOptions): Extract<ModelOptions, { name: "ho2020" }> {
-  if (options.name === "ho2020") return options;
+export function unetOptions<T extends { readonly name: string }>(
+  options: T,
+): Extract<T, { name: "ho2020" }> {
+  if (options.name === "ho2020") return options as Extract<T, { name: "ho2020" }>;
   throw new TypeError("Cannot take these options for the U-Net's: another network is named");
 }
 
