@@ -35,10 +35,15 @@ export function samplerScalarCount(registers: number): number {
 
 /** Shares in what a register becomes. */
 export interface KeptShares {
+  /** Of the predicted x0. */
   readonly x0?: number;
+  /** Of x. */
   readonly x?: number;
+  /** Of the network's output. */
   readonly f?: number;
+  /** Of the x0 that the step before predicted. */
   readonly before?: number;
+  /** Of the kept images. */
   readonly kept?: readonly number[];
 }
 
