@@ -84,7 +84,11 @@ function lettering(line: string, size: number): Shape[] {
   return result;
 }
 
-/** About how wide a line of text is: a mean width a character. */
+/** About how wide a line of text is: a mean width of narrow, wide and other characters. */
 export function textWidth(line: string, size = 12): number {
-  return line.replaceAll(/[\^_]\{([^}]*)\}/g, "$1").length * size * 0.53;
+  let ems = 0;
+  for (const letter of line.replaceAll(/[\^_]\{([^}]*)\}/g, "$1")) {
+    ems += /[mwMW]/.test(letter) ? 0.87 : /[ijlft.,:;|'!]/.test(letter) ? 0.3 : 0.58;
+  }
+  return ems * size;
 }
