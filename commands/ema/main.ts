@@ -41,7 +41,7 @@ function parseWidth(text: string): number {
   try {
     exponentOf(Number(text));
   } catch {
-    throw new RangeError(`must be a number above 0 and at most 0.3, got ${text}`);
+    throw new RangeError(`must be a number above 0 and at most 0.3, got ${JSON.stringify(text)}`);
   }
   return Number(text);
 }
