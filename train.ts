@@ -9,6 +9,7 @@ import type { Config } from "./config/schema.ts";
 import { defineCommand, type Invocation, runCommand } from "./support/command_line.ts";
 import { UsageError } from "./support/errors.ts";
 import { startProgress } from "./support/terminal.ts";
+import { FLAG_DEFAULTS, readFlagOverrides } from "./commands/train/flagfile.ts";
 import { tellDryRun } from "./commands/train/dry_run.ts";
 import { runEvaluation } from "./commands/shared/evaluation/observer.ts";
 import { availableMemory, openScriptGpu } from "./commands/shared/gpu.ts";
@@ -41,6 +42,12 @@ const command = defineCommand({
     "--config the other run's config is taken, with it what it says nothing of: model and diffusion.",
   options: {
     config: RUN_OPTIONS.config,
+    flagfile: {
+      value: "FILE",
+      description:
+        "take the flags of a file of pytorch-ddpm, such as config/CIFAR10.txt, before other " +
+        "overrides; without --config its defaults are those of that code",
+    },
     resume: {
       description: "go on with the run in run.dir, or start it",
       valueBelongsTo: "run.dir",
@@ -166,15 +173,18 @@ async function originOf(
 }
 
 async function train({ options, overrides }: Invocation<typeof command.options>): Promise<void> {
-  const { config: given, resume, dryRun, profile: profiling } = options;
+  const { flagfile, resume, dryRun, profile: profiling } = options;
+  const say = dryRun ? console.error : console.log;
+  const flags = flagfile === undefined ? [] : await readFlagOverrides(flagfile, say);
+  const given = options.config ?? (flagfile === undefined ? undefined : FLAG_DEFAULTS);
   const choice = await chooseRun({
     origin: await originOf(options),
     file: given ?? QUICKSTART,
     named: given !== undefined,
-    overrides,
+    overrides: [...flags, ...overrides],
     resume,
     folderMatters: !dryRun && !profiling,
-    say: dryRun ? console.error : console.log,
+    say,
   });
   const { config, source, dir } = choice;
   const bare = given === undefined && !choice.begun && !choice.origin;

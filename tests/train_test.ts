@@ -35,6 +35,7 @@ Deno.test("train refuses wrong use with one line and code 2", async () => {
     [[...SMOKE, "surplus"], 'it must have no argument, got "surplus"'],
     [[...SMOKE, "--weights", "raw"], "it must come with --from"],
     [[...SMOKE, "--from", "none"], "there is no such file or folder"],
+    [["--flagfile", "none.txt"], "Cannot read flags none.txt: there is no such file"],
   ];
   const results = await Promise.all(cases.map(([args]) => train(...args)));
   results.forEach((result, i) => assertWrongUse(result, cases[i]![1]));

@@ -18,7 +18,7 @@ export interface Flags {
 export const NO_FLAGS: Flags = { model: {}, diffusion: {}, optim: {}, train: {} };
 
 /** Flags by name, and the dotted key of ours that each sets. Those of the shapes are left out. */
-const KEYS: Readonly<Record<string, string>> = {
+export const FLAG_KEYS: Readonly<Record<string, string>> = {
   dropout: "model.dropout",
   beta_1: "diffusion.betaStart",
   beta_T: "diffusion.betaEnd",
@@ -34,6 +34,27 @@ const KEYS: Readonly<Record<string, string>> = {
 };
 
 /**
+ * The flags in a text, one a line, in order: `--name=value`, or `--name` with an empty value. Blank
+ * lines and those that begin with # or // are none.
+ *
+ * @throws {SyntaxError} When a line is no flag.
+ */
+export function flagLines(text: string): [name: string, value: string][] {
+  return text.split(/\r?\n/).flatMap((line, i): [string, string][] => {
+    if (/^\s*(#.*|\/\/.*)?$/.test(line)) return [];
+    const [, name = "", value = ""] = /^\s*--?(\w+)(?:=(.*?))?\s*$/.exec(line) ?? [];
+    if (name === "") {
+      throw new SyntaxError(
+        `Cannot read flags: line ${i + 1} must be --name=value, got ${
+          JSON.stringify(line.slice(0, 60))
+        }`,
+      );
+    }
+    return [[name, value.replace(/^'(.*)'$/, "$1")]];
+  });
+}
+
+/**
  * Reads a flag file: one `--name=value` a line. Flags that mean nothing here are passed over.
  *
  * @throws {SyntaxError} When a line is no flag.
@@ -46,20 +67,11 @@ export function parseFlagfile(text: string): Flags {
     train: {},
   };
   let size: number | undefined;
-  for (const [i, line] of text.split(/\r?\n/).entries()) {
-    if (/^\s*(#.*|\/\/.*)?$/.test(line)) continue;
-    const [, name = "", value = ""] = /^\s*--?(\w+)(?:=(.*))?\s*$/.exec(line) ?? [];
-    if (name === "") {
-      throw new SyntaxError(
-        `Cannot read flags: line ${i + 1} must be --name=value, got ${
-          JSON.stringify(line.slice(0, 60))
-        }`,
-      );
-    }
-    const given = /^[-+\d.]/.test(value) ? Number(value) : value.replace(/^'(.*)'$/, "$1");
+  for (const [name, value] of flagLines(text)) {
+    const given = value === "" || Number.isNaN(Number(value)) ? value : Number(value);
     if (name === "img_size") size = Number(given);
     if (name === "ema_decay") tree.optim!.ema = { decay: given, warmup: false };
-    const key = Object.hasOwn(KEYS, name) ? KEYS[name] : undefined;
+    const key = Object.hasOwn(FLAG_KEYS, name) ? FLAG_KEYS[name] : undefined;
     const [section = "", field = ""] = key?.split(".") ?? [];
     if (key) tree[section]![field] = given;
   }

@@ -1,0 +1,114 @@
+import { FLAG_DEFAULTS, FLAG_NAMES, flagOverrides } from "../../../commands/train/flagfile.ts";
+import { loadConfig } from "../../../config/load.ts";
+import { UsageError } from "../../../support/errors.ts";
+import { assertEquals, assertStringIncludes, assertThrows } from "../../support/assert.ts";
+import { ROOT } from "../../support/runs.ts";
+
+/** As absl writes it for pytorch-ddpm: every flag, with another value than its default where it counts. */
+const FLAGS = `--train
+--noeval
+# the network
+--ch=64
+--ch_mult=1
+--ch_mult=2
+--attn=0
+--attn=1
+--num_res_blocks=1
+--dropout=.2
+--beta_1=2e-4
+--beta_T=0.03
+--T=500
+--mean_type=xstart
+--var_type=fixedsmall
+--lr=1e-3
+--grad_clip=2.
+--total_steps=100
+--img_size=32
+--warmup=7
+--batch_size=16
+--num_workers=4
+--ema_decay=0.99
+--noparallel
+--logdir='./logs/007'
+--sample_size=9
+--sample_step=10
+--save_step=20
+--eval_step=0
+--num_images=50000
+--nofid_use_torch
+--fid_cache=./stats/cifar10.train.npz
+`;
+
+const overrides = (text: string, said: string[] = []) =>
+  flagOverrides(text, "F.txt", (line) => said.push(line));
+
+const refusal = (text: string) => assertThrows(() => overrides(text), UsageError).message;
+
+Deno.test("flagOverrides() puts every flag where a config has it", async () => {
+  const said: string[] = [];
+  const config = await loadConfig(FLAG_DEFAULTS, overrides(FLAGS, said));
+  const { run, data, model, diffusion, optim, train, metrics } = config;
+  const { channels, channelMultipliers, attentionLevels, blocks, dropout } =
+    model as unknown as Record<string, unknown>;
+  assertEquals(
+    { channels, channelMultipliers, attentionLevels, blocks, dropout },
+    {
+      ...{ channels: 64, channelMultipliers: [1, 2], attentionLevels: [0, 1] },
+      ...{ blocks: 1, dropout: 0.2 },
+    },
+  );
+  const { timesteps, betaStart, betaEnd, target, variance } = diffusion;
+  assertEquals(
+    { timesteps, betaStart, betaEnd, target, variance },
+    { timesteps: 500, betaStart: 2e-4, betaEnd: 0.03, target: "x0", variance: "fixedsmall" },
+  );
+  assertEquals([optim.lr, optim.gradClip, optim.warmupSteps], [1e-3, 2, 7]);
+  assertEquals([optim.ema.decay, optim.ema.warmup], [0.99, false]);
+  assertEquals([train.steps, train.batchSize, train.sampleCount], [100, 16, 9]);
+  assertEquals([train.sampleEvery, train.checkpointEvery], [10, 20]);
+  assertEquals([run.dir, data.size], ["./logs/007", 32]);
+  assertEquals([metrics.every, metrics.count], [0, 50000]);
+  assertEquals(said.map((line) => line.split(" ")[1]), ["--num_workers", "--fid_cache"]);
+});
+
+Deno.test("flagOverrides() refuses what is no flag, is not known, or is not here", () => {
+  const cases = [
+    ["nonsense", "line 1 must be --name=value"],
+    ["--sigma=1", "--sigma must be a flag of pytorch-ddpm"],
+    ["--constructor=1", "--constructor must be a flag of pytorch-ddpm"],
+    ["--lr", "--lr must be a known flag, with its value after =, got no value"],
+    ["--nolr", "--nolr must be a known flag"],
+    ["--train=perhaps", "--train must be true or false"],
+    ["--notrain=true", "--notrain must be true or false"],
+    ["--ch_mult=wide", "--ch_mult must be a number, and given once for each item, got wide"],
+    ["--mean_type=v", "--mean_type must be one of epsilon, xstart, xprev, got v"],
+    ["--tau=100", "--tau must not be given: chains of networks are not known, got 100"],
+    ["--flagfile=b.txt", "--flagfile must not be given"],
+  ];
+  for (const [text = "", part = ""] of cases) {
+    assertStringIncludes(refusal(`${text}\n`), part);
+    assertStringIncludes(refusal(text), "Cannot use F.txt: ");
+  }
+});
+
+Deno.test("flagOverrides() switches the average off by a decay of 0 and less", async () => {
+  for (const decay of [0, -1]) {
+    const { optim } = await loadConfig(FLAG_DEFAULTS, overrides(`--ema_decay=${decay}`));
+    assertEquals(optim.ema.decay, 0);
+  }
+});
+
+Deno.test("flagOverrides() says of a switch that sets nothing what does it here", () => {
+  const said: string[] = [];
+  assertEquals(
+    overrides("--eval\n--parallel=True\n--nofid_use_torch\n--fid_use_torch=0", said),
+    [],
+  );
+  assertEquals(said.length, 2);
+  assertStringIncludes(said[0]!, "deno task eval");
+});
+
+Deno.test("docs/coming-from.md has every flag of a flag file", async () => {
+  const text = await Deno.readTextFile(`${ROOT}docs/coming-from.md`);
+  assertEquals(FLAG_NAMES.filter((name) => !text.includes(`\`${name}\``)), []);
+});
