@@ -36,7 +36,7 @@ Deno.test("loadConfig() reads every config of config/sources, whose network and 
     const config = await load(name);
     const network = networkOf(config);
     const said = describeNetwork(network, networkShape(config));
-    assertStringIncludes(said, `${PARAMETERS[name] ?? ""} parameters`, name);
+    assertStringIncludes(said, `${PARAMETERS[name] ?? ""} parameters`);
     assert(makeProcess(config.diffusion), name);
   }
 });

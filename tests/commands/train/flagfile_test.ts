@@ -112,3 +112,16 @@ Deno.test("docs/coming-from.md has every flag of a flag file", async () => {
   const text = await Deno.readTextFile(`${ROOT}docs/coming-from.md`);
   assertEquals(FLAG_NAMES.filter((name) => !text.includes(`\`${name}\``)), []);
 });
+
+Deno.test("FLAG_DEFAULTS is what the flags of CIFAR10.txt say", async () => {
+  // Every flag that sets a run's training, at the default of pytorch-ddpm's main.py.
+  const flags = [
+    ...["ch=128", "ch_mult=1", "ch_mult=2", "ch_mult=2", "ch_mult=2", "attn=1"],
+    ...["num_res_blocks=2", "dropout=0.1", "beta_1=1e-4", "beta_T=0.02", "T=1000"],
+    ...["mean_type=epsilon", "var_type=fixedlarge", "lr=2e-4", "grad_clip=1.0", "warmup=5000"],
+    ...["total_steps=800000", "batch_size=128", "ema_decay=0.9999", "sample_size=64"],
+    ...["sample_step=1000", "save_step=5000", "eval_step=0"],
+  ];
+  const said = overrides(flags.map((flag) => `--${flag}`).join("\n"));
+  assertEquals(await loadConfig(FLAG_DEFAULTS, said), await loadConfig(FLAG_DEFAULTS));
+});
