@@ -3,11 +3,18 @@ import { dottedFields } from "../../config/description.ts";
 import { loadConfig } from "../../config/load.ts";
 import type { Config } from "../../config/schema.ts";
 import { makeProcess } from "../../diffusion/process.ts";
+import { emaDecay } from "../../optim/ema_decay.ts";
+import { firstBeta, learningRate } from "../../optim/learning_rate.ts";
 import { networkShape } from "../../training/network_shape.ts";
 import { networkOf } from "../../training/run.ts";
 import { describeNetwork } from "../../training/run_summary.ts";
 import { planStep } from "../../training/step_plan.ts";
-import { assert, assertEquals, assertStringIncludes } from "../support/assert.ts";
+import {
+  assert,
+  assertAlmostEquals,
+  assertEquals,
+  assertStringIncludes,
+} from "../support/assert.ts";
 import { testGpu } from "../support/gpu.ts";
 import { ROOT } from "../support/runs.ts";
 
@@ -55,6 +62,22 @@ Deno.test("loadConfig() counts the epochs of config/sources in steps", async () 
   assertEquals(train.steps, Math.ceil(100 * epoch));
   assertEquals(optim.warmupSteps, Math.ceil(10 * epoch));
   assertEquals((await load("notebook-mnist.json")).train.steps, 70 * 50);
+});
+
+Deno.test("learningRate() and firstBeta() follow the cycle that GenerativeZoo asks PyTorch for", async () => {
+  const { train, optim } = await load("generative-zoo.json");
+  for (const [step, rate] of [[0, 1e-6], [optim.warmupSteps - 1, 1e-3], [train.steps - 1, 1e-6]]) {
+    assertAlmostEquals(learningRate(optim, step!, train.steps), rate!, 1e-12);
+    // It does not cycle the first moment's decay.
+    assertEquals(firstBeta(optim, step!, train.steps), 0.9);
+  }
+});
+
+Deno.test("emaDecay() of config/sources/flax-cifar10.json is a copy, a growing decay and 0.995", async () => {
+  const { optim: { ema }, train: { batchSize } } = await load("flax-cifar10.json");
+  const decays = [99, 108, 109, 9999].map((step) => emaDecay(ema, step, batchSize));
+  assertEquals([decays[0], decays[1], decays[3]], [0, 1, 0.995]);
+  assertAlmostEquals(decays[2]!, 1 - 9 ** (-2 / 3));
 });
 
 Deno.test("docs/coming-from.md names every config of config/sources, and only keys that there are", async () => {
