@@ -290,8 +290,16 @@ Deno.test("parseConfig() blames the override that is wrong, in one line", () => 
       "0",
       "train.steps must be a whole number of at least 1, or a length of time such as 5 epochs or 300k images, got 0",
     ],
-    ["train.steps", "1.5", "a whole number of at least 1, got 1.5"],
-    ["train.logEvery", "-1", "a whole number of at least 0, got -1"],
+    [
+      "train.steps",
+      "1.5",
+      "a whole number of at least 1, or a length of time such as 5 epochs or 300k images, got 1.5",
+    ],
+    [
+      "train.logEvery",
+      "-1",
+      "a whole number of at least 0, or a length of time such as 5 epochs or 300k images, got -1",
+    ],
     ["run.seed", "1e400", "a whole number from 0 to 9007199254740991, got Infinity"],
     ["train.recompute", "yes", 'train.recompute must be true, false or blocks, got "yes"'],
     ["data.flip", "yes", 'data.flip must be true or false, got "yes"'],

@@ -91,7 +91,7 @@ Deno.test("verify fails a case whose recorded number is off, and exits with 1", 
 
 Deno.test("verify counts what it does not know as unsupported, by family, and exits with 0", async () => {
   await inFolder(async (folder) => {
-    await Deno.writeFile(`${folder}/edm-blocks.safetensors`, new Uint8Array(3));
+    await Deno.writeFile(`${folder}/score-sde-blocks.safetensors`, new Uint8Array(3));
     await writeFid(folder, { prdc: [{ name: "a" }], fid: [] });
     const { code, stdout } = await run(folder, "--json");
     const lines = stdout.trim().split("\n").map((line) => JSON.parse(line));
@@ -101,14 +101,14 @@ Deno.test("verify counts what it does not know as unsupported, by family, and ex
         ...{ unsupported: true, reason: "prdc is not known" },
       },
       {
-        ...{ case: "all", family: "edm-blocks", op: "family" },
+        ...{ case: "all", family: "score-sde-blocks", op: "family" },
         ...{ unsupported: true, reason: "the family is not known" },
       },
       {
         summary: { passed: 0, failed: 0, unsupported: 2 },
         families: {
           "fid": { passed: 0, failed: 0, unsupported: 1 },
-          "edm-blocks": { passed: 0, failed: 0, unsupported: 1 },
+          "score-sde-blocks": { passed: 0, failed: 0, unsupported: 1 },
         },
       },
     ]);
@@ -153,7 +153,7 @@ Deno.test("verifyFolder() takes schedules from the manifest, and names what it d
     await copyFamily("diffusion", folder, (manifest) => {
       const { linear20_steep: steep, linear20_repo: _, ...options } = manifest.schedule_options;
       manifest.schedule_options = { ...options, linear20_steep: { ...steep, betaEnd: 0.3 } };
-      options.cosine1000.schedule = "sigmoid";
+      options.cosine1000.schedule = "triangular";
       options.linear1000_f64.clip = 0.5;
       manifest.ancestral_runs = manifest.ancestral_runs.slice(0, 1);
       manifest.ddim_runs = [{ ...manifest.ddim_runs[0], key: "ddim/quadratic/eta0.5/clip" }];
@@ -167,7 +167,7 @@ Deno.test("verifyFolder() takes schedules from the manifest, and names what it d
     const unknown = "unsupported: the manifest has no schedule_options of linear20_repo";
     assertEquals(of("schedule.linear20_repo"), unknown);
     assertEquals(of("ancestral.linear20_repo.fixedlarge.repo"), unknown);
-    assertEquals(of("schedule.cosine1000"), "unsupported: schedule sigmoid is not known");
+    assertEquals(of("schedule.cosine1000"), "unsupported: schedule triangular is not known");
     assertEquals(
       of("schedule.linear1000_f64"),
       "unsupported: option clip of schedule linear1000_f64 is not known",
