@@ -155,8 +155,13 @@ function readDiffusersConfigs(bytes: Uint8Array): ReadArray[] {
 
 function madeDiffusersConfigs(): FuzzSeed[] {
   const unet = {
-    ...{ _class_name: "UNet2DModel", block_out_channels: [8, 16], attention_head_dim: 8 },
-    ...{ down_block_types: ["DownBlock2D", "AttnDownBlock2D"], norm_eps: 1e-6, freq_shift: 1 },
+    ...{ _class_name: "UNet2DModel", block_out_channels: [8, 16], norm_num_groups: 8 },
+    ...{
+      down_block_types: ["DownBlock2D", "AttnDownBlock2D"],
+      norm_eps: 1e-6,
+      freq_shift: 1,
+      attention_head_dim: 8,
+    },
     ...{ up_block_types: ["AttnUpBlock2D", "UpBlock2D"], sample_size: 8, downsample_padding: 0 },
   };
   const scheduler = { _class_name: "DDIMScheduler", num_train_timesteps: 20, clip_sample: true };

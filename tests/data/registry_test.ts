@@ -74,7 +74,7 @@ Deno.test("loadImages() reads files and brings them to the size", async () => {
       assertEquals((await load({ name, size: 16 })).images, areaDown(shape, 16).images);
       const padded = await load({ name, size: 32, resize: "pad" });
       assertEquals([padded.height, padded.width, padded.images.length], [32, 32, 6 * 1024]);
-      await assertRejects(() => load({ name, size: 32 }), RangeError, '"pad"');
+      await assertRejects(() => load({ name, size: 32 }), RangeError, "pad make images larger");
     }
     const cifar = await load({ name: "cifar10", limit: 7 });
     assertEquals([cifar.name, cifar.count, cifar.channels], ["cifar10 train", 7, 3]);
