@@ -13,7 +13,12 @@ import { type Reconstruction, reconstructionMoves } from "../../diffusion/recons
 import type { Sampler } from "../../diffusion/sampling.ts";
 import { encodePng } from "../../formats/png.ts";
 import { Lpips, type LpipsTensor } from "../../metrics/judges/lpips.ts";
-import { reconstructionScores, SCORE_NAMES, separation } from "../../metrics/judges/roc.ts";
+import {
+  averagePrecision,
+  reconstructionScores,
+  SCORE_NAMES,
+  separation,
+} from "../../metrics/judges/roc.ts";
 import { defineCommand, type OptionValues, runCommand } from "../../support/command_line.ts";
 import { UsageError } from "../../support/errors.ts";
 import { atomicWrite, ensureFolder } from "../../support/files.ts";
@@ -233,7 +238,7 @@ async function outliers(options: Options, overrides: readonly [string, string][]
     seed: options.seed,
     inliers: { name: sides[0].name, scores: [...inliers] },
     outliers: { name: sides[1].name, scores: [...found] },
-    ...{ auroc, fpr95 },
+    ...{ auroc, fpr95, averagePrecision: averagePrecision(inliers, found) },
   };
   await atomicWrite(`${stem}.json`, `${JSON.stringify(facts)}\n`);
   console.log(`AUROC ${auroc.toFixed(4)}  FPR95 ${fpr95.toFixed(4)}`);

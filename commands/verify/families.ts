@@ -22,6 +22,7 @@ import { LUCID_CLASSES, LUCID_SIGNALS, LUCIDRAINS } from "./networks/lucid.ts";
 import { GUIDED } from "./networks/guided.ts";
 import { verifyFlowObjectives } from "./flow_objectives.ts";
 import { verifyLucidObjectives } from "./lucid_objectives.ts";
+import { verifyMetrics } from "./metrics.ts";
 import { verifyObjectives } from "./objectives.ts";
 import { verifyLpips } from "./lpips.ts";
 import { verifyOps } from "./ops.ts";
@@ -56,6 +57,7 @@ export const FAMILIES: Readonly<Record<string, VerifyFamily>> = {
   "edm2-sampler": verifyEdm2Sampler,
   "flow-matching": verifyFlowObjectives,
   "lucid-objectives": verifyLucidObjectives,
+  "metrics": (_, golden) => verifyMetrics(golden),
   "optim": (_, golden) => verifyOptim(golden),
   "edm2-phema": (_, golden) => verifyPhema(golden),
   "edm-blocks": verifyEdmBlocks,

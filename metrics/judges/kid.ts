@@ -71,18 +71,20 @@ export function kernelDistance(x: FeatureSet, y: FeatureSet): KernelDistance {
     { length: blocks },
     (_, block) => squaredDiscrepancy(part(x, xOrder, block), part(y, yOrder, block)).unbiased,
   );
+  return { ...meanOfBlocks(estimates), blocks, blockSize };
+}
+
+/** The mean of independent estimates, and how sure it is. */
+export function meanOfBlocks(
+  estimates: readonly number[],
+): Pick<KernelDistance, "distance" | "standardError" | "interval"> {
+  const blocks = estimates.length;
   const distance = estimates.reduce((sum, value) => sum + value, 0) / blocks;
-  if (blocks === 1) return { distance, standardError: null, interval: null, blocks, blockSize };
+  if (blocks === 1) return { distance, standardError: null, interval: null };
   const squares = estimates.reduce((sum, value) => sum + (value - distance) ** 2, 0);
   const standardError = Math.sqrt(squares / (blocks - 1) / blocks);
   const reach = studentQuantile(blocks - 1) * standardError;
-  return {
-    distance,
-    standardError,
-    interval: [distance - reach, distance + reach],
-    blocks,
-    blockSize,
-  };
+  return { distance, standardError, interval: [distance - reach, distance + reach] };
 }
 
 /**

@@ -50,8 +50,8 @@ export function manifoldMetrics(
     );
   }
   const realSquares = squares(real), generatedSquares = squares(generated);
-  const [realRadii, wideRadii] = radii(real, realSquares, [manifold, many]);
-  const [generatedRadii] = radii(generated, generatedSquares, [manifold]);
+  const [realRadii, wideRadii] = squaredRadii(real, [manifold, many]);
+  const [generatedRadii] = squaredRadii(generated, [manifold]);
   const recalled = new Uint8Array(n), covered = new Uint8Array(n);
   let precise = 0, held = 0;
   visitRowProducts(generated.rows, m, real.rows, n, d, (j, products) => {
@@ -86,9 +86,9 @@ function squares({ rows, dimension }: FeatureSet): Float64Array {
 }
 
 /** Squared distances to the k-th nearest other row, for each k. */
-function radii(set: FeatureSet, norms: Float64Array, ks: readonly number[]): Float64Array[] {
+export function squaredRadii(set: FeatureSet, ks: readonly number[]): Float64Array[] {
   const { rows, dimension }: { rows: Matrix; dimension: number } = set;
-  const n = norms.length, most = Math.max(...ks);
+  const norms = squares(set), n = norms.length, most = Math.max(...ks);
   const result = ks.map(() => new Float64Array(n));
   const nearest = new Float64Array(most);
   visitRowProducts(rows, n, rows, n, dimension, (i, products) => {

@@ -13,12 +13,21 @@ export interface Separation {
   readonly fpr95: number;
 }
 
+/** What a threshold makes of the scores: those at or above it are taken for outliers. */
+export interface RocPoint {
+  readonly threshold: number;
+  /** Outliers found. */
+  readonly found: number;
+  /** Inliers taken for outliers. */
+  readonly mistaken: number;
+}
+
 /**
- * Area and error rate; equal scores count as half (Mann and Whitney 1947).
+ * Counts at every score that occurs, from the highest on; the last point counts everything.
  *
  * @throws {RangeError} When a side is empty or a score is not finite.
  */
-export function separation(inliers: ArrayLike<number>, outliers: ArrayLike<number>): Separation {
+export function rocCurve(inliers: ArrayLike<number>, outliers: ArrayLike<number>): RocPoint[] {
   const scores = [
     ...Array.from(inliers, (score) => ({ score, outlier: false })),
     ...Array.from(outliers, (score) => ({ score, outlier: true })),
@@ -32,21 +41,54 @@ export function separation(inliers: ArrayLike<number>, outliers: ArrayLike<numbe
     );
   }
   scores.sort((a, b) => b.score - a.score);
-  let area = 0, found = 0, mistaken = 0;
-  let fpr95: number | null = null;
+  const points: RocPoint[] = [];
+  let found = 0, mistaken = 0;
   for (let at = 0; at < scores.length;) {
-    let outliersHere = 0, inliersHere = 0;
     const { score } = scores[at]!;
     for (; at < scores.length && scores[at]!.score === score; at++) {
-      if (scores[at]!.outlier) outliersHere++;
-      else inliersHere++;
+      if (scores[at]!.outlier) found++;
+      else mistaken++;
     }
-    area += inliersHere * (found + outliersHere / 2);
-    found += outliersHere;
-    mistaken += inliersHere;
-    if (fpr95 === null && found >= 0.95 * outliers.length) fpr95 = mistaken / inliers.length;
+    points.push({ threshold: score, found, mistaken });
   }
-  return { auroc: area / (inliers.length * outliers.length), fpr95: fpr95 ?? 1 };
+  return points;
+}
+
+/**
+ * Area and error rate; equal scores count as half (Mann and Whitney 1947).
+ *
+ * @throws {RangeError} When a side is empty or a score is not finite.
+ */
+export function separation(inliers: ArrayLike<number>, outliers: ArrayLike<number>): Separation {
+  const points = rocCurve(inliers, outliers);
+  let area = 0, before = { found: 0, mistaken: 0 };
+  for (const point of points) {
+    area += (point.mistaken - before.mistaken) * (before.found + point.found) / 2;
+    before = point;
+  }
+  const enough = points.find(({ found }) => found >= 0.95 * outliers.length)!;
+  return {
+    auroc: area / (inliers.length * outliers.length),
+    fpr95: enough.mistaken / inliers.length,
+  };
+}
+
+/**
+ * Mean precision of the outliers' detection, each threshold weighted by the recall that it adds: the
+ * area under precision and recall, without interpolation.
+ *
+ * @throws {RangeError} When a side is empty or a score is not finite.
+ */
+export function averagePrecision(
+  inliers: ArrayLike<number>,
+  outliers: ArrayLike<number>,
+): number {
+  let sum = 0, before = 0;
+  for (const { found, mistaken } of rocCurve(inliers, outliers)) {
+    sum += (found - before) * found / (found + mistaken);
+    before = found;
+  }
+  return sum / outliers.length;
 }
 
 /** Distances between an image and its reconstruction, averaged over all values. */

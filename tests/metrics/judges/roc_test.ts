@@ -1,4 +1,9 @@
-import { reconstructionScores, separation } from "../../../metrics/judges/roc.ts";
+import {
+  averagePrecision,
+  reconstructionScores,
+  rocCurve,
+  separation,
+} from "../../../metrics/judges/roc.ts";
 import {
   assertAllClose,
   assertAlmostEquals,
@@ -23,6 +28,22 @@ Deno.test("separation() counts pairs, equal ones as half", () => {
   // 79 of 83 outliers are 95.2 %, 78 would be too few.
   const threshold = outliers.toSorted((a, b) => b - a)[78]!;
   assertAlmostEquals(fpr95, inliers.filter((a) => a >= threshold).length / 57, 1e-12);
+});
+
+Deno.test("rocCurve() counts both sides at every score, from the highest on", () => {
+  assertEquals(rocCurve([1, 2, 2], [3, 2]), [
+    { threshold: 3, found: 1, mistaken: 0 },
+    { threshold: 2, found: 2, mistaken: 2 },
+    { threshold: 1, found: 2, mistaken: 3 },
+  ]);
+});
+
+Deno.test("averagePrecision() weights each precision by the recall that it adds", () => {
+  assertEquals(averagePrecision([1, 2], [3, 4]), 1);
+  // Half of the outliers at precision 1, the other half at 2 of 4.
+  assertAlmostEquals(averagePrecision([1, 2, 2], [3, 2]), 0.5 * 1 + 0.5 * 0.5, 1e-15);
+  // Where scores say nothing, it is the outliers' share.
+  assertAlmostEquals(averagePrecision([7, 7, 7], [7]), 0.25, 1e-15);
 });
 
 Deno.test("separation() refuses empty sides and scores that are not finite", () => {
