@@ -12,9 +12,9 @@ import {
   type Named,
   type Option,
   type OptionsOf,
-  ruleText,
   type Section,
 } from "../support/options.ts";
+import { ruleText } from "../support/rule_text.ts";
 import { CONFIG, type Config, dottedFields } from "./description.ts";
 import { isSection } from "./keys.ts";
 

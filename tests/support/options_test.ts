@@ -13,11 +13,11 @@ import {
   option,
   type OptionsOf,
   pair,
-  ruleText,
   section,
   sideBySide,
   text,
 } from "../../support/options.ts";
+import { ruleText } from "../../support/rule_text.ts";
 import { assertEquals, assertThrows } from "./assert.ts";
 
 Deno.test("ruleText() says each rule in words that complete a sentence", () => {

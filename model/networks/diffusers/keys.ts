@@ -3,7 +3,8 @@
  *
  * @module
  */
-import { type AnyRule, type FieldTable, type Option, ruleText } from "../../../support/options.ts";
+import type { AnyRule, FieldTable, Option } from "../../../support/options.ts";
+import { ruleText } from "../../../support/rule_text.ts";
 
 /** Is told of a key that asks for what a network cannot do, the rule that it breaks, its value. */
 export type RefuseKey = (key: string, rule: string, value: unknown) => void;
