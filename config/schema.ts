@@ -4,15 +4,15 @@
  * @module
  */
 import * as z from "zod";
-import {
-  type Alternative,
-  type AnyRule,
-  type Field,
-  type FieldTable,
-  type Named,
-  type Option,
-  type OptionsOf,
-  type Section,
+import type {
+  Alternative,
+  AnyRule,
+  Field,
+  FieldTable,
+  Named,
+  Option,
+  OptionsOf,
+  Section,
 } from "../support/options.ts";
 import { ruleText } from "../support/rule_text.ts";
 import { CONFIG, type Config, dottedFields } from "./description.ts";

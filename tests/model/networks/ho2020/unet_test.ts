@@ -216,7 +216,7 @@ Deno.test("UNet.forward() refuses images and timesteps that don't fit", async ()
     RangeError,
     "must have shape [2], got u32 of shape [1]",
   );
-  assertThrows(forward([1, 4, 4, 1], upload(gpu, [1], [3])), RangeError, "got f32 of shape [1]");
+  assertThrows(forward([1, 4, 4, 1], upload(gpu, [2], [3, 4])), RangeError, "f32 of shape [2]");
 });
 
 Deno.test("UNet with classes begins with the weights of one without, and learns those of classes", async () => {
