@@ -42,6 +42,8 @@ export interface BenchRun {
   run(): void | Promise<void>;
   /** Dispatches of a call, where it is a whole step; asked for after `start`. */
   dispatches?(): number | Promise<number>;
+  /** Bytes of everything that a call needs; asked for after `start`. */
+  memory?(): number;
   /** Throws unless the results are right; called once, after the first call. */
   validate(): Promise<void>;
   /** Frees everything. */

@@ -9,6 +9,7 @@ import { CEILINGS } from "./ceilings.ts";
 import { CONV2D } from "./conv2d.ts";
 import { DDPM_STEP } from "./ddpm_step.ts";
 import { MATMUL } from "./matmul.ts";
+import { NETWORK_STEPS } from "./network_steps.ts";
 import { STREAMS } from "./streams.ts";
 import { UNET_STEPS } from "./unet_step.ts";
 
@@ -21,4 +22,5 @@ export const CASES: readonly BenchCase[] = [
   ...ATTENTION,
   ...DDPM_STEP,
   ...UNET_STEPS,
+  ...NETWORK_STEPS,
 ];

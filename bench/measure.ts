@@ -190,6 +190,11 @@ function summarise(ready: Ready, limits: ReadonlyMap<Ceiling, number>): Measurem
       },
     );
   }
+  const memory = ready.run.memory?.();
+  if (memory !== undefined) {
+    const value = memory / 2 ** 20;
+    results.push({ case: `${name}.memory`, value, unit: "MiB", ofCeiling: null });
+  }
   return results;
 }
 
