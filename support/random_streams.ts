@@ -36,6 +36,8 @@ export const STREAMS = {
   flip: 0xda7a0001,
   /** Whose classes are withheld. */
   withheldClasses: 0xda7a0002,
+  /** How training images are augmented. */
+  augmentation: 0xda7a0003,
   /** Synthetic images of either split. */
   syntheticTrain: 0xda7a0010,
   syntheticTest: 0xda7a0011,

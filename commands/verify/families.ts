@@ -6,6 +6,7 @@
 import type { Gpu } from "../../device/gpu.ts";
 import { verifySchedulers } from "./diffusers_schedulers.ts";
 import { verifyDiffusion } from "./diffusion.ts";
+import { verifyEdmAugment } from "./edm_augment.ts";
 import { verifyEdmBlocks } from "./edm_blocks.ts";
 import { verifyEdmTables } from "./edm_tables.ts";
 import { verifyEdm2Sampler, verifyEdmSamplers } from "./edm_samplers.ts";
@@ -61,6 +62,7 @@ export const FAMILIES: Readonly<Record<string, VerifyFamily>> = {
   "optim": (_, golden) => verifyOptim(golden),
   "edm2-phema": (_, golden) => verifyPhema(golden),
   "edm-blocks": verifyEdmBlocks,
+  "edm-augment": verifyEdmAugment,
 };
 
 /** Networks of other code bases. */
