@@ -16,7 +16,10 @@ import type { Tensor } from "./graph.ts";
 export const CONDITIONS = {
   /** What is to be seen, 0 for the first class. */
   labels: "class",
-  /** How the image was augmented: 1 where it is mirrored, then zeros; all zeros while sampling. */
+  /**
+   * How the image was augmented: 1 where it is mirrored, then what was drawn (data/augmentation/), then
+   * zeros; all zeros while sampling.
+   */
   augment: "numbers",
 } as const satisfies Readonly<Record<string, "class" | "numbers">>;
 

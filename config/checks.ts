@@ -3,6 +3,7 @@
  *
  * @module
  */
+import { augmentSettings } from "../data/augmentation/options.ts";
 import { imageShape } from "../data/options.ts";
 import { diffusedSize, latentsFit } from "../model/latent_options.ts";
 import { networkMisfit } from "../model/networks/registry.ts";
@@ -43,7 +44,20 @@ const evaluationFitsHoldout: Check<Config> = ({ data, train: { evalEvery, evalCo
 const latentsFitImages: Check<Config> = ({ data, model, diffusion: { clipX0 } }, at) =>
   latentsFit({ model, size: imageShape(data), clipX0 }, at);
 
-const CHECKS = [latentsFitImages, networkFitsImages, batchFitsData, evaluationFitsHoldout];
+const latentsAreNotAugmented: Check<Config> = ({ data, model }) => {
+  if (model.latent.autoencoder === null || augmentSettings(data) === null) return null;
+  return data.augment.probability > 0
+    ? { key: "data.augment.probability", rule: "be 0 with model.latent.autoencoder" }
+    : { key: "data.flipVertical", rule: "be false with model.latent.autoencoder" };
+};
+
+const CHECKS = [
+  latentsAreNotAugmented,
+  latentsFitImages,
+  networkFitsImages,
+  batchFitsData,
+  evaluationFitsHoldout,
+];
 
 /** The first rule between keys that `config` breaks, or null. */
 export function checkConfig(config: Config): Violation | null {

@@ -7,11 +7,13 @@ import {
   type Check,
   choice,
   decimal,
+  flag,
   nullable,
   option,
   type OptionsOf,
   section,
 } from "../support/options.ts";
+import { AUGMENT, augmentSettings } from "./augmentation/options.ts";
 import type { DataDims, NativeShape, SetKind } from "./set_kind.ts";
 import { type ImageSides, SET_FIELDS, sidesOf } from "./set_options.ts";
 import { OPEN_SETS, SOURCES } from "./sets/table.ts";
@@ -114,6 +116,12 @@ export type MixOptions = OptionsOf<typeof MIX>;
 const FIELDS = {
   name: option(choice(DATASET_NAMES), "cifar10", "The data set"),
   ...SET_FIELDS,
+  flipVertical: option(
+    flag(),
+    false,
+    "Mirror training images top to bottom with probability 1/2, whatever they show",
+  ),
+  augment: AUGMENT,
   mix: MIX,
 };
 
@@ -164,9 +172,27 @@ const axesFit: Check<DataOptions> = (options, at) => {
     : null;
 };
 
+/** Augmentation knows images, and right angles of squares. */
+const augmentationFits: Check<DataOptions> = (options, at) => {
+  const settings = augmentSettings(options);
+  if (settings === null) return null;
+  if (dataDims(options) !== 2) {
+    return options.flipVertical
+      ? { key: "flipVertical", rule: "be false for signals and volumes" }
+      : { key: "augment.probability", rule: "be 0 for signals and volumes" };
+  }
+  const { height, width } = imageShape(options);
+  return settings.rotateInt > 0 && height !== width
+    ? { key: "augment.rotateInt", rule: `be 0 where ${at("size")} is not that of a square` }
+    : null;
+};
+
 /** The data set of a run. */
 export const DATA = section("The data set", FIELDS, {
-  checks: [channelsAreOfImages, rangeAscends, axesFit, resizeGoesItsWay, openSetsHaveSize],
+  checks: [
+    ...[channelsAreOfImages, rangeAscends, axesFit, resizeGoesItsWay, openSetsHaveSize],
+    augmentationFits,
+  ],
 });
 
 /** Axes of the data: 1 for signals, 2 for images, 3 for volumes. */

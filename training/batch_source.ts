@@ -12,6 +12,8 @@ import {
   type ConditionValue,
   conditionValues,
 } from "../autograd/network_inputs.ts";
+import type { Augmentation, AugmentSettings } from "../data/augmentation/draw.ts";
+import { augmentNumbers } from "../data/augmentation/options.ts";
 import type { ImageSet, Pixels } from "../data/dataset.ts";
 import { type Batch, batchAt } from "../data/order.ts";
 import type { Capture } from "../device/capture.ts";
@@ -21,6 +23,7 @@ import { reshape, type TensorRef } from "../device/tensor.ts";
 import { gatherRowsForward } from "../kernels/layout/gather_rows.ts";
 import { philox4x32, seedKey } from "../support/philox.ts";
 import { STREAMS } from "../support/random_streams.ts";
+import { augmentationAt, augmentInputs, recordAugmentation } from "./augmentation.ts";
 import { LatentBank } from "./latent_bank.ts";
 import { FLIP_BIT, gatherImages, packBytes } from "../kernels/layout/images.ts";
 
@@ -53,26 +56,32 @@ export interface TrainingOrder {
   readonly parts: number;
   /** Whether images are mirrored with probability 1/2. */
   readonly flip: boolean;
+  /** What else is done to them; nothing unless given. */
+  readonly augment?: AugmentSettings | null;
 }
 
 /**
  * Training batches in the order of data/order.ts.
  *
  * @param conditioning What the network wants to know.
- * @throws {RangeError} When the network wants classes that the images have not.
+ * @throws {RangeError} When the network wants classes that the images have not, or fewer numbers than
+ *   tell how images are augmented.
  */
 export function trainingBatches(
   gpu: Gpu,
   images: ImageSet,
-  { seed, batchSize, parts, flip }: TrainingOrder,
+  { seed, batchSize, parts, flip, augment }: TrainingOrder,
   conditioning: Conditioning = {},
 ): BatchSource {
+  if (augment) checkAugmentNumbers(augment, conditioning);
   const { count, mirrorable } = images;
   const size = batchSize / parts;
   // The parts of a batch are asked for one after the other.
   let made: { readonly step: number; readonly batch: Batch } | undefined;
   const withheld = withheldClasses(seed, conditioning);
-  return sourceOf(gpu, images, size, conditioning, (step, part) => {
+  const augmented = augment &&
+    ((step: number, sample: number) => augmentationAt(augment, { seed, step, sample }, images));
+  const batchOf = (step: number, part: number): ConditionedBatch => {
     if (made?.step !== step) {
       made = { step, batch: batchAt(step, batchSize, count, seed, { flip, mirrorable }) };
     }
@@ -81,8 +90,12 @@ export function trainingBatches(
     return {
       ...{ indices: indices.subarray(first, end), flips: flips.subarray(first, end), epoch },
       ...withheld && { withheld: (i: number) => withheld(step, first + i) },
+      ...augmented && {
+        augmented: Array.from({ length: size }, (_, i) => augmented(step, first + i)),
+      },
     };
-  });
+  };
+  return sourceOf(gpu, images, size, conditioning, batchOf, augmented?.(0, 0));
 }
 
 /**
@@ -123,36 +136,47 @@ function withheldClasses(
   };
 }
 
-/** A batch, and whose classes in it are withheld; nobody's unless given. */
-type ConditionedBatch = Batch & { readonly withheld?: (i: number) => boolean };
+/** A batch, whose classes in it are withheld, nobody's unless given, and how it is augmented. */
+type ConditionedBatch = Batch & {
+  readonly withheld?: (i: number) => boolean;
+  readonly augmented?: readonly Augmentation[];
+};
 
-/** @param batchOf The images of a part of a batch. */
+/**
+ * @param batchOf The images of a part of a batch.
+ * @param like How any image is augmented; none is unless given.
+ */
 function sourceOf(
   gpu: Gpu,
   images: ImageSet,
   size: number,
   conditioning: Conditioning,
   batchOf: (step: number, part: number) => ConditionedBatch,
+  like?: Augmentation,
 ): BatchSource {
   const known = Object.entries(KNOWN)
     .filter(([name]) => conditioning[name as ConditionName])
     .map(([name, of]) => [name, of(images, conditioning[name as ConditionName]!)] as const);
   const bank = images.latents ? new LatentBank(gpu, images.latents) : new ImageBank(gpu, images);
   return {
-    record: (capture) => ({
-      x0: bank.gather(capture, capture.input("images", [size], "u32")),
-      ...conditionInputs(capture, size, conditioning),
-    }),
+    record(capture) {
+      const x0 = bank.gather(capture, capture.input("images", [size], "u32"));
+      return {
+        x0: like ? recordAugmentation(capture, x0, like) : x0,
+        ...conditionInputs(capture, size, conditioning),
+      };
+    },
     inputs(step, part = 0) {
-      const batch = batchOf(step, part), { indices, flips, withheld } = batch;
+      const batch = batchOf(step, part), { indices, flips, withheld, augmented } = batch;
       const values = known.map(([name, of]) => {
-        const value = (i: number) => of(indices[i]!, flips[i] === 1);
+        const value = (i: number) => of(indices[i]!, flips[i] === 1, augmented?.[i]);
         if (name !== "labels" || !withheld) return [name, value] as const;
         // The number of classes stands for none.
         return [name, (i: number) => withheld(i) ? conditioning.labels! : value(i)] as const;
       });
       return {
         images: bank.indices(batch),
+        ...augmented && augmentInputs(augmented, images),
         ...conditionValues(size, conditioning, Object.fromEntries(values)),
       };
     },
@@ -161,7 +185,11 @@ function sourceOf(
 }
 
 /** What is known of an image of a set. */
-type Known<C extends ConditionName> = (index: number, mirrored: boolean) => ConditionValue<C>;
+type Known<C extends ConditionName> = (
+  index: number,
+  mirrored: boolean,
+  augmented?: Augmentation,
+) => ConditionValue<C>;
 
 /** What a network may be told of the images of a set, by the number of classes or of numbers. */
 const KNOWN: { readonly [C in ConditionName]: (images: ImageSet, size: number) => Known<C> } = {
@@ -169,8 +197,17 @@ const KNOWN: { readonly [C in ConditionName]: (images: ImageSet, size: number) =
     const labels = checkedLabels(images, classes);
     return (index) => labels[index]!;
   },
-  augment: () => (_, mirrored) => [mirrored ? 1 : 0],
+  augment: () => (_, mirrored, augmented) => [mirrored ? 1 : 0, ...augmented?.label ?? []],
 };
+
+/** A network that knows of augmentation must be told all of it, or it learns what it can't undo. */
+function checkAugmentNumbers(settings: AugmentSettings, { augment = 0 }: Conditioning): void {
+  const needed = augmentNumbers(settings);
+  if (augment === 0 || augment >= needed) return;
+  throw new RangeError(
+    `Cannot tell the network how images are augmented: it must take ${needed} numbers, got ${augment}; set model.augmentNumbers to ${needed}, or to 0 to tell it nothing`,
+  );
+}
 
 function checkedLabels({ name, labels }: ImageSet, classes: number): Uint8Array {
   if (!labels) {

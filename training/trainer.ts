@@ -5,6 +5,7 @@
  * @module
  */
 import { Graph } from "../autograd/graph.ts";
+import { augmentSettings } from "../data/augmentation/options.ts";
 import type { ImageSet } from "../data/dataset.ts";
 import { Capture } from "../device/capture.ts";
 import type { Work } from "../device/dispatch.ts";
@@ -104,8 +105,11 @@ export class Trainer {
       observerState,
       config.optim.powerEma.widths,
     );
-    const { run: { seed }, data: { flip }, train: { batchSize, accumulate } } = config;
-    const order = { seed, batchSize, parts: accumulate * collective.size, flip };
+    const { run: { seed }, data, train: { batchSize, accumulate } } = config;
+    const order = {
+      ...{ seed, batchSize, parts: accumulate * collective.size, flip: data.flip },
+      augment: augmentSettings(data),
+    };
     this.#batches = trainingBatches(gpu, images, order, network.conditioning);
   }
 

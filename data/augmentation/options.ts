@@ -4,7 +4,7 @@
  * @module
  */
 import { decimal, option, type OptionsOf, section } from "../../support/options.ts";
-import type { AugmentSettings } from "./draw.ts";
+import { type AugmentSettings, drawAugmentation } from "./draw.ts";
 
 const share = (standard: number, help: string) => option(decimal({ min: 0 }), standard, help);
 
@@ -50,3 +50,25 @@ export const EDM_SETTINGS: AugmentSettings = {
   ...{ brightness: 0, contrast: 0, lumaflip: 0, hue: 0, saturation: 0, brightnessStd: 0.2 },
   ...{ contrastStd: 0.5, hueMax: 1, saturationStd: 1 },
 };
+
+/** What a pipe of no images would draw. */
+const NOTHING = { uniform: () => 0, below: () => 0, normal: () => 0 };
+
+/**
+ * What is done to training images beside mirroring them left to right, which is `data.flip`; null where
+ * nothing is.
+ */
+export function augmentSettings(
+  { augment, flipVertical }: { readonly augment: AugmentOptions; readonly flipVertical: boolean },
+): AugmentSettings | null {
+  if (augment.probability === 0) return flipVertical ? { ...EDM_SETTINGS, yflip: 1 } : null;
+  const yflip = flipVertical ? 1 / augment.probability : augment.yflip;
+  const settings = { ...EDM_SETTINGS, ...augment, yflip };
+  const { label } = drawAugmentation(settings, NOTHING, { height: 2, width: 2 });
+  return label.length === 0 ? null : settings;
+}
+
+/** Numbers that tell of augmentation: first whether an image is mirrored left to right. */
+export function augmentNumbers(settings: AugmentSettings): number {
+  return 1 + drawAugmentation(settings, NOTHING, { height: 2, width: 2 }).label.length;
+}

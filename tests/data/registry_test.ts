@@ -1,3 +1,5 @@
+import { AUGMENT } from "../../data/augmentation/options.ts";
+import { withDefaults } from "../../support/options.ts";
 import { assert, assertEquals, assertRejects, assertThrows } from "../support/assert.ts";
 import { firstImages, imageSet } from "../../data/dataset.ts";
 import type { DataOptions } from "../../data/options.ts";
@@ -15,6 +17,8 @@ const OPTIONS: DataOptions = {
   channels: 3,
   crop: true,
   skipBroken: false,
+  flipVertical: false,
+  augment: withDefaults(AUGMENT),
   flip: false,
   limit: null,
   holdout: 5,

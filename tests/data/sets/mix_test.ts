@@ -1,3 +1,5 @@
+import { AUGMENT } from "../../../data/augmentation/options.ts";
+import { withDefaults } from "../../../support/options.ts";
 import type { RawImages } from "../../../data/dataset.ts";
 import { mixImages, type MixPlan } from "../../../data/sets/mix.ts";
 import {
@@ -190,6 +192,8 @@ const OPTIONS: DataOptions = {
   channels: 3,
   crop: true,
   skipBroken: false,
+  flipVertical: false,
+  augment: withDefaults(AUGMENT),
   flip: true,
   limit: null,
   holdout: 5,
