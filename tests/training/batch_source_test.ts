@@ -1,3 +1,4 @@
+import { EDM_SETTINGS } from "../../data/augmentation/options.ts";
 import { imageSet } from "../../data/dataset.ts";
 import { batchAt } from "../../data/order.ts";
 import { Capture } from "../../device/capture.ts";
@@ -137,4 +138,72 @@ Deno.test("trainingBatches() withholds classes as often as asked, however a batc
   const ordered = orderedBatches(gpu, LABELLED, 8, conditioning);
   assertEquals([...ordered.inputs(0).labels as Uint32Array], [...LABELS.subarray(0, 8)]);
   ordered.destroy();
+});
+
+const PIPE = {
+  ...EDM_SETTINGS,
+  ...{
+    probability: 0.7,
+    yflip: 1,
+    translateInt: 1,
+    scale: 1,
+    rotateFrac: 1,
+    brightness: 1,
+    hue: 1,
+  },
+};
+
+/** The images of a step and what is told of them, from a source of `parts` parts. */
+async function augmented(parts: number, steps: readonly number[]) {
+  const gpu = await testGpu();
+  const order = { seed: 5, batchSize: 6, parts, flip: true, augment: PIPE };
+  const source = trainingBatches(gpu, LABELLED, order, { augment: 12 });
+  const capture = new Capture(gpu, "batch");
+  const { x0, augment } = source.record(capture);
+  for (const ref of [x0, augment!]) capture.keep(ref);
+  const program = await capture.plan();
+  const found: number[][] = [];
+  for (const step of steps) {
+    const images: number[] = [], told: number[] = [];
+    for (let part = 0; part < parts; part++) {
+      program.run(source.inputs(step, part));
+      images.push(...await program.readF32(x0));
+      told.push(...await program.readF32(augment!));
+    }
+    found.push(images, told);
+  }
+  program.destroy();
+  source.destroy();
+  return found;
+}
+
+Deno.test("trainingBatches() augments images alike however a batch is cut and where a run goes on", async () => {
+  const [, , images, told] = await augmented(1, [0, 3]);
+  assertEquals(await augmented(3, [3]), [images, told]);
+  assertEquals(await augmented(6, [3]), [images, told]);
+  const { indices, flips } = batchAt(3, 6, COUNT, 5, { flip: true });
+  let changed = 0;
+  for (let i = 0; i < 6; i++) {
+    const label = told!.slice(12 * i, 12 * i + 12);
+    // Mirrored, yflip, two of translateInt, scale, two each of rotateFrac and hue, brightness; and zeros.
+    assertEquals([label[0], ...label.slice(10)], [flips[i], 0, 0]);
+    const own = images!.slice(i * LENGTH, (i + 1) * LENGTH);
+    const plain = expected(indices[i]!, flips[i]!);
+    const still = label.slice(1).every((value) => value === 0);
+    const far = own.some((value, k) => Math.abs(value - plain[k]!) > 1e-5);
+    assertEquals(far, !still);
+    changed += far ? 1 : 0;
+  }
+  assert(changed > 2, `${changed}`);
+});
+
+Deno.test("trainingBatches() refuses a network that takes too few numbers to be told of augmentation", async () => {
+  const gpu = await testGpu();
+  const order = { seed: 5, batchSize: 6, parts: 1, flip: true, augment: PIPE };
+  assertThrows(
+    () => trainingBatches(gpu, LABELLED, order, { augment: 9 }),
+    RangeError,
+    "it must take 10 numbers, got 9; set model.augmentNumbers to 10, or to 0",
+  );
+  trainingBatches(gpu, LABELLED, order).destroy();
 });
