@@ -3,7 +3,7 @@
  *
  * @module
  */
-import { augmentSettings } from "../data/augmentation/options.ts";
+import { augmentNumbers, augmentSettings } from "../data/augmentation/options.ts";
 import { imageShape } from "../data/options.ts";
 import { diffusedSize, latentsFit } from "../model/latent_options.ts";
 import { networkMisfit } from "../model/networks/registry.ts";
@@ -51,7 +51,19 @@ const latentsAreNotAugmented: Check<Config> = ({ data, model }) => {
     : { key: "data.flipVertical", rule: "be false with model.latent.autoencoder" };
 };
 
+/** A network that knows of augmentation must be told all of it, or it paints what it can't tell. */
+const augmentationIsTold: Check<Config> = ({ data, model }) => {
+  const settings = augmentSettings(data);
+  if (settings === null || !("augmentNumbers" in model)) return null;
+  const needed = augmentNumbers(settings), { augmentNumbers: taken } = model;
+  return taken === 0 || taken >= needed ? null : {
+    key: "model.augmentNumbers",
+    rule: `be 0 or at least ${needed}, the numbers that tell how images are augmented`,
+  };
+};
+
 const CHECKS = [
+  augmentationIsTold,
   latentsAreNotAugmented,
   latentsFitImages,
   networkFitsImages,

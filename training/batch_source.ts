@@ -200,12 +200,12 @@ const KNOWN: { readonly [C in ConditionName]: (images: ImageSet, size: number) =
   augment: () => (_, mirrored, augmented) => [mirrored ? 1 : 0, ...augmented?.label ?? []],
 };
 
-/** A network that knows of augmentation must be told all of it, or it learns what it can't undo. */
+/** What config/checks.ts says, for networks that are made otherwise. */
 function checkAugmentNumbers(settings: AugmentSettings, { augment = 0 }: Conditioning): void {
   const needed = augmentNumbers(settings);
   if (augment === 0 || augment >= needed) return;
   throw new RangeError(
-    `Cannot tell the network how images are augmented: it must take ${needed} numbers, got ${augment}; set model.augmentNumbers to ${needed}, or to 0 to tell it nothing`,
+    `Cannot tell the network how images are augmented: it must take ${needed} numbers, got ${augment}`,
   );
 }
 

@@ -63,6 +63,11 @@ Deno.test("data.augment is refused where images can't be augmented", () => {
     "data.augment.probability must be 0 with model.latent.autoencoder",
     { model: { latent: { autoencoder: "vae" } } },
   );
+  refused(
+    { augment: { probability: 0.1, hue: 1 } },
+    "model.augmentNumbers must be 0 or at least 11",
+    { model: { name: "edm", augmentNumbers: 9 } },
+  );
   refused({ augment: { probability: 1.5 } }, "data.augment.probability must be");
   assert(augment.probability === 0);
 });
