@@ -177,8 +177,10 @@ function dpm(given: SchedulerCase): SchedulerPlan {
     heun: "taylor",
   };
   const difference = types[String(config.solver_type)];
+  // Only a learned variance, which halves the output, plays a part.
+  const learned = /^learned/.test(String(config.variance_type));
   const order = numberOf(config, "solver_order");
-  if (!difference || (order !== 1 && order !== 2 && order !== 3) || config.variance_type) {
+  if (!difference || (order !== 1 && order !== 2 && order !== 3) || learned) {
     throw new Unsupported("this solver_type, solver_order or variance_type is not known");
   }
   const moves = dpmMultistep(path, {

@@ -10,7 +10,8 @@ import { CKPT_INDEX, verifyCkpt } from "./ckpt.ts";
 import { FAMILIES, RECORDED_NETWORKS } from "./families.ts";
 import { FID_INDEX, verifyFid } from "./fid.ts";
 import { type CaseResult, GoldenFile, replay, unsupported } from "./golden.ts";
-import { type RecordedNetwork, verifyNetwork } from "./recorded_network.ts";
+import { PIPELINES, verifyPipeline } from "./pipelines.ts";
+import { verifyNetwork } from "./recorded_network.ts";
 import { baseOf } from "./recorded_state.ts";
 
 const MANIFEST = ".manifest.json";
@@ -70,7 +71,18 @@ async function* verifyOther(
   folder: string,
   name: string,
 ): AsyncGenerator<CaseResult> {
-  const network = await networkOf(folder, name);
+  const manifest = await manifestOf(folder, name);
+  if (typeof manifest.directory === "string" && manifest.runs) {
+    const one = { case: name, family: PIPELINES, op: "pipeline" };
+    const { directory } = manifest;
+    yield* replay(
+      one,
+      async () =>
+        verifyPipeline(gpu, await GoldenFile.read(folder, name), name, `${folder}/${directory}`),
+    );
+    return;
+  }
+  const network = RECORDED_NETWORKS.find(({ family }) => family === manifest.family);
   if (!network) {
     yield unsupported(whole(name), "the family is not known");
     return;
@@ -87,13 +99,15 @@ async function* verifyOther(
   });
 }
 
-/** The network that a manifest is about, if it is about one. */
-async function networkOf(folder: string, name: string): Promise<RecordedNetwork | undefined> {
+/** What a manifest says; nothing where it cannot be read. */
+async function manifestOf(
+  folder: string,
+  name: string,
+): Promise<Readonly<Record<string, unknown>>> {
   try {
-    const { family } = JSON.parse(await Deno.readTextFile(`${folder}/${name}${MANIFEST}`));
-    return RECORDED_NETWORKS.find((network) => network.family === family);
+    return JSON.parse(await Deno.readTextFile(`${folder}/${name}${MANIFEST}`));
   } catch {
-    return undefined;
+    return {};
   }
 }
 

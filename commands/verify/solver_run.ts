@@ -6,8 +6,14 @@
  */
 import { Capture } from "../../device/capture.ts";
 import type { Gpu } from "../../device/gpu.ts";
+import type { InputValues } from "../../device/program.ts";
 import type { TensorRef } from "../../device/tensor.ts";
-import { recordUpdate, type Room, updateValues } from "../../diffusion/evaluation.ts";
+import {
+  recordUpdate,
+  type Room,
+  type SampledImages,
+  updateValues,
+} from "../../diffusion/evaluation.ts";
 import { noiseScalars } from "../../diffusion/known_parts.ts";
 import type { ProcessOnGpu } from "../../diffusion/level_tables.ts";
 import {
@@ -47,6 +53,16 @@ export interface SolverRun {
   readonly choice?: ArrayLike<number>;
 }
 
+/** A run of a network that is recorded as it is. */
+export interface NetworkRun extends Pick<SolverRun, "moves" | "start" | "noise" | "choice"> {
+  /** Of the start. */
+  readonly shape: readonly [samples: number, height: number, width: number, channels: number];
+  /** Records the network's output for the image x; `predicted` is the x0 before. */
+  record(capture: Capture, images: SampledImages): TensorRef;
+  /** The inputs that are recorded with it; evaluations count from 0. */
+  inputs(evaluation: number, step: SamplerStep): InputValues;
+}
+
 /** What came of a run: after each move. */
 export interface Trace {
   readonly images: readonly ArrayLike<number>[];
@@ -66,8 +82,26 @@ function someProcess(gpu: Gpu): ProcessOnGpu {
 
 /** Takes the moves of a run on the GPU. */
 export async function runOnGpu(gpu: Gpu, run: SolverRun): Promise<Trace> {
-  const { moves, start, samples, choice } = run;
-  const length = start.length / samples, shape = [samples, 1, 1, length] as const;
+  const { samples, start } = run;
+  return await runNetwork(gpu, {
+    ...{ moves: run.moves, start, shape: [samples, 1, 1, start.length / samples] },
+    ...run.choice && { choice: run.choice },
+    noise: (move) => run.noise?.(move) ?? new Float32Array(start.length),
+    record: recordFormula,
+    inputs(evaluation, step) {
+      const { image, plus, before = 0 } = run.network(evaluation, step);
+      return {
+        ...{ plus: Float32Array.from(plus), places: new Uint32Array(samples) },
+        ...{ image: [image], before: [before], one: [1] },
+      };
+    },
+  });
+}
+
+/** The same for any network. */
+export async function runNetwork(gpu: Gpu, run: NetworkRun): Promise<Trace> {
+  const { moves, start, shape, choice } = run;
+  const length = start.length / shape[0];
   const room: Room = { registers: keptRegisters(moves), limited: moves.some(thresholds) };
   const process = someProcess(gpu);
   const make = (label: string, values?: ArrayLike<number>) =>
@@ -79,7 +113,7 @@ export async function runOnGpu(gpu: Gpu, run: SolverRun): Promise<Trace> {
   const chosen = choice ? make("choice", choice) : null;
   const capture = new Capture(gpu, "a solver's evaluation");
   const z = capture.input("z", shape);
-  const output = recordFormula(capture, { x, predicted });
+  const output = run.record(capture, { x, predicted });
   const update = {
     ...{ x, predicted, kept, z },
     output: chosen ? concatForward(capture, output, chosen) : output,
@@ -93,10 +127,8 @@ export async function runOnGpu(gpu: Gpu, run: SolverRun): Promise<Trace> {
     const drawn = Float32Array.from(run.noise?.(i) ?? zeros);
     if (isEvaluation(move)) {
       trace.asked.push(await gpu.readF32(x));
-      const { image, plus, before = 0 } = run.network(trace.asked.length - 1, move);
       program.run({
-        ...{ z: drawn, plus: Float32Array.from(plus), places: new Uint32Array(samples) },
-        ...{ image: [image], before: [before], one: [1] },
+        ...{ z: drawn, ...run.inputs(trace.asked.length - 1, move) },
         ...updateValues(move, room, choosesVariance, length),
       });
     } else noising.run({ z: drawn, scalars: noiseScalars(move.renoise) });
@@ -111,10 +143,7 @@ export async function runOnGpu(gpu: Gpu, run: SolverRun): Promise<Trace> {
 }
 
 /** Records a formula's output, with the inputs `plus`, `image`, `before`, `one` and `places`. */
-function recordFormula(
-  capture: Capture,
-  { x, predicted }: { readonly x: TensorRef; readonly predicted: TensorRef },
-): TensorRef {
+function recordFormula(capture: Capture, { x, predicted }: SampledImages): TensorRef {
   const [samples = 1] = x.shape;
   return linearCombination(capture, capture.input("places", [samples], "u32"), [
     { table: capture.input("image", [1]), x },

@@ -11,8 +11,14 @@ const SCHEDULES: Readonly<Record<string, string>> = {
   "linear-torch": "linear",
   linear: "linear",
   cosine: "squaredcos_cap_v2",
+  "scaled-linear": "scaled_linear",
+  quadratic: "scaled_linear",
 };
-const TARGETS: Readonly<Record<string, string>> = { epsilon: "epsilon", x0: "sample" };
+const TARGETS: Readonly<Record<string, string>> = {
+  epsilon: "epsilon",
+  x0: "sample",
+  v: "v_prediction",
+};
 const VARIANCES: Readonly<Record<string, string>> = {
   fixedlarge: "fixed_large",
   fixedsmall: "fixed_small",
@@ -27,22 +33,25 @@ export function schedulerConfig(options: DiffusionOptions): Json {
   const prediction = TARGETS[options.target];
   if (prediction === undefined) {
     throw new RangeError(
-      `Cannot write a diffusers DDPMScheduler: diffusion.target must be epsilon or x0, got ${options.target}`,
+      `Cannot write a diffusers DDPMScheduler: diffusion.target must be ${
+        Object.keys(TARGETS).join(" or ")
+      }, got ${options.target}`,
     );
   }
-  const schedule = SCHEDULES[options.schedule];
+  const trained = options.schedule === "trained";
+  const schedule = trained ? "linear" : SCHEDULES[options.schedule];
   if (schedule === undefined) {
     throw new RangeError(
       `Cannot write a diffusers DDPMScheduler: diffusion.schedule must be ${
-        Object.keys(SCHEDULES).join(" or ")
+        [...Object.keys(SCHEDULES), "trained"].join(" or ")
       }, got ${options.schedule}`,
     );
   }
-  const { shift, zeroTerminalSnr } = options.scheduleOptions;
-  if (shift !== 1 || zeroTerminalSnr) {
+  const { shift, zeroTerminalSnr, betas } = options.scheduleOptions;
+  const { clipRange = 1, threshold = null, thresholdMax } = options.sampler;
+  if (shift !== 1) {
     throw new RangeError(
-      "Cannot write a diffusers DDPMScheduler: diffusion.scheduleOptions must leave the levels as " +
-        `they are, got shift ${shift} and zeroTerminalSnr ${zeroTerminalSnr}`,
+      `Cannot write a diffusers DDPMScheduler: diffusion.scheduleOptions.shift must be 1, got ${shift}`,
     );
   }
   return {
@@ -52,24 +61,21 @@ export function schedulerConfig(options: DiffusionOptions): Json {
     beta_schedule: schedule,
     beta_start: options.betaStart,
     clip_sample: options.clipX0,
-    clip_sample_range: 1,
+    clip_sample_range: clipRange,
+    ...(threshold === null
+      ? {}
+      : { dynamic_thresholding_ratio: threshold, sample_max_value: thresholdMax }),
     num_train_timesteps: options.timesteps,
     prediction_type: prediction,
+    ...(zeroTerminalSnr ? { rescale_betas_zero_snr: true } : {}),
     steps_offset: 0,
-    thresholding: false,
-    timestep_spacing: "leading",
-    trained_betas: null,
+    thresholding: threshold !== null,
+    // Others would leave out the last timestep, which alone has no signal.
+    timestep_spacing: zeroTerminalSnr ? "trailing" : "leading",
+    trained_betas: trained ? betas : null,
     variance_type: VARIANCES[options.variance],
   };
 }
-
-/** What must have one value for our samplers, and what is taken where it is left out. */
-const FIXED: Json = {
-  clip_sample_range: 1,
-  rescale_betas_zero_snr: false,
-  thresholding: false,
-  trained_betas: null,
-};
 
 /** Classes that add noise by the same formulas, each with the sampler of ours that is theirs. */
 const CLASSES: Readonly<Record<string, string | null>> = {
@@ -116,27 +122,55 @@ export function fromScheduler(
   const known = typeof name === "string" && Object.hasOwn(CLASSES, name);
   if (!known) refuse("_class_name", "be DDPMScheduler or another one with its noise", name);
   const sampler = known ? CLASSES[name]! : null;
-  for (const [key, own] of Object.entries(FIXED)) {
-    const given = value(key) ?? own;
-    if (given !== own) refuse(key, `be ${JSON.stringify(own)}`, given);
-  }
   const timesteps = value("num_train_timesteps") ?? 1000;
   if (typeof timesteps !== "number" || !Number.isSafeInteger(timesteps)) {
     refuse("num_train_timesteps", "be a whole number", timesteps);
   }
+  const betas = value("trained_betas") ?? null;
+  const scheduleOptions = {
+    ...(betas === null ? {} : { betas }),
+    ...(value("rescale_betas_zero_snr") === true ? { zeroTerminalSnr: true } : {}),
+  };
+  const skips = sampler !== null && sampler !== "ddpm";
+  const how = { ...boundsOf(value), ...(skips ? spacingOf(value, sampler) : {}) };
   return {
     diffusion: {
       timesteps: Number(timesteps),
-      schedule: one("beta_schedule", SCHEDULES, "linear"),
+      schedule: betas === null ? one("beta_schedule", SCHEDULES, "linear") : "trained",
+      ...(Object.keys(scheduleOptions).length > 0 ? { scheduleOptions } : {}),
       betaStart: value("beta_start") ?? 1e-4,
       betaEnd: value("beta_end") ?? 0.02,
       target: one("prediction_type", TARGETS, "epsilon"),
       ...(sampler === "ddpm" ? { variance: one("variance_type", VARIANCES, "fixed_small") } : {}),
       clipX0: value("clip_sample") ?? true,
-      ...(sampler === null || sampler === "ddpm"
-        ? {}
-        : { sampler: { name: sampler, steps: Math.min(50, Number(timesteps)) } }),
+      ...(skips
+        ? { sampler: { name: sampler, steps: Math.min(50, Number(timesteps)), ...how } }
+        : Object.keys(how).length > 0
+        ? { sampler: { name: "ddpm", ...how } }
+        : {}),
     },
     foreign: known && sampler === null ? name : null,
   };
+}
+
+type ValueOf = (key: string) => unknown;
+
+/** Where predicted images are held, where that is not [-1, 1]. */
+function boundsOf(value: ValueOf): Readonly<Record<string, unknown>> {
+  if (value("thresholding") === true) {
+    return {
+      threshold: value("dynamic_thresholding_ratio") ?? 0.995,
+      thresholdMax: value("sample_max_value") ?? 1,
+    };
+  }
+  const range = value("clip_sample_range") ?? 1;
+  return range === 1 ? {} : { clipRange: range };
+}
+
+/** How a sampler that skips picks its timesteps, where that is not as ever. */
+function spacingOf(value: ValueOf, sampler: string): Readonly<Record<string, unknown>> {
+  const spacing = value("timestep_spacing"), offset = value("steps_offset") ?? 0;
+  if (spacing === "trailing") return { spacing };
+  if (sampler !== "ddim" || (spacing ?? "leading") !== "leading" || offset === 0) return {};
+  return { spacing: "leading", offset };
 }
