@@ -156,7 +156,7 @@ Deno.test("verifyFolder() takes schedules from the manifest, and names what it d
       options.cosine1000.schedule = "triangular";
       options.linear1000_f64.clip = 0.5;
       manifest.ancestral_runs = manifest.ancestral_runs.slice(0, 1);
-      manifest.ddim_runs = [{ ...manifest.ddim_runs[0], key: "ddim/quadratic/eta0.5/clip" }];
+      manifest.ddim_runs = [{ ...manifest.ddim_runs[0], key: "ddim/septic/eta0.5/clip" }];
       manifest.q_sample = "of a schedule that is not named";
     });
     await copyFamily("unet-small", folder, (manifest) => delete manifest.training);
@@ -172,7 +172,7 @@ Deno.test("verifyFolder() takes schedules from the manifest, and names what it d
       of("schedule.linear1000_f64"),
       "unsupported: option clip of schedule linear1000_f64 is not known",
     );
-    assertEquals(of("ddim.quadratic.eta0.5.clip"), "unsupported: spacing quadratic is not known");
+    assertEquals(of("ddim.septic.eta0.5.clip"), "unsupported: spacing septic is not known");
     assertEquals(of("q_sample"), "unsupported: the manifest names no known schedule for q_sample");
     assertEquals(of("pmv.epsilon"), "ok");
     assertEquals(found.get("unet-small/gradients"), "ok");

@@ -241,7 +241,7 @@ Deno.test("readDiffusers() names all keys that stand in the way at once, and oth
           });
           await edit(at("scheduler/scheduler_config.json"), {
             prediction_type: "x",
-            thresholding: true,
+            beta_schedule: "laplace",
           });
         }),
       UsageError,
@@ -249,7 +249,7 @@ Deno.test("readDiffusers() names all keys that stand in the way at once, and oth
     for (
       const key of [
         ...["class_embed_type", "resnet_time_scale_shift", "in_channels", "out_channels"],
-        ...["prediction_type", "thresholding"],
+        ...["prediction_type", "beta_schedule"],
       ]
     ) assert(message.includes(`${key} must`), `${key}: ${message}`);
     assert(!message.includes("\n"));
