@@ -10,7 +10,7 @@ import type { Arena } from "../../device/arena.ts";
 import { Capture } from "../../device/capture.ts";
 import type { Gpu } from "../../device/gpu.ts";
 import type { Program } from "../../device/program.ts";
-import type { TensorRef } from "../../device/tensor.ts";
+import { sizeOf, type TensorRef } from "../../device/tensor.ts";
 import type { Module } from "../../model/module.ts";
 import {
   checkTensors,
@@ -128,6 +128,18 @@ export class Pass {
   /** The same without a gradient. */
   constant(name: string): Tensor {
     return this.graph.constant(this.#images(name));
+  }
+
+  /** The images at one place of a list of batches, `[places, N, C, ...]`. */
+  slice(name: string, place: number): TensorRef {
+    const { data, shape: [, ...shape] } = this.#recorded(name);
+    const size = sizeOf(shape);
+    const part = {
+      shape,
+      data: Float32Array.from(data).subarray(place * size, (place + 1) * size),
+    };
+    const images = fromTorch(part, channelsLast(shape.length));
+    return this.#input(`${name} ${place}`, images.shape, images.data);
   }
 
   /** Numbers as they are, f32. */

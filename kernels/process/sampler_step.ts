@@ -12,6 +12,11 @@
  * With a limit s for each sample the clip may be Imagen's dynamic thresholding instead (Saharia et al.
  * 2022, arXiv 2205.11487, section 2.3): x0 clipped to [-s, s] and divided by s.
  *
+ * CFG++ (Chung et al. 2024, arXiv 2406.08070, algorithm 2) takes the image from the guided output and the
+ * noise from what the network says of no class: with x0u of the latter, and the signal of the result,
+ *
+ *     x' = fromX0 x0u + fromX x + fromF u + noise z + signal (x0 - x0u)
+ *
  * @module
  */
 import type { Capture } from "../../device/capture.ts";
@@ -83,6 +88,14 @@ export interface SamplerCoefficients {
   readonly keep?: readonly (KeptShares | null)[];
 }
 
+/** The coefficients of a step of CFG++: those of {@linkcode samplerScalars} and the signal of its result. */
+export function unguidedNoiseScalars(
+  step: SamplerCoefficients,
+  signal: number,
+): Float32Array<ArrayBuffer> {
+  return Float32Array.of(...samplerScalars(step), signal);
+}
+
 /** What a step is computed from, all of one shape. */
 export interface SamplerTensors {
   /** The image. */
@@ -100,6 +113,8 @@ export interface SamplerTensors {
   readonly kept?: TensorRef;
   /** The limit of each sample where a step thresholds, f32 `[n]`. */
   readonly limits?: TensorRef;
+  /** The network's output without a class, which CFG++ takes the noise from; then nothing is kept. */
+  readonly unguided?: TensorRef;
 }
 
 /**
@@ -154,22 +169,29 @@ function keeping(registers: number): string {
 /**
  * The image after a step.
  *
- * @param scalars Of {@linkcode samplerScalars}, 8 where nothing is kept.
- * @throws {RangeError} When shapes differ.
+ * @param scalars Of {@linkcode samplerScalars}, 8 where nothing is kept; with `unguided` those of
+ * {@linkcode unguidedNoiseScalars}.
+ * @throws {RangeError} When shapes differ, or `unguided` comes with kept images or limits.
  */
 export function samplerStep(
   capture: Capture,
-  { x, f, z, predicted, kept, limits }: SamplerTensors,
+  { x, f, z, predicted, kept, limits, unguided }: SamplerTensors,
   scalars: TensorRef,
 ): TensorRef {
-  const shapes = [x, f, z, predicted ?? x].map(({ shape }) => formatShape(shape));
+  if (unguided && (kept || limits)) {
+    throw new RangeError(
+      "Cannot take a sampling step: what says the noise apart must come without kept images and limits",
+    );
+  }
+  const shapes = [x, f, z, predicted ?? x, unguided ?? x].map(({ shape }) => formatShape(shape));
   const registers = kept && predicted ? kept.shape[0]! : 0;
   if (kept) shapes.push(formatShape(kept.shape.slice(1)));
-  if (new Set(shapes).size !== 1 || sizeOf(scalars.shape) !== samplerScalarCount(registers)) {
+  const coefficients = samplerScalarCount(registers) + (unguided ? 1 : 0);
+  if (new Set(shapes).size !== 1 || sizeOf(scalars.shape) !== coefficients) {
     throw new RangeError(
-      `Cannot take a sampling step: image, output, noise and prediction must have one shape and scalars ${
-        samplerScalarCount(registers)
-      }, got ${shapes.join(", ")} and ${formatShape(scalars.shape)}`,
+      `Cannot take a sampling step: image, output, noise and prediction must have one shape and scalars ${coefficients}, got ${
+        shapes.join(", ")
+      } and ${formatShape(scalars.shape)}`,
     );
   }
   const count = sizeOf(x.shape), length = count / (limits ? sizeOf(limits.shape) : 1);
@@ -184,7 +206,7 @@ export function samplerStep(
     result: { type, access: "write" },
   };
   const bindings: Record<string, TensorRef> = { x, f, z, scalars, result };
-  let remember = "", threshold = "";
+  let remember = "", threshold = "", noiseFrom = "";
   const sizes: Record<string, ParamType> = { items: "u32" };
   const values: Record<string, number> = { items: count / width };
   if (limits) {
@@ -197,6 +219,16 @@ export function samplerStep(
     let limit = limits[i / params.sampleItems];
     clean = clamp(clean, V(-limit), V(limit)) / limit;
   }`;
+  }
+  if (unguided) {
+    specs.unguided = { type, access: "read" };
+    bindings.unguided = unguided;
+    noiseFrom = `
+  let told = unguided[i];
+  var plain = scalars[0] * image + scalars[1] * told;
+  if (scalars[6] > 0.0) { plain = clamp(plain, V(-scalars[6]), V(scalars[6])); }
+  next = (scalars[2] * plain + scalars[3] * image) + (scalars[4] * told + scalars[5] * z[i]);
+  next += scalars[${SAMPLER_SCALARS}] * (clean - plain);`;
   }
   if (predicted) {
     specs.predicted = { type, access: "read_write" };
@@ -216,7 +248,7 @@ export function samplerStep(
     kernel: defineKernel({
       name: `samplerStep.${predicted ? "remembering." : ""}${
         registers > 0 ? `keeping${registers}.` : ""
-      }${limits ? "thresholding." : ""}${type}`,
+      }${limits ? "thresholding." : ""}${unguided ? "unguidedNoise." : ""}${type}`,
       bindings: specs,
       params: sizes,
       workgroupSize: [STREAM_WORKGROUP, 1, 1],
@@ -230,7 +262,7 @@ fn main(@builtin(global_invocation_id) global: vec3u, @builtin(num_workgroups) g
   let output = f[i];
   var clean = scalars[0] * image + scalars[1] * output;
   if (scalars[6] > 0.0) { clean = clamp(clean, V(-scalars[6]), V(scalars[6])); }${threshold}
-  var next = (scalars[2] * clean + scalars[3] * image) + (scalars[4] * output + scalars[5] * z[i]);${remember}
+  var next = (scalars[2] * clean + scalars[3] * image) + (scalars[4] * output + scalars[5] * z[i]);${noiseFrom}${remember}
   result[i] = next;
 }`,
     }),

@@ -8,10 +8,12 @@ import { add } from "../../../autograd/ops/add.ts";
 import { mul } from "../../../autograd/ops/mul.ts";
 import { mean } from "../../../autograd/ops/reduce.ts";
 import { scale } from "../../../autograd/ops/scale.ts";
-import { makeProcess } from "../../../diffusion/process.ts";
+import { makeProcess, type Process } from "../../../diffusion/process.ts";
+import { ddimSteps } from "../../../diffusion/samplers/ddim.ts";
 import { reshape } from "../../../autograd/ops/reshape.ts";
 import type { TensorRef } from "../../../device/tensor.ts";
 import { guide } from "../../../kernels/process/guidance.ts";
+import { samplerScalars, unguidedNoiseScalars } from "../../../kernels/process/sampler_step.ts";
 import { lucidNames } from "../../../model/networks/lucid/names.ts";
 import type { LucidOptions } from "../../../model/networks/lucid/options.ts";
 import { LucidUNet } from "../../../model/networks/lucid/unet.ts";
@@ -149,6 +151,8 @@ export const LUCID_CLASSES: RecordedNetwork = {
         "guided_no_parallel": guided,
         "guided_keep_frac": guided,
         "guided_scale1": guided,
+        "ddim": (pass) => ({ out: ddimSample(pass, network) }),
+        "ddim_cfgpp": (pass) => ({ out: ddimSample(pass, network) }),
       },
     };
   },
@@ -157,8 +161,21 @@ export const LUCID_CLASSES: RecordedNetwork = {
 /** Objectives there and targets here. */
 const TARGETS = { pred_noise: "epsilon", pred_x0: "x0", pred_v: "v" } as const;
 
-/** `GaussianDiffusion.p_losses`: the mean of its squares, weighted by level, image by image. */
-function weightedLoss(pass: Pass, ask: (x: Tensor, level: TensorRef) => Tensor) {
+/** Arguments of `GaussianDiffusion` as recorded. */
+type RecordedProcess = Partial<{
+  timesteps: number;
+  objective: keyof typeof TARGETS;
+  beta_schedule: string;
+  min_snr_loss_weight: boolean;
+  min_snr_gamma: number;
+}>;
+
+/**
+ * The process that `GaussianDiffusion` makes.
+ *
+ * @throws {Unsupported} For arguments that are not known.
+ */
+function processOf(args: RecordedProcess): Process {
   const {
     timesteps = 1000,
     objective = "pred_noise",
@@ -166,23 +183,22 @@ function weightedLoss(pass: Pass, ask: (x: Tensor, level: TensorRef) => Tensor) 
     min_snr_loss_weight: minSnr = false,
     min_snr_gamma: snrGamma = 5,
     ...others
-  } = pass.args as Partial<{
-    timesteps: number;
-    objective: keyof typeof TARGETS;
-    beta_schedule: string;
-    min_snr_loss_weight: boolean;
-    min_snr_gamma: number;
-  }>;
+  } = args;
   const [strange] = Object.keys(others);
   if (strange !== undefined || schedule !== "cosine") {
     throw new Unsupported(`${strange ?? schedule} of the process is not known`);
   }
-  const { graph } = pass, { capture } = graph;
-  const process = makeProcess({
+  return makeProcess({
     ...{ timesteps, schedule, betaStart: 1e-4, betaEnd: 0.02, target: TARGETS[objective] },
     ...{ weighting: minSnr ? "min-snr" : "uniform", weightingOptions: { snrGamma } },
     ...{ variance: "fixedsmall", clipX0: true },
   });
+}
+
+/** `GaussianDiffusion.p_losses`: the mean of its squares, weighted by level, image by image. */
+function weightedLoss(pass: Pass, ask: (x: Tensor, level: TensorRef) => Tensor) {
+  const { graph } = pass, { capture } = graph;
+  const process = processOf(pass.args as RecordedProcess);
   const onGpu = process.onGpu(capture.gpu);
   const rows = pass.indices("t");
   const [x0, noise] = ["x0", "noise"].map((name) => pass.constant(name).ref);
@@ -198,6 +214,58 @@ function weightedLoss(pass: Pass, ask: (x: Tensor, level: TensorRef) => Tensor) 
   const weights = graph.constant(capture.constant([factors.length], factors, "weights"));
   const out = mul(losses, weights);
   return { out, loss: mean(out) };
+}
+
+/** `GaussianDiffusion.ddim_sample`, unrolled: the guided steps of DDIM on recorded noise, to [0, 1]. */
+function ddimSample(pass: Pass, network: LucidUNet): TensorRef {
+  const {
+    sampling_timesteps,
+    ddim_sampling_eta: eta = 1,
+    use_cfg_plus_plus: plus = false,
+    cond_scale: scale = 6,
+    rescaled_phi: rescale = 0.7,
+    clip_denoised: clipX0 = true,
+    ...others
+  } = pass.args as
+    & RecordedProcess
+    & Partial<{
+      sampling_timesteps: number | null;
+      ddim_sampling_eta: number;
+      use_cfg_plus_plus: boolean;
+      cond_scale: number;
+      rescaled_phi: number;
+      clip_denoised: boolean;
+    }>;
+  const process = { ...processOf(others), clipX0 };
+  const { graph, graph: { capture } } = pass, labels = pass.indices("y");
+  const steps = sampling_timesteps ?? process.schedule.values.length;
+  const [n = 0] = labels.shape, channels = network.shape.channels;
+  const nothing = capture.constant(
+    [n],
+    new Uint32Array(n).fill(network.options.classes),
+    "no classes",
+  );
+  const onGpu = process.onGpu(capture.gpu);
+  let x = pass.slice("z", 0);
+  for (const [i, step] of ddimSteps({ steps, eta, spacing: "linspace" }, process).entries()) {
+    const level = capture.constant([n], new Uint32Array(n).fill(step.timestep), `level ${i}`);
+    const predict = (labels: TensorRef) =>
+      network.forward(graph, { x: graph.constant(x), level, labels }).ref;
+    const conditional = predict(labels);
+    const unconditional = scale === 1 ? conditional : predict(nothing);
+    const f = scale === 1 ? conditional : guide(
+      capture,
+      { conditional, unconditional },
+      { scale, rescale, channels, keepParallel: 0 },
+    );
+    const z = step.noise === 0 ? x : pass.slice("z", 1 + i);
+    const { signal } = process.schedule.at(step.previous);
+    const values = plus ? unguidedNoiseScalars(step, signal) : samplerScalars(step);
+    const scalars = capture.constant([values.length], values, `step ${i}`);
+    x = onGpu.step(capture, { x, f, z, ...plus && { unguided: unconditional } }, scalars);
+  }
+  const half = graph.constant(capture.constant([1], Float32Array.of(0.5), "half"));
+  return add(mul(graph.constant(x), half), half).ref;
 }
 
 /** `Unet1D` of denoising_diffusion_pytorch_1d.py. */

@@ -1,4 +1,8 @@
-import { samplerScalars, samplerStep } from "../../../kernels/process/sampler_step.ts";
+import {
+  samplerScalars,
+  samplerStep,
+  unguidedNoiseScalars,
+} from "../../../kernels/process/sampler_step.ts";
 import { assert, assertAllClose, assertEquals, assertThrows } from "../../support/assert.ts";
 import { compute, randomValues, testGpu, upload } from "../../support/gpu.ts";
 
@@ -78,4 +82,49 @@ Deno.test("samplerStep() without a share of the step before does not look at it"
   }));
   assert(y.every((value) => Number.isFinite(value)));
   assertEquals(y, plain);
+});
+
+for (const shape of [[2, 3, 5], [2, 2, 2, 4]]) {
+  for (const clip of [true, false]) {
+    Deno.test(`samplerStep() takes the noise from another output for [${shape}], clip ${clip}`, async () => {
+      const gpu = await testGpu(), length = shape.reduce((a, b) => a * b, 1), signal = 0.9;
+      const [x, f, z, u] = [1, 2, 3, 4].map((seed) => randomValues(length, seed));
+      const [image, output, noise, unguided] = [x, f, z, u].map((v) => upload(gpu, shape, v!));
+      const scalars = upload(gpu, [9], unguidedNoiseScalars({ ...STEP, clip }, signal));
+      const predicted = upload(gpu, shape, new Float32Array(length));
+      const tensors = { x: image!, f: output!, z: noise!, unguided: unguided!, predicted };
+      const { y } = await compute(
+        gpu,
+        (capture) => ({ y: samplerStep(capture, tensors, scalars) }),
+      );
+      const clean = (i: number, of: ArrayLike<number>) => {
+        const raw = STEP.xToX0 * x![i]! + STEP.fToX0 * of[i]!;
+        return clip ? Math.min(1, Math.max(-1, raw)) : raw;
+      };
+      const expected = Float64Array.from({ length }, (_, i) => {
+        const plain = clean(i, u!);
+        return STEP.fromX0 * plain + STEP.fromX * x![i]! + STEP.fromF * u![i]! +
+          STEP.noise * z![i]! + signal * (clean(i, f!) - plain);
+      });
+      assertAllClose(y, expected);
+      const guided = Float64Array.from({ length }, (_, i) => clean(i, f!));
+      assertAllClose(await gpu.readF32(predicted), guided);
+      assertAllClose(await gpu.readF32(unguided!), u!);
+    });
+  }
+}
+
+Deno.test("samplerStep() refuses to keep images where the noise comes from another output", async () => {
+  const gpu = await testGpu();
+  await compute(gpu, (capture) => {
+    const x = upload(gpu, [2], [1, 2]), kept = upload(gpu, [1, 2], [0, 0]);
+    const scalars = upload(gpu, [9], unguidedNoiseScalars({ ...STEP, clip: false }, 1));
+    const tensors = { x, f: x, z: x, unguided: x };
+    assertThrows(
+      () => samplerStep(capture, { ...tensors, predicted: x, kept }, scalars),
+      RangeError,
+      "without kept images",
+    );
+    return { y: samplerStep(capture, tensors, scalars) };
+  });
 });
