@@ -15,9 +15,14 @@ import { Capture } from "../../device/capture.ts";
 import type { Gpu } from "../../device/gpu.ts";
 import type { Program } from "../../device/program.ts";
 import { formatShape, sizeOf, type TensorRef } from "../../device/tensor.ts";
-import { conv2dForward, conv2dShape } from "../../kernels/conv2d/conv2d.ts";
-import { definePointwise, pointwise } from "../../kernels/shared/pointwise.ts";
-import { maxPoolForward } from "../../kernels/layout/pool.ts";
+import { addResized, distanceGradient, EPSILON, pixelDistances } from "./lpips_distance.ts";
+import {
+  type GradientProgram,
+  type Layer,
+  LAYERS,
+  planGradients,
+  recordLayer,
+} from "./lpips_layers.ts";
 
 /** A tensor of a state_dict. */
 export interface LpipsTensor {
@@ -25,37 +30,12 @@ export interface LpipsTensor {
   readonly data: ArrayLike<number>;
 }
 
-/** One convolution of AlexNet; `pool` says that its input is pooled first. */
-interface Layer {
-  readonly slice: string;
-  readonly index: number;
-  readonly inputs: number;
-  readonly outputs: number;
-  readonly kernel: number;
-  readonly stride: number;
-  readonly padding: number;
-  readonly pool: boolean;
-}
-
-const LAYERS: readonly Layer[] = [
-  [1, 0, 3, 64, 11, 4, 2, false],
-  [2, 3, 64, 192, 5, 1, 2, true],
-  [3, 6, 192, 384, 3, 1, 1, true],
-  [4, 8, 384, 256, 3, 1, 1, false],
-  [5, 10, 256, 256, 3, 1, 1, false],
-].map(([slice, index, inputs, outputs, kernel, stride, padding, pool]) =>
-  ({ slice: `slice${slice}`, index, inputs, outputs, kernel, stride, padding, pool }) as Layer
-);
-
 /** Smallest side: below, nothing is left to pool. */
 const LEAST_SIDE = 31;
 /** Mean and deviation of ImageNet in [-1, 1], by channel. */
 const SHIFT = [-0.030, -0.088, -0.188], SCALE = [0.458, 0.448, 0.450];
-const EPSILON = 1e-10;
 /** Pairs of images that run at once. */
 const BATCH = 8;
-
-const relu = definePointwise({ name: "relu", inputs: ["x"], result: "max(x, V(0.0))" });
 
 /** Sizes of the images that are compared. */
 export interface LpipsShape {
@@ -67,6 +47,9 @@ export interface LpipsShape {
 
 /** The distance, for images of one size. */
 export class Lpips {
+  /** Made when first wanted. */
+  #gradients: GradientProgram | undefined;
+
   private constructor(
     private readonly gpu: Gpu,
     private readonly shape: LpipsShape,
@@ -134,9 +117,98 @@ export class Lpips {
    * @param a `[count, height, width, channels]` in [-1, 1], as `b`.
    */
   async layerDistances(a: Float32Array, b: Float32Array): Promise<Float64Array> {
+    const result = new Float64Array(this.#count(a) * LAYERS.length);
+    await this.#visit(a, b, (n, pairs) =>
+      pairs.forEach(([one, other], i) => {
+        result[n * LAYERS.length + i] = layerDistance(one, other, this.factors[i]!);
+      }));
+    return result;
+  }
+
+  /**
+   * The features that distances go by, `[count, h, w, c]` for each of the five layers.
+   *
+   * @param images `[count, height, width, channels]` in [-1, 1].
+   */
+  async features(images: Float32Array): Promise<Float32Array[]> {
+    const count = this.#count(images);
+    const results = this.maps.map(({ shape }) => new Float32Array(count * sizeOf(shape.slice(1))));
+    await this.#visit(
+      images,
+      images,
+      (n, pairs) => pairs.forEach(([one], i) => results[i]!.set(one, n * one.length)),
+    );
+    return results;
+  }
+
+  /**
+   * Where images differ: the layers' distances by pixel, resized to the images and added.
+   *
+   * @param a `[count, height, width, channels]` in [-1, 1], as `b`.
+   * @returns `[count, height, width]`
+   */
+  async spatialMaps(a: Float32Array, b: Float32Array): Promise<Float64Array> {
+    const { height, width } = this.shape, size = height * width;
+    const result = new Float64Array(this.#count(a) * size);
+    await this.#visit(a, b, (n, pairs) => {
+      const to = { height, width, values: result.subarray(n * size, (n + 1) * size) };
+      pairs.forEach(([one, other], i) => {
+        const [, rows = 0, columns = 0] = this.maps[i]!.shape;
+        const values = pixelDistances(one, other, this.factors[i]!);
+        addResized(to, { height: rows, width: columns, values });
+      });
+    });
+    return result;
+  }
+
+  /**
+   * The gradient of each pair's distance with respect to its image of `a`.
+   *
+   * @param a `[count, height, width, channels]` in [-1, 1], as `b`.
+   * @returns Of the shape of `a`.
+   */
+  async gradients(a: Float32Array, b: Float32Array): Promise<Float32Array> {
+    const { height, width, channels } = this.shape, length = height * width * channels;
+    const shape = [1, height, width, 3];
+    const { program, gradient } = this.#gradients ??= await planGradients(
+      this.gpu,
+      this.arena,
+      shape,
+    );
+    const result = new Float32Array(a.length), images = new Float32Array(sizeOf(shape));
+    await this.#visit(a, b, async (n, pairs) => {
+      fill(images, a.subarray(n * length, (n + 1) * length), 0, channels);
+      const slopes = pairs.map(([one, other], i) => {
+        const slope = new Float32Array(one.length);
+        distanceGradient(slope, one, other, this.factors[i]!);
+        return [`slope${i}`, slope] as const;
+      });
+      program.run({ images, ...Object.fromEntries(slopes) });
+      const found = await program.readF32(gradient);
+      for (const [i, value] of found.entries()) {
+        const at = n * length + (channels === 3 ? i : Math.floor(i / 3));
+        result[at] = result[at]! + value / SCALE[i % 3]!;
+      }
+    });
+    return result;
+  }
+
+  #count(images: Float32Array): number {
     const { height, width, channels } = this.shape;
-    const length = height * width * channels, count = a.length / length;
-    const result = new Float64Array(count * LAYERS.length);
+    return images.length / (height * width * channels);
+  }
+
+  /** Tells `look` of each pair's features, by layer `[h, w, c]` of either image. */
+  async #visit(
+    a: Float32Array,
+    b: Float32Array,
+    look: (
+      n: number,
+      pairs: readonly (readonly [Float32Array, Float32Array])[],
+    ) => void | Promise<void>,
+  ): Promise<void> {
+    const { height, width, channels } = this.shape;
+    const length = height * width * channels, count = this.#count(a);
     const images = new Float32Array(2 * BATCH * height * width * 3);
     for (let first = 0; first < count; first += BATCH) {
       const here = Math.min(BATCH, count - first);
@@ -145,22 +217,25 @@ export class Lpips {
         fill(images, part, side * BATCH * height * width * 3, channels);
       });
       this.program.run({ images });
-      for (const [i, map] of this.maps.entries()) {
-        const values = await this.program.readF32(map);
-        const half = sizeOf(map.shape) / 2, size = half / BATCH;
-        for (let n = 0; n < here; n++) {
-          const one = values.subarray(n * size, (n + 1) * size);
-          const other = values.subarray(half + n * size, half + (n + 1) * size);
-          result[(first + n) * LAYERS.length + i] = layerDistance(one, other, this.factors[i]!);
-        }
+      const features: Float32Array[] = [];
+      for (const map of this.maps) features.push(await this.program.readF32(map));
+      for (let n = 0; n < here; n++) {
+        const pairs = features.map((values) => {
+          const half = values.length / 2, size = half / BATCH;
+          return [
+            values.subarray(n * size, (n + 1) * size),
+            values.subarray(half + n * size, half + (n + 1) * size),
+          ] as const;
+        });
+        await look(first + n, pairs);
       }
     }
-    return result;
   }
 
   /** Frees everything. */
   destroy(): void {
     this.program.destroy();
+    this.#gradients?.program.destroy();
     this.arena.destroy(this.gpu);
   }
 }
@@ -173,20 +248,6 @@ function fill(to: Float32Array, images: Float32Array, at: number, channels: numb
       to[at + 3 * pixel + c] = (value - SHIFT[c]!) / SCALE[c]!;
     }
   }
-}
-
-function recordLayer(capture: Capture, x: TensorRef, layer: Layer, arena: Arena): TensorRef {
-  const { slice, stride, padding, pool } = layer;
-  const pooled = pool ? maxPoolForward(capture, x, { kernel: 3, stride: 2, padding: 0 }).result : x;
-  const weight = arena.get(`${slice}.weight`);
-  const shape = conv2dShape(pooled.shape, weight, { stride, padding: [padding, padding] });
-  const bias = arena.get(`${slice}.bias`);
-  return pointwise(
-    capture,
-    relu,
-    { x: conv2dForward(capture, pooled, weight, shape, { bias }) },
-    {},
-  );
 }
 
 /** Mean over pixels of the weighted squared differences of unit vectors along channels. */

@@ -1,5 +1,11 @@
 import { Lpips, type LpipsTensor } from "../../../metrics/judges/lpips.ts";
-import { assert, assertAllClose, assertRejects } from "../../support/assert.ts";
+import {
+  assert,
+  assertAllClose,
+  assertAlmostEquals,
+  assertEquals,
+  assertRejects,
+} from "../../support/assert.ts";
 import { randomValues, testGpu } from "../../support/gpu.ts";
 
 const LAYERS = [
@@ -119,6 +125,49 @@ Deno.test("Lpips matches a naive network in f64, and is 0 between equal images",
   const expected = reference(a.subarray(0, length), b.subarray(0, length), side, state);
   assert(expected > 0.1);
   assertAllClose(distances, [expected, 0], { rtol: 1e-4, atol: 1e-6 });
+  lpips.destroy();
+});
+
+Deno.test("Lpips.gradients() is the slope of the naive network's distance", async () => {
+  const gpu = await testGpu(), side = 31, state = randomState(), length = side * side * 3;
+  const a = randomValues(length, 51, 0.5), b = randomValues(length, 52, 0.5);
+  const lpips = await Lpips.create(gpu, state, { height: side, width: side, channels: 3 });
+  const gradient = await lpips.gradients(a, b);
+  // Along the gradient, where most of the slope is.
+  const size = Math.hypot(...gradient), step = 1e-3;
+  const moved = (sign: number) => a.map((x, i) => x + sign * step * gradient[i]! / size);
+  const [up, down] = [1, -1].map((sign) => reference(moved(sign), b, side, state));
+  assertAlmostEquals((up! - down!) / (2 * step) / size, 1, 1e-2);
+  lpips.destroy();
+});
+
+Deno.test("Lpips.spatialMaps() and features() agree with distances of one image among several", async () => {
+  const gpu = await testGpu(), height = 31, width = 33, state = randomState();
+  const lpips = await Lpips.create(gpu, state, { height, width, channels: 1 });
+  const count = 9, a = randomValues(count * height * width, 61, 0.5), b = a.slice();
+  const last = (count - 1) * height * width;
+  b.set(randomValues(height * width, 62, 0.5), last);
+  const maps = await lpips.spatialMaps(a, b);
+  assert(maps.subarray(0, last).every((value) => value === 0));
+  assert(maps.subarray(last).every((value) => value > 0));
+  const features = await lpips.features(a);
+  assertEquals(features.map(({ length }) => length / count), [
+    7 * 7 * 64,
+    3 * 3 * 192,
+    384,
+    256,
+    256,
+  ]);
+  const one = await lpips.features(a.subarray(last));
+  features.forEach((values, i) =>
+    assertEquals(values.subarray(values.length / count * (count - 1)), one[i]!)
+  );
+  const size = height * width,
+    grey = await lpips.gradients(
+      ...[a, b].map((images) => images.subarray(last - size)) as [Float32Array, Float32Array],
+    );
+  assert(grey.subarray(0, size).every((value) => value === 0));
+  assert(grey.subarray(size).some((value) => value !== 0));
   lpips.destroy();
 });
 
