@@ -134,6 +134,8 @@ export {
 
 export type {
   DiffusionOptions,
+  LearnedVariance,
+  ReverseVariance,
   SamplerOptions,
   ScheduleOptions,
   VarianceName,

@@ -6,6 +6,7 @@
  * @module
  */
 import type { Clock } from "./durations.ts";
+import { isLearned } from "../diffusion/posterior.ts";
 import { UsageError } from "../support/errors.ts";
 import { dottedEntries, isSection } from "./keys.ts";
 import { formatConfig, type Override, parseConfig } from "./load.ts";
@@ -37,13 +38,22 @@ const FREE: readonly string[] = [
 ];
 
 /**
- * Those of `keys` that a resumed run of `saved` may not change. `train.steps` is free as long as
- * the learning rate does not aim at it.
+ * Those of `keys` that a resumed run of `saved` may not change to what `config` has. `train.steps` is
+ * free as long as the learning rate does not aim at it, the variance as long as none is learned.
  */
-export function lockedKeys(saved: Config, keys: Iterable<string>): string[] {
-  const open = ["constant", "inverse-sqrt"].includes(saved.optim.decay);
-  const free = open ? [...FREE, "train.steps"] : FREE;
+export function lockedKeys(saved: Config, keys: Iterable<string>, config = saved): string[] {
+  const free = freeKeys(saved, config);
   return [...keys].filter((key) => !free.some((name) => `${key}.`.startsWith(`${name}.`)));
+}
+
+/** Keys that may change from one config to the other. */
+function freeKeys(saved: Config, config: Config): string[] {
+  const open = ["constant", "inverse-sqrt"].includes(saved.optim.decay);
+  const learned = [saved, config].some(({ diffusion }) => isLearned(diffusion.variance));
+  return [
+    ...open ? ["train.steps"] : [],
+    ...FREE.filter((key) => !learned || key !== "diffusion.variance"),
+  ];
 }
 
 /** A field with two values. */
@@ -72,9 +82,8 @@ export function describeChanges(changes: readonly Change[]): string {
 }
 
 /** What a resumed run may change, for a person. */
-function freeText(saved: Config): string {
-  const steps = lockedKeys(saved, ["train.steps"]).length === 0 ? ["train.steps"] : [];
-  return `free to change are ${[...steps, ...FREE].join(", ")}`;
+function freeText(saved: Config, config: Config): string {
+  return `free to change are ${freeKeys(saved, config).join(", ")}`;
 }
 
 /**
@@ -90,13 +99,13 @@ export function resumeConfig(
 ): Config {
   const path = "of the run to resume";
   const config = parseConfig(formatConfig(saved), { path, overrides, clock });
-  const locked = lockedKeys(saved, changesBetween(saved, config).map(({ key }) => key));
+  const locked = lockedKeys(saved, changesBetween(saved, config).map(({ key }) => key), config);
   if (locked.length > 0) {
     throw new UsageError(
       `Cannot resume with ${locked.join(", ")} changed: ${
         locked.length > 1 ? "they" : "it"
       } must stay as in the run, to give the weights of a run that never stopped; ` +
-        `start a new run with another --run.dir to change it; ${freeText(saved)}`,
+        `start a new run with another --run.dir to change it; ${freeText(saved, config)}`,
     );
   }
   return config;
@@ -114,7 +123,7 @@ export function resumeConfig(
 export function checkEdited(stored: Config, config: Config, source: string): Change[] {
   const changes = changesBetween(stored, config)
     .filter(({ key }) => key !== "run.dir" && key !== "data.dir");
-  const locked = new Set(lockedKeys(stored, changes.map(({ key }) => key)));
+  const locked = new Set(lockedKeys(stored, changes.map(({ key }) => key), config));
   if (locked.size > 0) {
     const text = describeChanges(changes.filter(({ key }) => locked.has(key)));
     throw new UsageError(
@@ -122,7 +131,7 @@ export function checkEdited(stored: Config, config: Config, source: string): Cha
         locked.size > 1 ? "these" : "this"
       } must stay as in the run, to give the weights of a run that never stopped; put ` +
         `${locked.size > 1 ? "them" : "it"} back, or start a new run with another --run.dir; ` +
-        freeText(stored),
+        freeText(stored, config),
     );
   }
   return changes;

@@ -10,6 +10,14 @@ import { firstChannels } from "../autograd/ops/first_channels.ts";
 /** Records a network's prediction, of the shape of the noisy images. */
 export type Denoiser = (graph: Graph, inputs: NetworkInputs) => Tensor;
 
+/** A network, as far as it is asked. */
+export interface Forward {
+  /** Records its prediction; more channels may follow. */
+  forward: Denoiser;
+  /** Records both where `forward` leaves the variance out. */
+  forwardWithVariance?: Denoiser;
+}
+
 /** A network as samplers and instruments ask it. */
 export interface Asked {
   /** What predicts. */
@@ -20,22 +28,49 @@ export interface Asked {
   readonly guidedChannels?: number | undefined;
 }
 
-/** What asks a network for images. */
+/**
+ * What asks a network for images.
+ *
+ * @param learned Whether it is asked for its variance as well; not unless given.
+ */
 export function askedOf(
-  network: { forward: Denoiser } & Pick<Asked, "conditioning" | "guidedChannels">,
+  network: Forward & Pick<Asked, "conditioning" | "guidedChannels">,
+  learned = false,
 ): Asked {
   const { conditioning, guidedChannels } = network;
-  return { denoise: denoiserOf(network), conditioning, guidedChannels };
+  const denoise = learned ? denoiserWithVariance(network) : denoiserOf(network);
+  return { denoise, conditioning, guidedChannels };
 }
 
 /**
  * A network as training, sampling and instruments ask it: of one that has more channels than the
  * images, such as a learned variance, the first are the prediction.
  */
-export function denoiserOf(network: { forward: Denoiser }): Denoiser {
+export function denoiserOf(network: Pick<Forward, "forward">): Denoiser {
   return (graph, inputs) => {
     const output = network.forward(graph, inputs);
     const channels = inputs.x.shape.at(-1) ?? 0;
     return (output.shape.at(-1) ?? 0) > channels ? firstChannels(output, channels) : output;
+  };
+}
+
+/**
+ * A network of a learned variance as training and sampling ask it: the prediction, then the variance,
+ * as many channels each as the images have.
+ *
+ * @throws {RangeError} When it is asked and outputs another number of channels.
+ */
+export function denoiserWithVariance(network: Forward): Denoiser {
+  return (graph, inputs) => {
+    const output = network.forwardWithVariance?.(graph, inputs) ?? network.forward(graph, inputs);
+    const channels = inputs.x.shape.at(-1) ?? 0, found = output.shape.at(-1) ?? 0;
+    if (found === 2 * channels) return output;
+    throw new RangeError(
+      `Cannot learn a variance: the network must output ${
+        2 * channels
+      } channels, the prediction and ` +
+        `the variance, got ${found}; turn its model.learnedVariance on (dit: model.learnSigma), or ` +
+        "choose another diffusion.variance",
+    );
   };
 }

@@ -6,7 +6,9 @@
  *
  * with the noise levels, the target and the weighting of the process (the paper: e, and 1), the
  * elementwise loss that the options name (the square), the distribution of t and its weights of
- * timesteps/, and the spectrum loss of spectral_loss.ts added.
+ * timesteps/, and the spectrum loss of spectral_loss.ts added; where the variance is learned, the
+ * variational bound as well, of which the prediction learns nothing (Nichol and Dhariwal 2021, arXiv
+ * 2102.09672, section 3.1).
  * Everything random comes from the graph's key, so a batch may be cut anywhere.
  *
  * @module
@@ -14,6 +16,7 @@
 import type { Graph, Tensor } from "../autograd/graph.ts";
 import type { Conditioning, Conditions, NetworkInputs } from "../autograd/network_inputs.ts";
 import { add } from "../autograd/ops/add.ts";
+import { columns } from "../autograd/ops/columns.ts";
 import { combine } from "../autograd/ops/combine.ts";
 import { meanLoss } from "../autograd/ops/losses.ts";
 import { mul } from "../autograd/ops/mul.ts";
@@ -23,17 +26,20 @@ import type { Gpu } from "../device/gpu.ts";
 import { reshape, sizeOf, type TensorRef } from "../device/tensor.ts";
 import { mulForward } from "../kernels/elementwise/broadcast.ts";
 import { randomBernoulli } from "../kernels/process/random.ts";
+import { boundTable } from "../kernels/process/variational_bound.ts";
 import { STREAMS } from "../support/random_streams.ts";
-import type { Denoiser } from "./denoiser.ts";
+import { type Denoiser, denoiserOf } from "./denoiser.ts";
 import type { ProcessOnGpu } from "./level_tables.ts";
 import { type NoiseOptions, noiseOptions } from "./noises/registry.ts";
 import { type DiffusionOptions, NORM_HUBER } from "./options.ts";
+import { isLearned } from "./posterior.ts";
 import type { Process } from "./process.ts";
 import { SpectralLoss } from "./spectral_loss.ts";
 import type { TimestepSampler } from "./timesteps/record.ts";
 import { createTimestepSampler } from "./timesteps/registry.ts";
 import { uniformTimesteps } from "./timesteps/uniform.ts";
 import { trainingNoise } from "./training_noise.ts";
+import { boundInBits, boundRows } from "./variational_bound.ts";
 
 /** What one evaluation of the objective consists of. */
 export interface ObjectiveTensors {
@@ -55,6 +61,7 @@ export interface ObjectiveTensors {
 export interface ObjectiveInputs extends Conditions {
   /** Clean images `[n, h, w, c]` in [-1, 1]. */
   readonly x0: TensorRef;
+  /** Gives the variance after the prediction where that is learned, unless the loss is plain. */
   readonly denoise: Denoiser;
   /** What the network wants to know; nothing unless given. */
   readonly conditioning?: Conditioning | undefined;
@@ -96,12 +103,18 @@ export class Objective {
   readonly #spectral: SpectralLoss | null;
   readonly #noise: NoiseOptions;
   readonly #onGpu: ProcessOnGpu;
+  /** What the variational bound goes by; null where no variance is learned. */
+  readonly #bound: TensorRef | null;
 
   /**
    * @param options With a number for `tMax` where it matters (see t_max.ts).
    * @throws {RangeError} When the options break their rules.
    */
-  constructor(gpu: Gpu, private readonly process: Process, options: DiffusionOptions) {
+  constructor(
+    private readonly gpu: Gpu,
+    private readonly process: Process,
+    options: DiffusionOptions,
+  ) {
     const { schedule } = process;
     this.#options = options;
     this.#noise = options.noise;
@@ -111,6 +124,12 @@ export class Objective {
       ? new SpectralLoss(gpu, process, options)
       : null;
     this.#onGpu = process.onGpu(gpu);
+    this.#bound = boundOnGpu(gpu, process, options);
+  }
+
+  /** Whether the network must give a variance after its prediction. */
+  get learnsVariance(): boolean {
+    return this.#bound !== null;
   }
 
   /** What the objective has learnt while training, by name: a checkpoint must hold it. */
@@ -142,10 +161,17 @@ export class Objective {
     const { capture } = graph;
     const xt = this.#onGpu.noised(capture, x0, mixed, timesteps);
     const given = { ...this.#onGpu.inputs(graph, xt, timesteps), ...conditions };
+    const bound = plain ? null : this.#bound;
     const selfCondition = conditioning?.selfCondition
-      ? this.#selfCondition(denoise, graph, { given, xt, timesteps })
+      ? this.#selfCondition(bound ? denoiserOf({ forward: denoise }) : denoise, graph, {
+        given,
+        xt,
+        timesteps,
+      })
       : null;
-    const prediction = denoise(graph, { ...given, ...selfCondition && { selfCondition } });
+    const output = denoise(graph, { ...given, ...selfCondition && { selfCondition } });
+    const channels = x0.shape.at(-1) ?? 0;
+    const prediction = bound ? columns(output, 0, channels) : output;
     const shares = this.process.tables.target;
     const target = this.#onGpu.combine(capture, timesteps, [
       { share: shares.x0, x: x0 },
@@ -157,8 +183,7 @@ export class Objective {
     const spectral = plain ? null : this.#spectral;
     const { loss: kind, lossScale: turn } = this.#options, ofNorm = kind === NORM_HUBER;
     const apart = perSample || ofNorm || weights !== null || factors !== null ||
-      learn !== undefined ||
-      spectral !== null;
+      learn !== undefined || spectral !== null || bound !== null;
     const [found, wanted] = judged ?? [prediction, graph.constant(target)];
     let loss = meanLoss(found, wanted, {
       ...ofNorm ? { kind: "mse" } : { kind, turn },
@@ -170,6 +195,17 @@ export class Objective {
       loss = mul(loss, graph.constant(this.#onGpu.gather(capture, timesteps, factors)));
     }
     if (spectral) loss = add(loss, spectral.record(graph, { x0, noise, timesteps, prediction }));
+    if (bound) {
+      const clean = this.#cleanOf(graph, { xt, timesteps, found: prediction.ref });
+      loss = add(
+        loss,
+        boundInBits(
+          columns(output, channels, channels),
+          { x0, clean, timesteps, table: bound },
+          this.#options.vlbWeight * this.process.schedule.timesteps,
+        ),
+      );
+    }
     if (weights) loss = mul(loss, graph.constant(weights));
     if (apart && !perSample) loss = mean(loss);
     return { timesteps, noise, xt, target, prediction, loss };
@@ -188,13 +224,9 @@ export class Objective {
       readonly timesteps: TensorRef;
     },
   ): Tensor {
-    const { capture } = graph, { toX0 } = this.process.tables;
+    const { capture } = graph;
     const [samples = 0, ...shape] = xt.shape;
-    const found = denoise(graph, given).ref;
-    const clean = this.#onGpu.combine(capture, timesteps, [
-      { share: toX0.xt, x: xt },
-      { share: toX0.output, x: found },
-    ]);
+    const clean = this.#cleanOf(graph, { xt, timesteps, found: denoise(graph, given).ref });
     const coins = randomBernoulli(capture, graph.random, {
       samples: this.#options.selfConditionBy === "batch" ? 1 : samples,
       shape: [],
@@ -203,6 +235,18 @@ export class Objective {
     });
     const each = reshape(coins, [...coins.shape, ...shape.map(() => 1)]);
     return graph.constant(mulForward(capture, clean, each));
+  }
+
+  /** The clean images that a prediction implies; no gradient flows through. */
+  #cleanOf(
+    { capture }: Graph,
+    { xt, timesteps, found }: Readonly<Record<"xt" | "timesteps" | "found", TensorRef>>,
+  ): TensorRef {
+    const { toX0 } = this.process.tables;
+    return this.#onGpu.combine(capture, timesteps, [
+      { share: toX0.xt, x: xt },
+      { share: toX0.output, x: found },
+    ]);
   }
 
   /** What the loss compares, where that is not the output and its target: what is found and wanted. */
@@ -231,5 +275,17 @@ export class Objective {
     this.#sampler.destroy();
     this.#spectral?.destroy();
     this.#onGpu.destroy();
+    if (this.#bound) this.gpu.destroyTensor(this.#bound);
   }
+}
+
+/** The table of the variational bound, where a variance is learned. */
+function boundOnGpu(
+  gpu: Gpu,
+  { schedule, variance }: Process,
+  { vlbFloor }: DiffusionOptions,
+): TensorRef | null {
+  if (!isLearned(variance)) return null;
+  const data = boundTable(boundRows(schedule, variance, vlbFloor));
+  return gpu.tensor([data.length], { data, label: "variational bound" });
 }

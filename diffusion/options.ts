@@ -20,7 +20,7 @@ import { LOSSES, type LossKind } from "../kernels/reduce/losses.ts";
 import { LOSS_QUANTITIES } from "./loss_quantity.ts";
 import { NOISE } from "./noises/registry.ts";
 import { PARAMETERIZATIONS, TARGET_NAMES } from "./parameterizations/registry.ts";
-import { VARIANCE_NAMES } from "./posterior.ts";
+import { LEARNED_VARIANCES, VARIANCE_NAMES } from "./posterior.ts";
 import { SIGMA_DATA } from "./preconditionings/edm.ts";
 import { SAMPLER, type SamplerOptions, SAMPLERS } from "./samplers/registry.ts";
 import { makeSchedule, SCHEDULE_FIELDS, scheduleChecks } from "./schedules/registry.ts";
@@ -28,7 +28,12 @@ import { TIMESTEP_SAMPLER } from "./timesteps/registry.ts";
 import { WEIGHTING_NAMES, WEIGHTING_OPTIONS } from "./weightings/registry.ts";
 
 export { TARGET_NAMES, type TargetName } from "./parameterizations/registry.ts";
-export { VARIANCE_NAMES, type VarianceName } from "./posterior.ts";
+export {
+  type LearnedVariance,
+  type ReverseVariance,
+  VARIANCE_NAMES,
+  type VarianceName,
+} from "./posterior.ts";
 export {
   SAMPLER,
   SAMPLER_NAMES,
@@ -155,7 +160,22 @@ const FIELDS = {
     "auto",
     "Timesteps below it count as those of high frequencies; auto = found from the data",
   ),
-  variance: option(choice(VARIANCE_NAMES), "fixedlarge", "Variance of a ddpm step"),
+  variance: option(
+    choice([...VARIANCE_NAMES, ...LEARNED_VARIANCES]),
+    "fixedlarge",
+    "Variance of a ddpm step; learned ones are trained, by networks of twice the channels",
+  ),
+  /** Nichol and Dhariwal 2021, section 3.2: L_simple + lambda L_vlb, the latter a sum over timesteps. */
+  vlbWeight: option(
+    decimal({ min: 0 }),
+    0.001,
+    "Learned variances: weight of the variational bound, in bits a value, in the loss",
+  ),
+  vlbFloor: option(
+    nullable(decimal({ above: 0 })),
+    null,
+    "learned-range: least variance at timestep 0; null = that of timestep 1",
+  ),
   clipX0: option(flag(), true, "Clip the predicted x0 while sampling"),
   sampler: SAMPLER,
 };

@@ -12,6 +12,26 @@ export const VARIANCE_NAMES: readonly ["fixedlarge", "fixedsmall"] = ["fixedlarg
 /** A variance of the reverse step. */
 export type VarianceName = "fixedlarge" | "fixedsmall";
 
+/**
+ * Variances that a network outputs beside its prediction (Nichol and Dhariwal 2021, arXiv 2102.09672,
+ * section 3.1): a place between the two above, by their logarithms, or a logarithm of its own.
+ */
+export const LEARNED_VARIANCES: readonly ["learned-range", "learned"] = [
+  "learned-range",
+  "learned",
+];
+
+/** A variance that a network outputs. */
+export type LearnedVariance = "learned-range" | "learned";
+
+/** Any variance of the reverse step. */
+export type ReverseVariance = VarianceName | LearnedVariance;
+
+/** Whether the network outputs the variance. */
+export function isLearned(variance: ReverseVariance): variance is LearnedVariance {
+  return LEARNED_VARIANCES.some((name) => name === variance);
+}
+
 /** Tables of the posterior, each [T]. */
 export interface Posterior {
   /** c1 = sqrt(A_{t-1}) beta_t / (1 - A_t). */
@@ -48,4 +68,26 @@ export function reverseLogVariance(schedule: Schedule, name: VarianceName): Floa
   const { variance } = makePosterior(schedule);
   const table = name === "fixedlarge" ? schedule.betas : variance;
   return table.map((value, t) => Math.log(t === 0 ? variance[1]! : value));
+}
+
+/** The least variance, so that its logarithm exists. */
+export const LEAST_VARIANCE = 1e-20;
+
+/**
+ * Logarithms of the variance where a network outputs -1 and where it outputs 1, by timestep: between
+ * the posterior's and beta_t for `learned-range` (equation 15), what it outputs for `learned`.
+ *
+ * @param floor The least variance at timestep 0; as in {@linkcode reverseLogVariance} where null.
+ */
+export function learnedLogVariances(
+  schedule: Schedule,
+  name: LearnedVariance,
+  floor: number | null = null,
+): (readonly [least: number, most: number])[] {
+  const { variance } = makePosterior(schedule);
+  return Array.from(schedule.betas, (beta, t) => {
+    if (name === "learned") return [-1, 1];
+    const least = t > 0 ? variance[t]! : floor ?? variance[1] ?? beta;
+    return [Math.log(Math.max(LEAST_VARIANCE, least)), Math.log(Math.max(LEAST_VARIANCE, beta))];
+  });
 }

@@ -12,7 +12,7 @@ import type { DrawNoise } from "./noises/record.ts";
 import { noiseOf, type NoiseOptions, noiseOptions } from "./noises/registry.ts";
 import { type DataSettings, type OutputShares, outputToNoise } from "./parameterization.ts";
 import { PARAMETERIZATIONS, type TargetName } from "./parameterizations/registry.ts";
-import type { VarianceName } from "./posterior.ts";
+import type { ReverseVariance } from "./posterior.ts";
 import { SIGMA_DATA } from "./preconditionings/edm.ts";
 import type { Schedule } from "./schedule.ts";
 import { makeSchedule, type ScheduleOptions } from "./schedules/registry.ts";
@@ -37,7 +37,7 @@ export interface ProcessOptions extends ScheduleOptions {
   /** The noise; standard normal unless given. */
   noise?: Partial<NoiseOptions>;
   /** Variance of an ancestral step. Default "fixedlarge". */
-  variance: VarianceName;
+  variance: ReverseVariance;
   /** Whether every predicted x0 is clipped to [-1, 1] while sampling. Default true. */
   clipX0: boolean;
 }
@@ -59,7 +59,7 @@ export interface Process {
   /** Whether the network outputs the mean of an ancestral step. */
   readonly outputsMean: boolean;
   /** Variance of an ancestral step. */
-  readonly variance: VarianceName;
+  readonly variance: ReverseVariance;
   /** Whether every predicted x0 is clipped to [-1, 1]. */
   readonly clipX0: boolean;
   /** The process of the first rows of the schedule alone. */

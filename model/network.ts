@@ -41,6 +41,9 @@ export interface Network extends Module {
    * @throws {RangeError} When the network can't take such inputs.
    */
   forward(graph: Graph, inputs: NetworkInputs): Tensor;
+
+  /** The same with the learned variance, where `forward` leaves it out. */
+  forwardWithVariance?(graph: Graph, inputs: NetworkInputs): Tensor;
 }
 
 /** What a network with such options can't serve: "<key> must <rule>; <hint>". */

@@ -7,6 +7,7 @@ import type { Arena } from "../device/arena.ts";
 import type { Gpu } from "../device/gpu.ts";
 import { askedOf } from "../diffusion/denoiser.ts";
 import type { Guidance } from "../diffusion/guidance.ts";
+import { isLearned } from "../diffusion/posterior.ts";
 import type { Process } from "../diffusion/process.ts";
 import { SAMPLE_BATCH, Sampler, type SamplerParts } from "../diffusion/sampling.ts";
 import type { Network } from "../model/network.ts";
@@ -40,7 +41,7 @@ export function samplerParts(sampled: SampledNetwork): SamplerParts {
   return {
     shape: [batch, height, width, channels],
     parameters: parameterSlots(network, weights),
-    ...askedOf(network),
+    ...askedOf(network, isLearned(process.variance)),
     process,
     guidance: sampled.guidance,
     together: sampled.together,

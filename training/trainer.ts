@@ -15,7 +15,7 @@ import type { KernelTime } from "../device/profile.ts";
 import type { InputValues, Program } from "../device/program.ts";
 import type { TensorRef } from "../device/tensor.ts";
 import type { TracedDispatch } from "../device/trace.ts";
-import { denoiserOf } from "../diffusion/denoiser.ts";
+import { denoiserOf, denoiserWithVariance } from "../diffusion/denoiser.ts";
 import type { DiffusionOptions } from "../diffusion/options.ts";
 import { Objective } from "../diffusion/objective.ts";
 import { makeProcess, type Process } from "../diffusion/process.ts";
@@ -270,7 +270,7 @@ export class Trainer {
     const slot = capture.input("slot", [2], "u32");
     const tensors = this.objective.record(graph, {
       ...batch,
-      denoise: denoiserOf(network),
+      denoise: this.objective.learnsVariance ? denoiserWithVariance(network) : denoiserOf(network),
       conditioning: network.conditioning,
     });
     addToRing(capture, state.losses, slot, tensors.loss.ref, 1 / accumulate);

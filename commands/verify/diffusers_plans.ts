@@ -80,7 +80,7 @@ const VARIANCES: Readonly<Record<string, Parameters<typeof ancestralMoves>[1]["v
   // It takes a logarithm and undoes it.
   fixed_small_log: "fixedsmall",
   fixed_large: "fixedlarge",
-  learned: "learned",
+  learned: "own",
   learned_range: "learned-range",
 };
 

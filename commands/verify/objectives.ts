@@ -3,11 +3,9 @@
  *
  * @module
  */
-import { Graph, type Tensor } from "../../autograd/graph.ts";
+import { Graph } from "../../autograd/graph.ts";
 import { meanLoss } from "../../autograd/ops/losses.ts";
 import { scale } from "../../autograd/ops/scale.ts";
-import { add } from "../../autograd/ops/add.ts";
-import { Capture } from "../../device/capture.ts";
 import type { Gpu } from "../../device/gpu.ts";
 import type { TensorRef } from "../../device/tensor.ts";
 import { DIFFUSION, type DiffusionOptions, type TargetName } from "../../diffusion/options.ts";
@@ -29,10 +27,9 @@ import {
   replay,
   Unsupported,
 } from "./golden.ts";
-import { fromTorch, IMAGE, toTorch } from "./layout.ts";
-
-const FAMILY = "objectives";
-const named = (name: string, op: string) => ({ case: name, family: FAMILY, op });
+import { verifyBound, verifyLearnedVariance } from "./learned_variance.ts";
+import { IMAGE, toTorch } from "./layout.ts";
+import { halfLess, imageOf, named, optionsOf, rowsOf, runOn } from "./objective_parts.ts";
 
 const TARGETS: Readonly<Record<string, TargetName>> = {
   pred_noise: "epsilon",
@@ -71,21 +68,9 @@ const GROUPS: Readonly<Record<string, VerifyGroup>> = {
   loss: verifyElementwise,
   gzloss: verifyZooLosses,
   laplace: verifyLaplace,
+  learned_variance: verifyLearnedVariance,
+  vlb: verifyBound,
 };
-
-/** Options of a config on the recorded schedule, "lucid cosine T=1000". */
-function optionsOf(golden: GoldenFile, changes: Partial<DiffusionOptions>): DiffusionOptions {
-  const text = String(golden.manifest.schedule);
-  const [, kind, timesteps] = /^lucid (cosine|linear|sigmoid) T=(\d+)$/.exec(text) ?? [];
-  if (!kind) throw new Unsupported(`schedule ${text} is not known`);
-  const defaults = withDefaults(DIFFUSION) as DiffusionOptions;
-  return {
-    ...defaults,
-    schedule: kind === "linear" ? "linear-scaled" : kind as "cosine",
-    timesteps: Number(timesteps),
-    ...changes,
-  };
-}
 
 /** min-SNR of a gamma, or without a limit. */
 function minSnr(gamma: string): Partial<DiffusionOptions> {
@@ -127,37 +112,6 @@ async function* verifyP2(_: Gpu, golden: GoldenFile, names: readonly string[]) {
       checkTable(comparison, name, weight!, golden.get(name).data);
     }
   });
-}
-
-/** Runs a capture and reads what it kept, as PyTorch has it. */
-async function runOn(
-  gpu: Gpu,
-  record: (capture: Capture) => Readonly<Record<string, TensorRef>>,
-): Promise<Readonly<Record<string, Float32Array>>> {
-  const capture = new Capture(gpu, FAMILY);
-  const found = record(capture);
-  for (const tensor of Object.values(found)) capture.keep(tensor);
-  const program = await capture.plan();
-  program.run();
-  const read: [string, Float32Array][] = [];
-  for (const [name, tensor] of Object.entries(found)) {
-    const values = tensor.dtype === "u32"
-      ? Float32Array.from(await program.read(tensor))
-      : await program.readF32(tensor);
-    read.push([name, values]);
-  }
-  program.destroy();
-  return Object.fromEntries(read);
-}
-
-function imageOf(gpu: Gpu, golden: GoldenFile, name: string): TensorRef {
-  const { data, shape } = fromTorch(golden.get(name), IMAGE);
-  return gpu.tensor(shape, { data, label: name });
-}
-
-function rowsOf(gpu: Gpu, golden: GoldenFile, name: string): TensorRef {
-  const data = Uint32Array.from(golden.get(name).data);
-  return gpu.tensor([data.length], { dtype: "u32", data, label: name });
 }
 
 async function* verifyConversions(gpu: Gpu, golden: GoldenFile, names: readonly string[]) {
@@ -211,13 +165,6 @@ async function* verifyConversions(gpu: Gpu, golden: GoldenFile, names: readonly 
       }
     }
   });
-}
-
-/** The stand-in for a network: 0.5 x - 0.1. */
-function halfLess(graph: Graph, x: Tensor): Tensor {
-  const { capture } = graph;
-  const shift = capture.gpu.tensor([1], { data: Float32Array.of(-0.1), label: "shift" });
-  return add(scale(x, 0.5), graph.constant(shift));
 }
 
 async function* verifyLosses(gpu: Gpu, golden: GoldenFile, names: readonly string[]) {

@@ -10,7 +10,7 @@
  */
 import type { SamplerStep } from "../moves.ts";
 import { nextOf, type NumberedLevel, type Path, pathOf, type Stop } from "../path.ts";
-import type { VarianceName } from "../posterior.ts";
+import { LEAST_VARIANCE, type ReverseVariance } from "../posterior.ts";
 import type { Process } from "../process.ts";
 import { between } from "../schedule.ts";
 import { evaluate } from "../shares.ts";
@@ -25,16 +25,13 @@ export const ANCESTRAL = {
     ancestralMoves(pathOf(process, settings), { variance: process.variance }),
 } as const satisfies SamplerRecord;
 
-/** The least variance, so that its logarithm exists. */
-const LEAST_VARIANCE = 1e-20;
-
 /** How {@linkcode ancestralMoves} goes. */
 export interface AncestralSettings {
   /**
-   * The posterior's, that of the removed noise, what the network chooses between the two, or one that
-   * it outputs itself.
+   * The posterior's, that of the removed noise, what the network chooses between the two, one whose
+   * logarithm it outputs, or one that it outputs itself.
    */
-  readonly variance: VarianceName | "learned-range" | "learned";
+  readonly variance: ReverseVariance | "own";
   /** Whether the step to the clean image draws noise as well. */
   readonly noisyEnd?: boolean;
 }
@@ -56,7 +53,11 @@ export function ancestralMoves(
     }
     return {
       ...evaluate(path, stop, { ...outcome, noise: 1 }),
-      chosenVariance: variance === "learned" ? "own" : [Math.log(least), Math.log(most)],
+      chosenVariance: variance === "own"
+        ? "own"
+        : variance === "learned"
+        ? [-1, 1]
+        : [Math.log(least), Math.log(most)],
     };
   });
 }

@@ -9,8 +9,15 @@
  * @module
  */
 import type { SamplerStep } from "../moves.ts";
-import { makePosterior, reverseLogVariance } from "../posterior.ts";
+import {
+  isLearned,
+  learnedLogVariances,
+  makePosterior,
+  reverseLogVariance,
+  type ReverseVariance,
+} from "../posterior.ts";
 import type { Process } from "../process.ts";
+import type { Schedule } from "../schedule.ts";
 import type { SamplerRecord, StepSettings } from "./record.ts";
 
 /** See the module. */
@@ -35,7 +42,7 @@ export function ancestralSteps(options: StepSettings, process: Process): Sampler
     );
   }
   const { meanFromX0, meanFromXt } = makePosterior(schedule);
-  const logVariance = reverseLogVariance(schedule, process.variance);
+  const noiseAt = noiseOf(schedule, process.variance);
   // The output of an xprev network is the mean itself; going through x0 would only add round-off.
   const direct = process.outputsMean && !clipX0;
   return Array.from({ length: schedule.timesteps }, (_, i) => {
@@ -50,7 +57,20 @@ export function ancestralSteps(options: StepSettings, process: Process): Sampler
       fromX0: direct ? 0 : meanFromX0[timestep]!,
       fromX: direct ? 0 : meanFromXt[timestep]!,
       fromF: direct ? 1 : 0,
-      noise: timestep === 0 ? 0 : Math.exp(0.5 * logVariance[timestep]!),
+      ...timestep === 0 ? { noise: 0 } : noiseAt(timestep),
     };
   });
+}
+
+/** The noise of a step, which the network may scale. */
+function noiseOf(
+  schedule: Schedule,
+  variance: ReverseVariance,
+): (timestep: number) => Pick<SamplerStep, "noise" | "chosenVariance"> {
+  if (isLearned(variance)) {
+    const ranges = learnedLogVariances(schedule, variance);
+    return (timestep) => ({ noise: 1, chosenVariance: ranges[timestep]! });
+  }
+  const logVariance = reverseLogVariance(schedule, variance);
+  return (timestep) => ({ noise: Math.exp(0.5 * logVariance[timestep]!) });
 }

@@ -141,6 +141,8 @@ Deno.test("parseConfig() gives an empty config the settings of Ho et al. 2020", 
       },
       tMax: "auto",
       variance: "fixedlarge",
+      vlbWeight: 0.001,
+      vlbFloor: null,
       clipX0: true,
       sampler: {
         ...SAMPLER_DEFAULTS as unknown as Config["diffusion"]["sampler"],

@@ -49,6 +49,8 @@ export const PLAIN_TRAINING: Pick<
   | "timestepSampler"
   | "spectralLoss"
   | "tMax"
+  | "vlbWeight"
+  | "vlbFloor"
 > = {
   scheduleOptions: withDefaults(SCHEDULE_FIELDS.scheduleOptions),
   weighting: "uniform",
@@ -70,4 +72,6 @@ export const PLAIN_TRAINING: Pick<
     allowPrinted: false,
   },
   tMax: "auto",
+  vlbWeight: 0.001,
+  vlbFloor: null,
 };

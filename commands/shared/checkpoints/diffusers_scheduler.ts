@@ -73,8 +73,18 @@ export function schedulerConfig(options: DiffusionOptions): Json {
     // Others would leave out the last timestep, which alone has no signal.
     timestep_spacing: zeroTerminalSnr ? "trailing" : "leading",
     trained_betas: trained ? betas : null,
-    variance_type: VARIANCES[options.variance],
+    variance_type: varianceOf(options),
   };
+}
+
+function varianceOf({ variance }: DiffusionOptions): string {
+  const name = VARIANCES[variance];
+  if (name !== undefined) return name;
+  throw new RangeError(
+    `Cannot write a diffusers DDPMScheduler: diffusion.variance must be ${
+      Object.keys(VARIANCES).join(" or ")
+    }, got ${variance}`,
+  );
 }
 
 /** Classes that add noise by the same formulas, each with the sampler of ours that is theirs. */

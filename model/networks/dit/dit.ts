@@ -173,6 +173,11 @@ export class DiT extends Module implements Network {
     return this.options.learnSigma ? columns(all, 0, this.shape.channels) : all;
   }
 
+  /** See {@linkcode Network.forwardWithVariance}. */
+  forwardWithVariance(graph: Graph, inputs: NetworkInputs): Tensor {
+    return this.predict(graph, inputs);
+  }
+
   /**
    * Everything that it gives.
    *

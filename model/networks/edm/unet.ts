@@ -180,21 +180,34 @@ export class EdmUNet extends Module implements Network {
   }
 
   /** See {@linkcode Network.forward}; of a learned variance nothing is given. */
-  forward(graph: Graph, { x, level, labels, augment }: NetworkInputs): Tensor {
+  forward(graph: Graph, inputs: NetworkInputs): Tensor {
+    return this.predict(graph, inputs.x, inputs.level, this.#told(graph, inputs));
+  }
+
+  /** See {@linkcode Network.forwardWithVariance}. */
+  forwardWithVariance(graph: Graph, inputs: NetworkInputs): Tensor {
+    return this.#predictAll(graph, inputs.x, inputs.level, this.#told(graph, inputs));
+  }
+
+  #told(graph: Graph, { labels, augment }: NetworkInputs): Told {
     const { classes } = this.options;
-    return this.predict(graph, x, level, {
+    return {
       classes: labels && classes > 0 ? oneHot(graph, labels, classes) : undefined,
       augment: augment && graph.constant(augment),
-    });
+    };
   }
 
   /** The same of classes as numbers. */
   predict(graph: Graph, x: Tensor, level: TensorRef, told: Told = {}): Tensor {
-    this.#checkImages(x);
-    const tellBlock = this.#tell(graph, level, told);
-    const out = this.#forwardUp(this.#forwardDown(x, tellBlock), tellBlock);
+    const out = this.#predictAll(graph, x, level, told);
     const { channels } = this.shape;
     return this.options.learnedVariance ? columns(out, 0, channels) : out;
+  }
+
+  #predictAll(graph: Graph, x: Tensor, level: TensorRef, told: Told): Tensor {
+    this.#checkImages(x);
+    const tellBlock = this.#tell(graph, level, told);
+    return this.#forwardUp(this.#forwardDown(x, tellBlock), tellBlock);
   }
 
   #tell(graph: Graph, level: TensorRef, { classes, augment }: Told) {
