@@ -49,6 +49,14 @@ Deno.test("lockedKeys() frees exactly what reaches neither weights nor data orde
   ]);
 });
 
+Deno.test("lockedKeys() locks the variance where one is learned before or after", () => {
+  const keys = ["diffusion.variance"];
+  const fixed = parse(), learned = parse(["diffusion.variance", "learned-range"]);
+  assertEquals(lockedKeys(fixed, keys, parse(["diffusion.variance", "fixedsmall"])), []);
+  assertEquals(lockedKeys(fixed, keys, learned), keys);
+  assertEquals(lockedKeys(learned, keys, fixed), keys);
+});
+
 Deno.test("lockedKeys() locks train.steps when the learning rate falls to 0 there", () => {
   assertEquals(lockedKeys(parse(["optim.decay", "cosine"]), ["train.steps", "train.keep"]), [
     "train.steps",

@@ -96,7 +96,7 @@ Deno.test("variationalBound() refuses unequal shapes", async () => {
       timesteps: gpu.tensor([2], { dtype: "u32", data: Uint32Array.of(0, 1) }),
       table: upload(gpu, [table.length], table),
     });
-    assertThrows(() => variationalBound(v!, images([3, 2])), RangeError, "[3,2]");
+    assertThrows(() => variationalBound(v!, images([3, 2])), RangeError, "[3, 2]");
     return variationalBound(v!, images([2, 3]));
   });
 });

@@ -12,6 +12,23 @@ Deno.test("DIT trains on images that are no square, with their classes, and goes
   assert(/network +dit, /.test(said), said);
 });
 
+Deno.test("DIT trains its variance, samples with it, and goes on to the same bytes", async () => {
+  const config = smallRun({ ...SMALL, classes: 6, labelDropout: 0.2, learnSigma: true });
+  const { tensors } = await checkResumed({
+    ...config,
+    diffusion: {
+      ...config.diffusion,
+      variance: "learned-range",
+      sampler: { ...config.diffusion.sampler, name: "ancestral", steps: 3 },
+    },
+  });
+  const { tensors: fixed } = await checkResumed(config);
+  const unmoved = (values: typeof tensors) =>
+    Array.from(values.get("model/final.linear.bias") ?? []).filter((value) => Number(value) === 0);
+  // Of 2 by 2 pixels; what nothing trains stays where it starts.
+  assertEquals([unmoved(tensors).length, unmoved(fixed).length], [0, 4]);
+});
+
 Deno.test("DIT recomputes its blocks to the same bytes", async () => {
   const config = smallRun(SMALL);
   const values = async (recompute: false | "blocks") => {
