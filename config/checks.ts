@@ -5,6 +5,7 @@
  */
 import { augmentNumbers, augmentSettings } from "../data/augmentation/options.ts";
 import { imageShape } from "../data/options.ts";
+import { isLearned } from "../diffusion/posterior.ts";
 import { diffusedSize, latentsFit } from "../model/latent_options.ts";
 import { networkMisfit } from "../model/networks/registry.ts";
 import { type Check, firstBroken } from "../support/options.ts";
@@ -62,9 +63,20 @@ const augmentationIsTold: Check<Config> = ({ data, model }) => {
   };
 };
 
+const networkGivesVariance: Check<Config> = ({ model, diffusion: { variance } }) => {
+  const { learnedVariance = false, learnSigma = false } = model as Record<string, unknown>;
+  return !isLearned(variance) || learnedVariance || learnSigma ? null : {
+    key: "diffusion.variance",
+    rule: `be one that is not learned, as model ${model.name} gives none as it is`,
+    hint:
+      "guided, lucid and edm do with --model.learnedVariance=true, dit with --model.learnSigma=true",
+  };
+};
+
 const CHECKS = [
   augmentationIsTold,
   latentsAreNotAugmented,
+  networkGivesVariance,
   latentsFitImages,
   networkFitsImages,
   batchFitsData,

@@ -20,7 +20,7 @@ import { LOSSES, type LossKind } from "../kernels/reduce/losses.ts";
 import { LOSS_QUANTITIES } from "./loss_quantity.ts";
 import { NOISE } from "./noises/registry.ts";
 import { PARAMETERIZATIONS, TARGET_NAMES } from "./parameterizations/registry.ts";
-import { LEARNED_VARIANCES, VARIANCE_NAMES } from "./posterior.ts";
+import { isLearned, LEARNED_VARIANCES, VARIANCE_NAMES } from "./posterior.ts";
 import { SIGMA_DATA } from "./preconditionings/edm.ts";
 import { SAMPLER, type SamplerOptions, SAMPLERS } from "./samplers/registry.ts";
 import { makeSchedule, SCHEDULE_FIELDS, scheduleChecks } from "./schedules/registry.ts";
@@ -212,6 +212,13 @@ const targetHasSignal: Check<DiffusionOptions> = (options) => {
   };
 };
 
+const boundHasDensity: Check<DiffusionOptions> = ({ variance, noise }) =>
+  !isLearned(variance) || noise.name === "gaussian" ? null : {
+    key: "variance",
+    rule:
+      "be one that is not learned where the noise is not gaussian, whose bound it is trained by",
+  };
+
 const tMaxIsInside: Check<DiffusionOptions> = (options, at) => {
   const { tMax, timesteps } = options;
   return !usesTMax(options) || tMax === "auto" || tMax < timesteps
@@ -227,5 +234,12 @@ const binsFitTimesteps: Check<DiffusionOptions> = ({ timestepSampler, timesteps 
 
 /** The diffusion process of a run. */
 export const DIFFUSION = section("The diffusion process", FIELDS, {
-  checks: [scheduleChecks, targetHasSignal, samplerStepsExist, tMaxIsInside, binsFitTimesteps],
+  checks: [
+    scheduleChecks,
+    targetHasSignal,
+    samplerStepsExist,
+    boundHasDensity,
+    tMaxIsInside,
+    binsFitTimesteps,
+  ],
 });

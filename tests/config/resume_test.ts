@@ -51,7 +51,8 @@ Deno.test("lockedKeys() frees exactly what reaches neither weights nor data orde
 
 Deno.test("lockedKeys() locks the variance where one is learned before or after", () => {
   const keys = ["diffusion.variance"];
-  const fixed = parse(), learned = parse(["diffusion.variance", "learned-range"]);
+  const given: Override[] = [["model.name", "guided"], ["model.learnedVariance", "true"]];
+  const fixed = parse(...given), learned = parse(...given, ["diffusion.variance", "learned-range"]);
   assertEquals(lockedKeys(fixed, keys, parse(["diffusion.variance", "fixedsmall"])), []);
   assertEquals(lockedKeys(fixed, keys, learned), keys);
   assertEquals(lockedKeys(learned, keys, fixed), keys);

@@ -1,12 +1,18 @@
 import { Graph } from "../../autograd/graph.ts";
 import { concat } from "../../autograd/ops/concat.ts";
+import { type Override, parseConfig } from "../../config/load.ts";
 import { Capture } from "../../device/capture.ts";
-import type { LearnedVariance, ReverseVariance } from "../../diffusion/options.ts";
+import type {
+  DiffusionOptions,
+  LearnedVariance,
+  ReverseVariance,
+} from "../../diffusion/options.ts";
 import { Objective } from "../../diffusion/objective.ts";
 import { learnedLogVariances, makePosterior } from "../../diffusion/posterior.ts";
 import { makeProcess } from "../../diffusion/process.ts";
 import { ancestralSteps } from "../../diffusion/samplers/ddpm.ts";
-import { assert, assertAllClose, assertEquals } from "../support/assert.ts";
+import { UsageError } from "../../support/errors.ts";
+import { assert, assertAllClose, assertEquals, assertThrows } from "../support/assert.ts";
 import { randomValues, testGpu, upload } from "../support/gpu.ts";
 import { PLAIN_TRAINING } from "./options.ts";
 
@@ -14,13 +20,13 @@ const SHAPE = [4, 3, 5, 2], LENGTH = 30, T = 12, TIMESTEPS = [1, 5, 11, 3];
 const X0 = randomValues(4 * LENGTH, 1, 0.4), E = randomValues(4 * LENGTH, 2);
 const F = randomValues(4 * LENGTH, 3), V = randomValues(4 * LENGTH, 4, 0.7);
 
-function optionsOf(variance: ReverseVariance, vlbWeight = 0.05) {
+function optionsOf(variance: ReverseVariance, vlbWeight = 0.05): DiffusionOptions {
   return {
     ...PLAIN_TRAINING,
     ...{ schedule: "linear", timesteps: T, betaStart: 0.01, betaEnd: 0.3, target: "epsilon" },
     ...{ loss: "mse", variance, clipX0: true, vlbWeight },
     sampler: { name: "ddpm", steps: null, eta: 0, spacing: "uniform" },
-  } as const;
+  };
 }
 
 /** Loss a sample, and gradients of its sum in the prediction and the variance. */
@@ -106,4 +112,17 @@ Deno.test("ancestralSteps() leave a learned variance to the network but for the 
     ...ranges.slice(1).reverse().map((chosenVariance) => ({ noise: 1, chosenVariance })),
     { noise: 0, chosenVariance: undefined },
   ]);
+});
+
+Deno.test("parseConfig() refuses a learned variance that the network or the noise does not go with", () => {
+  const refused = (overrides: readonly Override[], message: string) =>
+    assertThrows(() => parseConfig("{}", { path: "x.json", overrides }), UsageError, message);
+  const learned: Override = ["diffusion.variance", "learned-range"];
+  refused([learned], "model ho2020 gives none as it is");
+  const dit: Override[] = [["model.name", "dit"], ["model.learnSigma", "true"]];
+  refused(
+    [...dit, learned, ["diffusion.noise.name", "laplace"]],
+    "where the noise is not gaussian",
+  );
+  parseConfig("{}", { path: "x.json", overrides: [...dit, learned] });
 });
