@@ -7,6 +7,7 @@ import { join } from "node:path";
 import { exists } from "./data/fetching/locate_files.ts";
 import type { FeatureExtractor } from "./metrics/judges/features/features.ts";
 import { needsFeatures } from "./metrics/judges/collection.ts";
+import { bitsReport } from "./commands/shared/evaluation/bits.ts";
 import { FEATURES_NAMES, METRIC_NAMES, type MetricName } from "./metrics/judges/options.ts";
 import { judge, type Metric } from "./metrics/judges/compare.ts";
 import { defineCommand, type OptionValues, runCommand } from "./support/command_line.ts";
@@ -30,6 +31,15 @@ import { watchStopSignals } from "./training/stop_signals.ts";
 /** Images drawn unless told otherwise; papers take 50,000. */
 const COUNT = 1000;
 
+/** The metric of a model, which looks at no samples. */
+const NLL = "nll";
+
+/** Options of what looks at samples. */
+const OF_IMAGES = [
+  ...["images", "reference", "referenceCount", "inceptionWeights"],
+  ...Object.keys(SAMPLER_OPTIONS),
+];
+
 const command = defineCommand({
   name: "eval",
   summary: "Evaluate samples of a checkpoint, or a folder of images.",
@@ -45,9 +55,9 @@ const command = defineCommand({
     metrics: {
       value: "LIST",
       parse: parseMetrics,
-      suggestions: METRIC_NAMES,
+      suggestions: [...METRIC_NAMES, NLL],
       default: METRIC_NAMES.join(","),
-      description: `of ${METRIC_NAMES.join(",")}`,
+      description: `of ${METRIC_NAMES.join(",")}; or ${NLL}, bits a value of test images, alone`,
     },
     count: {
       value: "N",
@@ -112,10 +122,13 @@ export type EvalOptions = OptionValues<typeof command.options>;
 
 /** Reads "fid,spectrum". */
 function parseMetrics(text: string): string {
+  if (text === NLL) return text;
   const names = text.split(",");
   const wrong = names.find((name) => !METRIC_NAMES.includes(name as MetricName));
   if (wrong === undefined) return text;
-  throw new RangeError(`must be some of ${METRIC_NAMES.join(",")}, got ${JSON.stringify(wrong)}`);
+  throw new RangeError(
+    `must be some of ${METRIC_NAMES.join(",")}, or ${NLL} alone, got ${JSON.stringify(wrong)}`,
+  );
 }
 
 /** A table of metrics for a person. */
@@ -164,6 +177,20 @@ async function evaluate(
   );
   await checkResultFile(options.out, { extension: ".json", makesFolder: true });
   const gpu = await openScriptGpu();
+  if (options.metrics === NLL) {
+    const given: Readonly<Record<string, unknown>> = {
+      ...options,
+      ...Object.fromEntries(overrides),
+    };
+    const foreign = [...OF_IMAGES, ...overrides.map(([name]) => name)]
+      .find((name) => given[name] !== undefined);
+    if (foreign !== undefined) {
+      throw new UsageError(
+        `Cannot use --${foreign} with --metrics ${NLL}: it measures a checkpoint on its own test images`,
+      );
+    }
+    return await bitsReport(gpu, options, say);
+  }
   const subject = await chooseSubject(gpu, options, overrides, say);
   const { source } = subject;
   const out = options.out ?? subject.out;

@@ -9,7 +9,13 @@ import { mean } from "../autograd/ops/reduce.ts";
 import { scale } from "../autograd/ops/scale.ts";
 import { variationalBound } from "../autograd/ops/variational_bound.ts";
 import type { BoundRow, BoundTensors } from "../kernels/process/variational_bound.ts";
-import { learnedLogVariances, type LearnedVariance, makePosterior } from "./posterior.ts";
+import {
+  isLearned,
+  learnedLogVariances,
+  makePosterior,
+  reverseLogVariance,
+  type ReverseVariance,
+} from "./posterior.ts";
 import type { Schedule } from "./schedule.ts";
 
 /**
@@ -19,11 +25,14 @@ import type { Schedule } from "./schedule.ts";
  */
 export function boundRows(
   schedule: Schedule,
-  variance: LearnedVariance,
+  variance: ReverseVariance,
   floor: number | null,
 ): BoundRow[] {
   const posterior = makePosterior(schedule);
-  return learnedLogVariances(schedule, variance, floor).map(([least, most], t) => ({
+  const ranges = isLearned(variance)
+    ? learnedLogVariances(schedule, variance, floor)
+    : Array.from(reverseLogVariance(schedule, variance), (value) => [value, value] as const);
+  return ranges.map(([least, most], t) => ({
     meanFromX0: posterior.meanFromX0[t]!,
     // Timestep 0 has the probability of the image instead.
     posterior: t === 0 ? 0 : Math.log(posterior.variance[t]!),
@@ -45,4 +54,17 @@ export function boundInBits(
 ): Tensor {
   const nats = mean(variationalBound(v, given), { axes: v.shape.slice(1).map((_, i) => i + 1) });
   return scale(nats, weight / Math.LN2);
+}
+
+/**
+ * Bits a value between the last level of images and normal noise, which no network changes.
+ *
+ * @param x0 Clean images, -1 to 1.
+ */
+export function priorBits({ levels }: Schedule, x0: ArrayLike<number>): number {
+  const { signalPower, noisePower } = levels.at(-1)!;
+  let squares = 0;
+  for (let i = 0; i < x0.length; i++) squares += x0[i]! ** 2;
+  const nats = noisePower - 1 - Math.log(noisePower) + signalPower * squares / x0.length;
+  return 0.5 * nats / Math.LN2;
 }
