@@ -3,6 +3,7 @@
  *
  * @module
  */
+import { checkGuidedMoves } from "./diffusion/guidance.ts";
 import { parseConfig } from "./config/load.ts";
 import { sha256File } from "./data/fetching/download.ts";
 import { imageShape } from "./data/options.ts";
@@ -15,7 +16,9 @@ import {
   CHECKPOINT_OPTION,
   findCheckpoint,
   loadSampler,
+  movesOf,
   SAMPLER_OPTIONS,
+  usage,
   WEIGHTS_OPTIONS,
 } from "./commands/shared/load_sampler.ts";
 import { chosenClasses, chosenGuidance, CLASS_OPTIONS } from "./commands/sample/classes.ts";
@@ -149,6 +152,7 @@ async function sample(options: SampleOptions): Promise<number> {
     size,
     chosenClasses(options.class, known),
   );
+  if (guidance) usage(() => checkGuidedMoves(guidance, movesOf(process, choice)));
   const pictures = new Pictures(options, job, size, given);
   await checkPlaces(options);
   const { weights, batch } = options;

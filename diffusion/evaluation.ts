@@ -20,11 +20,15 @@ import {
   VARIANCE_SCALARS,
   varianceScalars,
 } from "../kernels/process/chosen_variance.ts";
-import { samplerScalarCount, samplerScalars } from "../kernels/process/sampler_step.ts";
+import {
+  samplerScalarCount,
+  samplerScalars,
+  unguidedNoiseScalars,
+} from "../kernels/process/sampler_step.ts";
 import { LIMIT_SCALARS, limitScalars, sampleLimits } from "../kernels/process/threshold.ts";
 import { STREAMS } from "../support/random_streams.ts";
-import type { Asked, Denoiser } from "./denoiser.ts";
-import { type Guidance, guidedDenoiser } from "./guidance.ts";
+import type { Asked } from "./denoiser.ts";
+import { type Guidance, guidedAndNot, guidedDenoiser } from "./guidance.ts";
 import type { ProcessOnGpu } from "./level_tables.ts";
 import type { SamplerStep } from "./moves.ts";
 import type { Process } from "./process.ts";
@@ -124,17 +128,17 @@ export class Evaluation {
     const inputs = recordInputs(capture, parts, x);
     const graph = new Graph(capture, { parameters: parts.parameters });
     const conditions = conditionInputs(capture, samples, parts.conditioning);
-    const output = denoiserFor(parts)(graph, {
+    const { output, unguided } = recordPrediction(parts, graph, {
       ...inputs(graph),
       ...conditions,
       ...parts.conditioning?.selfCondition && { selfCondition: graph.constant(predicted) },
-    }).ref;
+    });
     const drawn = parts.process.drawNoise(capture, keys, {
       samples,
       shape: image,
       stream: STREAMS.samplerNoise,
     });
-    const state = { x, predicted, kept, output, z: drawn };
+    const state = { x, predicted, kept, output, unguided, z: drawn };
     const choosesVariance = recordUpdate(capture, parts.onGpu, state, { registers, limited });
     return { capture, kept, choosesVariance };
   }
@@ -171,7 +175,8 @@ export class Evaluation {
   }
 
   #values(step: SamplerStep, keys: Uint32Array): InputValues {
-    const { shape: [samples, ...image], process: { schedule, tables, inputScale } } = this.parts;
+    const { shape: [samples, ...image], guidance, process } = this.parts;
+    const { schedule, tables, inputScale } = process;
     const { choosesVariance } = this.recorded;
     const told = schedule.condition?.(step.timestep);
     return {
@@ -181,6 +186,9 @@ export class Evaluation {
         ? new Uint32Array(samples).fill(roundHalfToEven(step.timestep))
         : new Float32Array(samples).fill(told),
       ...updateValues(step, this.room, choosesVariance, sizeOf(image)),
+      ...guidance?.unconditionalNoise && {
+        scalars: unguidedNoiseScalars(step, schedule.at(step.previous).signal),
+      },
       ...tables.inputScale && {
         places: Uint32Array.from({ length: samples }, (_, n) => n),
         inputScales: new Float32Array(samples).fill(inputScale(step.timestep)),
@@ -189,11 +197,20 @@ export class Evaluation {
   }
 }
 
-/** What predicts: the network, guided where guidance is asked for. */
-function denoiserFor(parts: SamplerParts): Denoiser {
-  const { guidance, together = true, shape } = parts;
-  if (!guidance) return parts.denoise;
-  return guidedDenoiser(parts, guidance, { together, channels: shape[3] });
+/** What the network says, guided where that is asked for; what CFG++ takes the noise from beside it. */
+function recordPrediction(
+  parts: SamplerParts,
+  graph: Graph,
+  inputs: NetworkInputs,
+): { output: TensorRef; unguided?: TensorRef } {
+  const { guidance, together = true, shape: [, , , channels] } = parts;
+  if (!guidance) return { output: parts.denoise(graph, inputs).ref };
+  if (guidance.unconditionalNoise) {
+    const { guided, unconditional } = guidedAndNot(parts, guidance, { channels }, graph, inputs);
+    return { output: guided, unguided: unconditional };
+  }
+  const guided = guidedDenoiser(parts, guidance, { together, channels });
+  return { output: guided(graph, inputs).ref };
 }
 
 /** An evaluation that is written down. */
@@ -209,6 +226,8 @@ export interface UpdateTensors extends SampledImages {
   readonly kept: TensorRef | null;
   /** The network's. */
   readonly output: TensorRef;
+  /** The network's without a class, where a step takes its noise from that. */
+  readonly unguided?: TensorRef | undefined;
   /** Standard normal noise. */
   readonly z: TensorRef;
 }
@@ -221,15 +240,17 @@ export interface UpdateTensors extends SampledImages {
 export function recordUpdate(
   capture: Capture,
   process: ProcessOnGpu,
-  { x, predicted, kept, output, z: drawn }: UpdateTensors,
+  { x, predicted, kept, output, unguided, z: drawn }: UpdateTensors,
   { registers, limited }: Room,
 ): boolean {
-  const scalars = capture.input("scalars", [samplerScalarCount(registers)]);
+  const count = samplerScalarCount(registers) + (unguided ? 1 : 0);
+  const scalars = capture.input("scalars", [count]);
   const { f, z, choosesVariance } = noiseAndOutput(capture, output, drawn);
   const limits = limited
     ? sampleLimits(capture, x, f, capture.input("limitScalars", [LIMIT_SCALARS]))
     : null;
-  const tensors = { x, f, z, predicted, ...kept && { kept }, ...limits && { limits } };
+  const plain = unguided && { unguided: predictionOf(capture, unguided, drawn) };
+  const tensors = { x, f, z, predicted, ...kept && { kept }, ...limits && { limits }, ...plain };
   copyInto(capture, x, process.step(capture, tensors, scalars));
   return choosesVariance;
 }
@@ -266,6 +287,13 @@ function noiseAndOutput(capture: Capture, output: TensorRef, z: TensorRef) {
   const { a, b } = splitLast(capture, output, channels, { a: {}, b: {} });
   const scalars = capture.input("varianceScalars", [VARIANCE_SCALARS]);
   return { f: a!, z: noiseOfVariance(capture, z, b!, scalars), choosesVariance: true };
+}
+
+/** The prediction alone, of a network that may choose a variance beside it. */
+function predictionOf(capture: Capture, output: TensorRef, { shape }: TensorRef): TensorRef {
+  const channels = shape.at(-1)!;
+  if (output.shape.at(-1) === channels) return output;
+  return splitLast(capture, output, channels, { a: {}, b: null }).a!;
 }
 
 /** What the network is given: the image as the process scales it, and what it is told of the level. */

@@ -25,7 +25,7 @@ import {
   type SampledImages,
   type SamplerParts,
 } from "./evaluation.ts";
-import { checkGuidance, guidesAt } from "./guidance.ts";
+import { checkGuidance, checkGuidedMoves, guidesAt } from "./guidance.ts";
 import type { InpaintingMove, InpaintingWay } from "./inpainting.ts";
 import { KnownParts, noiseScalars, type NoisingProcess, recordNoising } from "./known_parts.ts";
 import type { ProcessOnGpu } from "./level_tables.ts";
@@ -350,6 +350,7 @@ export class Sampler {
 
   /** An evaluation with as many registers as moves want, and with limits if one thresholds. */
   async #reserve(moves: readonly Move[]): Promise<void> {
+    if (this.parts.guidance) checkGuidedMoves(this.parts.guidance, moves);
     const { registers, limited } = this.evaluation;
     const wanted = {
       registers: Math.max(registers, keptRegisters(moves)),

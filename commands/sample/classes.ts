@@ -34,6 +34,9 @@ export const CLASS_OPTIONS = {
     parse: decimal({ min: 0, max: 1 }),
     description: "bring the contrast of guided images back, from 0, not at all, to 1",
   },
+  guidanceCfgpp: {
+    description: "CFG++: guide what a step predicts, and take its noise from no class; W up to 1",
+  },
 } as const satisfies OptionSpecs;
 
 /** Values of {@linkcode CLASS_OPTIONS}. */
@@ -118,7 +121,7 @@ function partsOf(list: string, names: readonly string[] = []): string[] {
  * @throws {UsageError} When options do not go together, or the network can't be guided.
  */
 export function chosenGuidance(
-  { guidance: scale, guidanceInterval, guidanceRescale }: ClassValues,
+  { guidance: scale, guidanceInterval, guidanceRescale, guidanceCfgpp = false }: ClassValues,
   { conditioning }: KnownClasses,
 ): Guidance | undefined {
   if (scale === undefined) {
@@ -126,6 +129,7 @@ export function chosenGuidance(
       const [name, value] of [
         ["guidance-interval", guidanceInterval],
         ["guidance-rescale", guidanceRescale],
+        ["guidance-cfgpp", guidanceCfgpp || undefined],
       ] as const
     ) {
       if (value === undefined) continue;
@@ -134,6 +138,9 @@ export function chosenGuidance(
     return undefined;
   }
   usage(() => checkGuidance({ conditioning }));
-  if (scale === 1) return undefined;
-  return { scale, interval: guidanceInterval ?? null, rescale: guidanceRescale ?? 0 };
+  if (scale === 1 && !guidanceCfgpp) return undefined;
+  return {
+    ...{ scale, interval: guidanceInterval ?? null, rescale: guidanceRescale ?? 0 },
+    ...guidanceCfgpp && { unconditionalNoise: true },
+  };
 }

@@ -3,7 +3,7 @@ import type { NetworkInputs } from "../../autograd/network_inputs.ts";
 import { add } from "../../autograd/ops/add.ts";
 import { gatherRows } from "../../autograd/ops/gather_rows.ts";
 import { reshape } from "../../autograd/ops/reshape.ts";
-import { guidesAt } from "../../diffusion/guidance.ts";
+import { checkGuidedMoves, guidesAt } from "../../diffusion/guidance.ts";
 import type { SamplerStep } from "../../diffusion/moves.ts";
 import { makeProcess } from "../../diffusion/process.ts";
 import { Sampler, type SamplerParts } from "../../diffusion/sampling.ts";
@@ -142,4 +142,38 @@ Deno.test("guide() refuses predictions that are no pairs", async () => {
     assertThrows(() => guide(capture, { both: a }, strength), RangeError, "must be pairs");
     return {};
   });
+});
+
+Deno.test("Sampler.sample() takes the noise of a step from what is said of no class where asked", async () => {
+  const taken = { ...step(10), fromX0: 0.8, fromX: -0.6, fromF: 0.1, clip: false };
+  const made = await parts({ guidance: { ...GUIDANCE, unconditionalNoise: true } });
+  const { signal } = made.process.schedule.at(taken.previous);
+  const seeds = [1, 2, 3, 4, 5], labels = [2, 0, 1, 1, 2];
+  const sampler = await Sampler.create(await testGpu(), made);
+  const found = await sampler.sample([taken], seeds, { labels });
+  const start = await sampler.startNoise(seeds);
+  sampler.destroy();
+  // The network says a picture and the image and a half: x0 = f - x.
+  const expected = labels.flatMap((label, n) =>
+    Array.from({ length: LENGTH }, (_, i) => {
+      const x = start[n * LENGTH + i]!;
+      const c = 0.5 + PICTURES[label * LENGTH + i]!, u = 0.5 + PICTURES[CLASSES * LENGTH + i]!;
+      const guided = u + 1.5 * (c - u);
+      const next = 0.8 * u - 0.6 * x + 0.1 * (x + u) + signal * (guided - u);
+      return Math.max(-1, Math.min(1, next));
+    })
+  );
+  assertAllClose(found, expected, { rtol: 1e-5, atol: 1e-5 });
+});
+
+Deno.test("checkGuidedMoves() refuses CFG++ where a step goes by several evaluations or thresholds", () => {
+  const plus = { ...GUIDANCE, unconditionalNoise: true };
+  const kept = [{ ...step(10), keep: [{ x0: 1 }] }];
+  checkGuidedMoves(GUIDANCE, kept);
+  checkGuidedMoves(plus, [step(10)]);
+  const several = "must go by one evaluation";
+  assertThrows(() => checkGuidedMoves(plus, kept), RangeError, several);
+  assertThrows(() => checkGuidedMoves(plus, [{ ...step(1), fromBefore: 1 }]), RangeError, several);
+  const threshold = { ratio: 0.9, most: 2 };
+  assertThrows(() => checkGuidedMoves(plus, [{ ...step(1), threshold }]), RangeError, "threshold");
 });

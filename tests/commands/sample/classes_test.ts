@@ -35,7 +35,7 @@ Deno.test("chosenClasses() refuses classes that the network does not know", () =
 
 const NO_VALUES = {
   ...{ class: undefined, guidance: undefined },
-  ...{ guidanceInterval: undefined, guidanceRescale: undefined },
+  ...{ guidanceInterval: undefined, guidanceRescale: undefined, guidanceCfgpp: false },
 };
 
 Deno.test("chosenGuidance() is none of scale 1, and else what is asked for", () => {
@@ -48,6 +48,9 @@ Deno.test("chosenGuidance() is none of scale 1, and else what is asked for", () 
   assertEquals(chosenGuidance({ ...NO_VALUES, ...all }, KNOWN), {
     ...{ scale: 0, interval: [0.3, 5], rescale: 0.7 },
   });
+  assertEquals(chosenGuidance({ ...NO_VALUES, guidance: 1, guidanceCfgpp: true }, KNOWN), {
+    ...{ scale: 1, interval: null, rescale: 0, unconditionalNoise: true },
+  });
 });
 
 Deno.test("chosenGuidance() refuses networks that can't be guided, and options without a scale", () => {
@@ -57,6 +60,7 @@ Deno.test("chosenGuidance() refuses networks that can't be guided, and options w
       [guidance, {}, "Cannot guide: the network must know of classes"],
       [guidance, { labels: 4 }, "it always had one; train it with --model.labelDropout=0.1"],
       [{ ...NO_VALUES, guidanceRescale: 0.5 }, { labels: 4 }, "--guidance-rescale alone"],
+      [{ ...NO_VALUES, guidanceCfgpp: true }, { labels: 4 }, "--guidance-cfgpp alone"],
       [{ ...NO_VALUES, guidanceInterval: [0, 1] as [number, number] }, {}, "must come with --guid"],
     ] as const
   ) {
