@@ -8,73 +8,32 @@
  *
  * @module
  */
-import { conditionValues } from "../autograd/network_inputs.ts";
 import { Capture } from "../device/capture.ts";
 import type { Gpu } from "../device/gpu.ts";
 import type { KernelTime } from "../device/profile.ts";
 import type { InputValues, Program } from "../device/program.ts";
 import { sizeOf, type TensorRef } from "../device/tensor.ts";
 import { copyInto } from "../kernels/elementwise/add.ts";
-import { scaleForward } from "../kernels/elementwise/scale.ts";
-import { seedKey } from "../support/philox.ts";
-import { STREAMS } from "../support/random_streams.ts";
-import {
-  Evaluation,
-  type EvaluationParts,
-  type Room,
-  type SampledImages,
-  type SamplerParts,
-} from "./evaluation.ts";
+import { Evaluation, type SampledImages, type SamplerParts } from "./evaluation.ts";
 import { checkGuidance, checkGuidedMoves, guidesAt } from "./guidance.ts";
 import type { InpaintingMove, InpaintingWay } from "./inpainting.ts";
 import { KnownParts, noiseScalars, type NoisingProcess, recordNoising } from "./known_parts.ts";
 import type { ProcessOnGpu } from "./level_tables.ts";
 import { isEvaluation, keptRegisters, type Move, type SamplerStep, thresholds } from "./moves.ts";
+import { checkLabels, conditionsOf, keyRows } from "./sample_inputs.ts";
+import { planEvaluations, recordStart, unguidedParts } from "./sampler_programs.ts";
+import type {
+  InpaintingTask,
+  SamplingOptions,
+  SamplingWatch,
+  StepImages,
+} from "./sampling_watch.ts";
 import type { NoiseLevel } from "./schedule.ts";
 
-export type { SamplerParts };
+export type { InpaintingTask, SamplerParts, SamplingOptions, SamplingWatch, StepImages };
 
 /** Images computed at once, unless another number is asked for. */
 export const SAMPLE_BATCH = 16;
-
-/** What a step did to the images of a batch, unused ones left out, each `[n, h, w, c]`. */
-export interface StepImages {
-  /** The images before the step, x_t. */
-  readonly before: Float32Array<ArrayBuffer>;
-  /** The clean images that it predicted from them, clipped if the step clips. */
-  readonly predicted: Float32Array<ArrayBuffer>;
-  /** The images after it. */
-  readonly after: Float32Array<ArrayBuffer>;
-}
-
-/** Who looks while images are made. Steps, and other moves, count from 0. */
-export interface SamplingWatch {
-  /** After each move of each batch. */
-  onStep?(batch: number, step: number): void | Promise<void>;
-  /** Whether {@linkcode onImages} wants to see a step. */
-  wants?(step: number): boolean;
-  /** What a step did. */
-  onImages?(step: number, images: StepImages): void;
-  /** Once aborted, sampling throws its reason after the move at hand. */
-  readonly signal?: AbortSignal;
-}
-
-/** What is made, and who looks. */
-export interface SamplingOptions extends SamplingWatch {
-  /**
-   * The class of each image, for networks that know of classes; the remainder of its seed divided by
-   * their number unless given, so that an image depends on its seed alone.
-   */
-  readonly labels?: readonly number[];
-}
-
-/** Given images, and where they are to stay as they are. */
-export interface InpaintingTask {
-  /** `[n, h, w, c]` in [-1, 1]. */
-  readonly images: Float32Array;
-  /** 1 where a value is known and 0 where it is to be made, `[n, h, w, c]`. */
-  readonly known: Float32Array;
-}
 
 /** A network ready to be sampled from. */
 export class Sampler {
@@ -258,7 +217,7 @@ export class Sampler {
   /** Runs a step on the batch at hand with each dispatch measured; the images are of no use then. */
   async profileStep(step: SamplerStep, seed = 0): Promise<KernelTime[]> {
     const [samples = 1] = this.shape;
-    const conditions = this.#conditions([seed], 0, {});
+    const conditions = conditionsOf(this.parts, [seed], 0, {});
     return await this.evaluation.profile(step, keyRows([seed], samples, 0), conditions);
   }
 
@@ -297,29 +256,6 @@ export class Sampler {
     throw new RangeError(
       `Cannot ${verb}: ${seeds.length} of them must have ${count} values, got ${images.length}`,
     );
-  }
-
-  /** @throws {RangeError} For labels that the network does not know of. */
-  #checkLabels(seeds: readonly number[], { labels }: SamplingOptions): void {
-    const { labels: classes = 0 } = this.parts.conditioning ?? {};
-    if (!labels) return;
-    const wrong = labels.find((label) => !Number.isInteger(label) || label < 0 || label >= classes);
-    if (wrong === undefined && labels.length === seeds.length) return;
-    throw new RangeError(
-      classes === 0
-        ? "Cannot sample classes: the network must know of classes, it knows none"
-        : `Cannot sample classes: there must be ${seeds.length} labels from 0 to ${
-          classes - 1
-        }, got ${wrong ?? labels.length}`,
-    );
-  }
-
-  /** What the network is told of the images of a batch from `first` on. */
-  #conditions(seeds: readonly number[], first: number, { labels }: SamplingOptions): InputValues {
-    const { conditioning = {}, shape: [samples] } = this.parts;
-    return conditionValues(samples, conditioning, {
-      labels: (i) => labels?.[first + i] ?? (seeds[i] ?? 0) % conditioning.labels!,
-    });
   }
 
   /** The images of a batch from `first` on, filled up with zeros. */
@@ -388,10 +324,10 @@ export class Sampler {
     await this.#reserve(moves);
     const length = this.parts.decoder?.length ?? this.#length;
     const result = new Float32Array(seeds.length * length);
-    this.#checkLabels(seeds, watch);
+    checkLabels(this.parts, seeds, watch);
     for (let at = 0; at < seeds.length; at += batch) {
       const own = seeds.slice(at, at + batch);
-      const conditions = this.#conditions(own, at, watch);
+      const conditions = conditionsOf(this.parts, own, at, watch);
       begin(own, at);
       // Nothing is predicted yet; what an earlier batch left says nothing of this one.
       if (this.parts.conditioning?.selfCondition) {
@@ -461,50 +397,4 @@ export class Sampler {
   async #read(tensor: TensorRef, count: number): Promise<Float32Array<ArrayBuffer>> {
     return (await this.gpu.readF32(tensor)).slice(0, count * this.#length);
   }
-}
-
-/** An evaluation, and one without guidance where guidance acts at some levels alone. */
-async function planEvaluations(
-  gpu: Gpu,
-  parts: EvaluationParts,
-  images: SampledImages,
-  room?: Room,
-): Promise<{ evaluation: Evaluation; unguided: Evaluation | null }> {
-  const evaluation = await Evaluation.plan(gpu, parts, images, room);
-  if (!parts.guidance?.interval) return { evaluation, unguided: null };
-  try {
-    const without = unguidedParts(parts);
-    const unguided = await Evaluation.plan(gpu, without, images, room, evaluation);
-    return { evaluation, unguided };
-  } catch (error) {
-    evaluation.destroy();
-    throw error;
-  }
-}
-
-function unguidedParts(parts: EvaluationParts): EvaluationParts {
-  return { ...parts, guidance: undefined };
-}
-
-/** A key of kernels/shared/philox.ts for each image; places without a seed take that of 0. */
-function keyRows(seeds: readonly number[], samples: number, step: number): Uint32Array {
-  const rows = new Uint32Array(4 * samples);
-  for (let n = 0; n < samples; n++) rows.set([...seedKey(seeds[n] ?? 0), step, 0], 4 * n);
-  return rows;
-}
-
-/** The images at hand, and the program that fills them with noise. */
-function recordStart(
-  gpu: Gpu,
-  { shape, process: { schedule, drawNoise } }: SamplerParts,
-): { images: SampledImages; start: Capture } {
-  const [samples, ...image] = shape;
-  const x = gpu.tensor(shape, { label: "samples" });
-  const predicted = gpu.tensor(shape, { label: "predicted samples" });
-  const start = new Capture(gpu, "sampling start");
-  const keys = start.input("keys", [samples, 4], "u32");
-  const noise = drawNoise(start, keys, { samples, shape: image, stream: STREAMS.start });
-  const { start: deviation = 1 } = schedule;
-  copyInto(start, x, deviation === 1 ? noise : scaleForward(start, noise, deviation));
-  return { images: { x, predicted }, start };
 }

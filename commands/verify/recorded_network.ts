@@ -20,7 +20,6 @@ import {
 } from "../../model/names/pytorch.ts";
 import { createArena, parameterSlots, readArena, writeArenas } from "../../model/parameters.ts";
 import {
-  budgetOf,
   type CaseResult,
   Comparison,
   formulaBudget,
@@ -30,6 +29,15 @@ import {
   unsupported,
 } from "./golden.ts";
 import { channelsLast, fromTorch, toTorch } from "./layout.ts";
+import {
+  budgetOfError,
+  caseName,
+  describedPasses,
+  isError,
+  type PassDescription,
+  type PassResults,
+  resultsOf,
+} from "./recorded_passes.ts";
 import { type RecordedState, recordedState } from "./recorded_state.ts";
 
 /** What a pass gives: on the GPU in our layout, or numbers in PyTorch's. */
@@ -63,35 +71,6 @@ export interface RecordedNetwork {
    * @throws {Unsupported} For a configuration that is not known here.
    */
   rebuild(golden: GoldenFile, state: RecordedState): Rebuilt;
-}
-
-/** PyTorch's error of a tensor and its size. */
-interface RecordedError {
-  readonly max_abs_f32_vs_f64: number;
-  readonly scale_absmax_f64: number;
-}
-
-/** What a manifest tells of a pass's results. */
-interface PassResults {
-  readonly loss?: number;
-  readonly loss_f64?: number;
-  readonly grads?: Readonly<Record<string, RecordedError>>;
-  readonly activations?: Readonly<Record<string, RecordedError>>;
-  /** First values of what a forward pass has written over. */
-  readonly after?: Readonly<Record<string, RecordedError>>;
-  readonly running_stats_after_one_forward?: Readonly<Record<string, RecordedError>>;
-  readonly zero_gradient_params?: readonly string[];
-  readonly grad_max_over_all_params_f64?: number;
-  readonly [output: string]: unknown;
-}
-
-/** A pass as manifests tell it. */
-interface PassDescription {
-  readonly name: string;
-  readonly prefix: string;
-  readonly mode: "eval" | "train";
-  readonly grad: boolean;
-  readonly args?: Readonly<Record<string, unknown>>;
 }
 
 /** One pass being recorded: a graph, and inputs from the file. */
@@ -392,37 +371,6 @@ function* namedValues(
     yield [entry.name, fromPytorch(entry, state.get(entry.pytorchName)!)];
   }
 }
-
-/** Passes of a manifest; those of older ones follow from their results. */
-function describedPasses({ manifest }: GoldenFile): readonly PassDescription[] {
-  if (manifest.passes) return manifest.passes as PassDescription[];
-  const results = manifest.results as PassResults;
-  if (isError(results.out)) return [{ name: "", prefix: "", mode: "eval", grad: true }];
-  return Object.entries(results).map(([name, of]) => ({
-    name,
-    prefix: `${name}.`,
-    mode: name === "train" ? "train" : "eval",
-    grad: (of as PassResults).grads !== undefined,
-  }));
-}
-
-function resultsOf({ manifest }: GoldenFile, pass: string): PassResults {
-  const results = manifest.results as PassResults;
-  return pass === "" ? results : (results[pass] ?? {}) as PassResults;
-}
-
-/** The case's name in its manifest, or the file's. */
-function caseName({ manifest }: GoldenFile): string {
-  return (manifest.case as string | undefined) ??
-    String(manifest.file ?? "network").replace(/\.safetensors$/, "");
-}
-
-function isError(value: unknown): value is RecordedError {
-  return typeof value === "object" && value !== null && "max_abs_f32_vs_f64" in value;
-}
-
-const budgetOfError = ({ max_abs_f32_vs_f64: e, scale_absmax_f64: s }: RecordedError) =>
-  budgetOf(e, s);
 
 function refOf(output: PassOutput): TensorRef | undefined {
   if (output instanceof Tensor) return output.ref;

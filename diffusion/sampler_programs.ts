@@ -1,0 +1,57 @@
+/**
+ * The programs of a sampler: how a batch starts, and its evaluations of the network.
+ *
+ * @module
+ */
+import { Capture } from "../device/capture.ts";
+import type { Gpu } from "../device/gpu.ts";
+import { copyInto } from "../kernels/elementwise/add.ts";
+import { scaleForward } from "../kernels/elementwise/scale.ts";
+import { STREAMS } from "../support/random_streams.ts";
+import {
+  Evaluation,
+  type EvaluationParts,
+  type Room,
+  type SampledImages,
+  type SamplerParts,
+} from "./evaluation.ts";
+
+/** An evaluation, and one without guidance where guidance acts at some levels alone. */
+export async function planEvaluations(
+  gpu: Gpu,
+  parts: EvaluationParts,
+  images: SampledImages,
+  room?: Room,
+): Promise<{ evaluation: Evaluation; unguided: Evaluation | null }> {
+  const evaluation = await Evaluation.plan(gpu, parts, images, room);
+  if (!parts.guidance?.interval) return { evaluation, unguided: null };
+  try {
+    const without = unguidedParts(parts);
+    const unguided = await Evaluation.plan(gpu, without, images, room, evaluation);
+    return { evaluation, unguided };
+  } catch (error) {
+    evaluation.destroy();
+    throw error;
+  }
+}
+
+/** The same parts, asked without guidance. */
+export function unguidedParts(parts: EvaluationParts): EvaluationParts {
+  return { ...parts, guidance: undefined };
+}
+
+/** The images at hand, and the program that fills them with noise. */
+export function recordStart(
+  gpu: Gpu,
+  { shape, process: { schedule, drawNoise } }: SamplerParts,
+): { images: SampledImages; start: Capture } {
+  const [samples, ...image] = shape;
+  const x = gpu.tensor(shape, { label: "samples" });
+  const predicted = gpu.tensor(shape, { label: "predicted samples" });
+  const start = new Capture(gpu, "sampling start");
+  const keys = start.input("keys", [samples, 4], "u32");
+  const noise = drawNoise(start, keys, { samples, shape: image, stream: STREAMS.start });
+  const { start: deviation = 1 } = schedule;
+  copyInto(start, x, deviation === 1 ? noise : scaleForward(start, noise, deviation));
+  return { images: { x, predicted }, start };
+}
