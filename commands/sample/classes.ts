@@ -35,7 +35,7 @@ export const CLASS_OPTIONS = {
     description: "bring the contrast of guided images back, from 0, not at all, to 1",
   },
   guidanceCfgpp: {
-    description: "CFG++: guide what a step predicts, and take its noise from no class; W up to 1",
+    description: "guide what a step predicts, and take its noise from no class (CFG++); W up to 1",
   },
 } as const satisfies OptionSpecs;
 
