@@ -9,9 +9,7 @@ import type { LearningRateOptions } from "./options.ts";
 export interface RateAt {
   /** Completed steps since the warm-up. */
   readonly since: number;
-  /** Steps of the run after its warm-up. */
-  readonly of: number;
-  /** Share of those that is done, 0 to 1. */
+  /** Share of the steps after the warm-up that is done, 0 to 1. */
   readonly done: number;
 }
 

@@ -19,8 +19,8 @@ export function learningRate(options: LearningRateOptions, step: number, steps: 
     return oneCycle(options, { step, steps, warmupSteps, line: decay === "one-cycle-linear" });
   }
   if (step < warmupSteps) return startLr + (lr - startLr) * step / warmupSteps;
-  const since = step - warmupSteps, of = steps - warmupSteps;
-  return DECAYS[decay](options, { since, of, done: of > 0 ? Math.min(1, since / of) : 1 });
+  const since = step - warmupSteps, all = steps - warmupSteps;
+  return DECAYS[decay](options, { since, done: all > 0 ? Math.min(1, since / all) : 1 });
 }
 
 /**
