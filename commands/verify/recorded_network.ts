@@ -235,14 +235,9 @@ async function* verifyPass(
     yield* replay(named, async () => {
       const comparison = new Comparison(named.case, named.family, named.op);
       for (const [x, gradient] of gradients) {
-        await check(
-          comparison,
-          golden,
-          program,
-          `${one.prefix}grad_${x}`,
-          gradient,
-          results[`grad_${x}`],
-        );
+        const key = `grad_${x}`;
+        if (!(key in results)) continue;
+        await check(comparison, golden, program, one.prefix + key, gradient, results[key]);
       }
       await compareGradients(gpu, golden, running, results, grads, comparison);
       return comparison.result();
