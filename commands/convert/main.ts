@@ -6,9 +6,6 @@
 import { dirname, join } from "node:path";
 import type { Override } from "../../config/load.ts";
 import { defineCommand, type Invocation, runCommand } from "../../support/command_line.ts";
-import { DiT } from "../../model/networks/dit/dit.ts";
-import { GuidedUNet } from "../../model/networks/guided/unet.ts";
-import { LucidUNet } from "../../model/networks/lucid/unet.ts";
 import { UsageError } from "../../support/errors.ts";
 import { fileError, readNamedFile } from "../../support/files.ts";
 import { Checkpoint, CHECKSUM, newestCheckpoint } from "../../training/checkpoint.ts";
@@ -47,6 +44,20 @@ import {
 import { checkResultFile } from "../shared/path_checks.ts";
 
 const FORMATS = ["diffract", "tensors", "pytorch", "diffusers"] as const;
+
+/** Code bases whose files tell a network by names and shapes alone. */
+const IMPORTS = {
+  "dit": importDit,
+  "guided-diffusion": importGuided,
+  "lucid": importLucid,
+} as const;
+
+/** Who writes a network for its own code base, by `model.name`; pytorch-ddpm's unless given. */
+const EXPORTS: Readonly<Record<string, typeof exportPytorchDdpm>> = {
+  dit: exportDit,
+  guided: exportGuided,
+  lucid: exportLucid,
+};
 
 const command = defineCommand({
   name: "convert",
@@ -175,16 +186,9 @@ async function read(
     const { prefix } = options;
     return { file: path, model: importPytorchDdpm(source, { flags, overrides, prefix, say }) };
   }
-  if (known === "dit") {
-    const { prefix } = options;
-    return { file: path, model: importDit(source, { overrides, prefix, say }) };
-  }
-  if (known === "guided-diffusion") {
-    return { file: path, model: importGuided(source, { overrides, prefix: options.prefix, say }) };
-  }
-  if (known === "lucid") {
-    const { prefix } = options;
-    return { file: path, model: importLucid(source, { overrides, prefix, say }) };
+  if (known !== null && known in IMPORTS) {
+    const read = IMPORTS[known as keyof typeof IMPORTS];
+    return { file: path, model: read(source, { overrides, prefix: options.prefix, say }) };
   }
   if (known === "diffusers") {
     const files = await findDiffusers(path);
@@ -293,13 +297,7 @@ async function write(out: string, input: Input, options: Options): Promise<strin
   const { to = "diffract", weights } = options;
   if (to === "pytorch") {
     requireFile(out, to);
-    const written = model.network instanceof DiT
-      ? exportDit
-      : model.network instanceof GuidedUNet
-      ? exportGuided
-      : model.network instanceof LucidUNet
-      ? exportLucid
-      : exportPytorchDdpm;
+    const written = EXPORTS[model.config.model.name] ?? exportPytorchDdpm;
     const { tensors, metadata } = written(model, (weights ?? "all") as WeightsChoice);
     await writeTensors(out, tensors, metadata);
     return `${tensors.length} tensors under PyTorch's names to ${out}`;
