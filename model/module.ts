@@ -17,7 +17,16 @@ export abstract class Module {}
  * @throws {TypeError} When a property that leads to a parameter has a dot in its name.
  */
 export function* namedParameters(module: Module): Generator<[name: string, parameter: Parameter]> {
-  yield* walk(module, "", new Set());
+  for (const [name, value] of walk(module, "", new Set())) {
+    if (value instanceof Parameter) yield [name, value];
+  }
+}
+
+/** The modules below a module with their dotted paths, each before those below it. */
+export function* namedModules(module: Module): Generator<[path: string, module: Module]> {
+  for (const [path, value] of walk(module, "", new Set())) {
+    if (value instanceof Module) yield [path, value];
+  }
 }
 
 /** Number of learned values below a module. */
@@ -31,7 +40,7 @@ function* walk(
   node: Module | readonly unknown[],
   path: string,
   seen: Set<object>,
-): Generator<[string, Parameter]> {
+): Generator<[string, Parameter | Module]> {
   seen.add(node);
   for (const [key, value] of Object.entries(node)) {
     const leads = value instanceof Parameter || value instanceof Module || Array.isArray(value);
@@ -47,6 +56,9 @@ function* walk(
     if (value instanceof Parameter) {
       seen.add(value);
       yield [name, value];
-    } else yield* walk(value, name, seen);
+    } else {
+      if (value instanceof Module) yield [name, value];
+      yield* walk(value, name, seen);
+    }
   }
 }

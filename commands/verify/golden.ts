@@ -36,6 +36,8 @@ export type CaseResult =
     readonly budget: number;
     /** Why the case could not be replayed to its end. */
     readonly reason?: string;
+    /** What is recorded of it and has no counterpart here. */
+    readonly apart?: readonly string[];
   }
   | CaseName & {
     readonly unsupported: true;

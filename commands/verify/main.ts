@@ -23,9 +23,10 @@ function formatResult(result: CaseResult): string {
   if ("unsupported" in result) return `${name} unsupported: ${result.reason}`;
   const verdict = result.ok ? "ok" : styled("red", "FAIL");
   if (result.reason !== undefined) return `${name} ${verdict}: ${result.reason}`;
+  const apart = result.apart ? `, without ${result.apart.join(", ")}` : "";
   return `${name} ${result.tensor.slice(-42).padEnd(42)} ${
     result.worst.toExponential(2).padStart(9)
-  } of ${result.budget.toExponential(2)}  ${verdict}`;
+  } of ${result.budget.toExponential(2)}  ${verdict}${apart}`;
 }
 
 function count(summary: VerifySummary, result: CaseResult): void {

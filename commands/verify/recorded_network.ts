@@ -38,6 +38,7 @@ import {
   type PassResults,
   resultsOf,
 } from "./recorded_passes.ts";
+import { type Activation, type LayerHabits, Watch } from "./recorded_activations.ts";
 import { type RecordedState, recordedState } from "./recorded_state.ts";
 
 /** What a pass gives: on the GPU in our layout, or numbers in PyTorch's. */
@@ -55,9 +56,11 @@ export interface Rebuilt {
   /**
    * What was recorded of it, by the name of the pass; `""` is the main one, which must give `out`
    * and may give `loss` where it is not the mean square of `out - target`. Outputs are named as in
-   * the manifest; activations (`act/NAME`) may be among them.
+   * the manifest; activations (`act/NAME`) may be among them, and are else found by their parameters.
    */
   readonly passes: Readonly<Record<string, RecordPass>>;
+  /** What tells its layers' outputs from those that are recorded. */
+  readonly layers?: LayerHabits;
 }
 
 /** How the networks of one code base are rebuilt. */
@@ -174,9 +177,10 @@ export async function* verifyNetwork(
 ): AsyncGenerator<CaseResult> {
   const state = recordedState(golden, base);
   const rebuilt = rebuild(golden, state);
-  const { network, names, passes } = rebuilt;
+  const { network, names, passes, layers = {} } = rebuilt;
   checkTensors(`the recorded ${family}`, names, state);
   const weights = createArena(gpu, "weights", network);
+  const watch = new Watch(network, names, layers);
   for (const { name: pass, ...described } of describedPasses(golden)) {
     const own = caseName(golden);
     const name = { case: pass === "" ? own : `${own}.${pass}`, family, op: pass || "forward" };
@@ -187,7 +191,7 @@ export async function* verifyNetwork(
       const one = { name: pass, ...described };
       yield* replay(
         name,
-        () => verifyPass(gpu, golden, { ...rebuilt, weights, record, one, name }),
+        () => verifyPass(gpu, golden, { ...rebuilt, weights, record, one, name, watch }),
       );
     }
   }
@@ -197,6 +201,7 @@ export async function* verifyNetwork(
 /** A pass and what it runs on. */
 interface Running extends Rebuilt {
   readonly weights: Arena;
+  readonly watch: Watch;
   readonly record: RecordPass;
   readonly one: PassDescription;
   readonly name: { readonly case: string; readonly family: string; readonly op: string };
@@ -207,7 +212,7 @@ async function* verifyPass(
   golden: GoldenFile,
   running: Running,
 ): AsyncGenerator<CaseResult> {
-  const { network, weights, record, one, name } = running;
+  const { network, weights, watch, record, one, name } = running;
   const results = resultsOf(golden, one.name);
   const grads = one.grad ? createArena(gpu, "gradients", network) : undefined;
   const capture = new Capture(gpu, name.case);
@@ -216,15 +221,25 @@ async function* verifyPass(
     training: one.mode === "train",
   });
   const pass = new Pass(golden, graph, one.args ?? {}, weights, one.prefix);
+  watch.clear();
   const outputs: Record<string, PassOutput> = { ...record(pass) };
+  const activations = activationsOf(results, watch, outputs);
   const gradients = one.grad ? backward(pass, outputs) : undefined;
   for (const output of Object.values(outputs)) {
     const ref = refOf(output);
     if (ref) capture.keep(ref);
   }
+  for (const [, found] of activations) if (found) capture.keep(found.tensor.ref);
   const program = await capture.plan();
   program.run(pass.values);
   yield* replay(name, () => compareOutputs(golden, program, running, results, outputs));
+  if (activations.size > 0) {
+    const named = { ...name, case: `${name.case}.activations`, op: "activations" };
+    yield* replay(
+      named,
+      () => compareActivations(golden, program, { ...running, name: named }, results, activations),
+    );
+  }
   const after = results.after ?? results.running_stats_after_one_forward;
   if (after) {
     const named = { ...name, case: `${name.case}.after`, op: "after" };
@@ -286,6 +301,44 @@ async function compareOutputs(
     await check(comparison, golden, program, one.prefix + key, output, told);
   }
   return comparison.result();
+}
+
+/** What stands for each recorded activation that is not among the outputs. */
+function activationsOf(
+  { activations = {} }: PassResults,
+  watch: Watch,
+  outputs: Readonly<Record<string, PassOutput>>,
+): Map<string, Activation | undefined> {
+  return new Map(
+    Object.keys(activations).filter((name) => !(`act/${name}` in outputs))
+      .map((name) => [name, watch.find(name)]),
+  );
+}
+
+async function compareActivations(
+  golden: GoldenFile,
+  program: Program,
+  { one, name, layers }: Running,
+  { activations }: PassResults,
+  found: ReadonlyMap<string, Activation | undefined>,
+): Promise<CaseResult> {
+  const comparison = new Comparison(name.case, name.family, name.op);
+  const apart: string[] = [];
+  for (const [recorded, ours] of found) {
+    const key = `${one.prefix}act/${recorded}`, told = activations![recorded]!;
+    const { shape = [] } = told as { shape?: readonly number[] };
+    if (!ours || sizeOf(shape) !== sizeOf(ours.tensor.shape)) {
+      apart.push(recorded);
+      continue;
+    }
+    const values = await program.readF32(ours.tensor.ref);
+    const tokens = layers?.tokens && shape.length === 3;
+    const whole = toTorch(values, shape, tokens ? null : channelsLast(shape.length));
+    const { data } = golden.get(key);
+    const actual = sampled(whole, data.length);
+    comparison.check(key, actual, Array.from(data, ours.of), budgetOfError(told));
+  }
+  return { ...comparison.result(), ...apart.length > 0 ? { apart } : {} };
 }
 
 /** Compares one output; of an activation, 64 values are recorded. */

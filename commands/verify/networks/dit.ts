@@ -64,6 +64,7 @@ export const DIT: RecordedNetwork = {
     return {
       network,
       names: ditNames(network, network.shape),
+      layers: { tokens: true },
       passes: {
         "": (pass) => ({ out: predict(pass) }),
         "time": (pass) => ({ temb: timeTable(pass) }),

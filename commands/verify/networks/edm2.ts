@@ -24,7 +24,7 @@ function edm2Network(config: Recorded): Edm2UNet {
 /** Networks in EDM2's Precond. */
 export const EDM2: RecordedNetwork = {
   family: "edm2",
-  rebuild(golden) {
+  rebuild(golden, state) {
     const config = golden.manifest.config as Recorded;
     const network = edm2Network(config);
     const sigmaData = Number(config.sigma_data ?? 0.5);
@@ -50,6 +50,15 @@ export const EDM2: RecordedNetwork = {
     return {
       network,
       names: edm2Names(network),
+      layers: {
+        factor: (name, given) =>
+          name === "unet.emb_label"
+            // Classes are scaled before that layer there, and by its weights here.
+            ? given / Math.sqrt(network.options.classes)
+            : name === "unet.out_conv"
+            ? given / state.get("unet.out_gain")!.data[0]!
+            : given,
+      },
       passes: {
         "": (pass) => {
           const level = conditionOf(pass, preconditioning, pass.recorded("sigma"));

@@ -134,6 +134,7 @@ export const LUCID_CLASSES: RecordedNetwork = {
     return {
       network,
       names: lucidNames(network),
+      layers: { adds: (name) => /^(downs|ups)\.\d+\.2$|^mid_attn$/.test(name) },
       passes: {
         "": (pass) => ({
           out: network.forward(pass.graph, { ...inputs(pass), labels: pass.indices("y") }),
@@ -280,6 +281,7 @@ export const LUCID_SIGNALS: RecordedNetwork = {
     return {
       network,
       names: lucidNames(network),
+      layers: { adds: (name) => /^(downs|ups)\.\d+\.2$|^mid_attn$/.test(name) },
       passes: {
         "": (pass) => {
           const inputs = { x: line(pass.image("x")), level: pass.level("t") };

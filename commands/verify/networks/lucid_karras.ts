@@ -72,6 +72,15 @@ export const LUCID_KARRAS_UNET: RecordedNetwork = {
     return {
       network,
       names,
+      layers: {
+        // What goes into these layers is scaled there, and their weights are here.
+        factor: (name, given) =>
+          name === "to_time_emb"
+            ? given / Math.SQRT2
+            : name === "to_class_emb"
+            ? given / Math.sqrt(network.options.classes)
+            : given,
+      },
       passes: {
         "": (pass) => ({ out: forward(pass) }),
         "train": (pass) => ({ out: forward(pass) }),

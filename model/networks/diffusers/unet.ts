@@ -64,6 +64,11 @@ class ClassTable extends Module {
     super();
     this.weight = new Parameter([classes, channels], normals);
   }
+
+  /** u32 `[N]` to `[N, channels]`. */
+  forward(labels: Tensor): Tensor {
+    return gatherRows(labels.graph.parameter(this.weight), labels);
+  }
 }
 
 /** The network. Levels on the way up are counted from the coarsest. */
@@ -144,8 +149,7 @@ export class DiffusersUNet extends Module implements Network {
   ): (block: Resnet) => TimeColumns | undefined {
     let embedding = this.timeEmbedding.forward(this.project(graph, level));
     if (this.classEmbedding && labels) {
-      const table = graph.parameter(this.classEmbedding.weight);
-      embedding = add(embedding, gatherRows(table, graph.constant(labels)));
+      embedding = add(embedding, this.classEmbedding.forward(graph.constant(labels)));
     }
     const starts = new Map<Resnet, number>();
     let columns = 0;

@@ -7,6 +7,7 @@
 import type { Tensor } from "../../../autograd/graph.ts";
 import { concat } from "../../../autograd/ops/concat.ts";
 import { conv2d } from "../../../autograd/ops/conv2d.ts";
+import { gatherRows } from "../../../autograd/ops/gather_rows.ts";
 import { inverseRoot } from "../../../autograd/ops/inverse_root.ts";
 import { linear } from "../../../autograd/ops/matmul.ts";
 import { mul } from "../../../autograd/ops/mul.ts";
@@ -81,6 +82,14 @@ export class Weights extends Module {
     if (this.kernel === 0) return linear(x, weight);
     const side = (this.kernel - 1) / 2;
     return conv2d(x, weight, { padding: [side, side], residual });
+  }
+}
+
+/** A linear layer of classes. */
+export class Rows extends Weights {
+  /** u32 `[N]` to the rows of its classes, `[N, outputs]`, times the factor. */
+  override forward(labels: Tensor, factor = 1): Tensor {
+    return gatherRows(this.values(labels.graph, factor), labels);
   }
 }
 

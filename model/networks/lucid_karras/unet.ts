@@ -8,7 +8,6 @@ import type { Graph, Tensor } from "../../../autograd/graph.ts";
 import { add } from "../../../autograd/ops/add.ts";
 import { concat } from "../../../autograd/ops/concat.ts";
 import { fourierFeatures } from "../../../autograd/ops/fourier_features.ts";
-import { gatherRows } from "../../../autograd/ops/gather_rows.ts";
 import { scale } from "../../../autograd/ops/scale.ts";
 import { Parameter } from "../../../autograd/parameter.ts";
 import { gaussian } from "../../init.ts";
@@ -16,7 +15,7 @@ import { levelNumbers } from "../../level_numbers.ts";
 import { Module } from "../../module.ts";
 import type { Conditioning, Network, NetworkInputs, NetworkShape } from "../../network.ts";
 import { Block } from "./blocks.ts";
-import { Gain, join, mpSilu, sumFactors, Weights } from "./layers.ts";
+import { Gain, join, mpSilu, Rows, sumFactors, Weights } from "./layers.ts";
 import type { LucidKarrasOptions } from "./options.ts";
 
 /** The network. Training overwrites weights in passing, so no block is ever run twice. */
@@ -25,7 +24,7 @@ export class KarrasUNet extends Module implements Network {
   /** Of Fourier features of the noise level, in turns; they are not learned. */
   readonly frequencies: Parameter;
   readonly level: Weights;
-  readonly labels: Weights | undefined;
+  readonly labels: Rows | undefined;
   readonly head: Weights;
   readonly down: Block[] = [];
   readonly middle: Block[];
@@ -40,7 +39,7 @@ export class KarrasUNet extends Module implements Network {
     this.conditioning = { labels: classes };
     this.frequencies = new Parameter([options.fourierChannels / 2], gaussian(1), false);
     this.level = new Weights(options.fourierChannels, 4 * channels);
-    this.labels = classes > 0 ? new Weights(classes, 4 * channels) : undefined;
+    this.labels = classes > 0 ? new Rows(classes, 4 * channels) : undefined;
     this.head = new Weights(shape.channels * (options.selfCondition ? 2 : 1), channels, 3, 1);
     const block = (
       inputs: number,
@@ -98,8 +97,8 @@ export class KarrasUNet extends Module implements Network {
     const { classes, classShare } = this.options;
     const [ofLevel, ofClass] = sumFactors(classShare);
     // Classes come as vectors of zeros and a one, with a mean square of 1.
-    const rows = this.labels.values(graph, ofClass * Math.sqrt(classes));
-    return mpSilu(add(scale(levels, ofLevel), gatherRows(rows, graph.constant(labels))));
+    const told = this.labels.forward(graph.constant(labels), ofClass * Math.sqrt(classes));
+    return mpSilu(add(scale(levels, ofLevel), told));
   }
 
   /** The noisy image behind a channel of ones, and behind the image predicted before if asked for. */
