@@ -12,7 +12,8 @@ import { Checkpoint, CHECKSUM, newestCheckpoint } from "../../training/checkpoin
 import { holdsRun, runFolder } from "../../training/run_folder.ts";
 import { recognise } from "../shared/checkpoints/code_bases.ts";
 import { exportDit, importDit } from "../shared/checkpoints/dit.ts";
-import { exportLucid, importLucid } from "../shared/checkpoints/lucid.ts";
+import { importLucid } from "../shared/checkpoints/lucid.ts";
+import { exportLucidStyle, importLucidFlax } from "../shared/checkpoints/lucid_flax.ts";
 import { readDiffusers, writeDiffusers } from "../shared/checkpoints/diffusers.ts";
 import {
   type DiffusersFiles,
@@ -50,13 +51,14 @@ const IMPORTS = {
   "dit": importDit,
   "guided-diffusion": importGuided,
   "lucid": importLucid,
+  "lucid-flax": importLucidFlax,
 } as const;
 
 /** Who writes a network for its own code base, by `model.name`; pytorch-ddpm's unless given. */
 const EXPORTS: Readonly<Record<string, typeof exportPytorchDdpm>> = {
   dit: exportDit,
   guided: exportGuided,
-  lucid: exportLucid,
+  lucid: exportLucidStyle,
 };
 
 const command = defineCommand({
@@ -68,7 +70,8 @@ const command = defineCommand({
     "checkpoint or run of ours. A " +
     "checkpoint of w86763777/pytorch-ddpm (net_model, ema_model, optim, sched, step, x_T), a bare " +
     "state_dict of it or of guided-diffusion, one of facebookresearch/DiT (model, ema) or of " +
-    "lucidrains/denoising-diffusion-pytorch, a diffusers UNet2DModel and a snapshot of NVlabs/edm or " +
+    "lucidrains/denoising-diffusion-pytorch, a flax checkpoint (MessagePack) of " +
+    "yiyixuxu/denoising-diffusion-flax, a diffusers UNet2DModel and a snapshot of NVlabs/edm or " +
     "edm2 (.pkl) become a checkpoint of ours, ready for sample and train --resume. Words that " +
     "wrappers put before names (module., _orig_mod., model., ema.) are taken off. A network that " +
     "nobody here knows is refused; with --raw any file becomes plain " +
@@ -253,7 +256,7 @@ function unknownNetwork(path: string, { tensors }: Source, title: string | null)
   return new UsageError(
     `Cannot convert ${path} to a checkpoint of ours: it must hold a network of ` +
       "w86763777/pytorch-ddpm, facebookresearch/DiT, guided-diffusion, " +
-      "lucidrains/denoising-diffusion-pytorch or diffusers, or be a snapshot of NVlabs/edm, " +
+      "lucidrains/denoising-diffusion-pytorch, yiyixuxu/denoising-diffusion-flax or diffusers, or be a snapshot of NVlabs/edm, " +
       `${what}; --raw takes the tensors under their own names`,
   );
 }

@@ -14,6 +14,7 @@ import {
   writeCifarBinary,
 } from "../../formats/cifar_binary.ts";
 import { CIFAR_100_PYTHON, readCifarPython } from "../../formats/cifar_python.ts";
+import { readFlax } from "../../formats/flax.ts";
 import { readIdx, writeIdx } from "../../formats/idx.ts";
 import { readMat } from "../../formats/mat.ts";
 import { readNpz, writeNpz } from "../../formats/npy.ts";
@@ -40,6 +41,7 @@ export const FUZZ_KINDS = [
   "pt-marks",
   "pt-marks-legacy",
   "diffusers-configs",
+  "flax",
   "npz",
   "safetensors",
   "idx",
@@ -82,6 +84,10 @@ export const FUZZ_FORMATS: Readonly<Record<FuzzKind, FuzzFormat>> = {
     recorded: { folder: "marks", suffix: ".pt", accept: (bytes) => bytes[0] !== 0x50 },
   },
   "diffusers-configs": { read: readDiffusersConfigs, made: madeDiffusersConfigs },
+  "flax": {
+    read: (bytes) => readFlax(bytes).tensors.values(),
+    recorded: { folder: "formats", suffix: ".msgpack" },
+  },
   "npz": { read: (bytes) => readNpz(bytes).values(), made: madeNpz, mutateInside: mutateZip },
   "safetensors": {
     read: (bytes) => readSafetensors(bytes).tensors.values(),

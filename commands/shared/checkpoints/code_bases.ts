@@ -21,6 +21,11 @@ export const LUCID_ANCHOR = "init_conv.weight";
 /** Part of names in its blocks. */
 const LUCID_BLOCKS = "downs.0.0.block1.proj.weight";
 
+/** A tensor that every U-Net of yiyixuxu/denoising-diffusion-flax has once. */
+export const FLAX_ANCHOR = "init.conv_0.kernel";
+/** Another one, in its blocks. */
+const FLAX_BLOCKS = "down_0.resblock_0.conv_0.kernel";
+
 /** What the tensors of a code base have among their names; the first that fits is the one. */
 const NAMES: readonly (readonly [title: string, ...all: RegExp[]])[] = [
   [
@@ -41,7 +46,14 @@ const NAMES: readonly (readonly [title: string, ...all: RegExp[]])[] = [
 /** What a file holds. */
 export interface Recognised {
   /** The code bases that can be taken over; null for others. */
-  readonly known: "pytorch-ddpm" | "diffusers" | "dit" | "guided-diffusion" | "lucid" | null;
+  readonly known:
+    | "pytorch-ddpm"
+    | "diffusers"
+    | "dit"
+    | "guided-diffusion"
+    | "lucid"
+    | "lucid-flax"
+    | null;
   /** What a person would call it; null where nothing fits. */
   readonly title: string | null;
 }
@@ -57,6 +69,9 @@ export function recognise(source: Pick<Source, "tensors">): Recognised {
   }
   if (hasWeights(source, LUCID_ANCHOR) && hasWeights(source, LUCID_BLOCKS)) {
     return { known: "lucid", title: "lucidrains/denoising-diffusion-pytorch" };
+  }
+  if (hasWeights(source, FLAX_ANCHOR) && hasWeights(source, FLAX_BLOCKS)) {
+    return { known: "lucid-flax", title: "yiyixuxu/denoising-diffusion-flax" };
   }
   const [title] = NAMES.find(([, ...all]) => all.every((one) => names.some((n) => one.test(n)))) ??
     [];

@@ -35,10 +35,8 @@ export function importLucid(
   const { model, channels, levels } = optionsOf(found.raw);
   const name = channels === 1 ? "mnist" : "cifar10";
   // The network takes images of any side that it can halve; the files don't tell which.
-  const native = setKind(name).shape.size, factor = 2 ** (levels - 1);
-  const side = Math.max(factor, Math.ceil(native / factor) * factor);
   const tree = {
-    data: { name, size: side === native ? null : side, resize: "pad" },
+    data: dataOf(name, levels),
     model,
     diffusion: processOf(source, found.raw.prefix),
   };
@@ -65,6 +63,13 @@ export function importLucid(
   };
 }
 
+/** Images of a set, padded to sides that so many levels can halve. */
+export function dataOf(name: "mnist" | "cifar10", levels: number) {
+  const native = setKind(name).shape.size, factor = 2 ** (levels - 1);
+  const side = Math.max(factor, Math.ceil(native / factor) * factor);
+  return { name, size: side === native ? null : side, resize: "pad" };
+}
+
 /** The network that names and shapes tell of. */
 function optionsOf({ tensors }: WeightSet) {
   const shapeOf = (name: string): readonly number[] => {
@@ -87,18 +92,7 @@ function optionsOf({ tensors }: WeightSet) {
     : kernel.length === 1
     ? "signals"
     : "pytorch";
-  const shares = [[1, 1], [2, 1], [1, 2], [2, 2]].map(([given = 1, told = 1]) => ({
-    ...{ selfCondition: given === 2, learnedVariance: told === 2 },
-    channels: inputs / given === outputs / told ? inputs / given : 0,
-  }));
-  const share = shares.find(({ channels }) => channels === 1 || channels === 3);
-  if (!share) {
-    throw new RangeError(
-      `Cannot read ${TITLE}: its images must have 1 or 3 channels, the network takes ${inputs} and ` +
-        `gives ${outputs}; --raw takes the bare tensors`,
-    );
-  }
-  const { channels, ...flags } = share;
+  const { channels, ...flags } = channelsOf(TITLE, inputs, outputs);
   const fourier = has("time_mlp.0.weights") ? 2 * (shapeOf("time_mlp.0.weights")[0] ?? 0) : null;
   const classes = style === "classes" ? shapeOf("classes_emb.weight")[0] : 0;
   const model = {
@@ -109,6 +103,25 @@ function optionsOf({ tensors }: WeightSet) {
     ...classes ? { classes, labelDropout: 0.5 } : {},
   };
   return { model, channels, levels };
+}
+
+/**
+ * Channels of images of a network, of which it may take two and give a variance for each.
+ *
+ * @param title What the tensors are called together.
+ * @throws {RangeError} When they are not 1 or 3.
+ */
+export function channelsOf(title: string, inputs: number, outputs: number) {
+  const shares = [[1, 1], [2, 1], [1, 2], [2, 2]].map(([given = 1, told = 1]) => ({
+    ...{ selfCondition: given === 2, learnedVariance: told === 2 },
+    channels: inputs / given === outputs / told ? inputs / given : 0,
+  }));
+  const share = shares.find(({ channels }) => channels === 1 || channels === 3);
+  if (share) return share;
+  throw new RangeError(
+    `Cannot read ${title}: its images must have 1 or 3 channels, the network takes ${inputs} and ` +
+      `gives ${outputs}; --raw takes the bare tensors`,
+  );
 }
 
 /** Attention level by level, which the learned keys and values tell. */
@@ -183,7 +196,7 @@ export function exportLucid(
   return { tensors: both, metadata };
 }
 
-function lucidOf(network: PortableModel["network"], name: string): LucidUNet {
+export function lucidOf(network: PortableModel["network"], name: string): LucidUNet {
   if (network instanceof LucidUNet) return network;
   throw new RangeError(`Cannot convert ${TITLE}: model.name must be lucid, got ${name}`);
 }

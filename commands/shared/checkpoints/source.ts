@@ -3,6 +3,7 @@
  *
  * @module
  */
+import { looksLikeFlax, readFlax } from "../../../formats/flax.ts";
 import { readNpz } from "../../../formats/npy.ts";
 import {
   PickleDict,
@@ -50,7 +51,7 @@ const DEEPEST = 64;
 const FREE_BYTES = 64 << 20;
 
 /**
- * Reads a file of torch.save, .npz or safetensors, told by its first bytes.
+ * Reads a file of torch.save, .npz, flax or safetensors, told by its first bytes.
  *
  * @throws {Error} One line that names the file, and what is wrong with it.
  */
@@ -71,6 +72,10 @@ export function sourceOf(path: string, bytes: Uint8Array): Source {
   if (looksLikeTorchPickle(bytes)) {
     const pickled = readTorchPickle(bytes);
     return { path, byteLength, ...flatten(pickled), pickled };
+  }
+  if (looksLikeFlax(bytes)) {
+    const { tensors, facts } = readFlax(bytes);
+    return { path, byteLength, ...stored(tensors, {}), facts };
   }
   const { tensors, metadata } = readSafetensors(bytes);
   return { path, byteLength, ...stored(tensors, metadata) };

@@ -4,6 +4,7 @@
  * @module
  */
 import type { NetworkKind } from "../../network.ts";
+import { lucidFlaxNames } from "./flax_names.ts";
 import { lucidNames } from "./names.ts";
 import { CHECKS, type LucidOptions, OPTIONS } from "./options.ts";
 import { STYLES } from "./styles.ts";
@@ -24,5 +25,8 @@ export const LUCID = {
     };
   },
   create: (options, shape) => new LucidUNet(options, shape),
-  names: { "denoising-diffusion-pytorch": lucidNames },
+  names: {
+    "denoising-diffusion-pytorch": lucidNames,
+    "denoising-diffusion-flax": lucidFlaxNames,
+  },
 } satisfies NetworkKind<LucidOptions, LucidUNet>;
