@@ -73,7 +73,10 @@ Deno.test("verify finds every shipped case within its budget", async () => {
   assertEquals(failed, []);
   assertEquals(results.filter((result) => "unsupported" in result), []);
   const families = new Set(results.map(({ family }) => family));
-  assertEquals([...families], ["ops", "unet-small", "unet-attention", "diffusion", "fid", "ckpt"]);
+  assertEquals([...families], [
+    ...["ops", "unet-small", "unet-attention", "diffusion", "fid", "ckpt"],
+    ...["edm", "lucid-1d"],
+  ]);
   assert(results.length >= 70);
 });
 

@@ -1,6 +1,6 @@
 import { verifyFolder } from "../../../commands/verify/folder.ts";
 import { readSafetensors } from "../../../formats/safetensors.ts";
-import { assertEquals } from "../../support/assert.ts";
+import { assert, assertEquals } from "../../support/assert.ts";
 import { inFolder } from "../../support/folder.ts";
 import { testGpu } from "../../support/gpu.ts";
 
@@ -84,3 +84,23 @@ Deno.test("verifyFolder() says what it does not know of a network, and replays t
   }) as [[string, string]];
   assertEquals(more, "unsupported: hidden cannot be given");
 });
+
+Deno.test("verifyFolder() finds recorded activations among our layers, and fails one that is off", () =>
+  inFolder(async (folder) => {
+    const from = new URL("../../golden/networks/lucid-unet1d", import.meta.url).pathname;
+    const bytes = await Deno.readFile(`${from}.safetensors`);
+    (readSafetensors(bytes).tensors.get("act/mid_attn")!.data as Float32Array)[5]! += 0.01;
+    await Deno.writeFile(`${folder}/network.safetensors`, bytes);
+    const manifest = JSON.parse(await Deno.readTextFile(`${from}.manifest.json`));
+    manifest.passes[0].grad = false;
+    // A module that has no parameters has no counterpart that could be found.
+    manifest.results.activations.relu = manifest.results.activations.mid_attn;
+    await Deno.writeTextFile(`${folder}/network.manifest.json`, JSON.stringify(manifest));
+    const results = await Array.fromAsync(verifyFolder(await testGpu(), folder));
+    const [output, activations] = results.map((result) => {
+      assert("ok" in result);
+      return [result.ok, result.tensor, result.apart];
+    });
+    assertEquals(output, [true, "out", undefined]);
+    assertEquals(activations, [false, "act/mid_attn", ["relu"]]);
+  }));
