@@ -7,7 +7,17 @@ export type Packed =
   | Uint8Array
   | readonly Packed[]
   | { readonly [key: string]: Packed }
-  | { readonly shape: readonly number[]; readonly values: Float32Array };
+  | PackedArray;
+
+/** An array as flax has them. */
+interface PackedArray {
+  readonly shape: readonly number[];
+  readonly values: Float32Array;
+}
+
+function isArray(value: object): value is PackedArray {
+  return "values" in value && value.values instanceof Float32Array;
+}
 
 /** MessagePack of a value. */
 export function msgpack(value: Packed): Uint8Array<ArrayBuffer> {
@@ -33,9 +43,9 @@ function partsOf(value: Packed): ArrayLike<number>[] {
   if (Array.isArray(value)) {
     return [[0x90 | value.length], ...(value as readonly Packed[]).flatMap(partsOf)];
   }
-  if ("values" in value && value.values instanceof Float32Array) {
+  if (isArray(value)) {
     const bytes = new Uint8Array(value.values.slice().buffer);
-    const array = msgpack([value.shape as number[], "float32", bytes]);
+    const array = msgpack([value.shape, "float32", bytes]);
     return [[0xc9, ...big(array.length), 1], array];
   }
   const items = Object.entries(value as Record<string, Packed>);
