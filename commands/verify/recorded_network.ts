@@ -38,7 +38,8 @@ import {
   type PassResults,
   resultsOf,
 } from "./recorded_passes.ts";
-import { type Activation, type LayerHabits, Watch } from "./recorded_activations.ts";
+import { activationsOf, compareActivations, sampled } from "./compare_activations.ts";
+import { type LayerHabits, Watch } from "./recorded_activations.ts";
 import { type RecordedState, recordedState } from "./recorded_state.ts";
 
 /** What a pass gives: on the GPU in our layout, or numbers in PyTorch's. */
@@ -237,7 +238,14 @@ async function* verifyPass(
     const named = { ...name, case: `${name.case}.activations`, op: "activations" };
     yield* replay(
       named,
-      () => compareActivations(golden, program, { ...running, name: named }, results, activations),
+      () =>
+        compareActivations(
+          golden,
+          program,
+          { ...running, prefix: one.prefix, name: named },
+          results,
+          activations,
+        ),
     );
   }
   const after = results.after ?? results.running_stats_after_one_forward;
@@ -301,44 +309,6 @@ async function compareOutputs(
     await check(comparison, golden, program, one.prefix + key, output, told);
   }
   return comparison.result();
-}
-
-/** What stands for each recorded activation that is not among the outputs. */
-function activationsOf(
-  { activations = {} }: PassResults,
-  watch: Watch,
-  outputs: Readonly<Record<string, PassOutput>>,
-): Map<string, Activation | undefined> {
-  return new Map(
-    Object.keys(activations).filter((name) => !(`act/${name}` in outputs))
-      .map((name) => [name, watch.find(name)]),
-  );
-}
-
-async function compareActivations(
-  golden: GoldenFile,
-  program: Program,
-  { one, name, layers }: Running,
-  { activations }: PassResults,
-  found: ReadonlyMap<string, Activation | undefined>,
-): Promise<CaseResult> {
-  const comparison = new Comparison(name.case, name.family, name.op);
-  const apart: string[] = [];
-  for (const [recorded, ours] of found) {
-    const key = `${one.prefix}act/${recorded}`, told = activations![recorded]!;
-    const { shape = [] } = told as { shape?: readonly number[] };
-    if (!ours || sizeOf(shape) !== sizeOf(ours.tensor.shape)) {
-      apart.push(recorded);
-      continue;
-    }
-    const values = await program.readF32(ours.tensor.ref);
-    const tokens = layers?.tokens && shape.length === 3;
-    const whole = toTorch(values, shape, tokens ? null : channelsLast(shape.length));
-    const { data } = golden.get(key);
-    const actual = sampled(whole, data.length);
-    comparison.check(key, actual, Array.from(data, ours.of), budgetOfError(told));
-  }
-  return { ...comparison.result(), ...apart.length > 0 ? { apart } : {} };
 }
 
 /** Compares one output; of an activation, 64 values are recorded. */
@@ -428,9 +398,4 @@ function refOf(output: PassOutput): TensorRef | undefined {
 async function valuesOf(program: Program, output: PassOutput): Promise<ArrayLike<number>> {
   const ref = refOf(output);
   return ref ? await program.readF32(ref) : output as ArrayLike<number>;
-}
-
-/** `count` values spread evenly over a tensor. */
-function sampled(values: ArrayLike<number>, count: number): number[] {
-  return Array.from({ length: count }, (_, j) => values[Math.floor(j * values.length / count)]!);
 }
