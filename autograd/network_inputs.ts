@@ -61,6 +61,8 @@ export interface NetworkInputs extends Conditions {
   readonly level: TensorRef;
   /** Clean images predicted before, of the shape of `x`; for networks that know of it. */
   readonly selfCondition?: Tensor;
+  /** Which of its networks a chain is asked, 0 for that of the least noise. */
+  readonly stage?: number | undefined;
 }
 
 /** Inputs of a capture for what a network wants to know of `n` images, named as the conditions. */

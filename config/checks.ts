@@ -5,9 +5,13 @@
  */
 import { augmentNumbers, augmentSettings } from "../data/augmentation/options.ts";
 import { imageShape } from "../data/options.ts";
+import { isEvaluation } from "../diffusion/moves.ts";
 import { isLearned } from "../diffusion/posterior.ts";
+import { makeProcess } from "../diffusion/process.ts";
+import { samplerMoves } from "../diffusion/samplers/registry.ts";
 import { diffusedSize, latentsFit } from "../model/latent_options.ts";
 import { networkMisfit } from "../model/networks/registry.ts";
+import { stageTimesteps } from "../model/networks/unrolled/chain.ts";
 import { type Check, firstBroken } from "../support/options.ts";
 import { brokenRule, type Config, roomWarnings } from "./description.ts";
 import type { Violation } from "./schema.ts";
@@ -73,6 +77,26 @@ const networkGivesVariance: Check<Config> = ({ model, diffusion: { variance } })
   };
 };
 
+/** A chain is trained as a chain, and asked about the levels of its networks alone. */
+const chainGoesByItself: Check<Config> = ({ model, diffusion, train }) => {
+  const { objective, timesteps, sampler } = diffusion;
+  const chain = model.name === "unrolled";
+  if (chain !== (objective === "unrolled")) {
+    const rule = chain ? "be unrolled for model unrolled" : "be denoising but for model unrolled";
+    return { key: "diffusion.objective", rule };
+  }
+  if (!chain || train.sampleEvery === 0) return null;
+  const stages = stageTimesteps(model.stages, timesteps);
+  const moves = samplerMoves(makeProcess(diffusion), sampler);
+  const missed = moves.find((move) => isEvaluation(move) && !stages.includes(move.timestep));
+  return missed === undefined ? null : {
+    key: "diffusion.sampler.spacing",
+    rule: "lead to the timesteps of the chain's networks alone",
+    hint: `--diffusion.sampler.name=ddim --diffusion.sampler.spacing=truncated ` +
+      `--diffusion.sampler.steps=${model.stages} does`,
+  };
+};
+
 const CHECKS = [
   augmentationIsTold,
   latentsAreNotAugmented,
@@ -81,6 +105,7 @@ const CHECKS = [
   networkFitsImages,
   batchFitsData,
   evaluationFitsHoldout,
+  chainGoesByItself,
 ];
 
 /** The first rule between keys that `config` breaks, or null. */

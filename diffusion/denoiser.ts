@@ -26,6 +26,8 @@ export interface Asked {
   readonly conditioning?: Conditioning | undefined;
   /** Channels, from the first on, that guidance acts on; all unless given. */
   readonly guidedChannels?: number | undefined;
+  /** The timesteps of a chain's networks, ascending; none unless given. */
+  readonly stages?: readonly number[] | undefined;
 }
 
 /**
@@ -34,12 +36,12 @@ export interface Asked {
  * @param learned Whether it is asked for its variance as well; not unless given.
  */
 export function askedOf(
-  network: Forward & Pick<Asked, "conditioning" | "guidedChannels">,
+  network: Forward & Pick<Asked, "conditioning" | "guidedChannels" | "stages">,
   learned = false,
 ): Asked {
-  const { conditioning, guidedChannels } = network;
+  const { conditioning, guidedChannels, stages } = network;
   const denoise = learned ? denoiserWithVariance(network) : denoiserOf(network);
-  return { denoise, conditioning, guidedChannels };
+  return { denoise, conditioning, guidedChannels, stages };
 }
 
 /**

@@ -63,6 +63,8 @@ export interface SampleDecoder {
 /** The same with the process on the GPU. */
 export interface EvaluationParts extends SamplerParts {
   readonly onGpu: ProcessOnGpu;
+  /** Which network of a chain is asked; that of the most noise unless given. */
+  readonly stage?: number;
 }
 
 /** What an evaluation has room for. */
@@ -84,15 +86,21 @@ export interface SampledImages {
 
 /** See the module. */
 export class Evaluation {
+  /** Which network of a chain the program asks. */
+  #stage: number | undefined;
+
   private constructor(
     private readonly gpu: Gpu,
     private readonly parts: EvaluationParts,
+    private readonly images: SampledImages,
     private readonly room: Room,
     private readonly recorded: Omit<RecordedEvaluation, "capture">,
-    private readonly program: Program,
+    private program: Program,
     /** Whether what is kept is another evaluation's as well, which frees it. */
     private readonly shares: boolean,
-  ) {}
+  ) {
+    this.#stage = stageOf(parts);
+  }
 
   /**
    * Plans the program.
@@ -108,7 +116,7 @@ export class Evaluation {
   ): Promise<Evaluation> {
     const { capture, ...recorded } = Evaluation.record(gpu, parts, images, room, other);
     const program = await capture.plan();
-    return new Evaluation(gpu, parts, room, recorded, program, other !== undefined);
+    return new Evaluation(gpu, parts, images, room, recorded, program, other !== undefined);
   }
 
   /** Writes down what {@linkcode Evaluation.plan} plans, and makes room for what is kept. */
@@ -131,6 +139,7 @@ export class Evaluation {
     const { output, unguided } = recordPrediction(parts, graph, {
       ...inputs(graph),
       ...conditions,
+      ...parts.stages && { stage: stageOf(parts) },
       ...parts.conditioning?.selfCondition && { selfCondition: graph.constant(predicted) },
     });
     const drawn = parts.process.drawNoise(capture, keys, {
@@ -151,6 +160,25 @@ export class Evaluation {
   /** Whether a step may threshold. */
   get limited(): boolean {
     return this.room.limited;
+  }
+
+  /**
+   * Gets ready for a level: of a chain, another network's program takes the place of the one at hand, as
+   * all of them at once would take the memory of all.
+   *
+   * @throws {RangeError} When none of the chain's networks is for the level.
+   */
+  async enter(level: number): Promise<void> {
+    const { stages } = this.parts;
+    if (!stages) return;
+    const stage = stages.indexOf(level);
+    if (stage === this.#stage) return;
+    if (stage < 0) throw noStage(level, stages);
+    const parts = { ...this.parts, stage };
+    const { capture } = Evaluation.record(this.gpu, parts, this.images, this.room, this);
+    const program = await capture.plan();
+    this.program.destroy();
+    [this.program, this.#stage] = [program, stage];
   }
 
   /** Makes a move with keys `[n, 4]`, and what is known of the images beside their noise. */
@@ -195,6 +223,20 @@ export class Evaluation {
       },
     };
   }
+}
+
+function stageOf({ stages, stage }: EvaluationParts): number | undefined {
+  return stages && (stage ?? stages.length - 1);
+}
+
+function noStage(level: number, stages: readonly number[]): RangeError {
+  return new RangeError(
+    `Cannot ask the chain about timestep ${level}: it must be one of its networks', ` +
+      `${stages.slice(0, 3).join(", ")}, ... ${
+        stages.at(-1)
+      }; sampler ddim with spacing truncated ` +
+      `and ${stages.length} steps visits them`,
+  );
 }
 
 /** What the network says, guided where that is asked for; what CFG++ takes the noise from beside it. */

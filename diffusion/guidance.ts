@@ -115,7 +115,7 @@ export function guidedDenoiser(
   };
   return (graph, inputs) => {
     const { capture } = graph;
-    const { x, labels, selfCondition, ...others } = inputs;
+    const { x, labels, selfCondition, stage: _, ...others } = inputs;
     if (!together) {
       return graph.constant(guidedAndNot(asked, guidance, { channels }, graph, inputs).guided);
     }

@@ -57,6 +57,22 @@ export interface ObjectiveTensors {
   readonly loss: Tensor;
 }
 
+/** What a network is trained by. */
+export interface TrainingObjective {
+  /** Whether the network must give a variance after its prediction. */
+  readonly learnsVariance: boolean;
+  /** What the objective has learnt while training, by name: a checkpoint must hold it. */
+  readonly state: ReadonlyMap<string, TensorRef>;
+  /**
+   * Records the objective of a batch.
+   *
+   * @param graph Must have a random key.
+   */
+  record(graph: Graph, inputs: ObjectiveInputs): ObjectiveTensors;
+  /** Frees the tables. */
+  destroy(): void;
+}
+
 /** What an evaluation works on. */
 export interface ObjectiveInputs extends Conditions {
   /** Clean images `[n, h, w, c]` in [-1, 1]. */
@@ -96,7 +112,7 @@ const SELF_CONDITIONED = 0.5;
 const PLAIN_NOISE = noiseOptions();
 
 /** An objective with its tables on the GPU. */
-export class Objective {
+export class Objective implements TrainingObjective {
   readonly #options: DiffusionOptions;
   readonly #uniform: TimestepSampler;
   readonly #sampler: TimestepSampler;

@@ -116,6 +116,12 @@ const LOSS_NAMES: readonly [LossKind, ...(LossKind | typeof NORM_HUBER)[]] = [
 
 const FIELDS = {
   ...SCHEDULE_FIELDS,
+  objective: option(
+    choice(["denoising", "unrolled"]),
+    "denoising",
+    "What is trained: each level by itself, or a chain of networks from noise to image at once",
+  ),
+  layerLossFactor: option(decimal({ above: 0 }), 1, "unrolled: what all losses are multiplied by"),
   target: option(choice(TARGET_NAMES), "epsilon", "What the network outputs"),
   weighting: option(
     choice(WEIGHTING_NAMES),
@@ -219,6 +225,35 @@ const boundHasDensity: Check<DiffusionOptions> = ({ variance, noise }) =>
       "be one that is not learned where the noise is not gaussian, whose bound it is trained by",
   };
 
+/** Where a chain is trained, whose loss is the square of the noise at every level. */
+const UNROLLED_NEEDS = {
+  target: "epsilon",
+  weighting: "uniform",
+  lossOn: "output",
+  loss: "mse",
+} as const;
+
+const chainIsPlain: Check<DiffusionOptions> = (options) => {
+  if (options.objective !== "unrolled") return null;
+  for (const [key, only] of Object.entries(UNROLLED_NEEDS)) {
+    if (options[key as keyof typeof UNROLLED_NEEDS] === only) continue;
+    return { key, rule: `be ${only} for objective unrolled` };
+  }
+  if (options.timestepSampler.name !== "uniform") {
+    return { key: "timestepSampler.name", rule: "be uniform for objective unrolled" };
+  }
+  if (options.spectralLoss.lambda > 0) {
+    return { key: "spectralLoss.lambda", rule: "be 0 for objective unrolled" };
+  }
+  if (isLearned(options.variance)) {
+    return { key: "variance", rule: "be one that is not learned for objective unrolled" };
+  }
+  return !makeSchedule(options).condition ? null : {
+    key: "schedule",
+    rule: "be one of counted timesteps for objective unrolled",
+  };
+};
+
 const tMaxIsInside: Check<DiffusionOptions> = (options, at) => {
   const { tMax, timesteps } = options;
   return !usesTMax(options) || tMax === "auto" || tMax < timesteps
@@ -239,6 +274,7 @@ export const DIFFUSION = section("The diffusion process", FIELDS, {
     targetHasSignal,
     samplerStepsExist,
     boundHasDensity,
+    chainIsPlain,
     tMaxIsInside,
     binsFitTimesteps,
   ],

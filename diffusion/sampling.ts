@@ -218,6 +218,7 @@ export class Sampler {
   async profileStep(step: SamplerStep, seed = 0): Promise<KernelTime[]> {
     const [samples = 1] = this.shape;
     const conditions = conditionsOf(this.parts, [seed], 0, {});
+    await this.evaluation.enter(step.timestep);
     return await this.evaluation.profile(step, keyRows([seed], samples, 0), conditions);
   }
 
@@ -364,7 +365,9 @@ export class Sampler {
     }
     const seen = wants?.(i) ?? false;
     const before = seen ? await this.#readImages(this.images.x, count) : null;
-    this.#evaluationOf(move).run(move, keys, conditions);
+    const evaluation = this.#evaluationOf(move);
+    await evaluation.enter(move.timestep);
+    evaluation.run(move, keys, conditions);
     if ("known" in move) parts?.keep(move.known, keys);
     await this.gpu.finish();
     if (!before) return;

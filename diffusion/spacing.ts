@@ -47,6 +47,15 @@ function inclusive(timesteps: number, steps: number): number[] {
   );
 }
 
+/** int(linspace(0, T - 1, S)) reversed: both ends; of one step the noisiest. */
+function truncated(timesteps: number, steps: number): number[] {
+  if (steps === 1) return [timesteps - 1];
+  return Array.from(
+    { length: steps },
+    (_, i) => Math.floor((steps - 1 - i) * (timesteps - 1) / (steps - 1)),
+  );
+}
+
 /** range(T - 1, -1, -(T // S)) (GenerativeZoo). More than S where S does not divide T. */
 function fromLast(timesteps: number, steps: number): number[] {
   const stride = Math.floor(timesteps / steps);
@@ -95,6 +104,7 @@ const TIMESTEPS = {
   trailing,
   leading,
   inclusive,
+  truncated,
   "from-last": fromLast,
   quadratic,
 } as const satisfies Readonly<Record<string, (timesteps: number, steps: number) => number[]>>;

@@ -31,6 +31,11 @@ export interface Network extends Module {
   readonly conditioning?: Conditioning;
   /** Channels, from the first on, that guidance acts on; all unless given. */
   readonly guidedChannels?: number;
+  /**
+   * The timesteps, ascending, that each of the networks of a chain is for; a network for all levels has
+   * none.
+   */
+  readonly stages?: readonly number[];
 
   /**
    * Records a forward pass.

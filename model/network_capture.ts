@@ -3,7 +3,7 @@
  *
  * @module
  */
-import { Graph, type ParameterSlot } from "../autograd/graph.ts";
+import { Graph, type ParameterSlot, type Tensor } from "../autograd/graph.ts";
 import { conditionInputs } from "../autograd/network_inputs.ts";
 import type { Parameter } from "../autograd/parameter.ts";
 import { layOutArena } from "../device/arena.ts";
@@ -24,7 +24,7 @@ export interface NetworkImage {
 }
 
 /**
- * Captures a forward pass, and the backward pass of a training step.
+ * Captures a forward pass, and the backward pass of a training step; of a chain, all of its networks.
  *
  * @param batch Images.
  */
@@ -44,12 +44,14 @@ export function captureNetwork(
   }
   const random = capture.input("key", [4], "u32");
   const graph = new Graph(capture, { parameters, training, random });
-  const x = graph.constant(capture.transient([batch, height, width, channels], "images"));
-  const y = network.forward(graph, {
-    x,
-    level: capture.input("timesteps", [batch], "u32"),
-    ...conditionInputs(capture, batch, network.conditioning),
-  });
+  const images = graph.constant(capture.transient([batch, height, width, channels], "images"));
+  const level = capture.input("timesteps", [batch], "u32");
+  const conditions = conditionInputs(capture, batch, network.conditioning);
+  const ask = (x: Tensor, stage?: number) =>
+    network.forward(graph, { x, level, ...conditions, ...stage !== undefined && { stage } });
+  const y = network.stages
+    ? network.stages.reduce((x, _, stage) => ask(x, stage), images)
+    : ask(images);
   if (training) graph.backward(y, capture.transient(y.shape, "gradient"));
   return capture;
 }

@@ -17,9 +17,10 @@ import type { TensorRef } from "../device/tensor.ts";
 import type { TracedDispatch } from "../device/trace.ts";
 import { denoiserOf, denoiserWithVariance } from "../diffusion/denoiser.ts";
 import type { DiffusionOptions } from "../diffusion/options.ts";
-import { Objective } from "../diffusion/objective.ts";
+import { Objective, type TrainingObjective } from "../diffusion/objective.ts";
 import { makeProcess, type Process } from "../diffusion/process.ts";
 import { resolveTMax } from "../diffusion/t_max.ts";
+import { UnrolledObjective } from "../diffusion/unrolled.ts";
 import { fillZero } from "../kernels/layout/fill.ts";
 import { addToRing } from "../kernels/reduce/loss_ring.ts";
 import type { Network } from "../model/network.ts";
@@ -64,7 +65,7 @@ export class Trainer {
   /** Length of the ring of losses. */
   readonly lossSlots: number;
   readonly state: TrainState;
-  readonly objective: Objective;
+  readonly objective: TrainingObjective;
   /** Where the network knows no images but latents. */
   latent: LatentSpace | null = null;
   /** The options of the process and its objective, with `tMax` as the images have it. */
@@ -89,7 +90,7 @@ export class Trainer {
     checkShares(config, collective);
     this.lossSlots = config.train.logEvery || UNLOGGED_SLOTS;
     this.diffusion = resolveTMax(config.diffusion, process.schedule, images);
-    this.objective = new Objective(gpu, process, this.diffusion);
+    this.objective = makeObjective(gpu, process, this.diffusion, network);
     if (collective.size > 1 && this.objective.state.size > 0) {
       throw new RangeError(
         `Cannot train in ${collective.size} processes: diffusion.timestepSampler must not learn from ` +
@@ -316,6 +317,22 @@ export class Trainer {
       ...powerAverageInputs(this.state.powerAverages, step),
     };
   }
+}
+
+/** @throws {RangeError} When the network is a chain and the objective is of single levels, or conversely. */
+function makeObjective(
+  gpu: Gpu,
+  process: Process,
+  options: DiffusionOptions,
+  { stages }: Network,
+): TrainingObjective {
+  const unrolled = options.objective === "unrolled";
+  if (unrolled && stages) return new UnrolledObjective(gpu, process, options, stages);
+  if (!unrolled && !stages) return new Objective(gpu, process, options);
+  throw new RangeError(
+    `Cannot train: diffusion.objective must be ${stages ? "unrolled" : "denoising"} for ` +
+      `${stages ? "a chain of networks" : "a network of all levels"}, got "${options.objective}"`,
+  );
 }
 
 function checkShares({ train: { batchSize, accumulate } }: RunConfig, { size }: Collective): void {

@@ -17,6 +17,7 @@ import { LINEAR } from "./linear/kind.ts";
 import { MLP } from "./mlp/kind.ts";
 import { LUCID_KARRAS } from "./lucid_karras/kind.ts";
 import { LUCID } from "./lucid/kind.ts";
+import { UNROLLED } from "./unrolled/kind.ts";
 
 /** By their names; a new network is a folder and a line here. */
 export const NETWORKS = {
@@ -31,6 +32,7 @@ export const NETWORKS = {
   mlp: MLP,
   lucid: LUCID,
   "lucid-karras": LUCID_KARRAS,
+  unrolled: UNROLLED,
 } as const;
 
 /** The options of a network, told apart by `name`. Image sizes and channels come from the data. */

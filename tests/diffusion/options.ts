@@ -49,6 +49,8 @@ export const PLAIN_TRAINING: Pick<
   | "timestepSampler"
   | "spectralLoss"
   | "tMax"
+  | "objective"
+  | "layerLossFactor"
   | "vlbWeight"
   | "vlbFloor"
 > = {
@@ -72,6 +74,8 @@ export const PLAIN_TRAINING: Pick<
     allowPrinted: false,
   },
   tMax: "auto",
+  objective: "denoising",
+  layerLossFactor: 1,
   vlbWeight: 0.001,
   vlbFloor: null,
 };

@@ -34,6 +34,7 @@ Deno.test("spaceTimesteps() gives every spacing's own timesteps", () => {
     trailing: [99, 85, 70, 56, 42, 28, 13],
     leading: [84, 70, 56, 42, 28, 14, 0],
     inclusive: [99, 82, 66, 50, 33, 16, 0],
+    truncated: [99, 82, 66, 49, 33, 16, 0],
     "from-last": [99, 85, 71, 57, 43, 29, 15, 1],
     quadratic: [80, 55, 35, 20, 8, 2, 0],
   });

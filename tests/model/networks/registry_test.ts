@@ -45,7 +45,13 @@ const KINDS = NETWORKS as unknown as Readonly<Record<string, NetworkKind<unknown
 for (const [name, { create, names = {} }] of Object.entries(KINDS)) {
   for (const [codeBase, entriesOf] of Object.entries(names)) {
     Deno.test(`NETWORKS.${name} has a name of ${codeBase} for every parameter, and two for none`, () => {
-      const { model } = parseConfig(JSON.stringify({ model: { name } }), { path: "test" });
+      // A chain must be trained as one, and its networks by default are many.
+      const tree = name !== "unrolled" ? { model: { name } } : {
+        model: { name, stages: 3 },
+        diffusion: { objective: "unrolled", sampler: { name: "ddim", steps: 2 } },
+        train: { sampleEvery: 0 },
+      };
+      const { model } = parseConfig(JSON.stringify(tree), { path: "test" });
       const network = create(model, { ...SHAPE, height: 32, width: 32 });
       const entries = entriesOf(network).filter((entry) => entry.kind === "parameter");
       const ours = [...namedParameters(network)].map(([own]) => own).sort();
