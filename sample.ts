@@ -3,6 +3,7 @@
  *
  * @module
  */
+import { KNOWN_NOISES } from "./diffusion/inpainting.ts";
 import { checkGuidedMoves } from "./diffusion/guidance.ts";
 import { parseConfig } from "./config/load.ts";
 import { sha256File } from "./data/fetching/download.ts";
@@ -98,6 +99,13 @@ const command = defineCommand({
       value: "J",
       parse: integer({ min: 1 }),
       description: "steps of such a part; 10 by default",
+    },
+    knownNoise: {
+      value: "WHICH",
+      choices: KNOWN_NOISES,
+      description:
+        "noise of the known part: drawn each time, or that of the start all the way, as GenerativeZoo " +
+        "has it, where a last step that skips leaves a little",
     },
     ...WEIGHTS_OPTIONS,
     noClip: { description: "leave the predicted image unclipped while sampling" },

@@ -31,6 +31,7 @@ const NETWORKS: Readonly<Record<string, { readonly config: string; readonly fixe
   dit: { config: "dit" },
   mlp: { config: "mlp" },
   linear: { config: "linear" },
+  unrolled: { config: "unrolled" },
 };
 
 const OVERRIDES: readonly Override[] = [

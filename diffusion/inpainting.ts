@@ -23,8 +23,20 @@ import { between, type NoiseLevel, type Schedule } from "./schedule.ts";
 /** A move of sampling: a step, after which known parts are put back, or back to more noise. */
 export type InpaintingMove = SamplerStep & { readonly known: NoiseLevel } | NoiseMove;
 
+/**
+ * Where the noise of known parts comes from: `fresh` is drawn each time, as RePaint has it; `start` is
+ * that which the image starts from, all the way, as GenerativeZoo has it, where known parts also keep the
+ * noise of timestep 0 if the last step skips to the clean image.
+ */
+export const KNOWN_NOISES = ["fresh", "start"] as const;
+
+/** See {@linkcode KNOWN_NOISES}. */
+export type KnownNoise = typeof KNOWN_NOISES[number];
+
 /** A way from noise to whole images. */
 export interface InpaintingWay {
+  /** The noise of known parts; fresh unless given. */
+  readonly knownNoise?: KnownNoise;
   /** Noise level of the known part where the way begins. */
   readonly start: NoiseLevel;
   /** What is done from there on, in order. */
@@ -37,6 +49,8 @@ export interface RepaintOptions {
   readonly resample: number;
   /** Steps that are undone at once, from 1 to one less than the steps. */
   readonly jump: number;
+  /** The noise of known parts; fresh unless given. */
+  readonly knownNoise?: KnownNoise;
 }
 
 /**
@@ -48,7 +62,7 @@ export interface RepaintOptions {
 export function repaintMoves(
   process: Process,
   sampler: SamplerOptions,
-  { resample, jump }: RepaintOptions,
+  { resample, jump, knownNoise = "fresh" }: RepaintOptions,
 ): InpaintingWay {
   const found: readonly Move[] = samplerMoves(process, sampler);
   const steps = found.filter(isEvaluation);
@@ -71,7 +85,9 @@ export function repaintMoves(
   }
   const { schedule } = process;
   const start = levelAt(schedule, steps[0]!.timestep);
-  return { start, moves: walk(schedule, steps, { resample, jump }) };
+  const moves = walk(schedule, steps, { resample, jump });
+  if (knownNoise === "start") keepLeastNoise(schedule, moves);
+  return { start, moves, knownNoise };
 }
 
 /** Down the steps, and up again where it is due. */
@@ -99,6 +115,13 @@ function walk(
     moves.push({ renoise: { signal: Math.sqrt(keptPower), noise: Math.sqrt(addedPower) } });
   }
   return moves;
+}
+
+/** GenerativeZoo blends at timestep 0 at least, but after a step from there. */
+function keepLeastNoise(schedule: Schedule, moves: InpaintingMove[]): void {
+  const last = moves.at(-1), least = schedule.values[0]!;
+  if (last === undefined || !isEvaluation(last) || last.timestep <= least) return;
+  moves[moves.length - 1] = { ...last, known: levelAt(schedule, least) };
 }
 
 /** Shares of image and noise at a level. */

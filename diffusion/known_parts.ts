@@ -12,6 +12,7 @@ import { copyInto } from "../kernels/elementwise/add.ts";
 import { blend } from "../kernels/elementwise/blend.ts";
 import { SAMPLER_SCALARS, samplerScalars } from "../kernels/process/sampler_step.ts";
 import { STREAMS } from "../support/random_streams.ts";
+import type { KnownNoise } from "./inpainting.ts";
 import type { ProcessOnGpu } from "./level_tables.ts";
 import type { DrawNoise } from "./noises/record.ts";
 import type { NoiseLevel } from "./schedule.ts";
@@ -30,10 +31,11 @@ export function recordNoising(
   capture: Capture,
   { onGpu, drawNoise }: NoisingProcess,
   x: TensorRef,
+  stream: number = STREAMS.noise,
 ): TensorRef {
   const [samples = 1, ...shape] = x.shape;
   const keys = capture.input("keys", [samples, 4], "u32");
-  const z = drawNoise(capture, keys, { samples, shape, stream: STREAMS.noise });
+  const z = drawNoise(capture, keys, { samples, shape, stream });
   const scalars = capture.input("scalars", [SAMPLER_SCALARS]);
   return onGpu.step(capture, { x, f: x, z }, scalars);
 }
@@ -51,6 +53,8 @@ export class KnownParts {
     private readonly images: TensorRef,
     private readonly known: TensorRef,
     private readonly keeping: Program,
+    /** Where their noise comes from. */
+    readonly noise: KnownNoise,
   ) {}
 
   /**
@@ -58,12 +62,19 @@ export class KnownParts {
    *
    * @param x The images that are being made, `[n, h, w, c]`.
    */
-  static async create(gpu: Gpu, process: NoisingProcess, x: TensorRef): Promise<KnownParts> {
+  static async create(
+    gpu: Gpu,
+    process: NoisingProcess,
+    x: TensorRef,
+    noise: KnownNoise,
+  ): Promise<KnownParts> {
     const images = gpu.tensor(x.shape, { label: "given images" });
     const known = gpu.tensor(x.shape, { label: "known parts" });
     const keep = new Capture(gpu, "keeping known parts");
-    copyInto(keep, x, blend(keep, { mask: known, a: recordNoising(keep, process, images), b: x }));
-    return new KnownParts(gpu, images, known, await keep.plan());
+    const stream = noise === "start" ? STREAMS.start : STREAMS.noise;
+    const noisy = recordNoising(keep, process, images, stream);
+    copyInto(keep, x, blend(keep, { mask: known, a: noisy, b: x }));
+    return new KnownParts(gpu, images, known, await keep.plan(), noise);
   }
 
   /** Sets the given images and where they are known (1, else 0), a whole batch of values each. */

@@ -16,7 +16,7 @@ import { sizeOf, type TensorRef } from "../device/tensor.ts";
 import { copyInto } from "../kernels/elementwise/add.ts";
 import { Evaluation, type SampledImages, type SamplerParts } from "./evaluation.ts";
 import { checkGuidance, checkGuidedMoves, guidesAt } from "./guidance.ts";
-import type { InpaintingMove, InpaintingWay } from "./inpainting.ts";
+import type { InpaintingMove, InpaintingWay, KnownNoise } from "./inpainting.ts";
 import { KnownParts, noiseScalars, type NoisingProcess, recordNoising } from "./known_parts.ts";
 import type { ProcessOnGpu } from "./level_tables.ts";
 import { isEvaluation, keptRegisters, type Move, type SamplerStep, thresholds } from "./moves.ts";
@@ -158,7 +158,8 @@ export class Sampler {
   }
 
   /**
-   * Fills in what is missing of images. Known values come back as they were given, bit for bit.
+   * Fills in what is missing of images. Known values come back as they were given, bit for bit, but
+   * where the way ends with some of their noise.
    *
    * @param way Of diffusion/inpainting.ts.
    * @param seeds Of the noise, from 0 to 2^53 - 1 each.
@@ -167,23 +168,19 @@ export class Sampler {
    */
   async inpaint(
     { images, known }: InpaintingTask,
-    { start, moves }: InpaintingWay,
+    { start, moves, knownNoise = "fresh" }: InpaintingWay,
     seeds: readonly number[],
     watch: SamplingOptions = {},
   ): Promise<Float32Array<ArrayBuffer>> {
     this.#refuseImages("inpaint images");
     this.#check("inpaint images", images, seeds);
     this.#check("keep known parts", known, seeds);
-    const parts = this.#knownParts ??= await KnownParts.create(
-      this.gpu,
-      this.#noisingProcess,
-      this.images.x,
-    );
+    const parts = await this.#partsWith(knownNoise);
     return await this.#draw(moves, seeds, watch, (own, at) => {
       this.#startFromNoise(own);
       parts.set(this.#batchOf(images, at), this.#batchOf(known, at));
       // A row of noise that no move draws.
-      parts.keep(start, keyRows(own, this.shape[0] ?? 1, moves.length));
+      this.#keep(parts, start, own, moves.length);
     }, { parts });
   }
 
@@ -368,11 +365,25 @@ export class Sampler {
     const evaluation = this.#evaluationOf(move);
     await evaluation.enter(move.timestep);
     evaluation.run(move, keys, conditions);
-    if ("known" in move) parts?.keep(move.known, keys);
+    if ("known" in move && parts) this.#keep(parts, move.known, seeds, i);
     await this.gpu.finish();
     if (!before) return;
     const predicted = await this.#readImages(this.images.predicted, count);
     onImages?.(i, { before, predicted, after: await this.#readImages(this.images.x, count) });
+  }
+
+  async #partsWith(noise: KnownNoise): Promise<KnownParts> {
+    if (this.#knownParts?.noise !== noise) {
+      this.#knownParts?.destroy();
+      const { gpu, images } = this;
+      this.#knownParts = await KnownParts.create(gpu, this.#noisingProcess, images.x, noise);
+    }
+    return this.#knownParts!;
+  }
+
+  /** Puts known parts back with the noise of a row, or with that of the start. */
+  #keep(parts: KnownParts, level: NoiseLevel, seeds: readonly number[], row: number): void {
+    parts.keep(level, keyRows(seeds, this.shape[0] ?? 1, parts.noise === "start" ? 0 : row));
   }
 
   /** What evaluates the network at a step's level. */

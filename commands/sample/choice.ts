@@ -4,7 +4,7 @@
  * @module
  */
 import type { DiffusionOptions, SamplerOptions } from "../../diffusion/options.ts";
-import { repaintMoves } from "../../diffusion/inpainting.ts";
+import { type KnownNoise, repaintMoves } from "../../diffusion/inpainting.ts";
 import { makeProcess, type Process } from "../../diffusion/process.ts";
 import { UsageError } from "../../support/errors.ts";
 import type { ImageSize } from "../../training/pictures.ts";
@@ -37,6 +37,7 @@ export interface ChoiceOptions extends SamplerValues {
   readonly mask: string | undefined;
   readonly resample: number | undefined;
   readonly jump: number | undefined;
+  readonly knownNoise?: KnownNoise | undefined;
   readonly noClip: boolean;
 }
 
@@ -94,13 +95,22 @@ export async function choosePlan(
   }
   const resample = options.resample ?? RESAMPLE;
   const steps = movesOf(process, sampler).length;
+  const { knownNoise = "fresh" } = options;
   const jump = options.jump ?? Math.min(JUMP, Math.max(1, steps - 1));
-  const way = usage(() => repaintMoves(process, sampler, { resample, jump }));
+  const way = usage(() => repaintMoves(process, sampler, { resample, jump, knownNoise }));
   const given = await readGivenImage(inpaint, mask, size);
   const inpainting = { image: await digest(given.image), known: await digest(given.known) };
-  const told = { ...facts, inpaint: inpainting, resample, jump };
+  const told = {
+    ...{ ...facts, inpaint: inpainting, resample, jump },
+    ...knownNoise !== "fresh" && { knownNoise },
+  };
   const job = inpaintingJob(given, seeds, way, told, classes);
   return { job, sampler, process, given };
+}
+
+/** An option as it is written. */
+function flagOf(name: string): string {
+  return name.replace(/[A-Z]/g, (letter) => `-${letter.toLowerCase()}`);
 }
 
 /** Refuses options that need or exclude another. */
@@ -120,10 +130,11 @@ function refuseStrays(options: ChoiceOptions): void {
     ["mask", "inpaint"],
     ["resample", "inpaint"],
     ["jump", "inpaint"],
+    ["knownNoise", "inpaint"],
   ];
   for (const [name, other] of needed) {
     if (given(name) && !given(other)) {
-      throw new UsageError(`Cannot use --${name} alone: it must come with --${other}`);
+      throw new UsageError(`Cannot use --${flagOf(name)} alone: it must come with --${other}`);
     }
   }
 }

@@ -24,6 +24,7 @@ import { verifyLucid } from "./lucid_samplers.ts";
 import { affine, budgetFor, FAMILY, named, products, slot, timestepPath } from "./sampler_cases.ts";
 import { verifyElucidated, verifySigmaSolvers } from "./sigma_solvers.ts";
 import { runInF64, runOnGpu } from "./solver_run.ts";
+import { verifyZooInpainting } from "./zoo_inpainting.ts";
 
 /** Replays the family. */
 export async function* verifySamplerFeatures(
@@ -79,6 +80,13 @@ async function* verifySpacings(golden: GoldenFile): AsyncGenerator<CaseResult> {
   }
 }
 
+/** What is told of GenerativeZoo's cases. */
+interface ZooCase {
+  readonly betas: string;
+  readonly recon_factor: number;
+  readonly eta_of_outlier_and_inpaint?: number;
+}
+
 async function* verifyZoo(
   gpu: Gpu,
   golden: GoldenFile,
@@ -86,8 +94,7 @@ async function* verifyZoo(
   part: string,
 ): AsyncGenerator<CaseResult> {
   const [, timesteps = 0, steps = 0] = (/^T(\d+)_S(\d+)$/.exec(part) ?? []).map(Number);
-  const about =
-    (golden.manifest.cases as Record<string, { betas: string; recon_factor: number }>)[group];
+  const about = (golden.manifest.cases as Record<string, ZooCase>)[group];
   const range = /linspace\(([\d.e-]+),([\d.e-]+),/.exec(about?.betas ?? "");
   if (!about || !range || steps === 0) {
     yield unsupported(named(group, "ddim"), "its steps or betas are not known");
@@ -173,8 +180,10 @@ async function* verifyZoo(
     });
   }
   if (golden.has(`${group}/inpaint/mask`)) {
-    const reason = "its known part keeps one noise for all steps, where RePaint's is drawn anew";
-    yield unsupported(named(`${group}/inpaint`, "inpaint"), reason);
+    const name = named(`${group}/inpaint`, "inpaint");
+    const { eta_of_outlier_and_inpaint: eta = 1 } = about;
+    const betas = torchLinspace(Number(range[1]), Number(range[2]), timesteps);
+    yield* replay(name, () => verifyZooInpainting(gpu, golden, name, { group, betas, steps, eta }));
   }
 }
 

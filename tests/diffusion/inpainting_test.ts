@@ -199,3 +199,30 @@ Deno.test("Sampler.inpaint() makes no GPU object once it has run", async () => {
   assertEquals(after, before);
   sampler.destroy();
 });
+
+Deno.test("Sampler.inpaint() with the noise of the start keeps it in known values all the way", async () => {
+  const sampler = await makeSampler(4), noise = await sampler.startNoise(SEEDS);
+  const ones = images.map(() => 1);
+  // The last of these steps skips from timestep 9, so that some noise stays, as in GenerativeZoo.
+  const spaced = { name: "ddim", steps: 10, eta: 1, spacing: "from-last" } as const;
+  const options = { resample: 1, jump: 1, knownNoise: "start" } as const;
+  const way = repaintMoves(process, spaced, options);
+  const seen: Float32Array[] = [];
+  const results = await sampler.inpaint({ images, known: ones }, way, SEEDS, {
+    wants: (i) => i === 4,
+    onImages: (_, { after }) => seen.push(after),
+  });
+  const noised = ({ signal, noise: share }: typeof way.start) =>
+    Array.from(images, (value, i) => signal * value + share * noise[i]!);
+  const middle = way.moves[4]!, last = way.moves.at(-1)!;
+  assert("known" in middle && "known" in last);
+  assertAllClose(seen.flatMap((values) => [...values]), noised(middle.known), { atol: 1e-6 });
+  const { signal, noise: least } = process.schedule.levels[0]!;
+  assertEquals(last.known, { signal, noise: least });
+  const clamp = (value: number) => Math.max(-1, Math.min(1, value));
+  assertAllClose(results, noised(last.known).map(clamp), { atol: 1e-6 });
+  // Fresh noise again, with the same sampler.
+  const fresh = repaintMoves(process, spaced, { resample: 1, jump: 1 });
+  assertEquals(await sampler.inpaint({ images, known: ones }, fresh, SEEDS), images);
+  sampler.destroy();
+});
