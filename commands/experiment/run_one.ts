@@ -6,7 +6,8 @@
  */
 import { join } from "node:path";
 import { formatConfig, loadConfig } from "../../config/load.ts";
-import type { ExperimentRun, ExperimentSamples } from "../../config/experiment.ts";
+import type { EarlyEnd, ExperimentRun, ExperimentSamples } from "../../config/experiment.ts";
+import { END_REASONS, EndWatch, readEnd } from "./early_end.ts";
 import { imageShape } from "../../data/options.ts";
 import type { Gpu } from "../../device/gpu.ts";
 import { readSafetensors, writeSafetensors } from "../../formats/safetensors.ts";
@@ -34,6 +35,7 @@ const PICTURE_IMAGES = 64;
 export interface RunSurroundings {
   readonly gpu: Gpu;
   readonly samples: ExperimentSamples;
+  readonly early: EarlyEnd;
   readonly say: (line: string) => void;
   readonly display: (start: number, steps: number) => LoopDisplay & { stop(): void };
   readonly signal: AbortSignal;
@@ -44,6 +46,8 @@ export interface RunSamples {
   /** `[count, h, w, c]` bytes. */
   readonly images: Uint8Array;
   readonly count: number;
+  /** Steps of the weights that drew them. */
+  readonly step: number;
 }
 
 /** Where a run's samples are. */
@@ -79,7 +83,8 @@ export async function runOne(
   }
   const done = await readSamples(dir, around.samples);
   if (done) return done;
-  if (!await train(run, around, text, begun)) return null;
+  const ended = begun && readEnd(dir) !== null;
+  if (!ended && !await train(run, around, text, begun)) return null;
   return await drawSamples(run, around);
 }
 
@@ -97,28 +102,33 @@ async function savedConfig(dir: string): Promise<string | null> {
 
 async function train(
   { config }: ExperimentRun,
-  { gpu, say, display, signal }: RunSurroundings,
+  { gpu, say, display, signal: stop, early }: RunSurroundings,
   configText: string,
   resume: boolean,
 ): Promise<boolean> {
+  const dir = config.run.dir ?? "", watch = new EndWatch(dir, early);
+  const signal = AbortSignal.any([stop, watch.signal]), mirror = eventMirror(config, configText);
   const process = makeProcess(config.diffusion);
   const observers = stepInstruments(gpu, config, { process, say });
   const shown: { stop(): void }[] = [];
   const places = { run: { ...config.run, dir: null }, data: { ...config.data, dir: null } };
   try {
-    const { finished } = await trainRun(config, {
+    const { finished, step } = await trainRun(config, {
       ...{ gpu, configText, resume, say, signal, process, observers },
       dir: config.run.dir ?? "",
       checkpointConfig: formatConfig({ ...config, ...places }),
       display: (start, steps) => {
         const bar = display(start, steps);
         shown.push(bar);
-        return bar;
+        return { ...bar, update: (...args) => (bar.update(...args), watch.tick()) };
       },
       observe: (trainer) => runInstruments(config, trainer, say),
-      mirror: eventMirror(config, configText),
+      mirror: (start) => watch.beside(start, mirror(start)),
     });
-    return finished;
+    if (finished) return true;
+    const note = stop.aborted ? null : await watch.note(step);
+    if (note) say(`${dir} ended after ${step} steps: ${END_REASONS[note.reason]}`);
+    return note !== null;
   } finally {
     for (const bar of shown) bar.stop();
     for (const observer of observers) observer.destroy?.();
@@ -126,7 +136,10 @@ async function train(
 }
 
 /** The samples of a finished run, if they are there and were drawn as asked. */
-async function readSamples(dir: string, samples: ExperimentSamples): Promise<RunSamples | null> {
+export async function readSamples(
+  dir: string,
+  samples: ExperimentSamples,
+): Promise<RunSamples | null> {
   let bytes: Uint8Array;
   try {
     bytes = await Deno.readFile(samplesPath(dir));
@@ -137,7 +150,8 @@ async function readSamples(dir: string, samples: ExperimentSamples): Promise<Run
   const { metadata, tensors } = readSafetensors(bytes);
   const images = tensors.get("images");
   if (metadata.samples !== JSON.stringify(samples) || images?.dtype !== "U8") return null;
-  return { images: images.data as Uint8Array, count: images.shape[0] ?? 0 };
+  const step = Number(metadata.step);
+  return { images: images.data as Uint8Array, count: images.shape[0] ?? 0, step };
 }
 
 async function drawSamples(
@@ -178,7 +192,7 @@ async function drawSamples(
     const metadata = { samples: JSON.stringify(samples), step: `${checkpoint.step}` };
     const stored = writeSafetensors([["images", { dtype: "U8", shape, data: images }]], metadata);
     await atomicWrite(samplesPath(dir), stored);
-    return { images, count };
+    return { images, count, step: checkpoint.step };
   } catch (error) {
     if (signal.aborted && error === signal.reason) return null;
     throw error;

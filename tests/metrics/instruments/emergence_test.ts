@@ -1,4 +1,5 @@
 import { join } from "node:path";
+import { parseConfig } from "../../../config/load.ts";
 import { makeSynthetic } from "../../../data/sets/synthetic.ts";
 import { EmergenceWatch, geometricSteps } from "../../../metrics/instruments/emergence.ts";
 import { emergenceExponent, emergenceOf } from "../../../metrics/instruments/emergence_times.ts";
@@ -8,7 +9,7 @@ import { DataModes } from "../../../metrics/numerics/data_modes.ts";
 import { assert, assertAllClose, assertAlmostEquals, assertEquals } from "../../support/assert.ts";
 import { inFolder } from "../../support/folder.ts";
 import { testGpu } from "../../support/gpu.ts";
-import { smokeConfig, trainInFolder } from "../../support/runs.ts";
+import { trainInFolder } from "../../support/runs.ts";
 
 const STEPS = [...geometricSteps(40, 10000)];
 
@@ -119,13 +120,18 @@ Deno.test("EmergenceWatch sees what is missing from samples, ring by ring and mo
 
 Deno.test("EmergenceWatch looks between previews without pictures, and alike in a resumed run", () =>
   inFolder(async (folder) => {
-    const config = await smokeConfig(
-      ...["train.steps=9", "train.sampleEvery=6", "train.checkpointEvery=3"],
-      ...[
-        "instruments.emergenceLooks=5",
-        "instruments.spectra=false",
-        "instruments.bandLoss=false",
-      ],
+    const config = parseConfig(
+      JSON.stringify({
+        data: { name: "synthetic", size: 8, synthetic: { kind: "field", channels: 1, count: 32 } },
+        model: { name: "linear", bins: 2 },
+        diffusion: { timesteps: 20, sampler: { name: "ddim", steps: 2 } },
+        train: {
+          ...{ steps: 9, batchSize: 4, sampleEvery: 6, sampleCount: 4, checkpointEvery: 3 },
+          logEvery: 1,
+        },
+        instruments: { emergenceLooks: 5, spectra: false, bandLoss: false },
+      }),
+      { path: "test" },
     );
     const lines = async (dir: string) =>
       (await Deno.readTextFile(join(dir, "log.jsonl"))).split("\n")
