@@ -21,7 +21,15 @@
  */
 import { UsageError } from "../support/errors.ts";
 import { readNamedFile } from "../support/files.ts";
-import { decimal, integer, nullable, option, type OptionsOf, section } from "../support/options.ts";
+import {
+  decimal,
+  flag,
+  integer,
+  nullable,
+  option,
+  type OptionsOf,
+  section,
+} from "../support/options.ts";
 import { gridMethods } from "./experiment_axes.ts";
 import { parseJson } from "./json.ts";
 import { isSection } from "./keys.ts";
@@ -34,6 +42,11 @@ const EXPERIMENT = section("An experiment", {
     count: option(integer({ min: 2 }), 256, "Images"),
     steps: option(integer({ min: 1 }), 25, "Steps of DDIM"),
     seed: option(integer({ min: 0 }), 1000000, "Seed of the first image"),
+    ownSampler: option(
+      flag(),
+      false,
+      "Draw with each method's diffusion.sampler, in place of DDIM without noise",
+    ),
   }),
   budget: section("How long each run is; one of the three, else train.steps", {
     steps: option(nullable(integer({ min: 1 })), null, "Optimiser steps"),
@@ -53,7 +66,7 @@ const EXPERIMENT = section("An experiment", {
   }),
 });
 
-/** How a run is sampled when it is done: DDIM without noise, from x_T that all runs share. */
+/** How a run is sampled when it is done, from x_T that all runs share: DDIM unless its own sampler. */
 export type ExperimentSamples = OptionsOf<typeof EXPERIMENT>["samples"];
 
 /** What ends a run before its last step. */

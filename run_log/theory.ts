@@ -12,6 +12,7 @@ import { makeProcess } from "../diffusion/process.ts";
 import { samplerMoves } from "../diffusion/samplers/registry.ts";
 import { emergenceOf } from "../metrics/instruments/emergence_times.ts";
 import type { CurvePoint } from "../metrics/instruments/learning_times.ts";
+import { wiener } from "../metrics/theory/gaussian_modes.ts";
 import { LinearLearning } from "../metrics/theory/linear_learning.ts";
 import { type EmergenceLine, type Exponents, exponentsOf } from "./emergence.ts";
 
@@ -25,6 +26,43 @@ export interface RunTheory {
   exponents(lines: readonly EmergenceLine[]): Exponents;
 }
 
+/**
+ * The least noise loss that any network has on Gaussian fields, Wiener's, of each octave of |k|, all
+ * levels alike; null where the data are others.
+ */
+export function wienerLosses({ data, diffusion }: Config): number[] | null {
+  if (!areFields(data) || diffusion.noise.name !== "gaussian") return null;
+  const { levels } = makeProcess(diffusion).schedule;
+  return octaveVariances(data).map((own) =>
+    distinct(own).reduce((sum, [variance, share]) => {
+      const losses = levels.map((level) => wiener(level, variance).noise);
+      return sum + share * losses.reduce((total, loss) => total + loss, 0) / levels.length;
+    }, 0)
+  );
+}
+
+function areFields({ name, synthetic }: Config["data"]): boolean {
+  return name === "synthetic" && synthetic.kind === "field" && synthetic.dims === 2;
+}
+
+/** Variances of fields in [-1, 1] at each frequency; a byte's rounding adds its own. */
+function fieldVariances(data: Config["data"]): number[] {
+  const { height, width } = imageShape(data);
+  return Array.from(
+    fieldSpectrum([height, width], data.synthetic.power),
+    (power) => (power + 1 / 12) / 127.5 ** 2,
+  );
+}
+
+function grouped<T>(list: readonly T[], { index, count }: ReturnType<typeof octaves>): T[][] {
+  return Array.from({ length: count }, (_, group) => list.filter((_, k) => index[k] === group));
+}
+
+function octaveVariances(data: Config["data"]): number[][] {
+  const { height, width } = imageShape(data);
+  return grouped(fieldVariances(data), octaves(height, width));
+}
+
 /** Why there is no theory of a config; null where there is. */
 export function whyNoTheory(
   { data, model, diffusion, optim }: Config,
@@ -35,7 +73,7 @@ export function whyNoTheory(
       "a linear network that begins at zero",
     ],
     [
-      data.name === "synthetic" && data.synthetic.kind === "field" && data.synthetic.dims === 2,
+      areFields(data),
       "Gaussian fields",
     ],
     [
@@ -61,21 +99,14 @@ export function theoryOf(config: Config): RunTheory | null {
   const process = makeProcess(diffusion);
   const length = height * width * channels;
   const learning = new LinearLearning({ process, bins: model.bins, lr: optim.lr, length });
-  // In [-1, 1]; a byte's rounding adds its variance at every frequency.
-  const variances = fieldSpectrum([height, width], data.synthetic.power)
-    .map((power) => (power + 1 / 12) / 127.5 ** 2);
+  const variances = fieldVariances(data);
   const moves = () => samplerMoves(process, diffusion.sampler);
-  const groups = ({ index, count }: ReturnType<typeof octaves>) =>
-    Array.from(
-      { length: count },
-      (_, group) => [...variances].filter((_, k) => index[k] === group),
-    );
   const mean = (list: readonly number[], of: (variance: number) => number) =>
     list.reduce((sum, value) => sum + of(value), 0) / list.length;
   const { timesteps } = diffusion;
   return {
     bandLoss: (steps) =>
-      groups(octaves(height, width)).map((own) => {
+      octaveVariances(data).map((own) => {
         const each = distinct(own);
         return steps.map((step) => ({
           step,
@@ -86,7 +117,7 @@ export function theoryOf(config: Config): RunTheory | null {
         }));
       }),
     ringPowers(step) {
-      const rings = groups(unitRings(height, width)).slice(
+      const rings = grouped(variances, unitRings(height, width)).slice(
         1,
         1 + Math.floor(Math.min(height, width) / 2),
       );
@@ -96,7 +127,7 @@ export function theoryOf(config: Config): RunTheory | null {
     exponents(lines) {
       const list = moves();
       return exponentsOf(
-        distinct([...variances].slice(1)).map(([variance], i) => {
+        distinct(variances.slice(1)).map(([variance], i) => {
           const points = lines.map(({ step }) => ({
             ...{ step, power: learning.sampled(variance, step, list), error: 0 },
           }));

@@ -25,6 +25,7 @@ import { eventMirror } from "../../run_log/event_file.ts";
 import { runInstruments, stepInstruments } from "../shared/instruments.ts";
 import { LatentSpace } from "../../training/latent_space.ts";
 import { fittingSampler } from "../../training/sample_batch.ts";
+import type { SamplerOptions } from "../../diffusion/options.ts";
 import { samplerMoves } from "../../diffusion/samplers/registry.ts";
 import { makeProcess } from "../../diffusion/process.ts";
 
@@ -135,6 +136,11 @@ async function train(
   }
 }
 
+/** What was asked for, as samples remember it; DDIM needs no word. */
+function askedText({ ownSampler, ...samples }: ExperimentSamples): string {
+  return JSON.stringify(ownSampler ? { ...samples, ownSampler } : samples);
+}
+
 /** The samples of a finished run, if they are there and were drawn as asked. */
 export async function readSamples(
   dir: string,
@@ -149,7 +155,7 @@ export async function readSamples(
   }
   const { metadata, tensors } = readSafetensors(bytes);
   const images = tensors.get("images");
-  if (metadata.samples !== JSON.stringify(samples) || images?.dtype !== "U8") return null;
+  if (metadata.samples !== askedText(samples) || images?.dtype !== "U8") return null;
   const step = Number(metadata.step);
   return { images: images.data as Uint8Array, count: images.shape[0] ?? 0, step };
 }
@@ -172,10 +178,13 @@ async function drawSamples(
     verb: "draw samples",
     remedy: "a smaller network, by --model.channels=N, takes less",
   });
-  const { count, steps, seed } = samples;
+  const { count, steps, seed, ownSampler } = samples;
+  const chosen: SamplerOptions = ownSampler
+    ? config.diffusion.sampler
+    : { name: "ddim", steps, eta: 0, spacing: "uniform" };
   try {
     const values = await sampler.sample(
-      samplerMoves(process, { name: "ddim", steps, eta: 0, spacing: "uniform" }),
+      samplerMoves(process, chosen),
       Array.from({ length: count }, (_, i) => seed + i),
       {
         onStep: async () => {
@@ -189,7 +198,7 @@ async function drawSamples(
     const shown = Math.min(count, PICTURE_IMAGES);
     const picture = images.subarray(0, shown * height * width * channels);
     await atomicWrite(picturePath(dir), gridPng(picture, shown, { height, width, channels }));
-    const metadata = { samples: JSON.stringify(samples), step: `${checkpoint.step}` };
+    const metadata = { samples: askedText(samples), step: `${checkpoint.step}` };
     const stored = writeSafetensors([["images", { dtype: "U8", shape, data: images }]], metadata);
     await atomicWrite(samplesPath(dir), stored);
     return { images, count, step: checkpoint.step };

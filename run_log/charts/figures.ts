@@ -21,7 +21,7 @@ import { heatMap } from "./heat_drawing.ts";
 import { bandMapOf, rangeOf } from "./heat_map.ts";
 import { type ChartPoint, lineChart, type Series } from "./line_chart.ts";
 import { comparableData, type Method } from "../read_run.ts";
-import { theoryOf } from "../theory.ts";
+import { theoryOf, wienerLosses } from "../theory.ts";
 import { formatTick } from "./scale.ts";
 import { INK } from "./shapes.ts";
 import { type Drawing, grid, paletteColour } from "./svg.ts";
@@ -89,11 +89,16 @@ export function bandsOf(methods: readonly Method[]): readonly number[] {
 
 /** The closed form of a method's band losses at steps; null where there is none. */
 function theory({ runs: [run] }: Method): ((steps: readonly number[]) => ChartPoint[][]) | null {
-  const known = run && theoryOf(run.config);
-  return known
-    ? (steps) =>
-      known.bandLoss(steps).map((curve) => curve.map(({ step, loss }) => ({ x: step, y: loss })))
-    : null;
+  if (!run) return null;
+  const known = theoryOf(run.config), least = known ? null : wienerLosses(run.config);
+  if (known) {
+    return (steps) =>
+      known.bandLoss(steps).map((curve) => curve.map(({ step, loss }) => ({ x: step, y: loss })));
+  }
+  // What no network can fall below, from the first to the last step.
+  return least &&
+    ((steps) =>
+      least.map((loss) => [steps[0]!, steps.at(-1)!].map((step) => ({ x: step, y: loss }))));
 }
 
 function bandFigure(methods: readonly Method[]): Figure | null {
@@ -112,7 +117,8 @@ function bandFigure(methods: readonly Method[]): Figure | null {
       y: { ...BAND_LOSS.y, include: values },
       series: bands.flatMap((points, band): Series[] => {
         const colour = sequenceColour(band, bands.length);
-        const closed = theory(method)?.(points.map(({ x }) => x))[band] ?? [];
+        const known = points.length > 0 ? theory(method) : null;
+        const closed = known?.(points.map(({ x }) => x))[band] ?? [];
         return [
           { label: labels[band] ?? "", colour, points },
           ...closed.length > 0 ? [{ label: "", colour: INK, points: closed, dashed: true }] : [],
@@ -126,7 +132,7 @@ function bandFigure(methods: readonly Method[]): Figure | null {
     caption: `${SEEDS} Mean square error of the predicted noise in octaves of |k|, in cycles an ` +
       "image, all bins of timesteps alike. A network that predicts nothing has a loss of 1." +
       (shown.some(({ method }) => theory(method))
-        ? " Dashed: what theory says of the method."
+        ? " Dashed: what theory says of a linear network, or the least loss that any can have."
         : ""),
     drawing: grid(panels, COLUMNS),
   };

@@ -18,7 +18,7 @@ Deno.test("parseExperiment() makes a run for each method and seed, seed by seed"
   const { runs, dir, methods, samples } = parseExperiment(JSON.stringify(GRID), "x/grid.json");
   assertEquals(dir, "runs/grid");
   assertEquals(methods, ["a", "b"]);
-  assertEquals(samples, { count: 256, steps: 25, seed: 1000000 });
+  assertEquals(samples, { count: 256, steps: 25, seed: 1000000, ownSampler: false });
   assertEquals(runs.map(({ config }) => [config.run.dir, config.run.seed]), [
     ["runs/grid/a/seed-1", 1],
     ["runs/grid/b/seed-1", 1],

@@ -1,6 +1,6 @@
 import { parseConfig } from "../../config/load.ts";
 import { type EmergenceLine, summarizeEmergence } from "../../run_log/emergence.ts";
-import { theoryOf, whyNoTheory } from "../../run_log/theory.ts";
+import { theoryOf, whyNoTheory, wienerLosses } from "../../run_log/theory.ts";
 import { assert, assertAllClose, assertEquals, assertStringIncludes } from "../support/assert.ts";
 
 const STEPS = [0, 1, 2, 4, 8, 16, 32, 64, 128, 256, 512];
@@ -53,6 +53,17 @@ Deno.test("theoryOf() falls from 1 / SNR of the bands to Wiener's loss", () => {
     assertEquals(losses, losses.toSorted((a, b) => b - a));
     assert(losses[3]! < 1, `${losses}`);
   }
+  // One matrix serves two levels, so that it stays a little above what is possible.
+  wienerLosses(configOf({}))!.forEach((least, band) => {
+    const loss = curves[band]![3]!.loss;
+    assert(least <= loss * (1 + 1e-9) && (band === 0 || least > 0.5 * loss), `${least} ${loss}`);
+  });
+  const own = configOf({ model: { name: "linear", bins: 8 } });
+  assertAllClose(
+    theoryOf(own)!.bandLoss([1e7]).slice(1).map(([point]) => point!.loss),
+    wienerLosses(own)!.slice(1),
+    { rtol: 1e-6, atol: 0 },
+  );
   // Without a step everything predicted is zero; sampled images are, too.
   assertAllClose(theory.ringPowers(0), [0, 0, 0, 0], { atol: 1e-12 });
   const late = theory.ringPowers(1e7);
