@@ -3,7 +3,7 @@
  *
  * @module
  */
-import { formatEstimate } from "../quantities.ts";
+import { formatEstimate, formatNumber } from "../quantities.ts";
 import {
   type EmergenceLine,
   type Emerging,
@@ -36,7 +36,7 @@ export function emergenceFigure(methods: readonly Method[]): Figure | null {
       title: "Steps until it emerged",
       x: { label: "variance in the data", log: true },
       y: { label: "optimiser steps", log: true },
-      series: seriesOf(methods, emergedPoints, { marks: true })
+      series: seriesOf(methods, emergedPoints, { marks: "alone" })
         .map((series) => ({ ...series, label: labelOf(methods, series.label) })),
       legend: true,
     }),
@@ -71,7 +71,7 @@ function labelOf(methods: readonly Method[], name: string): string {
       ? { mean: only.slope, halfWidth: only.halfWidth, deviation: null, count: 1 }
       : estimate(fits.map(({ slope }) => slope));
     const slope = known?.[direction]?.slope;
-    const theory = slope === undefined ? "" : ` (theory ${slope.toFixed(2)})`;
+    const theory = slope === undefined ? "" : ` (theory ${formatNumber(slope)})`;
     return [`${direction} ${formatEstimate(value)}${theory}`];
   });
   return parts.length === 0 ? name : `${name}: ${parts.join(", ")}`;

@@ -92,13 +92,19 @@ function theory({ runs: [run] }: Method): ((steps: readonly number[]) => ChartPo
   if (!run) return null;
   const known = theoryOf(run.config), least = known ? null : wienerLosses(run.config);
   if (known) {
+    // A line of the log is the mean since the one before.
+    const back = run.config.train.logEvery / 2;
     return (steps) =>
-      known.bandLoss(steps).map((curve) => curve.map(({ step, loss }) => ({ x: step, y: loss })));
+      known.bandLoss(steps.map((step) => Math.max(0, step - back)))
+        .map((curve) => curve.map(({ loss }, i) => ({ x: steps[i]!, y: loss })));
   }
   // What no network can fall below, from the first to the last step.
   return least &&
     ((steps) =>
-      least.map((loss) => [steps[0]!, steps.at(-1)!].map((step) => ({ x: step, y: loss }))));
+      least.map((loss, band) =>
+        // A field has no mean but what rounding leaves.
+        band === 0 ? [] : [steps[0]!, steps.at(-1)!].map((step) => ({ x: step, y: loss }))
+      ));
 }
 
 function bandFigure(methods: readonly Method[]): Figure | null {

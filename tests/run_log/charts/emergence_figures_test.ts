@@ -43,7 +43,7 @@ Deno.test("emergenceFigure() gives each method's exponent beside that of theory"
     .map(([, text = ""]) => text.replaceAll(/<[^>]*>/g, ""));
   const label = texts.find((text) => text.startsWith("own: falling"))!;
   // Rings are means over frequencies, so that the fit of four of them is near that of theory alone.
-  assertMatch(label, /^own: falling −\d.\d+ ± .* \(theory -?\d.\d+\)$/);
+  assertMatch(label, /^own: falling −\d.\d+ ± .* \(theory −\d.\d+\)$/);
   assertStringIncludes(caption, "Dashed: what theory says");
   assert(texts.includes("own: samples over data, by |k|"), texts.join("\n"));
   assertEquals(emergenceFigure([methodOf("seldom", 3)]), null);
