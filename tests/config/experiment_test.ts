@@ -1,5 +1,6 @@
 import { loadExperiment, parseExperiment } from "../../config/experiment.ts";
 import { configWarnings } from "../../config/checks.ts";
+import { whyNoTheory } from "../../run_log/theory.ts";
 import { UsageError } from "../../support/errors.ts";
 import {
   assertEquals,
@@ -149,5 +150,17 @@ for (const name of ["cifar10-16", "synthetic", "cifar10"]) {
     assertEquals(of("baseline").spectralLoss.lambda, 0);
     assertEquals(of("both").timestepSampler, of("reweighted").timestepSampler);
     assertEquals(of("both").spectralLoss, of("spectrum").spectralLoss);
+  });
+}
+
+for (const name of ["emergence", "emergence-gpu"]) {
+  Deno.test(`loadExperiment() accepts config/spectral/${name}.json: five networks on two data sets`, async () => {
+    const path = new URL(`../../config/spectral/${name}.json`, import.meta.url).pathname;
+    const { runs, methods, bases, dir } = await loadExperiment(decodeURIComponent(path));
+    assertEquals([methods.length, runs.length, dir], [10, 30, `runs/spectral/${name}`]);
+    for (const { config } of runs) assertEquals(configWarnings(config), []);
+    assertEquals(bases.get("unet+photographs"), "linear-sgd+photographs");
+    const theory = runs.filter(({ config }) => whyNoTheory(config) === null);
+    assertEquals([...new Set(theory.map(({ method }) => method))], ["linear-sgd+fields"]);
   });
 }
