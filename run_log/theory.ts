@@ -31,7 +31,7 @@ export interface RunTheory {
  * levels alike; null where the data are others.
  */
 export function wienerLosses({ data, diffusion }: Config): number[] | null {
-  if (!areFields(data) || diffusion.noise.name !== "gaussian") return null;
+  if (!areFields(data) || !isPlain(diffusion)) return null;
   const { levels } = makeProcess(diffusion).schedule;
   return octaveVariances(data).map((own) =>
     distinct(own).reduce((sum, [variance, share]) => {
@@ -43,6 +43,12 @@ export function wienerLosses({ data, diffusion }: Config): number[] | null {
 
 function areFields({ name, synthetic }: Config["data"]): boolean {
   return name === "synthetic" && synthetic.kind === "field" && synthetic.dims === 2;
+}
+
+/** Whether all frequencies are noised alike, by white Gaussian noise: else each has levels of its own. */
+function isPlain({ noise, ...rest }: Config["diffusion"]): boolean {
+  const { process = "ddpm" } = rest as { readonly process?: string };
+  return noise.name === "gaussian" && process === "ddpm";
 }
 
 /** Variances of fields in [-1, 1] at each frequency; a byte's rounding adds its own. */
@@ -84,7 +90,7 @@ export function whyNoTheory(
     [
       diffusion.timestepSampler.name === "uniform" && diffusion.loss === "mse" &&
       diffusion.lossOn === "output" && diffusion.spectralLoss.lambda === 0 &&
-      diffusion.noise.name === "gaussian",
+      isPlain(diffusion),
       "the plain loss at uniform timesteps",
     ],
   ];
