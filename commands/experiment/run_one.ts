@@ -5,9 +5,10 @@
  * @module
  */
 import { join } from "node:path";
-import { formatConfig, loadConfig } from "../../config/load.ts";
+import { formatConfig, loadConfig, parseConfig } from "../../config/load.ts";
 import type { ExperimentRun, ExperimentSamples } from "../../config/experiment.ts";
 import { imageShape } from "../../data/options.ts";
+import { loadImages } from "../../data/registry.ts";
 import type { Gpu } from "../../device/gpu.ts";
 import { readSafetensors, writeSafetensors } from "../../formats/safetensors.ts";
 import { createArena } from "../../model/parameters.ts";
@@ -18,6 +19,7 @@ import type { LoopDisplay } from "../../training/loop.ts";
 import { gridPng, toBytes } from "../../training/pictures.ts";
 import { networkOf, trainRun } from "../../training/run.ts";
 import { holdsRun, runFolder } from "../../training/run_folder.ts";
+import { measuredConfig, processOf } from "../../training/run_process.ts";
 import { pauseForSignals } from "../../training/stop_signals.ts";
 import { EMA_PREFIX, loadWeights } from "../../training/state.ts";
 import { eventMirror } from "../../run_log/event_file.ts";
@@ -25,7 +27,6 @@ import { runInstruments, stepInstruments } from "../shared/instruments.ts";
 import { LatentSpace } from "../../training/latent_space.ts";
 import { fittingSampler } from "../../training/sample_batch.ts";
 import { samplerMoves } from "../../diffusion/samplers/registry.ts";
-import { makeProcess } from "../../diffusion/process.ts";
 
 /** Images in the picture beside the samples. */
 const PICTURE_IMAGES = 64;
@@ -96,12 +97,13 @@ async function savedConfig(dir: string): Promise<string | null> {
 }
 
 async function train(
-  { config }: ExperimentRun,
+  { config: given }: ExperimentRun,
   { gpu, say, display, signal }: RunSurroundings,
   configText: string,
   resume: boolean,
 ): Promise<boolean> {
-  const process = makeProcess(config.diffusion);
+  const config = await measuredConfig(given, () => loadImages(given.data, "train", say), say);
+  const process = processOf(config);
   const observers = stepInstruments(gpu, config, { process, say });
   const shown: { stop(): void }[] = [];
   const places = { run: { ...config.run, dir: null }, data: { ...config.data, dir: null } };
@@ -151,7 +153,8 @@ async function drawSamples(
   const { height, width, channels } = imageShape(config.data);
   const arena = createArena(gpu, "weights", network);
   await loadWeights(gpu, arena, checkpoint, EMA_PREFIX);
-  const process = makeProcess(config.diffusion);
+  const { diffusion } = parseConfig(checkpoint.config, { path: checkpoint.path });
+  const process = processOf({ ...config, diffusion });
   const size = { height, width, channels };
   const latent = await LatentSpace.open(gpu, config.model.latent, size);
   const sampler = await fittingSampler({ gpu, network, process, size, latent }, arena, {

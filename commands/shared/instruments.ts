@@ -8,12 +8,13 @@ import { dataDims, imageShape } from "../../data/options.ts";
 import type { Gpu } from "../../device/gpu.ts";
 import { OutOfMemoryError } from "../../device/program.ts";
 import { askedOf } from "../../diffusion/denoiser.ts";
-import { makeProcess, type Process } from "../../diffusion/process.ts";
+import type { Process } from "../../diffusion/process.ts";
 import { BandLoss } from "../../metrics/instruments/band_loss.ts";
 import { transformedAtOnce } from "../../metrics/instruments/power_meter.ts";
 import { probedImages, referenceImages, Spectra } from "../../metrics/instruments/spectra.ts";
 import { parameterSlots } from "../../model/parameters.ts";
 import type { Observer } from "../../training/observer.ts";
+import { plannedProcess } from "../../training/run_process.ts";
 import type { Trainer } from "../../training/trainer.ts";
 
 /** Receives a line for each instrument that is left out, as it cannot watch the run. */
@@ -30,7 +31,7 @@ export interface StepInstrumentsContext {
 export function stepInstruments(
   gpu: Gpu,
   config: Config,
-  { process = makeProcess(config.diffusion), say = () => {} }: StepInstrumentsContext = {},
+  { process = plannedProcess(config), say = () => {} }: StepInstrumentsContext = {},
 ): Observer[] {
   const { diffusion, data, train, instruments } = config;
   if (!instruments.bandLoss || train.logEvery === 0) return [];
