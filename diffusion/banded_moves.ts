@@ -39,7 +39,9 @@ export function bandedMoves(
   }
   if (extrapolates && banded!.stiff) {
     throw new RangeError(
-      `Cannot ${verb}: a sampler of process ${banded!.name} must not extrapolate, as the signal of fine ` +
+      `Cannot ${verb}: a sampler of process ${
+        banded!.name
+      } must not extrapolate, as the signal of fine ` +
         "detail changes many times over in a step; take ancestral, ddim, heun or dpmpp-2m",
     );
   }

@@ -191,7 +191,8 @@ function startOf(
     };
   }
   const { noise } = schedule.levels.at(-1)!, { start = 1 } = schedule;
-  const deviation = (level: NoiseLevel) => level.noise === noise ? start : start * level.noise / noise;
+  const deviation = (level: NoiseLevel) =>
+    level.noise === noise ? start : start * level.noise / noise;
   return { start: Float64Array.from(last, deviation), startMean: null };
 }
 

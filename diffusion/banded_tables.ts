@@ -15,8 +15,8 @@ import { transformed } from "../kernels/fft/band_transform.ts";
 import {
   bandedClean,
   bandedCombination,
-  type BandIndex,
   bandedStep,
+  type BandIndex,
   clippedPrediction,
   stacked,
 } from "../kernels/process/banded.ts";
@@ -30,7 +30,8 @@ const plus = definePointwise({ name: "plusMean", inputs: ["x", "mean"], result: 
 /** Its tables on the GPU. */
 export function bandedOnGpu(gpu: Gpu, process: Process): ProcessOnGpu {
   const { schedule, tables, banded } = process;
-  const { bands: { transform, index: points, count, radii }, processes, start, startMean } = banded!;
+  const { bands: { transform, index: points, count, radii }, processes, start, startMean } =
+    banded!;
   const plain = tablesOnGpu(gpu, process);
   const index = gpu.tensor([points.length], { dtype: "u32", data: points, label: "bands" });
   const bands: BandIndex = { index, count };

@@ -10,12 +10,15 @@ import { radialFrequencies } from "./frequency.ts";
 
 /** Sides of the planes that a process works on. */
 export interface Plane {
+  /** Points from top to bottom. */
   readonly height: number;
+  /** Points from left to right. */
   readonly width: number;
 }
 
 /** The bands of a plane. */
 export interface Bands extends Plane {
+  /** The transform whose points they are. */
   readonly transform: BandTransform;
   /** The band of each point, row-major. */
   readonly index: Uint32Array<ArrayBuffer>;

@@ -49,7 +49,8 @@ export function measureImages(data: ByteImages): MeasuredImages {
     spectrum: Array.from(powers, (sum, ring) => sum / (sizes[ring]! * used.length * channels)),
     mean: Array.from(
       { length: channels },
-      (_, c) => meanImage.reduce((sum, value, i) => i % channels === c ? sum + value : sum, 0) / points,
+      (_, c) =>
+        meanImage.reduce((sum, value, i) => i % channels === c ? sum + value : sum, 0) / points,
     ),
     images: used.length,
   };

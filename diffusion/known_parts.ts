@@ -48,8 +48,9 @@ export function noiseScalars(
   bands: readonly NoiseLevel[] = [level],
 ): Float32Array<ArrayBuffer> {
   const rest = { xToX0: 0, fToX0: 0, clip: false, fromX0: 0, fromF: 0 };
-  return scalarsOfBands(bands, ({ signal, noise }) =>
-    samplerScalars({ ...rest, fromX: signal, noise })
+  return scalarsOfBands(
+    bands,
+    ({ signal, noise }) => samplerScalars({ ...rest, fromX: signal, noise }),
   );
 }
 

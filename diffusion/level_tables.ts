@@ -51,7 +51,9 @@ export interface SharedTerm {
 
 /** The same of a tensor that gradients flow to. */
 export interface SharedTensor {
+  /** Its share, as that of a {@linkcode SharedTerm}. */
   readonly share: Float64Array;
+  /** The tensor. */
   readonly x: Tensor;
 }
 

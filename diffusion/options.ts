@@ -29,7 +29,12 @@ import {
 } from "./processes/registry.ts";
 import { SIGMA_DATA } from "./preconditionings/edm.ts";
 import { SAMPLER, type SamplerOptions, SAMPLERS } from "./samplers/registry.ts";
-import { isContinuous, makeSchedule, SCHEDULE_FIELDS, scheduleChecks } from "./schedules/registry.ts";
+import {
+  isContinuous,
+  makeSchedule,
+  SCHEDULE_FIELDS,
+  scheduleChecks,
+} from "./schedules/registry.ts";
 import { TIMESTEP_SAMPLER } from "./timesteps/registry.ts";
 import { WEIGHTING_NAMES, WEIGHTING_OPTIONS } from "./weightings/registry.ts";
 
@@ -269,7 +274,10 @@ const frequenciesMayDiffer: Check<DiffusionOptions> = (options) => {
     };
   }
   return processOptions.calibrate
-    ? { key: "processOptions.calibrate", rule: `be false for process ${process}, whose noise is its own` }
+    ? {
+      key: "processOptions.calibrate",
+      rule: `be false for process ${process}, whose noise is its own`,
+    }
     : null;
 };
 

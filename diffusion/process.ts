@@ -11,7 +11,13 @@ import { type Process, processOn, type ProcessOptions } from "./process_on.ts";
 import { isBanded } from "./processes/registry.ts";
 import { makeSchedule } from "./schedules/registry.ts";
 
-export { type Banded, type Process, processOn, type ProcessOptions } from "./process_on.ts";
+export {
+  type Banded,
+  type Process,
+  processOn,
+  type ProcessOptions,
+  type Steering,
+} from "./process_on.ts";
 
 /**
  * The process of the options.

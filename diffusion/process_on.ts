@@ -49,6 +49,7 @@ export interface Banded {
   readonly name: string;
   /** Whether solvers that extrapolate are unstable. */
   readonly stiff: boolean;
+  /** The frequencies that go together. */
   readonly bands: Bands;
   /** The process of each band. */
   readonly processes: readonly Process[];

@@ -15,6 +15,7 @@ export interface Reconstruction {
   readonly timestep: number;
   /** Its level, and that of each band of frequencies where they differ. */
   readonly level: NoiseLevel & { readonly bands?: readonly NoiseLevel[] };
+  /** The way back. */
   readonly moves: readonly Move[];
 }
 

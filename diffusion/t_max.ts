@@ -70,7 +70,10 @@ export function spreadOver(count: number, most: number): number[] {
 }
 
 /** |X|^2 of a plane, row by row and then column by column. */
-export function planeTransform(height: number, width: number): (plane: Float64Array) => Float64Array {
+export function planeTransform(
+  height: number,
+  width: number,
+): (plane: Float64Array) => Float64Array {
   const rows = new Float64Array(2 * height * width), power = new Float64Array(height * width);
   const waves = (n: number) =>
     Float64Array.from(

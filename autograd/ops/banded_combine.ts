@@ -25,7 +25,10 @@ export function bandedCombine(
   if (!first) throw new RangeError("Cannot combine tensors: there must be at least one, got none");
   const { graph } = first.x, { capture } = graph;
   const combined = (parts: readonly { table: Tensor["ref"]; x: Tensor["ref"] }[]) => {
-    const own = parts.map(({ table, x }) => ({ table, x: transformed(capture, x, transform, false) }));
+    const own = parts.map(({ table, x }) => ({
+      table,
+      x: transformed(capture, x, transform, false),
+    }));
     return transformed(
       capture,
       bandedCombination(capture, timesteps, own, bands),

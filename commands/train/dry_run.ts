@@ -74,7 +74,7 @@ function planPreviews(
   { gpu, config, network, fit }: StepSubject & { readonly fit: Fit },
   memory: number,
 ): Previews {
-  const { train, diffusion } = config;
+  const { train } = config;
   if (train.sampleEvery === 0) return null;
   const step = fit.fitting ?? fit.asIs;
   const left = step ? memory - step.stateBytes - step.memory.peakBytes : memory;

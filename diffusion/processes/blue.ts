@@ -40,7 +40,8 @@ export const BLUE = {
     }
     const least = floor * bands.radii.at(-1)!;
     const blue = meanOne(bands, (band) => Math.max(bands.radii[band]!, least) ** bluePower);
-    const sigmoid = (u: number) => 1 / (1 + Math.exp(-(blueFrom + u * (blueTo - blueFrom)) / blueTau));
+    const sigmoid = (u: number) =>
+      1 / (1 + Math.exp(-(blueFrom + u * (blueTo - blueFrom)) / blueTau));
     const from = sigmoid(0), span = sigmoid(1) - from;
     return {
       damping: ONE,

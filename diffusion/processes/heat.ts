@@ -17,7 +17,7 @@
  * @module
  */
 import { decimal, option, type OptionsOf } from "../../support/options.ts";
-import { blurred, BLUR_MAX } from "./blur.ts";
+import { BLUR_MAX, blurred } from "./blur.ts";
 import { type ForwardProcessRecord, ONE } from "./record.ts";
 
 const OPTIONS = {

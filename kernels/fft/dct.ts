@@ -44,7 +44,8 @@ export function cosineTable(n: number): Float64Array {
   return Float64Array.from({ length: n * n }, (_, at) => {
     const k = Math.floor(at / n), i = at % n;
     // The angle is reduced first: a multiple of a full turn, 4 n, is none.
-    return Math.sqrt((k > 0 ? 2 : 1) / n) * Math.cos(Math.PI * (k * (2 * i + 1) % (4 * n)) / (2 * n));
+    return Math.sqrt((k > 0 ? 2 : 1) / n) *
+      Math.cos(Math.PI * (k * (2 * i + 1) % (4 * n)) / (2 * n));
   });
 }
 

@@ -27,11 +27,12 @@ const POINT_BYTES = 8;
 export type FourierOutput = "complex" | "real" | "hartley";
 
 /** In names of kernels, and in WGSL. */
-const OUTPUTS: Readonly<Record<FourierOutput, { readonly letter: string; of(z: string): string }>> = {
-  complex: { letter: "c", of: (z) => z },
-  real: { letter: "r", of: (z) => `${z}.x` },
-  hartley: { letter: "h", of: (z) => `dot(${z}, vec2f(1.0, -1.0))` },
-};
+const OUTPUTS: Readonly<Record<FourierOutput, { readonly letter: string; of(z: string): string }>> =
+  {
+    complex: { letter: "c", of: (z) => z },
+    real: { letter: "r", of: (z) => `${z}.x` },
+    hartley: { letter: "h", of: (z) => `dot(${z}, vec2f(1.0, -1.0))` },
+  };
 
 /** What a kernel is built for. */
 export interface BlockShape {

@@ -62,7 +62,9 @@ export function bandedCombination(
     )
   ) {
     throw new RangeError(
-      `Cannot combine by frequency: there must be 1 to ${MAX_TERMS + 1} tensors of one shape with ` +
+      `Cannot combine by frequency: there must be 1 to ${
+        MAX_TERMS + 1
+      } tensors of one shape with ` +
         `${sizeOf(bands.index.shape)} points a plane and a timestep a sample, got ${
           terms.map(({ x }) => formatShape(x.shape)).join(", ") || "none"
         } and ${sizeOf(timesteps.shape)} timesteps`,

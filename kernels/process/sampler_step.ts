@@ -243,8 +243,10 @@ export function samplerStep(
     // A first step must not read what an earlier image left: 0 times what is not finite is not 0.
     remember = `
   if (scalars[7] != 0.0) { next += scalars[7] * predicted[i]; }${
-      registers > 0 ? `
-  let before = predicted[i];${keeping(registers)}` : ""
+      registers > 0
+        ? `
+  let before = predicted[i];${keeping(registers)}`
+        : ""
     }
   predicted[i] = clean;`;
   }

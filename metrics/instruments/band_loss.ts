@@ -131,7 +131,12 @@ export class BandLoss {
     };
     if (this.#banded) {
       const { onGpu, tables } = this.#banded;
-      for (const [moments, { output }] of [[this.#epsilon, tables.toNoise], [this.#x0, tables.toX0]] as const) {
+      for (
+        const [moments, { output }] of [[this.#epsilon, tables.toNoise], [
+          this.#x0,
+          tables.toX0,
+        ]] as const
+      ) {
         const error = onGpu.combine(capture, timesteps, [
           { share: output, x: prediction.ref },
           { share: negated(output), x: target },

@@ -131,11 +131,11 @@ Deno.test("bandedMoves() come closer to the spectrum with more steps", () => {
   const off = (name: SamplerOptions["name"], steps: number) =>
     Math.abs(
       finalVariance(
-        samplerMoves(process, { name, steps, spacing: "trailing" }),
-        last,
-        processes[last]!,
-        c,
-      ) / c - 1,
+            samplerMoves(process, { name, steps, spacing: "trailing" }),
+            last,
+            processes[last]!,
+            c,
+          ) / c - 1,
     );
   for (const name of ["euler", "heun", "dpmpp-2m", "dpmpp-2s"] as const) {
     assert(off(name, 50) < 0.7 * off(name, 20), `${name}: ${off(name, 20)}, ${off(name, 50)}`);

@@ -12,7 +12,10 @@ const OPTIONS: ProcessOptions = {
 };
 type Name = NonNullable<ProcessOptions["process"]>;
 const made = (process: Name, processOptions: ProcessOptions["processOptions"] = {}) =>
-  makeProcess({ ...OPTIONS, process, processOptions: { spectrum, mean: [0], ...processOptions } }, PLANE);
+  makeProcess(
+    { ...OPTIONS, process, processOptions: { spectrum, mean: [0], ...processOptions } },
+    PLANE,
+  );
 
 Deno.test("bandedProcess() gives equal-snr the same SNR at all frequencies at every timestep", () => {
   const { schedule, banded } = made("equal-snr");
