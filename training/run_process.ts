@@ -43,6 +43,12 @@ export async function measuredConfig<C extends Described>(
   say: (line: string) => void = () => {},
 ): Promise<C> {
   if (!wantsSpectrum(config.diffusion)) return config;
+  if (config.model.latent.autoencoder !== null) {
+    throw new RangeError(
+      `Cannot measure the spectrum for process ${config.diffusion.process}: diffusion must be among ` +
+        "pixels, it is among latents; give diffusion.processOptions.spectrum and mean",
+    );
+  }
   const images = await load();
   const measured = measureImages(images);
   say(

@@ -32,6 +32,12 @@ export const MASK = {
       const share = bands.radii[band]! / finest;
       return bandFrom <= share && share <= bandTo;
     };
+    if (!bands.radii.some((_, band) => inside(band))) {
+      throw new RangeError(
+        `Cannot make process mask: there must be frequencies from bandFrom to bandTo, got none from ` +
+          `${bandFrom} to ${bandTo}`,
+      );
+    }
     const weights = meanOne(bands, (band) => inside(band) ? 1 : floor);
     return { damping: ONE, colour: (_, band) => Math.sqrt(weights[band]!) };
   },

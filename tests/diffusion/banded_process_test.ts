@@ -131,6 +131,10 @@ Deno.test("bandedProcess() refuses spectra of another size, none, and frequencie
     "target epsilon needs some signal at every level and frequency",
   );
   refused(
+    { process: "mask", processOptions: { bandFrom: 0.9, bandTo: 0.3 } },
+    "there must be frequencies from bandFrom to bandTo, got none from 0.9 to 0.3",
+  );
+  refused(
     { process: "warm", processOptions: { calibrate: true } },
     "every frequency must get noisier from step to step, that of |k| = 0.00 does not",
   );
