@@ -3,6 +3,7 @@ import { scale } from "../../autograd/ops/scale.ts";
 import { Parameter } from "../../autograd/parameter.ts";
 import { Capture } from "../../device/capture.ts";
 import type { Denoiser } from "../../diffusion/denoiser.ts";
+import { unitRings } from "../../diffusion/frequency.ts";
 import { isEvaluation, type Move } from "../../diffusion/moves.ts";
 import { makeProcess, type Process, type ProcessOptions } from "../../diffusion/process.ts";
 import { samplerMoves, type SamplerOptions } from "../../diffusion/samplers/registry.ts";
@@ -10,6 +11,7 @@ import { Sampler } from "../../diffusion/sampling.ts";
 import { bandFilter } from "../reference/band_filter.ts";
 import { assert, assertAllClose, assertRejects } from "../support/assert.ts";
 import { compute, randomTensor, testGpu, upload } from "../support/gpu.ts";
+import { finalVariance } from "./gaussian_field.ts";
 
 const OPTIONS: ProcessOptions = {
   ...{ timesteps: 20, schedule: "linear", betaStart: 1e-3, betaEnd: 0.4 },
@@ -208,4 +210,52 @@ Deno.test("bandedOnGpu() refuses CFG++, whose steps know one level alone", async
     RangeError,
     "CFG++ must have a process that is alike at all frequencies",
   );
+});
+
+Deno.test("bandedOnGpu() samples a Gaussian field of the right power at every frequency, by chi-square", async () => {
+  const gpu = await testGpu(), count = 64, shape = [count, 6, 6, 1] as const;
+  const plane = { height: 6, width: 6 };
+  // Small, so that images stay within [-1, 1].
+  const power = (radius: number) => 0.05 / (1 + radius ** 2);
+  const spectrum = Array.from({ length: 6 }, (_, ring) => power(ring)).slice(
+    0,
+    unitRings(6, 6).count,
+  );
+  const runs = [
+    { process: "equal-snr", sampler: { name: "ddim", steps: 20, eta: 0.7, spacing: "trailing" } },
+    { process: "blur", sampler: { name: "dpmpp-2m", steps: 20, spacing: "trailing" } },
+  ] as const;
+  for (const { process: name, sampler: choice } of runs) {
+    const process = makeProcess(
+      { ...OPTIONS, process: name, processOptions: { spectrum, blurMax: 2 } },
+      plane,
+    );
+    const { bands, processes, start } = process.banded!;
+    const tables = process.onGpu(gpu);
+    // What a network of target v says of a field whose power it knows.
+    const share = Float64Array.from({ length: OPTIONS.timesteps * bands.count }, (_, at) => {
+      const band = at % bands.count, t = Math.floor(at / bands.count), own = processes[band]!;
+      const { signal, signalPower, noisePower } = own.schedule.levels[t]!,
+        c = power(bands.radii[band]!);
+      const { xt, output } = own.toX0(t);
+      return (signal * c / (signalPower * c + noisePower) - xt) / output;
+    });
+    const sampler = await Sampler.create(gpu, {
+      ...{ shape, parameters: new Map(), process },
+      denoise: (_, { x, level }) => tables.combineTensors(level, [{ share, x }]),
+    });
+    const moves = samplerMoves(process, choice);
+    const images = await sampler.sample(moves, Array.from({ length: count }, (_, seed) => seed));
+    for (let band = 0; band < bands.count; band++) {
+      const own = bandFilter(images, bands, 1, (_, other) => other === band ? 1 : 0);
+      const found = own.reduce((sum, value) => sum + value * value, 0);
+      const c = power(bands.radii[band]!);
+      const expected = finalVariance(moves, band, processes[band]!, c, start[band]! ** 2);
+      const freedom = bands.sizes[band]! * count;
+      const deviations = (found / expected - freedom) / Math.sqrt(2 * freedom);
+      assert(Math.abs(deviations) < 4.5, `${name} at |k| = ${bands.radii[band]}: ${deviations}`);
+    }
+    sampler.destroy();
+    tables.destroy();
+  }
 });
