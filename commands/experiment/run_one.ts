@@ -5,10 +5,11 @@
  * @module
  */
 import { join } from "node:path";
-import { formatConfig, loadConfig } from "../../config/load.ts";
+import { formatConfig, loadConfig, parseConfig } from "../../config/load.ts";
 import type { EarlyEnd, ExperimentRun, ExperimentSamples } from "../../config/experiment.ts";
 import { END_REASONS, EndWatch, readEnd } from "./early_end.ts";
 import { imageShape } from "../../data/options.ts";
+import { loadImages } from "../../data/registry.ts";
 import type { Gpu } from "../../device/gpu.ts";
 import { readSafetensors, writeSafetensors } from "../../formats/safetensors.ts";
 import { createArena } from "../../model/parameters.ts";
@@ -19,6 +20,7 @@ import type { LoopDisplay } from "../../training/loop.ts";
 import { gridPng, toBytes } from "../../training/pictures.ts";
 import { networkOf, trainRun } from "../../training/run.ts";
 import { holdsRun, runFolder } from "../../training/run_folder.ts";
+import { measuredConfig, processOf } from "../../training/run_process.ts";
 import { pauseForSignals } from "../../training/stop_signals.ts";
 import { EMA_PREFIX, loadWeights } from "../../training/state.ts";
 import { eventMirror } from "../../run_log/event_file.ts";
@@ -27,7 +29,6 @@ import { LatentSpace } from "../../training/latent_space.ts";
 import { fittingSampler } from "../../training/sample_batch.ts";
 import type { SamplerOptions } from "../../diffusion/options.ts";
 import { samplerMoves } from "../../diffusion/samplers/registry.ts";
-import { makeProcess } from "../../diffusion/process.ts";
 
 /** Images in the picture beside the samples. */
 const PICTURE_IMAGES = 64;
@@ -102,14 +103,15 @@ async function savedConfig(dir: string): Promise<string | null> {
 }
 
 async function train(
-  { config }: ExperimentRun,
+  { config: given }: ExperimentRun,
   { gpu, say, display, signal: stop, early }: RunSurroundings,
   configText: string,
   resume: boolean,
 ): Promise<boolean> {
+  const config = await measuredConfig(given, () => loadImages(given.data, "train", say), say);
   const dir = config.run.dir ?? "", watch = new EndWatch(dir, early);
   const signal = AbortSignal.any([stop, watch.signal]), mirror = eventMirror(config, configText);
-  const process = makeProcess(config.diffusion);
+  const process = processOf(config);
   const observers = stepInstruments(gpu, config, { process, say });
   const shown: { stop(): void }[] = [];
   const places = { run: { ...config.run, dir: null }, data: { ...config.data, dir: null } };
@@ -171,7 +173,8 @@ async function drawSamples(
   const { height, width, channels } = imageShape(config.data);
   const arena = createArena(gpu, "weights", network);
   await loadWeights(gpu, arena, checkpoint, EMA_PREFIX);
-  const process = makeProcess(config.diffusion);
+  const { diffusion } = parseConfig(checkpoint.config, { path: checkpoint.path });
+  const process = processOf({ ...config, diffusion });
   const size = { height, width, channels };
   const latent = await LatentSpace.open(gpu, config.model.latent, size);
   const sampler = await fittingSampler({ gpu, network, process, size, latent }, arena, {

@@ -10,7 +10,7 @@ import { OutOfMemoryError } from "../../device/program.ts";
 import { askedOf } from "../../diffusion/denoiser.ts";
 import { isEvaluation } from "../../diffusion/moves.ts";
 import { samplerMoves } from "../../diffusion/samplers/registry.ts";
-import { makeProcess, type Process } from "../../diffusion/process.ts";
+import type { Process } from "../../diffusion/process.ts";
 import { BandLoss } from "../../metrics/instruments/band_loss.ts";
 import { transformedAtOnce } from "../../metrics/instruments/power_meter.ts";
 import { EmergenceWatch, geometricSteps } from "../../metrics/instruments/emergence.ts";
@@ -24,6 +24,7 @@ import {
 import { DataModes } from "../../metrics/numerics/data_modes.ts";
 import { parameterSlots } from "../../model/parameters.ts";
 import type { Observer } from "../../training/observer.ts";
+import { plannedProcess } from "../../training/run_process.ts";
 import type { Trainer } from "../../training/trainer.ts";
 
 /** Training images at most, spread over the set, that the covariance is taken of. */
@@ -43,7 +44,7 @@ export interface StepInstrumentsContext {
 export function stepInstruments(
   gpu: Gpu,
   config: Config,
-  { process = makeProcess(config.diffusion), say = () => {} }: StepInstrumentsContext = {},
+  { process = plannedProcess(config), say = () => {} }: StepInstrumentsContext = {},
 ): Observer[] {
   const { diffusion, data, train, instruments } = config;
   if (!instruments.bandLoss || train.logEvery === 0) return [];
