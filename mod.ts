@@ -163,11 +163,30 @@ export type {
 } from "./kernels/process/sampler_step.ts";
 export type { Draw } from "./kernels/process/random.ts";
 export type { ModulationColumns } from "./kernels/norm/modulate.ts";
-export { makeProcess, type Process, type ProcessOptions } from "./diffusion/process.ts";
+export {
+  type Banded,
+  makeProcess,
+  type Process,
+  type ProcessOptions,
+  type Steering,
+} from "./diffusion/process.ts";
+export type { Bands, Plane } from "./diffusion/bands.ts";
+export type {
+  ForwardOptions,
+  ForwardProcessName,
+  ProcessSettings,
+} from "./diffusion/processes/registry.ts";
+export type { BandTransform } from "./kernels/fft/band_transform.ts";
+export type { Reconstruction } from "./diffusion/reconstruction.ts";
 export type { TargetName } from "./diffusion/parameterizations/registry.ts";
 export type { WeightingName, WeightingOptions } from "./diffusion/weightings/registry.ts";
-export type { SpacingName } from "./diffusion/spacing.ts";
-export type { ProcessOnGpu, ProcessTables, SharedTerm } from "./diffusion/level_tables.ts";
+export type { PathSettings, SpacingName } from "./diffusion/spacing.ts";
+export type {
+  ProcessOnGpu,
+  ProcessTables,
+  SharedTensor,
+  SharedTerm,
+} from "./diffusion/level_tables.ts";
 export type { OutputShares, TargetShares } from "./diffusion/parameterization.ts";
 export type { Move, NoiseMove, SamplerStep, Shares } from "./diffusion/moves.ts";
 export { samplerMoves } from "./diffusion/samplers/registry.ts";

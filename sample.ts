@@ -8,6 +8,7 @@ import { checkGuidedMoves } from "./diffusion/guidance.ts";
 import { parseConfig } from "./config/load.ts";
 import { sha256File } from "./data/fetching/download.ts";
 import { imageShape } from "./data/options.ts";
+import { networkShape } from "./training/network_shape.ts";
 import { defineCommand, type OptionValues, runCommand } from "./support/command_line.ts";
 import { atomicWrite } from "./support/files.ts";
 import { integer } from "./support/numbers.ts";
@@ -159,6 +160,7 @@ async function sample(options: SampleOptions): Promise<number> {
     config.diffusion,
     size,
     chosenClasses(options.class, known),
+    networkShape(config),
   );
   if (guidance) usage(() => checkGuidedMoves(guidance, movesOf(process, choice)));
   const pictures = new Pictures(options, job, size, given);

@@ -26,12 +26,13 @@ import { profileTraining } from "./commands/shared/step_profile.ts";
 import { eventMirror } from "./run_log/event_file.ts";
 import { type TuneMode, writeChoices } from "./commands/shared/tuning_tables.ts";
 import type { LoopDisplay } from "./training/loop.ts";
+import { loadImages } from "./data/registry.ts";
 import type { Origin } from "./training/origin.ts";
 import { imagesOf, networkOf, type RunResult, trainRun } from "./training/run.ts";
 import { runFolder } from "./training/run_folder.ts";
+import { measuredConfig, processOf } from "./training/run_process.ts";
 import { watchStopSignals } from "./training/stop_signals.ts";
 import { Trainer } from "./training/trainer.ts";
-import { makeProcess } from "./diffusion/process.ts";
 
 const command = defineCommand({
   name: "train",
@@ -96,11 +97,12 @@ function display(start: number, steps: number): LoopDisplay & { stop(): void } {
   };
 }
 
-async function profile(config: Config, mode: TuneMode): Promise<void> {
+async function profile(given: Config, mode: TuneMode): Promise<void> {
   const gpu = await openScriptGpu();
-  await tuneRun(gpu, config, { mode, say: console.log });
-  const { images } = await imagesOf(config, console.log);
-  const process = makeProcess(config.diffusion);
+  await tuneRun(gpu, given, { mode, say: console.log });
+  const { images } = await imagesOf(given, console.log);
+  const config = await measuredConfig(given, () => Promise.resolve(images), console.log);
+  const process = processOf(config);
   const instruments = stepInstruments(gpu, config, { process });
   const network = networkOf(config);
   const trainer = await Trainer.create(gpu, config, network, images, instruments, process);
@@ -110,8 +112,14 @@ async function profile(config: Config, mode: TuneMode): Promise<void> {
   for (const instrument of instruments) instrument.destroy?.();
 }
 
-async function run(choice: RunChoice, mode: TuneMode): Promise<RunResult> {
-  const { config, dir, begun } = choice;
+async function run(given: RunChoice, mode: TuneMode): Promise<RunResult> {
+  const { dir, begun } = given;
+  const config = await measuredConfig(
+    given.config,
+    () => loadImages(given.config.data, "train", console.log),
+    console.log,
+  );
+  const choice = { ...given, config };
   for (const warning of configWarnings(config)) console.log(`note: ${warning}`);
   const stop = new AbortController();
   const cleanUp: (() => void)[] = [];
@@ -120,7 +128,7 @@ async function run(choice: RunChoice, mode: TuneMode): Promise<RunResult> {
   const choices = await tuneRun(gpu, config, {
     ...{ mode, recorded: begun ? tuning : undefined, say: console.log },
   });
-  const process = makeProcess(config.diffusion);
+  const process = processOf(config);
   const observers = stepInstruments(gpu, config, { process, say: console.log });
   for (const observer of observers) cleanUp.push(() => observer.destroy?.());
   const storedConfig = checkpointConfig(config);

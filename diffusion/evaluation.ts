@@ -29,6 +29,7 @@ import { LIMIT_SCALARS, limitScalars, sampleLimits } from "../kernels/process/th
 import { STREAMS } from "../support/random_streams.ts";
 import type { Asked } from "./denoiser.ts";
 import { type Guidance, guidedAndNot, guidedDenoiser } from "./guidance.ts";
+import { scalarShape, scalarsOfBands } from "./known_parts.ts";
 import type { ProcessOnGpu } from "./level_tables.ts";
 import type { SamplerStep } from "./moves.ts";
 import type { Process } from "./process.ts";
@@ -286,7 +287,7 @@ export function recordUpdate(
   { registers, limited }: Room,
 ): boolean {
   const count = samplerScalarCount(registers) + (unguided ? 1 : 0);
-  const scalars = capture.input("scalars", [count]);
+  const scalars = capture.input("scalars", scalarShape(process, count));
   const { f, z, choosesVariance } = noiseAndOutput(capture, output, drawn);
   const limits = limited
     ? sampleLimits(capture, x, f, capture.input("limitScalars", [LIMIT_SCALARS]))
@@ -316,7 +317,7 @@ export function updateValues(
     );
   }
   return {
-    scalars: samplerScalars(step, registers),
+    scalars: scalarsOfBands(step.bands ?? [step], (own) => samplerScalars(own, registers)),
     ...limited && { limitScalars: limitScalars(step, length) },
     ...choosesVariance && { varianceScalars: varianceScalars(step.chosenVariance) },
   };

@@ -64,6 +64,12 @@ export function repaintMoves(
   sampler: SamplerOptions,
   { resample, jump, knownNoise = "fresh" }: RepaintOptions,
 ): InpaintingWay {
+  if (process.banded) {
+    throw new RangeError(
+      "Cannot inpaint with a process that differs by frequency: the noise of a pixel must depend on that " +
+        "pixel alone, here known pixels of a noisy image depend on all others; take a run of process ddpm",
+    );
+  }
   const found: readonly Move[] = samplerMoves(process, sampler);
   const steps = found.filter(isEvaluation);
   if (

@@ -36,14 +36,41 @@ export function recordNoising(
   const [samples = 1, ...shape] = x.shape;
   const keys = capture.input("keys", [samples, 4], "u32");
   const z = drawNoise(capture, keys, { samples, shape, stream });
-  const scalars = capture.input("scalars", [SAMPLER_SCALARS]);
+  const scalars = capture.input("scalars", scalarShape(onGpu, SAMPLER_SCALARS));
   return onGpu.step(capture, { x, f: x, z }, scalars);
 }
 
-/** x' = signal x + noise z as the coefficients of a sampler's update. */
-export function noiseScalars({ signal, noise }: NoiseLevel): Float32Array<ArrayBuffer> {
+/**
+ * x' = signal x + noise z as the coefficients of a sampler's update.
+ *
+ * @param bands The level of each band of frequencies where they differ.
+ */
+export function noiseScalars(
+  level: NoiseLevel,
+  bands: readonly NoiseLevel[] = [level],
+): Float32Array<ArrayBuffer> {
   const rest = { xToX0: 0, fToX0: 0, clip: false, fromX0: 0, fromF: 0 };
-  return samplerScalars({ ...rest, fromX: signal, noise });
+  return scalarsOfBands(
+    bands,
+    ({ signal, noise }) => samplerScalars({ ...rest, fromX: signal, noise }),
+  );
+}
+
+/** Shape of the tensor of coefficients of an update, `count` of them for each band. */
+export function scalarShape({ bands }: Pick<ProcessOnGpu, "bands">, count: number): number[] {
+  return bands === 1 ? [count] : [bands, count];
+}
+
+/** The coefficients of bands, one after another. */
+export function scalarsOfBands<T>(
+  bands: readonly T[],
+  scalarsOf: (band: T) => Float32Array<ArrayBuffer>,
+): Float32Array<ArrayBuffer> {
+  if (bands.length === 1) return scalarsOf(bands[0]!);
+  const all = bands.map(scalarsOf), count = all[0]!.length;
+  const scalars = new Float32Array(all.length * count);
+  all.forEach((own, i) => scalars.set(own, i * count));
+  return scalars;
 }
 
 /** Known parts of the images of a batch. */

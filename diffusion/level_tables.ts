@@ -7,11 +7,13 @@
  *
  * @module
  */
-import type { Graph } from "../autograd/graph.ts";
+import type { Graph, Tensor } from "../autograd/graph.ts";
+import { combine, type CombinedTerm } from "../autograd/ops/combine.ts";
 import type { NetworkInputs } from "../autograd/network_inputs.ts";
 import type { Capture } from "../device/capture.ts";
 import type { Gpu } from "../device/gpu.ts";
 import { reshape, type TensorRef } from "../device/tensor.ts";
+import { scaleForward } from "../kernels/elementwise/scale.ts";
 import { gatherRowsForward } from "../kernels/layout/gather_rows.ts";
 import { linearCombination, qSample } from "../kernels/process/q_sample.ts";
 import { samplerStep, type SamplerTensors } from "../kernels/process/sampler_step.ts";
@@ -19,7 +21,9 @@ import type { Compared } from "./loss_quantity.ts";
 import type { OutputShares, TargetShares } from "./parameterization.ts";
 import type { Schedule } from "./schedule.ts";
 
-/** Shares of every level that training draws, each [T]. */
+/**
+ * Shares of every level that training draws, each [T], or [T, B] in a process of B bands; `weight` is [T].
+ */
 export interface ProcessTables {
   /** What the network should output. */
   readonly target: TargetShares<Float64Array>;
@@ -39,20 +43,34 @@ export interface ProcessTables {
 
 /** A tensor `[n, ...]` and its share of a combination, by row of the schedule. */
 export interface SharedTerm {
-  /** Its share, [T]. */
+  /** Its share, [T], or [T, B] in a process of B bands. */
   readonly share: Float64Array;
   /** The tensor. */
   readonly x: TensorRef;
 }
 
+/** The same of a tensor that gradients flow to. */
+export interface SharedTensor {
+  /** Its share, as that of a {@linkcode SharedTerm}. */
+  readonly share: Float64Array;
+  /** The tensor. */
+  readonly x: Tensor;
+}
+
 /** See the module. */
 export interface ProcessOnGpu {
+  /** Bands whose coefficients a sampler's update has, one set after another; 1 where all are alike. */
+  readonly bands: number;
   /** Noisy images, signal x0 + noise e. */
   noised(capture: Capture, x0: TensorRef, e: TensorRef, rows: TensorRef): TensorRef;
   /** The sum of up to three terms; a single term of share 1 everywhere is that tensor itself. */
   combine(capture: Capture, rows: TensorRef, terms: readonly SharedTerm[]): TensorRef;
-  /** A table on the GPU, f32 `[T]`. */
+  /** A table on the GPU, f32. */
   upload(values: Float64Array): TensorRef;
+  /** As `combine`, with gradients. */
+  combineTensors(rows: TensorRef, terms: readonly SharedTensor[]): Tensor;
+  /** What sampling starts from, of white noise `[n, h, w, c]` of variance 1. */
+  start(capture: Capture, noise: TensorRef): TensorRef;
   /** A number a sample, f32 `[n]`. */
   gather(capture: Capture, rows: TensorRef, values: Float64Array): TensorRef;
   /** One update of a sampler; `scalars` are those of kernels/process/sampler_step.ts. */
@@ -78,6 +96,7 @@ export function tablesOnGpu(
     return tensor;
   };
   const process: ProcessOnGpu = {
+    bands: 1,
     upload,
     noised: (capture, x0, e, rows) =>
       qSample(capture, x0, e, rows, {
@@ -90,6 +109,12 @@ export function tablesOnGpu(
       if (used.length === 1 && only!.share.every((value) => value === 1)) return only!.x;
       const uploads = used.map(({ share, x }) => ({ table: upload(share), x }));
       return linearCombination(capture, rows, uploads);
+    },
+    combineTensors: (rows, terms) =>
+      combine(rows, terms.map(({ share, x }): CombinedTerm => ({ table: upload(share), x }))),
+    start(capture, noise) {
+      const { start: deviation = 1 } = schedule;
+      return deviation === 1 ? noise : scaleForward(capture, noise, deviation);
     },
     gather(capture, rows, values) {
       const table = reshape(upload(values), [values.length, 1]);

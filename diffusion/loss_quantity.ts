@@ -17,6 +17,7 @@ const QUANTITIES = {
   epsilon: () => ({ x0: 0, noise: 1 }),
   v: ({ signal, noise }: Level) => ({ x0: -noise, noise: signal }),
   velocity: () => ({ x0: -1, noise: 1 }),
+  mahalanobis: ({ whitening = 1 }: Level) => ({ x0: whitening, noise: 0 }),
 } as const satisfies Readonly<Record<string, (level: Level) => { x0: number; noise: number }>>;
 
 /** @internal */

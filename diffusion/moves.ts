@@ -30,12 +30,16 @@ export interface SamplerStep extends SamplerCoefficients {
   readonly previous: number;
   /** The variance of the noise where the network's output chooses it. */
   readonly chosenVariance?: ChosenVariance;
+  /** The coefficients of each band of frequencies where they differ; those of the step are then one's. */
+  readonly bands?: readonly SamplerCoefficients[];
 }
 
 /** The image becomes `signal` of itself and `noise` of fresh noise. */
 export interface NoiseMove {
   /** The level that a clean image would have come to. */
   readonly renoise: NoiseLevel;
+  /** That of each band of frequencies where they differ. */
+  readonly bands?: readonly NoiseLevel[];
 }
 
 /** A move of sampling. */

@@ -17,7 +17,6 @@ import type { Graph, Tensor } from "../autograd/graph.ts";
 import type { Conditioning, Conditions, NetworkInputs } from "../autograd/network_inputs.ts";
 import { add } from "../autograd/ops/add.ts";
 import { columns } from "../autograd/ops/columns.ts";
-import { combine } from "../autograd/ops/combine.ts";
 import { meanLoss } from "../autograd/ops/losses.ts";
 import { mul } from "../autograd/ops/mul.ts";
 import { normHuber } from "../autograd/ops/norm_huber.ts";
@@ -273,17 +272,16 @@ export class Objective implements TrainingObjective {
   ): [Tensor, Tensor] | null {
     const { loss } = this.process.tables, { graph } = prediction;
     if (!loss) return null;
-    const table = (values: Float64Array) => this.#onGpu.upload(values);
-    const terms = [{ table: table(loss.prediction.output), x: prediction }];
+    const terms = [{ share: loss.prediction.output, x: prediction }];
     if (loss.prediction.xt.some((share) => share !== 0)) {
-      terms.push({ table: table(loss.prediction.xt), x: graph.constant(xt) });
+      terms.push({ share: loss.prediction.xt, x: graph.constant(xt) });
     }
     const wanted = this.#onGpu.combine(graph.capture, timesteps, [
       { share: loss.target.x0, x: x0 },
       { share: loss.target.noise, x: noise },
       { share: loss.target.xt, x: xt },
     ]);
-    return [combine(timesteps, terms), graph.constant(wanted)];
+    return [this.#onGpu.combineTensors(timesteps, terms), graph.constant(wanted)];
   }
 
   /** Frees the tables. */

@@ -21,9 +21,20 @@ import { LOSS_QUANTITIES } from "./loss_quantity.ts";
 import { NOISE } from "./noises/registry.ts";
 import { PARAMETERIZATIONS, TARGET_NAMES } from "./parameterizations/registry.ts";
 import { isLearned, LEARNED_VARIANCES, VARIANCE_NAMES } from "./posterior.ts";
+import {
+  FORWARD_OPTIONS,
+  FORWARD_PROCESS_NAMES,
+  FORWARD_PROCESSES,
+  isBanded,
+} from "./processes/registry.ts";
 import { SIGMA_DATA } from "./preconditionings/edm.ts";
 import { SAMPLER, type SamplerOptions, SAMPLERS } from "./samplers/registry.ts";
-import { makeSchedule, SCHEDULE_FIELDS, scheduleChecks } from "./schedules/registry.ts";
+import {
+  isContinuous,
+  makeSchedule,
+  SCHEDULE_FIELDS,
+  scheduleChecks,
+} from "./schedules/registry.ts";
 import { TIMESTEP_SAMPLER } from "./timesteps/registry.ts";
 import { WEIGHTING_NAMES, WEIGHTING_OPTIONS } from "./weightings/registry.ts";
 
@@ -122,6 +133,12 @@ const FIELDS = {
     "What is trained: each level by itself, or a chain of networks from noise to image at once",
   ),
   layerLossFactor: option(decimal({ above: 0 }), 1, "unrolled: what all losses are multiplied by"),
+  process: option(
+    choice(FORWARD_PROCESS_NAMES),
+    "ddpm",
+    "How frequencies are noised: alike, or as docs/processes.md says",
+  ),
+  processOptions: FORWARD_OPTIONS,
   target: option(choice(TARGET_NAMES), "epsilon", "What the network outputs"),
   weighting: option(
     choice(WEIGHTING_NAMES),
@@ -227,6 +244,7 @@ const boundHasDensity: Check<DiffusionOptions> = ({ variance, noise }) =>
 
 /** Where a chain is trained, whose loss is the square of the noise at every level. */
 const UNROLLED_NEEDS = {
+  process: "ddpm",
   target: "epsilon",
   weighting: "uniform",
   lossOn: "output",
@@ -267,6 +285,38 @@ const binsFitTimesteps: Check<DiffusionOptions> = ({ timestepSampler, timesteps 
     rule: `be at most ${at("timesteps")}, ${timesteps}`,
   };
 
+/** Targets that scale what the network is given, by one number a level. */
+const SCALED_TARGETS: readonly string[] = ["edm", "scaled-epsilon"];
+
+/** What processes that differ by frequency do without. */
+const frequenciesMayDiffer: Check<DiffusionOptions> = (options) => {
+  const { process, processOptions, schedule, target, variance, spectralLoss, sampler } = options;
+  if (!isBanded(process)) return null;
+  const why = `where process is ${process}, which differs by frequency`;
+  if (isContinuous(schedule)) {
+    return { key: "schedule", rule: `be one of counted timesteps ${why}` };
+  }
+  if (SCALED_TARGETS.includes(target)) {
+    return { key: "target", rule: `be one that leaves the network's input as it is ${why}` };
+  }
+  if (isLearned(variance)) return { key: "variance", rule: `be one that is not learned ${why}` };
+  if (spectralLoss.lambda > 0) return { key: "spectralLoss.lambda", rule: `be 0 ${why}` };
+  if (sampler.threshold != null) return { key: "sampler.threshold", rule: `be null ${why}` };
+  if (!FORWARD_PROCESSES[process].endsInImages) return null;
+  if (PARAMETERIZATIONS[target].needsSignal) {
+    return {
+      key: "target",
+      rule: `be x0, v or velocity for process ${process}, whose fine detail is gone without noise`,
+    };
+  }
+  return processOptions.calibrate
+    ? {
+      key: "processOptions.calibrate",
+      rule: `be false for process ${process}, whose noise is its own`,
+    }
+    : null;
+};
+
 /** The diffusion process of a run. */
 export const DIFFUSION = section("The diffusion process", FIELDS, {
   checks: [
@@ -277,5 +327,6 @@ export const DIFFUSION = section("The diffusion process", FIELDS, {
     chainIsPlain,
     tMaxIsInside,
     binsFitTimesteps,
+    frequenciesMayDiffer,
   ],
 });

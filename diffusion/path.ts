@@ -33,6 +33,8 @@ export interface Path {
   readonly end: NumberedLevel;
   /** Whether predicted x0 are clipped. */
   readonly clip: boolean;
+  /** Whether its levels are picked for other frequencies as well: a stage may lie elsewhere in a step. */
+  readonly isOneOfMany?: boolean;
   /** The stop of a noise-to-signal ratio, or null where the network cannot be asked. */
   at(sigma: number): Stop | null;
   /**
@@ -49,18 +51,22 @@ export interface Path {
  * @throws {RangeError} When a setting is out of its range, or the network cannot be asked at a level.
  */
 export function pathOf(process: Process, settings: PathSettings): Path {
-  const { schedule, clipX0 } = process;
+  const { schedule, clipX0, steering } = process;
   const stop = (level: number) => stopAt(process, level);
-  const stops = levelsOf(schedule, settings).map(stop);
+  const stops = (steering?.levels(settings) ?? levelsOf(schedule, settings)).map(stop);
   const end = settings.end === "first" ? schedule.values[0]! : schedule.clean;
   if (stops.length > 1 && stops.at(-1)!.level === end) stops.pop();
   const [least, most] = [schedule.values[0]!, schedule.values.at(-1)!].map((level) =>
     sigmaOf(schedule.at(level))
   );
   return {
-    ...{ stops, clip: clipX0, stop },
+    ...{ stops, clip: clipX0, stop, ...steering && { isOneOfMany: true } },
     end: { ...schedule.at(end), level: end },
     at(sigma) {
+      if (steering) {
+        const level = steering.next(sigma);
+        return level === null ? null : definedAt(process, level);
+      }
       // Networks of continuous levels may know what to do with a clean image.
       if (sigma === 0) return schedule.condition ? definedAt(process, schedule.clean) : null;
       return sigma < least! || sigma > most! ? null : stop(schedule.find(sigma));

@@ -5,178 +5,33 @@
  *
  * @module
  */
-import type { Gpu } from "../device/gpu.ts";
-import { type ProcessOnGpu, type ProcessTables, tablesOnGpu } from "./level_tables.ts";
-import { type Compared, compared, type LossQuantity } from "./loss_quantity.ts";
-import type { DrawNoise } from "./noises/record.ts";
-import { noiseOf, type NoiseOptions, noiseOptions } from "./noises/registry.ts";
-import { type DataSettings, type OutputShares, outputToNoise } from "./parameterization.ts";
-import { PARAMETERIZATIONS, type TargetName } from "./parameterizations/registry.ts";
-import type { ReverseVariance } from "./posterior.ts";
-import { SIGMA_DATA } from "./preconditionings/edm.ts";
-import type { Schedule } from "./schedule.ts";
-import { makeSchedule, type ScheduleOptions } from "./schedules/registry.ts";
-import { type WeightingName, weightingOf, type WeightingOptions } from "./weightings/registry.ts";
+import { bandedProcess } from "./banded_process.ts";
+import type { Plane } from "./bands.ts";
+import { type Process, processOn, type ProcessOptions } from "./process_on.ts";
+import { isBanded } from "./processes/registry.ts";
+import { makeSchedule } from "./schedules/registry.ts";
 
-/** Options that a process is made from. */
-export interface ProcessOptions extends ScheduleOptions {
-  /** What the network is trained to output. Default "epsilon". */
-  target: TargetName;
-  /** What the loss of each level is multiplied by. Default "uniform". */
-  weighting: WeightingName;
-  /** Options of weightings; their defaults unless given. */
-  weightingOptions?: Partial<WeightingOptions>;
-  /** What the loss compares; the network's output unless given. */
-  lossOn?: LossQuantity;
-  /** Largest share of the output in what the loss compares; null, or not given, = any. */
-  lossLimit?: number | null;
-  /** Whether what the output should be is limited with it; true unless given. */
-  lossLimitTarget?: boolean;
-  /** Standard deviation of the clean images, for what goes by it; 0.5 unless given. */
-  sigmaData?: number;
-  /** The noise; standard normal unless given. */
-  noise?: Partial<NoiseOptions>;
-  /** Variance of an ancestral step. Default "fixedlarge". */
-  variance: ReverseVariance;
-  /** Whether every predicted x0 is clipped to [-1, 1] while sampling. Default true. */
-  clipX0: boolean;
-}
-
-/** A diffusion process, with one kind of network in mind. */
-export interface Process {
-  /** Its noise levels. */
-  readonly schedule: Schedule;
-  /** Shares by row of the schedule. */
-  readonly tables: ProcessTables;
-  /** The clean image that the network's output at a level implies. */
-  toX0(level: number): OutputShares;
-  /** The noise that it implies. */
-  toNoise(level: number): OutputShares;
-  /** What x is multiplied by for the network at a level. */
-  inputScale(level: number): number;
-  /** Draws its noise. */
-  readonly drawNoise: DrawNoise;
-  /** Whether the network outputs the mean of an ancestral step. */
-  readonly outputsMean: boolean;
-  /** Variance of an ancestral step. */
-  readonly variance: ReverseVariance;
-  /** Whether every predicted x0 is clipped to [-1, 1]. */
-  readonly clipX0: boolean;
-  /** The process of the first rows of the schedule alone. */
-  first(rows: number): Process;
-  /** The same process with its tables on a GPU, for what is recorded there. */
-  onGpu(gpu: Gpu): ProcessOnGpu;
-}
+export {
+  type Banded,
+  type Process,
+  processOn,
+  type ProcessOptions,
+  type Steering,
+} from "./process_on.ts";
 
 /**
  * The process of the options.
  *
- * @throws {RangeError} if the schedule's options break their rules, or it ends without signal and the
- *   target needs some
+ * @param plane Sides of what it works on; needed where it differs by frequency.
+ * @throws {RangeError} if the schedule's options break their rules, it ends without signal and the target
+ *   needs some, or a frequency does not get noisier from step to step
+ * @throws {TypeError} if it differs by frequency and there is no plane
  */
-export function makeProcess(options: ProcessOptions): Process {
-  return processOn(makeSchedule(options), options);
-}
-
-/** The process of the options on levels of another schedule. */
-export function processOn(
-  schedule: Schedule,
-  options: Omit<ProcessOptions, keyof ScheduleOptions>,
-): Process {
-  const { target, weighting, variance, clipX0 } = options;
-  const data: DataSettings = { sigmaData: options.sigmaData ?? SIGMA_DATA };
-  const record = PARAMETERIZATIONS[target];
-  if (record.needsSignal && schedule.levels.at(-1)!.signal === 0) {
-    throw new RangeError(
-      `Cannot make a process: target ${target} needs some signal at every level, but the schedule ` +
-        "ends without; v, velocity and x0 need none",
-    );
-  }
-  const shares = record.on(schedule, data);
-  const { inputScale } = shares;
-  const weight = weightingOf(weighting, options.weightingOptions, data);
-  const toX0 = (level: number) => shares.toX0(level);
-  const toNoise = (level: number) => outputToNoise(schedule, shares, level);
-  const table = (value: (level: number, row: number) => number) => schedule.values.map(value);
-  const loss = comparedOf(schedule, options, { toX0, toNoise });
-  const process: Process = {
-    schedule,
-    tables: {
-      loss: loss && sharesByRow(table, loss),
-      target: {
-        x0: table((level) => shares.target(level).x0),
-        noise: table((level) => shares.target(level).noise),
-        xt: table((level) => shares.target(level).xt),
-      },
-      toX0: {
-        xt: table((level) => toX0(level).xt),
-        output: table((level) => toX0(level).output),
-      },
-      toNoise: {
-        xt: table((level) => toNoise(level).xt),
-        output: table((level) => toNoise(level).output),
-      },
-      weight: weight &&
-        table((level, row) => {
-          const share = loss ? loss(level, row).prediction.output : 1;
-          const of = ({ xt, output }: OutputShares) => ({ xt, output: output / share });
-          return weight(schedule.levels[row]!, {
-            toX0: of(toX0(level)),
-            toNoise: of(toNoise(level)),
-          });
-        }),
-      inputScale: inputScale ? table(inputScale) : null,
-      condition: schedule.condition && table(schedule.condition),
-    },
-    toX0,
-    toNoise,
-    inputScale: (level) => inputScale?.(level) ?? 1,
-    drawNoise: noiseOf(noiseOptions(options.noise)),
-    outputsMean: record.isMean ?? false,
-    variance,
-    clipX0,
-    first: (rows) => processOn(schedule.first(rows), options),
-    onGpu: (gpu) => tablesOnGpu(gpu, process),
-  };
-  return process;
-}
-
-/** How the output is read, by level. */
-interface Reading {
-  toX0(level: number): OutputShares;
-  toNoise(level: number): OutputShares;
-}
-
-type ByRow<T> = (level: number, row: number) => T;
-
-/** What the loss compares at each row, or null where that is the output and its target. */
-function comparedOf(
-  { levels }: Schedule,
-  { lossOn = "output", lossLimit = null, lossLimitTarget = true }: Partial<ProcessOptions>,
-  { toX0, toNoise }: Reading,
-): ByRow<Compared> | null {
-  if (lossOn === "output") return null;
-  const limit = { limit: lossLimit, limitTarget: lossLimitTarget };
-  return (level, row) => {
-    const read = { toX0: toX0(level), toNoise: toNoise(level) };
-    return compared(lossOn, levels[row]!, read, limit);
-  };
-}
-
-function sharesByRow(
-  table: (value: ByRow<number>) => Float64Array,
-  loss: ByRow<Compared>,
-): Compared<Float64Array> {
-  const of = (read: (shares: Compared) => number) => table((level, row) => read(loss(level, row)));
-  return {
-    prediction: {
-      xt: of(({ prediction }) => prediction.xt),
-      output: of(({ prediction }) => prediction.output),
-    },
-    target: {
-      x0: of(({ target }) => target.x0),
-      noise: of(({ target }) => target.noise),
-      xt: of(({ target }) => target.xt),
-    },
-  };
+export function makeProcess(options: ProcessOptions, plane?: Plane): Process {
+  const schedule = makeSchedule(options);
+  if (!isBanded(options.process)) return processOn(schedule, options);
+  if (plane) return bandedProcess(schedule, options, plane);
+  throw new TypeError(
+    `Cannot make process ${options.process}: its frequencies are those of a plane, which must be given`,
+  );
 }

@@ -13,7 +13,9 @@ import type { NoiseLevel } from "./schedule.ts";
 export interface Reconstruction {
   /** Timestep whose noise is added: the first that the way back visits, t0 or just below. */
   readonly timestep: number;
-  readonly level: NoiseLevel;
+  /** Its level, and that of each band of frequencies where they differ. */
+  readonly level: NoiseLevel & { readonly bands?: readonly NoiseLevel[] };
+  /** The way back. */
   readonly moves: readonly Move[];
 }
 
@@ -42,6 +44,10 @@ export function reconstructionMoves(
     : Math.max(1, Math.round(sampler.steps * count / timesteps));
   const moves = samplerMoves(part, { ...sampler, steps });
   const { timestep } = moves.find(isEvaluation)!;
-  const { signal, noise } = part.schedule.at(timestep);
-  return { timestep, level: { signal, noise }, moves };
+  const levelOf = ({ schedule }: Process): NoiseLevel => {
+    const { signal, noise } = schedule.at(timestep);
+    return { signal, noise };
+  };
+  const bands = part.banded?.processes.map(levelOf);
+  return { timestep, level: { ...levelOf(part), ...bands && { bands } }, moves };
 }

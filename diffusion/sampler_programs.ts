@@ -6,7 +6,7 @@
 import { Capture } from "../device/capture.ts";
 import type { Gpu } from "../device/gpu.ts";
 import { copyInto } from "../kernels/elementwise/add.ts";
-import { scaleForward } from "../kernels/elementwise/scale.ts";
+import type { ProcessOnGpu } from "./level_tables.ts";
 import { STREAMS } from "../support/random_streams.ts";
 import {
   Evaluation,
@@ -43,7 +43,8 @@ export function unguidedParts(parts: EvaluationParts): EvaluationParts {
 /** The images at hand, and the program that fills them with noise. */
 export function recordStart(
   gpu: Gpu,
-  { shape, process: { schedule, drawNoise } }: SamplerParts,
+  { shape, process: { drawNoise } }: SamplerParts,
+  onGpu: Pick<ProcessOnGpu, "start">,
 ): { images: SampledImages; start: Capture } {
   const [samples, ...image] = shape;
   const x = gpu.tensor(shape, { label: "samples" });
@@ -51,7 +52,6 @@ export function recordStart(
   const start = new Capture(gpu, "sampling start");
   const keys = start.input("keys", [samples, 4], "u32");
   const noise = drawNoise(start, keys, { samples, shape: image, stream: STREAMS.start });
-  const { start: deviation = 1 } = schedule;
-  copyInto(start, x, deviation === 1 ? noise : scaleForward(start, noise, deviation));
+  copyInto(start, x, onGpu.start(start, noise));
   return { images: { x, predicted }, start };
 }

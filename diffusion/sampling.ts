@@ -20,6 +20,8 @@ import type { InpaintingMove, InpaintingWay, KnownNoise } from "./inpainting.ts"
 import { KnownParts, noiseScalars, type NoisingProcess, recordNoising } from "./known_parts.ts";
 import type { ProcessOnGpu } from "./level_tables.ts";
 import { isEvaluation, keptRegisters, type Move, type SamplerStep, thresholds } from "./moves.ts";
+import type { Reconstruction } from "./reconstruction.ts";
+import type { NoiseLevel } from "./schedule.ts";
 import { checkLabels, conditionsOf, keyRows } from "./sample_inputs.ts";
 import { planEvaluations, recordStart, unguidedParts } from "./sampler_programs.ts";
 import type {
@@ -28,7 +30,6 @@ import type {
   SamplingWatch,
   StepImages,
 } from "./sampling_watch.ts";
-import type { NoiseLevel } from "./schedule.ts";
 
 export type { InpaintingTask, SamplerParts, SamplingOptions, SamplingWatch, StepImages };
 
@@ -59,8 +60,8 @@ export class Sampler {
   /** Plans the programs. */
   static async create(gpu: Gpu, parts: SamplerParts): Promise<Sampler> {
     if (parts.guidance) checkGuidance(parts);
-    const { images, start } = recordStart(gpu, parts);
     const process = parts.process.onGpu(gpu);
+    const { images, start } = recordStart(gpu, parts, process);
     try {
       const starting = await start.plan();
       const own = { ...parts, onGpu: process };
@@ -76,8 +77,8 @@ export class Sampler {
 
   /** Writes down what {@linkcode Sampler.create} would plan: how a batch starts, and an evaluation. */
   static record(gpu: Gpu, parts: SamplerParts): Capture[] {
-    const { images, start } = recordStart(gpu, parts);
     const own = { ...parts, onGpu: parts.process.onGpu(gpu) };
+    const { images, start } = recordStart(gpu, parts, own.onGpu);
     const captures = [start, Evaluation.record(gpu, own, images).capture];
     if (!parts.guidance?.interval) return captures;
     return [...captures, Evaluation.record(gpu, unguidedParts(own), images).capture];
@@ -196,7 +197,7 @@ export class Sampler {
    */
   async reconstruct(
     images: Float32Array,
-    level: NoiseLevel,
+    level: Reconstruction["level"],
     moves: readonly Move[],
     seeds: readonly number[],
     watch: SamplingOptions = {},
@@ -204,7 +205,7 @@ export class Sampler {
     this.#refuseImages("reconstruct images");
     this.#check("reconstruct images", images, seeds);
     const noising = this.#noising ??= await this.#planNoising();
-    const scalars = noiseScalars(level);
+    const scalars = noiseScalars(level, level.bands);
     return await this.#draw(moves, seeds, watch, (own, at) => {
       const keys = keyRows(own, this.shape[0] ?? 1, 0);
       noising.run({ x0: this.#batchOf(images, at), keys, scalars });
@@ -356,7 +357,7 @@ export class Sampler {
     const keys = keyRows(seeds, samples, i);
     if (!isEvaluation(move)) {
       const renoising = this.#renoising ??= await this.#planRenoising();
-      renoising.run({ keys, scalars: noiseScalars(move.renoise) });
+      renoising.run({ keys, scalars: noiseScalars(move.renoise, move.bands) });
       await this.gpu.finish();
       return;
     }

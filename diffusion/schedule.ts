@@ -28,6 +28,13 @@ export interface Level extends NoiseLevel {
   readonly signalPower: number;
   /** noise^2: 1 - A_t where variance is preserved. */
   readonly noisePower: number;
+  /**
+   * Of a level at one frequency: the noise's deviation there over that of all frequencies together; 1 unless
+   * given.
+   */
+  readonly colour?: number;
+  /** Of a level at one frequency: the root of its SNR over that of ddpm; 1 unless given. */
+  readonly whitening?: number;
 }
 
 /** The level of the clean image. */

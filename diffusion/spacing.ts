@@ -133,6 +133,7 @@ export const RHO = 7;
 export interface PathSettings {
   /** About how many levels; null takes every timestep. */
   readonly steps: number | null;
+  /** How they are picked. */
   readonly spacing: SpacingName;
   /** Exponent of the spacing `karras`; 7 unless given. */
   readonly rho?: number;

@@ -40,12 +40,11 @@ export function highestOctavePower(data: ByteImages): number {
     (r) => r > side / 4 && r <= side / 2,
   );
   const cost = channels * height * width * (2 * width + 4 * height);
-  const used = Math.min(count, Math.max(FEWEST_IMAGES, Math.floor(BUDGET / cost)));
+  const used = spreadOver(count, Math.max(FEWEST_IMAGES, Math.floor(BUDGET / cost)));
   const transform = planeTransform(height, width);
   const plane = new Float64Array(height * width);
   let sum = 0, points = 0;
-  for (let i = 0; i < used; i++) {
-    const image = used === count ? i : Math.floor((((i + 1) * GOLDEN) % 1) * count);
+  for (const image of used) {
     for (let c = 0; c < channels; c++) {
       for (let p = 0; p < plane.length; p++) {
         plane[p] = images[(image * height * width + p) * channels + c]! / 127.5 - 1;
@@ -61,8 +60,20 @@ export function highestOctavePower(data: ByteImages): number {
   return sum / points;
 }
 
+/** The images that are looked at where there may be `most` of them, spread evenly. */
+export function spreadOver(count: number, most: number): number[] {
+  const used = Math.min(count, most);
+  return Array.from(
+    { length: used },
+    (_, i) => used === count ? i : Math.floor((((i + 1) * GOLDEN) % 1) * count),
+  );
+}
+
 /** |X|^2 of a plane, row by row and then column by column. */
-function planeTransform(height: number, width: number): (plane: Float64Array) => Float64Array {
+export function planeTransform(
+  height: number,
+  width: number,
+): (plane: Float64Array) => Float64Array {
   const rows = new Float64Array(2 * height * width), power = new Float64Array(height * width);
   const waves = (n: number) =>
     Float64Array.from(

@@ -93,10 +93,14 @@ export function optimizerScalars(
     step: step + 1,
     lr: learningRate(options, step, steps),
     emaDecay: emaDecay(options.ema, step, batchSize),
-    beta: firstBeta(options, step, steps),
+    beta: options.name === "sgd" ? 0 : firstBeta(options, step, steps),
   });
 }
 
+/** Gradient descent remembers nothing. */
+const NO_BETAS = [0, 0] as const;
+
 function adamOptions({ name, betas, eps, weightDecay }: OptimOptions): AdamOptions {
-  return { decoupled: name === "adamw", betas, eps, weightDecay };
+  const plain = name === "sgd";
+  return { decoupled: name === "adamw", plain, betas: plain ? NO_BETAS : betas, eps, weightDecay };
 }

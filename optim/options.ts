@@ -18,8 +18,11 @@ import {
   steps,
 } from "../support/options.ts";
 
-/** Optimisers: Adam (Kingma and Ba 2015) and AdamW (Loshchilov and Hutter 2019). */
-export const OPTIMIZER_NAMES = ["adam", "adamw"] as const;
+/**
+ * Optimisers: Adam (Kingma and Ba 2015), AdamW (Loshchilov and Hutter 2019) and, for theory, gradient
+ * descent without momentum.
+ */
+export const OPTIMIZER_NAMES = ["adam", "adamw", "sgd"] as const;
 
 /** An optimiser. */
 export type OptimizerName = typeof OPTIMIZER_NAMES[number];
@@ -114,7 +117,7 @@ export const OPTIM = section("The optimiser", {
   betas: option(
     pair(decimal({ min: 0, below: 1 })),
     [0.9, 0.999],
-    "Decay of the first and second moments",
+    "Decay of the first and second moments; sgd has none",
   ),
   eps: option(decimal({ above: 0 }), 1e-8, "Added to the root of the second moment"),
   /** L2 in the gradient for adam, decoupled for adamw. */

@@ -4,6 +4,7 @@
  * @module
  */
 import { bandCurves, learningTimes } from "../metrics/instruments/learning_times.ts";
+import { summarizeEmergence } from "./emergence.ts";
 import { type Estimate, estimate } from "../metrics/numerics/statistics.ts";
 import type { Method, RunRecord } from "./read_run.ts";
 
@@ -36,6 +37,13 @@ function bandsOf(run: RunRecord): { low: number; high: number } {
   return { low: 1, high: Math.max(1, bands.length - 2) };
 }
 
+/** The highest octave of whole rings; the ring |k| = n / 2 alone is no octave. */
+function highestOctave<Band extends { readonly from: number }>(
+  bands: readonly Band[] | undefined,
+): Band | undefined {
+  return bands && (bands.length > 1 ? bands.at(-2) : bands.at(-1));
+}
+
 /** The table's columns. */
 export const QUANTITIES: readonly Quantity[] = [
   {
@@ -61,6 +69,53 @@ export const QUANTITIES: readonly Quantity[] = [
     label: "exponent",
     about: "exponent a of the power law |k|^-a that fits the samples best",
     of: ({ final }) => final?.samples.exponent ?? null,
+  },
+  {
+    key: "psdError",
+    label: "PSD error, dB",
+    about: "root mean square over |k| of 10 log10(power of samples / power of data)",
+    of: ({ final }) => final?.samples.psdError ?? null,
+  },
+  {
+    key: "highBandRatio",
+    label: "high-band energy",
+    about: "energy of samples over that of data at n/4 < |k| ≤ n/2",
+    of: ({ final }) => final?.samples.highBandRatio ?? null,
+  },
+  {
+    key: "classifier",
+    label: "classifier",
+    about: "held-out accuracy of a logistic regression that tells samples from data by their log " +
+      "spectra; 0.5 is chance",
+    of: ({ final }) => final?.classifier?.whole.accuracy ?? null,
+  },
+  {
+    key: "classifierHigh",
+    label: "classifier, high",
+    about: "the same by the highest whole octave alone",
+    of: ({ final }) => highestOctave(final?.classifier?.bands)?.accuracy ?? null,
+  },
+  {
+    key: "emergenceRising",
+    label: "emergence, rising",
+    about:
+      "exponent of the step at which a mode (or |k|) emerges in samples, against its variance " +
+      "in the data, of those that had too little power at first; near −1 in linear networks, 0 " +
+      "where all come at once",
+    of: ({ emergence }) => summarizeEmergence(emergence)?.exponents.rising?.slope ?? null,
+  },
+  {
+    key: "emergenceFalling",
+    label: "emergence, falling",
+    about: "the same of those that had too much",
+    of: ({ emergence }) => summarizeEmergence(emergence)?.exponents.falling?.slope ?? null,
+  },
+  {
+    key: "copies",
+    label: "copies",
+    about:
+      "share of samples whose nearest training image is less than a third as far as the second",
+    of: ({ final }) => final?.memorisation?.copies ?? null,
   },
   {
     key: "valLoss",
@@ -119,6 +174,12 @@ export function formatEstimate(value: Estimate | null): string {
   const { mean, halfWidth } = value;
   if (halfWidth === null) return formatNumber(mean);
   return `${formatNumber(mean)} ± ${formatNumber(halfWidth, 2)}`;
+}
+
+/** A probability, as tables have it. */
+export function formatProbability(p: number | null): string {
+  if (p === null) return "–";
+  return p < 1e-3 ? "< 0.001" : p.toPrecision(2);
 }
 
 /** A number of three digits, minus signs as they are printed. */

@@ -9,8 +9,11 @@ import { formatConfig, loadConfig } from "../config/load.ts";
 import type { Config } from "../config/schema.ts";
 import { isOpen } from "../data/options.ts";
 import type { BandLossEvent } from "../metrics/instruments/band_loss.ts";
+import type { EmergenceEvent } from "../metrics/instruments/emergence.ts";
 import type { CurvePoint } from "../metrics/instruments/learning_times.ts";
 import type { SampleSpectra, SpectraEvent } from "../metrics/instruments/spectra.ts";
+import type { Memorisation } from "../metrics/judges/memorisation.ts";
+import type { SpectralClassifier } from "../metrics/judges/spectral_classifier.ts";
 import type { SpectrumSummary } from "../metrics/numerics/power_law.ts";
 import { UsageError } from "../support/errors.ts";
 import { fileError } from "../support/files.ts";
@@ -24,6 +27,10 @@ type At<T> = T & { readonly step: number };
 export interface RunSpectra {
   readonly data: SpectrumSummary;
   readonly samples: SampleSpectra;
+  /** Whether a classifier tells them from data; missing in results of earlier versions. */
+  readonly classifier?: SpectralClassifier | null;
+  /** Whether they are copies of training images. */
+  readonly memorisation?: Memorisation | null;
 }
 
 /** A run, read. */
@@ -37,6 +44,8 @@ export interface RunRecord {
   readonly valLosses: readonly CurvePoint[];
   readonly bandLosses: readonly At<BandLossEvent>[];
   readonly spectra: readonly At<SpectraEvent>[];
+  /** What was in generated images as training went on. */
+  readonly emergence: readonly At<EmergenceEvent>[];
   /** Of an experiment's samples, else of the last preview; null where there is neither. */
   readonly final: RunSpectra | null;
   /** The picture of those samples. */
@@ -77,6 +86,7 @@ export async function readRun(dir: string): Promise<RunRecord> {
     });
   const spectra = ofEvent<SpectraEvent>("spectra");
   const result = await readResult(dir);
+  const emergence = ofEvent<EmergenceEvent>("emergence");
   const shown = spectra.findLast(({ samples }) => samples !== null);
   const preview = ofEvent<{ file: string }>("sample").at(-1)?.file;
   return {
@@ -88,7 +98,13 @@ export async function readRun(dir: string): Promise<RunRecord> {
     valLosses: curve("valLoss"),
     bandLosses: ofEvent<BandLossEvent>("bandLoss"),
     spectra,
-    final: result ?? (shown?.samples ? { data: shown.data, samples: shown.samples } : null),
+    emergence,
+    final: result ?? (shown?.samples
+      ? {
+        ...{ data: shown.data, samples: shown.samples, classifier: shown.classifier ?? null },
+        memorisation: emergence.findLast((line) => line.memorisation)?.memorisation ?? null,
+      }
+      : null),
     picture: result ? join(dir, "samples", "final.png") : preview ? join(dir, preview) : null,
   };
 }
@@ -98,7 +114,7 @@ async function readResult(dir: string): Promise<SamplesResult | null> {
 }
 
 /** What a file of JSON holds; null where there is none. */
-async function jsonOf(path: string): Promise<unknown> {
+export async function jsonOf(path: string): Promise<unknown> {
   const text = await textOf(path);
   try {
     return text === null ? null : parseJson(text, path);

@@ -56,7 +56,8 @@ export class Log {
    */
   static async open(path: string, step: number, mirror: LogMirror | null = null): Promise<Log> {
     const before = await textOf(path);
-    const kept = linesUpTo(before, step);
+    // A run that begins anew writes the lines of step 0 itself.
+    const kept = step === 0 ? "" : linesUpTo(before, step);
     if (kept !== before) await atomicWrite(path, kept);
     try {
       const file = await Deno.open(path, { append: true, create: true });

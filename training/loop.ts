@@ -122,6 +122,7 @@ class Loop {
     const { trainer, signal } = this.options;
     const { steps } = trainer.config.train;
     if (this.#step > 0) this.log.ensure(checkpointEvent(this.options.folder, this.#step));
+    else await this.#lookBefore();
     while (this.#step < steps) {
       await trainer.step(this.#step++);
       await this.#clock.tick();
@@ -143,7 +144,8 @@ class Loop {
     const logging = logEvery > 0 && (last || isDue(step, logEvery));
     const saving = last || isDue(step, checkpointEvery);
     const looking = observers.filter((observer) =>
-      isDue(step, observer.everySteps) || (last && observer.atEnd && observer.everySteps > 0)
+      isDue(step, observer.everySteps) || observer.also?.(step) ||
+      (last && observer.atEnd && observer.everySteps > 0)
     );
     const checking = step % trainer.lossSlots === 0;
     const { widths, every } = trainer.config.optim.powerEma;
@@ -161,6 +163,14 @@ class Loop {
       this.#clock.resume();
     }
     display.update(step, this.#note, logging);
+  }
+
+  /** The looks before the first step. */
+  async #lookBefore(): Promise<void> {
+    for (const observer of this.options.observers) {
+      if (observer.also?.(0)) await this.#look(observer);
+    }
+    this.#clock.resume();
   }
 
   async #look(observer: Observer): Promise<void> {

@@ -25,6 +25,8 @@ export interface Observer {
   readonly everySteps: number;
   /** Whether there is one more look after the run's last step. */
   readonly atEnd: boolean;
+  /** Whether it looks after so many steps, 0 for before the first, too; not unless given. */
+  also?(step: number): boolean;
   /**
    * What it has gathered on the GPU and not yet read, f32 tensors by name: a checkpoint holds them,
    * so that a resumed run writes the lines of one that never stopped.

@@ -7,7 +7,7 @@
 import { join, relative } from "node:path";
 import { samplerMoves } from "../diffusion/samplers/registry.ts";
 import { stepName } from "./checkpoint.ts";
-import type { Observer } from "./observer.ts";
+import { isDue, type Observer } from "./observer.ts";
 import { writeGrid } from "./pictures.ts";
 import type { RunFolder } from "./run_folder.ts";
 import { fittingSampler, imagesAtOnce } from "./sample_batch.ts";
@@ -51,12 +51,15 @@ export async function createPreview(
     get newest() {
       return newest;
     },
+    // Whoever looks at previews may want some more, which need no picture.
+    also: (step) => observers.some((it) => it.preview !== undefined && it.also?.(step) === true),
     async read(step, overdue) {
       const path = join(folder.samples, `${stepName(step)}.png`);
       const watch = { onStep: pauseForSignals, ...(overdue ? { signal: overdue } : {}) };
       const images = await sampler.sample(moves, seeds, watch);
-      await writeGrid(path, images, sampleCount, size);
       for (const observer of observers) observer.preview?.(images);
+      if (step === 0 || (!isDue(step, sampleEvery) && step < config.train.steps)) return null;
+      await writeGrid(path, images, sampleCount, size);
       newest = path;
       return { event: "sample", file: relative(folder.dir, path).replaceAll("\\", "/") };
     },

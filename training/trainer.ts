@@ -18,7 +18,7 @@ import type { TracedDispatch } from "../device/trace.ts";
 import { denoiserOf, denoiserWithVariance } from "../diffusion/denoiser.ts";
 import type { DiffusionOptions } from "../diffusion/options.ts";
 import { Objective, type TrainingObjective } from "../diffusion/objective.ts";
-import { makeProcess, type Process } from "../diffusion/process.ts";
+import type { Process } from "../diffusion/process.ts";
 import { resolveTMax } from "../diffusion/t_max.ts";
 import { UnrolledObjective } from "../diffusion/unrolled.ts";
 import { fillZero } from "../kernels/layout/fill.ts";
@@ -35,6 +35,7 @@ import type { Observer } from "./observer.ts";
 import type { ImageSize } from "./pictures.ts";
 import { powerAverageInputs, recordPowerAverages } from "./power_averages.ts";
 import type { RunConfig } from "./run_config.ts";
+import { plannedProcess, processOf } from "./run_process.ts";
 import { TrainState } from "./state.ts";
 
 /** Losses kept on the GPU where the log wants none: they are still checked. */
@@ -127,7 +128,7 @@ export class Trainer {
     network: Network,
     images: ImageSet,
     observers: readonly Observer[] = [],
-    process = makeProcess(config.diffusion),
+    process = processOf(config),
     collective: Collective = ALONE,
   ): Promise<Trainer> {
     const trainer = new Trainer(gpu, config, network, images, observers, process, collective);
@@ -143,7 +144,7 @@ export class Trainer {
     images: ImageSet,
     observers: readonly Observer[] = [],
   ): RecordedStep {
-    const process = makeProcess(config.diffusion);
+    const process = plannedProcess(config);
     return new Trainer(gpu, config, network, images, observers, process, ALONE).#record(observers);
   }
 

@@ -6,6 +6,7 @@
  */
 import type { BandLossEvent } from "../../metrics/instruments/band_loss.ts";
 import { bandMeans } from "../../metrics/instruments/learning_times.ts";
+import type { EmergenceEvent } from "../../metrics/instruments/emergence.ts";
 import type { SampleSpectra, SpectraEvent } from "../../metrics/instruments/spectra.ts";
 import { meanMatrix, tenthOf } from "../../run_log/curves.ts";
 import { bandLabels } from "../../run_log/charts/figures.ts";
@@ -18,6 +19,7 @@ const MOST_MATRICES = 100;
 /** Longer curves lose points when they are sent whole. */
 const MOST_POINTS = 4000;
 
+type EmergenceLine = EmergenceEvent & { readonly step: number };
 type BandLine = BandLossEvent & { readonly step: number };
 
 /** Events whose numbers are not curves, or are drawn in another way. */
@@ -60,6 +62,7 @@ export class CondensedLog {
     if (line.event === undefined) this.#addNumbers("", line.step, line);
     else if (line.event === "bandLoss") this.#addMatrix(line as unknown as BandLine);
     else if (line.event === "spectra") this.#addSpectra(line as unknown as SpectraEvent & LogLine);
+    else if (line.event === "emergence") this.#addEmergence(line as unknown as EmergenceLine);
     else if (typeof line.event === "string" && !OTHER_EVENTS.has(line.event)) {
       this.#addNumbers(`${line.event}/`, line.step, line);
     }
@@ -158,7 +161,21 @@ export class CondensedLog {
     };
   }
 
-  #addSpectra({ step, data, samples }: SpectraEvent & LogLine): void {
+  /** Rings an octave apart: each has a chart of its own. */
+  #addEmergence({ step, data, power, memorisation }: EmergenceLine): void {
+    if (!isNumbers(data) || !isNumbers(power)) return;
+    for (let k = 1; k <= data.length; k *= 2) {
+      this.#addPoint(`samples over data/|k| = ${k}`, step, power[k - 1]! / data[k - 1]!);
+    }
+    const copies = memorisation?.copies;
+    if (typeof copies === "number") {
+      this.#addPoint("samples/copies of training images", step, copies);
+    }
+  }
+
+  #addSpectra({ step, data, samples, classifier }: SpectraEvent & LogLine): void {
+    const told = { "PSD error, dB": samples?.psdError, classifier: classifier?.whole?.accuracy };
+    this.#addNumbers("samples/", step, told);
     if (isNumbers(data?.power)) {
       const { power, exponent } = data;
       this.#changed.data = this.#data === undefined;

@@ -1,5 +1,5 @@
 /**
- * What an experiment found: each method against the first at the same seeds. Between seeds the
+ * What an experiment found: each method against another at the same seeds. Between seeds the
  * differences are judged by Student's t; within a seed samples are resampled, the same ones in both
  * methods, as they come from the same x_T.
  *
@@ -7,83 +7,72 @@
  */
 import type { SpectralReference } from "../../metrics/instruments/spectra.ts";
 import {
-  type Estimate,
   estimate,
+  holm,
+  pairedProbability,
   percentileInterval,
   resample,
   smallestEffect,
 } from "../../metrics/numerics/statistics.ts";
-import {
-  estimateOf,
-  formatEstimate,
-  formatNumber,
-  pairedDifferences,
-  QUANTITIES,
-  type Quantity,
-} from "../../run_log/quantities.ts";
+import type { Comparison, SeedInterval } from "../../run_log/comparisons.ts";
+import { pairedDifferences, QUANTITIES } from "../../run_log/quantities.ts";
 import type { Method } from "../../run_log/read_run.ts";
 
 /** Resamplings of the bootstrap. */
 const ROUNDS = 500;
 
 /** Quantities of samples, which are resampled. */
-const OF_SAMPLES = ["distance", "highBandError", "highBandBias", "exponent"] as const;
+const OF_SAMPLES = [
+  "distance",
+  "highBandError",
+  "highBandBias",
+  "exponent",
+  "psdError",
+  "highBandRatio",
+] as const;
 
-/** An interval within one seed. */
-export interface SeedInterval {
-  readonly seed: number;
-  readonly low: number;
-  readonly high: number;
+/** What methods are compared by. */
+export interface Compared {
+  /** The method that another is compared with; its own name where it is compared with none. */
+  readonly baseOf: (method: string) => string;
+  /** Spectra of the data of a method. */
+  readonly referenceOf: (method: string) => SpectralReference;
+  /** Powers of a run's samples, `[count, rings]`. */
+  readonly powersOf: (method: string, seed: number) => Float64Array | undefined;
 }
 
-/** A method's difference from the first in one number. */
-export interface Comparison {
-  readonly method: string;
-  readonly quantity: string;
-  /** Over seeds. */
-  readonly difference: Estimate;
-  /** The smallest difference that so many seeds with this spread would have shown. */
-  readonly smallest: number | null;
-  /** 95 % intervals within each seed; empty where samples are not resampled. */
-  readonly within: readonly SeedInterval[];
-}
-
-/** Powers of a run's samples, `[count, rings]`. */
-export type PowersOf = (method: string, seed: number) => Float64Array | undefined;
-
-/** Compares every method with the first. */
-export function compareMethods(
-  methods: readonly Method[],
-  reference: SpectralReference,
-  powersOf: PowersOf,
-): Comparison[] {
-  const [base, ...others] = methods;
-  if (!base) return [];
-  return others.flatMap((method) => {
-    const within = withinSeeds(method, base, reference, powersOf);
-    return QUANTITIES.flatMap((quantity) => {
+/** Compares methods, each with its base; Holm's correction is over all numbers of all methods. */
+export function compareMethods(methods: readonly Method[], by: Compared): Comparison[] {
+  const found = methods.flatMap((method) => {
+    const base = methods.find(({ name }) => name === by.baseOf(method.name));
+    if (!base || base === method) return [];
+    const within = withinSeeds(method, base, by);
+    return QUANTITIES.flatMap((quantity): Comparison[] => {
       const difference = estimate(pairedDifferences(method, base, quantity));
       if (!difference) return [];
       return [{
         method: method.name,
+        base: base.name,
         quantity: quantity.key,
         difference,
+        p: pairedProbability(difference),
         smallest: smallestEffect(difference),
         within: within.get(quantity.key) ?? [],
       }];
     });
   });
+  const corrected = holm(found.map(({ p }) => p ?? null));
+  return found.map((each, i) => ({ ...each, corrected: corrected[i]! }));
 }
 
 /** Intervals of a pair's differences within each seed that both have, by quantity. */
 function withinSeeds(
   method: Method,
   base: Method,
-  reference: SpectralReference,
-  powersOf: PowersOf,
+  { referenceOf, powersOf }: Compared,
 ): Map<string, SeedInterval[]> {
   const found = new Map<string, SeedInterval[]>(OF_SAMPLES.map((key) => [key, []]));
-  const rings = reference.data.power.length;
+  const reference = referenceOf(method.name), rings = reference.data.power.length;
   for (const { seed } of method.runs) {
     const own = powersOf(method.name, seed), theirs = powersOf(base.name, seed);
     if (!own || !theirs || own.length !== theirs.length) continue;
@@ -93,7 +82,7 @@ function withinSeeds(
       theirs: reference.compare(chosen(theirs, indices, rings)),
     }));
     for (const key of OF_SAMPLES) {
-      const differences = pairs.map(({ own, theirs }) => own[key] - theirs[key]);
+      const differences = pairs.map(({ own, theirs }) => (own[key] ?? 0) - (theirs[key] ?? 0));
       found.get(key)!.push({ seed, ...percentileInterval(differences) });
     }
   }
@@ -106,49 +95,4 @@ function chosen(powers: Float64Array, indices: Uint32Array, rings: number): Floa
     result.set(powers.subarray(from * rings, (from + 1) * rings), to * rings)
   );
   return result;
-}
-
-/** Heads and rows of a table. */
-export interface TableText {
-  readonly head: string[];
-  readonly rows: string[][];
-}
-
-/** Means over seeds: a row a method. */
-export function meansTable(methods: readonly Method[]): TableText {
-  const shown = QUANTITIES.filter((quantity) =>
-    methods.some((method) => estimateOf(method, quantity) !== null)
-  );
-  return {
-    head: ["method", "seeds", ...shown.map(({ label }) => label)],
-    rows: methods.map((method) => [
-      method.name,
-      `${method.runs.length}`,
-      ...shown.map((quantity) => formatEstimate(estimateOf(method, quantity))),
-    ]),
-  };
-}
-
-/** Paired differences from the first method: a row a method and number. */
-export function differencesTable(comparisons: readonly Comparison[]): TableText {
-  const labels = new Map(QUANTITIES.map(({ key, label }: Quantity) => [key, label]));
-  return {
-    head: ["method", "number", "difference", "could have seen", "within seeds (bootstrap)"],
-    rows: comparisons.map(({ method, quantity, difference, smallest, within }) => [
-      method,
-      labels.get(quantity) ?? quantity,
-      formatEstimate(difference),
-      smallest === null ? "–" : formatNumber(smallest, 2),
-      within.map(({ low, high }) => `[${formatNumber(low, 2)}, ${formatNumber(high, 2)}]`).join(
-        " ",
-      ) ||
-      "–",
-    ]),
-  };
-}
-
-/** A table in Markdown. */
-export function markdownTable({ head, rows }: TableText): string {
-  const line = (cells: readonly string[]) => `| ${cells.join(" | ")} |`;
-  return [line(head), line(head.map(() => "---")), ...rows.map(line)].join("\n");
 }

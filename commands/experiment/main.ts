@@ -5,30 +5,21 @@
  */
 import { join } from "node:path";
 import { type Experiment, type ExperimentRun, loadExperiment } from "../../config/experiment.ts";
-import { loadImages } from "../../data/registry.ts";
+import type { Override } from "../../config/load.ts";
 import type { Gpu } from "../../device/gpu.ts";
-import { SpectralReference } from "../../metrics/instruments/spectra.ts";
+import { type ExperimentNote, notePath } from "../../run_log/read_run.ts";
 import { defineCommand, type Invocation, runCommand } from "../../support/command_line.ts";
 import { UsageError } from "../../support/errors.ts";
 import { atomicWrite, ensureFolder } from "../../support/files.ts";
+import { integer } from "../../support/numbers.ts";
 import { formatTable, startProgress } from "../../support/terminal.ts";
 import type { LoopDisplay } from "../../training/loop.ts";
+import { NonFiniteError } from "../../training/non_finite.ts";
 import { watchStopSignals } from "../../training/stop_signals.ts";
-import { compareMethods, differencesTable, markdownTable, meansTable } from "./compare.ts";
-import { runOne, type RunSamples } from "./run_one.ts";
 import { openScriptGpu } from "../shared/gpu.ts";
-import { QUANTITIES } from "../../run_log/quantities.ts";
-import {
-  type ExperimentNote,
-  type Method,
-  notePath,
-  readRun,
-  resultPath,
-  type SamplesResult,
-} from "../../run_log/read_run.ts";
-
-/** Training images that samples are compared with, spread over the set. */
-const REFERENCE_IMAGES = 5000;
+import { Results } from "./results.ts";
+import { readSamples, runOne, type RunSamples } from "./run_one.ts";
+import { FAILED, runWorkers } from "./workers.ts";
 
 const command = defineCommand({
   name: "experiment",
@@ -37,6 +28,15 @@ const command = defineCommand({
     "saves and ends; the same command goes on, whatever ended it. What is done is left alone.",
   argument: { name: "FILE", description: "the experiment, as in config/spectral/" },
   options: {
+    jobs: {
+      value: "N",
+      description: "runs at a time, each in a process of its own; 1 unless given",
+      parse: integer({ min: 1 }),
+    },
+    only: {
+      value: "RUN",
+      description: "do this run alone, as METHOD/seed-N, without tables: for several machines",
+    },
     dryRun: { description: "print the grid, and exit" },
   },
   overrides: "sets a key of every run's config; run.dir is the experiment's folder",
@@ -65,79 +65,102 @@ function display(label: string, start: number, steps: number): Display {
   };
 }
 
+/** As `--only` names it. */
+function nameOf({ method, seed }: ExperimentRun): string {
+  return `${method}/seed-${seed}`;
+}
+
 function labelOf({ method, seed }: ExperimentRun): string {
   return `${method}, seed ${seed}`;
 }
 
-/** Spectra of all samples that there are, and the tables made of them. */
-class Results {
-  readonly #powers = new Map<string, Float64Array>();
-
-  private constructor(
-    private readonly experiment: Experiment,
-    private readonly reference: SpectralReference,
-  ) {}
-
-  static async create(gpu: Gpu, experiment: Experiment): Promise<Results> {
-    const { config } = experiment.runs[0]!;
-    const images = await loadImages(config.data, "train", console.log);
-    return new Results(experiment, await SpectralReference.create(gpu, images, REFERENCE_IMAGES));
-  }
-
-  /** Measures a run's samples and writes the result beside them. */
-  async add({ method, seed, config }: ExperimentRun, { images }: RunSamples): Promise<void> {
-    const powers = await this.reference.measure(images);
-    this.#powers.set(`${method} ${seed}`, powers);
-    const result: SamplesResult = {
-      step: config.train.steps,
-      data: this.reference.data,
-      samples: this.reference.compare(powers),
-    };
-    await atomicWrite(resultPath(config.run.dir ?? ""), `${JSON.stringify(result)}\n`);
-  }
-
-  /** Prints the tables and writes them to the experiment's folder. */
-  async write(done: readonly ExperimentRun[]): Promise<void> {
-    const { dir, name, about } = this.experiment;
-    const records = await Promise.all(done.map(({ config }) => readRun(config.run.dir ?? "")));
-    const methods = this.experiment.methods.flatMap((method): Method[] => {
-      const own = records.filter((_, i) => done[i]!.method === method);
-      return own.length > 0 ? [{ name: method, runs: own }] : [];
-    });
-    const means = meansTable(methods);
-    const comparisons = compareMethods(
-      methods,
-      this.reference,
-      (method, seed) => this.#powers.get(`${method} ${seed}`),
-    );
-    const differences = differencesTable(comparisons);
-    console.log(formatTable(means.head, means.rows));
-    const base = methods[0]?.name ?? "";
-    if (comparisons.length > 0) {
-      console.log(`Differences from ${base} at the same seed`);
-      console.log(formatTable(differences.head, differences.rows));
+/** Does runs one after the other; those that are done, and those that failed. */
+async function runInTurn(
+  runs: readonly ExperimentRun[],
+  { gpu, samples, early, stop, add }: {
+    readonly gpu: Gpu;
+    readonly stop: AbortController;
+    readonly add: (run: ExperimentRun, made: RunSamples) => Promise<void>;
+  } & Pick<Experiment, "samples" | "early">,
+): Promise<Progress> {
+  const done: ExperimentRun[] = [], failed: string[] = [];
+  for (const [i, run] of runs.entries()) {
+    if (stop.signal.aborted) break;
+    console.log(`Run ${i + 1} of ${runs.length}: ${labelOf(run)}`);
+    try {
+      const made = await runOne(run, {
+        ...{ gpu, samples, early, signal: stop.signal, say: console.log },
+        display: (start, steps) => display(labelOf(run), start, steps),
+      });
+      if (!made) break;
+      await add(run, made);
+      done.push(run);
+    } catch (error) {
+      // It would come to the same again; the other runs need not.
+      if (!(error instanceof NonFiniteError)) throw error;
+      console.error(`error: ${error.message}`);
+      failed.push(nameOf(run));
     }
-    const notes = QUANTITIES.map(({ label, about }) => `- ${label}: ${about}`);
-    const text = [
-      `# ${name}`,
-      about,
-      "Mean ± half the 95 % interval of Student's t over seeds.",
-      markdownTable(means),
-      `Differences from ${base} at the same seed: mean ± half the 95 % interval of t over seeds; the ` +
-      "smallest difference that this design sees four times in five; 95 % intervals of the " +
-      "bootstrap over samples, a seed each.",
-      markdownTable(differences),
-      notes.join("\n"),
-    ].filter((part) => part !== "").join("\n\n");
-    await atomicWrite(join(dir, "table.md"), `${text}\n`);
-    const runs = records.map(({ dir, seed, final }) => ({ dir, seed, final }));
-    const json = { name, about, runs, comparisons };
-    await atomicWrite(join(dir, "table.json"), `${JSON.stringify(json, null, 1)}\n`);
+  }
+  return { done, failed };
+}
+
+interface Progress {
+  readonly done: readonly ExperimentRun[];
+  readonly failed: readonly string[];
+}
+
+/** Does the runs in processes, and collects what they have made. */
+async function runApart(
+  { experiment, file, overrides, jobs }: Chosen,
+  results: Results,
+  stop: AbortController,
+): Promise<Progress> {
+  const failed = await runWorkers(experiment.runs.map(nameOf), {
+    ...{ file, overrides, jobs, signal: stop.signal, say: console.log },
+  });
+  const done: ExperimentRun[] = [];
+  for (const run of experiment.runs) {
+    const made = await readSamples(run.config.run.dir ?? "", experiment.samples);
+    if (!made) continue;
+    await results.add(run, made);
+    done.push(run);
+  }
+  return { done, failed };
+}
+
+/** What is to be done. */
+interface Chosen {
+  readonly experiment: Experiment;
+  readonly file: string;
+  readonly overrides: readonly Override[];
+  readonly jobs: number;
+}
+
+/** Does one run of the grid alone, for another process that collects it. */
+async function runAlone(experiment: Experiment, name: string): Promise<number> {
+  const run = experiment.runs.find((each) => nameOf(each) === name);
+  if (!run) {
+    throw new UsageError(
+      `Cannot run ${name} alone: it must be a run of the experiment, such as ${
+        nameOf(experiment.runs[0]!)
+      }`,
+    );
+  }
+  const gpu = await openScriptGpu(), stop = new AbortController();
+  const unwatch = watchStopSignals(stop, () => console.error("Finishing the step, then saving"));
+  const add = () => Promise.resolve();
+  try {
+    const { failed } = await runInTurn([run], { gpu, ...experiment, stop, add });
+    return failed.length > 0 ? FAILED : 0;
+  } finally {
+    unwatch();
   }
 }
 
-async function runAll(experiment: Experiment): Promise<number> {
-  const { runs, dir, samples, name, about, methods } = experiment;
+async function runAll(chosen: Chosen): Promise<number> {
+  const { experiment, jobs } = chosen;
+  const { runs, dir, name, about, methods } = experiment;
   const gpu = await openScriptGpu();
   await ensureFolder(dir);
   const note: ExperimentNote = { name, about, methods };
@@ -147,27 +170,22 @@ async function runAll(experiment: Experiment): Promise<number> {
     stop,
     () => console.error("Finishing the step, then saving; once more to quit at once"),
   );
-  const results = await Results.create(gpu, experiment);
-  const done: ExperimentRun[] = [];
+  const results = new Results(gpu, experiment);
+  let progress: Progress;
   try {
-    for (const [i, run] of runs.entries()) {
-      if (stop.signal.aborted) break;
-      console.log(`Run ${i + 1} of ${runs.length}: ${labelOf(run)}`);
-      const made = await runOne(run, {
-        ...{ gpu, samples, signal: stop.signal, say: console.log },
-        display: (start, steps) => display(labelOf(run), start, steps),
-      });
-      if (!made) break;
-      await results.add(run, made);
-      done.push(run);
-    }
+    progress = jobs > 1 ? await runApart(chosen, results, stop) : await runInTurn(runs, {
+      ...{ gpu, ...experiment, stop },
+      add: (run, made) => results.add(run, made),
+    });
   } finally {
     unwatch();
   }
+  const { done, failed } = progress;
   if (done.length > 0) await results.write(done);
+  for (const run of failed) console.error(`${run} failed; the others do not wait for it`);
   if (done.length < runs.length) {
     console.log(`${done.length} of ${runs.length} runs are done; the same command goes on`);
-    return 0;
+    return failed.length > 0 ? 1 : 0;
   }
   console.log(`Wrote ${join(dir, "table.md")}; deno task report ${dir} draws the pictures`);
   return 0;
@@ -180,7 +198,9 @@ async function main(
     throw new UsageError("Cannot run an experiment: its file must be named, see --help");
   }
   const experiment = await loadExperiment(argument, overrides);
-  if (!options.dryRun) return await runAll(experiment);
+  const { dryRun, only, jobs = 1 } = options;
+  if (only !== undefined) return await runAlone(experiment, only);
+  if (!dryRun) return await runAll({ experiment, file: argument, overrides, jobs });
   const rows = experiment.runs.map(({ method, seed, config }) => [
     ...[method, seed, config.train.steps, config.run.dir ?? ""],
   ]);

@@ -5,9 +5,11 @@
  * @module
  */
 import { join } from "node:path";
-import { formatConfig, loadConfig } from "../../config/load.ts";
-import type { ExperimentRun, ExperimentSamples } from "../../config/experiment.ts";
+import { formatConfig, loadConfig, parseConfig } from "../../config/load.ts";
+import type { EarlyEnd, ExperimentRun, ExperimentSamples } from "../../config/experiment.ts";
+import { END_REASONS, EndWatch, readEnd } from "./early_end.ts";
 import { imageShape } from "../../data/options.ts";
+import { loadImages } from "../../data/registry.ts";
 import type { Gpu } from "../../device/gpu.ts";
 import { readSafetensors, writeSafetensors } from "../../formats/safetensors.ts";
 import { createArena } from "../../model/parameters.ts";
@@ -18,14 +20,15 @@ import type { LoopDisplay } from "../../training/loop.ts";
 import { gridPng, toBytes } from "../../training/pictures.ts";
 import { networkOf, trainRun } from "../../training/run.ts";
 import { holdsRun, runFolder } from "../../training/run_folder.ts";
+import { measuredConfig, processOf } from "../../training/run_process.ts";
 import { pauseForSignals } from "../../training/stop_signals.ts";
 import { EMA_PREFIX, loadWeights } from "../../training/state.ts";
 import { eventMirror } from "../../run_log/event_file.ts";
 import { runInstruments, stepInstruments } from "../shared/instruments.ts";
 import { LatentSpace } from "../../training/latent_space.ts";
 import { fittingSampler } from "../../training/sample_batch.ts";
+import type { SamplerOptions } from "../../diffusion/options.ts";
 import { samplerMoves } from "../../diffusion/samplers/registry.ts";
-import { makeProcess } from "../../diffusion/process.ts";
 
 /** Images in the picture beside the samples. */
 const PICTURE_IMAGES = 64;
@@ -34,6 +37,7 @@ const PICTURE_IMAGES = 64;
 export interface RunSurroundings {
   readonly gpu: Gpu;
   readonly samples: ExperimentSamples;
+  readonly early: EarlyEnd;
   readonly say: (line: string) => void;
   readonly display: (start: number, steps: number) => LoopDisplay & { stop(): void };
   readonly signal: AbortSignal;
@@ -44,6 +48,8 @@ export interface RunSamples {
   /** `[count, h, w, c]` bytes. */
   readonly images: Uint8Array;
   readonly count: number;
+  /** Steps of the weights that drew them. */
+  readonly step: number;
 }
 
 /** Where a run's samples are. */
@@ -79,7 +85,8 @@ export async function runOne(
   }
   const done = await readSamples(dir, around.samples);
   if (done) return done;
-  if (!await train(run, around, text, begun)) return null;
+  const ended = begun && readEnd(dir) !== null;
+  if (!ended && !await train(run, around, text, begun)) return null;
   return await drawSamples(run, around);
 }
 
@@ -96,37 +103,51 @@ async function savedConfig(dir: string): Promise<string | null> {
 }
 
 async function train(
-  { config }: ExperimentRun,
-  { gpu, say, display, signal }: RunSurroundings,
+  { config: given }: ExperimentRun,
+  { gpu, say, display, signal: stop, early }: RunSurroundings,
   configText: string,
   resume: boolean,
 ): Promise<boolean> {
-  const process = makeProcess(config.diffusion);
+  const config = await measuredConfig(given, () => loadImages(given.data, "train", say), say);
+  const dir = config.run.dir ?? "", watch = new EndWatch(dir, early);
+  const signal = AbortSignal.any([stop, watch.signal]), mirror = eventMirror(config, configText);
+  const process = processOf(config);
   const observers = stepInstruments(gpu, config, { process, say });
   const shown: { stop(): void }[] = [];
   const places = { run: { ...config.run, dir: null }, data: { ...config.data, dir: null } };
   try {
-    const { finished } = await trainRun(config, {
+    const { finished, step } = await trainRun(config, {
       ...{ gpu, configText, resume, say, signal, process, observers },
       dir: config.run.dir ?? "",
       checkpointConfig: formatConfig({ ...config, ...places }),
       display: (start, steps) => {
         const bar = display(start, steps);
         shown.push(bar);
-        return bar;
+        return { ...bar, update: (...args) => (bar.update(...args), watch.tick()) };
       },
       observe: (trainer) => runInstruments(config, trainer, say),
-      mirror: eventMirror(config, configText),
+      mirror: (start) => watch.beside(start, mirror(start)),
     });
-    return finished;
+    if (finished) return true;
+    const note = stop.aborted ? null : await watch.note(step);
+    if (note) say(`${dir} ended after ${step} steps: ${END_REASONS[note.reason]}`);
+    return note !== null;
   } finally {
     for (const bar of shown) bar.stop();
     for (const observer of observers) observer.destroy?.();
   }
 }
 
+/** What was asked for, as samples remember it; DDIM needs no word. */
+function askedText({ ownSampler, ...samples }: ExperimentSamples): string {
+  return JSON.stringify(ownSampler ? { ...samples, ownSampler } : samples);
+}
+
 /** The samples of a finished run, if they are there and were drawn as asked. */
-async function readSamples(dir: string, samples: ExperimentSamples): Promise<RunSamples | null> {
+export async function readSamples(
+  dir: string,
+  samples: ExperimentSamples,
+): Promise<RunSamples | null> {
   let bytes: Uint8Array;
   try {
     bytes = await Deno.readFile(samplesPath(dir));
@@ -136,8 +157,9 @@ async function readSamples(dir: string, samples: ExperimentSamples): Promise<Run
   }
   const { metadata, tensors } = readSafetensors(bytes);
   const images = tensors.get("images");
-  if (metadata.samples !== JSON.stringify(samples) || images?.dtype !== "U8") return null;
-  return { images: images.data as Uint8Array, count: images.shape[0] ?? 0 };
+  if (metadata.samples !== askedText(samples) || images?.dtype !== "U8") return null;
+  const step = Number(metadata.step);
+  return { images: images.data as Uint8Array, count: images.shape[0] ?? 0, step };
 }
 
 async function drawSamples(
@@ -151,17 +173,21 @@ async function drawSamples(
   const { height, width, channels } = imageShape(config.data);
   const arena = createArena(gpu, "weights", network);
   await loadWeights(gpu, arena, checkpoint, EMA_PREFIX);
-  const process = makeProcess(config.diffusion);
+  const { diffusion } = parseConfig(checkpoint.config, { path: checkpoint.path });
+  const process = processOf({ ...config, diffusion });
   const size = { height, width, channels };
   const latent = await LatentSpace.open(gpu, config.model.latent, size);
   const sampler = await fittingSampler({ gpu, network, process, size, latent }, arena, {
     verb: "draw samples",
     remedy: "a smaller network, by --model.channels=N, takes less",
   });
-  const { count, steps, seed } = samples;
+  const { count, steps, seed, ownSampler } = samples;
+  const chosen: SamplerOptions = ownSampler
+    ? config.diffusion.sampler
+    : { name: "ddim", steps, eta: 0, spacing: "uniform" };
   try {
     const values = await sampler.sample(
-      samplerMoves(process, { name: "ddim", steps, eta: 0, spacing: "uniform" }),
+      samplerMoves(process, chosen),
       Array.from({ length: count }, (_, i) => seed + i),
       {
         onStep: async () => {
@@ -175,10 +201,10 @@ async function drawSamples(
     const shown = Math.min(count, PICTURE_IMAGES);
     const picture = images.subarray(0, shown * height * width * channels);
     await atomicWrite(picturePath(dir), gridPng(picture, shown, { height, width, channels }));
-    const metadata = { samples: JSON.stringify(samples), step: `${checkpoint.step}` };
+    const metadata = { samples: askedText(samples), step: `${checkpoint.step}` };
     const stored = writeSafetensors([["images", { dtype: "U8", shape, data: images }]], metadata);
     await atomicWrite(samplesPath(dir), stored);
-    return { images, count };
+    return { images, count, step: checkpoint.step };
   } catch (error) {
     if (signal.aborted && error === signal.reason) return null;
     throw error;

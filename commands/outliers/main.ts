@@ -25,6 +25,7 @@ import { atomicWrite, ensureFolder } from "../../support/files.ts";
 import { decimal, integer } from "../../support/numbers.ts";
 import { startProgress } from "../../support/terminal.ts";
 import { stepName } from "../../training/checkpoint.ts";
+import { processOf } from "../../training/run_process.ts";
 import { toF32 } from "../shared/checkpoints/floats.ts";
 import { readSource } from "../shared/checkpoints/source.ts";
 import { chooseData } from "../shared/data_choice.ts";
@@ -42,7 +43,6 @@ import {
   WEIGHTS_OPTIONS,
 } from "../shared/load_sampler.ts";
 import { isEvaluation } from "../../diffusion/moves.ts";
-import { makeProcess } from "../../diffusion/process.ts";
 
 /** Milliseconds between two lines of progress where there is no terminal. */
 const LINE_MS = 5000;
@@ -198,7 +198,7 @@ async function outliers(options: Options, overrides: readonly [string, string][]
   const chosen = chooseSampler(options, config.diffusion);
   // Starts at t0 itself, where uniform spacing would stop short of it.
   const choice = { ...chosen, spacing: options.spacing ?? "trailing" as const };
-  const process = makeProcess(config.diffusion);
+  const process = processOf(config);
   const way = usage(() => reconstructionMoves(process, choice, options.factor));
   const steps = way.moves.filter(isEvaluation).length;
   const score = options.score ?? scoreOfLoss(config.diffusion.loss);

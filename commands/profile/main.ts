@@ -14,6 +14,7 @@ import { createArena, initialValues, writeArenas } from "../../model/parameters.
 import { defineCommand, type Invocation, runCommand } from "../../support/command_line.ts";
 import { integer } from "../../support/numbers.ts";
 import { networkOf } from "../../training/run.ts";
+import { plannedProcess } from "../../training/run_process.ts";
 import { networkShape, standInLatents } from "../../training/network_shape.ts";
 import { Trainer } from "../../training/trainer.ts";
 import { openScriptGpu } from "../shared/gpu.ts";
@@ -27,7 +28,6 @@ import {
 } from "../shared/step_profile.ts";
 import { networkSampler } from "../../training/network_sampler.ts";
 import { samplerMoves } from "../../diffusion/samplers/registry.ts";
-import { makeProcess } from "../../diffusion/process.ts";
 import { isEvaluation } from "../../diffusion/moves.ts";
 
 const command = defineCommand({
@@ -73,7 +73,7 @@ export async function measureSampling(
   const network = networkOf(config);
   const arena = createArena(gpu, "weights", network);
   writeArenas(gpu, [arena], initialValues(network, config.run.seed));
-  const process = makeProcess(config.diffusion);
+  const process = plannedProcess(config);
   const size = networkShape(config);
   const sampler = await networkSampler(gpu, { network, weights: arena, process, size, batch });
   const steps = samplerMoves(process, config.diffusion.sampler).filter(isEvaluation);
@@ -109,7 +109,8 @@ export function standInImages(config: Config): ImageSet {
 async function measureTrainingOf(gpu: Gpu, config: Config): Promise<StepProfile> {
   const instruments = stepInstruments(gpu, config);
   const images = standInImages(config);
-  const trainer = await Trainer.create(gpu, config, networkOf(config), images, instruments);
+  const network = networkOf(config), process = plannedProcess(config);
+  const trainer = await Trainer.create(gpu, config, network, images, instruments, process);
   trainer.state.initialize(config.run.seed);
   const profile = await measureTraining(trainer);
   trainer.destroy();

@@ -13,6 +13,7 @@ import { makeFigures } from "../../run_log/charts/figures.ts";
 import { describeUnread } from "../../run_log/log_lines.ts";
 import { forEachRun } from "../../run_log/named_runs.ts";
 import { makePage } from "./page.ts";
+import { readTable } from "../../run_log/experiment_table.ts";
 import { groupRuns, readRun } from "../../run_log/read_run.ts";
 import { sampleFigure } from "./sample_grids.ts";
 import { svgDocument } from "../../run_log/charts/svg.ts";
@@ -58,9 +59,13 @@ async function report(
     await atomicWrite(join(out, `${name}.svg`), svg);
     await atomicWrite(join(out, `${name}.png`), await rasterizeSvg(svg, PRINT_SCALE));
   }
+  const tables = await Promise.all(paths.map(readTable));
   const title = options.title ?? paths.map((path) => basename(resolve(path))).join(", ");
   const page = join(out, "index.html");
-  await atomicWrite(page, makePage({ title, methods, figures }));
+  await atomicWrite(
+    page,
+    makePage({ title, methods, figures, tables: tables.filter((table) => table !== null) }),
+  );
   console.log(`Wrote ${page} and ${figures.length} figures as PNG and SVG beside it`);
 }
 

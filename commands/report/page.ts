@@ -12,6 +12,8 @@ import {
 import { estimate } from "../../metrics/numerics/statistics.ts";
 import { bandLabels, bandsOf, type Figure } from "../../run_log/charts/figures.ts";
 import { estimateOf, formatEstimate, QUANTITIES, type Quantity } from "../../run_log/quantities.ts";
+import { type Comparison, differencesTable } from "../../run_log/comparisons.ts";
+import type { ExperimentTable } from "../../run_log/experiment_table.ts";
 import type { Method } from "../../run_log/read_run.ts";
 import { escapeText, svgDocument } from "../../run_log/charts/svg.ts";
 
@@ -32,6 +34,12 @@ td.note { white-space: normal; }
 thead th { border-bottom: 1.5px solid #222; font-weight: 600; }
 tbody tr + tr td, tbody tr + tr th { border-top: 1px solid #e3e5e8; }
 tbody th { font-weight: 600; }
+details > summary { cursor: pointer; margin: .75rem 0; color: #5f6368; }
+@media print {
+  body { max-width: none; margin: 0; font-size: 11px; }
+  figure, tr { break-inside: avoid; }
+  h2 { break-after: avoid; }
+}
 code { font: .85em ui-monospace, Menlo, Consolas, monospace; }
 `;
 
@@ -40,15 +48,19 @@ export interface PageParts {
   readonly title: string;
   readonly methods: readonly Method[];
   readonly figures: readonly Figure[];
+  /** What experiments in the named folders found. */
+  readonly tables?: readonly ExperimentTable[];
 }
 
 /** The page as text. */
-export function makePage({ title, methods, figures }: PageParts): string {
+export function makePage({ title, methods, figures, tables = [] }: PageParts): string {
   const shown = shownQuantities(methods);
   const parts = [
     `<h1>${escapeText(title)}</h1>`,
+    ...tables.map(({ about }) => about === "" ? "" : `<p>${escapeText(about)}</p>`),
     `<p class="about">${escapeText(describe(methods))}</p>`,
     shown.length > 0 ? `<h2>Numbers</h2>${numbersTable(methods, shown)}` : "",
+    ...tables.map(comparisonsSection),
     ...figures.map((figure) =>
       figureSection(figure) + (figure.name === "bands" ? timesTables(methods) : "")
     ),
@@ -110,6 +122,38 @@ function numbersTable(methods: readonly Method[], quantities: readonly Quantity[
     head.map((name) => `<th>${escapeText(name)}</th>`).join("")
   }</tr></thead><tbody>${rows.join("")}</tbody></table></div><p class="about">${note}</p>`;
 }
+
+/** Differences that an experiment found, those that are left after the correction first. */
+function comparisonsSection({ comparisons }: ExperimentTable): string {
+  if (comparisons.length === 0) return "";
+  const sure = comparisons.filter(({ corrected = null }) => corrected !== null && corrected < SURE);
+  const rest = comparisons.filter((each) => !sure.includes(each));
+  const table = (list: readonly Comparison[]) => {
+    const { head, rows } = differencesTable(list);
+    return `<div class="wide"><table><thead><tr>${
+      head.map((cell) => `<th>${escapeText(cell)}</th>`).join("")
+    }</tr></thead><tbody>${
+      rows.map((row) => `<tr>${row.map((cell) => `<td>${escapeText(cell)}</td>`).join("")}</tr>`)
+        .join("")
+    }</tbody></table></div>`;
+  };
+  return `<h2>Differences</h2><p class="about">${
+    escapeText(
+      `At the same seed: mean ± half the 95 % interval of t; p of a paired t test, and corrected ` +
+        `for all ${comparisons.length} comparisons (Holm 1979); the smallest difference that this ` +
+        `design sees four times in five. ${sure.length} of them ${
+          sure.length === 1 ? "is" : "are"
+        } left after the correction at 5 %.`,
+    )
+  }</p>${sure.length > 0 ? table(sure) : ""}${
+    rest.length > 0
+      ? `<details><summary>${rest.length} that are not</summary>${table(rest)}</details>`
+      : ""
+  }`;
+}
+
+/** Corrected probability below which a difference counts. */
+const SURE = 0.05;
 
 /** Steps to shares of the way of each band's loss: a table for the methods that share their bands. */
 function timesTables(methods: readonly Method[]): string {

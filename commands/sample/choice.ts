@@ -5,6 +5,7 @@
  */
 import type { DiffusionOptions, SamplerOptions } from "../../diffusion/options.ts";
 import { type KnownNoise, repaintMoves } from "../../diffusion/inpainting.ts";
+import type { Plane } from "../../diffusion/bands.ts";
 import { makeProcess, type Process } from "../../diffusion/process.ts";
 import { UsageError } from "../../support/errors.ts";
 import type { ImageSize } from "../../training/pictures.ts";
@@ -55,6 +56,7 @@ export interface Plan {
  * What the options ask for.
  *
  * @param diffusion Of the run.
+ * @param plane What is diffused: of the size of images unless given.
  * @param classes That images have in turn; their seeds decide unless given.
  * @throws {UsageError} One line, for options that do not go together or files that can't be used.
  */
@@ -63,10 +65,11 @@ export async function choosePlan(
   diffusion: DiffusionOptions,
   size: ImageSize,
   classes: Classes = null,
+  plane: Plane = size,
 ): Promise<Plan> {
   refuseStrays(options);
   const clipX0 = diffusion.clipX0 && !options.noClip;
-  const process = makeProcess({ ...diffusion, clipX0 });
+  const process = makeProcess({ ...diffusion, clipX0 }, plane);
   const { interpolate, inpaint, mask } = options;
   if (interpolate !== undefined) {
     const count = options.count ?? FEW;

@@ -8,13 +8,27 @@ import { dataDims, imageShape } from "../../data/options.ts";
 import type { Gpu } from "../../device/gpu.ts";
 import { OutOfMemoryError } from "../../device/program.ts";
 import { askedOf } from "../../diffusion/denoiser.ts";
-import { makeProcess, type Process } from "../../diffusion/process.ts";
+import { isEvaluation } from "../../diffusion/moves.ts";
+import { samplerMoves } from "../../diffusion/samplers/registry.ts";
+import type { Process } from "../../diffusion/process.ts";
 import { BandLoss } from "../../metrics/instruments/band_loss.ts";
 import { transformedAtOnce } from "../../metrics/instruments/power_meter.ts";
-import { probedImages, referenceImages, Spectra } from "../../metrics/instruments/spectra.ts";
+import { EmergenceWatch, geometricSteps } from "../../metrics/instruments/emergence.ts";
+import {
+  probedImages,
+  referenceImages,
+  Spectra,
+  SpectralReference,
+  spreadImages,
+} from "../../metrics/instruments/spectra.ts";
+import { DataModes } from "../../metrics/numerics/data_modes.ts";
 import { parameterSlots } from "../../model/parameters.ts";
 import type { Observer } from "../../training/observer.ts";
+import { plannedProcess } from "../../training/run_process.ts";
 import type { Trainer } from "../../training/trainer.ts";
+
+/** Training images at most, spread over the set, that the covariance is taken of. */
+const MODE_IMAGES = 8192;
 
 /** Receives a line for each instrument that is left out, as it cannot watch the run. */
 type Say = (line: string) => void;
@@ -30,7 +44,7 @@ export interface StepInstrumentsContext {
 export function stepInstruments(
   gpu: Gpu,
   config: Config,
-  { process = makeProcess(config.diffusion), say = () => {} }: StepInstrumentsContext = {},
+  { process = plannedProcess(config), say = () => {} }: StepInstrumentsContext = {},
 ): Observer[] {
   const { diffusion, data, train, instruments } = config;
   if (!instruments.bandLoss || train.logEvery === 0) return [];
@@ -64,8 +78,61 @@ export async function runInstruments(
   trainer: Trainer,
   say: Say = () => {},
 ): Promise<Observer[]> {
-  const { train, run, instruments } = config;
-  if (!instruments.spectra || train.sampleEvery === 0 || trainer.latent) return [];
+  const { spectra, emergence, spectraReference } = config.instruments;
+  if (!(spectra || emergence) || config.train.sampleEvery === 0 || trainer.latent) return [];
+  try {
+    checkAxes(config);
+    const { gpu, images } = trainer;
+    const count = referenceImages(images, spectraReference);
+    const reference = await SpectralReference.create(gpu, images, count);
+    return [
+      ...spectra ? await spectraOf(config, trainer, reference, say) : [],
+      ...emergence ? [emergenceOf(config, trainer, reference)] : [],
+    ];
+  } catch (error) {
+    return leftOut(spectra ? "spectra" : "emergence", error, say);
+  }
+}
+
+/** Further previews for the emergence, where they are cheap beside the training. */
+const CHEAP_LOOKS = 32, CHEAP_SHARE = 0.01;
+
+/** How many previews without a picture a run has. */
+export function looksOf(
+  { diffusion, instruments: { emergenceLooks }, train: { steps, batchSize, sampleCount } }: Config,
+  process: Process,
+): number {
+  if (emergenceLooks !== "auto") return emergenceLooks;
+  const evaluations = samplerMoves(process, diffusion.sampler).filter(isEvaluation).length;
+  // A training step is worth about three evaluations of its images.
+  const share = CHEAP_LOOKS * sampleCount * evaluations / (3 * steps * batchSize);
+  return share < CHEAP_SHARE ? CHEAP_LOOKS : 0;
+}
+
+function emergenceOf(
+  config: Config,
+  { images, process }: Trainer,
+  reference: SpectralReference,
+): Observer {
+  const { train: { sampleEvery, steps }, instruments } = config;
+  const length = images.height * images.width * images.channels;
+  const { memorisation, emergenceModes } = instruments;
+  return new EmergenceWatch({
+    reference,
+    modes: length <= emergenceModes ? DataModes.of(spreadImages(images, MODE_IMAGES)) : null,
+    training: memorisation < 2 ? null : spreadImages(images, memorisation).images,
+    length,
+    everySteps: sampleEvery,
+    looks: geometricSteps(looksOf(config, process), steps),
+  });
+}
+
+async function spectraOf(
+  { train, run, instruments }: Config,
+  trainer: Trainer,
+  reference: SpectralReference,
+  say: Say,
+): Promise<Observer[]> {
   const { gpu, network, process, state, images } = trainer;
   const { spectraCount: asked, spectraReference } = instruments;
   const count = probedImages(images, asked);
@@ -79,24 +146,20 @@ export async function runInstruments(
         `${asked}, --instruments.spectra=false at none`,
     );
   }
-  try {
-    checkAxes(config);
-    return [
-      await Spectra.create({
-        gpu,
-        process,
-        images,
-        seed: run.seed,
-        ...askedOf(network),
-        parameters: parameterSlots(network, state.ema),
-        batch: train.batchSize / train.accumulate,
-        everySteps: train.sampleEvery,
-        options: instruments,
-      }),
-    ];
-  } catch (error) {
-    return leftOut("spectra", error, say);
-  }
+  return [
+    await Spectra.create({
+      gpu,
+      process,
+      images,
+      seed: run.seed,
+      ...askedOf(network),
+      parameters: parameterSlots(network, state.ema),
+      batch: train.batchSize / train.accumulate,
+      everySteps: train.sampleEvery,
+      options: instruments,
+      reference,
+    }),
+  ];
 }
 
 /** Spectra are two-dimensional. */

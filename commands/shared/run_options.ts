@@ -15,7 +15,7 @@ import type { Network } from "../../model/network.ts";
 import { withRemedy } from "../../training/fit.ts";
 import { networkShape } from "../../training/network_shape.ts";
 import { networkOf } from "../../training/run.ts";
-import { makeProcess } from "../../diffusion/process.ts";
+import { plannedProcess } from "../../training/run_process.ts";
 import { fitSampling, imagesAtOnce } from "../../training/sample_batch.ts";
 import { stepOps } from "../../training/tunable_ops.ts";
 import { applyTuning, TUNE_MODES, type TuneMode } from "./tuning_tables.ts";
@@ -75,10 +75,10 @@ function sampledAtOnce(
   network: Network,
   config: Config,
 ): number {
-  const { train, metrics, diffusion } = config;
+  const { train, metrics } = config;
   if (train.sampleEvery === 0 && metrics.every === 0) return 0;
   try {
-    const process = makeProcess(diffusion);
+    const process = plannedProcess(config);
     const size = networkShape(config);
     // An evaluation fills its batches.
     const most = metrics.every > 0 ? SAMPLE_BATCH : imagesAtOnce(size, train.sampleCount);

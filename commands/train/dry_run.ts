@@ -8,7 +8,6 @@ import { configWarnings } from "../../config/checks.ts";
 import type { Config } from "../../config/schema.ts";
 import type { Gpu } from "../../device/gpu.ts";
 import { planningGpu } from "../../device/planning_gpu.ts";
-import { makeProcess } from "../../diffusion/process.ts";
 import { formatTable } from "../../support/terminal.ts";
 import { type Fit, fitStep, remedyOf } from "../../training/fit.ts";
 import {
@@ -19,6 +18,7 @@ import {
 } from "../../training/run_summary.ts";
 import { networkShape } from "../../training/network_shape.ts";
 import { networkOf } from "../../training/run.ts";
+import { plannedProcess } from "../../training/run_process.ts";
 import { fitSampling, imagesAtOnce, type SamplingPlan } from "../../training/sample_batch.ts";
 import type { StepPlan, StepSubject } from "../../training/step_plan.ts";
 import { availableMemory, openScriptGpu } from "../shared/gpu.ts";
@@ -74,12 +74,12 @@ function planPreviews(
   { gpu, config, network, fit }: StepSubject & { readonly fit: Fit },
   memory: number,
 ): Previews {
-  const { train, diffusion } = config;
+  const { train } = config;
   if (train.sampleEvery === 0) return null;
   const step = fit.fitting ?? fit.asIs;
   const left = step ? memory - step.stateBytes - step.memory.peakBytes : memory;
   try {
-    const process = makeProcess(diffusion);
+    const process = plannedProcess(config);
     const size = networkShape(config), most = imagesAtOnce(size, train.sampleCount);
     return fitSampling({ gpu, network, process, size }, { memory: left, most });
   } catch (error) {

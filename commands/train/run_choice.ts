@@ -188,10 +188,16 @@ async function savedConfig(dir: string, { say }: RunWishes): Promise<Config> {
   return parseConfig(checkpoint.config, { path: checkpoint.path });
 }
 
+/** Keys that a run fills in when it begins. */
+const MEASURED: readonly string[] = [
+  "diffusion.processOptions.spectrum",
+  "diffusion.processOptions.mean",
+];
+
 /** Says where the file, which a person may have edited since, is not what the run goes on with. */
 async function noteDifferences(config: Config, { file, overrides, say }: RunWishes): Promise<void> {
   const changes = changesBetween(config, await loadConfig(file, overrides, ANY_CLOCK))
-    .filter(({ key }) => key !== "run.dir");
+    .filter(({ key, after }) => key !== "run.dir" && !(MEASURED.includes(key) && after === null));
   if (changes.length === 0) return;
   const text = changes.map(({ key, before, after }) =>
     `${key} ${JSON.stringify(before)}, not ${JSON.stringify(after)}`

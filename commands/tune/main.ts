@@ -14,7 +14,7 @@ import { UsageError } from "../../support/errors.ts";
 import { integer } from "../../support/numbers.ts";
 import { networkShape } from "../../training/network_shape.ts";
 import { networkOf } from "../../training/run.ts";
-import { makeProcess } from "../../diffusion/process.ts";
+import { plannedProcess } from "../../training/run_process.ts";
 import { fitSampling } from "../../training/sample_batch.ts";
 import { stepOps } from "../../training/tunable_ops.ts";
 import { openScriptGpu } from "../shared/gpu.ts";
@@ -80,7 +80,7 @@ async function opsOf(gpu: Gpu, path: string, overrides: readonly Override[]) {
   const { batchSize, accumulate } = config.train;
   setVariantPolicy(gpu, {});
   const network = networkOf(config), size = networkShape(config);
-  const process = makeProcess(config.diffusion);
+  const process = plannedProcess(config);
   const { batch } = fitSampling({ gpu, network, process, size });
   return stepOps(gpu, network, batchSize / accumulate, batch, size);
 }

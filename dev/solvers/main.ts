@@ -16,7 +16,8 @@ import {
 } from "../../commands/shared/load_sampler.ts";
 import { openScriptGpu } from "../../commands/shared/gpu.ts";
 import { isEvaluation, type Move } from "../../diffusion/moves.ts";
-import { makeProcess, type Process } from "../../diffusion/process.ts";
+import type { Process } from "../../diffusion/process.ts";
+import { processOf } from "../../training/run_process.ts";
 import {
   SAMPLER_NAMES,
   type SamplerName,
@@ -143,7 +144,7 @@ if (import.meta.main) {
   await runCommand(command, async ({ options }) => {
     const checkpoint = await findCheckpoint(options.checkpoint);
     const config = parseConfig(checkpoint.config, { path: checkpoint.path });
-    const process = makeProcess({ ...config.diffusion, clipX0: false });
+    const process = processOf({ ...config, diffusion: { ...config.diffusion, clipX0: false } });
     const gpu = await openScriptGpu();
     const batch = Math.min(options.batch, options.count);
     const { sampler, destroy } = await loadSampler(gpu, { config, checkpoint, process }, {

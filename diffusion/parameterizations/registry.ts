@@ -5,6 +5,7 @@
  */
 import { type Names, namesOf } from "../names.ts";
 import type { ParameterizationRecord } from "../parameterization.ts";
+import { COLOURED_EPSILON } from "./coloured_epsilon.ts";
 import { EDM } from "./edm.ts";
 import { EPSILON } from "./epsilon.ts";
 import { MINUS_EPSILON } from "./minus_epsilon.ts";
@@ -25,6 +26,7 @@ const TARGETS = {
   edm: EDM,
   "minus-epsilon": MINUS_EPSILON,
   "scaled-epsilon": SCALED_EPSILON,
+  "coloured-epsilon": COLOURED_EPSILON,
 } as const satisfies Readonly<Record<string, ParameterizationRecord>>;
 
 /** Names of what the network may be trained to output. */

@@ -29,6 +29,7 @@ const orderExists: Check<OrderSettings> = ({ order }) =>
 export const DEIS = {
   description: "skips far, without noise, with polynomials in log sigma",
   steps: 20,
+  extrapolates: true,
   options: { ...SPACING, ...ORDER },
   checks: [orderExists],
   along: deisMoves,

@@ -28,6 +28,7 @@ export type OrderSettings = OptionsOf<typeof ORDER>;
 export const LMS = {
   description: "skips far, without noise, with the noise that earlier steps predicted",
   steps: 20,
+  extrapolates: true,
   options: { ...SPACING, ...ORDER },
   along: lmsMoves,
   moves: onPath<SkippingSettings & OrderSettings>(lmsMoves),

@@ -19,6 +19,7 @@ import {
 export const MIDPOINT = {
   description: "two evaluations a step, the second half way, second order",
   steps: 18,
+  extrapolates: true,
   options: { ...SPACING, ...COORDINATES_OPTION },
   along: midpointMoves,
   moves: onPath<SkippingSettings & CoordinateSettings>(midpointMoves),

@@ -26,6 +26,7 @@ type Settings = Partial<OptionsOf<typeof START>>;
 export const PNDM = {
   description: "skips far, without noise, over equal steps",
   steps: 20,
+  extrapolates: true,
   options: { ...SPACING, ...START },
   along: evenMoves,
   moves: onPath<SkippingSettings & Settings>(evenMoves),

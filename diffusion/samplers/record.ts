@@ -49,6 +49,11 @@ export interface SamplerRecord {
   readonly description: string;
   /** Steps where nobody says how many; null visits every timestep and can't skip. */
   readonly steps: number | null;
+  /**
+   * Whether a step goes far by what earlier ones or other stages predicted, which is unstable where the ratio of
+   * signal to noise changes many times over in a step; false unless given.
+   */
+  readonly extrapolates?: boolean;
   /** Options of its own, beside the steps; one that several have is one object. */
   readonly options: FieldTable;
   /**

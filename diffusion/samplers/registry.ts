@@ -4,6 +4,7 @@
  * @module
  */
 import { integer, nullable, option, type OptionsOf, sideBySide } from "../../support/options.ts";
+import { bandedMoves } from "../banded_moves.ts";
 import { bounded, boundedProcess, BOUNDS } from "../bounds.ts";
 import { isEvaluation, levelOfMove, type Move, type SamplerStep } from "../moves.ts";
 import { type Names, namesOf } from "../names.ts";
@@ -89,6 +90,9 @@ export const SAMPLER_DEFAULTS: Readonly<Record<string, unknown>> = Object.fromEn
  * @throws {RangeError} if an option is outside its range
  */
 export function samplerMoves(process: Process, sampler: SamplerOptions): Move[] {
+  if (process.banded) {
+    return bandedMoves(process, wanted("sample", sampler), (own) => samplerMoves(own, sampler));
+  }
   const settings = { ...SAMPLER_DEFAULTS, ...sampler } as Described;
   const found = SAMPLERS[sampler.name].moves(settings as never, boundedProcess(process, settings));
   const broken = found.find((move) => isEvaluation(move) && !isFinite(move));
@@ -109,6 +113,9 @@ export function samplerMoves(process: Process, sampler: SamplerOptions): Move[] 
  * @throws {RangeError} If the sampler draws noise, or an option is outside its range.
  */
 export function inversionMoves(process: Process, sampler: SamplerOptions): Move[] {
+  if (process.banded) {
+    return bandedMoves(process, wanted("invert", sampler), (own) => inversionMoves(own, sampler));
+  }
   const settings = { ...SAMPLER_DEFAULTS, ...sampler } as Described;
   const { along } = SAMPLERS[sampler.name];
   const bounds = boundedProcess(process, settings);
@@ -126,6 +133,12 @@ export function inversionMoves(process: Process, sampler: SamplerOptions): Move[
   });
   const start: Move = { renoise: { signal: first.signal, noise: 0 } };
   return [start, ...bounded([noising, ...moves], settings)];
+}
+
+/** What is asked of the moves of all frequencies. */
+function wanted(verb: string, { name, threshold }: SamplerOptions) {
+  const { extrapolates = false }: SamplerRecord = SAMPLERS[name];
+  return { verb: `${verb} with ${name}`, threshold, extrapolates };
 }
 
 /** Whether all coefficients of an evaluation are finite. */

@@ -19,6 +19,7 @@ import {
 export const RK4 = {
   description: "four evaluations a step, fourth order",
   steps: 10,
+  extrapolates: true,
   options: { ...SPACING, ...COORDINATES_OPTION },
   along: rk4Moves,
   moves: onPath<SkippingSettings & CoordinateSettings>(rk4Moves),

@@ -79,6 +79,11 @@ export interface Tableau {
   /** Of stage i + 2, weights of the slopes of stages 1 to i + 1. */
   readonly stages: readonly (readonly number[])[];
   readonly weights: readonly number[];
+  /**
+   * The method with its stages elsewhere, for a frequency at which the levels of the stages are no such shares
+   * of a step; null where it has none. No method is of one stage alone.
+   */
+  at?(nodes: readonly number[]): Tableau | null;
 }
 
 /** One evaluation a step, first order. */
@@ -90,7 +95,10 @@ export const EULER: Tableau = { nodes: [0], stages: [], weights: [1] };
  */
 export function secondOrder(alpha: number): Tableau {
   const last = 1 / (2 * alpha);
-  return { nodes: [0, alpha], stages: [[alpha]], weights: [1 - last, last] };
+  return {
+    ...{ nodes: [0, alpha], stages: [[alpha]], weights: [1 - last, last] },
+    at: ([, node]) => secondOrder(node!),
+  };
 }
 
 /** Kutta's 3/8 rule: four evaluations a step, fourth order. */
@@ -98,7 +106,30 @@ export const THREE_EIGHTHS: Tableau = {
   nodes: [0, 1 / 3, 2 / 3, 1],
   stages: [[1 / 3], [-1 / 3, 1], [1, -1, 1]],
   weights: [1 / 8, 3 / 8, 3 / 8, 1 / 8],
+  at: ([, second, third]) => fourthOrder(second!, third!),
 };
+
+/** How far the stages of a fourth-order method may be from thirds: further on, its weights grow large. */
+const NODE_RANGE = 0.1;
+
+/** Kutta's methods of fourth order by their inner nodes (Kutta 1901); 1/3 and 2/3 are the 3/8 rule. */
+function fourthOrder(a: number, b: number): Tableau | null {
+  if (Math.abs(a - 1 / 3) > NODE_RANGE || Math.abs(b - 2 / 3) > NODE_RANGE) return null;
+  const common = 6 * a * b - 4 * (a + b) + 3;
+  const third = b * (b - a) / (2 * a * (1 - 2 * a));
+  const ofSecond = (1 - a) * (a + b - 1 - (2 * b - 1) ** 2) / (2 * a * (b - a) * common);
+  const ofThird = (1 - 2 * a) * (1 - a) * (1 - b) / (b * (b - a) * common);
+  return {
+    nodes: [0, a, b, 1],
+    stages: [[a], [b - third, third], [1 - ofSecond - ofThird, ofSecond, ofThird]],
+    weights: [
+      1 / 2 + (1 - 2 * (a + b)) / (12 * a * b),
+      (2 * b - 1) / (12 * a * (b - a) * (1 - a)),
+      (1 - 2 * a) / (12 * b * (b - a) * (1 - b)),
+      1 / 2 + (2 * (a + b) - 3) / (12 * (1 - a) * (1 - b)),
+    ],
+  };
+}
 
 /** Options of noise that is added before a step, and removed by it. */
 export const CHURN = {
@@ -165,8 +196,12 @@ function stepOf(path: Path, from: Stop, to: NumberedLevel, method: RungeKutta): 
   const { coordinates, tableau } = method;
   const found = stagesOf(path, [from, to], method);
   const stops = found ?? [from];
-  const { stages, weights } = found ? tableau : EULER;
-  const length = coordinates.time(to) - coordinates.time(from);
+  const start = coordinates.time(from), length = coordinates.time(to) - start;
+  const { stages, weights } = found
+    ? path.isOneOfMany
+      ? moved(tableau, found.map((stop) => (coordinates.time(stop) - start) / length))
+      : tableau
+    : EULER;
   return stops.map((stop, i) => {
     const next = stops[i + 1] ?? to, last = i === stops.length - 1;
     const shares = last ? weights : stages[i]!;
@@ -185,6 +220,25 @@ function stepOf(path: Path, from: Stop, to: NumberedLevel, method: RungeKutta): 
       },
     });
   });
+}
+
+/** Nodes closer than this are the same: levels between timesteps are found in steps. */
+const CLOSE = 1e-9;
+
+/**
+ * A method at the nodes that its stages have at one frequency.
+ *
+ * @throws {RangeError} When it has none there.
+ */
+function moved(tableau: Tableau, nodes: readonly number[]): Tableau {
+  if (tableau.nodes.every((node, i) => Math.abs(node - nodes[i]!) < CLOSE)) return tableau;
+  const found = tableau.at?.(nodes);
+  if (found) return found;
+  throw new RangeError(
+    "Cannot take steps of a Runge-Kutta method of this order: its stages must lie at nearly the same shares " +
+      "of a step at all frequencies, and this process changes some of them faster than others; take heun or " +
+      "dpmpp-2m",
+  );
 }
 
 /** The derivative that the network predicts at a stop. */

@@ -15,7 +15,7 @@
 import type { Capture } from "../../device/capture.ts";
 import { formatShape, sizeOf, type TensorRef } from "../../device/tensor.ts";
 import { flatGrid } from "../shared/grid.ts";
-import { fourierKernel, MAX_BLOCK } from "./kernel.ts";
+import { fourierKernel, type FourierOutput, MAX_BLOCK } from "./kernel.ts";
 import { stagesOf, twiddleTensor } from "./plan.ts";
 
 /** Choices of a transform. */
@@ -66,11 +66,35 @@ export function fourierTransform(
   x: TensorRef,
   { inverse, scale, realOutput = false }: FourierOptions,
 ): TensorRef {
+  return transform(capture, x, { inverse, scale, output: realOutput ? "real" : "complex" });
+}
+
+/**
+ * The Hartley transform of every channel, the real less the imaginary part of the Fourier transform: real,
+ * and with the scale 1 / sqrt(H W) orthonormal and its own inverse. What multiplies the frequencies k and -k
+ * by one number does the same to its points.
+ *
+ * @param x `[N, H, W, C]`
+ * @throws {RangeError} When the shape or a length is not supported.
+ */
+export function hartleyTransform(capture: Capture, x: TensorRef, scale: number): TensorRef {
+  return transform(capture, x, { inverse: false, scale, output: "hartley" });
+}
+
+function transform(
+  capture: Capture,
+  x: TensorRef,
+  { inverse, scale, output }: {
+    readonly inverse: boolean;
+    readonly scale: number;
+    readonly output: FourierOutput;
+  },
+): TensorRef {
   const { samples, height, width, channels, complex } = fourierShape(x.shape);
   const swap = inverse;
   if (height * width <= MAX_BLOCK) {
     const pass = { lengths: [height, width], inner: channels, outer: samples };
-    return record(capture, x, { ...pass, swap, scale, realInput: !complex, realOutput });
+    return record(capture, x, { ...pass, swap, scale, realInput: !complex, output });
   }
   const rows = passesOver(width, { inner: channels, outer: samples * height });
   const columns = passesOver(height, { inner: width * channels, outer: samples });
@@ -79,7 +103,7 @@ export function fourierTransform(
     const last = i === passes.length - 1;
     return record(capture, half, {
       ...{ ...pass, swap, scale: last ? scale : 1 },
-      ...{ realInput: i === 0 && !complex, realOutput: last && realOutput },
+      ...{ realInput: i === 0 && !complex, output: last ? output : "complex" },
     });
   }, x);
 }
@@ -103,18 +127,18 @@ interface Pass {
   readonly swap: boolean;
   readonly scale: number;
   readonly realInput: boolean;
-  readonly realOutput: boolean;
+  readonly output: FourierOutput;
 }
 
 function record(capture: Capture, x: TensorRef, pass: Pass): TensorRef {
-  const { lengths, inner, outer, stage, swap, scale, realInput, realOutput } = pass;
+  const { lengths, inner, outer, stage, swap, scale, realInput, output } = pass;
   const all = outer * inner;
   const lines = Math.min(all, Math.max(1, Math.floor(MAX_BLOCK / sizeOf(lengths))));
   const plain = x.shape.slice(0, 4);
-  const result = capture.transient(realOutput ? plain : [...plain, 2], "fft");
+  const result = capture.transient(output === "complex" ? [...plain, 2] : plain, "fft");
   capture.dispatch({
     kernel: fourierKernel({
-      ...{ lengths, lines, realInput, realOutput },
+      ...{ lengths, lines, realInput, output },
       ...(stage === undefined ? {} : { stage }),
     }),
     bindings: { x, twiddle: twiddleTensor(capture, lengths.toReversed()), result },

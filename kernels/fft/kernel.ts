@@ -23,6 +23,17 @@ const PART = 16;
 const LANES = 64;
 const POINT_BYTES = 8;
 
+/** What is written of a point: both parts, the real one, or the real less the imaginary one. */
+export type FourierOutput = "complex" | "real" | "hartley";
+
+/** In names of kernels, and in WGSL. */
+const OUTPUTS: Readonly<Record<FourierOutput, { readonly letter: string; of(z: string): string }>> =
+  {
+    complex: { letter: "c", of: (z) => z },
+    real: { letter: "r", of: (z) => `${z}.x` },
+    hartley: { letter: "h", of: (z) => `dot(${z}, vec2f(1.0, -1.0))` },
+  };
+
 /** What a kernel is built for. */
 export interface BlockShape {
   /** Lengths of the axes that are transformed, outermost first: one or two. */
@@ -30,7 +41,7 @@ export interface BlockShape {
   /** Lines, or planes, of a block. */
   readonly lines: number;
   readonly realInput: boolean;
-  readonly realOutput: boolean;
+  readonly output: FourierOutput;
   /** The only stage that is taken, of a length that no workgroup holds; all unless given. */
   readonly stage?: number;
 }
@@ -56,7 +67,7 @@ export type FourierKernel = Kernel<"x" | "twiddle" | "result", keyof typeof PARA
 
 /** Builds the kernel of a block. */
 export function fourierKernel(shape: BlockShape): FourierKernel {
-  const { lengths, lines, realInput, realOutput, stage } = shape;
+  const { lengths, lines, realInput, output, stage } = shape;
   const all = stagesOfBlock(shape);
   const stages = stage === undefined ? all : [all[stage]!];
   const points = lengths.reduce((product, n) => product * n, 1);
@@ -65,11 +76,11 @@ export function fourierKernel(shape: BlockShape): FourierKernel {
   return defineKernel({
     name: `fft${lengths.join("x")}${stage === undefined ? "" : `:${stage}`}.${lines}.${
       realInput ? "r" : "c"
-    }${realOutput ? "r" : "c"}`,
+    }${OUTPUTS[output].letter}`,
     bindings: {
       x: { type: type(realInput), access: "read" },
       twiddle: { type: full(2), access: "read" },
-      result: { type: type(realOutput), access: "write" },
+      result: { type: type(output !== "complex"), access: "write" },
     },
     params: PARAMS,
     workgroupSize: [LANES, 1, 1],
@@ -93,8 +104,8 @@ fn load(first: u32, i: u32) -> vec2f {
 }
 fn store(first: u32, i: u32, z: vec2f) {
   let line = first + i % ${lines}u;
-  if (line < params.lines) { result[place(line, i)] = (params.scale * swapped(z))${
-      realOutput ? ".x" : ""
+  if (line < params.lines) { result[place(line, i)] = ${
+      OUTPUTS[output].of("(params.scale * swapped(z))")
     }; }
 }
 @compute @workgroup_size(WX, WY, WZ)

@@ -8,6 +8,8 @@
  *     p <- p - lr / (1 - b1^t) m / (sqrt(v) / sqrt(1 - b2^t) + eps)
  *     e <- d e + (1 - d) p                                         (with an average)
  *
+ * With `plain` it is gradient descent, p <- p - lr g, and the moments stay as they are.
+ *
  * What changes from step to step comes in a tensor of {@linkcode ADAM_SCALARS} numbers, computed on
  * the host in f64 by {@linkcode adamScalars}.
  *
@@ -26,6 +28,8 @@ export const ADAM_SCALARS = 7;
 export interface AdamOptions {
   /** Whether weight decay is decoupled (AdamW) instead of added to the gradient. */
   readonly decoupled: boolean;
+  /** Whether it is gradient descent without moments. */
+  readonly plain?: boolean;
   /** Decay of the first and second moments, each in [0, 1). */
   readonly betas: readonly [number, number];
   /** Added to the root of the second moment. */
@@ -98,7 +102,7 @@ export function adamStep(
   tensors: AdamTensors,
   scalars: TensorRef,
   gradScale: TensorRef,
-  { betas: [, b2], eps, weightDecay, decoupled }: AdamOptions,
+  { betas: [, b2], eps, weightDecay, decoupled, plain = false }: AdamOptions,
 ): void {
   const { param, grad, m, v, ema } = tensors;
   const count = sizeOf(param.shape);
@@ -114,7 +118,7 @@ export function adamStep(
   const bindings: Record<string, TensorRef> = { param, grad, m, v, scalars, gradScale };
   if (ema) bindings.ema = ema;
   capture.dispatch({
-    kernel: adamKernel(full(width), decoupled, ema !== undefined),
+    kernel: adamKernel(full(width), { decoupled, plain, average: ema !== undefined }),
     bindings,
     params: {
       items: count / width,
@@ -127,7 +131,10 @@ export function adamStep(
   });
 }
 
-function adamKernel(type: VectorType, decoupled: boolean, average: boolean): Kernel {
+function adamKernel(
+  type: VectorType,
+  { decoupled, plain, average }: Readonly<Record<"decoupled" | "plain" | "average", boolean>>,
+): Kernel {
   const inPlace: BindingSpec = { type, access: "read_write" };
   const bindings: Record<string, BindingSpec> = {
     param: inPlace,
@@ -141,8 +148,13 @@ function adamKernel(type: VectorType, decoupled: boolean, average: boolean): Ker
   const decay = decoupled
     ? "let g = gradScale[0] * grad[i];\n  p *= scalars[2];"
     : "let g = gradScale[0] * grad[i] + params.weightDecay * p;";
+  const moments = `let first = scalars[5] * m[i] + scalars[6] * g;
+  let second = params.b2 * v[i] + params.restB2 * g * g;
+  p -= scalars[0] * (first / (sqrt(second) * scalars[1] + params.eps));
+  m[i] = first;
+  v[i] = second;`;
   return {
-    name: `adam${decoupled ? "W" : ""}${average ? ".ema" : ""}.${type}`,
+    name: `${plain ? "sgd" : decoupled ? "adamW" : "adam"}${average ? ".ema" : ""}.${type}`,
     bindings,
     params: {
       items: "u32",
@@ -159,12 +171,8 @@ fn main(@builtin(global_invocation_id) global: vec3u, @builtin(num_workgroups) g
   if (i >= params.items) { return; }
   var p = param[i];
   ${decay}
-  let first = scalars[5] * m[i] + scalars[6] * g;
-  let second = params.b2 * v[i] + params.restB2 * g * g;
-  p -= scalars[0] * (first / (sqrt(second) * scalars[1] + params.eps));
-  param[i] = p;
-  m[i] = first;
-  v[i] = second;${average ? "\n  ema[i] = scalars[3] * ema[i] + scalars[4] * p;" : ""}
+  ${plain ? "p -= scalars[0] * g;" : moments}
+  param[i] = p;${average ? "\n  ema[i] = scalars[3] * ema[i] + scalars[4] * p;" : ""}
 }`,
   };
 }

@@ -143,25 +143,28 @@ export function samplerScalars(
 }
 
 /**
- * WGSL that adds kept images to the result and writes what they become. A share of 0 must not read
- * what an earlier image left: 0 times what is not finite is not 0.
+ * WGSL that adds kept images to the result `next` and writes what they become, from `clean`, `image`,
+ * `output` and `before`. A share of 0 must not read what an earlier image left: 0 times what is not finite
+ * is not 0.
+ *
+ * @param first What is added to the place of a coefficient, as "at + "; nothing unless given.
  */
-function keeping(registers: number): string {
+export function keeping(registers: number, first = ""): string {
   const list = Array.from({ length: registers }, (_, r) => r);
+  const scalar = (at: number) => `scalars[${first}${at}]`;
   const add = (to: string, share: number, image: string) =>
-    `if (scalars[${share}] != 0.0) { ${to} += scalars[${share}] * ${image}; }`;
+    `if (${scalar(share)} != 0.0) { ${to} += ${scalar(share)} * ${image}; }`;
   const becomes = list.map((r) => {
     const at = SAMPLER_SCALARS + registers + r * (KEEP_SCALARS + registers);
     return `
-  if (scalars[${at}] != 0.0) {
-    var now = scalars[${at + 1}] * clean + scalars[${at + 2}] * image + scalars[${at + 3}] * output;
+  if (${scalar(at)} != 0.0) {
+    var now = ${scalar(at + 1)} * clean + ${scalar(at + 2)} * image + ${scalar(at + 3)} * output;
     ${add("now", at + 4, "before")}
     ${list.map((k) => add("now", at + KEEP_SCALARS + k, `kept${k}`)).join("\n    ")}
     kept[${r} * params.items + i] = now;
   }`;
   });
   return `
-  let before = predicted[i];
   ${list.map((r) => `let kept${r} = kept[${r} * params.items + i];`).join("\n  ")}
   ${list.map((r) => add("next", SAMPLER_SCALARS + r, `kept${r}`)).join("\n  ")}${becomes.join("")}`;
 }
@@ -240,7 +243,10 @@ export function samplerStep(
     // A first step must not read what an earlier image left: 0 times what is not finite is not 0.
     remember = `
   if (scalars[7] != 0.0) { next += scalars[7] * predicted[i]; }${
-      registers > 0 ? keeping(registers) : ""
+      registers > 0
+        ? `
+  let before = predicted[i];${keeping(registers)}`
+        : ""
     }
   predicted[i] = clean;`;
   }

@@ -17,6 +17,7 @@ import type { Capture } from "../../device/capture.ts";
 import type { Gpu } from "../../device/gpu.ts";
 import type { TensorRef } from "../../device/tensor.ts";
 import { octaves } from "../../diffusion/frequency.ts";
+import type { ProcessOnGpu, ProcessTables } from "../../diffusion/level_tables.ts";
 import type { Process } from "../../diffusion/process.ts";
 import { addBinnedMoments, MOMENT_PARTS } from "../../kernels/reduce/binned_moments.ts";
 import { fourierTransform } from "../../kernels/fft/fft2.ts";
@@ -68,6 +69,8 @@ export type BandLossEvent = {
   readonly x0Error: BandMatrix;
 };
 
+const negated = (values: Float64Array) => values.map((value) => -value);
+
 /** The instrument: an observer of training. */
 export class BandLoss {
   readonly everySteps: number;
@@ -83,6 +86,8 @@ export class BandLoss {
   readonly #output: TensorRef;
   readonly #target: TensorRef;
   readonly #toX0: TensorRef;
+  /** What errors are formed with where they differ by frequency. */
+  readonly #banded: { readonly onGpu: ProcessOnGpu; readonly tables: ProcessTables } | null;
 
   /** @throws {RangeError} When there are more bins than timesteps, or none. */
   constructor(private readonly gpu: Gpu, options: BandLossOptions) {
@@ -100,7 +105,10 @@ export class BandLoss {
     this.#rings = createRings(gpu, index, count);
     const table = (values: Float64Array, label: string) =>
       gpu.tensor([timesteps], { data: Float32Array.from(values), label });
-    const { output } = process.tables.toNoise;
+    const { tables } = process;
+    this.#banded = process.banded ? { onGpu: process.onGpu(gpu), tables } : null;
+    // Of bands' tables nothing is read but by the process itself.
+    const output = tables.toNoise.output.subarray(0, timesteps);
     this.#output = table(output, "share of output in noise");
     this.#target = table(output.map((value) => -value), "share of target in noise");
     this.#toX0 = table(
@@ -115,16 +123,33 @@ export class BandLoss {
 
   /** Records the measurement of a step. */
   capture({ graph: { capture }, timesteps, target, prediction }: BandLossTensors): void {
+    const powers = (error: TensorRef) => {
+      const [, height = 1, width = 1] = error.shape;
+      const scale = 1 / Math.sqrt(height * width);
+      const z = fourierTransform(capture, error, { inverse: false, scale });
+      return ringPowers(capture, z, this.#rings);
+    };
+    if (this.#banded) {
+      const { onGpu, tables } = this.#banded;
+      for (
+        const [moments, { output }] of [[this.#epsilon, tables.toNoise], [
+          this.#x0,
+          tables.toX0,
+        ]] as const
+      ) {
+        const error = onGpu.combine(capture, timesteps, [
+          { share: output, x: prediction.ref },
+          { share: negated(output), x: target },
+        ]);
+        addBinnedMoments(capture, moments, { timesteps, values: powers(error) }, this.#timesteps);
+      }
+      return;
+    }
     const error = linearCombination(capture, timesteps, [
       { table: this.#output, x: prediction.ref },
       { table: this.#target, x: target },
     ]);
-    const [, height = 1, width = 1] = error.shape;
-    const z = fourierTransform(capture, error, {
-      inverse: false,
-      scale: 1 / Math.sqrt(height * width),
-    });
-    const values = ringPowers(capture, z, this.#rings);
+    const values = powers(error);
     addBinnedMoments(capture, this.#epsilon, { timesteps, values }, this.#timesteps);
     const scaled = { timesteps, values, factors: this.#toX0 };
     addBinnedMoments(capture, this.#x0, scaled, this.#timesteps);
@@ -156,6 +181,7 @@ export class BandLoss {
   /** Frees its memory. */
   destroy(): void {
     destroyRings(this.gpu, this.#rings);
+    this.#banded?.onGpu.destroy();
     for (const tensor of [this.#epsilon, this.#x0, this.#output, this.#target, this.#toX0]) {
       this.gpu.destroyTensor(tensor);
     }

@@ -4,7 +4,9 @@
  * @module
  */
 import {
+  choice,
   decimal,
+  either,
   flag,
   integer,
   list,
@@ -42,6 +44,28 @@ export const INSTRUMENTS = section("What watches the spectrum; nothing here is l
     integer({ min: 2 }),
     1024,
     "Training images that samples are compared with; above 128x128 fewer, by the area",
+  ),
+  emergence: option(
+    flag(),
+    true,
+    "Log how much of each frequency, and of each mode of small images, is in what previews generate",
+  ),
+  emergenceLooks: option(
+    either(integer({ min: 0 }), choice(["auto"]), "a whole number of at least 0 or auto"),
+    "auto",
+    "Further previews, without a picture, at geometrically spaced steps; auto = 32 where they take " +
+      "less than 1 % of the training, else 0",
+  ),
+  emergenceModes: option(
+    integer({ min: 0 }),
+    256,
+    "Values of an image up to which the eigenmodes of the data's covariance are followed; their " +
+      "time grows with the cube, a second or so at 256",
+  ),
+  memorisation: option(
+    integer({ min: 0 }),
+    1024,
+    "Training images, spread over the set, among which copies of them are looked for; 0 = off",
   ),
 });
 

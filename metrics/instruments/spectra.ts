@@ -16,10 +16,12 @@ import type { TensorRef } from "../../device/tensor.ts";
 import type { Asked } from "../../diffusion/denoiser.ts";
 import type { ProcessOnGpu } from "../../diffusion/level_tables.ts";
 import type { Process } from "../../diffusion/process.ts";
+import { addSame } from "../../kernels/elementwise/add.ts";
 import { destroyRings, type Rings } from "../../kernels/fft/rings.ts";
 import { randomNormal } from "../../kernels/process/random.ts";
 import { seedKey } from "../../support/philox.ts";
 import { STREAMS } from "../../support/random_streams.ts";
+import { type SpectralClassifier, spectralClassifier } from "../judges/spectral_classifier.ts";
 import { frechetDistance } from "../numerics/frechet.ts";
 import type { InstrumentOptions } from "./options.ts";
 import type { Gaussian } from "../numerics/moments.ts";
@@ -33,6 +35,7 @@ import {
 } from "./power_meter.ts";
 import {
   highBandError,
+  psdDistance,
   ringRadii,
   type SpectrumSummary,
   summarizeSpectra,
@@ -59,6 +62,8 @@ export interface SpectraParts extends Asked {
   /** Steps between two looks; 0 = never. */
   readonly everySteps: number;
   readonly options: InstrumentOptions;
+  /** The spectra of the training images, where they are measured already. */
+  readonly reference?: SpectralReference;
 }
 
 /** Spectra at a timestep. */
@@ -68,6 +73,11 @@ export type TimestepSpectra = {
   readonly noisy: SpectrumSummary;
   /** Of the clean image that the network sees in it, unclipped. */
   readonly predicted: SpectrumSummary;
+  /**
+   * Phase coherence of that image with the true one by ring, from -1 to 1: the correlation of their
+   * Fourier coefficients (Saxton and Baumeister 1982); missing in logs of earlier versions.
+   */
+  readonly coherence?: number[];
 };
 
 /** What samples are against data. */
@@ -77,6 +87,9 @@ export type SampleSpectra = SpectrumSummary & {
   /** See {@linkcode highBandError}. */
   readonly highBandError: number;
   readonly highBandBias: number;
+  /** See {@linkcode psdDistance}; missing in logs of earlier versions. */
+  readonly psdError?: number;
+  readonly highBandRatio?: number;
 };
 
 /** A line of the log. */
@@ -86,6 +99,8 @@ export type SpectraEvent = {
   readonly probe: TimestepSpectra[];
   /** Null where there was no preview. */
   readonly samples: SampleSpectra | null;
+  /** Whether a classifier tells them from data; null of fewer than ten. */
+  readonly classifier?: SpectralClassifier | null;
 };
 
 /** Images, and their classes where they have any. */
@@ -133,11 +148,15 @@ export function spreadImages(pixels: LabelledPixels, count: number): LabelledPix
 
 /** Spectra of data, and what samples are against them. */
 export class SpectralReference {
+  #destroyed = false;
+
   private constructor(
     private readonly meter: PowerMeter,
     private readonly radii: readonly number[][],
     readonly data: SpectrumSummary,
     private readonly moments: Gaussian,
+    /** Powers of the data, `[count, rings]`. */
+    readonly powers: Float64Array,
   ) {}
 
   /** Measures `count` images spread over the set. */
@@ -146,7 +165,8 @@ export class SpectralReference {
     const radii = ringRadii(pixels.height, pixels.width);
     const powers = await meter.measure(spreadImages(pixels, count).images);
     const data = summarizeSpectra(powers, radii);
-    return new SpectralReference(meter, radii, data, logPowerMoments(powers, radii.length));
+    const moments = logPowerMoments(powers, radii.length);
+    return new SpectralReference(meter, radii, data, moments, powers);
   }
 
   /** Powers of images, `[count, rings]`. */
@@ -159,17 +179,26 @@ export class SpectralReference {
     const summary = summarizeSpectra(powers, this.radii);
     const { distance } = frechetDistance(logPowerMoments(powers, this.radii.length), this.moments);
     const { error, bias } = highBandError(summary.power, this.data.power);
+    const { psdError, highBandRatio } = psdDistance(summary.power, this.data.power, this.radii);
     return {
       ...summary,
       distance: rounded(distance),
       highBandError: rounded(error),
       highBandBias: rounded(bias),
+      psdError: rounded(psdError),
+      highBandRatio: rounded(highBandRatio),
     };
   }
 
-  /** Frees its memory. */
+  /** Whether a classifier tells samples from the data; null of fewer than ten samples. */
+  classify(powers: Float64Array): SpectralClassifier | null {
+    return spectralClassifier(this.powers, powers, this.radii.length);
+  }
+
+  /** Frees its memory; several may share it, and each may say that it is done. */
   destroy(): void {
-    this.meter.destroy();
+    if (!this.#destroyed) this.meter.destroy();
+    this.#destroyed = true;
   }
 }
 
@@ -191,7 +220,7 @@ export class Spectra {
   static async create(parts: SpectraParts): Promise<Spectra> {
     const { gpu, images, options } = parts;
     const count = referenceImages(images, options.spectraReference);
-    const reference = await SpectralReference.create(gpu, images, count);
+    const reference = parts.reference ?? await SpectralReference.create(gpu, images, count);
     return new Spectra(parts, reference, await Probe.create(parts));
   }
 
@@ -214,10 +243,16 @@ export class Spectra {
     const images = this.#samples;
     this.#samples = null;
     // A single image has no spread.
-    const samples = images && images.length >= 2 * height * width * channels
-      ? this.reference.compare(await this.reference.measure(images))
+    const powers = images && images.length >= 2 * height * width * channels
+      ? await this.reference.measure(images)
       : null;
-    return { event: "spectra", data: this.reference.data, probe, samples };
+    return {
+      event: "spectra",
+      data: this.reference.data,
+      probe,
+      samples: powers && this.reference.compare(powers),
+      classifier: powers && this.reference.classify(powers),
+    };
   }
 
   /** Frees its memory. */
@@ -225,6 +260,25 @@ export class Spectra {
     this.reference.destroy();
     this.probe.destroy();
   }
+}
+
+/**
+ * The correlation of two sets of images by ring, sum Re a b* / sqrt(sum |a|^2 sum |b|^2), from powers
+ * `[count, rings]` of a, b and a + b.
+ */
+export function coherenceOf(
+  a: readonly number[],
+  b: readonly number[],
+  sums: readonly number[],
+  rings: number,
+): number[] {
+  const total = (list: readonly number[], ring: number) =>
+    list.reduce((sum, value, i) => i % rings === ring ? sum + value : sum, 0);
+  return Array.from({ length: rings }, (_, ring) => {
+    const [own, other] = [total(a, ring), total(b, ring)];
+    const shared = (total(sums, ring) - own - other) / 2;
+    return own > 0 && other > 0 ? rounded(shared / Math.sqrt(own * other)) : 0;
+  });
 }
 
 /** x_t and predictions from it, measured for a fixed set of images and noise. */
@@ -237,6 +291,9 @@ class Probe {
     private readonly x0: TensorRef,
     private readonly noisy: TensorRef,
     private readonly predicted: TensorRef,
+    /** Powers of the clean images, and of their sums with what is predicted. */
+    private readonly clean: TensorRef,
+    private readonly sums: TensorRef,
     private readonly program: Program,
     private readonly onGpu: ProcessOnGpu,
   ) {}
@@ -266,14 +323,24 @@ class Probe {
       { share: output, x: f },
     ]);
     const powers = capture.keep(recordPowers(capture, predicted, rings));
+    // |a + b|^2 = |a|^2 + |b|^2 + 2 Re a b*: three spectra give the correlation of two images.
+    const cleanPowers = capture.keep(recordPowers(capture, x0, rings));
+    const sums = capture.keep(recordPowers(capture, addSame(capture, x0, predicted), rings));
     const program = await capture.plan();
-    return new Probe(parts, images, batch, rings, x0, noisyPowers, powers, program, onGpu);
+    const measured = [noisyPowers, powers, cleanPowers, sums] as const;
+    return new Probe(parts, images, batch, rings, x0, ...measured, program, onGpu);
   }
 
   /** Spectra at a timestep. */
   async at(t: number, overdue?: AbortSignal): Promise<TimestepSpectra> {
     const { images, batch } = this;
-    const noisy: number[] = [], predicted: number[] = [];
+    const noisy: number[] = [], predicted: number[] = [], clean: number[] = [], sums: number[] = [];
+    const lists = [
+      [noisy, this.noisy],
+      [predicted, this.predicted],
+      [clean, this.clean],
+      [sums, this.sums],
+    ] as const;
     for (let first = 0; first < images.count; first += batch) {
       const used = Math.min(batch, images.count - first);
       this.#load(first, used);
@@ -284,7 +351,7 @@ class Probe {
           labels: (i) => images.labels?.[Math.min(first + i, images.count - 1)] ?? 0,
         }),
       });
-      for (const [list, tensor] of [[noisy, this.noisy], [predicted, this.predicted]] as const) {
+      for (const [list, tensor] of lists) {
         const powers = await this.program.readF32(tensor);
         for (const power of keptRings(powers, this.rings.count, images, used)) list.push(power);
       }
@@ -297,6 +364,7 @@ class Probe {
       t,
       noisy: summarizeSpectra(Float64Array.from(noisy), radii),
       predicted: summarizeSpectra(Float64Array.from(predicted), radii),
+      coherence: coherenceOf(clean, predicted, sums, radii.length),
     };
   }
 

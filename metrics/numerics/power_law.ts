@@ -99,6 +99,36 @@ function effectiveLogRadius(ring: readonly number[], exponent: number): number {
   return -Math.log(mean) / exponent;
 }
 
+/** How far the mean spectrum of samples is from that of data. */
+export interface PsdDistance {
+  /** Root mean square over rings of 10 log10(samples / data), in decibels. */
+  readonly psdError: number;
+  /** Energy of samples over that of data in the highest octave, n/4 < |k| <= n/2. */
+  readonly highBandRatio: number;
+}
+
+/**
+ * The distance over all rings, each alike, and the energy of the highest octave.
+ *
+ * @param samples Mean power a ring.
+ * @param data The same of the data.
+ * @param radii Of {@linkcode ringRadii}: a ring's energy is its power times its points.
+ */
+export function psdDistance(
+  samples: ArrayLike<number>,
+  data: ArrayLike<number>,
+  radii: readonly number[][],
+): PsdDistance {
+  let squares = 0, own = 0, theirs = 0;
+  radii.forEach(({ length }, ring) => {
+    squares += (10 * Math.log10(samples[ring]! / data[ring]!)) ** 2;
+    if (ring < Math.floor(data.length / 2)) return;
+    own += length * samples[ring]!;
+    theirs += length * data[ring]!;
+  });
+  return { psdError: Math.sqrt(squares / radii.length), highBandRatio: own / theirs };
+}
+
 /** How far the mean spectrum of samples is from that of data at high frequencies. */
 export interface HighBandError {
   /** Root mean square of the rings' log ratios ln(samples / data). */

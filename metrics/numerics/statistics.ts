@@ -40,6 +40,36 @@ export function smallestEffect({ deviation, count }: Estimate): number | null {
   return quantiles * deviation / Math.sqrt(count);
 }
 
+/**
+ * The probability of a mean as far from 0 as that of paired differences, or farther, where there is none:
+ * Student's two-sided t test. Null of a single difference, and where all are alike and not 0.
+ */
+export function pairedProbability({ mean, deviation, count }: Estimate): number | null {
+  if (deviation === null) return null;
+  if (mean === 0) return 1;
+  // The spread of one number rounded: nothing is known of chance.
+  if (deviation <= 1e-12 * Math.abs(mean)) return null;
+  const t = Math.abs(mean) / (deviation / Math.sqrt(count)), degrees = count - 1;
+  return incompleteBeta(degrees / (degrees + t * t), degrees / 2, 0.5);
+}
+
+/**
+ * Probabilities corrected for their number, so that at most 5 % of experiments find one below 0.05 where
+ * there is nothing (Holm 1979): the i-th smallest of m times m - i + 1, and never less than one before.
+ *
+ * @param values Null where there is none; it is not counted.
+ */
+export function holm(values: readonly (number | null)[]): (number | null)[] {
+  const known = values.flatMap((p, i) => p === null ? [] : [{ p, i }]).sort((a, b) => a.p - b.p);
+  const result: (number | null)[] = values.map(() => null);
+  let most = 0;
+  known.forEach(({ p, i }, rank) => {
+    most = Math.max(most, Math.min(1, p * (known.length - rank)));
+    result[i] = most;
+  });
+  return result;
+}
+
 /** Choices of {@linkcode resample}. */
 export interface ResampleOptions {
   /** Samples that are drawn from, each time as many. */

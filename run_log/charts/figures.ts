@@ -15,28 +15,21 @@ import {
   TRAINING_LOSS,
   VALIDATION_LOSS,
 } from "./descriptions.ts";
+import { classifierFigure, emergenceFigure } from "./emergence_figures.ts";
+import { COLUMNS, type Figure, SEEDS, seriesOf } from "./figure.ts";
 import { heatMap } from "./heat_drawing.ts";
 import { bandMapOf, rangeOf } from "./heat_map.ts";
 import { type ChartPoint, lineChart, type Series } from "./line_chart.ts";
 import { comparableData, type Method } from "../read_run.ts";
+import { theoryOf, wienerLosses } from "../theory.ts";
 import { formatTick } from "./scale.ts";
 import { INK } from "./shapes.ts";
 import { type Drawing, grid, paletteColour } from "./svg.ts";
 
-/** A figure. */
-export interface Figure {
-  /** Its file's name. */
-  readonly name: string;
-  readonly title: string;
-  readonly caption: string;
-  readonly drawing: Drawing;
-}
+export type { Figure } from "./figure.ts";
 
-/** Panels side by side in small multiples. */
-const COLUMNS = 2;
 /** Maps side by side, at most: more would be too wide for any screen. */
 const MOST_MAPS = 4;
-const SEEDS = "Lines are means over seeds, shades their range.";
 
 /** All figures that the runs have something for; sample grids are apart, in sample_grids.ts. */
 export function makeFigures(methods: readonly Method[]): Figure[] {
@@ -46,19 +39,9 @@ export function makeFigures(methods: readonly Method[]): Figure[] {
     heatFigure(methods),
     spectraFigure(methods),
     probeFigure(methods),
+    emergenceFigure(methods),
+    classifierFigure(methods),
   ].filter((figure) => figure !== null);
-}
-
-function seriesOf(
-  methods: readonly Method[],
-  points: (method: Method) => ChartPoint[],
-  more: Partial<Series> = {},
-): Series[] {
-  return methods.flatMap((method, i) => {
-    const list = points(method);
-    if (list.length === 0) return [];
-    return [{ label: method.name, colour: paletteColour(i), points: list, ...more }];
-  });
 }
 
 function lossFigure(methods: readonly Method[]): Figure | null {
@@ -104,6 +87,26 @@ export function bandsOf(methods: readonly Method[]): readonly number[] {
     .reduce((most, bands) => bands.length > most.length ? bands : most, []);
 }
 
+/** The closed form of a method's band losses at steps; null where there is none. */
+function theory({ runs: [run] }: Method): ((steps: readonly number[]) => ChartPoint[][]) | null {
+  if (!run) return null;
+  const known = theoryOf(run.config), least = known ? null : wienerLosses(run.config);
+  if (known) {
+    // A line of the log is the mean since the one before.
+    const back = run.config.train.logEvery / 2;
+    return (steps) =>
+      known.bandLoss(steps.map((step) => Math.max(0, step - back)))
+        .map((curve) => curve.map(({ loss }, i) => ({ x: steps[i]!, y: loss })));
+  }
+  // What no network can fall below, from the first to the last step.
+  return least &&
+    ((steps) =>
+      least.map((loss, band) =>
+        // A field has no mean but what rounding leaves.
+        band === 0 ? [] : [steps[0]!, steps.at(-1)!].map((step) => ({ x: step, y: loss }))
+      ));
+}
+
 function bandFigure(methods: readonly Method[]): Figure | null {
   const curves = methods.map((method) => ({
     ...{ method, bands: methodBandCurves(method), labels: bandLabels(bandsOf([method])) },
@@ -118,18 +121,25 @@ function bandFigure(methods: readonly Method[]): Figure | null {
       title: `${method.name}: ${lowered(BAND_LOSS.title)}`,
       x: BAND_LOSS.x,
       y: { ...BAND_LOSS.y, include: values },
-      series: bands.map((points, band) => ({
-        label: labels[band] ?? "",
-        colour: sequenceColour(band, bands.length),
-        points,
-      })),
+      series: bands.flatMap((points, band): Series[] => {
+        const colour = sequenceColour(band, bands.length);
+        const known = points.length > 0 ? theory(method) : null;
+        const closed = known?.(points.map(({ x }) => x))[band] ?? [];
+        return [
+          { label: labels[band] ?? "", colour, points },
+          ...closed.length > 0 ? [{ label: "", colour: INK, points: closed, dashed: true }] : [],
+        ];
+      }),
     })
   );
   return {
     name: "bands",
     title: "Which bands are learnt when",
     caption: `${SEEDS} Mean square error of the predicted noise in octaves of |k|, in cycles an ` +
-      "image, all bins of timesteps alike. A network that predicts nothing has a loss of 1.",
+      "image, all bins of timesteps alike. A network that predicts nothing has a loss of 1." +
+      (shown.some(({ method }) => theory(method))
+        ? " Dashed: what theory says of a linear network, or the least loss that any can have."
+        : ""),
     drawing: grid(panels, COLUMNS),
   };
 }

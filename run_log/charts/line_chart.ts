@@ -22,8 +22,8 @@ export interface Series {
   readonly colour: string;
   readonly points: readonly ChartPoint[];
   readonly dashed?: boolean;
-  /** Whether points are marked; for few of them. */
-  readonly marks?: boolean;
+  /** Whether points are marked; for few of them. "alone": without a line between them. */
+  readonly marks?: boolean | "alone";
 }
 
 /** What a chart shows. */

@@ -40,8 +40,8 @@ export interface Line {
   readonly low?: readonly number[];
   readonly high?: readonly number[];
   readonly dashed?: boolean;
-  /** Whether points are marked: for few of them. */
-  readonly marks?: boolean;
+  /** Whether points are marked: for few of them. "alone": marks with their ranges, and no line. */
+  readonly marks?: boolean | "alone";
 }
 
 /** The inside of the axes, in pixels. */
@@ -218,6 +218,7 @@ export function strokeOf(line: Pick<Line, "colour" | "dashed">, raw = false): At
 
 function lineShapes(line: Line, place: Place): Shape[] {
   const { points: { steps, values }, raw, marks } = line;
+  if (marks === "alone") return cloudShapes(line, place);
   const shapes = raw ? [shape("path", { d: pathOf(raw, place), ...strokeOf(line, true) })] : [];
   shapes.push(shape("path", { d: pathOf(line.points, place), ...strokeOf(line) }));
   if (steps.length > 1 && !(marks && steps.length <= MOST_MARKS)) return shapes;
@@ -229,6 +230,24 @@ function lineShapes(line: Line, place: Place): Shape[] {
     );
   });
   return shapes;
+}
+
+/** Points that no line joins: each with a bar over its range. */
+function cloudShapes(line: Line, place: Place): Shape[] {
+  const { points: { steps, values }, low, high } = line;
+  return steps.flatMap((step, i) => {
+    const cx = place.left(step), cy = place.top(values[i]!);
+    if (!isInside(place.x.place(step)) || !Number.isFinite(cy)) return [];
+    const ends = [low?.[i] ?? NaN, high?.[i] ?? NaN].map((end) => place.top(end));
+    const bar = {
+      d: `M${px(cx)} ${px(ends[0]!)}L${px(cx)} ${px(ends[1]!)}`,
+      ...strokeOf(line, true),
+    };
+    return [
+      ...ends.every(Number.isFinite) ? [shape("path", bar)] : [],
+      shape("circle", { ...paint("", line), cx, cy, r: 2.2, fill: plainColour(line) }),
+    ];
+  });
 }
 
 /** A path through points; what has no place on an axis is a gap. */
@@ -246,7 +265,7 @@ function pathOf(points: Points, place: Place): string {
 /** The range of a line; an end that a log scale cannot show is at its edge. */
 function areaShapes(line: Line, place: Place): Shape[] {
   const { points: { steps }, low, high } = line;
-  if (!low || !high) return [];
+  if (!low || !high || line.marks === "alone") return [];
   const there = steps.map((_, i) => i).filter((i) =>
     Number.isFinite(place.left(steps[i]!)) && !Number.isNaN(low[i]! + high[i]!)
   );

@@ -10,6 +10,7 @@ import { noiseOptions } from "../../diffusion/noises/registry.ts";
 import { makeProcess, processOn } from "../../diffusion/process.ts";
 import { samplerMoves } from "../../diffusion/samplers/registry.ts";
 import type { Schedule } from "../../diffusion/schedule.ts";
+import { forwardOptions } from "../../diffusion/processes/registry.ts";
 import { SCHEDULE_FIELDS } from "../../diffusion/schedules/registry.ts";
 import { TIMESTEP_SAMPLER } from "../../diffusion/timesteps/registry.ts";
 import { WEIGHTING_OPTIONS } from "../../diffusion/weightings/registry.ts";
@@ -36,6 +37,8 @@ export function sharesOf(schedule: Schedule, target: TargetName): ProcessTables 
 /** The options of training that tests of something else leave alone. */
 export const PLAIN_TRAINING: Pick<
   DiffusionOptions,
+  | "process"
+  | "processOptions"
   | "scheduleOptions"
   | "weighting"
   | "weightingOptions"
@@ -54,6 +57,8 @@ export const PLAIN_TRAINING: Pick<
   | "vlbWeight"
   | "vlbFloor"
 > = {
+  process: "ddpm",
+  processOptions: forwardOptions(),
   scheduleOptions: withDefaults(SCHEDULE_FIELDS.scheduleOptions),
   weighting: "uniform",
   weightingOptions: withDefaults(WEIGHTING_OPTIONS),

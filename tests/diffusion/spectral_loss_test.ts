@@ -202,6 +202,7 @@ Deno.test("spectralForms() of ddim, x0 and epsilon leave no residual for a perfe
           ...{ epsilon: [0, 1], x0: [1, 0], xprev: [c1 + c2 * a, c2 * b] },
           ...{ v: [-b, a], score: [0, -1 / b], velocity: [-1, 1] },
           ...{ "minus-epsilon": [0, -1], "scaled-epsilon": [0, 1] },
+          "coloured-epsilon": [0, 1],
           edm: [(1 - skip * a) / out, -skip * b / out],
         }[target];
         assertAlmostEquals(x0[t]! + output[t]! * share[0]!, 0, 1e-9);

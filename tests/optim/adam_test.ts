@@ -78,6 +78,36 @@ Deno.test("recordOptimizer() clips over all chunks, warms up and averages as f64
   for (const each of [params, grads, m, v, ema]) each!.destroy(gpu);
 });
 
+Deno.test("recordOptimizer() of sgd goes down the gradient, and moments stay as they are", async () => {
+  const gpu = await testGpu();
+  const arena = (label: string) => Arena.create(gpu, label, ENTRIES);
+  const [params, grads, m, v] = ["params", "grads", "m", "v"].map(arena);
+  const of = (name: string, seed: number) =>
+    randomValues(params!.get(name).shape.reduce((a, b) => a * b, 1), seed);
+  ENTRIES.forEach(({ name }, i) => {
+    gpu.write(params!.get(name), of(name, i));
+    gpu.write(grads!.get(name), of(name, 9 + i));
+    gpu.write(m!.get(name), of(name, 5));
+  });
+  const options: OptimOptions = {
+    ...OPTIONS,
+    ...{ name: "sgd", lr: 0.25, gradClip: 0, warmupSteps: 0, weightDecay: 0.5 },
+  };
+  const capture = new Capture(gpu, "test");
+  const scalars = capture.input("optimizer", OPTIMIZER_SCALARS_SHAPE);
+  recordOptimizer(capture, { params: params!, grads: grads!, m: m!, v: v!, options, scalars });
+  const program = await capture.plan();
+  program.run({ optimizer: optimizerScalars(options, 3, 100) });
+  for (const [i, { name }] of ENTRIES.entries()) {
+    const g = of(name, 9 + i);
+    const expected = of(name, i).map((p, k) => p - 0.25 * (g[k]! + 0.5 * p));
+    assertAllClose(await gpu.readF32(params!.get(name)), expected, { name });
+    assertEquals(await gpu.readF32(m!.get(name)), of(name, 5));
+  }
+  program.destroy();
+  for (const each of [params, grads, m, v]) each!.destroy(gpu);
+});
+
 Deno.test("recordOptimizer() refuses arenas of different layouts", async () => {
   const gpu = await testGpu();
   const params = Arena.create(gpu, "params", ENTRIES);

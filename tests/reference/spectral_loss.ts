@@ -51,6 +51,7 @@ function step(
     switch (target) {
       case "epsilon":
       case "scaled-epsilon":
+      case "coloured-epsilon":
         return f[i]!;
       case "minus-epsilon":
         return -f[i]!;

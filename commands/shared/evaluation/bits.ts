@@ -9,6 +9,7 @@ import { firstImages } from "../../../data/dataset.ts";
 import { loadImages } from "../../../data/registry.ts";
 import type { Gpu } from "../../../device/gpu.ts";
 import { makeProcess } from "../../../diffusion/process.ts";
+import { isBanded } from "../../../diffusion/processes/registry.ts";
 import { createArena } from "../../../model/parameters.ts";
 import { UsageError } from "../../../support/errors.ts";
 import { atomicWrite, ensureFolder } from "../../../support/files.ts";
@@ -50,6 +51,12 @@ export async function bitsReport(
   if (model.latent.autoencoder !== null || diffusion.noise.name !== "gaussian") {
     throw new UsageError(
       `Cannot compute nll of ${path}: it must be a model of images with gaussian noise`,
+    );
+  }
+  if (isBanded(diffusion.process)) {
+    throw new UsageError(
+      `Cannot compute nll of ${path}: its process must be alike at all frequencies, it is ` +
+        `${diffusion.process}, whose bound is another sum`,
     );
   }
   const set = await loadImages({ ...data, dir: await dataPlace(path) }, "test", say);

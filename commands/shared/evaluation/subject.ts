@@ -13,6 +13,7 @@ import { UsageError } from "../../../support/errors.ts";
 import { exists } from "../../../data/fetching/locate_files.ts";
 import { stepName } from "../../../training/checkpoint.ts";
 import { runFolder } from "../../../training/run_folder.ts";
+import { processOf } from "../../../training/run_process.ts";
 import { chooseData, namesDataset } from "../data_choice.ts";
 import {
   chooseSampler,
@@ -26,7 +27,6 @@ import type { OptionValues } from "../../../support/command_line.ts";
 import { fileSource } from "./image_files.ts";
 import { datasetSource, type ImageSource, samplerSource } from "./source.ts";
 import { isEvaluation } from "../../../diffusion/moves.ts";
-import { makeProcess } from "../../../diffusion/process.ts";
 
 /** What is judged. */
 export interface Subject {
@@ -82,7 +82,7 @@ async function checkpointSubject(gpu: Gpu, options: Options): Promise<Subject> {
   const stored = parseConfig(checkpoint.config, { path });
   const config = { ...stored, data: { ...stored.data, dir: await dataPlace(path) } };
   const choice = chooseSampler(options, config.diffusion);
-  const process = makeProcess(config.diffusion);
+  const process = processOf(config);
   const moves = movesOf(process, choice);
   const steps = moves.filter(isEvaluation).length;
   const { weights, batch, seed } = options;

@@ -1,6 +1,6 @@
 import { join } from "node:path";
 import { decodePng } from "../../../formats/png.ts";
-import { assert, assertEquals, assertStringIncludes } from "../../support/assert.ts";
+import { assert, assertEquals, assertMatch, assertStringIncludes } from "../../support/assert.ts";
 import { inFolder } from "../../support/folder.ts";
 import { errorLines, ROOT, runScript } from "../../support/runs.ts";
 
@@ -74,9 +74,9 @@ Deno.test("experiment runs a grid, goes on after it was killed at any point, and
     await Deno.remove(at("plain", "seed-2", "samples"), { recursive: true });
     await Deno.remove(at("plain", "seed-2", "checkpoints", "step-000004.safetensors"));
     await Deno.remove(at("low", "seed-2"), { recursive: true });
-    const again = await runScript("commands/experiment/main.ts", [path]);
-    assertEquals(again.code, 0);
-    assertStringIncludes(again.out, "going on after 2");
+    const again = await runScript("commands/experiment/main.ts", [path, "--jobs=2"]);
+    assertEquals(again.code, 0, again.err);
+    assertMatch(again.out, /^plain\/seed-2: steps .*going on after 2$/m);
     assertEquals(timeless(await filesBelow(join(dir, "grid"))), timeless(files));
 
     const other = await runScript("commands/experiment/main.ts", [path, "--optim.lr=0.5"]);
@@ -87,7 +87,8 @@ Deno.test("experiment runs a grid, goes on after it was killed at any point, and
     assertEquals(report.code, 0);
     const pictures = await filesBelow(join(dir, "grid", "report"));
     assertEquals([...pictures.keys()], [
-      ...["bands.png", "bands.svg", "heatmap.png", "heatmap.svg", "index.html", "loss.png"],
+      ...["bands.png", "bands.svg", "classifier.png", "classifier.svg", "heatmap.png"],
+      ...["heatmap.svg", "index.html", "loss.png"],
       ...["loss.svg", "predictions.png", "predictions.svg", "samples.png", "samples.svg"],
       ...["spectra.png", "spectra.svg"],
     ]);
@@ -95,7 +96,8 @@ Deno.test("experiment runs a grid, goes on after it was killed at any point, and
       if (name.endsWith(".png")) assert(decodePng(bytes).width > 600, name);
     }
     const page = new TextDecoder().decode(pictures.get("index.html"));
-    assertEquals(page.match(/<svg xmlns=/g)?.length, 6);
+    assertEquals(page.match(/<svg xmlns=/g)?.length, 7);
+    assertStringIncludes(page, "comparisons (Holm 1979)");
     // Nothing is fetched from elsewhere.
     assertEquals([...page.matchAll(/(?:href|src)="(?!data:)[^"]*"/g)].map(([link]) => link), []);
     assertStringIncludes(page, "diffusion.timestepSampler.name = &quot;reweighted&quot;");

@@ -3,7 +3,12 @@ import type { Gpu } from "../../../device/gpu.ts";
 import { octaves } from "../../../diffusion/frequency.ts";
 import type { DiffusionOptions } from "../../../diffusion/options.ts";
 import { PowerMeter } from "../../../metrics/instruments/power_meter.ts";
-import { highBandError, ringRadii, summarizeSpectra } from "../../../metrics/numerics/power_law.ts";
+import {
+  highBandError,
+  psdDistance,
+  ringRadii,
+  summarizeSpectra,
+} from "../../../metrics/numerics/power_law.ts";
 import { RadialSpectrum } from "../../../metrics/numerics/radial_spectrum.ts";
 import {
   probedImages,
@@ -123,6 +128,31 @@ Deno.test("highBandError() looks at the highest octave of rings alone", () => {
   assertAlmostEquals(bias, 0);
 });
 
+Deno.test("psdDistance() is in decibels, and weighs energy by the points of a ring", () => {
+  const radii = [[1], [2], [3, 3, 3], [4]];
+  const { psdError, highBandRatio } = psdDistance([1, 10, 10, 1], [1, 1, 1, 4], radii);
+  assertAlmostEquals(psdError, Math.sqrt((200 + (10 * Math.log10(4)) ** 2) / 4));
+  assertAlmostEquals(highBandRatio, 31 / 7);
+});
+
+Deno.test("SpectralReference.classify() finds the band in which samples differ", async () => {
+  const gpu = await testGpu();
+  const reference = await SpectralReference.create(gpu, fields(2, 300), 150);
+  const samples = makeSynthetic({ kind: "field", power: 2, channels: 1 }, "test", 150, 16);
+  const powers = await reference.measure(samples.images);
+  const same = reference.classify(powers)!;
+  assert(Math.abs(same.whole.accuracy - 0.5) < 0.1, JSON.stringify(same));
+  // A third of the power is missing at 4 <= |k| < 8.
+  const less = powers.map((power, i) => i % 8 >= 3 && i % 8 < 7 ? power * 0.67 : power);
+  const { whole, bands } = reference.classify(less)!;
+  assertEquals(bands.map(({ from }) => from), [1, 2, 4, 8]);
+  assert(whole.accuracy > 0.85 && bands[2]!.accuracy > 0.85, JSON.stringify(bands));
+  for (const band of [0, 1, 3]) assert(bands[band]!.accuracy < 0.62, JSON.stringify(bands));
+  assertEquals(whole.count, 300);
+  assertEquals(reference.classify(powers.subarray(0, 72)), null);
+  reference.destroy();
+});
+
 Deno.test("SpectralReference.compare() is 0 for the data and tells smoother samples", async () => {
   const gpu = await testGpu();
   const reference = await SpectralReference.create(gpu, fields(2, 128), 128);
@@ -175,14 +205,22 @@ Deno.test("Spectra shows x_t as theory has it and a perfect prediction as the da
     options: {
       ...{ bandLoss: true, timestepBins: 5, spectra: true, spectraCount: 100 },
       ...{ spectraTimesteps: [0, 0.5, 0.9], spectraReference: 100 },
+      ...{ emergence: false, emergenceLooks: 0, emergenceModes: 0, memorisation: 0 },
     },
   });
   const event = await spectra.read();
   assertEquals(event.samples, null);
   assertEquals(event.probe.map(({ t }) => t), [0, 50, 90]);
   const { alphasCumprod } = makeSchedule(diffusion);
-  for (const { t, noisy, predicted } of event.probe) {
+  for (const { t, noisy, predicted, coherence } of event.probe) {
     assertEquals(noisy, predicted);
+    // Of the image with itself and noise: what is left of it.
+    coherence!.forEach((value, ring) => {
+      const signal = alphasCumprod[t]! * event.data.power[ring]!;
+      const expected = Math.sqrt(signal / (signal + 1 - alphasCumprod[t]!));
+      assertAlmostEquals(value, expected, 0.15);
+    });
+    if (t === 0) assert(coherence![0]! > 0.99 && coherence![7]! < 0.98, `${coherence}`);
     const a = alphasCumprod[t]!;
     noisy.power.forEach((power, ring) => {
       const distance = (power - a * event.data.power[ring]! - (1 - a)) / noisy.error[ring]!;
@@ -191,8 +229,10 @@ Deno.test("Spectra shows x_t as theory has it and a perfect prediction as the da
   }
   const values = Float32Array.from(images.images, (value) => value / 127.5 - 1);
   spectra.preview(values);
-  const { samples } = await spectra.read();
+  const { samples, classifier } = await spectra.read();
   assertAllClose([samples!.distance, samples!.highBandError], [0, 0], { atol: 1e-5 });
+  assertAllClose([samples!.psdError!, samples!.highBandRatio!], [0, 1], { atol: 1e-5 });
+  assert(classifier!.whole.accuracy <= 0.6, JSON.stringify(classifier));
   assertEquals((await spectra.read()).samples, null);
   spectra.destroy();
 });

@@ -1,5 +1,7 @@
 import {
   estimate,
+  holm,
+  pairedProbability,
   percentileInterval,
   resample,
   smallestEffect,
@@ -39,6 +41,30 @@ Deno.test("smallestEffect() is what the t test needs to be seen four times in fi
     1e-4,
   );
   assertEquals(smallestEffect(estimate([1])!), null);
+});
+
+Deno.test("pairedProbability() is Student's two-sided t test", () => {
+  // Two degrees of freedom have a closed form: p = 1 - t / sqrt(2 + t^2).
+  const t = 2 / (1 / Math.sqrt(3));
+  const p = pairedProbability(estimate([1, 2, 3])!)!;
+  assertAlmostEquals(p, 1 - t / Math.sqrt(2 + t * t), 1e-12);
+  assertAlmostEquals(pairedProbability(estimate([-3, -2, -1])!)!, p, 1e-12);
+  // Where the interval's end is 0, p is 0.05.
+  const { halfWidth } = estimate([1, 2, 4, 5])!;
+  const shifted = [1, 2, 4, 5].map((value) => value - 3 + halfWidth!);
+  assertAlmostEquals(pairedProbability(estimate(shifted)!)!, 0.05, 1e-9);
+  assertEquals(pairedProbability(estimate([0, 0])!), 1);
+  assertEquals([[1], [2, 2]].map((list) => pairedProbability(estimate(list)!)), [null, null]);
+});
+
+Deno.test("holm() multiplies by what is left, and never falls", () => {
+  const found = holm([0.04, null, 0.01, 0.03, 0.5]);
+  [0.09, null, 0.04, 0.09, 0.5].forEach((p, i) => {
+    if (p === null) assertEquals(found[i]!, null);
+    else assertAlmostEquals(found[i]!, p, 1e-12);
+  });
+  assertEquals(holm([0.9, 0.8]), [1, 1]);
+  assertEquals(holm([null]), [null]);
 });
 
 Deno.test("resample() of a mean has a percentileInterval() of the width of its standard error", () => {

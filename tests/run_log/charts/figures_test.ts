@@ -16,6 +16,7 @@ function methodOf(name: string, size: number, power: number): Method {
   const bands = [0, ...Array.from({ length: Math.log2(size / 2) }, (_, octave) => 2 ** octave)];
   const run = {
     ...{ dir: name, seed: 1, unread: null, losses: [], valLosses: [], spectra: [], picture: null },
+    emergence: [],
     config: parseConfig(`{"data":{"name":"synthetic","size":${size}}}`, { path: name }),
     bandLosses: [{
       ...{ step: 1, timesteps: [0, 5, 10], bands, counts: [1, 1] },
