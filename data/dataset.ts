@@ -63,6 +63,15 @@ export type Split = "train" | "test";
 /** Receives one line of text for a person, without a line break. */
 export type Say = (line: string) => void;
 
+/** Says each line once, where both splits of a set have the same to say. */
+export function saidOnce(say: Say): Say {
+  const said = new Set<string>();
+  return (line) => {
+    if (!said.has(line)) say(line);
+    said.add(line);
+  };
+}
+
 /**
  * Checks sizes and adds the checksum.
  *

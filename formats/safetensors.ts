@@ -5,6 +5,7 @@
  *
  * @module
  */
+import { knownBeginning } from "./beginnings.ts";
 import { headerEntries, METADATA } from "./safetensors_header.ts";
 
 /**
@@ -89,15 +90,18 @@ export function readSafetensorsHeader(
   bytes: Uint8Array,
   fileSize: number = bytes.length,
 ): SafetensorsHeader {
-  if (bytes.length < 8) {
-    throw damaged(`the file must begin with 8 bytes of header length, got ${bytes.length} bytes`);
-  }
-  const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
-  const declared = view.getBigUint64(0, true);
-  if (declared > BigInt(Math.min(MAX_HEADER_BYTES, bytes.length - 8))) {
+  const declared = bytes.length < 8
+    ? null
+    : new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength).getBigUint64(0, true);
+  if (declared === null || declared > BigInt(Math.min(MAX_HEADER_BYTES, bytes.length - 8))) {
+    const kind = knownBeginning(bytes);
     throw damaged(
-      `the header length must be at most ${MAX_HEADER_BYTES} and inside the ` +
-        `${bytes.length} bytes at hand, got ${declared}`,
+      kind !== null
+        ? `the file must be safetensors, got ${kind}`
+        : declared === null
+        ? `the file must begin with 8 bytes of header length, got ${bytes.length} bytes`
+        : `the header length must be at most ${MAX_HEADER_BYTES} and inside the ` +
+          `${bytes.length} bytes at hand, got ${declared}`,
     );
   }
   const dataStart = 8 + Number(declared);

@@ -8,6 +8,7 @@ import { Command, CommanderError, Option } from "commander";
 import { relative } from "node:path";
 import { runMain, UsageError } from "./errors.ts";
 import { expandHome } from "./home.ts";
+import { keepHangupIgnored } from "./signals.ts";
 
 /** One option. Without `value` it is a switch: false unless given. */
 export interface OptionSpec {
@@ -153,6 +154,7 @@ export async function runCommand<const O extends OptionSpecs>(
   action: (invocation: Invocation<O>) => number | void | Promise<number | void>,
   args: readonly string[] = Deno.args,
 ): Promise<void> {
+  keepHangupIgnored();
   await runMain(() => {
     const invocation = parseCommand(spec, args);
     if (invocation.kind === "help") return void console.log(invocation.text);

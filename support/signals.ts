@@ -1,8 +1,8 @@
 /**
  * Signals that end a process, as what a program wants to hear of.
  *
- * Deno takes over SIGHUP as soon as a program listens to any signal, even where SIGHUP was ignored
- * from the start, as under nohup. Such a process must live on when its terminal goes away.
+ * Deno takes over SIGHUP as soon as a program listens to any signal, and sometimes before, even where
+ * SIGHUP was ignored from the start, as under nohup. Such a process must live on when its terminal goes away.
  *
  * @module
  */
@@ -27,6 +27,14 @@ const hangupIgnored = (() => {
     return false;
   }
 })();
+
+/**
+ * Keeps SIGHUP ignored where it was ignored from the start, before anything makes Deno take it over:
+ * a run under nohup that still reads its data must live on as well.
+ */
+export function keepHangupIgnored(): void {
+  if (hangupIgnored && Deno.build.os !== "windows") Deno.addSignalListener("SIGHUP", () => {});
+}
 
 /** What to do at a signal. */
 export interface EndHandlers {

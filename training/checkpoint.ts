@@ -9,6 +9,7 @@ import { createHash, type Hash } from "node:crypto";
 import { join } from "node:path";
 import { sizeOf } from "../device/tensor.ts";
 import { looksLikePt } from "../formats/pt.ts";
+import { looksLikeTorchPickle } from "../formats/torch_pickle.ts";
 import {
   readSafetensorsHeader,
   safetensorsHeader,
@@ -135,8 +136,10 @@ export class Checkpoint implements CheckpointFacts {
     const { size } = await file.stat();
     const first = await readExactly(file, Math.min(8, size));
     if (looksLikePt(first)) {
-      throw new ForeignFileError(path, "it is a file of PyTorch's torch.save");
+      const kind = path.endsWith(".npz") ? "an .npz of NumPy's" : "a file of PyTorch's torch.save";
+      throw new ForeignFileError(path, `it is ${kind}`);
     }
+    if (looksLikeTorchPickle(first)) throw new ForeignFileError(path, "it is a pickle of Python's");
     const length = new DataView(first.buffer);
     // A length that is beyond the file is left for the reader to refuse.
     const declared = size < 8 ? 0n : length.getBigUint64(0, true);

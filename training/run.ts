@@ -4,7 +4,7 @@
  * @module
  */
 import { join } from "node:path";
-import { firstImages, type ImageSet } from "../data/dataset.ts";
+import { firstImages, type ImageSet, saidOnce } from "../data/dataset.ts";
 import { imageShape } from "../data/options.ts";
 import { loadImages } from "../data/registry.ts";
 import type { Gpu } from "../device/gpu.ts";
@@ -101,14 +101,15 @@ export async function imagesOf(
   { data, train }: RunConfig,
   say: (line: string) => void,
 ): Promise<{ images: ImageSet; heldOut: ImageSet | null }> {
-  const images = await loadImages(data, "train", say);
+  const once = saidOnce(say);
+  const images = await loadImages(data, "train", once);
   if (train.batchSize > images.count) {
     throw new RangeError(
       `Cannot train: train.batchSize must be at most the ${images.count} images of ${images.name}, got ${train.batchSize}`,
     );
   }
   if (train.evalEvery === 0) return { images, heldOut: null };
-  return { images, heldOut: firstImages(await loadImages(data, "test", say), data.holdout) };
+  return { images, heldOut: firstImages(await loadImages(data, "test", once), data.holdout) };
 }
 
 /**

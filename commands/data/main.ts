@@ -4,7 +4,7 @@
  * @module
  */
 import { dirname } from "node:path";
-import type { ImageSet, Split } from "../../data/dataset.ts";
+import { type ImageSet, saidOnce, type Split } from "../../data/dataset.ts";
 import type { DataOptions } from "../../data/options.ts";
 import { loadImages } from "../../data/registry.ts";
 import { encodePng } from "../../formats/png.ts";
@@ -59,9 +59,10 @@ async function loadSplits(
 ): Promise<{ splits: [Split, ImageSet][]; reasons: readonly Error[] }> {
   const sets: [Split, ImageSet][] = [];
   const reasons: Error[] = [];
+  const say = saidOnce(console.log);
   for (const split of splitsOf(choice)) {
     try {
-      sets.push([split, await loadImages(data, split, console.log)]);
+      sets.push([split, await loadImages(data, split, say)]);
     } catch (error) {
       if (!(error instanceof Error)) throw error;
       reasons.push(error);

@@ -3,7 +3,7 @@
  *
  * @module
  */
-import { dirname } from "node:path";
+import { dirname, join } from "node:path";
 import { formatConfig, loadConfig, type Override, parseConfig } from "../../config/load.ts";
 import { changesBetween, checkEdited, describeChanges, resumeConfig } from "../../config/resume.ts";
 import type { Config } from "../../config/schema.ts";
@@ -18,6 +18,7 @@ import { newestCheckpoint } from "../../training/checkpoint.ts";
 import { shellWord } from "../../training/conversion.ts";
 import type { Origin } from "../../training/origin.ts";
 import { holdsRun, runFolder } from "../../training/run_folder.ts";
+import { readJson } from "../shared/checkpoints/diffusers_files.ts";
 
 /** A config, the file that it comes from, and whether a begun run is to go on with it. */
 export interface RunChoice {
@@ -63,6 +64,13 @@ export async function chooseRun(wishes: RunWishes): Promise<RunChoice> {
         "--from",
     );
   }
+  if (resume && await isDiffusers(dir)) {
+    throw new UsageError(
+      `Cannot go on with ${dir}: it is a diffusers model; make a run of it by \`deno task convert ${
+        shellWord(dir)
+      } FOLDER\``,
+    );
+  }
   const begun = await holdsRun(dir);
   if (begun && resume) {
     const source = runFolder(dir).config;
@@ -80,6 +88,8 @@ export async function chooseRun(wishes: RunWishes): Promise<RunChoice> {
     return { config, source, dir, begun };
   }
   if (begun && folderMatters) {
+    // A misspelt key is what a person has to know first.
+    await newConfig(wishes, ANY_CLOCK);
     throw new UsageError(
       `Cannot train in ${dir}: the folder holds a run already; go on with it by --resume, or ` +
         "start another by --run.dir=FOLDER",
@@ -109,6 +119,18 @@ async function onClock(
     const { count } = await loadImages(data, "train", say);
     return await read({ images: count, say });
   }
+}
+
+/** Whether a folder is a diffusers pipeline or model: its JSON names a class. */
+async function isDiffusers(dir: string): Promise<boolean> {
+  for (const name of ["model_index.json", "config.json"]) {
+    try {
+      if ("_class_name" in await readJson(join(dir, name))) return true;
+    } catch {
+      // None, or one that is told of where it is read.
+    }
+  }
+  return false;
 }
 
 async function isFile(path: string): Promise<boolean> {

@@ -3,6 +3,7 @@
  *
  * @module
  */
+import { namedBeginning } from "../../formats/beginnings.ts";
 import { decodeJpeg, isJpeg } from "../../formats/jpeg.ts";
 import { type Picture, withoutAlpha } from "../../formats/picture.ts";
 import { decodePng, isPng } from "../../formats/png_decode.ts";
@@ -28,30 +29,8 @@ export function decodePicture(bytes: Uint8Array): Picture {
   if (isJpeg(bytes)) return decodeJpeg(bytes);
   if (isPng(bytes)) return decodePng(bytes);
   throw new SyntaxError(
-    `Cannot decode picture: it must begin as a PNG or a JPEG does, got ${beginningOf(bytes)}`,
+    `Cannot decode picture: it must begin as a PNG or a JPEG does, got ${namedBeginning(bytes)}`,
   );
-}
-
-/** How files begin that often stand under the name of a PNG or JPEG. */
-const BEGINNINGS: readonly (readonly [pattern: RegExp, what: string])[] = [
-  [/^RIFF.{4}WEBP/s, "a WebP picture"],
-  [/^.{4}ftyp(heic|heix|hevc|mif1|msf1)/s, "a HEIC picture"],
-  [/^.{4}ftypavi[fs]/s, "an AVIF picture"],
-  [/^GIF8/, "a GIF picture"],
-  [/^(II\*\0|MM\0\*)/, "a TIFF picture"],
-  [/^BM/, "a BMP picture"],
-  [/^\s*<(!doctype|html)/i, "a web page, as a failed download leaves it"],
-  [/^version https:\/\/git-lfs/, "a pointer of Git LFS, `git lfs pull` fetches the file"],
-  [/^\0+$/, "zeros alone"],
-];
-
-function beginningOf(bytes: Uint8Array): string {
-  if (bytes.length === 0) return "an empty file";
-  const first = bytes.subarray(0, 64);
-  const text = String.fromCharCode(...first);
-  const known = BEGINNINGS.find(([pattern]) => pattern.test(text));
-  return known?.[1] ??
-    Array.from(first.subarray(0, 4), (byte) => byte.toString(16).padStart(2, "0")).join(" ");
 }
 
 /**

@@ -5,7 +5,7 @@
  */
 import type { RawImages, Say, Split } from "../dataset.ts";
 import { cachedImages } from "../fetching/decoded_cache.ts";
-import type { ImagePlace, Listing } from "./image_listing.ts";
+import { type ImagePlace, type Listing, remarkOnBroken } from "./image_listing.ts";
 import { openImagePlace } from "./image_place.ts";
 import {
   isArchiveName,
@@ -29,7 +29,7 @@ export interface ImageFolderOptions extends PictureShape {
 }
 
 /** Raise it when {@linkcode planSplit} makes other splits of the same place. */
-const PLAN = 3;
+const PLAN = 4;
 /** Decoded images are held in memory. */
 const MAX_BYTES = 2 ** 33;
 
@@ -104,10 +104,11 @@ export async function readImages(
   say(`Decoding ${names.length} ${split} images of ${place.path}`);
   const { images, broken } = await decodeAll(place, names, options);
   const kept = names.flatMap((_, i) => broken.has(i) ? [] : [i]);
-  if (broken.size > 0) {
-    const [[at, why]] = [...broken].sort(([a], [b]) => a - b) as [[number, string]];
-    const remark = `Passed over ${broken.size} of ${names.length} images that cannot be used, as ` +
-      `${place.show(names[at]!)}: ${why}`;
+  const remark = remarkOnBroken(
+    [...broken].sort(([a], [b]) => a - b).map(([at, why]) => [place.show(names[at]!), why]),
+    names.length,
+  );
+  if (remark !== null) {
     remarks.push(remark);
     say(remark);
     if (kept.length === 0) {
@@ -174,7 +175,7 @@ function kindsOf(names: readonly string[]): string {
     `${length} ${kind} file${length === 1 ? "" : "s"}`
   );
   const rest = sorted.slice(5).reduce((sum, [, { length }]) => sum + length, 0);
-  return [...shown, ...(rest > 0 ? [`${rest} others`] : [])].join(", ");
+  return [...shown, ...(rest > 0 ? [counted(rest, "other")] : [])].join(", ");
 }
 
 /** All images in the order of `names`, and why some are missing. */

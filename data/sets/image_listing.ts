@@ -67,3 +67,30 @@ export class Remarks {
     );
   }
 }
+
+const MOST_REASONS = 3;
+
+/**
+ * A line on images that cannot be used, with one of each kind for an example, or none where all can.
+ *
+ * @param broken Their names and what is wrong with each.
+ * @param count Images in all.
+ */
+export function remarkOnBroken(
+  broken: readonly (readonly [name: string, why: string])[],
+  count: number,
+): string | null {
+  if (broken.length === 0) return null;
+  const kinds = [...Map.groupBy(broken, ([, why]) => why.replaceAll(/\d+/g, "#")).values()]
+    .toSorted((a, b) => b.length - a.length);
+  const start = `Passed over ${broken.length} of ${count} images that cannot be used`;
+  if (kinds.length === 1) {
+    const [[name, why]] = broken as [readonly [string, string]];
+    return `${start}, as ${name}: ${why}`;
+  }
+  const shown = kinds.slice(0, MOST_REASONS).map((kind) =>
+    `${kind.length} as ${kind[0]![0]}: ${kind[0]![1]}`
+  );
+  const rest = kinds.slice(MOST_REASONS).reduce((sum, { length }) => sum + length, 0);
+  return `${start}: ${[...shown, ...(rest > 0 ? [counted(rest, "other")] : [])].join("; ")}`;
+}

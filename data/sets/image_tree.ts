@@ -4,8 +4,9 @@
  * @module
  */
 import type { Split } from "../dataset.ts";
+import { counted } from "../../support/terminal.ts";
 import { fixedOrder, HELD_OUT, isHeldOut } from "../fixed_order.ts";
-import { findSplits, splitNamed } from "./split_folders.ts";
+import { findSplits, pairedSplits, splitNamed } from "./split_folders.ts";
 
 /** Labels are bytes. */
 const MAX_CLASSES = 256;
@@ -137,7 +138,17 @@ function halvesOf(named: readonly Named[], remarks: string[]): Halves {
       test: belowSplit(test, "test", remarks),
     };
   }
-  return splitsBelowClasses(named, remarks) ?? { train: named, test: [] };
+  const pairs = pairedSplits([...folders.keys()]);
+  if (pairs.length > 1) {
+    const half = (split: Split) =>
+      pairs.flatMap((pair) => among(pair[split]).map((image) => withFolder(image, pair.stem)));
+    const chosen = pairs.flatMap(({ train, test }) => [train, test]);
+    const apart = chosen.flatMap((folder) => sameFolders(folders, folder));
+    leaveAside(folders, bare.length, apart, remarks);
+    return { train: half("train"), test: half("test") };
+  }
+  return splitsInOneFolder(named, remarks) ?? splitsBelowClasses(named, remarks) ??
+    { train: named, test: [] };
 }
 
 /** Folders that differ in capitals alone. */
@@ -163,13 +174,12 @@ function leaveAside(
   chosen: readonly string[],
   remarks: string[],
 ): void {
-  const images = (count: number) => `${count} image${count === 1 ? "" : "s"}`;
   for (const [name, { length }] of folders) {
     if (!chosen.includes(name)) {
-      remarks.push(`Left aside: ${images(length)} in the folder ${name}`);
+      remarks.push(`Left aside: ${counted(length, "image")} in the folder ${name}`);
     }
   }
-  if (bare > 0) remarks.push(`Left aside: ${images(bare)} beside the folders of splits`);
+  if (bare > 0) remarks.push(`Left aside: ${counted(bare, "image")} beside the folders of splits`);
 }
 
 /**
@@ -193,7 +203,7 @@ function belowSplit(images: readonly Named[], split: Split, remarks: string[]): 
       parts.length > 2 && parts[1] !== name && folders.has(parts[1]!)
     );
     if ((splitNamed(name) === null && name !== outer) || !repeats) continue;
-    remarks.push(`Left aside: ${copies.length} images in the folder ${outer}/${name}`);
+    remarks.push(`Left aside: ${counted(copies.length, "image")} in the folder ${outer}/${name}`);
     const aside = new Set(copies);
     inner = inner.filter((image) => !aside.has(image));
   }
@@ -204,20 +214,59 @@ function withoutFirst({ name, parts }: Named): Named {
   return { name, parts: parts.slice(1) };
 }
 
+function withFolder({ name, parts }: Named, folder: string): Named {
+  return { name, parts: [folder, ...parts.slice(1)] };
+}
+
+/**
+ * Splits in the one folder that has both, whatever lies beside it: "data/train", "data/test" and
+ * "logo.png". Null where there is none; where images lie flat in them and in other folders, the folder
+ * may as well be a class.
+ */
+function splitsInOneFolder(named: readonly Named[], remarks: string[]): Halves | null {
+  const deepest = named.reduce((most, { parts }) => Math.max(most, parts.length), 0);
+  for (let depth = 1; depth < Math.min(deepest - 1, MAX_DEPTH); depth++) {
+    const above = ({ parts }: Named) => parts.slice(0, depth).join("/");
+    const folders = Map.groupBy(named.filter(({ parts }) => parts.length > depth + 1), above);
+    const holders = [...folders].filter(([, images]) => {
+      const { train, test } = findSplits([...new Set(images.map(({ parts }) => parts[depth]!))]);
+      return train !== null && test !== null;
+    });
+    if (holders.length === 0) continue;
+    const [[holder]] = holders as [[string, Named[]]];
+    const isInside = (image: Named) => above(image) === holder && image.parts.length > depth;
+    const inside = named.filter(isInside), beside = named.filter((image) => !isInside(image));
+    const areClasses = inside.every(({ parts }) => parts.length <= depth + 2) &&
+      beside.some(({ parts }) => parts.length > 1);
+    if (holders.length > 1 || areClasses) return null;
+    remarks.push(`Left aside: ${counted(beside.length, "image")} beside the folder ${holder}`);
+    return halvesOf(inside.map(({ name, parts }) => ({ name, parts: parts.slice(depth) })), remarks);
+  }
+  return null;
+}
+
 /** Splits inside of the classes, as in "cat/train" and "cat/test", at one depth; null without them. */
 function splitsBelowClasses(named: readonly Named[], remarks: string[]): Halves | null {
-  const least = named.reduce((least, { parts }) => Math.min(least, parts.length), MAX_DEPTH);
+  const inFolders = named.filter(({ parts }) => parts.length > 1);
+  const least = inFolders.reduce((least, { parts }) => Math.min(least, parts.length), MAX_DEPTH);
   for (let depth = 1; depth < least - 1; depth++) {
     const at = depth;
-    const { train, test } = findSplits([...new Set(named.map(({ parts }) => parts[at]!))]);
-    const all = named.every(({ parts }) => splitNamed(parts[at]!) !== null);
-    if (!all || train === null || test === null) continue;
+    const { train, test } = findSplits([...new Set(inFolders.map(({ parts }) => parts[at]!))]);
+    if (train === null || test === null) continue;
+    const isIn = (folder: string) => ({ parts }: Named) =>
+      parts[at]!.toLowerCase() === folder.toLowerCase();
+    const classes = Map.groupBy(inFolders, ({ parts }) => parts.slice(0, at).join("/"));
+    const all = inFolders.every(({ parts }) => splitNamed(parts[at]!) !== null);
+    const both = [...classes.values()].every((images) =>
+      images.some(isIn(train)) && images.some(isIn(test))
+    );
+    if (!all && !both) continue;
     const half = (folder: string) =>
-      named.filter(({ parts }) => parts[at]!.toLowerCase() === folder.toLowerCase())
+      inFolders.filter(isIn(folder))
         .map(({ name, parts }) => ({ name, parts: parts.toSpliced(at, 1) }));
     const halves = { train: half(train), test: half(test) };
     const rest = named.length - halves.train.length - halves.test.length;
-    if (rest > 0) remarks.push(`Left aside: ${rest} images in other folders of splits`);
+    if (rest > 0) remarks.push(`Left aside: ${counted(rest, "image")} beside the folders of splits`);
     return halves;
   }
   const deep = named.find(({ parts }) =>

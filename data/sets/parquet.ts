@@ -12,15 +12,18 @@ import { cachedImages, fingerprint } from "../fetching/decoded_cache.ts";
 import { decodePicture, fitPicture, type PictureShape } from "../pixels/pictures.ts";
 import { readFile, readingOf } from "../fetching/read_file.ts";
 import { UsageError } from "../../support/errors.ts";
+import { remarkOnBroken } from "./image_listing.ts";
 import { isHidden } from "./image_names.ts";
 import type { SetKind } from "../set_kind.ts";
+import { WEAK_TEST_WORDS } from "./split_folders.ts";
 import { sidesOf, sizeWord } from "../set_options.ts";
 import { fitOf, OPEN_NEEDS, OPEN_SHAPE, openShape } from "./open_set.ts";
 import { exists, MissingPlaceError, type Surroundings } from "../fetching/locate_files.ts";
 
 const IMAGE_COLUMNS = ["image.bytes", "img.bytes", "image", "img"];
 const LABEL_COLUMNS = ["label", "labels", "fine_label"];
-const TEST_NAMES = ["test", "validation", "valid", "val"];
+const TRAIN_NAMES = ["train", "training"];
+const TEST_NAMES = ["test", "testing", "validation", "valid", "val", ...WEAK_TEST_WORDS];
 const MAX_FILES = 10_000, MAX_DEPTH = 4;
 /** Labels are bytes. */
 const MAX_CLASSES = 256;
@@ -93,8 +96,8 @@ export async function findParquet(dir: string | null, split: Split): Promise<Par
   }
   checkOneSet(dir, all.map((path) => relative(dir, path)));
   const named = (names: readonly string[]) =>
-    all.filter((path) => names.some((name) => wordsOf(relative(dir, path)).includes(name)));
-  const train = named(["train"]);
+    all.filter((path) => wordsOf(relative(dir, path)).some((word) => names.includes(stemOf(word))));
+  const train = named(TRAIN_NAMES);
   const test = TEST_NAMES.map((name) => named([name])).find((paths) => paths.length > 0);
   if (train.length > 0 && test) return { paths: split === "train" ? train : test, shared: false };
   return { paths: train.length > 0 ? train : all, shared: true };
@@ -134,7 +137,10 @@ function checkOneSet(dir: string, paths: readonly string[]): void {
   }
 }
 
-const isSplitWord = (word: string) => word === "train" || TEST_NAMES.includes(word);
+const isSplitWord = (word: string) => [...TRAIN_NAMES, ...TEST_NAMES].includes(stemOf(word));
+
+/** "test1" is a part of "test". */
+const stemOf = (word: string) => word.replace(/\d+$/, "");
 
 /** "plain_text/train-00000-of-00001.parquet" has the words plain, text, train, 00000 and so on. */
 function wordsOf(path: string): string[] {
@@ -176,7 +182,7 @@ async function decodeFiles(
   const held = part === null ? null : heldOutMarks(await countRows(paths));
   const images = new GrowingBytes();
   const labels: number[] = [];
-  const broken: string[] = [];
+  const broken: [path: string, why: string][] = [];
   let classNames: readonly string[] | null = null;
   let row = 0;
   for (const path of paths) {
@@ -192,7 +198,7 @@ async function decodeFiles(
         const image = imageOf(bytes, at, fit);
         if (image instanceof Error) {
           if (!skipBroken) throw image;
-          broken.push(`${path}: ${reasonOf(image)}`);
+          broken.push([path, reasonOf(image)]);
           continue;
         }
         images.push(image);
@@ -204,10 +210,7 @@ async function decodeFiles(
   const count = images.length / (height * width * fit.channels);
   if (count === 0) throw new Error(whyNone(paths, part, row, broken));
   const shape = { count, height, width, channels: fit.channels };
-  const remark = broken.length === 0
-    ? null
-    : `Passed over ${broken.length} of ${count + broken.length} images that cannot be used, as ` +
-      broken[0];
+  const remark = remarkOnBroken(broken, count + broken.length);
   if (remark !== null) say(remark);
   const raw = { ...shape, images: images.bytes(), ...(remark === null ? {} : { remark }) };
   const wrong = labels.find((label) => !(label >= 0 && label < MAX_CLASSES));
@@ -264,11 +267,11 @@ function whyNone(
   paths: readonly string[],
   part: Split | null,
   rows: number,
-  [first]: readonly string[],
+  [first]: readonly (readonly [path: string, why: string])[],
 ): string {
   const place = `${basename(paths[0]!)}${paths.length > 1 ? ` and ${paths.length - 1} more` : ""}`;
   if (first !== undefined) {
-    return `Cannot load ${place}: one image at least must be whole, got ${first}`;
+    return `Cannot load ${place}: one image at least must be whole, got ${first.join(": ")}`;
   }
   return part === null || rows === 0
     ? `Cannot load ${place}: it must hold images, got none`

@@ -139,6 +139,11 @@ Deno.test("chooseRun() takes from the other run what its own config leaves open"
       UsageError,
       "the folder holds a run already",
     );
+    await assertRejects(
+      () => choose(file, ["run.dir", join(folder, "old")], ["train.stepz", "3"]),
+      UsageError,
+      "did you mean train.steps?",
+    );
     const weights = join(folder, "w.pt");
     await Deno.writeTextFile(weights, "x");
     const resumed = { file, named: true, overrides: [["run.dir", weights] as const], resume: true };
@@ -146,5 +151,14 @@ Deno.test("chooseRun() takes from the other run what its own config leaves open"
       () => chooseRun({ ...resumed, folderMatters: true, say: () => {} }),
       UsageError,
       `\`deno task convert ${weights} FOLDER\``,
+    );
+    const pipeline = join(folder, "pipeline");
+    await Deno.mkdir(pipeline);
+    await Deno.writeTextFile(join(pipeline, "config.json"), '{"_class_name":"UNet2DModel"}');
+    const overrides = [["run.dir", pipeline] as const];
+    await assertRejects(
+      () => chooseRun({ ...resumed, overrides, folderMatters: true, say: () => {} }),
+      UsageError,
+      "it is a diffusers model; make a run of it by",
     );
   }));

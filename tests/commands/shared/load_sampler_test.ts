@@ -83,6 +83,12 @@ Deno.test("findCheckpoint() says what is missing, whichever command asks", () =>
     await assertRejects(() => findCheckpoint(folder), UsageError, empty);
   }));
 
+/** What downloads leave behind instead of weights. */
+const WEB = {
+  "a web page": "<!DOCTYPE html><html>",
+  "a pointer of Git LFS": "version https://git-lfs.github.com/spec/v1\noid sha256:0",
+};
+
 Deno.test("findCheckpoint() says what to do with files of other code, as a line to paste", () =>
   inFolder(async (folder) => {
     const says = async (path: string, part: string) => {
@@ -101,6 +107,13 @@ Deno.test("findCheckpoint() says what to do with files of other code, as a line 
     };
     for (const [name, bytes] of Object.entries(files)) {
       await says(await write(name, bytes), "it is a file of PyTorch's torch.save");
+    }
+    await says(await write("n.npz", torchZip(null)), "it is an .npz of NumPy's; make");
+    await says(await write("s.pkl", Uint8Array.of(0x80, 4, 0x4e, 0x2e)), "it is a pickle");
+    const others = { "an empty file": "", "an HDF5 file": "\x89HDF\r\n\x1a\n----", ...WEB };
+    for (const [kind, text] of Object.entries(others)) {
+      const path = await write("o.safetensors", Uint8Array.from(text, (c) => c.charCodeAt(0)));
+      await assertRejects(() => findCheckpoint(path), Error, `must be safetensors, got ${kind}`);
     }
     await says(
       join(folder, "a.pt"),

@@ -130,6 +130,12 @@ Deno.test("planSplit() knows splits by many names, in pairs", () => {
     ["train2017", "val2017"],
     ["TrainData", "ValidationData"],
     ["trainset", "testset"],
+    // Kaggle's, and Hugging Face's words.
+    ["train", "test1"],
+    ["train", "test_images"],
+    ["train_images", "test"],
+    ["train", "dev"],
+    ["Training", "evaluation"],
   ] as const;
   for (const [train, test] of pairs) {
     const files = [`${train}/a/1.png`, `${train}/b/2.png`, `${test}/a/3.png`, "seg_pred/4.png"];
@@ -145,6 +151,34 @@ Deno.test("planSplit() knows splits by many names, in pairs", () => {
   ]);
   const quality = ["valid/1.png", "invalid/2.png"];
   assertEquals(planSplit(quality, "train").classNames, ["invalid", "valid"]);
+});
+
+Deno.test("planSplit() takes pairs of splits for classes, as CycleGAN's data have them", () => {
+  const files = ["trainA/1.png", "trainB/2.png", "testA/3.png", "testB/4.png", "a.png"];
+  assertEquals(halves(files), {
+    train: ["trainA/1.png A", "trainB/2.png B"],
+    test: ["testA/3.png A", "testB/4.png B"],
+    remarks: ["Left aside: 1 image beside the folders of splits"],
+  });
+  const named = ["cat_train/1.png", "dog-train/2.png", "cat_test/3.png", "dog-val/4.png"];
+  assertEquals(planSplit(named, "train").classNames, ["cat", "dog"]);
+  assertEquals(labelled(named, "test"), ["cat_test/3.png cat", "dog-val/4.png dog"]);
+});
+
+Deno.test("planSplit() finds the splits in the one folder that has both", () => {
+  const inside = SPLITS.map((name) => `x/data/${name}`);
+  for (const others of [["logo.png"], ["x/logo.png"], ["x/raw/1.png", "demo/2.png"]]) {
+    assertEquals(halves([...inside, ...others]), {
+      train: BY_SPLIT.train.map((name) => `x/data/${name}`),
+      test: BY_SPLIT.test.map((name) => `x/data/${name}`),
+      remarks: [
+        `Left aside: ${others.length === 1 ? "1 image" : "2 images"} beside the folder x/data`,
+      ],
+    });
+  }
+  // Flat ones may be those of a class.
+  const flat = planSplit(["cat/train/1.png", "cat/test/2.png", "dog/3.png"], "train");
+  assertEquals(flat.classNames, ["cat", "dog"]);
 });
 
 Deno.test("planSplit() looks through a split inside of itself, and leaves copies aside", () => {
@@ -190,8 +224,16 @@ Deno.test("planSplit() never trains on a folder of test images without a word", 
   assertEquals(halves(inside), {
     train: ["a/train/1.png a", "b/train/3.png b"],
     test: ["a/test/2.png a", "b/Test/4.png b"],
-    remarks: ["Left aside: 1 images in other folders of splits"],
+    remarks: ["Left aside: 1 image beside the folders of splits"],
   });
+  const loose = ["a/train/1.png", "a/test/2.png", "b/train/3.png", "b/Test/4.png"];
+  for (const other of ["x.png", "a/ground_truth/5.png"]) {
+    assertEquals(halves([...loose, other]), {
+      train: ["a/train/1.png a", "b/train/3.png b"],
+      test: ["a/test/2.png a", "b/Test/4.png b"],
+      remarks: ["Left aside: 1 image beside the folders of splits"],
+    });
+  }
   const uneven = planSplit(["a/train/1.png", "a/test/2.png", "b/3.png"], "train");
   assert(uneven.remarks[0]!.includes("There are no splits: folders such as that of a/test/2.png"));
   assertEquals(planSplit([], "train").names, []);

@@ -239,5 +239,11 @@ Deno.test("findParquet() refuses a place without files, and tells splits by whol
       shared: false,
     });
     assertEquals((await findParquet(folder, "test")).paths, [`${folder}/set/validation/0.parquet`]);
+    for (const [train, test] of [["training", "testing"], ["train1", "test1"], ["train", "dev"]]) {
+      const place = `${folder}/${test}`;
+      await writeFiles(place, { [`${train}.parquet`]: one, [`${test}.parquet`]: one });
+      const found = await findParquet(place, "test");
+      assertEquals(found, { paths: [`${place}/${test}.parquet`], shared: false });
+    }
   });
 });
