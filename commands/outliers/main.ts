@@ -29,7 +29,7 @@ import { processOf } from "../../training/run_process.ts";
 import { toF32 } from "../shared/checkpoints/floats.ts";
 import { readSource } from "../shared/checkpoints/source.ts";
 import { chooseData } from "../shared/data_choice.ts";
-import { evaluationFolder } from "../shared/evaluation/subject.ts";
+import { dataPlace, evaluationFolder } from "../shared/evaluation/subject.ts";
 import { openScriptGpu } from "../shared/gpu.ts";
 import { histogramPicture } from "./histogram.ts";
 import { checkGivenFiles, checkResultFolder } from "../shared/path_checks.ts";
@@ -202,9 +202,10 @@ async function outliers(options: Options, overrides: readonly [string, string][]
   const way = usage(() => reconstructionMoves(process, choice, options.factor));
   const steps = way.moves.filter(isEvaluation).length;
   const score = options.score ?? scoreOfLoss(config.diffusion.loss);
+  const data = { ...config.data, dir: await dataPlace(checkpoint.path) };
   const sides = [
-    await loadSide(options.inSet ?? config.data.name, config.data, []),
-    await loadSide(options.outSet, config.data, overrides),
+    await loadSide(options.inSet ?? data.name, data, []),
+    await loadSide(options.outSet, data, overrides),
   ] as const;
   const gpu = await openScriptGpu();
   const lpips = options.lpips === undefined ? null : await loadLpips(gpu, options.lpips, sides[0]);

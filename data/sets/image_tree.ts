@@ -240,7 +240,10 @@ function splitsInOneFolder(named: readonly Named[], remarks: string[]): Halves |
       beside.some(({ parts }) => parts.length > 1);
     if (holders.length > 1 || areClasses) return null;
     remarks.push(`Left aside: ${counted(beside.length, "image")} beside the folder ${holder}`);
-    return halvesOf(inside.map(({ name, parts }) => ({ name, parts: parts.slice(depth) })), remarks);
+    return halvesOf(
+      inside.map(({ name, parts }) => ({ name, parts: parts.slice(depth) })),
+      remarks,
+    );
   }
   return null;
 }
@@ -266,7 +269,9 @@ function splitsBelowClasses(named: readonly Named[], remarks: string[]): Halves 
         .map(({ name, parts }) => ({ name, parts: parts.toSpliced(at, 1) }));
     const halves = { train: half(train), test: half(test) };
     const rest = named.length - halves.train.length - halves.test.length;
-    if (rest > 0) remarks.push(`Left aside: ${counted(rest, "image")} beside the folders of splits`);
+    if (rest > 0) {
+      remarks.push(`Left aside: ${counted(rest, "image")} beside the folders of splits`);
+    }
     return halves;
   }
   const deep = named.find(({ parts }) =>

@@ -19,6 +19,7 @@ import { readIdx, writeIdx } from "../../formats/idx.ts";
 import { readMat } from "../../formats/mat.ts";
 import { readNpz, writeNpz } from "../../formats/npy.ts";
 import { readNpzImages, readSampleNpz } from "../../formats/npz_images.ts";
+import { readNpzSignals, signalSplits } from "../../formats/npz_signals.ts";
 import { ParquetFile } from "../../formats/parquet.ts";
 import { readPt } from "../../formats/pt.ts";
 import { readSafetensors, type StoredTensor, writeSafetensors } from "../../formats/safetensors.ts";
@@ -32,6 +33,7 @@ import { isSection } from "../../config/keys.ts";
 import { fromDiffusersConfig } from "../../model/networks/diffusers/config.ts";
 import type { FuzzFormat, FuzzSeed, ReadArray } from "./format.ts";
 import { IMAGE_FORMATS } from "./image_kinds.ts";
+import { NETWORK_FORMATS } from "./network_kinds.ts";
 import { mutate, type Random } from "./mutate.ts";
 
 /** Kinds of files. */
@@ -42,6 +44,10 @@ export const FUZZ_KINDS = [
   "pt-marks-legacy",
   "diffusers-configs",
   "flax",
+  "edm-snapshot",
+  "state-dicts",
+  "flagfile",
+  "autoencoder-configs",
   "npz",
   "safetensors",
   "idx",
@@ -49,6 +55,7 @@ export const FUZZ_KINDS = [
   "cifar-python",
   "npz-images",
   "npz-samples",
+  "npz-signals",
   "mat",
   "parquet",
   "jpeg",
@@ -119,6 +126,7 @@ export const FUZZ_FORMATS: Readonly<Record<FuzzKind, FuzzFormat>> = {
     made: madeSamples,
     mutateInside: mutateZip,
   },
+  "npz-signals": { read: readSignals, made: madeSignals, mutateInside: mutateZip },
   "mat": {
     read: (bytes) => readMat(bytes, ["X", "y", "a", "i"]).values(),
     recorded: { folder: "formats", suffix: ".mat" },
@@ -130,6 +138,7 @@ export const FUZZ_FORMATS: Readonly<Record<FuzzKind, FuzzFormat>> = {
     mutateInside: mutateParquet,
   },
   ...IMAGE_FORMATS,
+  ...NETWORK_FORMATS,
 };
 
 function* readPtTensors(bytes: Uint8Array): Generator<StoredTensor> {
@@ -142,6 +151,28 @@ function* readNetwork(bytes: Uint8Array): Generator<StoredTensor> {
   recognise(source);
   if (hasWeights(source, ANCHOR)) findWeights(source, ANCHOR);
   for (const tensor of source.tensors.values()) yield tensor.read();
+}
+
+function* readSignals(bytes: Uint8Array): Generator<ReadArray> {
+  for (const split of signalSplits(bytes)) {
+    const { count, length, channels, values, labels } = readNpzSignals(bytes, split);
+    yield { shape: [count, length, channels], data: values };
+    if (labels) yield { shape: [count], data: labels };
+  }
+}
+
+/** Signals in parts with labels, and one array alone. */
+function madeSignals(): FuzzSeed[] {
+  const labels: StoredTensor = { dtype: "I64", shape: [3, 1], data: BigInt64Array.of(1n, 0n, 2n) };
+  const parts: [string, StoredTensor][] = [
+    ["train_signals", f32(3, 16, 2)],
+    ["train_labels", labels],
+    ["test_signals", f32(2, 16, 2)],
+  ];
+  return [
+    { name: "parts.npz", bytes: writeNpz(parts, { compress: true }) },
+    { name: "alone.npz", bytes: writeNpz([["ecg", f32(4, 12)]]) },
+  ];
 }
 
 /** Both configs of a pipeline in one object. */

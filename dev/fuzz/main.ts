@@ -107,7 +107,7 @@ async function feed(
 
 /** One line in this project's words, which say what cannot be done, and after a colon why. */
 function isClear(error: unknown): boolean {
-  return error instanceof Error && /^Cannot [^\n:]{5,}: [^\n]{5,2000}$/.test(error.message);
+  return error instanceof Error && /^Cannot [^\n]{5,2000}?: [^\n]{5,2000}$/.test(error.message);
 }
 
 /** An error's text without names and numbers. */

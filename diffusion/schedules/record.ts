@@ -16,7 +16,7 @@ import type { Schedule } from "../schedule.ts";
 
 /** What schedules may go by; each takes what it needs. */
 export const SCHEDULE_SETTINGS = {
-  timesteps: option(integer({ min: 2 }), 1000, "Timesteps of the forward process"),
+  timesteps: option(integer({ min: 2, max: 100_000 }), 1000, "Timesteps of the forward process"),
   betaStart: option(
     decimal({ above: 0, below: 1 }),
     1e-4,

@@ -21,7 +21,13 @@ import { toF32 } from "./floats.ts";
 import { type ParameterReader, type PortableModel, portableNetwork } from "./portable.ts";
 import type { ImportOptions, WeightsChoice } from "./pytorch_ddpm.ts";
 import type { LazyTensor, Source } from "./source.ts";
-import { describeWeights, findWeights, groupsOf, type WeightSet } from "./weight_sets.ts";
+import {
+  countParts,
+  describeWeights,
+  findWeights,
+  groupsOf,
+  type WeightSet,
+} from "./weight_sets.ts";
 
 const TITLE = "a facebookresearch/DiT state_dict";
 
@@ -94,7 +100,6 @@ function optionsOf(
   const [outputs = 0] = shapeOf("final_layer.linear.weight", 2);
   const [, tokens = 0] = shapeOf(POSITIONS, 3);
   const rows = tensors.has(CLASSES) ? shapeOf(CLASSES, 2)[0]! : 0;
-  const blocks = [...tensors.keys()].flatMap((name) => /^blocks\.(\d+)\./.exec(name)?.[1] ?? []);
   if (channels !== 1 && channels !== 3) {
     throw new RangeError(
       `Cannot convert ${path}: the network's images must have 1 or 3 channels, it works on latents ` +
@@ -112,7 +117,7 @@ function optionsOf(
   }
   const model = {
     ...{ name: "dit", patchSize, channels: width, heads: heads ?? 1 },
-    depth: Math.max(-1, ...blocks.map(Number)) + 1,
+    depth: countParts(tensors, "blocks"),
     mlpRatio: hidden / width,
     learnSigma: outputs === 2 * patchSize ** 2 * channels,
     classes: labelDropout > 0 ? rows - 1 : rows,

@@ -15,7 +15,13 @@ import { toF32 } from "./floats.ts";
 import { type ParameterReader, type PortableModel, portableNetwork } from "./portable.ts";
 import type { ImportOptions, WeightsChoice } from "./pytorch_ddpm.ts";
 import type { LazyTensor, Source } from "./source.ts";
-import { describeWeights, findWeights, groupsOf, type WeightSet } from "./weight_sets.ts";
+import {
+  countParts,
+  describeWeights,
+  findWeights,
+  groupsOf,
+  type WeightSet,
+} from "./weight_sets.ts";
 
 const TITLE = "a lucidrains state_dict";
 
@@ -81,8 +87,7 @@ function optionsOf({ tensors }: WeightSet) {
   const [first = 0, inputs = 0, ...kernel] = shapeOf(LUCID_ANCHOR);
   const [outputs = 0] = shapeOf("final_conv.weight");
   const dim = (shapeOf("time_mlp.3.weight")[0] ?? 0) / 4;
-  const indices = [...tensors.keys()].flatMap((name) => /^downs\.(\d+)\./.exec(name)?.[1] ?? []);
-  const levels = Math.max(0, ...indices.map(Number)) + 1;
+  const levels = Math.max(1, countParts(tensors, "downs"));
   const channelMultipliers = Array.from({ length: levels }, (_, level) => {
     const at = `downs.${level}.3`;
     return (shapeOf(has(`${at}.1.weight`) ? `${at}.1.weight` : `${at}.weight`)[0] ?? 0) / dim;

@@ -150,3 +150,14 @@ export function groupsOf(names: readonly string[]): string {
   const texts = Array.from(counts, ([word, n]) => n === 1 ? word : `${word} (${n} tensors)`);
   return texts.slice(0, 8).join(", ") + (texts.length > 8 ? ` and ${texts.length - 8} more` : "");
 }
+
+/** How many parts there are whose names begin with `before.0.`, `before.1.` and so on, without a gap. */
+export function countParts(tensors: ReadonlyMap<string, unknown>, before: string): number {
+  const numbers = new Set<string>();
+  for (const name of tensors.keys()) {
+    if (name.startsWith(`${before}.`)) numbers.add(name.slice(before.length + 1).split(".")[0]!);
+  }
+  let count = 0;
+  while (numbers.has(`${count}`)) count++;
+  return count;
+}

@@ -10,7 +10,11 @@ import { decimal, integer, list, option, type OptionsOf } from "../../../support
 /** Keys of a config. */
 export const OPTIONS = {
   /** Even as well. */
-  channels: option(integer({ min: 2 }), 128, "Base width in channels; a multiple of groups"),
+  channels: option(
+    integer({ min: 2, max: 1 << 16 }),
+    128,
+    "Base width in channels; a multiple of groups",
+  ),
   channelMultipliers: option(
     list(integer({ min: 1 })),
     [1, 2, 2, 2],

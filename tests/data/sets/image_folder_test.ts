@@ -252,7 +252,7 @@ Deno.test("loadImageFolder() names a broken image and why, and passes over it if
     assert(!error.message.includes("\n"));
     const skipped = load(set, "train", { skipBroken: true });
     assertEquals(await seen(skipped), ["0 cat", "10 cat", "20 dog"]);
-    const told = (line: string) => 
+    const told = (line: string) =>
       /^Passed over 2 of 5 images that cannot be used: 1 as .*; 1 as /.test(line);
     assert(lines.some(told));
     // Also by a run that finds them decoded.

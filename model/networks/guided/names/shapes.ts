@@ -71,6 +71,7 @@ function levelsOf(shapes: Shapes): string[][] {
     return found ? [Number(found[1])] : [];
   });
   const last = Math.max(...numbers);
+  if (last > shapes.size) throw unknown(`it must have input_blocks.0 to ${last}`);
   const every = blocksUntilUp(shapes);
   const levels: string[][] = [[]];
   for (let i = 1; i <= last; i++) {

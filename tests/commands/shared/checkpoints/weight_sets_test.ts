@@ -3,6 +3,7 @@ import { NO_FLAGS } from "../../../../commands/shared/checkpoints/flagfile.ts";
 import { importPytorchDdpm } from "../../../../commands/shared/checkpoints/pytorch_ddpm.ts";
 import { type Source, sourceOf } from "../../../../commands/shared/checkpoints/source.ts";
 import {
+  countParts,
   describeWeights,
   findWeights,
   groupsOf,
@@ -120,4 +121,15 @@ Deno.test("describeWeights() says what was where, and groupsOf() what was left",
     `averages alone, ${count} tensors under "ema."; they stand for the weights too`,
   );
   assert(!hasWeights(source(under("x")), TIME_TABLE));
+});
+
+Deno.test("countParts() counts parts without a gap, whatever numbers stand in names", () => {
+  const names = [
+    "blocks.0.a",
+    "blocks.1.a",
+    "blocks.1.b",
+    "blocks.9007199254740991.a",
+    "other.2.a",
+  ];
+  assertEquals(countParts(new Map(names.map((name) => [name, null])), "blocks"), 2);
 });
