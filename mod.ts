@@ -55,6 +55,7 @@ export type { PartialSum } from "./kernels/shared/partial_sums.ts";
 export type { OpRecord, Tape } from "./autograd/tensor.ts";
 export { type Initializer, Parameter } from "./autograd/parameter.ts";
 export { add } from "./autograd/ops/add.ts";
+export { amplitudePhase } from "./autograd/ops/amplitude_phase.ts";
 export { attention, type AttentionArgs } from "./autograd/ops/attention.ts";
 export { columns } from "./autograd/ops/columns.ts";
 export { concat } from "./autograd/ops/concat.ts";
@@ -77,6 +78,7 @@ export {
 export { film, type FilmArgs } from "./autograd/ops/film.ts";
 export { fourierFeatures } from "./autograd/ops/fourier_features.ts";
 export { gatherRows } from "./autograd/ops/gather_rows.ts";
+export { haar } from "./autograd/ops/haar.ts";
 export type { GeluForm } from "./kernels/elementwise/gelu.ts";
 export { gelu } from "./autograd/ops/gelu.ts";
 export { groupNorm, type GroupNormArgs } from "./autograd/ops/group_norm.ts";

@@ -6,6 +6,7 @@
 import { augmentNumbers, augmentSettings } from "../data/augmentation/options.ts";
 import { imageShape } from "../data/options.ts";
 import { isEvaluation } from "../diffusion/moves.ts";
+import { auxiliaryMisfit } from "../diffusion/auxiliary/registry.ts";
 import { isLearned } from "../diffusion/posterior.ts";
 import { makeProcess } from "../diffusion/process.ts";
 import { samplerMoves } from "../diffusion/samplers/registry.ts";
@@ -97,7 +98,14 @@ const chainGoesByItself: Check<Config> = ({ model, diffusion, train }) => {
   };
 };
 
+const lossesFitImages: Check<Config> = ({ data, model, diffusion: { auxiliary } }) => {
+  const { size: _, ...image } = imageShape(data);
+  const misfit = auxiliaryMisfit(auxiliary, diffusedSize(image, model.latent));
+  return misfit && { ...misfit, key: `diffusion.auxiliary.${misfit.key}` };
+};
+
 const CHECKS = [
+  lossesFitImages,
   augmentationIsTold,
   latentsAreNotAugmented,
   networkGivesVariance,

@@ -6,7 +6,7 @@
  *
  * with the noise levels, the target and the weighting of the process (the paper: e, and 1), the
  * elementwise loss that the options name (the square), the distribution of t and its weights of
- * timesteps/, and the spectrum loss of spectral_loss.ts added; where the variance is learned, the
+ * timesteps/, and the spectrum loss of spectral_loss.ts and those of auxiliary/ added; where the variance is learned, the
  * variational bound as well, of which the prediction learns nothing (Nichol and Dhariwal 2021, arXiv
  * 2102.09672, section 3.1).
  * Everything random comes from the graph's key, so a batch may be cut anywhere.
@@ -33,6 +33,7 @@ import { type NoiseOptions, noiseOptions } from "./noises/registry.ts";
 import { type DiffusionOptions, NORM_HUBER } from "./options.ts";
 import { isLearned } from "./posterior.ts";
 import type { Process } from "./process.ts";
+import { AuxiliaryLosses, usesAuxiliary } from "./auxiliary/registry.ts";
 import { SpectralLoss } from "./spectral_loss.ts";
 import type { TimestepSampler } from "./timesteps/record.ts";
 import { createTimestepSampler } from "./timesteps/registry.ts";
@@ -84,7 +85,7 @@ export interface ObjectiveInputs extends Conditions {
   readonly perSample?: boolean;
   /**
    * Whether timesteps are uniform, unweighted, and the loss is in the output and goes without the
-   * spectrum loss: what runs
+   * spectrum loss and those of auxiliary/: what runs
    * of different objectives are compared on. False unless given.
    */
   readonly plain?: boolean;
@@ -116,6 +117,7 @@ export class Objective implements TrainingObjective {
   readonly #uniform: TimestepSampler;
   readonly #sampler: TimestepSampler;
   readonly #spectral: SpectralLoss | null;
+  readonly #auxiliary: AuxiliaryLosses | null;
   readonly #noise: NoiseOptions;
   readonly #onGpu: ProcessOnGpu;
   /** What the variational bound goes by; null where no variance is learned. */
@@ -137,6 +139,9 @@ export class Objective implements TrainingObjective {
     this.#sampler = createTimestepSampler(gpu, schedule, options);
     this.#spectral = options.spectralLoss.lambda > 0
       ? new SpectralLoss(gpu, process, options)
+      : null;
+    this.#auxiliary = usesAuxiliary(options.auxiliary)
+      ? new AuxiliaryLosses(gpu, process, options.auxiliary)
       : null;
     this.#onGpu = process.onGpu(gpu);
     this.#bound = boundOnGpu(gpu, process, options);
@@ -196,9 +201,10 @@ export class Objective implements TrainingObjective {
     const factors = plain ? null : this.process.tables.weight;
     const judged = plain ? null : this.#judged({ timesteps, x0, noise, xt, prediction });
     const spectral = plain ? null : this.#spectral;
+    const auxiliary = plain ? null : this.#auxiliary;
     const { loss: kind, lossScale: turn } = this.#options, ofNorm = kind === NORM_HUBER;
     const apart = perSample || ofNorm || weights !== null || factors !== null ||
-      learn !== undefined || spectral !== null || bound !== null;
+      learn !== undefined || spectral !== null || auxiliary !== null || bound !== null;
     const [found, wanted] = judged ?? [prediction, graph.constant(target)];
     let loss = meanLoss(found, wanted, {
       ...ofNorm ? { kind: "mse" } : { kind, turn },
@@ -210,6 +216,9 @@ export class Objective implements TrainingObjective {
       loss = mul(loss, graph.constant(this.#onGpu.gather(capture, timesteps, factors)));
     }
     if (spectral) loss = add(loss, spectral.record(graph, { x0, noise, timesteps, prediction }));
+    if (auxiliary) {
+      loss = add(loss, auxiliary.record(graph, this.#onGpu, { x0, xt, timesteps, prediction }));
+    }
     if (bound) {
       const clean = this.#cleanOf(graph, { xt, timesteps, found: prediction.ref });
       loss = add(
@@ -288,6 +297,7 @@ export class Objective implements TrainingObjective {
   destroy(): void {
     this.#sampler.destroy();
     this.#spectral?.destroy();
+    this.#auxiliary?.destroy();
     this.#onGpu.destroy();
     if (this.#bound) this.gpu.destroyTensor(this.#bound);
   }

@@ -17,6 +17,7 @@ import {
   section,
 } from "../support/options.ts";
 import { LOSSES, type LossKind } from "../kernels/reduce/losses.ts";
+import { AUXILIARY, type AuxiliaryOptions } from "./auxiliary/registry.ts";
 import { LOSS_QUANTITIES } from "./loss_quantity.ts";
 import { NOISE } from "./noises/registry.ts";
 import { PARAMETERIZATIONS, TARGET_NAMES } from "./parameterizations/registry.ts";
@@ -177,6 +178,7 @@ const FIELDS = {
   ),
   timestepSampler: TIMESTEP_SAMPLER,
   spectralLoss: SPECTRAL_LOSS,
+  auxiliary: AUXILIARY,
   /** For `reweighted` and the spectrum loss. */
   tMax: option(
     either(choice(["auto"]), integer({ min: 1 }), '"auto" or a whole number of at least 1'),
@@ -207,7 +209,10 @@ const FIELDS = {
 type Described = OptionsOf<typeof FIELDS>;
 
 /** Options of the diffusion process of a run. */
-export type DiffusionOptions = Omit<Described, "sampler"> & { sampler: SamplerOptions };
+export type DiffusionOptions = Omit<Described, "sampler" | "auxiliary"> & {
+  auxiliary: AuxiliaryOptions;
+  sampler: SamplerOptions;
+};
 
 /** Whether anything in `options` depends on `tMax`. */
 export function usesTMax({ timestepSampler, spectralLoss }: DiffusionOptions): boolean {

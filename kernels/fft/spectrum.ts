@@ -45,7 +45,8 @@ const FORMULAS: Readonly<Record<SpectrumFunction, { value: string; gradient: str
   },
 };
 
-const FUNCTIONS = `
+/** WGSL: the size of a complex number, the way it points, and what both are formed from. */
+export const AMPLITUDE = `
 // z over its larger part, and that part; (0, 0) and 1 for zero.
 fn reduced(z: vec2f) -> vec3f {
   let size = max(abs(z.x), abs(z.y));
@@ -77,7 +78,7 @@ function spectrumKernel(name: SpectrumFunction, pairs: boolean): Kernel {
     },
     params: { items: "u32" },
     workgroupSize: [STREAM_WORKGROUP, 1, 1],
-    wgsl: `${FLAT_INDEX}${FUNCTIONS}
+    wgsl: `${FLAT_INDEX}${AMPLITUDE}
 fn value(z: vec2f) -> f32 { return ${FORMULAS[name].value}; }
 ${INDEX}
   ${
@@ -100,7 +101,7 @@ function gradientKernel(name: SpectrumFunction, pairs: boolean): Kernel {
     },
     params: { items: "u32" },
     workgroupSize: [STREAM_WORKGROUP, 1, 1],
-    wgsl: `${FLAT_INDEX}${FUNCTIONS}
+    wgsl: `${FLAT_INDEX}${AMPLITUDE}
 fn gradient(z: vec2f) -> vec2f { return ${FORMULAS[name].gradient}; }
 ${INDEX}
   ${

@@ -5,6 +5,7 @@
  */
 import { isEvaluation, type SamplerStep } from "../../diffusion/moves.ts";
 import type { DiffusionOptions, SamplerOptions, TargetName } from "../../diffusion/options.ts";
+import { NO_AUXILIARY } from "../../diffusion/auxiliary/registry.ts";
 import type { ProcessTables } from "../../diffusion/level_tables.ts";
 import { noiseOptions } from "../../diffusion/noises/registry.ts";
 import { makeProcess, processOn } from "../../diffusion/process.ts";
@@ -51,6 +52,7 @@ export const PLAIN_TRAINING: Pick<
   | "selfConditionBy"
   | "timestepSampler"
   | "spectralLoss"
+  | "auxiliary"
   | "tMax"
   | "objective"
   | "layerLossFactor"
@@ -78,6 +80,7 @@ export const PLAIN_TRAINING: Pick<
     bands: null,
     allowPrinted: false,
   },
+  auxiliary: NO_AUXILIARY,
   tMax: "auto",
   objective: "denoising",
   layerLossFactor: 1,

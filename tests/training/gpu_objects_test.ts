@@ -27,6 +27,7 @@ for (const accumulate of [1, 2]) {
         ...["metrics.every=3", 'metrics.names=["spectrum"]', "metrics.best=spectrum"],
         ...["metrics.count=16", "metrics.reference=16", "diffusion.spectralLoss.lambda=0.1"],
         ...["diffusion.timestepSampler.name=adaptive"],
+        ...["diffusion.auxiliary.wavelet.weight=0.1", "diffusion.auxiliary.amplitude.weight=0.1"],
       );
       let before: ReturnType<typeof objectsOf> | undefined;
       const counts: Observer = {
