@@ -34,6 +34,9 @@ import type { ProcessOnGpu } from "./level_tables.ts";
 import type { SamplerStep } from "./moves.ts";
 import type { Process } from "./process.ts";
 import { roundHalfToEven } from "./spacing.ts";
+import { fourierTransform } from "../kernels/fft/fft2.ts";
+import { mulForward } from "../kernels/elementwise/broadcast.ts";
+import { CORRECTION_SCALARS, waveletCorrection } from "../kernels/process/wavelet_correction.ts";
 
 /** What a sampler is made of. */
 export interface SamplerParts extends Asked {
@@ -74,8 +77,13 @@ export interface Room {
   readonly registers: number;
   /** Whether a step may bound what is predicted by a quantile of it. */
   readonly limited: boolean;
+  /** Whether a step may be corrected by bands; false unless given. */
+  readonly corrected?: boolean;
+  /** Whether the noise of a step may be coloured; false unless given. */
+  readonly coloured?: boolean;
 }
 
+/** Of the simplest moves. */
 const NO_ROOM: Room = { registers: 0, limited: false };
 
 /** Images at hand, each of the shape of a batch. */
@@ -125,9 +133,10 @@ export class Evaluation {
     gpu: Gpu,
     parts: EvaluationParts,
     { x, predicted }: SampledImages,
-    { registers, limited }: Room = NO_ROOM,
+    room: Room = NO_ROOM,
     other?: Evaluation,
   ): RecordedEvaluation {
+    const { registers } = room;
     const [samples, ...image] = parts.shape;
     const kept = registers === 0
       ? null
@@ -143,24 +152,20 @@ export class Evaluation {
       ...parts.stages && { stage: stageOf(parts) },
       ...parts.conditioning?.selfCondition && { selfCondition: graph.constant(predicted) },
     });
-    const drawn = parts.process.drawNoise(capture, keys, {
+    const white = parts.process.drawNoise(capture, keys, {
       samples,
       shape: image,
       stream: STREAMS.samplerNoise,
     });
+    const drawn = room.coloured ? colouredNoise(capture, white) : white;
     const state = { x, predicted, kept, output, unguided, z: drawn };
-    const choosesVariance = recordUpdate(capture, parts.onGpu, state, { registers, limited });
+    const choosesVariance = recordUpdate(capture, parts.onGpu, state, room);
     return { capture, kept, choosesVariance };
   }
 
-  /** Registers of kept images. */
-  get registers(): number {
-    return this.room.registers;
-  }
-
-  /** Whether a step may threshold. */
-  get limited(): boolean {
-    return this.room.limited;
+  /** What it has room for. */
+  get space(): Room {
+    return this.room;
   }
 
   /**
@@ -218,6 +223,7 @@ export class Evaluation {
       ...guidance?.unconditionalNoise && {
         scalars: unguidedNoiseScalars(step, schedule.at(step.previous).signal),
       },
+      ...this.room.coloured && { colours: new Float32Array(image[0]! * image[1]!).fill(1) },
       ...tables.inputScale && {
         places: Uint32Array.from({ length: samples }, (_, n) => n),
         inputScales: new Float32Array(samples).fill(inputScale(step.timestep)),
@@ -284,7 +290,7 @@ export function recordUpdate(
   capture: Capture,
   process: ProcessOnGpu,
   { x, predicted, kept, output, unguided, z: drawn }: UpdateTensors,
-  { registers, limited }: Room,
+  { registers, limited, corrected }: Room,
 ): boolean {
   const count = samplerScalarCount(registers) + (unguided ? 1 : 0);
   const scalars = capture.input("scalars", scalarShape(process, count));
@@ -294,7 +300,19 @@ export function recordUpdate(
     : null;
   const plain = unguided && { unguided: predictionOf(capture, unguided, drawn) };
   const tensors = { x, f, z, predicted, ...kept && { kept }, ...limits && { limits }, ...plain };
-  copyInto(capture, x, process.step(capture, tensors, scalars));
+  const next = process.step(capture, tensors, scalars);
+  copyInto(
+    capture,
+    x,
+    corrected
+      ? waveletCorrection(
+        capture,
+        next,
+        predicted,
+        capture.input("correction", [CORRECTION_SCALARS]),
+      )
+      : next,
+  );
   return choosesVariance;
 }
 
@@ -306,7 +324,7 @@ export function recordUpdate(
  */
 export function updateValues(
   step: SamplerStep,
-  { registers, limited }: Room,
+  { registers, limited, corrected }: Room,
   choosesVariance: boolean,
   length: number,
 ): InputValues {
@@ -319,8 +337,21 @@ export function updateValues(
   return {
     scalars: scalarsOfBands(step.bands ?? [step], (own) => samplerScalars(own, registers)),
     ...limited && { limitScalars: limitScalars(step, length) },
+    ...corrected && {
+      correction: Float32Array.of(step.correction?.low ?? 0, step.correction?.high ?? 0),
+    },
     ...choosesVariance && { varianceScalars: varianceScalars(step.chosenVariance) },
   };
+}
+
+/** Noise whose transform is multiplied by the input `colours`, `[h, w]`. */
+function colouredNoise(capture: Capture, white: TensorRef): TensorRef {
+  const [, height = 0, width = 0] = white.shape;
+  const factors = capture.input("colours", [1, height, width, 1, 1]);
+  const z = fourierTransform(capture, white, { inverse: false, scale: 1 });
+  return fourierTransform(capture, mulForward(capture, z, factors), {
+    ...{ inverse: true, scale: 1 / (height * width), realOutput: true },
+  });
 }
 
 /** The prediction, and the noise with the variance that a network of twice the channels chooses. */

@@ -22,6 +22,15 @@ import type { NoiseLevel } from "./schedule.ts";
 /** Shares of what an evaluation knows: x0 is the predicted, perhaps clipped one. */
 export type Shares = KeptShares;
 
+/** How the noise of a step is coloured. */
+export interface NoiseColour {
+  readonly strength: number;
+  readonly power: number;
+  readonly scale: number;
+  /** Images that tell what is resolved. */
+  readonly images: number;
+}
+
 /** An evaluation of the network and what comes of it: for most samplers, a step. */
 export interface SamplerStep extends SamplerCoefficients {
   /** The level that the network is asked about: its timestep where levels are counted. */
@@ -32,6 +41,12 @@ export interface SamplerStep extends SamplerCoefficients {
   readonly chosenVariance?: ChosenVariance;
   /** The coefficients of each band of frequencies where they differ; those of the step are then one's. */
   readonly bands?: readonly SamplerCoefficients[];
+  /** Whether it is one of several evaluations of a step and not the last. */
+  readonly midway?: true;
+  /** How far the result is moved away from the predicted x0, by band; see correction.ts. */
+  readonly correction?: { readonly low: number; readonly high: number };
+  /** How its noise is coloured; white unless given. */
+  readonly colour?: NoiseColour;
 }
 
 /** The image becomes `signal` of itself and `noise` of fresh noise. */
@@ -53,6 +68,16 @@ export function isEvaluation(move: Move): move is SamplerStep {
 /** The level that a move shows, or null where it asks nothing. */
 export function levelOfMove(move: Move): number | null {
   return isEvaluation(move) ? move.timestep : null;
+}
+
+/** Whether a move is corrected by bands. */
+export function corrects(move: Move): boolean {
+  return isEvaluation(move) && move.correction !== undefined;
+}
+
+/** Whether a move's noise is coloured. */
+export function colours(move: Move): boolean {
+  return isEvaluation(move) && move.colour !== undefined;
 }
 
 /** Whether a move bounds what is predicted by a quantile of it. */

@@ -19,8 +19,17 @@ import { checkGuidance, checkGuidedMoves, guidesAt } from "./guidance.ts";
 import type { InpaintingMove, InpaintingWay, KnownNoise } from "./inpainting.ts";
 import { KnownParts, noiseScalars, type NoisingProcess, recordNoising } from "./known_parts.ts";
 import type { ProcessOnGpu } from "./level_tables.ts";
-import { isEvaluation, keptRegisters, type Move, type SamplerStep, thresholds } from "./moves.ts";
+import {
+  colours,
+  corrects,
+  isEvaluation,
+  keptRegisters,
+  type Move,
+  type SamplerStep,
+  thresholds,
+} from "./moves.ts";
 import type { Reconstruction } from "./reconstruction.ts";
+import { type Follow, ResolutionMeter } from "./resolution.ts";
 import type { NoiseLevel } from "./schedule.ts";
 import { checkLabels, conditionsOf, keyRows } from "./sample_inputs.ts";
 import { planEvaluations, recordStart, unguidedParts } from "./sampler_programs.ts";
@@ -44,6 +53,9 @@ export class Sampler {
   #renoising: Program | undefined;
   /** What inpainting needs besides; made when first wanted. */
   #knownParts: KnownParts | undefined;
+  /** Tells what coloured noise goes by; made when first wanted. */
+  #meter: ResolutionMeter | undefined;
+  readonly #factors = new WeakMap<readonly Move[], readonly (Float32Array | null)[]>();
 
   private constructor(
     private readonly gpu: Gpu,
@@ -87,7 +99,8 @@ export class Sampler {
   /**
    * Makes an image for each seed.
    *
-   * @param moves Of diffusion/samplers/registry.ts.
+   * @param moves Of diffusion/samplers/registry.ts. Where they colour noise, what the network resolves is
+   *   measured once for a list: give another where its weights have changed.
    * @param seeds From 0 to 2^53 - 1 each.
    * @returns `[seeds.length, h, w, c]`, clipped to [-1, 1].
    * @throws {RangeError} For any other seed.
@@ -230,6 +243,7 @@ export class Sampler {
     this.#noising?.destroy();
     this.#renoising?.destroy();
     this.#knownParts?.destroy();
+    this.#meter?.destroy();
     this.starting.destroy();
     this.evaluation.destroy();
     this.unguided?.destroy();
@@ -286,12 +300,17 @@ export class Sampler {
   /** An evaluation with as many registers as moves want, and with limits if one thresholds. */
   async #reserve(moves: readonly Move[]): Promise<void> {
     if (this.parts.guidance) checkGuidedMoves(this.parts.guidance, moves);
-    const { registers, limited } = this.evaluation;
+    const { registers, limited, corrected = false, coloured = false } = this.evaluation.space;
     const wanted = {
       registers: Math.max(registers, keptRegisters(moves)),
       limited: limited || moves.some(thresholds),
+      corrected: corrected || moves.some(corrects),
+      coloured: coloured || moves.some(colours),
     };
-    if (wanted.registers === registers && wanted.limited === limited) return;
+    if (
+      wanted.registers === registers && wanted.limited === limited &&
+      wanted.corrected === corrected && wanted.coloured === coloured
+    ) return;
     const parts = { ...this.parts, onGpu: this.process };
     const larger = await planEvaluations(this.gpu, parts, this.images, wanted);
     this.evaluation.destroy();
@@ -324,16 +343,16 @@ export class Sampler {
     const length = this.parts.decoder?.length ?? this.#length;
     const result = new Float32Array(seeds.length * length);
     checkLabels(this.parts, seeds, watch);
+    const factors = moves.some(colours) ? await this.#coloursOf(moves, watch) : null;
     for (let at = 0; at < seeds.length; at += batch) {
       const own = seeds.slice(at, at + batch);
       const conditions = conditionsOf(this.parts, own, at, watch);
       begin(own, at);
-      // Nothing is predicted yet; what an earlier batch left says nothing of this one.
-      if (this.parts.conditioning?.selfCondition) {
-        this.gpu.write(this.images.predicted, new Float32Array(sizeOf(this.shape)));
-      }
+      this.#forget();
       for (const [i, move] of moves.entries()) {
-        await this.#take(move, i, own, conditions, watch, parts);
+        const colour = factors?.[i];
+        const known = colour ? { ...conditions, colours: colour } : conditions;
+        await this.#take(move, i, own, known, watch, parts);
         await watch.onStep?.(at / batch, i);
         watch.signal?.throwIfAborted();
       }
@@ -342,6 +361,35 @@ export class Sampler {
     if (unclipped) return result;
     // A sampler that does not clip its predictions may end outside.
     return result.map((value) => Math.max(-1, Math.min(1, value)));
+  }
+
+  /** Nothing is predicted yet; what an earlier batch left says nothing of this one. */
+  #forget(): void {
+    if (!this.parts.conditioning?.selfCondition) return;
+    this.gpu.write(this.images.predicted, new Float32Array(sizeOf(this.shape)));
+  }
+
+  /** By what the noise of each move is multiplied; measured once for a list of moves. */
+  async #coloursOf(moves: readonly Move[], { signal }: SamplingWatch) {
+    const known = this.#factors.get(moves);
+    if (known) return known;
+    const meter = this.#meter ??= await ResolutionMeter.create(this.gpu, this.shape);
+    const follow: Follow = async (seeds, steps, seen) => {
+      const conditions = conditionsOf(this.parts, seeds, 0, {});
+      this.#startFromNoise(seeds);
+      this.#forget();
+      for (const [i, step] of steps.entries()) {
+        await this.#take(step, i, seeds, conditions, {}, undefined);
+        await seen(i);
+        signal?.throwIfAborted();
+      }
+    };
+    const factors = await meter.colours(moves, this.parts.process, follow, {
+      predicted: (count) => this.#read(this.images.predicted, count),
+      images: (count) => this.#read(this.images.x, count),
+    });
+    this.#factors.set(moves, factors);
+    return factors;
   }
 
   /** One move, on the batch at hand. */

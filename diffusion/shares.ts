@@ -58,13 +58,15 @@ export interface Outcome {
   readonly noise?: number;
   /** What kept images become, by register. */
   readonly keep?: SamplerStep["keep"];
+  /** Whether more evaluations of the same step follow. */
+  readonly midway?: boolean;
 }
 
 /** An evaluation at a stop of a path. */
 export function evaluate(
   { clip }: Pick<Path, "clip">,
   at: Stop,
-  { to, image, noise = 0, keep }: Outcome,
+  { to, image, noise = 0, keep, midway }: Outcome,
 ): SamplerStep {
   const { x0 = 0, x = 0, f = 0, before = 0, kept = [] } = image;
   return {
@@ -74,5 +76,6 @@ export function evaluate(
     ...before !== 0 && { fromBefore: before },
     ...kept.length > 0 && { fromKept: kept },
     ...keep && { keep },
+    ...midway && { midway },
   };
 }

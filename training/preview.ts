@@ -56,7 +56,7 @@ export async function createPreview(
     async read(step, overdue) {
       const path = join(folder.samples, `${stepName(step)}.png`);
       const watch = { onStep: pauseForSignals, ...(overdue ? { signal: overdue } : {}) };
-      const images = await sampler.sample(moves, seeds, watch);
+      const images = await sampler.sample([...moves], seeds, watch);
       for (const observer of observers) observer.preview?.(images);
       if (step === 0 || (!isDue(step, sampleEvery) && step < config.train.steps)) return null;
       await writeGrid(path, images, sampleCount, size);

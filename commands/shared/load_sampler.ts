@@ -8,7 +8,6 @@ import { imageShape } from "../../data/options.ts";
 import type { Gpu } from "../../device/gpu.ts";
 import type { Guidance } from "../../diffusion/guidance.ts";
 import type { Move } from "../../diffusion/moves.ts";
-import { BOUNDS } from "../../diffusion/bounds.ts";
 import { SAMPLER, type SamplerOptions } from "../../diffusion/options.ts";
 import type { Process } from "../../diffusion/process.ts";
 import {
@@ -16,6 +15,7 @@ import {
   samplerMoves,
   SAMPLERS,
   samplersWith,
+  SAMPLING_OPTIONS,
 } from "../../diffusion/samplers/registry.ts";
 import { SAMPLE_BATCH, type Sampler } from "../../diffusion/sampling.ts";
 import { createArena } from "../../model/parameters.ts";
@@ -69,6 +69,12 @@ export const SAMPLER_OPTIONS = {
   clipRange: optionSpec(MORE.clipRange, "R"),
   threshold: optionSpec(MORE.threshold, "SHARE"),
   thresholdMax: optionSpec(MORE.thresholdMax, "R"),
+  correctLow: optionSpec(MORE.correctLow, "L"),
+  correctHigh: optionSpec(MORE.correctHigh, "L"),
+  colour: optionSpec(MORE.colour, "SHARE"),
+  colourPower: optionSpec(MORE.colourPower, "P"),
+  colourScale: optionSpec(MORE.colourScale, "D"),
+  colourImages: optionSpec(MORE.colourImages, "N"),
 } as const satisfies OptionSpecs;
 
 /** Options that choose weights and how many images run at once. */
@@ -104,7 +110,7 @@ export function chooseSampler(
   const name = options.sampler ?? sampler.name;
   const { sampler: _, steps: given, ...values } = optionsOf(options);
   for (const option of Object.keys(values)) {
-    if (option in BOUNDS) continue;
+    if (option in SAMPLING_OPTIONS) continue;
     const whose = samplersWith(option);
     if (whose.includes(name)) continue;
     throw new UsageError(
@@ -117,7 +123,7 @@ export function chooseSampler(
   const own = name === sampler.name ? sampler.steps : steps && Math.min(steps, timesteps);
   const chosen: Record<string, unknown> = { ...SAMPLER_DEFAULTS, ...sampler, ...values };
   // What is as ever is left out, so that folders of images go on whatever options are added.
-  const keys = [...Object.keys(SAMPLERS[name].options), ...Object.keys(BOUNDS)];
+  const keys = [...Object.keys(SAMPLERS[name].options), ...Object.keys(SAMPLING_OPTIONS)];
   const more = keys.filter((key) =>
     !["eta", "spacing"].includes(key) && chosen[key] !== SAMPLER_DEFAULTS[key]
   );

@@ -47,6 +47,7 @@ export function singlestep(path: Path, order: 1 | 2): SamplerStep[] {
     return [
       evaluate(path, stop, {
         ...{ to: middle.level, image: towards(stop, middle, IMAGE), keep: [IMAGE] },
+        midway: true,
       }),
       evaluate(path, middle, { to: next.level, image: whole(kept(0)) }),
     ];

@@ -91,8 +91,11 @@ export function pndmMoves(path: Path, settings: PndmSettings): SamplerStep[] {
     if (i === 0) {
       const image = transfer(stop, next, IMAGE, reads.noise(stop, now, IMAGE));
       const here = stops[1];
-      moves.push(evaluate(path, stop, { to: next.level, image, keep: [...keep, IMAGE] }));
-      if (!here || here.level !== next.level) continue;
+      const again = here?.level === next.level;
+      moves.push(
+        evaluate(path, stop, { to: next.level, image, keep: [...keep, IMAGE], midway: again }),
+      );
+      if (!here || !again) continue;
       // The same step again, with the mean of both ends.
       const mean = combine([1 / 2, kept(0)], [1 / 2, reads.kept(here)]);
       moves.push(evaluate(path, here, {
@@ -132,12 +135,15 @@ function fourthOrder(
     evaluate(path, from, {
       ...{ to: reached.level, image: go(reached, first, IMAGE) },
       keep: [...shift, IMAGE, combine([1 / 6, first])],
+      midway: true,
     }),
     evaluate(path, asked, {
       ...{ to: asked.level, image: go(asked, inner, kept(BEGUN)), keep: summed(1 / 3, inner) },
+      midway: true,
     }),
     evaluate(path, asked, {
       ...{ to: to.level, image: go(to, inner, kept(BEGUN)), keep: summed(1 / 3, inner) },
+      midway: true,
     }),
     evaluate(path, to, {
       to: to.level,

@@ -6,8 +6,10 @@
 import { integer, nullable, option, type OptionsOf, sideBySide } from "../../support/options.ts";
 import { bandedMoves } from "../banded_moves.ts";
 import { bounded, boundedProcess, BOUNDS } from "../bounds.ts";
+import { corrected, CORRECTION } from "../correction.ts";
 import { isEvaluation, levelOfMove, type Move, type SamplerStep } from "../moves.ts";
 import { type Names, namesOf } from "../names.ts";
+import { COLOUR, coloured } from "../noise_colour.ts";
 import { pathOf, reversed } from "../path.ts";
 import type { Process } from "../process.ts";
 import { combine, evaluate, IMAGE, noiseAt } from "../shares.ts";
@@ -61,13 +63,16 @@ export type SamplerName = keyof typeof TABLE;
 /** The samplers. A new one is a file and a line above. */
 export const SAMPLERS: Readonly<Record<SamplerName, SamplerRecord>> = TABLE;
 
+/** Options that all samplers have, beside the number of steps. */
+export const SAMPLING_OPTIONS = { ...BOUNDS, ...CORRECTION, ...COLOUR };
+
 /** A sampler in a config. */
 export const SAMPLER = sideBySide("The sampler of previews", TABLE, {
   name: "ddpm",
   about: "The sampler",
   shared: {
     steps: option(nullable(integer({ min: 1 })), null, "Steps of a sample; null = every timestep"),
-    ...BOUNDS,
+    ...SAMPLING_OPTIONS,
   },
 });
 
@@ -96,7 +101,9 @@ export function samplerMoves(process: Process, sampler: SamplerOptions): Move[] 
   const settings = { ...SAMPLER_DEFAULTS, ...sampler } as Described;
   const found = SAMPLERS[sampler.name].moves(settings as never, boundedProcess(process, settings));
   const broken = found.find((move) => isEvaluation(move) && !isFinite(move));
-  if (!broken) return bounded(found, settings);
+  if (!broken) {
+    return coloured(corrected(bounded(found, settings), process.schedule, settings), settings);
+  }
   const level = found.map(levelOfMove).find((level) =>
     level !== null && process.schedule.at(level).signal === 0
   );

@@ -216,6 +216,7 @@ function stepOf(path: Path, from: Stop, to: NumberedLevel, method: RungeKutta): 
       to: next.level,
       image: combine(begun, ...slopes),
       ...!last && {
+        midway: true,
         keep: [i === 0 ? IMAGE : null, ...Array.from({ length: i }, () => null), slope],
       },
     });

@@ -12,6 +12,7 @@ import { makeSchedule } from "../../diffusion/schedules/registry.ts";
 import { UsageError } from "../../support/errors.ts";
 import { assert, assertEquals, assertRejects, assertThrows } from "../support/assert.ts";
 import { makeProcess } from "../../diffusion/process.ts";
+import { NO_AUXILIARY } from "../../diffusion/auxiliary/registry.ts";
 import { SAMPLER_DEFAULTS, samplerMoves } from "../../diffusion/samplers/registry.ts";
 import { unetOptions } from "../model/networks/ho2020/options.ts";
 
@@ -158,6 +159,7 @@ Deno.test("parseConfig() gives an empty config the settings of Ho et al. 2020", 
         bands: null,
         allowPrinted: false,
       },
+      auxiliary: NO_AUXILIARY,
       tMax: "auto",
       variance: "fixedlarge",
       objective: "denoising",

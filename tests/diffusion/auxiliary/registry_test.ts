@@ -14,7 +14,7 @@ import { makeProcess, type Process } from "../../../diffusion/process.ts";
 import { dft2 } from "../../reference/fft.ts";
 import { finiteDifference } from "../../reference/finite_difference.ts";
 import { haarTransform } from "../../reference/haar.ts";
-import { assert, assertAllClose, assertEquals, assertThrows } from "../../support/assert.ts";
+import { assert, assertAllClose, assertEquals, assertRejects } from "../../support/assert.ts";
 import { randomTensor, randomValues, testGpu, upload } from "../../support/gpu.ts";
 import { smokeConfig } from "../../support/runs.ts";
 
@@ -224,20 +224,9 @@ Deno.test("auxiliaryMisfit() names what does not fit the images, of losses that 
   assert(odd?.rule.includes("9 x 9 one is odd"));
   const patch = auxiliaryMisfit(only("focalFrequency", { patch: 4 }), size);
   assertEquals(patch?.key, "focalFrequency.patch");
-  const process = await processWith();
-  const losses = new AuxiliaryLosses(await testGpu(), process, only("wavelet", { depth: 3 }));
-  assertThrows(
-    () => {
-      const capture = new Capture(process as never, "test");
-      const graph = new Graph(capture);
-      losses.record(graph, { upload: () => null } as never, {
-        x0: { shape: [1, 4, 4, 1] } as never,
-        ...{ xt: null, timesteps: null, prediction: null } as never,
-      });
-    },
-    RangeError,
-    "be at most 2",
-  );
+  const deep = only("wavelet", { depth: 3 });
+  const gpu = await testGpu(), process = await processWith();
+  await assertRejects(() => run(gpu, process, deep), RangeError, "be at most 2");
   assertEquals(Object.keys(AUXILIARY.fields).length, 4);
 });
 
