@@ -33,18 +33,16 @@ const GOLDEN = 0.6180339887498949;
  * orthonormal transform of images in [-1, 1].
  */
 export function highestOctavePower(data: ByteImages): number {
-  const { images, count, height, width, channels } = data;
+  const { images, height, width, channels } = data;
   const side = Math.min(height, width);
   const inOctave = Array.from(
     radialFrequencies(height, width),
     (r) => r > side / 4 && r <= side / 2,
   );
-  const cost = channels * height * width * (2 * width + 4 * height);
-  const used = spreadOver(count, Math.max(FEWEST_IMAGES, Math.floor(BUDGET / cost)));
   const transform = planeTransform(height, width);
   const plane = new Float64Array(height * width);
   let sum = 0, points = 0;
-  for (const image of used) {
+  for (const image of sampledImages(data)) {
     for (let c = 0; c < channels; c++) {
       for (let p = 0; p < plane.length; p++) {
         plane[p] = images[(image * height * width + p) * channels + c]! / 127.5 - 1;
@@ -60,6 +58,12 @@ export function highestOctavePower(data: ByteImages): number {
   return sum / points;
 }
 
+/** The images that stand for a set: all, or as many as the cost of their transforms allows. */
+export function sampledImages({ count, height, width, channels }: ByteImages): number[] {
+  const cost = channels * height * width * (2 * width + 4 * height);
+  return spreadOver(count, Math.max(FEWEST_IMAGES, Math.floor(BUDGET / cost)));
+}
+
 /** The images that are looked at where there may be `most` of them, spread evenly. */
 export function spreadOver(count: number, most: number): number[] {
   const used = Math.min(count, most);
@@ -69,7 +73,7 @@ export function spreadOver(count: number, most: number): number[] {
   );
 }
 
-/** |X|^2 of a plane, row by row and then column by column. */
+/** |X|^2 of a plane, row by row and then column by column; X orthonormal. */
 export function planeTransform(
   height: number,
   width: number,

@@ -7,6 +7,7 @@ import { dirname } from "node:path";
 import { type ImageSet, saidOnce, type Split } from "../../data/dataset.ts";
 import type { DataOptions } from "../../data/options.ts";
 import { loadImages } from "../../data/registry.ts";
+import { ringSpectrum } from "../../diffusion/ring_spectrum.ts";
 import { encodePng } from "../../formats/png.ts";
 import { defineCommand, runCommand } from "../../support/command_line.ts";
 import { atomicWrite, ensureFolder } from "../../support/files.ts";
@@ -39,12 +40,16 @@ const command = defineCommand({
       default: 100,
       description: "images in the grid, at most",
     },
+    spectrum: {
+      description: "print the mean power of the images' frequencies, for the schedule spectral",
+    },
   },
   overrides: "sets a key of the data set, as in --data.dir=FOLDER or --data.size=16",
   examples: [
     { args: "", does: "lists every set" },
     { args: "fashion-mnist", does: "fetches Fashion-MNIST and shows it" },
     { args: "cifar10 --data.dir=cifar-10-python.tar.gz", does: "checks an archive" },
+    { args: "cifar10:train --data.size=16 --spectrum", does: "prints its spectrum at 16 x 16" },
     {
       args: "parquet --data.dir=beans/data --data.size=64 --data.resize=bicubic",
       does: "reads a set of Hugging Face's",
@@ -88,6 +93,10 @@ if (import.meta.main) {
     if (classes !== null) console.log(classes);
     for (const line of countRemarks(data.name, data.limit, splits)) console.log(line);
     const [shown] = sets;
+    if (options.spectrum) {
+      const powers = ringSpectrum(shown!).map((power) => Number(power.toPrecision(4)));
+      console.log(`spectrum  ${JSON.stringify(powers)} for diffusion.scheduleOptions.spectrum`);
+    }
     const out = options.out ?? `runs/data/${shown!.name.replaceAll(" ", "-")}.png`;
     await ensureFolder(dirname(out));
     await atomicWrite(out, encodePng(setGrid(shown!, options.count)));

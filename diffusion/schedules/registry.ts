@@ -27,6 +27,7 @@ import { MODIFIERS, SCHEDULE_SETTINGS, type ScheduleRecord } from "./record.ts";
 import { QUADRATIC, SCALED_LINEAR } from "./scaled_linear.ts";
 import { SIGMOID } from "./sigmoid.ts";
 import { EXPONENTIAL, KARRAS, VE } from "./sigmas.ts";
+import { SPECTRAL } from "./spectral.ts";
 import { TRAINED } from "./trained.ts";
 import { VP } from "./vp.ts";
 
@@ -41,6 +42,7 @@ const SCHEDULES = {
   "sigmoid": SIGMOID,
   "jump": JUMP,
   "trained": TRAINED,
+  "spectral": SPECTRAL,
   "flow": FLOW,
   "karras": KARRAS,
   "exponential": EXPONENTIAL,

@@ -10,12 +10,17 @@ import { UsageError } from "../../support/errors.ts";
 import { assert, assertAllClose, assertEquals, assertThrows } from "../support/assert.ts";
 
 const T = 40;
+/** What schedules can't do without. */
+const NEEDED: Partial<Record<ScheduleOptions["schedule"], ScheduleOptions["scheduleOptions"]>> = {
+  trained: { betas: Array(T).fill(0.05) },
+  spectral: { spectrum: [20, 7, 2, 3, 0.5, 0.5, 0.1] },
+};
 const options = (
   schedule: ScheduleOptions["schedule"],
   own: ScheduleOptions["scheduleOptions"] = {},
 ) => ({
   ...{ timesteps: T, schedule, betaStart: 1e-3, betaEnd: 0.02 },
-  scheduleOptions: schedule === "trained" ? { betas: Array(T).fill(0.05), ...own } : own,
+  scheduleOptions: { ...NEEDED[schedule], ...own },
 });
 const exact = { rtol: 1e-12, atol: 1e-15 };
 
@@ -132,6 +137,11 @@ Deno.test("parseConfig() checks what a schedule goes by, and names the key", () 
     });
   const cases: [string[], string][] = [
     [["schedule=trained"], "scheduleOptions.betas must hold 1000 betas"],
+    [["schedule=spectral"], "scheduleOptions.spectrum must hold the power of at least 2"],
+    [
+      ["schedule=spectral", "scheduleOptions.spectrum=[2,1]", "scheduleOptions.spectrumHigh=1e-9"],
+      "scheduleOptions.spectrumHigh must make the largest noise larger",
+    ],
     [["schedule=sigmoid", "scheduleOptions.sigmoidEnd=-4"], "sigmoidEnd must be above"],
     [["schedule=karras", "scheduleOptions.sigmaMax=1e-4"], "sigmaMax must be above"],
     [["schedule=karras", "scheduleOptions.shift=3"], "shift must be 1"],
