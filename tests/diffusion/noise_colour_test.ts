@@ -104,7 +104,7 @@ Deno.test("Sampler.sample() colours noise by what its network resolves, as f64 d
   }));
   const images = await sampler.sample(moves, [7]);
   const white = await sampler.sample(
-    moves.map((move) => ({ ...move, ...{ colour: undefined } })) as SamplerStep[],
+    moves.map(({ colour: _, ...move }) => move),
     [7],
   );
   // What the sampler finds out: three images by three steps of DDIM.
