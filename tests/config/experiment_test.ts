@@ -164,3 +164,16 @@ for (const name of ["emergence", "emergence-gpu"]) {
     assertEquals([...new Set(theory.map(({ method }) => method))], ["linear-sgd+fields"]);
   });
 }
+
+for (const [name, count] of [["processes", 9], ["remedies", 13]] as const) {
+  for (const size of ["", "-gpu"]) {
+    Deno.test(`loadExperiment() accepts config/spectral/${name}${size}.json`, async () => {
+      const path = new URL(`../../config/spectral/${name}${size}.json`, import.meta.url).pathname;
+      const { runs, methods, seeds, dir } = await loadExperiment(decodeURIComponent(path));
+      const own = name === "remedies" && size !== "" ? count - 1 : count;
+      assertEquals([methods.length, seeds.length, dir], [own, 3, `runs/spectral/${name}${size}`]);
+      assertEquals(new Set(runs.map(({ config: { train } }) => train.steps)).size, 1);
+      for (const { config } of runs) assertEquals(configWarnings(config), []);
+    });
+  }
+}
