@@ -1,7 +1,9 @@
 /**
  * The convolution of gather.ts through workgroup memory (see ../gemm_tiled.ts), for any sizes. k runs over
- * taps and channels; each tap's channels are padded to a multiple of four, so that a vec4 of k never
- * straddles two taps. Invocations count taps and channels up from slice to slice, as division is slow.
+ * taps and channels. Where the channels make whole slices, a slice has one tap: all invocations go on to
+ * the next together, and only then look for their pixels. Otherwise each tap's channels are padded to a
+ * multiple of four, so that a vec4 of k never straddles two taps, and invocations count taps and channels
+ * up from slice to slice, as division is slow.
  *
  * @module
  */
@@ -14,9 +16,11 @@ import {
   quadFunction,
   rankTiles,
   REST,
+  splitParts,
   storeTile,
   tiledKernel,
   type TiledOperand,
+  type TiledProduct,
   tileGrid,
   tileName,
   type WorkgroupTile,
@@ -36,37 +40,63 @@ import {
   paramValues,
   sourceFunction,
 } from "./gather_source.ts";
+import { bindParts, sumParts } from "./gather_parts.ts";
 
 /** The tiled ways of computing a convolution, best guess first. */
 export function tiledVariants(product: GatherProduct): Variant[] {
-  const { rows, columns } = gatherSizes(product.mode, product.shape);
-  return rankTiles(rows, columns, 1).map((tile) => ({
-    family: "tiled",
-    name: tileName(tile),
-    record: (capture) => recordTiled(capture, product, tile),
-  }));
+  const { rows, columns, depth } = gatherSizes(product.mode, product.shape);
+  const k = product.shape.kh * product.shape.kw * depth;
+  // Parts in fewer bits would lose what the sum keeps.
+  const wanted = product.source.dtype === "f32" ? splitParts(rows, columns, k) : 1;
+  return rankTiles(rows, columns, wanted).map((tile) => {
+    const whole = hasWholeTaps(product, tile) && k / wanted % tile.depth === 0;
+    const parts = whole ? wanted : 1;
+    return {
+      family: "tiled",
+      name: `${tileName(tile)}${parts > 1 ? `.split${parts}` : ""}`,
+      record: (capture) => recordTiled(capture, product, tile, parts),
+    };
+  });
 }
 
-function recordTiled(capture: Capture, product: GatherProduct, tile: WorkgroupTile): TensorRef {
-  const { mode, shape, added } = product;
+/** Whether all vectors are wide and the summed channels make whole slices. */
+function hasWholeTaps(product: GatherProduct, tile: WorkgroupTile): boolean {
+  const { depth } = gatherSizes(product.mode, product.shape);
+  return columnStrides(product).every((n) => n % 4 === 0) && depth % tile.depth === 0;
+}
+
+function recordTiled(
+  capture: Capture,
+  product: GatherProduct,
+  tile: WorkgroupTile,
+  parts: number,
+): TensorRef {
+  const { mode, shape, source } = product;
   const { rows, columns, depth } = gatherSizes(mode, shape);
   const wideColumns = columnStrides(product).every((n) => n % 4 === 0);
-  const { out, shared } = bind(capture, product);
+  // The parts' sum adds what the product would have.
+  const added = parts > 1 ? [] : product.added;
+  const { out, shared } = parts > 1 ? bindParts(capture, product, parts) : bind(capture, product);
   capture.dispatch({
     kernel: gatherKernel({
       mode,
-      dtype: product.source.dtype,
+      dtype: source.dtype,
       tile,
       added,
       stride: shape.stride,
       wideDepth: depth % 4 === 0,
       wideColumns,
+      wholeTaps: hasWholeTaps(product, tile),
+      split: parts > 1,
     }),
     ...shared,
-    params: paramValues(product, wideColumns ? 4 : 1),
-    workgroups: tileGrid(tile, rows, columns, 1),
+    params: {
+      ...paramValues(parts > 1 ? { ...product, epilogue: {} } : product, wideColumns ? 4 : 1),
+      ...(parts > 1 ? { partDepth: shape.kh * shape.kw * depth / parts } : {}),
+    },
+    workgroups: tileGrid(tile, rows, columns, parts),
   });
-  return out;
+  return parts > 1 ? sumParts(capture, product, out) : out;
 }
 
 /** What the code depends on. */
@@ -82,26 +112,174 @@ interface TiledGather {
   readonly wideDepth: boolean;
   /** Whether the result's channels are. */
   readonly wideColumns: boolean;
+  /** See {@linkcode hasWholeTaps}. */
+  readonly wholeTaps: boolean;
+  /** Whether workgroups along z share out k. */
+  readonly split: boolean;
 }
 
 function gatherKernel(variant: TiledGather): Kernel {
-  const { mode, dtype, tile, added, stride, wideDepth, wideColumns } = variant;
-  const size = names(mode);
-  const forward = mode === "forward";
+  const { mode, dtype, tile, added, stride, wideDepth, wideColumns, wholeTaps, split } = variant;
   const flags = `${wideDepth ? "" : "d"}${wideColumns ? "" : "c"}`;
+  const size = names(mode);
+  const weightIsWide = mode === "forward" ? wideColumns : wideDepth;
   return tiledKernel({
     tile,
     name: `conv2d.${mode}.${tileName(tile)}${stride === 1 ? "" : `.stride${stride}`}${
       flags && `.scalar-${flags}`
-    }${typeFlag(dtype)}${added.map((name) => `+${name}`).join("")}`,
+    }${wholeTaps ? "" : ".tail"}${split ? ".split" : ""}${typeFlag(dtype)}${
+      added.map((name) => `+${name}`).join("")
+    }`,
     bindings: kernelBindings(mode, added, dtype, {
       depth: wideDepth ? 4 : 1,
       columns: wideColumns ? 4 : 1,
     }),
-    params: paramTypes(added),
+    params: split ? { ...paramTypes(added), partDepth: "u32" } : paramTypes(added),
     functions: REST + sourceFunction(mode, stride) +
-      quadFunction("quadA", "source", wideDepth, dtype) +
-      quadFunction("quadB", "weight", forward ? wideColumns : wideDepth, dtype),
+      (wideDepth ? "" : quadFunction("quadA", "source", false, dtype)) +
+      (weightIsWide ? "" : quadFunction("quadB", "weight", false, dtype)),
+    store: storeGathered(variant, size),
+    ...(wholeTaps ? tapByTap(variant, size) : slicesAcrossTaps(variant, size)),
+  });
+}
+
+type Sizes = ReturnType<typeof names>;
+type Loads = Pick<TiledProduct, "a" | "b" | "setup" | "advance">;
+
+/** WGSL: the pixel of the result that each load of A belongs to, and the first row of its image. */
+function pixelsOfLoads(tile: WorkgroupTile, size: Sizes): string {
+  return `let pixels = params.n * params.${size.height} * params.${size.width};
+  ${
+    perLoad(tile, "a", (n) =>
+      `let p${n} = min(row + aLine${n}, pixels - 1u);
+  let px${n} = p${n} % params.${size.width};
+  let line${n} = p${n} / params.${size.width};
+  let py${n} = line${n} % params.${size.height};
+  let pn${n} = line${n} / params.${size.height} * params.${size.sh};`)
+  }`;
+}
+
+/**
+ * Slices of one tap each. Places count in vectors: a load's place is that of its pixel under the first
+ * tap, `from`, and what the tap and the slice add, which is the same for all invocations.
+ */
+function tapByTap(variant: TiledGather, size: Sizes): Loads {
+  const { mode, tile, dtype, split } = variant;
+  const forward = mode === "forward";
+  const slice = tile.depth / 4;
+  const { linear, first, aim } = tapText(variant, size);
+  return {
+    a: {
+      along: "k",
+      dtype,
+      load: (n) => `source[from${n} + ${linear ? "tapAt + at" : "at"}]`,
+      valid: (n) => `inside${n}`,
+    },
+    b: {
+      along: forward ? "lines" : "k",
+      dtype,
+      load: (n) => `weight[weight${n} + weightAt${forward ? "" : " + at"}]`,
+    },
+    setup: `let depth = params.${size.depth} / 4u;
+  let all = params.${size.columns};
+  let end = ${split ? "params.partDepth" : `params.kh * params.kw * params.${size.depth}`};
+  ${pixelsOfLoads(tile, size)}
+  ${perLoad(tile, "a", (n) => `var inside${n} = false; ${first(n)}`)}
+  ${
+      perLoad(tile, "b", (n) =>
+        forward
+          ? `let weight${n} = (bK${n} * all + min(column + bLine, all - 4u)) / 4u;`
+          : `let weight${n} = min(column + bLine${n}, all - 1u) * depth + bK / 4u;`)
+    }
+  let weightStep = ${forward ? `${slice}u * all` : "all * depth"};
+  ${
+      split
+        ? `let begin = group.z * params.partDepth / 4u;
+  let tap = begin / depth;
+  var kx = tap % params.kw;
+  var ky = tap / params.kw;
+  var at = begin % depth;
+  var weightAt = ${forward ? "begin * all" : "tap * weightStep"};`
+        : `var kx = 0u;
+  var ky = 0u;
+  var at = 0u;
+  var weightAt = 0u;`
+    }
+  ${linear ? "var tapAt = 0u;" : ""}
+  ${aim}`,
+    advance: `at += ${slice}u;
+    ${forward ? "weightAt += weightStep;" : ""}
+    if (at == depth) {
+      at = 0u;
+      ${forward ? "" : "weightAt += weightStep;"}
+      kx++;
+      if (kx == params.kw) { kx = 0u; ky++; }
+      ${aim}
+    }`,
+  };
+}
+
+/**
+ * WGSL of what a tap decides. Coordinates left of or above the image wrap around to large numbers, which
+ * are outside too, and so do places, whose sum is right again.
+ */
+function tapText({ mode, stride, tile }: TiledGather, size: Sizes) {
+  const sh = `params.${size.sh}`, sw = `params.${size.sw}`;
+  const times = stride === 1 ? "" : ` * ${stride}u`;
+  const inside = (n: number) => `inside${n} = sy < ${sh} && sx < ${sw};`;
+  const place = (y: string, x: string) => `((${y}) * ${sw} + ${x}) * depth + aK / 4u`;
+  if (mode === "forward") {
+    return {
+      linear: true,
+      first: (n: number) => `let from${n} = ${place(`pn${n} + py${n}${times}`, `px${n}${times}`)};`,
+      aim: `tapAt = ((ky - params.py) * ${sw} + kx - params.px) * depth;
+      ${
+        perLoad(tile, "a", (n) =>
+          `{
+        let sy = py${n}${times} + ky - params.py;
+        let sx = px${n}${times} + kx - params.px;
+        ${inside(n)}
+      }`)
+      }`,
+    };
+  }
+  if (stride === 1) {
+    return {
+      linear: true,
+      first: (n: number) => `let from${n} = ${place(`pn${n} + py${n}`, `px${n}`)};`,
+      aim: `tapAt = ((params.py - ky) * ${sw} + params.px - kx) * depth;
+      ${
+        perLoad(tile, "a", (n) =>
+          `{
+        let sy = py${n} + params.py - ky;
+        let sx = px${n} + params.px - kx;
+        ${inside(n)}
+      }`)
+      }`,
+    };
+  }
+  return {
+    linear: false,
+    first: (n: number) => `var from${n} = 0u;`,
+    aim: perLoad(tile, "a", (n) =>
+      `{
+        let vy = py${n} + params.py - ky;
+        let vx = px${n} + params.px - kx;
+        let sy = vy / ${stride}u;
+        let sx = vx / ${stride}u;
+        ${inside(n)}
+        inside${n} = inside${n} && vy % ${stride}u == 0u && vx % ${stride}u == 0u;
+        from${n} = ${place(`pn${n} + sy`, "sx")};
+      }`),
+  };
+}
+
+/** Slices that may have several taps. */
+function slicesAcrossTaps(variant: TiledGather, size: Sizes): Loads {
+  const { mode, dtype, tile, wideDepth } = variant;
+  const at = (n: number) =>
+    `((pn${n} + u32(sy${n})) * params.${size.sw} + u32(sx${n})) * depth + channel`;
+  return {
     a: {
       along: "k",
       prepare: perLoad(
@@ -112,32 +290,28 @@ function gatherKernel(variant: TiledGather): Kernel {
   let sx${n} = sourceOf(px${n}, kx, params.px, params.${size.sw});
   let in${n} = ky < params.kh && sy${n} >= 0 && sx${n} >= 0;`,
       ),
-      load: (n) =>
-        `quadA(((pn${n} + u32(sy${n})) * params.${size.sw} + u32(sx${n})) * depth + channel, select(0u, depth - channel, in${n}))`,
+      ...(wideDepth
+        ? {
+          dtype,
+          load: (n) => `source[(${at(n)}) / 4u]`,
+          valid: (n) => `in${n}`,
+        }
+        : { load: (n) => `quadA(${at(n)}, select(0u, depth - channel, in${n}))` }),
     },
-    b: forward ? forwardWeight(tile, wideDepth) : inputWeight(),
+    b: mode === "forward" ? forwardWeight(variant) : inputWeight(variant),
     setup: `let depth = params.${size.depth};
   let padded = ${wideDepth ? "depth" : "(depth + 3u) / 4u * 4u"};
   let all = params.${size.columns};
   let end = params.kh * params.kw * padded;
-  let pixels = params.n * params.${size.height} * params.${size.width};
-  ${forward ? "let columnsLeft = rest(column + bLine, all);" : ""}
-  ${
-      perLoad(tile, "a", (n) =>
-        `let p${n} = min(row + aLine${n}, pixels - 1u);
-  let line${n} = p${n} / params.${size.width};
-  let px${n} = p${n} % params.${size.width};
-  let py${n} = line${n} % params.${size.height};
-  let pn${n} = line${n} / params.${size.height} * params.${size.sh};`)
-    }
+  ${mode === "forward" ? "let columnsLeft = rest(column + bLine, all);" : ""}
+  ${pixelsOfLoads(tile, size)}
   var channel = aK;
   var kx = 0u;
   var ky = 0u;
   ${CARRY}`,
     advance: `channel += ${tile.depth}u;
     ${CARRY}`,
-    store: storeGathered(variant, size),
-  });
+  };
 }
 
 /** WGSL: carries channels that went over the last into taps. */
@@ -148,7 +322,7 @@ const CARRY = `while (channel >= padded) {
   }`;
 
 /** weight[tap, k, column]: without padding k runs on through the taps. */
-function forwardWeight(tile: WorkgroupTile, wideDepth: boolean): TiledOperand {
+function forwardWeight({ tile, dtype, wideDepth, wideColumns }: TiledGather): TiledOperand {
   const prepare = wideDepth
     ? perLoad(tile, "b", (n) =>
       `let wk${n} = next + bK${n};
@@ -158,25 +332,39 @@ function forwardWeight(tile: WorkgroupTile, wideDepth: boolean): TiledOperand {
   let wc${n} = (next + bK${n}) % padded;
   let wk${n} = wt${n} * depth + wc${n};
   let win${n} = wc${n} < depth && next + bK${n} < end;`);
+  const at = (n: number, first: string) => `wk${n} * all + ${first}`;
+  const operand: Pick<TiledOperand, "along" | "prepare"> = { along: "lines", prepare };
+  if (!wideColumns) {
+    const left = (n: number) => `select(0u, columnsLeft, win${n})`;
+    return { ...operand, load: (n) => `quadB(${at(n, "column + bLine")}, ${left(n)})` };
+  }
   return {
-    along: "lines",
-    prepare,
-    load: (n) => `quadB(wk${n} * all + column + bLine, select(0u, columnsLeft, win${n}))`,
+    ...operand,
+    dtype,
+    load: (n) => `weight[(${at(n, "min(column + bLine, all - 4u)")}) / 4u]`,
+    valid: (n) => `win${n}`,
   };
 }
 
 /** weight[tap, column, k]: an invocation's k in B is that in A, so tap and channel are known. */
-function inputWeight(): TiledOperand {
+function inputWeight({ dtype, wideDepth }: TiledGather): TiledOperand {
+  const at = (n: number) =>
+    `((ky * params.kw + kx) * all + min(column + bLine${n}, all - 1u)) * depth + channel`;
+  if (!wideDepth) {
+    const left = "select(0u, depth - channel, ky < params.kh)";
+    return { along: "k", load: (n) => `quadB(${at(n)}, ${left})` };
+  }
   return {
     along: "k",
-    load: (n) =>
-      `quadB(((ky * params.kw + kx) * all + min(column + bLine${n}, all - 1u)) * depth + channel, select(0u, depth - channel, ky < params.kh))`,
+    dtype,
+    load: (n) => `weight[(${at(n)}) / 4u]`,
+    valid: () => "ky < params.kh",
   };
 }
 
 function storeGathered(
-  { dtype, tile, added, wideColumns }: TiledGather,
-  size: ReturnType<typeof names>,
+  { dtype, tile, added, wideColumns, split }: TiledGather,
+  size: Sizes,
 ): string {
   const image = added.includes("perImage")
     ? (row: string) => `let image = ${row} / (params.${size.height} * params.${size.width});`
@@ -188,7 +376,8 @@ function storeGathered(
     wide: wideColumns,
     prepare: image,
     store: (value, column, index) => {
-      const at = index(`r * all + ${column}`);
+      const line = split ? "(group.z * pixels + r)" : "r";
+      const at = index(`${line} * all + ${column}`);
       const places = { image: "image", column: index(column), at };
       const terms = epilogueTerms(added, { dtype, width }, places);
       return `out[${at}] = ${stored(dtype, width, `${value}${terms}`)};`;

@@ -1,7 +1,8 @@
 /**
  * The weight gradient of weight_grad.ts through workgroup memory (see ../gemm_tiled.ts), for any sizes. Rows
  * of the product are taps times input channels, each tap's padded to a multiple of four; k runs over
- * pixels, in as many parts as fill a card.
+ * pixels, in as many parts as fill a card. Where a slice of k is a piece of one line of pixels, or some
+ * whole lines, all invocations go on from line to line together; otherwise each counts for itself.
  *
  * @module
  */
@@ -10,7 +11,6 @@ import { full } from "../../device/element.ts";
 import type { Kernel } from "../../device/kernel.ts";
 import type { TensorRef } from "../../device/tensor.ts";
 import {
-  BUSY_INVOCATIONS,
   perLoad,
   quadFunction,
   rankTiles,
@@ -18,12 +18,15 @@ import {
   storeTile,
   tileColumns,
   tiledKernel,
+  type TiledOperand,
   tileGrid,
   tileName,
+  vectorOfA,
+  WANTED_INVOCATIONS,
   type WorkgroupTile,
 } from "../shared/gemm_tiled.ts";
 import type { Variant } from "../shared/variants.ts";
-import { convMultiplyAdds, SHAPE_PARAMS } from "./shape.ts";
+import { type Conv2dShape, convMultiplyAdds, SHAPE_PARAMS } from "./shape.ts";
 import { mostParts, partialSums, type WeightGradProduct } from "./weight_grad_parts.ts";
 
 /** Pixels that a part has at least, so that writing and adding its sums stays a small share. */
@@ -37,7 +40,7 @@ export function tiledWeightGrads(product: WeightGradProduct): Variant[] {
   const most = Math.min(65535, pixels, mostParts(product.shape));
   return rankTiles(rows, co, most).map((tile) => {
     const [x, y] = tileGrid(tile, rows, co, 1);
-    const wanted = Math.ceil(BUSY_INVOCATIONS / (x * y * tile.across * tile.down));
+    const wanted = Math.ceil(WANTED_INVOCATIONS / (x * y * tile.across * tile.down));
     const parts = Math.min(wanted, most);
     return {
       family: "tiled",
@@ -60,12 +63,16 @@ function recordTiled(
   const { x, dy, shape } = product;
   const { n, oh, ow, ci, co, stride } = shape;
   const pixels = n * oh * ow;
-  const pixelsPerPart = Math.ceil(pixels / wantedParts);
+  const wide = { x: ci % 4 === 0, out: co % 4 === 0 };
+  const lines = wide.x && wide.out ? linesOf(shape, tile) : undefined;
+  // Parts begin where a slice and a line do.
+  const unit = lines ? Math.max(ow, tile.depth) : 1;
+  const pixelsPerPart = Math.ceil(pixels / wantedParts / unit) * unit;
   const parts = Math.ceil(pixels / pixelsPerPart);
   const out = partialSums(capture, shape, parts, { bias: true });
   const [columns, blocks, batches] = tileGrid(tile, paddedRows(product), co, parts);
   capture.dispatch({
-    kernel: weightGradKernel(tile, stride, { x: ci % 4 === 0, out: co % 4 === 0 }),
+    kernel: weightGradKernel({ tile, stride, wide, lines }),
     bindings: { x, dy, out },
     multiplyAdds: convMultiplyAdds(shape),
     params: { ...shape, pixelsPerPart, blocks },
@@ -74,50 +81,51 @@ function recordTiled(
   return out;
 }
 
-/** @param wide Which images have channels in multiples of four. */
-function weightGradKernel(
-  tile: WorkgroupTile,
-  stride: number,
-  wide: { readonly x: boolean; readonly out: boolean },
-): Kernel {
+/** How slices of k lie in lines of pixels: several slices a line, or several lines a slice. */
+type Lines = "part" | "several";
+
+/** Undefined where slices begin anywhere. */
+function linesOf({ oh, ow }: Conv2dShape, { depth }: WorkgroupTile): Lines | undefined {
+  if (ow % depth === 0) return "part";
+  return depth % ow === 0 && oh * ow % depth === 0 ? "several" : undefined;
+}
+
+/** What the code depends on. */
+interface TiledWeightGrad {
+  readonly tile: WorkgroupTile;
+  readonly stride: number;
+  /** Which images have channels in multiples of four. */
+  readonly wide: { readonly x: boolean; readonly out: boolean };
+  readonly lines: Lines | undefined;
+}
+
+function weightGradKernel(variant: TiledWeightGrad): Kernel {
+  const { tile, stride, wide, lines } = variant;
   const flags = `${wide.x ? "" : "x"}${wide.out ? "" : "c"}`;
   const vector = full(wide.out ? 4 : 1);
-  const times = stride === 1 ? "" : ` * ${stride}u`;
+  const loads = lines ? lineByLine(variant, lines) : slicesAnywhere(variant);
   return tiledKernel({
     tile,
     name: `conv2d.weight.${tileName(tile)}${stride === 1 ? "" : `.stride${stride}`}${
       flags && `.scalar-${flags}`
-    }`,
+    }${lines === "several" ? ".lines" : lines ? "" : ".tail"}`,
     bindings: {
       x: { type: full(wide.x ? 4 : 1), access: "read" },
       dy: { type: vector, access: "read" },
       out: { type: vector, access: "write" },
     },
     params: { ...SHAPE_PARAMS, pixelsPerPart: "u32", blocks: "u32" },
-    functions: REST + quadFunction("quadA", "x", wide.x) + quadFunction("quadB", "dy", wide.out),
-    a: {
-      along: "lines",
-      // Coordinates left of or above the image wrap around to large numbers, which are outside too.
-      prepare: perLoad(tile, "a", (n) =>
-        `let sx${n} = ox${n}${times} + kx - params.px;
-  let sy${n} = oy${n}${times} + ky - params.py;
-  let in${n} = sx${n} < params.w && sy${n} < params.h && next + aK${n} < end;`),
-      load: (n) =>
-        `quadA(((image${n} * params.h + sy${n}) * params.w + sx${n}) * params.ci + channel, select(0u, channelsLeft, in${n}))`,
-    },
-    b: {
-      along: "lines",
-      load: (n) =>
-        `quadB((first + next + bK${n}) * params.co + column + bLine, select(0u, columnsLeft, next + bK${n} < end))`,
-    },
+    functions: REST + (wide.x ? "" : quadFunction("quadA", "x", false)) +
+      quadFunction("quadB", "dy", wide.out),
+    a: loads.a,
+    b: loads.b,
+    advance: loads.advance,
     setup: `let taps = params.kh * params.kw;
   let padded = ${wide.x ? "params.ci" : "(params.ci + 3u) / 4u * 4u"};
   let tap = (row + aLine) / padded;
   let channel = (row + aLine) % padded;
   let ky = tap / params.kw;
   let kx = tap % params.kw;
-  let channelsLeft = select(0u, params.ci - channel, tap < taps);
-  let columnsLeft = rest(column + bLine, params.co);
   let first = group.z * params.pixelsPerPart;
   let end = min(params.pixelsPerPart, params.n * params.oh * params.ow - first);
   let sums = group.z * (taps * params.ci + 1u);
@@ -125,19 +133,7 @@ function weightGradKernel(
     ${biasSums(tile, wide.out)}
     return;
   }
-  ${
-      perLoad(tile, "a", (n) =>
-        `var ox${n} = (first + aK${n}) % params.ow;
-  var oy${n} = (first + aK${n}) / params.ow % params.oh;
-  var image${n} = (first + aK${n}) / (params.ow * params.oh);`)
-    }`,
-    advance: perLoad(tile, "a", (n) =>
-      `ox${n} += ${tile.depth}u;
-  while (ox${n} >= params.ow) {
-    ox${n} -= params.ow;
-    oy${n}++;
-    if (oy${n} == params.oh) { oy${n} = 0u; image${n}++; }
-  }`),
+  ${loads.setup}`,
     store: `${
       storeTile(tile, {
         rows: "taps * padded",
@@ -158,6 +154,115 @@ function weightGradKernel(
   });
 }
 
+interface Loads {
+  readonly a: TiledOperand;
+  readonly b: TiledOperand;
+  readonly setup: string;
+  readonly advance: string;
+}
+
+/**
+ * All slices are whole. A slice begins at pixel `ox` of line `oy`, alike for all invocations, and each
+ * load is some pixels and lines further on.
+ */
+function lineByLine({ tile, stride }: TiledWeightGrad, lines: Lines): Loads {
+  const times = stride === 1 ? "" : ` * ${stride}u`;
+  // Coordinates left of or above the image wrap around to large numbers, which are outside too.
+  const aim = (n: number, below: string) =>
+    `{
+      let sy = (oy${below})${times} + ky - params.py;
+      inside${n} = sy < params.h;
+      line${n} = (image * params.h + sy) * params.w * width + channel / 4u;
+    }`;
+  const aims = lines === "part"
+    ? aim(0, "")
+    : perLoad(tile, "a", (n) => aim(n, ` + aK${n} / params.ow`));
+  const line = (n: number) => lines === "part" ? 0 : n;
+  const across = (n: number) => lines === "part" ? `ox + aK${n}` : `aK${n} % params.ow`;
+  const nextLine = `if (oy == params.oh) { oy = 0u; image++; }`;
+  return {
+    a: {
+      along: "lines",
+      prepare: perLoad(tile, "a", (n) => `let sx${n} = (${across(n)})${times} + kx - params.px;`),
+      load: (n) => `x[line${line(n)} + sx${n} * width]`,
+      valid: (n) => `inside${line(n)} && sx${n} < params.w`,
+    },
+    b: { along: "lines", load: (n) => `dy[dyAt${n}]` },
+    setup: `let width = params.ci / 4u;
+  var ox = 0u;
+  var oy = first / params.ow % params.oh;
+  var image = first / params.ow / params.oh;
+  ${perLoad(tile, "a", (n) => line(n) === n ? `var inside${n} = false; var line${n} = 0u;` : "")}
+  ${
+      perLoad(tile, "b", (n) =>
+        `var dyAt${n} = ((first + bK${n}) * params.co + min(column + bLine, params.co - 4u)) / 4u;`)
+    }
+  let dyStep = ${tile.depth / 4}u * params.co;
+  ${aims}`,
+    advance: `${perLoad(tile, "b", (n) => `dyAt${n} += dyStep;`)}
+    ${
+      lines === "part"
+        ? `ox += ${tile.depth}u;
+    if (ox == params.ow) {
+      ox = 0u;
+      oy++;
+      ${nextLine}
+      ${aims}
+    }`
+        : `oy += ${tile.depth}u / params.ow;
+    ${nextLine}
+    ${aims}`
+    }`,
+  };
+}
+
+/** Slices that begin anywhere, with loads of any width. */
+function slicesAnywhere({ tile, stride, wide }: TiledWeightGrad): Loads {
+  const times = stride === 1 ? "" : ` * ${stride}u`;
+  const at = (n: number) =>
+    `((image${n} * params.h + sy${n}) * params.w + sx${n}) * params.ci + channel`;
+  const dyAt = (n: number, first: string) => `(first + next + bK${n}) * params.co + ${first}`;
+  return {
+    a: {
+      along: "lines",
+      prepare: perLoad(tile, "a", (n) =>
+        `let sx${n} = ox${n}${times} + kx - params.px;
+  let sy${n} = oy${n}${times} + ky - params.py;
+  let in${n} = sx${n} < params.w && sy${n} < params.h && next + aK${n} < end;`),
+      ...(wide.x
+        ? { load: (n) => `x[(${at(n)}) / 4u]`, valid: (n) => `in${n}` }
+        : { load: (n) => `quadA(${at(n)}, select(0u, channelsLeft, in${n}))` }),
+    },
+    b: {
+      along: "lines",
+      ...(wide.out
+        ? {
+          load: (n) => `dy[(${dyAt(n, "min(column + bLine, params.co - 4u)")}) / 4u]`,
+          valid: (n) => `next + bK${n} < end`,
+        }
+        : {
+          load: (n) =>
+            `quadB(${dyAt(n, "column + bLine")}, select(0u, columnsLeft, next + bK${n} < end))`,
+        }),
+    },
+    setup: `let channelsLeft = select(0u, params.ci - channel, tap < taps);
+  let columnsLeft = rest(column + bLine, params.co);
+  ${
+      perLoad(tile, "a", (n) =>
+        `var ox${n} = (first + aK${n}) % params.ow;
+  var oy${n} = (first + aK${n}) / params.ow % params.oh;
+  var image${n} = (first + aK${n}) / (params.ow * params.oh);`)
+    }`,
+    advance: perLoad(tile, "a", (n) =>
+      `ox${n} += ${tile.depth}u;
+  while (ox${n} >= params.ow) {
+    ox${n} -= params.ow;
+    oy${n}++;
+    if (oy${n} == params.oh) { oy${n} = 0u; image${n}++; }
+  }`),
+  };
+}
+
 /** WGSL: the last workgroups of a part sum dy, whose pixels the invocations share out. */
 function biasSums(tile: WorkgroupTile, wide: boolean): string {
   const quads = tileColumns(tile) / 4;
@@ -174,10 +279,12 @@ function biasSums(tile: WorkgroupTile, wide: boolean): string {
     for (var p = thread / ${quads}u; p < end; p += ${shares}u) {
       sum += quadB((first + p) * params.co + at, left);
     }
-    sliceA[thread] = sum;
+    ${vectorOfA(tile, "lines", "thread")} = sum;
     workgroupBarrier();
     if (thread < ${quads}u) {
-      for (var s = 1u; s < ${shares}u; s++) { sum += sliceA[thread + s * ${quads}u]; }
+      for (var s = 1u; s < ${shares}u; s++) { sum += ${
+    vectorOfA(tile, "lines", `(thread + s * ${quads}u)`)
+  }; }
       ${store}
     }`;
 }

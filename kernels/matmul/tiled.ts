@@ -9,11 +9,11 @@ import { type DType, elementOf, loaded, stored, typeFlag } from "../../device/el
 import type { BindingSpec, Kernel } from "../../device/kernel.ts";
 import { reshape, type TensorRef } from "../../device/tensor.ts";
 import {
-  BUSY_INVOCATIONS,
   perLoad,
   quadFunction,
   rankTiles,
   REST,
+  splitParts,
   storeTile,
   tiledKernel,
   type TiledOperand,
@@ -38,7 +38,7 @@ import type { Variant } from "../shared/variants.ts";
 /** The tiled ways of computing a product, best guess first. */
 export function tiledVariants(args: MatmulArgs): Variant[] {
   const { m, n, outer = 1, inner = 1 } = args;
-  const parts = splitParts(args);
+  const parts = partsOf(args);
   return rankTiles(m, n, outer * inner * parts).map((tile) => ({
     family: "tiled",
     name: `${tileName(tile)}${parts > 1 ? `.split${parts}` : ""}`,
@@ -46,23 +46,10 @@ export function tiledVariants(args: MatmulArgs): Variant[] {
   }));
 }
 
-/** k that a part of a split product has at least. */
-const LEAST_SPLIT_K = 512;
-
-/** Elements of C that an invocation of the middle tile computes. */
-const ELEMENTS_OF_AN_INVOCATION = 16;
-
-/** Into how many parts of equal k a product is split, so that small results still fill a card. */
-function splitParts({ a, m, n, k, outer = 1, inner = 1, out, bias, places }: MatmulArgs): number {
+function partsOf({ a, m, n, k, outer = 1, inner = 1, out, bias, places }: MatmulArgs): number {
   // Parts in fewer bits would lose what the sum keeps.
   if (a.tensor.dtype !== "f32") return 1;
-  if (out || bias || places || outer * inner > 1) return 1;
-  let parts = 1;
-  while (
-    m * n * parts < ELEMENTS_OF_AN_INVOCATION * BUSY_INVOCATIONS && k % (8 * parts) === 0 &&
-    k / (2 * parts) >= LEAST_SPLIT_K
-  ) parts *= 2;
-  return parts;
+  return out || bias || places || outer * inner > 1 ? 1 : splitParts(m, n, k);
 }
 
 function recordTiled(
@@ -103,6 +90,7 @@ function recordTiled(
         b: fits && (transposed.b ? k : n) % 4 === 0 && isMultiple(b, 4),
         out: fits && n % 4 === 0 && isMultiple(out, 4),
       },
+      tail: k % tile.depth !== 0,
       dtype: a.tensor.dtype,
       bias: args.bias !== undefined,
       places: args.places !== undefined,
@@ -120,13 +108,17 @@ interface TiledMatmul {
   readonly transposed: { readonly a: boolean; readonly b: boolean };
   /** Whether each tensor, and all that is stepped over in it, is a multiple of four floats. */
   readonly wide: { readonly a: boolean; readonly b: boolean; readonly out: boolean };
+  /** Whether the last slice is not whole. */
+  readonly tail: boolean;
   /** What all of them are stored as. */
   readonly dtype: DType;
   readonly bias: boolean;
   readonly places: boolean;
 }
 
-function tiledMatmulKernel({ tile, transposed, wide, dtype, bias, places }: TiledMatmul): Kernel {
+function tiledMatmulKernel(
+  { tile, transposed, wide, tail, dtype, bias, places }: TiledMatmul,
+): Kernel {
   const type = (isWide: boolean) => elementOf(dtype, isWide ? 4 : 1);
   const bindings: Record<string, BindingSpec> = {
     a: { type: type(wide.a), access: "read" },
@@ -136,57 +128,28 @@ function tiledMatmulKernel({ tile, transposed, wide, dtype, bias, places }: Tile
   if (bias) bindings.bias = { type: type(wide.out), access: "read" };
   if (places) bindings.places = { type: elementOf("u32", 1), access: "read" };
   const batch = batchText("group.z", places);
-  // Lines beyond the matrix are clamped when loading and skipped when storing.
-  const a: TiledOperand = transposed.a
-    ? {
-      along: "lines",
-      load: (n) =>
-        `quadA(aStart + (next + aK${n}) * params.aRow, select(0u, aLeft, next + aK${n} < end))`,
-    }
-    : { along: "k", load: (n) => `quadA(aStart${n} + next, rest(next + aK, end))` };
-  const b: TiledOperand = transposed.b
-    ? { along: "k", load: (n) => `quadB(bStart${n} + next, rest(next + bK, end))` }
-    : {
-      along: "lines",
-      load: (n) => `quadB(bStart + (next + bK${n}) * bRow, select(0u, bLeft, next + bK${n} < end))`,
-    };
+  const a = operandText("a", { tile, wide: wide.a, transposed: transposed.a, tail, dtype });
+  const b = operandText("b", { tile, wide: wide.b, transposed: !transposed.b, tail, dtype });
   const flags = [!wide.a && "a", !wide.b && "b", !wide.out && "c"].filter(Boolean).join("");
   return tiledKernel({
     tile,
     name: `matmul.${tileName(tile)}${transposed.a ? ".aT" : ""}${transposed.b ? ".bT" : ""}${
       flags && `.scalar-${flags}`
-    }${places ? ".places" : ""}${typeFlag(dtype)}`,
+    }${tail ? ".tail" : ""}${places ? ".places" : ""}${typeFlag(dtype)}`,
     bindings,
     params: PARAMS,
-    functions: BATCH + REST + quadFunction("quadA", "a", wide.a, dtype) +
-      quadFunction("quadB", "b", wide.b, dtype),
-    a,
-    b,
+    functions: BATCH + REST + (wide.a ? "" : quadFunction("quadA", "a", false, dtype)) +
+      (wide.b ? "" : quadFunction("quadB", "b", false, dtype)),
+    a: a.operand,
+    b: b.operand,
     setup: `let end = params.k;
+  let aRow = params.aRow;
   let aBatch = ${batch.a};
   let bBatch = ${batch.b};
   let bRow = ${batch.bRow};
-  ${
-      transposed.a
-        ? `let aStart = aBatch + row + aLine;
-  let aLeft = rest(row + aLine, params.m);`
-        : perLoad(
-          tile,
-          "a",
-          (n) =>
-            `let aStart${n} = aBatch + min(row + aLine${n}, params.m - 1u) * params.aRow + aK;`,
-        )
-    }
-  ${
-      transposed.b
-        ? perLoad(
-          tile,
-          "b",
-          (n) => `let bStart${n} = bBatch + min(column + bLine${n}, params.n - 1u) * bRow + bK;`,
-        )
-        : `let bStart = bBatch + column + bLine;
-  let bLeft = rest(column + bLine, params.n);`
-    }`,
+  ${a.setup}
+  ${b.setup}`,
+    advance: `${a.advance}\n    ${b.advance}`,
     store: `let outStart = ${batch.out};
   let outRow = ${batch.outRow};
   ${bias ? `let biasStart = ${batch.bias};` : ""}
@@ -206,4 +169,51 @@ function tiledMatmulKernel({ tile, transposed, wide, dtype, bias, places }: Tile
       })
     }`,
   });
+}
+
+/** How an operand is loaded. */
+interface OperandLoads {
+  readonly tile: WorkgroupTile;
+  readonly wide: boolean;
+  /** Whether its lines (rows of A, columns of B) run along memory, and not k. */
+  readonly transposed: boolean;
+  readonly tail: boolean;
+  readonly dtype: DType;
+}
+
+/**
+ * WGSL of an operand, whose places in memory count up from slice to slice. Lines beyond the matrix are
+ * clamped when loading and skipped when storing.
+ */
+function operandText(x: "a" | "b", { tile, wide, transposed, tail, dtype }: OperandLoads) {
+  const [first, lines] = x === "a" ? ["row", "params.m"] : ["column", "params.n"];
+  const k = (n: number) => `next + ${transposed ? `${x}K${n}` : `${x}K`}`;
+  const quad = x === "a" ? "quadA" : "quadB";
+  const line = (n: number) => `${first} + ${transposed ? `${x}Line` : `${x}Line${n}`}`;
+  const start = (n: number) =>
+    transposed
+      ? `${x}Batch + ${x}K${n} * ${x}Row + ${wide ? `min(${line(n)}, ${lines} - 4u)` : line(n)}`
+      : `${x}Batch + min(${line(n)}, ${lines} - 1u) * ${x}Row + ${x}K`;
+  const step = transposed ? `${tile.depth}u * ${x}Row` : `${tile.depth}u`;
+  const unit = wide ? " / 4u" : "";
+  // What is left from a place on, for loads float by float.
+  const left = (n: number) =>
+    transposed ? `select(0u, ${x}Left, ${k(n)} < end)` : `rest(${k(n)}, end)`;
+  const operand: TiledOperand = {
+    along: transposed ? "lines" : "k",
+    ...(wide
+      ? {
+        dtype,
+        load: (n) => `${x}[${x}At${n}]`,
+        valid: tail ? (n) => `${k(n)} < end` : undefined,
+      }
+      : { load: (n) => `${quad}(${x}At${n}, ${left(n)})` }),
+  };
+  return {
+    operand,
+    setup: `${perLoad(tile, x, (n) => `var ${x}At${n} = (${start(n)})${unit};`)}
+  let ${x}Step = (${step})${unit};
+  ${transposed && !wide ? `let ${x}Left = rest(${line(0)}, ${lines});` : ""}`,
+    advance: perLoad(tile, x, (n) => `${x}At${n} += ${x}Step;`),
+  };
 }

@@ -6,12 +6,14 @@
  * memory while the present one is multiplied. This is the scheme for graphics cards; sizes need not be
  * multiples of anything.
  *
- * Operands lie in workgroup memory as they lie in storage, as vec4 along k or along rows (columns), so
- * no store touches part of a vector: WGSL lets such a store write the whole of it, which would race.
+ * A lies in workgroup memory as in storage, as vec4 along k or along rows, so that no store touches part
+ * of a vector: WGSL lets such a store write the whole of it, which would race. B lies along its columns,
+ * from single floats where it is stored along k. The multiply-adds of a slice are unrolled, as all their
+ * places in workgroup memory are then constants.
  *
  * @module
  */
-import { type DType, loaded } from "../../device/element.ts";
+import { type DType, elementOf, loaded } from "../../device/element.ts";
 import type { BindingSpec, Kernel, ParamType } from "../../device/kernel.ts";
 
 /** Shape of a workgroup's tile. */
@@ -31,17 +33,28 @@ export interface WorkgroupTile {
 /**
  * The tiles that exist, largest first. All fit into 16 KiB of workgroup memory and 256 invocations,
  * which every WebGPU device has. `gain` is the relative speed of a full tile as a first guess.
+ *
+ * An invocation has 8 x 8 elements wherever the tile is large enough: on RDNA3, whose multiply-adds are
+ * twice as fast as RDNA2's and whose workgroup memory is not, 4 x 8 leaves 63 % of the peak and 4 x 4
+ * 47 %. Slices of 16 for the largest tiles take registers of which waves are made.
  */
 const TILES: readonly (WorkgroupTile & { readonly gain: number })[] = [
   { across: 16, down: 16, rows: 8, vectors: 2, depth: 8, gain: 1 },
-  { across: 16, down: 16, rows: 8, vectors: 1, depth: 16, gain: 0.85 },
-  { across: 16, down: 16, rows: 4, vectors: 1, depth: 16, gain: 0.7 },
-  { across: 8, down: 8, rows: 4, vectors: 1, depth: 16, gain: 0.5 },
-  { across: 4, down: 16, rows: 4, vectors: 1, depth: 16, gain: 0.4 },
+  { across: 8, down: 16, rows: 8, vectors: 2, depth: 8, gain: 0.95 },
+  { across: 8, down: 8, rows: 8, vectors: 2, depth: 8, gain: 0.9 },
+  { across: 8, down: 8, rows: 4, vectors: 2, depth: 8, gain: 0.6 },
+  { across: 8, down: 8, rows: 4, vectors: 1, depth: 16, gain: 0.45 },
+  { across: 4, down: 16, rows: 8, vectors: 1, depth: 16, gain: 0.4 },
 ];
 
 /** Invocations that keep a card busy; fewer are taken to slow it down in proportion. */
-export const BUSY_INVOCATIONS = 65536;
+const BUSY_INVOCATIONS = 32768;
+
+/** Invocations that sums are cut into parts for: enough for two rounds on most cards. */
+export const WANTED_INVOCATIONS = 2 * BUSY_INVOCATIONS;
+
+/** Compute units of a card: fewer workgroups leave some idle. */
+const COMPUTE_UNITS = 100;
 
 /** Rows of C that a tile covers. */
 export function tileRows({ down, rows }: WorkgroupTile): number {
@@ -74,10 +87,30 @@ export function rankTiles(rows: number, columns: number, batches: number): Workg
   return TILES.map((tile) => {
     const grid = tileGrid(tile, rows, columns, batches);
     const full = rows * columns / (grid[0] * tileColumns(tile) * grid[1] * tileRows(tile));
-    const invocations = grid[0] * grid[1] * grid[2] * tile.across * tile.down;
-    const score = tile.gain * full * Math.min(1, invocations / BUSY_INVOCATIONS);
+    const groups = grid[0] * grid[1] * grid[2];
+    const busy = Math.min(1, groups * tile.across * tile.down / BUSY_INVOCATIONS);
+    const score = tile.gain * full * busy * Math.min(1, groups / COMPUTE_UNITS);
     return { tile, score, allowed: grid.every((n) => n <= most) };
   }).filter(({ allowed }) => allowed).sort((a, b) => b.score - a.score).map(({ tile }) => tile);
+}
+
+/** k that a part of a product that is split along k has at least. */
+const LEAST_SPLIT_K = 512;
+
+/** Elements of a product, parts included, from which on a card has enough to do. */
+const BUSY_ELEMENTS = 32 * BUSY_INVOCATIONS;
+
+/**
+ * Into how many parts of equal k a product is split, so that small results still fill a card. The parts
+ * are added afterwards, in their order.
+ */
+export function splitParts(rows: number, columns: number, k: number): number {
+  let parts = 1;
+  while (
+    rows * columns * parts < BUSY_ELEMENTS && k % (8 * parts) === 0 &&
+    k / (2 * parts) >= LEAST_SPLIT_K
+  ) parts *= 2;
+  return parts;
 }
 
 const range = (n: number) => [...Array(n).keys()];
@@ -89,13 +122,20 @@ export type Along = "k" | "lines";
 export interface TiledOperand {
   readonly along: Along;
   /**
-   * A vec4f expression for load `n` of the slice at `next`. In scope, for A (for B with `b`):
-   * along k: `aK`, the first of four k inside the slice, and `aLine0`, ..., the line of each load;
-   * along lines: `aK0`, ..., the k of each load, and `aLine`, the first of four lines. Lines count
-   * inside the tile. What lies outside the matrix in k must come as zero; lines outside may be anything.
+   * An expression for load `n` of the slice at `next`, a vector of four as stored. In scope, for A (for B
+   * with `b`): along k: `aK`, the first of four k inside the slice, and `aLine0`, ..., the line of each
+   * load; along lines: `aK0`, ..., the k of each load, and `aLine`, the first of four lines. Lines count
+   * inside the tile; those outside the matrix may be anything.
+   *
+   * It is made for every slice, and for one past the last, without a condition: a compiler waits for a
+   * load inside a branch before it goes on, and then nothing is on its way while it multiplies.
    */
   load(n: number): string;
-  /** Statements that {@linkcode TiledOperand.load} relies on, before each load. */
+  /** Whether the load counts, as an expression; zeros take its place otherwise. All count unless given. */
+  valid?: ((n: number) => string) | undefined;
+  /** What `load` gives is stored as; f32 unless given. */
+  readonly dtype?: DType | undefined;
+  /** Statements that both rely on, before each load. */
   readonly prepare?: string;
 }
 
@@ -204,34 +244,26 @@ export function storeTile(
   }).join("\n  ");
 }
 
-/** Floats that a line of B along k takes in workgroup memory, in vec4; the odd one avoids conflicts. */
-function stridedLine(tile: WorkgroupTile): number {
-  return tile.depth / 4 + 1;
-}
-
 /** The kernel of a product. */
 export function tiledKernel(product: TiledProduct): Kernel {
   const { tile, a, b } = product;
-  const vectorsOfA = tileRows(tile) * tile.depth / 4;
-  const vectorsOfB = b.along === "k"
-    ? tileColumns(tile) * stridedLine(tile)
-    : tileColumns(tile) * tile.depth / 4;
   const sums = range(tile.rows).map((i) =>
     range(tile.vectors).map((j) => `var c${i}_${j} = vec4f();`).join(" ")
   );
-  const fetch = `${a.prepare ?? ""}
-  ${perLoad(tile, "a", (n) => `a${n} = ${a.load(n)};`)}
-  ${b.prepare ?? ""}
-  ${perLoad(tile, "b", (n) => `b${n} = ${b.load(n)};`)}`;
+  const fetch = fetchText(tile, "a", a) + fetchText(tile, "b", b);
   return {
     name: product.name,
     bindings: product.bindings,
     params: product.params,
     workgroupSize: [tile.across * tile.down, 1, 1],
-    workgroupBytes: 16 * (vectorsOfA + vectorsOfB),
+    workgroupBytes: 4 * tile.depth * (tileRows(tile) + tileColumns(tile)),
     wgsl: `${product.functions}
-var<workgroup> sliceA: array<vec4f, ${vectorsOfA}>;
-var<workgroup> sliceB: array<vec4f, ${vectorsOfB}>;
+var<workgroup> sliceA: ${arrayOf("vec4f", shapeOfA(tile, a.along))};
+var<workgroup> sliceB: ${
+      b.along === "k"
+        ? arrayOf("f32", [tile.depth / 4, 4, tile.vectors, tile.across, 4])
+        : arrayOf("vec4f", [tile.depth, tile.vectors, tile.across])
+    };
 @compute @workgroup_size(WX, WY, WZ)
 fn main(@builtin(workgroup_id) group: vec3u, @builtin(local_invocation_index) thread: u32) {
   let tx = thread % ${tile.across}u;
@@ -242,25 +274,49 @@ fn main(@builtin(workgroup_id) group: vec3u, @builtin(local_invocation_index) th
   ${declareItems(tile, "b", b.along)}
   var next = 0u;
   ${product.setup}
-  ${perLoad(tile, "a", (n) => `var a${n} = vec4f();`)}
-  ${perLoad(tile, "b", (n) => `var b${n} = vec4f();`)}
+  ${declareLoads(tile, "a", a)}
+  ${declareLoads(tile, "b", b)}
   ${sums.join("\n  ")}
   ${fetch}
   for (var k = 0u; k < end; k += ${tile.depth}u) {
     workgroupBarrier();
-    ${perLoad(tile, "a", (n) => `sliceA[${slotOfA(tile, a.along, n)}] = a${n};`)}
-    ${perLoad(tile, "b", (n) => `sliceB[${slotOfB(tile, b.along, n)}] = b${n};`)}
+    ${perLoad(tile, "a", (n) => storeA(tile, a, n))}
+    ${perLoad(tile, "b", (n) => storeB(tile, b, n))}
     workgroupBarrier();
     next += ${tile.depth}u;
     ${product.advance ?? ""}
     ${fetch}
-    for (var q = 0u; q < ${tile.depth / 4}u; q++) {
-      ${multiplyAdd(tile, a.along, b.along)}
-    }
+    ${range(tile.depth / 4).map((q) => multiplyAdd(tile, a.along, b.along, q)).join("\n    ")}
   }
   ${product.store}
 }`,
   };
+}
+
+function declareLoads(tile: WorkgroupTile, name: "a" | "b", operand: TiledOperand): string {
+  const { dtype = "f32", valid } = operand;
+  return perLoad(
+    tile,
+    name,
+    (n) =>
+      `var ${name}${n} = ${elementOf(dtype, 4)}();${valid ? ` var ${name}Valid${n} = true;` : ""}`,
+  );
+}
+
+function fetchText(tile: WorkgroupTile, name: "a" | "b", operand: TiledOperand): string {
+  const { prepare = "", load, valid } = operand;
+  const loads = perLoad(
+    tile,
+    name,
+    (n) => `${name}${n} = ${load(n)};${valid ? ` ${name}Valid${n} = ${valid(n)};` : ""}`,
+  );
+  return `${prepare}\n  ${loads}\n  `;
+}
+
+/** WGSL: what a load brought, as it is computed with. */
+function fetched(name: "a" | "b", { dtype = "f32", valid }: TiledOperand, n: number): string {
+  const value = loaded(dtype, 4, `${name}${n}`);
+  return valid ? `select(vec4f(), ${value}, ${name}Valid${n})` : value;
 }
 
 /** WGSL: which k and which line of the tile each load of an invocation covers. */
@@ -281,52 +337,66 @@ function declareItems(tile: WorkgroupTile, operand: "a" | "b", along: Along): st
   }`;
 }
 
-function slotOfA(tile: WorkgroupTile, along: Along, n: number): string {
-  return along === "k"
-    ? `aLine${n} * ${tile.depth / 4}u + aK / 4u`
-    : `aK${n} * ${tileRows(tile) / 4}u + aLine / 4u`;
+/**
+ * Sizes of the dimensions of A in workgroup memory, in vec4. There is one for each part of an index that
+ * varies by itself: WGSL's bounds checks then leave constants alone, which stay offsets of a load, and
+ * cost one operation for what an invocation's place decides, outside of the loop.
+ */
+function shapeOfA({ depth, down, rows }: WorkgroupTile, along: Along): number[] {
+  return along === "k" ? [down, rows, depth / 4] : [depth, down, rows / 4];
 }
 
-/** Along k, columns are dealt out so that neighbouring invocations read neighbouring lines. */
-function slotOfB(tile: WorkgroupTile, along: Along, n: number): string {
-  if (along === "lines") return `bK${n} * ${tileColumns(tile) / 4}u + bLine / 4u`;
+function arrayOf(element: string, shape: readonly number[]): string {
+  return shape.toReversed().reduce((type, size) => `array<${type}, ${size}>`, element);
+}
+
+function storeA(tile: WorkgroupTile, operand: TiledOperand, n: number): string {
+  const { rows } = tile;
+  const slot = operand.along === "k"
+    ? `[aLine${n} / ${rows}u][aLine${n} % ${rows}u][aK / 4u]`
+    : `[aK${n}][aLine / ${rows}u][aLine / 4u % ${rows / 4}u]`;
+  return `sliceA${slot} = ${fetched("a", operand, n)};`;
+}
+
+/**
+ * Along k, a vector is stored float by float, so that columns lie side by side as in the other case; the
+ * array has k in two parts then, as the four of a load are at constant distances.
+ */
+function storeB(tile: WorkgroupTile, operand: TiledOperand, n: number): string {
   const { across } = tile;
+  if (operand.along === "lines") {
+    const quad = `bLine / 4u`;
+    return `sliceB[bK${n}][${quad} / ${across}u][${quad} % ${across}u] = ${
+      fetched("b", operand, n)
+    };`;
+  }
   const quad = `bLine${n} / 4u`;
-  const slot = tile.vectors === 1
-    ? `bLine${n} % 4u * ${across}u + ${quad}`
-    : `(${quad} / ${across}u * 4u + bLine${n} % 4u) * ${across}u + ${quad} % ${across}u`;
-  return `(${slot}) * ${stridedLine(tile)}u + bK / 4u`;
+  const place = `[${quad} / ${across}u][${quad} % ${across}u][bLine${n} % 4u]`;
+  const stores = range(4).map((p) => `sliceB[bK / 4u][${p}]${place} = v[${p}];`);
+  return `{ let v = ${fetched("b", operand, n)}; ${stores.join(" ")} }`;
+}
+
+/** WGSL of a vector of A in workgroup memory by its number, for what a kernel does besides. */
+export function vectorOfA(tile: WorkgroupTile, along: Along, at: string): string {
+  const [, middle = 1, inner = 1] = shapeOfA(tile, along);
+  return `sliceA[${at} / ${middle * inner}u][${at} / ${inner}u % ${middle}u][${at} % ${inner}u]`;
 }
 
 /** WGSL: the multiply-adds of four k, those of vector `q` of the slice. */
-function multiplyAdd(tile: WorkgroupTile, alongA: Along, alongB: Along): string {
-  const { rows, vectors, across, depth } = tile;
+function multiplyAdd(tile: WorkgroupTile, alongA: Along, alongB: Along, q: number): string {
+  const { rows, vectors } = tile;
   const lines: string[] = [];
   if (alongA === "k") {
-    for (const i of range(rows)) {
-      lines.push(`let x${i} = sliceA[(ty * ${rows}u + ${i}u) * ${depth / 4}u + q];`);
-    }
-  }
-  if (alongB === "k") {
-    for (const j of range(vectors)) {
-      for (const i of range(4)) {
-        const slot = `(${(j * 4 + i) * across}u + tx) * ${stridedLine(tile)}u + q`;
-        lines.push(`let t${j}_${i} = sliceB[${slot}];`);
-      }
-    }
+    for (const i of range(rows)) lines.push(`let x${i} = sliceA[ty][${i}][${q}];`);
   }
   for (const p of range(4)) {
-    const at = `(q * 4u + ${p}u)`;
+    const k = 4 * q + p;
     if (alongA === "lines") {
-      for (const h of range(rows / 4)) {
-        const quad = `ty * ${rows / 4}u + ${h}u`;
-        lines.push(`let x${p}_${h} = sliceA[${at} * ${tileRows(tile) / 4}u + ${quad}];`);
-      }
+      for (const h of range(rows / 4)) lines.push(`let x${p}_${h} = sliceA[${k}][ty][${h}];`);
     }
     for (const j of range(vectors)) {
-      const value = alongB === "lines"
-        ? `sliceB[${at} * ${tileColumns(tile) / 4}u + ${j * across}u + tx]`
-        : `vec4f(${range(4).map((i) => `t${j}_${i}[${p}]`).join(", ")})`;
+      const floats = range(4).map((i) => `sliceB[${q}][${p}][${j}][tx][${i}]`);
+      const value = alongB === "lines" ? `sliceB[${k}][${j}][tx]` : `vec4f(${floats.join(", ")})`;
       lines.push(`let y${p}_${j} = ${value};`);
     }
     for (const i of range(rows)) {
@@ -334,5 +404,5 @@ function multiplyAdd(tile: WorkgroupTile, alongA: Along, alongB: Along): string 
       for (const j of range(vectors)) lines.push(`c${i}_${j} += ${factor} * y${p}_${j};`);
     }
   }
-  return lines.join("\n      ");
+  return `{\n      ${lines.join("\n      ")}\n    }`;
 }
