@@ -27,7 +27,7 @@ const command = defineCommand({
       value: "NAME",
       choices: Object.keys(CHIPS) as ChipName[],
       default: "navi21",
-      description: "RDNA2 (navi21) or RDNA3 (navi31)",
+      description: "cards compiled for: RDNA2 (navi21) or RDNA3 (navi31)",
     },
     wave: {
       value: "LANES",

@@ -90,7 +90,7 @@ Deno.test("cachedImages() notices every damage, says so in one line and repairs 
     };
     const headerBytes = 8 + Number(new DataView(whole.buffer).getBigUint64(0, true));
     const damages: [Uint8Array, string][] = [
-      [new Uint8Array(0), "8 bytes of header length"],
+      [new Uint8Array(0), "an empty file"],
       [whole.subarray(0, 5), "8 bytes of header length"],
       [whole.subarray(0, headerBytes - 1), "cannot be used"],
       [whole.subarray(0, -1), "cannot be used"],
