@@ -111,7 +111,8 @@ Deno.test("writeSafetensors() refuses what would not be a file, by tensor", () =
 
 Deno.test("readSafetensors() refuses damaged files and names the tensor", () => {
   const cases: [string, Uint8Array, string][] = [
-    ["short", new Uint8Array(7), "8 bytes of header length"],
+    ["short", new Uint8Array([9, 0, 0, 0, 0, 0, 0]), "8 bytes of header length"],
+    ["zeros", new Uint8Array(7), "got zeros alone"],
     ["header beyond the end", new Uint8Array([255, 0, 0, 0, 0, 0, 0, 0]), "got 255"],
     ["absurd header", new Uint8Array(8).fill(255), "got 18446744073709551615"],
     ["no JSON", rawFile("{]"), "must be JSON"],

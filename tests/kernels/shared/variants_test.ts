@@ -85,7 +85,7 @@ for (const { m, n, k, aT, bT, extent } of PRODUCTS) {
       ({ y }, name) => assertAllClose(y!, expected, { rtol: 1e-5, atol: 1e-5, name }),
     );
     const tiles = [...known.values()].flat().filter((name) => name.startsWith("tiled"));
-    assertEquals(tiles.length, extent === "all" ? 5 : 1);
+    assertEquals(tiles.length, extent === "all" ? 6 : 1);
   });
 }
 
@@ -203,7 +203,7 @@ for (const { x: xShape, weight: wShape, padding, stride, extent } of CONVOLUTION
     assertEquals(known.size, 3);
     for (const names of known.values()) {
       const tiles = names.filter((name) => name.startsWith("tiled"));
-      assertEquals(tiles.length, extent === "all" ? 5 : 1);
+      assertEquals(tiles.length, extent === "all" ? 6 : 1);
     }
   });
 }

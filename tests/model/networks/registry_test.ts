@@ -46,7 +46,8 @@ for (const [name, { create, names = {} }] of Object.entries(KINDS)) {
   for (const [codeBase, entriesOf] of Object.entries(names)) {
     Deno.test(`NETWORKS.${name} has a name of ${codeBase} for every parameter, and two for none`, () => {
       // A chain must be trained as one, and its networks by default are many.
-      const tree = name !== "unrolled" ? { model: { name } } : {
+      const style = codeBase === "denoising-diffusion-flax" ? { style: "flax" } : {};
+      const tree = name !== "unrolled" ? { model: { name, ...style } } : {
         model: { name, stages: 3 },
         diffusion: { objective: "unrolled", sampler: { name: "ddim", steps: 2 } },
         train: { sampleEvery: 0 },
