@@ -8,7 +8,12 @@ import { exists } from "./data/fetching/locate_files.ts";
 import type { FeatureExtractor } from "./metrics/judges/features/features.ts";
 import { needsFeatures } from "./metrics/judges/collection.ts";
 import { bitsReport } from "./commands/shared/evaluation/bits.ts";
-import { FEATURES_NAMES, METRIC_NAMES, type MetricName } from "./metrics/judges/options.ts";
+import {
+  COMMON_METRICS,
+  FEATURES_NAMES,
+  METRIC_NAMES,
+  type MetricName,
+} from "./metrics/judges/options.ts";
 import { judge, type Metric } from "./metrics/judges/compare.ts";
 import { defineCommand, type OptionValues, runCommand } from "./support/command_line.ts";
 import { UsageError } from "./support/errors.ts";
@@ -19,6 +24,7 @@ import { collect } from "./commands/shared/evaluation/collect.ts";
 import { chooseExtractor } from "./commands/shared/evaluation/extractor.ts";
 import { chooseReference, collectReference } from "./commands/shared/evaluation/reference.ts";
 import { chooseSubject, type Subject } from "./commands/shared/evaluation/subject.ts";
+import { CLASS_OPTIONS } from "./commands/shared/guided_classes.ts";
 import { openScriptGpu } from "./commands/shared/gpu.ts";
 import { checkGivenFiles, checkResultFile } from "./commands/shared/path_checks.ts";
 import {
@@ -38,6 +44,7 @@ const NLL = "nll";
 const OF_IMAGES = [
   ...["images", "reference", "referenceCount", "inceptionWeights"],
   ...Object.keys(SAMPLER_OPTIONS),
+  ...Object.keys(CLASS_OPTIONS).filter((name) => name !== "guidanceCfgpp"),
 ];
 
 const command = defineCommand({
@@ -56,8 +63,10 @@ const command = defineCommand({
       value: "LIST",
       parse: parseMetrics,
       suggestions: [...METRIC_NAMES, NLL],
-      default: METRIC_NAMES.join(","),
-      description: `of ${METRIC_NAMES.join(",")}; or ${NLL}, bits a value of test images, alone`,
+      default: COMMON_METRICS.join(","),
+      description:
+        `of ${METRIC_NAMES.join(",")}, the last of networks and images with classes; or ${NLL}, ` +
+        "bits a value of test images, alone",
     },
     count: {
       value: "N",
@@ -94,6 +103,7 @@ const command = defineCommand({
       description: "of the Inception Score's deviation: 0 as numpy's, 1 as PyTorch's",
     },
     ...SAMPLER_OPTIONS,
+    ...CLASS_OPTIONS,
     ...WEIGHTS_OPTIONS,
     seed: {
       value: "S",
@@ -109,6 +119,10 @@ const command = defineCommand({
     {
       args: "--checkpoint runs/cifar10 --count 50000 --features inception",
       does: "FID and Inception Score as papers report them",
+    },
+    {
+      args: "--checkpoint runs/classes --metrics fid,classes --guidance 2",
+      does: "judges guided samples, and whether each shows its class",
     },
     {
       args: "--images fashion-mnist:test --data.size=16",

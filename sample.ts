@@ -23,7 +23,12 @@ import {
   usage,
   WEIGHTS_OPTIONS,
 } from "./commands/shared/load_sampler.ts";
-import { chosenClasses, chosenGuidance, CLASS_OPTIONS } from "./commands/sample/classes.ts";
+import {
+  chosenClasses,
+  chosenGuidance,
+  chosenGuide,
+  CLASS_OPTIONS,
+} from "./commands/shared/guided_classes.ts";
 import { choosePlan } from "./commands/sample/choice.ts";
 import { describeSteps, drawJob, type Drawn } from "./commands/sample/draw.ts";
 import { ImageFolder } from "./commands/sample/image_folder.ts";
@@ -130,6 +135,10 @@ const command = defineCommand({
       does: "draws a column of each class that the network knows, closer to what marks it",
     },
     {
+      args: "--guidance 2 --guide runs/quickstart/checkpoints/step-000650.safetensors",
+      does: "draws images away from what an earlier checkpoint makes of them",
+    },
+    {
       args: "--interpolate 3,8 --count 12 --movie walk.gif",
       does: "goes from one seed to another",
     },
@@ -154,7 +163,8 @@ async function sample(options: SampleOptions): Promise<number> {
   const size = { height, width, channels };
   const { conditioning } = networkOf(config);
   const known = { conditioning, names: notedClasses(checkpoint) };
-  const guidance = chosenGuidance(options, known);
+  const guide = await chosenGuide(options, config);
+  const guidance = chosenGuidance(options, known, guide);
   const { job, sampler: choice, process, given } = await choosePlan(
     options,
     config.diffusion,
@@ -174,6 +184,7 @@ async function sample(options: SampleOptions): Promise<number> {
       ...{ weights, sampler: choice, clip: !options.noClip, batch },
       ...job.facts,
       ...guidance && { guidance },
+      ...guidance && guide && { guide: await sha256File(guide.checkpoint.path) },
     },
     { adapter: gpu.description },
     (line) => console.log(line),
@@ -185,7 +196,7 @@ async function sample(options: SampleOptions): Promise<number> {
   const run = { config, checkpoint, process };
   // A folder may grow later, in batches of the same size.
   const most = folder ? undefined : count;
-  const { sampler, destroy } = await loadSampler(gpu, run, options, most, guidance);
+  const { sampler, destroy } = await loadSampler(gpu, run, options, most, { guidance, guide });
   console.log(
     `Sampling ${counted(count, "image")} from ${checkpoint.path} (${weights} weights, step ` +
       `${checkpoint.step}) by ${choice.name} in ${describeSteps(job, sampler.batch)}`,

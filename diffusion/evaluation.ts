@@ -27,8 +27,13 @@ import {
 } from "../kernels/process/sampler_step.ts";
 import { LIMIT_SCALARS, limitScalars, sampleLimits } from "../kernels/process/threshold.ts";
 import { STREAMS } from "../support/random_streams.ts";
-import type { Asked } from "./denoiser.ts";
-import { type Guidance, guidedAndNot, guidedDenoiser } from "./guidance.ts";
+import {
+  type Guidance,
+  guidedAndNot,
+  guidedDenoiser,
+  type GuidedNetwork,
+  guidedParameters,
+} from "./guidance.ts";
 import { scalarShape, scalarsOfBands } from "./known_parts.ts";
 import type { ProcessOnGpu } from "./level_tables.ts";
 import type { SamplerStep } from "./moves.ts";
@@ -39,7 +44,7 @@ import { mulForward } from "../kernels/elementwise/broadcast.ts";
 import { CORRECTION_SCALARS, waveletCorrection } from "../kernels/process/wavelet_correction.ts";
 
 /** What a sampler is made of. */
-export interface SamplerParts extends Asked {
+export interface SamplerParts extends GuidedNetwork {
   /** Shape of a batch, `[n, h, w, c]`. */
   readonly shape: readonly [number, number, number, number];
   /** The network's weights. */
@@ -144,7 +149,7 @@ export class Evaluation {
     const capture = new Capture(gpu, "sampling step");
     const keys = capture.input("keys", [samples, 4], "u32");
     const inputs = recordInputs(capture, parts, x);
-    const graph = new Graph(capture, { parameters: parts.parameters });
+    const graph = new Graph(capture, { parameters: guidedParameters(parts) });
     const conditions = conditionInputs(capture, samples, parts.conditioning);
     const { output, unguided } = recordPrediction(parts, graph, {
       ...inputs(graph),

@@ -5,11 +5,16 @@
  * al. 2024, arXiv 2404.07724). CFG++ guides the image that a step predicts and leaves its noise as it is
  * without a class (Chung et al. 2024, arXiv 2406.08070).
  *
+ * Autoguidance (Karras et al. 2024, arXiv 2406.02507) asks a worse network, the guide, in place of the
+ * same one without a class: a smaller one, or one trained for less long. It knows the class too, where
+ * there are any, or none, as Kynkaanniemi et al. have it.
+ *
  * @module
  */
 import { doubled, type GuidanceStrength, guide } from "../kernels/process/guidance.ts";
-import type { Graph } from "../autograd/graph.ts";
-import type { NetworkInputs } from "../autograd/network_inputs.ts";
+import type { Graph, ParameterSlot } from "../autograd/graph.ts";
+import type { Conditioning, NetworkInputs } from "../autograd/network_inputs.ts";
+import type { Parameter } from "../autograd/parameter.ts";
 import type { TensorRef } from "../device/tensor.ts";
 import type { Asked, Denoiser } from "./denoiser.ts";
 import { isEvaluation, keptRegisters, type Move, thresholds } from "./moves.ts";
@@ -17,7 +22,10 @@ import type { NoiseLevel } from "./schedule.ts";
 
 /** How samples are guided. */
 export interface Guidance {
-  /** 1 is what the network says of the class, 0 what it says of no class; more goes beyond. */
+  /**
+   * 1 is what the network says of the class, 0 what it says of no class, or what its guide says; more
+   * goes beyond.
+   */
   readonly scale: number;
   /** Levels where it acts, as noise over signal, from the first to the second; all where null. */
   readonly interval: readonly [low: number, high: number] | null;
@@ -25,6 +33,18 @@ export interface Guidance {
   readonly rescale: number;
   /** Whether steps take their noise from what is said of no class (CFG++); false unless given. */
   readonly unconditionalNoise?: boolean;
+}
+
+/** The worse network of autoguidance, asked about the same images and levels. */
+export interface Guide extends Asked {
+  /** Its weights. */
+  readonly parameters: ReadonlyMap<Parameter, ParameterSlot>;
+}
+
+/** A network, and its guide if it has one. */
+export interface GuidedNetwork extends Asked {
+  /** What it is compared with; itself without a class unless given. */
+  readonly guide?: Guide | undefined;
 }
 
 /** What a guided evaluation depends on besides. */
@@ -45,9 +65,15 @@ export function guidesAt({ interval }: Guidance, { signal, noise }: NoiseLevel):
 /**
  * Refuses guidance that a network can't be given.
  *
- * @throws {RangeError} When it knows no classes, or was never asked without one.
+ * @throws {RangeError} When it knows no classes, or was never asked without one, and has no guide; or
+ *   its guide wants to know what it does not.
  */
-export function checkGuidance({ conditioning = {} }: Pick<Asked, "conditioning">): void {
+export function checkGuidance(
+  { conditioning = {}, guide }: Pick<GuidedNetwork, "conditioning"> & {
+    readonly guide?: Pick<Guide, "conditioning" | "stages"> | undefined;
+  },
+): void {
+  if (guide) return checkGuide(conditioning, guide);
   const { labels = 0, labelDropout = 0 } = conditioning;
   if (labels > 0 && labelDropout > 0) return;
   throw new RangeError(
@@ -56,6 +82,53 @@ export function checkGuidance({ conditioning = {} }: Pick<Asked, "conditioning">
       : "Cannot guide: the network must have learnt to do without a class, it always had one; " +
         "train it with --model.labelDropout=0.1",
   );
+}
+
+/** What a guide may want to know: what the network does, or nothing. */
+const TOLD = ["labels", "augment"] as const;
+
+function checkGuide(
+  conditioning: Conditioning,
+  { conditioning: own = {}, stages }: Pick<Guide, "conditioning" | "stages">,
+): void {
+  if (stages) {
+    throw new RangeError(
+      "Cannot guide by a chain of networks: the guide must be a network of all levels",
+    );
+  }
+  const foreign = TOLD.find((name) => own[name] && own[name] !== (conditioning[name] ?? 0));
+  if (foreign !== undefined) {
+    throw new RangeError(
+      `Cannot guide: the guide must know the network's ${
+        foreign === "labels" ? "classes" : "augmentation"
+      }, ${conditioning[foreign] ?? 0}, or none, it knows ${own[foreign]}`,
+    );
+  }
+  if (!own.selfCondition || conditioning.selfCondition) return;
+  throw new RangeError(
+    "Cannot guide: the guide wants the images predicted before, the network must as well",
+  );
+}
+
+/** What a guide is told of what a network is. */
+function guideInputs(inputs: NetworkInputs, { conditioning = {} }: Guide): NetworkInputs {
+  const { labels, augment, selfCondition, ...rest } = inputs;
+  return {
+    ...rest,
+    ...labels && conditioning.labels && { labels },
+    ...augment && conditioning.augment && { augment },
+    ...selfCondition && conditioning.selfCondition && { selfCondition },
+  };
+}
+
+/** The slots of a network and of its guide. */
+export function guidedParameters(
+  { parameters, guide }: {
+    readonly parameters: ReadonlyMap<Parameter, ParameterSlot>;
+    readonly guide?: Guide | undefined;
+  },
+): ReadonlyMap<Parameter, ParameterSlot> {
+  return guide ? new Map([...parameters, ...guide.parameters]) : parameters;
 }
 
 /**
@@ -78,22 +151,28 @@ export function checkGuidedMoves(
   );
 }
 
-/** What a network says with a class, guided, and what it says without one. */
+/** What a network says with a class, guided, and what it says without one, or what its guide says. */
 export function guidedAndNot(
-  asked: Asked,
+  asked: GuidedNetwork,
   { scale, rescale }: Guidance,
   { channels }: Pick<GuidedBatch, "channels">,
   graph: Graph,
   inputs: NetworkInputs,
 ): { guided: TensorRef; unconditional: TensorRef } {
   checkGuidance(asked);
-  const { denoise, conditioning, guidedChannels = channels } = asked, { capture } = graph;
-  const n = inputs.x.shape[0] ?? 0, none = conditioning!.labels!;
-  const nothing = capture.constant([n], new Uint32Array(n).fill(none), "no classes");
+  const { denoise, guide: other, guidedChannels = channels } = asked, { capture } = graph;
   const conditional = denoise(graph, inputs).ref;
-  const unconditional = denoise(graph, { ...inputs, labels: nothing }).ref;
+  const unconditional = other
+    ? other.denoise(graph, guideInputs(inputs, other)).ref
+    : denoise(graph, withoutClass(asked, graph, inputs)).ref;
   const strength = { scale, rescale, channels: Math.min(channels, guidedChannels) };
   return { guided: guide(capture, { conditional, unconditional }, strength), unconditional };
+}
+
+function withoutClass({ conditioning }: Asked, { capture }: Graph, inputs: NetworkInputs) {
+  const n = inputs.x.shape[0] ?? 0, none = conditioning!.labels!;
+  const labels = capture.constant([n], new Uint32Array(n).fill(none), "no classes");
+  return { ...inputs, labels };
 }
 
 /**
@@ -102,21 +181,21 @@ export function guidedAndNot(
  * @throws {RangeError} See {@linkcode checkGuidance}.
  */
 export function guidedDenoiser(
-  asked: Asked,
+  asked: GuidedNetwork,
   guidance: Guidance,
   { together, channels }: GuidedBatch,
 ): Denoiser {
   const { scale, rescale } = guidance;
   checkGuidance(asked);
   const { denoise, conditioning, guidedChannels = channels } = asked;
-  const none = conditioning!.labels!;
+  const none = conditioning?.labels ?? 0;
   const strength: GuidanceStrength = {
     ...{ scale, rescale, channels: Math.min(channels, guidedChannels) },
   };
   return (graph, inputs) => {
     const { capture } = graph;
     const { x, labels, selfCondition, stage: _, ...others } = inputs;
-    if (!together) {
+    if (!together || asked.guide) {
       return graph.constant(guidedAndNot(asked, guidance, { channels }, graph, inputs).guided);
     }
     const twice = (ref: TensorRef) => doubled(capture, ref);

@@ -396,5 +396,13 @@ Deno.test("sample draws classes by name in columns, guided, and tells them in th
     assert(grid.height > 1.8 * grid.width, `${grid.height} x ${grid.width}`);
     const other = await runScript("sample.ts", [...args, "--count", "8", "--images", images]);
     assertFails(other, 2, "guidance must be");
+    // A network that is its own guide is guided nowhere.
+    const plain = ["--checkpoint", file, "--count", "2", "--out"];
+    const [itself, alone] = await Promise.all([
+      runScript("sample.ts", [...plain, `${out}.1.png`, "--guidance", "3", "--guide", run]),
+      runScript("sample.ts", [...plain, `${out}.2.png`]),
+    ]);
+    assertEquals([itself.code, alone.code], [0, 0], itself.err + alone.err);
+    assertEquals(await Deno.readFile(`${out}.1.png`), await Deno.readFile(`${out}.2.png`));
   });
 });

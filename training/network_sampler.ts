@@ -30,19 +30,32 @@ export interface SampledNetwork {
   readonly batch?: number;
   /** How images are guided; not at all unless given. */
   readonly guidance?: Guidance | undefined;
+  /** A worse network that it is guided by; itself without a class unless given. */
+  readonly guide?: GuidingNetwork | undefined;
   /** See {@linkcode SamplerParts.together}. */
   readonly together?: boolean | undefined;
 }
 
+/** A network that guides another, of the same process. */
+export interface GuidingNetwork {
+  readonly network: Network;
+  readonly weights: Arena;
+}
+
 /** What a sampler of a network is made of. */
 export function samplerParts(sampled: SampledNetwork): SamplerParts {
-  const { network, weights, process, batch = SAMPLE_BATCH } = sampled;
+  const { network, weights, guide, process, batch = SAMPLE_BATCH } = sampled;
+  const learned = isLearned(process.variance);
   const { height, width, channels } = sampled.latent?.sizeOf(sampled.size) ?? sampled.size;
   return {
     shape: [batch, height, width, channels],
     parameters: parameterSlots(network, weights),
-    ...askedOf(network, isLearned(process.variance)),
+    ...askedOf(network, learned),
     process,
+    guide: guide && {
+      ...askedOf(guide.network, learned),
+      parameters: parameterSlots(guide.network, guide.weights),
+    },
     guidance: sampled.guidance,
     together: sampled.together,
   };

@@ -18,7 +18,7 @@ import { formatBytes } from "./run_summary.ts";
 
 /** A network that draws images of a size. */
 export interface SamplingSubject
-  extends Pick<SampledNetwork, "network" | "process" | "size" | "guidance" | "latent"> {
+  extends Pick<SampledNetwork, "network" | "process" | "size" | "guidance" | "guide" | "latent"> {
   readonly gpu: Gpu;
 }
 
@@ -43,12 +43,17 @@ export function planSampling(
   batch: number,
   together = true,
 ): SamplingPlan {
-  const { gpu, network } = subject;
+  const { gpu, network, guide: given } = subject;
   const planning = planningGpu(gpu);
   setVariantPolicy(planning, variantPolicy(gpu));
   const weights = createArena(planning, "averaged weights", network);
+  const guide = given && {
+    ...given,
+    weights: createArena(planning, "guide's weights", given.network),
+  };
   const before = planning.counters.bufferBytes;
-  const captures = Sampler.record(planning, samplerParts({ ...subject, weights, batch, together }));
+  const parts = samplerParts({ ...subject, weights, guide, batch, together });
+  const captures = Sampler.record(planning, parts);
   const images = planning.counters.bufferBytes - before;
   const peaks = captures.map((capture) => planMemory(capture).memory.peakBytes);
   return { batch, together, bytes: peaks.reduce((sum, bytes) => sum + bytes, images) };
@@ -66,7 +71,7 @@ export function fitSampling(
   subject: SamplingSubject,
   { memory = Infinity, most = SAMPLE_BATCH }: { memory?: number; most?: number } = {},
 ): SamplingPlan {
-  const guided = subject.guidance !== undefined;
+  const guided = subject.guidance !== undefined && !subject.guide;
   let batch = most, together = true;
   for (;; [batch, together] = smallerBatch({ batch, together }, guided)) {
     const last = batch === 1 && !(guided && together);
@@ -130,7 +135,7 @@ export async function fittingSampler(
   options: { memory?: number; most?: number } = {},
 ): Promise<Sampler> {
   try {
-    const guided = subject.guidance !== undefined;
+    const guided = subject.guidance !== undefined && !subject.guide;
     let { batch, together } = fitSampling(subject, options);
     for (;;) {
       try {

@@ -18,6 +18,7 @@ import {
   SAMPLING_OPTIONS,
 } from "../../diffusion/samplers/registry.ts";
 import { SAMPLE_BATCH, type Sampler } from "../../diffusion/sampling.ts";
+import type { Network } from "../../model/network.ts";
 import { createArena } from "../../model/parameters.ts";
 import type { OptionSpecs, OptionValues } from "../../support/command_line.ts";
 import { UsageError } from "../../support/errors.ts";
@@ -211,6 +212,12 @@ export interface LoadedSampler {
   destroy(): void;
 }
 
+/** How images are guided, and by which other network if by one. */
+export interface LoadedGuidance {
+  readonly guidance?: Guidance | undefined;
+  readonly guide?: { readonly checkpoint: Checkpoint; readonly network: Network } | undefined;
+}
+
 /** What was found in a checkpoint. */
 export interface LoadedRun {
   readonly config: Config;
@@ -223,22 +230,29 @@ export interface LoadedRun {
  * A sampler with the checkpoint's weights.
  *
  * @param count Images that it draws, where no more will be; large ones come in batches of no more.
- * @param guidance None unless given.
+ * @param guided Not at all unless given; the guide's weights are of the same kind.
  */
 export async function loadSampler(
   gpu: Gpu,
   { config, checkpoint, process }: LoadedRun,
   { weights, batch }: WeightsValues,
   count: number = batch,
-  guidance?: Guidance,
+  { guidance, guide: other }: LoadedGuidance = {},
 ): Promise<LoadedSampler> {
   const network = networkOf(config);
   const { height, width, channels } = imageShape(config.data);
   const arena = createArena(gpu, "weights", network);
-  await loadWeights(gpu, arena, checkpoint, weights === "ema" ? EMA_PREFIX : WEIGHTS_PREFIX);
+  const prefix = weights === "ema" ? EMA_PREFIX : WEIGHTS_PREFIX;
+  await loadWeights(gpu, arena, checkpoint, prefix);
+  const guide = guidance && other && {
+    network: other.network,
+    weights: createArena(gpu, "guide's weights", other.network),
+  };
+  if (guide) await loadWeights(gpu, guide.weights, other!.checkpoint, prefix);
   const size = { height, width, channels };
   const latent = await LatentSpace.open(gpu, config.model.latent, size);
-  const sampler = await fittingSampler({ gpu, network, process, size, guidance, latent }, arena, {
+  const subject = { gpu, network, process, size, guidance, guide, latent };
+  const sampler = await fittingSampler(subject, arena, {
     verb: "draw images",
     remedy: "a smaller network, by --model.channels=N of its run, takes less",
   }, { most: imagesAtOnce(size, count, batch) });
@@ -247,6 +261,7 @@ export async function loadSampler(
     destroy: () => {
       sampler.destroy();
       arena.destroy(gpu);
+      guide?.weights.destroy(gpu);
       latent?.destroy();
     },
   };

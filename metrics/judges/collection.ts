@@ -6,6 +6,7 @@
  * @module
  */
 import type { Pixels } from "../../data/dataset.ts";
+import { type ClassedFeatures, ClassTally } from "./class_metrics.ts";
 import type { StoredTensor } from "../../formats/safetensors.ts";
 import type { FeatureExtractor } from "./features/features.ts";
 import { InceptionScorer } from "./inception_score.ts";
@@ -31,6 +32,12 @@ export interface CollectionOptions {
   readonly extractor: FeatureExtractor | null;
 }
 
+/** Images that may have classes. */
+export interface ClassedPixels extends Pixels {
+  /** [count], what they are meant to show, by the numbers of the data set; unknown unless given. */
+  readonly labels?: ArrayLike<number> | undefined;
+}
+
 /** Tensors by name. */
 export type NamedTensors = ReadonlyMap<string, StoredTensor>;
 
@@ -44,8 +51,12 @@ export class Collection {
   readonly moments: Moments | null;
   readonly scorer: InceptionScorer | null;
   readonly spectra: Moments | null;
+  /** Null where classes are not asked for, or the features know others. */
+  readonly tally: ClassTally | null;
   readonly #spectrum: RadialSpectrum | null;
   readonly #kept: Float32Array<ArrayBuffer>;
+  /** Classes of the kept ones; -1 where an image has none. */
+  readonly #keptLabels: Float64Array<ArrayBuffer>;
   #count = 0;
 
   constructor(readonly options: CollectionOptions) {
@@ -58,9 +69,13 @@ export class Collection {
     this.scorer = extractor && wants("is")
       ? new InceptionScorer(count, extractor.classes, Math.min(SPLITS, count))
       : null;
-    const pairs = wants("kid") || wants("precision");
+    this.tally = extractor?.knowsLabels && wants("classes")
+      ? new ClassTally(extractor.classes)
+      : null;
+    const pairs = wants("kid") || wants("precision") || wants("classes");
     const length = extractor && pairs ? Math.min(keep, count) * extractor.dimension : 0;
     this.#kept = new Float32Array(length);
+    this.#keptLabels = new Float64Array(wants("classes") ? Math.min(keep, count) : 0).fill(-1);
     this.#spectrum = wants("spectrum") ? new RadialSpectrum(height, width) : null;
     this.spectra = this.#spectrum && new Moments(this.#spectrum.dimension);
   }
@@ -77,15 +92,25 @@ export class Collection {
     return { dimension, rows };
   }
 
+  /** The same with their classes. */
+  get classed(): ClassedFeatures {
+    return { kept: this.kept, labels: this.#keptLabels };
+  }
+
   /** Takes images in, in order. */
-  async add(pixels: Pixels): Promise<void> {
-    const { extractor } = this.options;
-    if (extractor && (this.moments || this.scorer || this.#kept.length > 0)) {
+  async add(pixels: ClassedPixels): Promise<void> {
+    const { extractor } = this.options, { labels } = pixels;
+    if (extractor && (this.moments || this.scorer || this.tally || this.#kept.length > 0)) {
       const { features, probabilities } = await extractor.extract(pixels);
       this.moments?.add(features);
       this.scorer?.add(probabilities);
+      if (labels) this.tally?.add(probabilities, labels);
       const at = this.#count * extractor.dimension;
       if (at < this.#kept.length) this.#kept.set(features.subarray(0, this.#kept.length - at), at);
+    }
+    for (let i = 0; labels && i < labels.length; i++) {
+      const at = this.#count + i;
+      if (at < this.#keptLabels.length) this.#keptLabels[at] = labels[i]!;
     }
     if (this.#spectrum) this.spectra?.add(this.#spectrum.features(pixels));
     this.#count += pixels.count;
@@ -105,6 +130,11 @@ export class Collection {
       put("scorer/negentropies", this.scorer.negentropies);
       put("scorer/sums", this.scorer.sums);
     }
+    if (this.tally) {
+      put("classes/counts", this.tally.counts);
+      put("classes/right", this.tally.right);
+    }
+    if (this.#keptLabels.length > 0) put("classes/kept", this.#keptLabels);
     if (this.#kept.length > 0) {
       result.set("kept", { dtype: "F32", shape: [this.#kept.length], data: this.#kept });
     }
@@ -135,6 +165,12 @@ export class Collection {
       get("scorer/negentropies", scorer.splits),
       get("scorer/sums", scorer.splits * scorer.classes),
     );
+    if (this.tally) {
+      this.tally.counts.set(get("classes/counts", this.tally.classes));
+      this.tally.right.set(get("classes/right", this.tally.classes));
+    }
+    const kept = this.#keptLabels;
+    if (kept.length > 0) kept.set(get("classes/kept", kept.length));
     if (this.#kept.length > 0) this.#kept.set(get("kept", this.#kept.length));
     this.#count = count;
   }

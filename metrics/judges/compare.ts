@@ -3,6 +3,7 @@
  *
  * @module
  */
+import { type ClassedFeatures, classShare, withinClasses } from "./class_metrics.ts";
 import type { Collection } from "./collection.ts";
 import { frechetDistance } from "../numerics/frechet.ts";
 import { countRows, type FeatureSet, kernelDistance, pickRows } from "./kid.ts";
@@ -10,8 +11,11 @@ import { permutation } from "../../support/philox.ts";
 import type { Gaussian, Moments } from "../numerics/moments.ts";
 import { PUBLISHED_NAME } from "./features/inception_features.ts";
 import type { FrechetEstimator } from "../numerics/newton_schulz.ts";
+import type { Metric } from "./metric.ts";
 import type { MetricName } from "./options.ts";
 import { manifoldMetrics } from "./precision_recall.ts";
+
+export type { Metric };
 
 /** The other side of a comparison: a collection, or moments alone. */
 export interface Reference {
@@ -21,23 +25,8 @@ export interface Reference {
   readonly moments: Gaussian | null;
   readonly spectra: Gaussian | null;
   readonly kept: FeatureSet | null;
-}
-
-/** One number. */
-export interface Metric {
-  /** Key in JSON, such as "frechetDistance". */
-  readonly key: string;
-  /** What a person reads, such as "Frechet distance". */
-  readonly label: string;
-  readonly value: number;
-  /** Spread, where there is one: a standard deviation or error. */
-  readonly spread?: number;
-  /** Which features the number was made with; null where it needs none. */
-  readonly features: string | null;
-  /** What a reader must know to compare it. */
-  readonly note?: string;
-  /** Whether smaller is better, larger is better, or 1 is best. */
-  readonly better: "lower" | "higher";
+  /** The same with their classes; null where it was not asked for them. */
+  readonly classed?: ClassedFeatures | null;
 }
 
 /** How numbers are made. */
@@ -57,6 +46,7 @@ export function referenceOf(name: string, collection: Collection): Reference {
     moments: gaussianOf(collection.moments),
     spectra: gaussianOf(collection.spectra),
     kept: countRows(collection.kept) > 0 ? collection.kept : null,
+    classed: collection.options.metrics.includes("classes") ? collection.classed : null,
   };
 }
 
@@ -118,11 +108,32 @@ export async function judge(
       found.push(...measure(side.kept, reference.kept, features));
     }
   }
+  if (metrics.includes("classes")) found.push(...classMetrics(side, reference, say));
   if (side.spectra) {
     if (!reference.spectra) lacking("Spectral distance");
     else if (enough("Spectral distance", 2)) found.push(spectralMetric(side, reference.spectra));
   }
   return found;
+}
+
+/** What needs the classes of images; says what is left out, and why. */
+function classMetrics(
+  side: Collection,
+  { name, classed }: Reference,
+  say: (line: string) => void,
+): Metric[] {
+  const features = side.options.extractor?.name ?? null;
+  const { tally, classed: own } = side;
+  const labelled = ({ labels }: ClassedFeatures) => Array.from(labels).some((label) => label >= 0);
+  if (!labelled(own)) {
+    say("Classes left out: the images must be of a network or a data set with classes");
+    return [];
+  }
+  if (!tally) say(`Share in their class left out: the ${features} knows other classes`);
+  const shares = tally ? classShare(tally, features) : [];
+  if (classed && labelled(classed)) return [...shares, ...withinClasses(own, classed, features)];
+  say(`Distances within classes left out: ${name} has no classes`);
+  return shares;
 }
 
 async function frechetMetric(

@@ -18,9 +18,13 @@ import {
 /**
  * Groups of metrics: `fid` the Frechet distance on features, `is` the Inception Score, `kid` the
  * kernel distance, `precision` precision, recall, density and coverage, `spectrum` the Frechet
- * distance of radial power spectra, which alone needs no features.
+ * distance of radial power spectra, which alone needs no features, `classes` whether images show the
+ * class that they are meant to show.
  */
-export const METRIC_NAMES = ["fid", "is", "kid", "precision", "spectrum"] as const;
+export const METRIC_NAMES = ["fid", "is", "kid", "precision", "spectrum", "classes"] as const;
+
+/** Those of any images, whether they have classes or not. */
+export const COMMON_METRICS = METRIC_NAMES.filter((name) => name !== "classes");
 
 /** A group of metrics. */
 export type MetricName = typeof METRIC_NAMES[number];

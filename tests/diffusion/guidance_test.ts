@@ -1,14 +1,22 @@
 import type { Graph } from "../../autograd/graph.ts";
 import type { NetworkInputs } from "../../autograd/network_inputs.ts";
+import { Parameter } from "../../autograd/parameter.ts";
+import { zeros } from "../../model/init.ts";
 import { add } from "../../autograd/ops/add.ts";
 import { gatherRows } from "../../autograd/ops/gather_rows.ts";
 import { reshape } from "../../autograd/ops/reshape.ts";
-import { checkGuidedMoves, guidesAt } from "../../diffusion/guidance.ts";
+import { checkGuidance, checkGuidedMoves, type Guide, guidesAt } from "../../diffusion/guidance.ts";
 import type { SamplerStep } from "../../diffusion/moves.ts";
 import { makeProcess } from "../../diffusion/process.ts";
 import { Sampler, type SamplerParts } from "../../diffusion/sampling.ts";
 import { guide } from "../../kernels/process/guidance.ts";
-import { assert, assertAllClose, assertRejects, assertThrows } from "../support/assert.ts";
+import {
+  assert,
+  assertAllClose,
+  assertEquals,
+  assertRejects,
+  assertThrows,
+} from "../support/assert.ts";
 import { compute, randomTensor, randomValues, testGpu, upload } from "../support/gpu.ts";
 import { smokeConfig } from "../support/runs.ts";
 
@@ -85,6 +93,56 @@ Deno.test("Sampler.sample() guides inside the interval alone, and keeps images a
   const kept = await sampler.sample(moves, [1, 2, 3, 4, 5], { labels });
   assertAllClose(kept, expected(1.5), { rtol: 1e-5, atol: 1e-5 });
   sampler.destroy();
+});
+
+Deno.test("Sampler.sample() guides away from what another network says, with the class or without", async () => {
+  const gpu = await testGpu();
+  const worse = PICTURES.map((value, i) => value * (i % 5) / 5);
+  const table = upload(gpu, [CLASSES + 1, LENGTH], worse);
+  const picture = new Parameter([CLASSES + 1, LENGTH], zeros);
+  const half = upload(gpu, [1], [0.5]);
+  // Its picture is a parameter, so that its weights have to be at hand.
+  const guide = (labelled: boolean): Guide => ({
+    parameters: new Map([[picture, { value: table }]]),
+    conditioning: labelled ? { labels: CLASSES } : {},
+    denoise(graph, { x, labels }) {
+      assertEquals(labels !== undefined, labelled);
+      const none = graph.capture.constant([5], new Uint32Array(5).fill(CLASSES), "none");
+      const rows = gatherRows(graph.parameter(picture), graph.constant(labels ?? none));
+      return add(reshape(rows, x.shape), add(x, graph.constant(half)));
+    },
+  });
+  for (const labelled of [true, false]) {
+    // It need not have learnt to do without a class.
+    const conditioning = { labels: CLASSES };
+    const found = await sampled({ guidance: GUIDANCE, guide: guide(labelled), conditioning });
+    const expected = [2, 0, 1, 1, 2].flatMap((label) =>
+      Array.from({ length: LENGTH }, (_, i) => {
+        const c = PICTURES[label * LENGTH + i]!;
+        const g = worse[(labelled ? label : CLASSES) * LENGTH + i]!;
+        return 0.5 + g + 1.5 * (c - g);
+      })
+    );
+    assertAllClose(found, expected, { rtol: 1e-5, atol: 1e-5 });
+  }
+});
+
+Deno.test("checkGuidance() refuses a guide that wants to know what the network does not", () => {
+  checkGuidance({ conditioning: {}, guide: {} });
+  for (
+    const [conditioning, guide, message] of [
+      [
+        {},
+        { conditioning: { labels: 3 } },
+        "must know the network's classes, 0, or none, it knows 3",
+      ],
+      [{ labels: 3 }, { conditioning: { augment: 9 } }, "augmentation, 0, or none, it knows 9"],
+      [{}, { conditioning: { selfCondition: true } }, "predicted before"],
+      [{}, { stages: [1, 2] }, "must be a network of all levels"],
+    ] as const
+  ) {
+    assertThrows(() => checkGuidance({ conditioning, guide }), RangeError, message);
+  }
 });
 
 Deno.test("Sampler.create() refuses guidance of networks that know no classes, or always had one", async () => {

@@ -148,14 +148,16 @@ class Evaluation implements Observer {
   }
 
   #source(kind: typeof KINDS[number], step: number): ImageSource {
-    const { config, imageSize, process } = this.trainer;
+    const { config, imageSize, process, network } = this.trainer;
+    const { run: { seed } } = config, classes = network.conditioning?.labels ?? 0;
     return samplerSource({
       ...imageSize,
       name: `samples of step ${step} (${kind} weights)`,
       fingerprint: `${kind} ${step}`,
       sampler: this.samplers[kind],
       moves: samplerMoves(process, config.diffusion.sampler),
-      seed: config.run.seed,
+      seed,
+      labelOf: classes > 0 ? (index) => (seed + index) % classes : undefined,
     });
   }
 

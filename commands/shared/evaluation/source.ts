@@ -4,9 +4,10 @@
  *
  * @module
  */
-import type { ImageSet, Pixels } from "../../../data/dataset.ts";
+import type { ImageSet } from "../../../data/dataset.ts";
 import type { Sampler } from "../../../diffusion/sampling.ts";
 import type { Move } from "../../../diffusion/moves.ts";
+import type { ClassedPixels } from "../../../metrics/judges/collection.ts";
 import { type ImageSize, toBytes } from "../../../training/pictures.ts";
 import { contentOrder } from "../content_order.ts";
 
@@ -19,12 +20,12 @@ export interface ImageSource extends ImageSize {
   /** How many there are; Infinity where they are drawn. */
   readonly count: number;
   /** Images `first` to `first + count`, which exist. */
-  read(first: number, count: number): Promise<Pixels>;
+  read(first: number, count: number): Promise<ClassedPixels>;
 }
 
 /** The images of a data set, ordered by their content. */
 export function datasetSource(set: ImageSet): ImageSource {
-  const { name, count, height, width, channels, images } = set;
+  const { name, count, height, width, channels, images, labels } = set;
   const length = height * width * channels;
   const imageAt = (i: number) => images.subarray(i * length, (i + 1) * length);
   let order: number[] | null = null;
@@ -35,7 +36,11 @@ export function datasetSource(set: ImageSet): ImageSource {
       order ??= contentOrder(set);
       const part = new Uint8Array(n * length);
       for (let i = 0; i < n; i++) part.set(imageAt(order[first + i]!), i * length);
-      return Promise.resolve({ images: part, count: n, height, width, channels });
+      const own = order.slice(first, first + n);
+      return Promise.resolve({
+        ...{ images: part, count: n, height, width, channels },
+        labels: labels ? own.map((index) => labels[index]!) : undefined,
+      });
     },
   };
 }
@@ -49,18 +54,21 @@ export interface SamplerChoice extends ImageSize {
   readonly moves: readonly Move[];
   /** Seed of the first image. */
   readonly seed: number;
+  /** The class of an image by its index; none unless given. */
+  readonly labelOf?: ((index: number) => number) | undefined;
 }
 
 /** Images drawn by a sampler; image i has seed + i, so any of them can be drawn again. */
 export function samplerSource(choice: SamplerChoice): ImageSource {
-  const { name, sampler, moves, seed, height, width, channels } = choice;
+  const { name, sampler, moves, seed, labelOf, height, width, channels } = choice;
   return {
     ...{ name, count: Infinity, height, width, channels },
     fingerprint: `${choice.fingerprint} seed ${seed}`,
     read: async (first, count) => {
       const seeds = Array.from({ length: count }, (_, i) => seed + first + i);
-      const images = toBytes(await sampler.sample(moves, seeds));
-      return { images, count, height, width, channels };
+      const labels = labelOf && seeds.map((_, i) => labelOf(first + i));
+      const images = toBytes(await sampler.sample(moves, seeds, labels && { labels }));
+      return { images, count, height, width, channels, labels };
     },
   };
 }

@@ -13,6 +13,8 @@ import { UsageError } from "../../../support/errors.ts";
 import { exists } from "../../../data/fetching/locate_files.ts";
 import { stepName } from "../../../training/checkpoint.ts";
 import { runFolder } from "../../../training/run_folder.ts";
+import { networkOf } from "../../../training/run.ts";
+import { notedClasses } from "../../../training/same_images.ts";
 import { processOf } from "../../../training/run_process.ts";
 import { chooseData, namesDataset } from "../data_choice.ts";
 import {
@@ -21,11 +23,14 @@ import {
   loadSampler,
   movesOf,
   type SAMPLER_OPTIONS,
+  usage,
   type WEIGHTS_OPTIONS,
 } from "../load_sampler.ts";
+import { chosenClasses, chosenGuidance, chosenGuide, type ClassValues } from "../guided_classes.ts";
 import type { OptionValues } from "../../../support/command_line.ts";
 import { fileSource } from "./image_files.ts";
 import { datasetSource, type ImageSource, samplerSource } from "./source.ts";
+import { checkGuidedMoves } from "../../../diffusion/guidance.ts";
 import { isEvaluation } from "../../../diffusion/moves.ts";
 
 /** What is judged. */
@@ -45,6 +50,7 @@ export interface Subject {
 type Options =
   & OptionValues<typeof SAMPLER_OPTIONS>
   & OptionValues<typeof WEIGHTS_OPTIONS>
+  & ClassValues
   & {
     readonly checkpoint: string | undefined;
     readonly images: string | undefined;
@@ -86,19 +92,41 @@ async function checkpointSubject(gpu: Gpu, options: Options): Promise<Subject> {
   const moves = movesOf(process, choice);
   const steps = moves.filter(isEvaluation).length;
   const { weights, batch, seed } = options;
+  const { conditioning } = networkOf(config);
+  const known = { conditioning, names: notedClasses(checkpoint) };
+  const classes = chosenClasses(options.class, known);
+  const guide = await chosenGuide(options, config);
+  const guidance = chosenGuidance(options, known, guide);
+  if (guidance) usage(() => checkGuidedMoves(guidance, moves));
+  const count = conditioning?.labels ?? 0;
+  const labelOf = classes
+    ? (index: number) => classes[index % classes.length]!
+    : count > 0
+    ? (index: number) => (seed + index) % count
+    : undefined;
+  const guided = {
+    ...classes && { classes },
+    ...guidance && { guidance },
+    ...guidance && guide && { guide: await sha256File(guide.checkpoint.path) },
+  };
   const name =
     `samples of ${path} (${weights} weights, step ${step}, ${choice.name} in ${steps} steps)`;
-  const { sampler, destroy } = await loadSampler(gpu, { config, checkpoint, process }, options);
+  const run = { config, checkpoint, process };
+  const { sampler, destroy } = await loadSampler(gpu, run, options, batch, { guidance, guide });
   const source = samplerSource({
     ...imageShape(config.data),
     name,
     sampler,
     moves,
     seed,
-    fingerprint: JSON.stringify([await sha256File(path), weights, batch, moves]),
+    labelOf,
+    fingerprint: JSON.stringify([
+      ...[await sha256File(path), weights, batch, moves],
+      ...Object.keys(guided).length > 0 ? [guided] : [],
+    ]),
   });
   const out = join(evaluationFolder(path), `${stepName(step)}-${weights}.json`);
-  const about = { checkpoint: path, step, weights, sampler: choice, steps, seed };
+  const about = { checkpoint: path, step, weights, sampler: choice, steps, seed, ...guided };
   return { name, source, about, data: config.data, out, destroy };
 }
 

@@ -126,6 +126,7 @@ export class ClassifierFeatures implements FeatureExtractor {
   readonly name: string;
   readonly dimension: number;
   readonly classes: number;
+  readonly knowsLabels = true;
 
   private constructor(
     private readonly gpu: Gpu,

@@ -21,6 +21,8 @@ export interface FeatureExtractor {
   readonly name: string;
   readonly dimension: number;
   readonly classes: number;
+  /** Whether its classes are those of the data set, by the same numbers; false unless given. */
+  readonly knowsLabels?: boolean;
   /**
    * Judges images; the result does not depend on what else is in the batch.
    *

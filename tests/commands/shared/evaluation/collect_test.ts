@@ -4,7 +4,7 @@ import type { FeatureExtractor } from "../../../../metrics/judges/features/featu
 import { collect } from "../../../../commands/shared/evaluation/collect.ts";
 import { collectReference } from "../../../../commands/shared/evaluation/reference.ts";
 import type { ImageSource } from "../../../../commands/shared/evaluation/source.ts";
-import { METRIC_NAMES } from "../../../../metrics/judges/options.ts";
+import { COMMON_METRICS, METRIC_NAMES } from "../../../../metrics/judges/options.ts";
 import { judge, referenceOf } from "../../../../metrics/judges/compare.ts";
 import {
   assert,
@@ -58,7 +58,7 @@ const extractor: FeatureExtractor = {
 
 function options(count: number, lines: string[] = []) {
   const say = (line: string) => void lines.push(line);
-  return { label: "test", metrics: METRIC_NAMES, extractor, count, keep: 100, say };
+  return { label: "test", metrics: COMMON_METRICS, extractor, count, keep: 100, say };
 }
 
 Deno.test("collect() goes on after a kill, and ends with the same numbers", async () => {
@@ -81,8 +81,8 @@ Deno.test("collect() goes on after a kill, and ends with the same numbers", asyn
     const lines: string[] = [];
     const resumed = (await collect(source(300, 2), { ...options(300, lines), state }))!;
     assertEquals(lines, ["Going on after 128 of 300 (test)"]);
-    const judged = await judge(whole, reference, { metrics: METRIC_NAMES });
-    assertEquals(await judge(resumed, reference, { metrics: METRIC_NAMES }), judged);
+    const judged = await judge(whole, reference, { metrics: COMMON_METRICS });
+    assertEquals(await judge(resumed, reference, { metrics: COMMON_METRICS }), judged);
     assertEquals(judged.map(({ key }) => key), [
       ...["frechetDistance", "inceptionScore", "kernelDistance", "precision", "recall"],
       ...["density", "coverage", "spectralDistance"],
@@ -129,7 +129,7 @@ Deno.test("judge() computes what it can of few images, and says what it cannot",
   const judged = async (count: number) => {
     const lines: string[] = [];
     const side = (await collect(source(count, 2), options(count)))!;
-    const found = await judge(side, reference, { metrics: METRIC_NAMES }, (line) => {
+    const found = await judge(side, reference, { metrics: COMMON_METRICS }, (line) => {
       lines.push(line);
     });
     return { keys: found.map(({ key }) => key), lines };
@@ -148,4 +148,56 @@ Deno.test("judge() computes what it can of few images, and says what it cannot",
   const side = (await collect(source(9, 2), options(9)))!;
   const alone = await judge(side, single, { metrics: ["fid", "kid", "precision"] });
   assertEquals(alone.map(({ key }) => key), ["inceptionScore"]);
+});
+
+Deno.test("collect() keeps the classes of images over a kill, and judge() tells how they are shown", async () => {
+  await inFolder(async (folder) => {
+    const state = join(folder, "state"), lines: string[] = [];
+    const say = (line: string) => void lines.push(line);
+    const classed = (count: number, seed: number): ImageSource => {
+      const plain = source(count, seed);
+      const read: ImageSource["read"] = async (first, n) => {
+        const labels = Array.from({ length: n }, (_, i) => (first + i) % 3);
+        return { ...await plain.read(first, n), labels };
+      };
+      return { ...plain, read };
+    };
+    const own = { ...extractor, knowsLabels: true };
+    const common = { ...options(200), metrics: METRIC_NAMES, extractor: own };
+    const reference = referenceOf("reference", (await collect(classed(200, 1), common))!);
+    const whole = (await collect(classed(200, 2), common))!;
+    const stop = new AbortController(), begun = classed(200, 2);
+    const read: ImageSource["read"] = (first, n) => {
+      if (first > 0) stop.abort();
+      return begun.read(first, n);
+    };
+    await collect({ ...begun, read }, { ...common, state, signal: stop.signal });
+    const resumed = (await collect(begun, { ...common, state }))!;
+    const metrics = ["classes"] as const;
+    const judged = await judge(whole, reference, { metrics }, say);
+    assertEquals([await judge(resumed, reference, { metrics }, say), lines], [judged, []]);
+    const found = new Map(judged.map((metric) => [metric.key, metric]));
+    // By hand: the likeliest of each image's rows.
+    const { probabilities } = await extractor.extract(await source(200, 2).read(0, 200));
+    const right = Array.from({ length: 200 }, (_, i) => {
+      const row = probabilities.subarray(4 * i, 4 * i + 4);
+      return row.every((p) => p <= row[i % 3]!) ? 1 : 0;
+    });
+    assertEquals(found.get("classShare")!.value, right.reduce<number>((a, b) => a + b, 0) / 200);
+    assertEquals(found.get("classShare")!.byClass!.length, 4);
+    assert(found.get("classFrechetDistance")!.value > 0);
+    const plain = (await collect(source(200, 2), common))!;
+    await judge(plain, reference, { metrics }, say);
+    const foreign = (await collect(classed(200, 2), { ...common, extractor }))!;
+    const bare = { ...reference, classed: null };
+    assertEquals(
+      (await judge(foreign, bare, { metrics }, say)).find(({ byClass }) => byClass),
+      undefined,
+    );
+    assertEquals(lines.map((line) => line.replace(/:.*/, "")), [
+      "Classes left out",
+      "Share in their class left out",
+      "Distances within classes left out",
+    ]);
+  });
 });

@@ -3,13 +3,19 @@
  *
  * @module
  */
-import type { Guidance } from "../../diffusion/guidance.ts";
-import { checkGuidance } from "../../diffusion/guidance.ts";
-import type { Conditioning } from "../../model/network.ts";
+import { parseConfig } from "../../config/load.ts";
+import type { Config } from "../../config/schema.ts";
+import { imageShape } from "../../data/options.ts";
+import { checkGuidance, type Guidance } from "../../diffusion/guidance.ts";
+import { isLearned } from "../../diffusion/posterior.ts";
+import { SCHEDULE_FIELDS } from "../../diffusion/schedules/registry.ts";
+import type { Conditioning, Network } from "../../model/network.ts";
 import type { OptionSpecs, OptionValues } from "../../support/command_line.ts";
 import { UsageError } from "../../support/errors.ts";
 import { decimal } from "../../support/numbers.ts";
-import { usage } from "../shared/load_sampler.ts";
+import type { Checkpoint } from "../../training/checkpoint.ts";
+import { networkOf } from "../../training/run.ts";
+import { findCheckpoint, usage } from "./load_sampler.ts";
 
 /** Options that choose classes and guidance. */
 export const CLASS_OPTIONS = {
@@ -23,6 +29,12 @@ export const CLASS_OPTIONS = {
     value: "W",
     parse: decimal({ min: 0 }),
     description: "classifier-free guidance: 1 is none, more follows the class more closely",
+  },
+  guide: {
+    value: "RUN_OR_FILE",
+    description:
+      "autoguidance: away from what this worse network says, not from what is said of no class; " +
+      "an early checkpoint of the run will do",
   },
   guidanceInterval: {
     value: "A,B",
@@ -115,18 +127,69 @@ function partsOf(list: string, names: readonly string[] = []): string[] {
   return parts;
 }
 
+/** A network that guides another. */
+export interface ChosenGuide {
+  readonly checkpoint: Checkpoint;
+  readonly network: Network;
+}
+
+/** Keys of the process, beside those of its schedule, on which a network's output depends. */
+const OF_OUTPUT = ["process", "processOptions", "target", "sigmaData", "noise"] as const;
+
+/**
+ * The network of `--guide`; undefined where it is not given.
+ *
+ * @param config Of the run that is guided.
+ * @throws {UsageError} When its images or its process are others: what both say is then no matter of
+ *   more or less.
+ */
+export async function chosenGuide(
+  { guide }: Pick<ClassValues, "guide">,
+  config: Config,
+): Promise<ChosenGuide | undefined> {
+  if (guide === undefined) return undefined;
+  const checkpoint = await findCheckpoint(guide), { path } = checkpoint;
+  const theirs = parseConfig(checkpoint.config, { path });
+  const keys = [...Object.keys(SCHEDULE_FIELDS), ...OF_OUTPUT] as (keyof Config["diffusion"])[];
+  const values: [key: string, own: unknown, their: unknown][] = [
+    ...keys.map((key): [string, unknown, unknown] =>
+      [
+        ...[`diffusion.${key}`, config.diffusion[key], theirs.diffusion[key]],
+      ] as [string, unknown, unknown]
+    ),
+    ["model.latent", config.model.latent, theirs.model.latent],
+    ["size of the images", imageShape(config.data), imageShape(theirs.data)],
+    [
+      "learned variance",
+      isLearned(config.diffusion.variance),
+      isLearned(theirs.diffusion.variance),
+    ],
+  ];
+  const other = values.find(([, own, their]) => JSON.stringify(own) !== JSON.stringify(their));
+  if (!other) return { checkpoint, network: networkOf(theirs) };
+  const [name, own, their] = other;
+  throw new UsageError(
+    `Cannot guide by ${path}: its ${name} must be the run's, ${JSON.stringify(own)}, got ${
+      JSON.stringify(their)
+    }`,
+  );
+}
+
 /**
  * The guidance that the options ask for; undefined for none.
  *
  * @throws {UsageError} When options do not go together, or the network can't be guided.
  */
 export function chosenGuidance(
-  { guidance: scale, guidanceInterval, guidanceRescale, guidanceCfgpp = false }: ClassValues,
+  { guidance: scale, guide: given, ...options }: ClassValues,
   { conditioning }: KnownClasses,
+  guide?: Pick<ChosenGuide, "network">,
 ): Guidance | undefined {
+  const { guidanceInterval, guidanceRescale, guidanceCfgpp = false } = options;
   if (scale === undefined) {
     for (
       const [name, value] of [
+        ["guide", given],
         ["guidance-interval", guidanceInterval],
         ["guidance-rescale", guidanceRescale],
         ["guidance-cfgpp", guidanceCfgpp || undefined],
@@ -137,7 +200,13 @@ export function chosenGuidance(
     }
     return undefined;
   }
-  usage(() => checkGuidance({ conditioning }));
+  usage(() => checkGuidance({ conditioning, guide: guide?.network }));
+  if (guide && guidanceCfgpp) {
+    throw new UsageError(
+      "Cannot use --guidance-cfgpp with --guide: CFG++ takes the noise of a step from no class; " +
+        "give one of them",
+    );
+  }
   if (scale === 1 && !guidanceCfgpp) return undefined;
   return {
     ...{ scale, interval: guidanceInterval ?? null, rescale: guidanceRescale ?? 0 },

@@ -1,4 +1,9 @@
-import { chosenClasses, chosenGuidance, parseInterval } from "../../../commands/sample/classes.ts";
+import {
+  chosenClasses,
+  chosenGuidance,
+  parseInterval,
+} from "../../../commands/shared/guided_classes.ts";
+import type { Network } from "../../../model/network.ts";
 import { UsageError } from "../../../support/errors.ts";
 import { assertEquals, assertThrows } from "../../support/assert.ts";
 
@@ -34,6 +39,7 @@ Deno.test("chosenClasses() refuses classes that the network does not know", () =
 });
 
 const NO_VALUES = {
+  guide: undefined,
   ...{ class: undefined, guidance: undefined },
   ...{ guidanceInterval: undefined, guidanceRescale: undefined, guidanceCfgpp: false },
 };
@@ -61,11 +67,26 @@ Deno.test("chosenGuidance() refuses networks that can't be guided, and options w
       [guidance, { labels: 4 }, "it always had one; train it with --model.labelDropout=0.1"],
       [{ ...NO_VALUES, guidanceRescale: 0.5 }, { labels: 4 }, "--guidance-rescale alone"],
       [{ ...NO_VALUES, guidanceCfgpp: true }, { labels: 4 }, "--guidance-cfgpp alone"],
+      [{ ...NO_VALUES, guide: "runs/a" }, { labels: 4 }, "--guide alone: it must come with --gui"],
       [{ ...NO_VALUES, guidanceInterval: [0, 1] as [number, number] }, {}, "must come with --guid"],
     ] as const
   ) {
     assertThrows(() => chosenGuidance(values, { conditioning, names: NAMES }), UsageError, message);
   }
+});
+
+Deno.test("chosenGuidance() asks no class of networks that have a guide, and refuses CFG++ by one", () => {
+  const network = {} as Network;
+  const values = { ...NO_VALUES, guidance: 2, guide: "runs/a" };
+  const known = { conditioning: {}, names: undefined };
+  assertEquals(chosenGuidance(values, known, { network }), {
+    ...{ scale: 2, interval: null, rescale: 0 },
+  });
+  assertThrows(
+    () => chosenGuidance({ ...values, guidanceCfgpp: true }, known, { network }),
+    UsageError,
+    "--guidance-cfgpp with --guide",
+  );
 });
 
 Deno.test("parseInterval() reads two numbers that ascend, and nothing else", () => {
