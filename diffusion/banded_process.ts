@@ -70,7 +70,11 @@ function processOfBands(found: BandLevels, options: LevelOptions, name: string):
   const process: Process = {
     ...plain,
     banded: { name, stiff, bands, processes, start, startMean },
-    tables: { ...tablesOfBands(processes), weight: plain.tables.weight },
+    tables: {
+      ...tablesOfBands(processes),
+      weight: plain.tables.weight,
+      cutoff: plain.tables.cutoff,
+    },
     first: (rows) =>
       processOfBands(
         {
@@ -87,7 +91,7 @@ function processOfBands(found: BandLevels, options: LevelOptions, name: string):
 }
 
 /** Tables of bands side by side, [T, B]. */
-function tablesOfBands(processes: readonly Process[]): Omit<ProcessTables, "weight"> {
+function tablesOfBands(processes: readonly Process[]): Omit<ProcessTables, "weight" | "cutoff"> {
   const all = processes.map(({ tables }) => tables), bands = all.length;
   const side = (of: (tables: ProcessTables) => Float64Array) => {
     const lists = all.map(of), rows = lists[0]!.length;

@@ -29,7 +29,7 @@ const plus = definePointwise({ name: "plusMean", inputs: ["x", "mean"], result: 
 
 /** Its tables on the GPU. */
 export function bandedOnGpu(gpu: Gpu, process: Process): ProcessOnGpu {
-  const { schedule, tables, banded } = process;
+  const { schedule, banded } = process;
   const { bands: { transform, index: points, count, radii }, processes, start, startMean } =
     banded!;
   const plain = tablesOnGpu(gpu, process);
@@ -82,10 +82,6 @@ export function bandedOnGpu(gpu: Gpu, process: Process): ProcessOnGpu {
       return broadcast(capture, plus, { x: noisy, mean }, {});
     },
     step: (capture, tensors, scalars) => step(capture, tensors, { scalars, bands, to, back }),
-    inputs: (graph, xt, rows) => ({
-      x: graph.constant(xt),
-      level: tables.condition ? plain.gather(graph.capture, rows, tables.condition) : rows,
-    }),
     destroy() {
       plain.destroy();
       gpu.destroyTensor(index);

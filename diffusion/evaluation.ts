@@ -38,6 +38,7 @@ import { scalarShape, scalarsOfBands } from "./known_parts.ts";
 import type { ProcessOnGpu } from "./level_tables.ts";
 import type { SamplerStep } from "./moves.ts";
 import type { Process } from "./process.ts";
+import { forcedInput } from "./spectral_forcing.ts";
 import { roundHalfToEven } from "./spacing.ts";
 import { fourierTransform } from "../kernels/fft/fft2.ts";
 import { mulForward } from "../kernels/elementwise/broadcast.ts";
@@ -215,7 +216,7 @@ export class Evaluation {
 
   #values(step: SamplerStep, keys: Uint32Array): InputValues {
     const { shape: [samples, ...image], guidance, process } = this.parts;
-    const { schedule, tables, inputScale } = process;
+    const { schedule, tables, inputScale, forcing } = process;
     const { choosesVariance } = this.recorded;
     const told = schedule.condition?.(step.timestep);
     return {
@@ -232,6 +233,9 @@ export class Evaluation {
       ...tables.inputScale && {
         places: Uint32Array.from({ length: samples }, (_, n) => n),
         inputScales: new Float32Array(samples).fill(inputScale(step.timestep)),
+      },
+      ...forcing && {
+        cutoffs: new Float32Array(samples).fill(forcing.cutoff(schedule.at(step.timestep))),
       },
     };
   }
@@ -378,14 +382,16 @@ function predictionOf(capture: Capture, output: TensorRef, { shape }: TensorRef)
 /** What the network is given: the image as the process scales it, and what it is told of the level. */
 function recordInputs(
   capture: Capture,
-  { shape: [samples], process: { schedule, tables } }: SamplerParts,
+  { shape: [samples], process: { schedule, tables, forcing } }: SamplerParts,
   x: TensorRef,
 ): (graph: Graph) => NetworkInputs {
   const level = capture.input("timesteps", [samples], schedule.condition ? "f32" : "u32");
-  if (!tables.inputScale) return (graph) => ({ x: graph.constant(x), level });
-  const table = capture.input("inputScales", [samples]);
-  const scaled = linearCombination(capture, capture.input("places", [samples], "u32"), [
-    { table, x },
-  ]);
-  return (graph) => ({ x: graph.constant(scaled), level });
+  let given = x;
+  if (tables.inputScale) {
+    const table = capture.input("inputScales", [samples]);
+    const places = capture.input("places", [samples], "u32");
+    given = linearCombination(capture, places, [{ table, x }]);
+  }
+  if (forcing) given = forcedInput(capture, given, capture.input("cutoffs", [samples]), forcing);
+  return (graph) => ({ x: graph.constant(given), level });
 }

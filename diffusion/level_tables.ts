@@ -20,6 +20,7 @@ import { samplerStep, type SamplerTensors } from "../kernels/process/sampler_ste
 import type { Compared } from "./loss_quantity.ts";
 import type { OutputShares, TargetShares } from "./parameterization.ts";
 import type { Schedule } from "./schedule.ts";
+import { forcedInput, type SpectralForcing } from "./spectral_forcing.ts";
 
 /**
  * Shares of every level that training draws, each [T], or [T, B] in a process of B bands; `weight` is [T].
@@ -39,6 +40,8 @@ export interface ProcessTables {
   readonly inputScale: Float64Array | null;
   /** What the network is told; null where that is the row's number, u32. */
   readonly condition: Float64Array | null;
+  /** Up to where the network sees frequencies, as spectral_forcing.ts has it; null where it sees all. */
+  readonly cutoff: Float64Array | null;
 }
 
 /** A tensor `[n, ...]` and its share of a combination, by row of the schedule. */
@@ -81,10 +84,17 @@ export interface ProcessOnGpu {
   destroy(): void;
 }
 
+/** What is put on the GPU. */
+interface TabledProcess {
+  readonly schedule: Schedule;
+  readonly tables: ProcessTables;
+  readonly forcing: SpectralForcing | null;
+}
+
 /** The process with its shares as tables. */
 export function tablesOnGpu(
   gpu: Gpu,
-  { schedule, tables }: { readonly schedule: Schedule; readonly tables: ProcessTables },
+  { schedule, tables, forcing }: TabledProcess,
 ): ProcessOnGpu {
   const uploaded = new Map<Float64Array, TensorRef>();
   const upload = (values: Float64Array) => {
@@ -122,10 +132,15 @@ export function tablesOnGpu(
     },
     step: samplerStep,
     inputs(graph, xt, rows) {
-      const { capture } = graph, { inputScale, condition } = tables;
+      const { capture } = graph, { inputScale, condition, cutoff } = tables;
+      const scaled = inputScale
+        ? process.combine(capture, rows, [{ share: inputScale, x: xt }])
+        : xt;
       return {
         x: graph.constant(
-          inputScale ? process.combine(capture, rows, [{ share: inputScale, x: xt }]) : xt,
+          forcing && cutoff
+            ? forcedInput(capture, scaled, process.gather(capture, rows, cutoff), forcing)
+            : scaled,
         ),
         level: condition ? process.gather(capture, rows, condition) : rows,
       };

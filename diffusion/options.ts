@@ -36,6 +36,7 @@ import {
   SCHEDULE_FIELDS,
   scheduleChecks,
 } from "./schedules/registry.ts";
+import { SPECTRAL_FORCING } from "./spectral_forcing.ts";
 import { TIMESTEP_SAMPLER } from "./timesteps/registry.ts";
 import { WEIGHTING_NAMES, WEIGHTING_OPTIONS } from "./weightings/registry.ts";
 
@@ -177,6 +178,7 @@ const FIELDS = {
     "Networks of self-conditioning: whether each sample or a whole batch is told or not",
   ),
   timestepSampler: TIMESTEP_SAMPLER,
+  spectralForcing: SPECTRAL_FORCING,
   spectralLoss: SPECTRAL_LOSS,
   auxiliary: AUXILIARY,
   /** For `reweighted` and the spectrum loss. */
@@ -268,6 +270,9 @@ const chainIsPlain: Check<DiffusionOptions> = (options) => {
   if (options.spectralLoss.lambda > 0) {
     return { key: "spectralLoss.lambda", rule: "be 0 for objective unrolled" };
   }
+  if (options.spectralForcing.on) {
+    return { key: "spectralForcing.on", rule: "be false for objective unrolled" };
+  }
   if (isLearned(options.variance)) {
     return { key: "variance", rule: "be one that is not learned for objective unrolled" };
   }
@@ -296,6 +301,7 @@ const SCALED_TARGETS: readonly string[] = ["edm", "scaled-epsilon"];
 /** What processes that differ by frequency do without. */
 const frequenciesMayDiffer: Check<DiffusionOptions> = (options) => {
   const { process, processOptions, schedule, target, variance, spectralLoss, sampler } = options;
+  const { auxiliary } = options;
   if (!isBanded(process)) return null;
   const why = `where process is ${process}, which differs by frequency`;
   if (isContinuous(schedule)) {
@@ -306,6 +312,15 @@ const frequenciesMayDiffer: Check<DiffusionOptions> = (options) => {
   }
   if (isLearned(variance)) return { key: "variance", rule: `be one that is not learned ${why}` };
   if (spectralLoss.lambda > 0) return { key: "spectralLoss.lambda", rule: `be 0 ${why}` };
+  const byLoss = Object.entries(auxiliary).find(([, { weight, levels }]) =>
+    weight > 0 && levels === "loss"
+  );
+  if (byLoss) {
+    return {
+      key: `auxiliary.${byLoss[0]}.levels`,
+      rule: `be noise or image ${why}: a level of the loss is not one number there`,
+    };
+  }
   if (sampler.threshold != null) return { key: "sampler.threshold", rule: `be null ${why}` };
   if (!FORWARD_PROCESSES[process].endsInImages) return null;
   if (PARAMETERIZATIONS[target].needsSignal) {

@@ -15,6 +15,7 @@ import type { ReverseVariance } from "./posterior.ts";
 import { SIGMA_DATA } from "./preconditionings/edm.ts";
 import type { Schedule } from "./schedule.ts";
 import type { PathSettings } from "./spacing.ts";
+import { type ForcingOptions, type SpectralForcing, spectralForcing } from "./spectral_forcing.ts";
 import type { ProcessSettings } from "./processes/registry.ts";
 import type { ScheduleOptions } from "./schedules/registry.ts";
 import { type WeightingName, weightingOf, type WeightingOptions } from "./weightings/registry.ts";
@@ -35,6 +36,8 @@ export interface ProcessOptions extends ScheduleOptions, ProcessSettings {
   lossLimitTarget?: boolean;
   /** Standard deviation of the clean images, for what goes by it; 0.5 unless given. */
   sigmaData?: number;
+  /** What frequencies the network sees; all unless given. */
+  spectralForcing?: ForcingOptions;
   /** The noise; standard normal unless given. */
   noise?: Partial<NoiseOptions>;
   /** Variance of an ancestral step. Default "fixedlarge". */
@@ -86,6 +89,8 @@ export interface Process {
   toNoise(level: number): OutputShares;
   /** What x is multiplied by for the network at a level. */
   inputScale(level: number): number;
+  /** Which of its frequencies the network sees; null where it sees all. */
+  readonly forcing: SpectralForcing | null;
   /** Draws its noise. */
   readonly drawNoise: DrawNoise;
   /** Whether the network outputs the mean of an ancestral step. */
@@ -118,7 +123,7 @@ export function processOn(
     );
   }
   const shares = record.on(schedule, data);
-  const { inputScale } = shares;
+  const { inputScale } = shares, forcing = spectralForcing(options.spectralForcing);
   const weight = weightingOf(weighting, options.weightingOptions, data);
   const toX0 = (level: number) => shares.toX0(level);
   const toNoise = (level: number) => outputToNoise(schedule, shares, level);
@@ -153,10 +158,12 @@ export function processOn(
         }),
       inputScale: inputScale ? table(inputScale) : null,
       condition: schedule.condition && table(schedule.condition),
+      cutoff: forcing && table((_, row) => forcing.cutoff(schedule.levels[row]!)),
     },
     toX0,
     toNoise,
     inputScale: (level) => inputScale?.(level) ?? 1,
+    forcing,
     drawNoise: noiseOf(noiseOptions(options.noise)),
     outputsMean: record.isMean ?? false,
     variance,

@@ -7,6 +7,7 @@
  *
  * @module
  */
+import { betaShares } from "./beta_spacing.ts";
 import { type Names, namesOf } from "./names.ts";
 
 /** range(0, T, T // S) reversed (Song et al. 2021, official code). More than S where S does not divide T. */
@@ -77,6 +78,11 @@ function quadratic(timesteps: number, steps: number): number[] {
   });
 }
 
+/** Dense at both ends, by the quantiles of a beta distribution; some timesteps may come twice there. */
+function beta(timesteps: number, steps: number): number[] {
+  return betaShares(steps).map((share) => roundHalfToEven(share * (timesteps - 1)));
+}
+
 /** How levels are evenly spaced in sigma. */
 type SigmaSpacing = (most: number, least: number, share: number, rho: number) => number;
 
@@ -107,6 +113,7 @@ const TIMESTEPS = {
   truncated,
   "from-last": fromLast,
   quadratic,
+  beta,
 } as const satisfies Readonly<Record<string, (timesteps: number, steps: number) => number[]>>;
 
 /** Spacings in sigma. A new one is a function and a line here. */

@@ -8,6 +8,7 @@ import type { Config } from "../config/schema.ts";
 import { imageShape } from "../data/options.ts";
 import { fieldSpectrum } from "../data/sets/synthetic.ts";
 import { octaves, unitRings } from "../diffusion/frequency.ts";
+import { usesAuxiliary } from "../diffusion/auxiliary/registry.ts";
 import { makeProcess } from "../diffusion/process.ts";
 import { samplerMoves } from "../diffusion/samplers/registry.ts";
 import { emergenceOf } from "../metrics/instruments/emergence_times.ts";
@@ -45,10 +46,12 @@ function areFields({ name, synthetic }: Config["data"]): boolean {
   return name === "synthetic" && synthetic.kind === "field" && synthetic.dims === 2;
 }
 
-/** Whether all frequencies are noised alike, by white Gaussian noise: else each has levels of its own. */
-function isPlain({ noise, ...rest }: Config["diffusion"]): boolean {
-  const { process = "ddpm" } = rest as { readonly process?: string };
-  return noise.name === "gaussian" && process === "ddpm";
+/**
+ * Whether all frequencies are noised alike, by white Gaussian noise, and seen by the network: else each has
+ * levels of its own.
+ */
+function isPlain({ noise, process, spectralForcing }: Config["diffusion"]): boolean {
+  return noise.name === "gaussian" && process === "ddpm" && !spectralForcing.on;
 }
 
 /** Variances of fields in [-1, 1] at each frequency; a byte's rounding adds its own. */
@@ -90,7 +93,7 @@ export function whyNoTheory(
     [
       diffusion.timestepSampler.name === "uniform" && diffusion.loss === "mse" &&
       diffusion.lossOn === "output" && diffusion.spectralLoss.lambda === 0 &&
-      isPlain(diffusion),
+      !usesAuxiliary(diffusion.auxiliary) && isPlain(diffusion),
       "the plain loss at uniform timesteps",
     ],
   ];

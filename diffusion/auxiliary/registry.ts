@@ -5,7 +5,6 @@
  */
 import type { Graph, Tensor } from "../../autograd/graph.ts";
 import { add } from "../../autograd/ops/add.ts";
-import { combine } from "../../autograd/ops/combine.ts";
 import { mul } from "../../autograd/ops/mul.ts";
 import type { Gpu } from "../../device/gpu.ts";
 import type { TensorRef } from "../../device/tensor.ts";
@@ -118,7 +117,7 @@ export class AuxiliaryLosses {
     this.#factors = chosen(options).map(({ record, settings: { weight, levels } }) =>
       levelFactors(process, levels, record.degree).map((factor) => weight * factor)
     );
-    this.#minus = process.schedule.sqrtAlphasCumprod.map(() => -1);
+    this.#minus = process.tables.toX0.output.map(() => -1);
   }
 
   /**
@@ -131,20 +130,18 @@ export class AuxiliaryLosses {
     const { x0, xt, timesteps, prediction } = inputs;
     const { toX0 } = this.process.tables;
     const terms = [
-      { table: onGpu.upload(toX0.output), x: prediction },
-      ...toX0.xt.some((share) => share !== 0)
-        ? [{ table: onGpu.upload(toX0.xt), x: graph.constant(xt) }]
-        : [],
+      { share: toX0.output, x: prediction },
+      ...toX0.xt.some((share) => share !== 0) ? [{ share: toX0.xt, x: graph.constant(xt) }] : [],
     ];
     const clean = graph.constant(x0);
     let predicted: Tensor | undefined, residual: Tensor | undefined;
     const images = {
-      predicted: () => predicted ??= combine(timesteps, terms),
+      predicted: () => predicted ??= onGpu.combineTensors(timesteps, terms),
       clean,
       residual: () =>
-        residual ??= combine(timesteps, [
+        residual ??= onGpu.combineTensors(timesteps, [
           ...terms,
-          { table: onGpu.upload(this.#minus), x: clean },
+          { share: this.#minus, x: clean },
         ]),
     };
     const [, height = 0, width = 0] = x0.shape;

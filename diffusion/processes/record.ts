@@ -66,7 +66,7 @@ export const SHARED = {
   spectrum: option(
     nullable(list(decimal({ min: 0 }))),
     null,
-    "Power of the images at |k| = 0, 1, 2, ... for equal-snr, flipped-snr and heat; null = measured",
+    "Power of the images at |k| = 0, 1, 2, ... for equal-snr, flipped-snr, fans and heat; null = measured",
   ),
   mean: option(
     nullable(list(decimal())),

@@ -9,6 +9,7 @@ import { BLUE } from "./blue.ts";
 import { BLUR } from "./blur.ts";
 import { DDPM } from "./ddpm.ts";
 import { EQUAL_SNR } from "./equal_snr.ts";
+import { FANS } from "./fans.ts";
 import { FLIPPED_SNR } from "./flipped_snr.ts";
 import { HEAT } from "./heat.ts";
 import { MASK } from "./mask.ts";
@@ -27,6 +28,7 @@ const TABLE = {
   "heat": HEAT,
   "blue": BLUE,
   "warm": WARM,
+  "fans": FANS,
 } as const satisfies Readonly<Record<string, ForwardProcessRecord<never>>>;
 
 /** @internal */

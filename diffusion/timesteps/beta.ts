@@ -1,6 +1,8 @@
 /**
- * The share of the way from image to noise by a beta distribution, u^(a-1) (1-u)^(b-1) (as pi0 does,
- * Black et al. 2024, arXiv 2410.24164, appendix B): a above b for more noise; both 1 is uniform.
+ * The share of the way from image to noise by a beta distribution, u^(a-1) (1-u)^(b-1): a above b for more
+ * noise; both 1 is uniform. The exponents are those of pi0 (Black et al. 2024, arXiv 2410.24164, appendix B).
+ * B-TTDM (Zheng et al. 2024, "Beta-Tuned Timestep Diffusion Model", ECCV) draws timesteps so, more of them
+ * near the image, where the distribution of x_t changes most; of its exponents no source was at hand.
  *
  * @module
  */

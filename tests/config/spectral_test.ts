@@ -1,5 +1,7 @@
-import { parseConfig } from "../../config/load.ts";
+import { configWarnings } from "../../config/checks.ts";
+import { loadConfig, parseConfig } from "../../config/load.ts";
 import type { Override } from "../../config/load.ts";
+import { FORWARD_PROCESS_NAMES } from "../../diffusion/processes/registry.ts";
 import { assert, assertEquals, assertStringIncludes, assertThrows } from "../support/assert.ts";
 
 const parse = (...overrides: Override[]) => parseConfig("{}", { path: "config/x.json", overrides });
@@ -42,4 +44,34 @@ Deno.test("parseConfig() refuses more bins than timesteps, and bands without wei
   );
   const { spectralLoss } = parse(["diffusion.spectralLoss.bands", "[0, 1, 4]"]).diffusion;
   assertEquals(spectralLoss.bands, [0, 1, 4]);
+});
+
+Deno.test("loadConfig() accepts every run of config/spectral without warnings", async () => {
+  const folder = new URL("../../config/spectral/", import.meta.url), used = new Set<string>();
+  for (const { name } of Deno.readDirSync(folder)) {
+    const path = decodeURIComponent(new URL(name, folder).pathname);
+    if ("seeds" in JSON.parse(await Deno.readTextFile(path))) continue;
+    const config = await loadConfig(path);
+    assertEquals(configWarnings(config), []);
+    const { process, spectralForcing, timestepSampler } = config.diffusion;
+    used.add(spectralForcing.on ? "forcing" : timestepSampler.name === "beta" ? "beta" : process);
+  }
+  for (const name of [...FORWARD_PROCESS_NAMES, "forcing", "beta"]) {
+    assert(name === "ddpm" || used.has(name), `there must be a config of ${name}`);
+  }
+});
+
+Deno.test("parseConfig() refuses a cut that moves in, and auxiliary losses by the loss's levels by frequency", () => {
+  const on: Override = ["diffusion.spectralForcing.on", "true"];
+  assertStringIncludes(
+    refusal(on, ["diffusion.spectralForcing.least", "1.5"]),
+    "diffusion.spectralForcing.most must be at least diffusion.spectralForcing.least, 1.5",
+  );
+  const wavelet: Override = ["diffusion.auxiliary.wavelet.weight", "1"];
+  const byLoss: Override = ["diffusion.auxiliary.wavelet.levels", "loss"];
+  assertStringIncludes(
+    refusal(["diffusion.process", "power"], wavelet, byLoss),
+    "diffusion.auxiliary.wavelet.levels must be noise or image where process is power",
+  );
+  assert(parse(["diffusion.process", "power"], wavelet));
 });

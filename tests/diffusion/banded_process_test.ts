@@ -47,7 +47,7 @@ Deno.test("bandedProcess() turns the order of flipped-snr round", () => {
 });
 
 Deno.test("bandedProcess() with calibrate has the mean log SNR of ddpm at every timestep", () => {
-  for (const name of ["power", "mask", "equal-snr", "flipped-snr", "blue"] as const) {
+  for (const name of ["power", "mask", "equal-snr", "flipped-snr", "blue", "fans"] as const) {
     const { schedule, banded } = made(name, { calibrate: true });
     const { bands, processes } = banded!;
     schedule.levels.forEach(({ signalPower, noisePower }, row) => {
@@ -61,13 +61,34 @@ Deno.test("bandedProcess() with calibrate has the mean log SNR of ddpm at every 
 });
 
 Deno.test("bandedProcess() keeps the noise's power where nobody calibrates", () => {
-  for (const name of ["power", "mask", "equal-snr", "flipped-snr"] as const) {
+  for (const name of ["power", "mask", "equal-snr", "flipped-snr", "fans"] as const) {
     const { schedule, banded } = made(name);
     const power = meanOverPoints(
       banded!.bands,
       (band) => banded!.processes[band]!.schedule.levels[20]!.noisePower,
     );
     assertAlmostEquals(power / schedule.levels[20]!.noisePower, 1, 1e-9);
+  }
+});
+
+Deno.test("bandedProcess() gives fans noise by the z-score of a ring's power, less of fine detail as t grows", () => {
+  const { schedule, banded } = made("fans", { fansBands: 3, fansBeta: 0.5, fansGamma: 2 });
+  const { bands, processes } = banded!, last = bands.radii.at(-1)!;
+  const ringOf = (radius: number) => radius < last / 3 ? 0 : radius < last * 2 / 3 ? 1 : 2;
+  const powers = [0, 0, 0];
+  bands.radii.forEach((radius, band) =>
+    powers[ringOf(radius)]! += bands.sizes[band]! * spectrum[Math.round(radius)]!
+  );
+  const mean = powers.reduce((sum, p) => sum + p, 0) / 3;
+  const deviation = Math.sqrt(powers.reduce((sum, p) => sum + (p - mean) ** 2, 0) / 3);
+  for (const row of [0, 29, 59]) {
+    const colour = (band: number) =>
+      processes[band]!.schedule.levels[row]!.noisePower / schedule.levels[row]!.noisePower;
+    processes.forEach((_, band) => {
+      const ring = ringOf(bands.radii[band]!);
+      const log = 0.5 * (powers[ring]! - powers[0]!) / deviation - ring * row / 59;
+      assertAlmostEquals(Math.log(colour(band) / colour(0)), log, 1e-9);
+    });
   }
 });
 

@@ -51,7 +51,9 @@ function sigmaProcess(): Process {
     ...{ target: "epsilon", weighting: "uniform", variance: "fixedlarge", clipX0: false },
   });
   const tables = { ...plain.tables, inputScale: schedule.values.map(inputScale) };
-  return { ...plain, tables, inputScale, onGpu: (gpu) => tablesOnGpu(gpu, { schedule, tables }) };
+  const forcing = null;
+  const onGpu: Process["onGpu"] = (gpu) => tablesOnGpu(gpu, { schedule, tables, forcing });
+  return { ...plain, tables, inputScale, onGpu };
 }
 
 const gainOfLevel = definePointwise({

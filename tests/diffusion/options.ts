@@ -13,6 +13,7 @@ import { samplerMoves } from "../../diffusion/samplers/registry.ts";
 import type { Schedule } from "../../diffusion/schedule.ts";
 import { forwardOptions } from "../../diffusion/processes/registry.ts";
 import { SCHEDULE_FIELDS } from "../../diffusion/schedules/registry.ts";
+import { SPECTRAL_FORCING } from "../../diffusion/spectral_forcing.ts";
 import { TIMESTEP_SAMPLER } from "../../diffusion/timesteps/registry.ts";
 import { WEIGHTING_OPTIONS } from "../../diffusion/weightings/registry.ts";
 import { withDefaults } from "../../support/options.ts";
@@ -53,6 +54,7 @@ export const PLAIN_TRAINING: Pick<
   | "timestepSampler"
   | "spectralLoss"
   | "auxiliary"
+  | "spectralForcing"
   | "tMax"
   | "objective"
   | "layerLossFactor"
@@ -81,6 +83,7 @@ export const PLAIN_TRAINING: Pick<
     allowPrinted: false,
   },
   auxiliary: NO_AUXILIARY,
+  spectralForcing: withDefaults(SPECTRAL_FORCING),
   tMax: "auto",
   objective: "denoising",
   layerLossFactor: 1,

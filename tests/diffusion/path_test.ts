@@ -37,6 +37,8 @@ Deno.test("spaceTimesteps() gives every spacing's own timesteps", () => {
     truncated: [99, 82, 66, 49, 33, 16, 0],
     "from-last": [99, 85, 71, 57, 43, 29, 15, 1],
     quadratic: [80, 55, 35, 20, 8, 2, 0],
+    // scipy.stats.beta.ppf(1 - i / 7, 0.6, 0.6)
+    beta: [99, 92, 78, 59, 40, 21, 7],
   });
 });
 

@@ -182,6 +182,26 @@ Deno.test("AuxiliaryLosses count levels as the loss does, whatever the network o
   }
 });
 
+Deno.test("AuxiliaryLosses are of the clean image of every frequency's own level", async () => {
+  const gpu = await testGpu(), options = only("wavelet", { levels: "image" });
+  const { diffusion } = await smokeConfig("diffusion.timesteps=20", "diffusion.target=v");
+  const [plain, white, pink] = await Promise.all(
+    [null, 0, -1].map(async (power) =>
+      await run(
+        gpu,
+        power === null ? makeProcess(diffusion) : makeProcess(
+          { ...diffusion, process: "power", processOptions: { power } },
+          { height: H, width: W },
+        ),
+        options,
+      )
+    ),
+  );
+  assertAllClose(white!.losses, plain!.losses, { rtol: 1e-5 });
+  assertAllClose(white!.grad, plain!.grad, { rtol: 1e-4, atol: 1e-6 });
+  assert(Math.abs(pink!.losses[1]! / plain!.losses[1]! - 1) > 0.01);
+});
+
 Deno.test("Objective adds auxiliary losses, and what is off costs no dispatch", async () => {
   const gpu = await testGpu();
   const record = async (...overrides: string[]) => {
