@@ -147,6 +147,8 @@ export { makePosterior, type Posterior, reverseLogVariance } from "./diffusion/p
 export {
   type InpaintingMove,
   type InpaintingWay,
+  KNOWN_NOISES,
+  type KnownNoise,
   repaintMoves,
   type RepaintOptions,
 } from "./diffusion/inpainting.ts";
@@ -156,6 +158,8 @@ export type { SampleDecoder } from "./diffusion/evaluation.ts";
 export type { Compared, LossQuantity } from "./diffusion/loss_quantity.ts";
 export type { DrawNoise } from "./diffusion/noises/record.ts";
 export type { NoiseOptions } from "./diffusion/noises/registry.ts";
+export type { AuxiliaryOptions } from "./diffusion/auxiliary/registry.ts";
+export type { ForcingOptions, SpectralForcing } from "./diffusion/spectral_forcing.ts";
 export type { ChosenVariance } from "./kernels/process/chosen_variance.ts";
 export type {
   KeptShares,
@@ -190,7 +194,7 @@ export type {
   SharedTerm,
 } from "./diffusion/level_tables.ts";
 export type { OutputShares, TargetShares } from "./diffusion/parameterization.ts";
-export type { Move, NoiseMove, SamplerStep, Shares } from "./diffusion/moves.ts";
+export type { Move, NoiseColour, NoiseMove, SamplerStep, Shares } from "./diffusion/moves.ts";
 export { samplerMoves } from "./diffusion/samplers/registry.ts";
 export {
   type InpaintingTask,

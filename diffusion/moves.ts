@@ -24,8 +24,11 @@ export type Shares = KeptShares;
 
 /** How the noise of a step is coloured. */
 export interface NoiseColour {
+  /** How much of it goes to frequencies that are not resolved yet, from 0 to 1. */
   readonly strength: number;
+  /** Exponent of what is left to resolve, in its power. */
   readonly power: number;
+  /** Its deviation over that of white noise. */
   readonly scale: number;
   /** Images that tell what is resolved. */
   readonly images: number;
