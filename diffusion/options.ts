@@ -298,6 +298,10 @@ const binsFitTimesteps: Check<DiffusionOptions> = ({ timestepSampler, timesteps 
 /** Targets that scale what the network is given, by one number a level. */
 const SCALED_TARGETS: readonly string[] = ["edm", "scaled-epsilon"];
 
+/** Why processes that differ by frequency have no variational bound. */
+export const NO_BOUND =
+  "coloured noise ties pixels together, so that the likelihood of their bytes has no closed form";
+
 /** What processes that differ by frequency do without. */
 const frequenciesMayDiffer: Check<DiffusionOptions> = (options) => {
   const { process, processOptions, schedule, target, variance, spectralLoss, sampler } = options;
@@ -310,8 +314,14 @@ const frequenciesMayDiffer: Check<DiffusionOptions> = (options) => {
   if (SCALED_TARGETS.includes(target)) {
     return { key: "target", rule: `be one that leaves the network's input as it is ${why}` };
   }
-  if (isLearned(variance)) return { key: "variance", rule: `be one that is not learned ${why}` };
-  if (spectralLoss.lambda > 0) return { key: "spectralLoss.lambda", rule: `be 0 ${why}` };
+  if (isLearned(variance)) {
+    const hint = `it is trained by the variational bound, but ${NO_BOUND}`;
+    return { key: "variance", rule: `be one that is not learned ${why}`, hint };
+  }
+  if (spectralLoss.lambda > 0) {
+    const hint = "its steps are of one level; losses of diffusion.auxiliary work at every level";
+    return { key: "spectralLoss.lambda", rule: `be 0 ${why}`, hint };
+  }
   const byLoss = Object.entries(auxiliary).find(([, { weight, levels }]) =>
     weight > 0 && levels === "loss"
   );

@@ -75,3 +75,16 @@ Deno.test("parseConfig() refuses a cut that moves in, and auxiliary losses by th
   );
   assert(parse(["diffusion.process", "power"], wavelet));
 });
+
+Deno.test("parseConfig() refuses learned variances and the spectrum loss by frequency, with the reason", () => {
+  const power: Override = ["diffusion.process", "power"];
+  const learned = refusal(
+    ...[power, ["model.name", "guided"], ["model.learnedVariance", "true"]] as Override[],
+    ["diffusion.variance", "learned-range"],
+  );
+  assertStringIncludes(learned, "coloured noise ties pixels together");
+  assertStringIncludes(
+    refusal(power, ["diffusion.spectralLoss.lambda", "1"]),
+    "losses of diffusion.auxiliary work at every level",
+  );
+});

@@ -9,6 +9,7 @@ import { firstImages } from "../../../data/dataset.ts";
 import { loadImages } from "../../../data/registry.ts";
 import type { Gpu } from "../../../device/gpu.ts";
 import { makeProcess } from "../../../diffusion/process.ts";
+import { NO_BOUND } from "../../../diffusion/options.ts";
 import { isBanded } from "../../../diffusion/processes/registry.ts";
 import { createArena } from "../../../model/parameters.ts";
 import { UsageError } from "../../../support/errors.ts";
@@ -56,7 +57,7 @@ export async function bitsReport(
   if (isBanded(diffusion.process)) {
     throw new UsageError(
       `Cannot compute nll of ${path}: its process must be alike at all frequencies, it is ` +
-        `${diffusion.process}, whose bound is another sum`,
+        `${diffusion.process}, and ${NO_BOUND}`,
     );
   }
   const set = await loadImages({ ...data, dir: await dataPlace(path) }, "test", say);
