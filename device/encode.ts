@@ -5,6 +5,7 @@
  * @module
  */
 import type { Dispatch, Recording } from "./dispatch.ts";
+import { copiesOf, createTextures, type OperandCopy, operandsOf } from "./operand_textures.ts";
 import { byteLengthOf, type TensorRef } from "./tensor.ts";
 
 /** A range of a buffer. */
@@ -20,17 +21,40 @@ export interface EncodedDispatch {
   readonly pipeline: GPUComputePipeline;
   readonly bindGroup: GPUBindGroup;
   readonly workgroups: readonly [number, number, number];
+  /** Copies of operands into textures, made first. */
+  readonly copies: readonly OperandCopy[];
 }
 
-/** Encodes dispatches, setting only what changes. */
-export function encodeInto(pass: GPUComputePassEncoder, list: readonly EncodedDispatch[]): void {
+/**
+ * Encodes dispatches in as few passes as their copies allow, setting only what changes.
+ *
+ * @param descriptor Of every pass.
+ */
+export function encodeInto(
+  encoder: GPUCommandEncoder,
+  list: readonly EncodedDispatch[],
+  descriptor: GPUComputePassDescriptor,
+): void {
+  let pass: GPUComputePassEncoder | undefined;
   let pipeline: GPUComputePipeline | undefined;
   for (const dispatch of list) {
+    if (dispatch.copies.length > 0) {
+      pass?.end();
+      pass = undefined;
+      for (const { source, destination, size } of dispatch.copies) {
+        encoder.copyBufferToTexture(source, destination, size);
+      }
+    }
+    if (!pass) {
+      pass = encoder.beginComputePass(descriptor);
+      pipeline = undefined;
+    }
     if (dispatch.pipeline !== pipeline) pass.setPipeline(pipeline = dispatch.pipeline);
     pass.setBindGroup(0, dispatch.bindGroup);
     const { workgroups } = dispatch;
     pass.dispatchWorkgroups(workgroups[0], workgroups[1], workgroups[2]);
   }
+  pass?.end();
 }
 
 /** All dispatches' parameters in one uniform buffer, equal blocks stored once. */
@@ -44,22 +68,30 @@ interface UploadedParams {
  * Makes the pipelines, bind groups and parameters of a recording.
  *
  * @param locate Where a tensor's bytes are.
- * @returns The dispatches, and the buffers that were made for them.
+ * @returns The dispatches, and the buffers and textures that were made for them.
  */
 export async function encodeAll(
   recording: Recording,
   locate: (tensor: TensorRef) => Place,
-): Promise<{ encoded: EncodedDispatch[]; buffers: GPUBuffer[] }> {
+): Promise<{ encoded: EncodedDispatch[]; buffers: GPUBuffer[]; textures: readonly GPUTexture[] }> {
   const { gpu } = recording;
   const { buffer, offsets } = uploadParams(recording);
+  const textures = createTextures(recording);
   const encoded: EncodedDispatch[] = [];
   for (const [index, { kernel, bindings, params, workgroups }] of recording.dispatches.entries()) {
     const places = bindings.map(({ tensor }) => {
       const { buffer, byteOffset: offset } = locate(tensor);
       return { buffer, offset, size: byteLengthOf(tensor) };
     });
-    const pipeline = await gpu.pipeline(kernel, readOnlyBindings(bindings, places));
-    const resources = [...places];
+    const operands = operandsOf({ kernel, bindings });
+    const pipeline = await gpu.pipeline(kernel, readOnlyBindings(bindings, places, operands));
+    const resources: GPUBindingResource[] = [...places];
+    const copies = operands.flatMap((operand) => {
+      const { binding, slot } = operand;
+      const texture = textures.get(slot)!;
+      resources[binding] = texture.createView();
+      return copiesOf(operand, places[binding]!, texture);
+    });
     const offset = offsets[index]!;
     if (offset >= 0 && buffer) resources.push({ buffer, offset, size: params.byteLength });
     gpu.device.pushErrorScope("validation");
@@ -71,9 +103,9 @@ export async function encodeAll(
     });
     const error = await gpu.device.popErrorScope();
     if (error) throw new Error(`Cannot bind kernel ${kernel.name}: ${error.message}`);
-    encoded.push({ name: kernel.name, bindings, pipeline, bindGroup, workgroups });
+    encoded.push({ name: kernel.name, bindings, pipeline, bindGroup, workgroups, copies });
   }
-  return { encoded, buffers: buffer ? [buffer] : [] };
+  return { encoded, buffers: buffer ? [buffer] : [], textures: [...textures.values()] };
 }
 
 /**
@@ -84,13 +116,16 @@ export async function encodeAll(
 function readOnlyBindings(
   bindings: Dispatch["bindings"],
   places: readonly { buffer: GPUBuffer; offset: number; size: number }[],
+  operands: readonly { readonly binding: number }[],
 ): Set<number> {
   const overlap = (i: number, j: number) => {
     const a = places[i]!, b = places[j]!;
     return i !== j && a.buffer === b.buffer && a.offset < b.offset + b.size &&
       b.offset < a.offset + a.size;
   };
-  const numbers = places.map((_, i) => i);
+  const numbers = places.map((_, i) => i).filter((i) =>
+    !operands.some(({ binding }) => binding === i)
+  );
   const found = new Set<number>();
   for (const i of numbers) {
     if (!numbers.some((j) => overlap(i, j))) continue;

@@ -34,6 +34,7 @@ import {
 export interface GpuCounters {
   buffers: number;
   bufferBytes: number;
+  textures: number;
   bindGroups: number;
   pipelines: number;
   shaderModules: number;
@@ -77,6 +78,7 @@ export class Gpu {
   readonly counters: GpuCounters = {
     buffers: 0,
     bufferBytes: 0,
+    textures: 0,
     bindGroups: 0,
     pipelines: 0,
     shaderModules: 0,
@@ -212,6 +214,13 @@ export class Gpu {
   destroyBuffer(buffer: GPUBuffer): void {
     this.counters.bufferBytes -= buffer.size;
     buffer.destroy();
+  }
+
+  /** A new texture that is copied to and read from, counted. */
+  createTexture(format: GPUTextureFormat, size: [number, number], label: string): GPUTexture {
+    const { COPY_DST, STORAGE_BINDING } = this.constants.GPUTextureUsage;
+    this.counters.textures++;
+    return this.device.createTexture({ format, size, label, usage: COPY_DST | STORAGE_BINDING });
   }
 
   /** A persistent tensor of zeros (or of `data`) with a buffer of its own. */

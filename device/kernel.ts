@@ -6,6 +6,7 @@
  * @module
  */
 import { type ElementType, partsOf } from "./element.ts";
+import { declareOperand } from "./operand_format.ts";
 
 /** How a kernel uses a binding; the WGSL declaration is `read_write` for all (see {@linkcode shaderCode}). */
 export type Access = "read" | "write" | "read_write";
@@ -16,6 +17,8 @@ export interface BindingSpec {
   readonly type: ElementType;
   /** What the kernel does with it. */
   readonly access: Access;
+  /** Whether it is read from a texture, as `NAME_at(index)`; see `device/operand_textures.ts`. */
+  readonly textured?: boolean;
 }
 
 /** Types of uniform parameters, four bytes each. */
@@ -83,8 +86,11 @@ export function shaderCode(
   for (const [name, spec] of Object.entries<BindingSpec>(kernel.bindings)) {
     const access = readOnly.has(index) ? "read" : "read_write";
     lines.push(
-      `@group(0) @binding(${index++}) var<storage, ${access}> ${name}: array<${spec.type}>;`,
+      spec.textured
+        ? declareOperand(name, index, spec.type)
+        : `@group(0) @binding(${index}) var<storage, ${access}> ${name}: array<${spec.type}>;`,
     );
+    index++;
   }
   const params = Object.entries<ParamType>(kernel.params);
   if (params.length > 0) {

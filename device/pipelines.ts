@@ -5,6 +5,7 @@
  */
 import { BYTES, partsOf } from "./element.ts";
 import { type BindingSpec, extensionsOf, type Kernel, shaderCode } from "./kernel.ts";
+import { operandFormat } from "./operand_format.ts";
 import type { GpuConstants } from "./provider.ts";
 
 /** What pipelines depend on. */
@@ -61,21 +62,26 @@ export class Pipelines {
    */
   #layout(kernel: Kernel, readOnly: ReadonlySet<number>): GPUPipelineLayout {
     const { device, constants } = this.maker;
-    const sizes = Object.values<BindingSpec>(kernel.bindings).map(({ type }) => {
-      const { dtype, width } = partsOf(type);
-      return Math.max(4, BYTES[dtype] * width);
+    const sizes = Object.values<BindingSpec>(kernel.bindings).map((spec) => {
+      const { dtype, width } = partsOf(spec.type);
+      return operandFormat(spec) ?? Math.max(4, BYTES[dtype] * width);
     });
     const uniformBytes = 4 * Object.keys(kernel.params).length;
     const key = `${sizes} ${uniformBytes} ${[...readOnly]}`;
     const known = this.#layouts.get(key);
     if (known) return known;
-    const buffers: GPUBufferBindingLayout[] = sizes.map((minBindingSize, i) => ({
-      type: readOnly.has(i) ? "read-only-storage" : "storage",
-      minBindingSize,
-    }));
-    if (uniformBytes > 0) buffers.push({ type: "uniform", minBindingSize: uniformBytes });
     const visibility = constants.GPUShaderStage.COMPUTE;
-    const entries = buffers.map((buffer, binding) => ({ binding, visibility, buffer }));
+    const entries = sizes.map((size, binding): GPUBindGroupLayoutEntry => {
+      if (typeof size === "string") {
+        return { binding, visibility, storageTexture: { format: size, access: "read-only" } };
+      }
+      const type = readOnly.has(binding) ? "read-only-storage" : "storage";
+      return { binding, visibility, buffer: { type, minBindingSize: size } };
+    });
+    if (uniformBytes > 0) {
+      const buffer = { type: "uniform", minBindingSize: uniformBytes } as const;
+      entries.push({ binding: entries.length, visibility, buffer });
+    }
     const layout = device.createPipelineLayout({
       bindGroupLayouts: [device.createBindGroupLayout({ entries })],
     });

@@ -7,6 +7,7 @@
 import { checkOverlaps, type Recording } from "./dispatch.ts";
 import { TENSOR_ALIGNMENT } from "./gpu.ts";
 import { type Lifetime, packLifetimes, type Placement } from "./pack_lifetimes.ts";
+import { textureBytes } from "./operand_textures.ts";
 import { resolve, type TransientStorage } from "./tensor.ts";
 
 /** Choices of {@linkcode Capture.plan}. */
@@ -17,7 +18,7 @@ export interface PlanOptions {
 
 /** A program's memory, as printed by the commands. */
 export interface MemoryReport {
-  /** Bytes of transient buffers, which is the plan's peak. */
+  /** Bytes of transient buffers and of the textures of operands, which is the plan's peak. */
   readonly peakBytes: number;
   /** Bytes that the transients would need without sharing. */
   readonly unsharedBytes: number;
@@ -47,7 +48,7 @@ export function planMemory(capture: Recording, { alias = true }: PlanOptions = {
   return {
     placements: new Map([...lifetimes.keys()].map((storage, i) => [storage, placements[i]!])),
     bufferBytes,
-    memory: reportMemory(lives, bufferBytes),
+    memory: reportMemory(lives, bufferBytes, textureBytes(capture)),
   };
 }
 
@@ -83,7 +84,11 @@ function findLifetimes(capture: Recording): Map<TransientStorage, Lifetime> {
   return result;
 }
 
-function reportMemory(lives: readonly Lifetime[], bufferBytes: readonly number[]): MemoryReport {
+function reportMemory(
+  lives: readonly Lifetime[],
+  bufferBytes: readonly number[],
+  textureBytes: number,
+): MemoryReport {
   const sum = (list: readonly { byteLength: number }[]) =>
     list.reduce((total, { byteLength }) => total + byteLength, 0);
   let fullest: readonly Lifetime[] = [];
@@ -91,11 +96,12 @@ function reportMemory(lives: readonly Lifetime[], bufferBytes: readonly number[]
     const alive = lives.filter((life) => life.first <= first && life.last >= first);
     if (sum(alive) > sum(fullest)) fullest = alive;
   }
-  const holders = fullest.map(({ label, byteLength }) => ({ label, bytes: byteLength }))
-    .sort((a, b) => b.bytes - a.bytes);
+  const holders = fullest.map(({ label, byteLength }) => ({ label, bytes: byteLength }));
+  if (textureBytes > 0) holders.push({ label: "operands in textures", bytes: textureBytes });
+  holders.sort((a, b) => b.bytes - a.bytes);
   return {
-    peakBytes: bufferBytes.reduce((a, b) => a + b, 0),
-    unsharedBytes: sum(lives),
+    peakBytes: bufferBytes.reduce((a, b) => a + b, textureBytes),
+    unsharedBytes: sum(lives) + textureBytes,
     holders,
   };
 }

@@ -26,6 +26,7 @@ const LEAST_LIMITS: Readonly<Record<string, number>> = {
   minUniformBufferOffsetAlignment: 256,
   maxBufferSize: 256 << 20,
   maxStorageBufferBindingSize: 128 << 20,
+  maxTextureDimension2D: 8192,
 };
 
 /** Above the size of any step, and still a whole number when a few are added. */

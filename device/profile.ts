@@ -36,9 +36,7 @@ export async function profileDispatches(
     for (const dispatch of list) {
       const before = performance.now();
       const encoder = gpu.device.createCommandEncoder();
-      const pass = encoder.beginComputePass();
-      encodeInto(pass, [dispatch]);
-      pass.end();
+      encodeInto(encoder, [dispatch], {});
       gpu.device.queue.submit([encoder.finish()]);
       await gpu.finish();
       times.push(performance.now() - before);
@@ -65,7 +63,7 @@ async function timestamps(gpu: Gpu, list: readonly EncodedDispatch[]): Promise<n
   const resolved = gpu.createBuffer(8 * count, "timestamps", QUERY_RESOLVE | COPY_SRC);
   const encoder = gpu.device.createCommandEncoder({ label: "profile" });
   list.forEach((dispatch, i) => {
-    const pass = encoder.beginComputePass({
+    encodeInto(encoder, [dispatch], {
       label: dispatch.name,
       timestampWrites: {
         querySet,
@@ -73,8 +71,6 @@ async function timestamps(gpu: Gpu, list: readonly EncodedDispatch[]): Promise<n
         endOfPassWriteIndex: 2 * i + 1,
       },
     });
-    encodeInto(pass, [dispatch]);
-    pass.end();
   });
   encoder.resolveQuerySet(querySet, 0, count, resolved, 0);
   gpu.device.queue.submit([encoder.finish()]);

@@ -44,6 +44,7 @@ export class Program {
     private readonly encoded: readonly EncodedDispatch[],
     private readonly locate: (tensor: TensorRef) => Place,
     private readonly ownBuffers: readonly GPUBuffer[],
+    private readonly textures: readonly GPUTexture[],
     private readonly tables: readonly TableStorage[],
   ) {}
 
@@ -82,7 +83,7 @@ export class Program {
       }
       return { buffer: place.buffer, byteOffset: place.byteOffset + byteOffset };
     };
-    const { encoded, buffers: paramBuffers } = await encodeAll(recording, locate);
+    const { encoded, buffers: paramBuffers, textures } = await encodeAll(recording, locate);
     const ownBuffers = [...buffers, ...(inputBuffer ? [inputBuffer] : []), ...paramBuffers];
     const block = new ArrayBuffer(recording.inputBytes);
     for (const { tensor, values } of recording.constants) writeValues(block, tensor, values);
@@ -97,6 +98,7 @@ export class Program {
       encoded,
       locate,
       ownBuffers,
+      textures,
       tables,
     );
   }
@@ -130,9 +132,7 @@ export class Program {
   #submit(...lists: (readonly EncodedDispatch[])[]): void {
     this.gpu.running(this.name);
     const encoder = this.gpu.device.createCommandEncoder({ label: this.name });
-    const pass = encoder.beginComputePass({ label: this.name });
-    for (const list of lists) encodeInto(pass, list);
-    pass.end();
+    encodeInto(encoder, lists.flat(), { label: this.name });
     this.gpu.counters.submits++;
     this.gpu.device.queue.submit([encoder.finish()]);
   }
@@ -176,6 +176,7 @@ export class Program {
   /** Frees the plan's buffers, and tables that only it read. Persistent tensors stay. */
   destroy(): void {
     for (const buffer of this.ownBuffers) this.gpu.destroyBuffer(buffer);
+    for (const texture of this.textures) texture.destroy();
     for (const table of this.tables) this.gpu.tables.release(table);
   }
 

@@ -9,6 +9,8 @@
 export interface GpuConstants {
   /** What a buffer is for. */
   readonly GPUBufferUsage: typeof GPUBufferUsage;
+  /** What a texture is for. */
+  readonly GPUTextureUsage: typeof GPUTextureUsage;
   /** Whether a buffer is mapped to be read or to be written. */
   readonly GPUMapMode: typeof GPUMapMode;
   /** Which stages see a binding. */
@@ -35,7 +37,8 @@ export const STANDARD_ENABLES = ["f16", "subgroups"] as const;
 
 /** The runtime's own WebGPU. */
 export function runtimeProvider(): GpuProvider {
-  const { GPUBufferUsage, GPUMapMode, GPUShaderStage } = globalThis as unknown as GpuConstants;
-  const constants = { GPUBufferUsage, GPUMapMode, GPUShaderStage };
+  const { GPUBufferUsage, GPUTextureUsage, GPUMapMode, GPUShaderStage } =
+    globalThis as unknown as GpuConstants;
+  const constants = { GPUBufferUsage, GPUTextureUsage, GPUMapMode, GPUShaderStage };
   return { gpu: globalThis.navigator?.gpu, constants, enables: STANDARD_ENABLES, features: [] };
 }

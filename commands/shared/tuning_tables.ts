@@ -12,6 +12,7 @@ import { cacheFolder } from "../../data/fetching/cache.ts";
 import type { Gpu } from "../../device/gpu.ts";
 import { tuneVariants, type VariantTable } from "../../kernels/shared/measure_variants.ts";
 import { setVariantPolicy, type Variant, variantPolicy } from "../../kernels/shared/variants.ts";
+import { cpuVectors } from "../../support/cpu.ts";
 import { atomicWrite, ensureFolder, readFileChecked } from "../../support/files.ts";
 
 /** What `--tune` can be: defaults alone, what was measured earlier, or measure what is missing. */
@@ -116,7 +117,13 @@ function shippedTables(): string | undefined {
 
 /** Name of an adapter's table: Deno tells no driver's version, but drivers differ in their limits. */
 export function fileOf(gpu: Gpu): string {
-  return `${slug(gpu.description)}-${limitsOf(gpu)}.json`;
+  return `${slug(adapterOf(gpu))}-${limitsOf(gpu)}.json`;
+}
+
+/** An adapter, and where it is a CPU what that can do: CPU drivers make other code for each. */
+function adapterOf({ description, info }: Gpu): string {
+  const vectors = info.isFallbackAdapter ? cpuVectors() : undefined;
+  return vectors ? `${description}, ${vectors}` : description;
 }
 
 /** A checksum of all limits. */
@@ -147,7 +154,7 @@ function slug(text: string): string {
 export async function writeChoices(gpu: Gpu, file: string, choices: VariantTable): Promise<void> {
   const sorted = [...choices].sort(([a], [b]) => a < b ? -1 : 1);
   const content = {
-    adapter: gpu.description,
+    adapter: adapterOf(gpu),
     limits: limitsOf(gpu),
     choices: Object.fromEntries(sorted),
   };
@@ -166,7 +173,8 @@ async function readChoices(gpu: Gpu, file: string): Promise<VariantTable | undef
   try {
     const { adapter, limits, choices } = JSON.parse(text);
     const entries = Object.entries(choices).filter((entry) => typeof entry[1] === "string");
-    const holds = adapter === gpu.description && limits === limitsOf(gpu);
+    // Runs of earlier releases do not tell the CPU.
+    const holds = [adapterOf(gpu), gpu.description].includes(adapter) && limits === limitsOf(gpu);
     return holds ? new Map(entries as [string, string][]) : undefined;
   } catch {
     // Choices change speed alone, so a damaged file is no reason to stop.

@@ -9,12 +9,12 @@
  * over taps and channels. The epilogue adds bias, a vector an image (time embedding) and a residual.
  *
  * Variants: `sub` (see gemm.ts) where the adapter has subgroups, four channels a load where their number
- * allows it; `tiled` (gather_tiled.ts) and `plain` everywhere.
+ * allows it, from buffers or from textures; `tiled` (gather_tiled.ts) and `plain` everywhere.
  *
  * @module
  */
 import type { Capture } from "../../device/capture.ts";
-import { type DType, full, loaded, stored, typeFlag } from "../../device/element.ts";
+import { type DType, full, loaded, stored, typeFlag, type Width } from "../../device/element.ts";
 import type { Kernel } from "../../device/kernel.ts";
 import type { TensorRef } from "../../device/tensor.ts";
 import {
@@ -25,9 +25,12 @@ import {
   type GemmTile,
   multiplyAdd,
   multiplyAddOne,
+  operandAt,
+  type OperandSource,
   perLoadOfA,
   perVector,
   storeTile,
+  suitsTextures,
   tileColumns,
   tileName,
   transposedB,
@@ -51,7 +54,7 @@ import {
   sourceFunction,
 } from "./gather_source.ts";
 import { tiledVariants } from "./gather_tiled.ts";
-import type { Conv2dShape } from "./shape.ts";
+import { type Conv2dShape, convMultiplyAdds } from "./shape.ts";
 
 export { type Epilogue, type GatherMode } from "./gather_source.ts";
 
@@ -80,13 +83,18 @@ export function gatherConv(
     source.dtype !== "f32" && source.dtype,
   ].filter(Boolean).join(" ");
   return recordVariant(capture, key, [
-    ...subgroupVariants(capture, product),
+    ...subgroupVariants(capture, product, "buffer"),
+    ...subgroupVariants(capture, product, "texture"),
     ...tiledVariants(product),
     { family: "plain", name: "plain", record: (capture) => recordPlain(capture, product) },
   ]);
 }
 
-function subgroupVariants(capture: Capture, product: GatherProduct): Variant[] {
+function subgroupVariants(
+  capture: Capture,
+  product: GatherProduct,
+  from: OperandSource,
+): Variant[] {
   const { mode, shape, added } = product;
   const { rows, columns, depth, height, width } = gatherSizes(mode, shape);
   const powers = Number.isInteger(Math.log2(height)) && Number.isInteger(Math.log2(width));
@@ -95,15 +103,19 @@ function subgroupVariants(capture: Capture, product: GatherProduct): Variant[] {
   const tiles = fittingTiles(capture.gpu.subgroupSize, rows, columns);
   const fits = (tile: GemmTile) =>
     columnStrides(product).every((n) => n % tile.width === 0) &&
-    Math.ceil(rows / tile.rows) <= 65535;
+    Math.ceil(rows / tile.rows) <= 65535 &&
+    (from === "buffer" ||
+      readsTextures(capture, product, { depth: vectors ? 4 : 1, columns: tile.width }));
+  const family = from === "buffer" ? "subgroup" : "texture";
   return tiles.filter(fits).map((tile) => ({
-    family: "subgroup",
-    name: `subgroup${tileName(tile)}`,
+    family,
+    name: `${family}${tileName(tile)}`,
     record(capture) {
       const { out, shared } = bind(capture, product);
       capture.dispatch({
         kernel: subgroupKernel({
           mode,
+          from,
           dtype: product.source.dtype,
           tile,
           added,
@@ -125,6 +137,19 @@ function subgroupVariants(capture: Capture, product: GatherProduct): Variant[] {
   }));
 }
 
+function readsTextures(
+  { gpu }: Capture,
+  { mode, source, weight, shape, epilogue: { residual } }: GatherProduct,
+  widths: { readonly depth: Width; readonly columns: Width },
+): boolean {
+  const { depth, columns } = widths;
+  return suitsTextures(gpu, convMultiplyAdds(shape), [
+    [source, depth],
+    [weight, mode === "forward" ? columns : depth],
+    ...residual ? [[residual, columns] as const] : [],
+  ]);
+}
+
 function recordPlain(capture: Capture, product: GatherProduct): TensorRef {
   const { mode, shape, added } = product;
   const { rows, columns } = gatherSizes(mode, shape);
@@ -141,6 +166,8 @@ function recordPlain(capture: Capture, product: GatherProduct): TensorRef {
 /** What the code of a subgroup kernel depends on. */
 interface SubgroupVariant {
   readonly mode: GatherMode;
+  /** Where source, weight and residual are read from. */
+  readonly from: OperandSource;
   /** What all tensors are stored as. */
   readonly dtype: DType;
   readonly tile: GemmTile;
@@ -157,7 +184,7 @@ interface SubgroupVariant {
 }
 
 function subgroupKernel(variant: SubgroupVariant): Kernel {
-  const { mode, dtype, tile, added, stride = 1, powers, vectors, oneImage } = variant;
+  const { mode, from, dtype, tile, added, stride = 1, powers, vectors, oneImage } = variant;
   const { width } = tile;
   const size = names(mode);
   const perLoad = (text: (i: number) => string) => perLoadOfA(tile, text);
@@ -174,8 +201,8 @@ function subgroupKernel(variant: SubgroupVariant): Kernel {
       stride === 1 ? "" : `.stride${stride}`
     }${powers ? ".pow2" : ""}${typeFlag(dtype)}${added.map((name) => `+${name}`).join("")}${
       atRow.includes("perImage") ? "s" : ""
-    }`,
-    bindings: kernelBindings(mode, added, dtype, { depth: vectors ? 4 : 1, columns: width }),
+    }${from === "texture" ? ".texture" : ""}`,
+    bindings: kernelBindings(mode, added, dtype, { depth: vectors ? 4 : 1, columns: width }, from),
     params: { ...paramTypes(added), widthShift: "u32", imageShift: "u32" },
     workgroupSize: [tile.lanes, 1, 1],
     subgroups: true,
@@ -227,7 +254,7 @@ fn main(@builtin(workgroup_id) group: vec3u, @builtin(local_invocation_id) local
       storeTile(tile, (i, value, j) => {
         const at = `start + ${i} * columns + column${j}`;
         const places = { image: `((row + ${i}) ${by("n")})`, column: `column${j}`, at };
-        const terms = epilogueTerms(atRow, { dtype, width }, places);
+        const terms = epilogueTerms(atRow, { dtype, width }, places, from);
         return `out[${at}] = ${stored(dtype, width, `${value} + added${j}${terms}`)}`;
       })
     }
@@ -237,7 +264,7 @@ fn main(@builtin(workgroup_id) group: vec3u, @builtin(local_invocation_id) local
 
 /** WGSL: the loop over the channels of one tap. */
 function depthLoop(
-  { mode, dtype, tile, vectors }: SubgroupVariant,
+  { mode, from, dtype, tile, vectors }: SubgroupVariant,
   perLoad: (text: (i: number) => string) => string,
 ): string {
   // Forward: weight[tap, k, column]. Input gradient: weight[tap, column, k], transposed when loaded.
@@ -254,16 +281,22 @@ function depthLoop(
   let body: string;
   if (vectors) {
     const loadB = forward
-      ? directB(tile, (q, j) => loaded(dtype, tile.width, `weight[wt${j} + ${q}u * columns]`))
-      : transposedB(tile, (i, j) => loaded(dtype, 4, `weight[wt${j} + ${i}u * depth]`));
+      ? directB(
+        tile,
+        (q, j) => loaded(dtype, tile.width, operandAt("weight", `wt${j} + ${q}u * columns`, from)),
+      )
+      : transposedB(
+        tile,
+        (i, j) => loaded(dtype, 4, operandAt("weight", `wt${j} + ${i}u * depth`, from)),
+      );
     body = `${loadB}\n${multiplyAdd(tile, "k")}`;
   } else {
     const loadB = perVector(tile, (j) => {
       const parts = [...Array(tile.width).keys()].map((i) =>
-        loaded(dtype, 1, `weight[wt${j} + ${i}u * depth]`)
+        loaded(dtype, 1, operandAt("weight", `wt${j} + ${i}u * depth`, from))
       );
       const value = forward
-        ? loaded(dtype, tile.width, `weight[wt${j}]`)
+        ? loaded(dtype, tile.width, operandAt("weight", `wt${j}`, from))
         : `${full(tile.width)}(${parts.join(", ")})`;
       return `let b0_${j} = ${value};`;
     });
@@ -275,7 +308,7 @@ function depthLoop(
         ${
     perLoad((i) =>
       `let a${i} = select(${zero}, ${
-        loaded(dtype, vectors ? 4 : 1, `source[at${i} + k]`)
+        loaded(dtype, vectors ? 4 : 1, operandAt("source", `at${i} + k`, from))
       }, in${i});`
     )
   }

@@ -8,6 +8,7 @@ import type { Capture } from "../../device/capture.ts";
 import { type DType, elementOf, loaded, type Width } from "../../device/element.ts";
 import type { BindingSpec } from "../../device/kernel.ts";
 import type { TensorRef } from "../../device/tensor.ts";
+import { operandAt, type OperandSource } from "../shared/gemm.ts";
 import { type Conv2dShape, convMultiplyAdds, SHAPE_PARAMS } from "./shape.ts";
 
 /** Which of the two sums is computed. */
@@ -124,16 +125,18 @@ export function sourceFunction(mode: GatherMode, stride: number | undefined): st
  * @param column Index into the bias.
  * @param at Index into the result.
  * @param vector What is added: its type as stored, and its width.
+ * @param residual Where the residual is read from.
  */
 export function epilogueTerms(
   added: readonly Added[],
   { dtype, width }: { dtype: DType; width: Width },
   { image, column, at }: { image: string; column: string; at: string },
+  residual: OperandSource = "buffer",
 ) {
   const terms: Record<Added, string> = {
     bias: `bias[${column}]`,
     perImage: `perImage[${image} * params.perImageRow + params.perImageStart + ${column}]`,
-    residual: `residual[${at}]`,
+    residual: operandAt("residual", at, residual),
   };
   return added.map((name) => ` + ${loaded(dtype, width, terms[name])}`).join("");
 }
@@ -142,19 +145,24 @@ export function epilogueTerms(
  * Bindings: source, weight, out and what is added.
  *
  * @param widths Elements of a load along the summed channels and along the result's.
+ * @param from Where source, weight and residual are read from.
  */
 export function kernelBindings(
   mode: GatherMode,
   added: readonly Added[],
   dtype: DType,
   widths: { readonly depth: Width; readonly columns: Width },
+  from: OperandSource = "buffer",
 ): Record<string, BindingSpec> {
   const wide = elementOf(dtype, widths.depth), vector = elementOf(dtype, widths.columns);
+  const textured = from === "texture";
   const bindings: Record<string, BindingSpec> = {
-    source: { type: wide, access: "read" },
-    weight: { type: mode === "forward" ? vector : wide, access: "read" },
+    source: { type: wide, access: "read", textured },
+    weight: { type: mode === "forward" ? vector : wide, access: "read", textured },
     out: { type: vector, access: "write" },
   };
-  for (const name of added) bindings[name] = { type: vector, access: "read" };
+  for (const name of added) {
+    bindings[name] = { type: vector, access: "read", textured: textured && name === "residual" };
+  }
   return bindings;
 }

@@ -8,7 +8,7 @@
  * stay in a core's cache while every tile of weights passes over them. The bias's gradient is one more
  * row, by workgroups of its own.
  *
- * Variants: `sub` (see gemm.ts) for input channels in multiples of four; `narrow` (weight_grad_narrow.ts)
+ * Variants: `sub` (see gemm.ts) for input channels in multiples of four, from buffers or from textures; `narrow` (weight_grad_narrow.ts)
  * for images of one or three channels; `tiled` (weight_grad_tiled.ts) and `plain` everywhere.
  *
  * @module
@@ -24,10 +24,13 @@ import {
   fittingTiles,
   type GemmTile,
   multiplyAdd,
+  operandAt,
+  type OperandSource,
   perLoadOfA,
   perVector,
   rowsLoad,
   storeTile,
+  suitsTextures,
   tileColumns,
   tileName,
 } from "../shared/gemm.ts";
@@ -83,12 +86,21 @@ function subgroupVariants(capture: Capture, product: WeightGradProduct): Variant
     const record = (capture: Capture) => recordNarrow(capture, product, narrow);
     variants.push({ family: "subgroup", name: `narrow${narrow.tile.rows}`, record });
   }
-  for (const tile of ci % 4 === 0 ? fittingTiles(lanes, ci, co) : []) {
-    if (co % tile.width !== 0) continue;
-    const record = (capture: Capture) => recordSubgroups(capture, product, tile);
-    variants.push({ family: "subgroup", name: `subgroup${tileName(tile)}`, record });
+  for (const from of ["buffer", "texture"] as const) {
+    const family = from === "buffer" ? "subgroup" : "texture";
+    for (const tile of ci % 4 === 0 ? fittingTiles(lanes, ci, co) : []) {
+      if (co % tile.width !== 0) continue;
+      if (from === "texture" && (narrow || !readsTextures(capture, product, tile))) continue;
+      const record = (capture: Capture) => recordSubgroups(capture, product, tile, from);
+      variants.push({ family, name: `${family}${tileName(tile)}`, record });
+    }
   }
   return variants;
+}
+
+function readsTextures({ gpu }: Capture, product: WeightGradProduct, tile: GemmTile): boolean {
+  const { x, dy, shape } = product;
+  return suitsTextures(gpu, convMultiplyAdds(shape), [[x, 4], [dy, tile.width]]);
 }
 
 function recordNarrow(
@@ -116,13 +128,18 @@ function recordNarrow(
   return out;
 }
 
-function recordSubgroups(capture: Capture, product: WeightGradProduct, tile: GemmTile): TensorRef {
+function recordSubgroups(
+  capture: Capture,
+  product: WeightGradProduct,
+  tile: GemmTile,
+  from: OperandSource,
+): TensorRef {
   const { x, dy, shape } = product;
   const { n, ci, co, kh, kw, oh, ow } = shape;
   const { parts, linesPerPart } = partsOf(n * oh, ow, shape);
   const out = partialSums(capture, shape, parts, { bias: true });
   capture.dispatch({
-    kernel: subgroupKernel(tile),
+    kernel: subgroupKernel(tile, from),
     bindings: { x, dy, out },
     multiplyAdds: convMultiplyAdds(shape),
     params: { ...shape, linesPerPart },
@@ -161,13 +178,15 @@ function partsOf(lines: number, width: number, shape: Conv2dShape) {
  * A workgroup owns `rows` input channels of one tap. Per step it takes four neighbouring output pixels;
  * pixels past the end of a line or outside the image load as zeros of x, which cancels their dy.
  */
-function subgroupKernel(tile: GemmTile): Kernel {
+function subgroupKernel(tile: GemmTile, from: OperandSource): Kernel {
   const vector = full(tile.width);
+  const textured = from === "texture";
+  const dyAt = (index: string) => operandAt("dy", index, from);
   return {
-    name: `conv2d.weight.sub${tileName(tile)}`,
+    name: `conv2d.weight.sub${tileName(tile)}${textured ? ".texture" : ""}`,
     bindings: {
-      x: { type: full(4), access: "read" },
-      dy: { type: vector, access: "read" },
+      x: { type: full(4), access: "read", textured },
+      dy: { type: vector, access: "read", textured },
       out: { type: vector, access: "write" },
     },
     params: { ...SHAPE_PARAMS, linesPerPart: "u32" },
@@ -201,7 +220,7 @@ fn main(@builtin(workgroup_id) group: vec3u, @builtin(local_invocation_id) local
     for (var line = first; line < end; line++) {
       ${perVector(tile, (j) => `var ofLine${j} = ${vector}();`)}
       for (var at = line * params.ow; at < (line + 1u) * params.ow; at++) {
-        ${perVector(tile, (j) => `ofLine${j} += dy[at * columns + safe${j}];`)}
+        ${perVector(tile, (j) => `ofLine${j} += ${dyAt(`at * columns + safe${j}`)};`)}
       }
       ${perVector(tile, (j) => `sum${j} += ofLine${j};`)}
     }
@@ -224,10 +243,15 @@ fn main(@builtin(workgroup_id) group: vec3u, @builtin(local_invocation_id) local
       perLoadOfA(tile, (i) =>
         `let sx${i} = i32((ox + k${i}) * params.stride) + kx;
         let in${i} = sx${i} >= 0 && sx${i} < i32(params.w) && ox + k${i} < params.ow;
-        let a${i} = select(vec4f(), x[select(0u, (xLine + u32(sx${i})) * depth + quad${i}, in${i})], in${i});`)
+        let a${i} = select(vec4f(), ${
+          operandAt("x", `select(0u, (xLine + u32(sx${i})) * depth + quad${i}, in${i})`, from)
+        }, in${i});`)
     }
         ${
-      directB(tile, (q, j) => `dy[(dyLine + min(ox + ${q}u, params.ow - 1u)) * columns + safe${j}]`)
+      directB(
+        tile,
+        (q, j) => dyAt(`(dyLine + min(ox + ${q}u, params.ow - 1u)) * columns + safe${j}`),
+      )
     }
         ${multiplyAdd(tile, "rows")}
       }

@@ -5,13 +5,14 @@
  *
  * Either operand may be stored as its transpose, and a batch has two indices, so that attention heads
  * need no copies. Variants: `sub` (subgroup broadcast, see gemm.ts) where sizes and strides are
- * multiples of four and the adapter has subgroups; `tiled` (matmul_tiled.ts) and `plain` everywhere.
+ * multiples of four and the adapter has subgroups, with operands from buffers or from textures; `tiled` (matmul_tiled.ts) and `plain` everywhere.
  *
  * @module
  */
 import type { Capture } from "../../device/capture.ts";
 import { elementOf, loaded, stored, typeFlag } from "../../device/element.ts";
 import type { BindingSpec, Kernel } from "../../device/kernel.ts";
+import type { Gpu } from "../../device/gpu.ts";
 import type { TensorRef } from "../../device/tensor.ts";
 import {
   declareAccumulators,
@@ -20,10 +21,13 @@ import {
   fittingTiles,
   type GemmTile,
   multiplyAdd,
+  operandAt,
+  type OperandSource,
   perLoadOfA,
   perVector,
   rowsLoad,
   storeTile,
+  suitsTextures,
   tileColumns,
   tileName,
   transposedB,
@@ -65,22 +69,26 @@ export function matmul(capture: Capture, args: MatmulArgs): TensorRef {
   ].filter(Boolean);
   const key = ["matmul", `${m}x${n}x${k}`, `${outer}x${inner}`, ...flags].join(" ");
   return recordVariant(capture, key, [
-    ...subgroupVariants(capture, args),
+    ...subgroupVariants(capture, args, "buffer"),
+    ...subgroupVariants(capture, args, "texture"),
     ...tiledVariants(args),
     { family: "plain", name: "plain", record: (capture) => recordPlain(capture, args) },
   ]);
 }
 
-function subgroupVariants(capture: Capture, args: MatmulArgs): Variant[] {
+function subgroupVariants(capture: Capture, args: MatmulArgs, from: OperandSource): Variant[] {
   const { m, n, outer = 1, inner = 1 } = args;
-  const tiles = fittingTiles(capture.gpu.subgroupSize, m, n);
-  return tiles.filter((tile) => fitsSubgroups(args, tile)).map((tile) => ({
-    family: "subgroup",
-    name: `subgroup${tileName(tile)}`,
+  const tiles = fittingTiles(capture.gpu.subgroupSize, m, n).filter((tile) =>
+    fitsSubgroups(args, tile) && (from === "buffer" || readsTextures(capture.gpu, args, tile))
+  );
+  const family = from === "buffer" ? "subgroup" : "texture";
+  return tiles.map((tile) => ({
+    family,
+    name: `${family}${tileName(tile)}`,
     record(capture) {
       const out = outOf(capture, args);
       capture.dispatch({
-        kernel: subgroupKernel(tile, transposedOf(args), args),
+        kernel: subgroupKernel(tile, transposedOf(args), args, from),
         ...dispatchArgs(capture, args, out),
         workgroups: [Math.ceil(n / tileColumns(tile)), Math.ceil(m / tile.rows), outer * inner],
       });
@@ -112,16 +120,29 @@ function fitsSubgroups(args: MatmulArgs, tile: GemmTile): boolean {
     Math.ceil(m / tile.rows) <= 65535 && outer * inner <= 65535;
 }
 
+function readsTextures(gpu: Gpu, args: MatmulArgs, tile: GemmTile): boolean {
+  const { a, b, m, n, k, outer = 1, inner = 1 } = args;
+  return suitsTextures(gpu, outer * inner * m * n * k, [
+    [a.tensor, 4],
+    [b.tensor, b.transposed ? 4 : tile.width],
+  ]);
+}
+
 function subgroupKernel(
   tile: GemmTile,
   transposed: { a: boolean; b: boolean },
   { a: { tensor: { dtype } }, bias, places }: MatmulArgs,
+  from: OperandSource,
 ): Kernel {
   const { width } = tile;
   const vector = elementOf(dtype, width);
   const bindings: Record<string, BindingSpec> = {
-    a: { type: elementOf(dtype, 4), access: "read" },
-    b: { type: transposed.b ? elementOf(dtype, 4) : vector, access: "read" },
+    a: { type: elementOf(dtype, 4), access: "read", textured: from === "texture" },
+    b: {
+      type: transposed.b ? elementOf(dtype, 4) : vector,
+      access: "read",
+      textured: from === "texture",
+    },
     out: { type: vector, access: "write" },
   };
   if (bias) bindings.bias = { type: vector, access: "read" };
@@ -139,7 +160,9 @@ function subgroupKernel(
   const loadA = perLoadOfA(
     tile,
     (i) =>
-      `let a${i} = ${loaded(dtype, 4, `a[at${i} + ${transposed.a ? "4u * k * aRow" : "k"}]`)};`,
+      `let a${i} = ${
+        loaded(dtype, 4, operandAt("a", `at${i} + ${transposed.a ? "4u * k * aRow" : "k"}`, from))
+      };`,
   );
   const prepareB = perVector(
     tile,
@@ -149,12 +172,18 @@ function subgroupKernel(
         : `let bt${j} = bStart + safe${j};`,
   );
   const loadB = transposed.b
-    ? transposedB(tile, (i, j) => loaded(dtype, 4, `b[bt${j} + ${i}u * bRow + k]`))
-    : directB(tile, (q, j) => loaded(dtype, width, `b[bt${j} + (4u * k + ${q}u) * bRow]`));
+    ? transposedB(
+      tile,
+      (i, j) => loaded(dtype, 4, operandAt("b", `bt${j} + ${i}u * bRow + k`, from)),
+    )
+    : directB(
+      tile,
+      (q, j) => loaded(dtype, width, operandAt("b", `bt${j} + (4u * k + ${q}u) * bRow`, from)),
+    );
   return {
     name: `matmul.sub${tileName(tile)}${transposed.a ? ".aT" : ""}${transposed.b ? ".bT" : ""}${
       places ? ".places" : ""
-    }${typeFlag(dtype)}${bias ? "+bias" : ""}`,
+    }${typeFlag(dtype)}${bias ? "+bias" : ""}${from === "texture" ? ".texture" : ""}`,
     bindings,
     params: PARAMS,
     workgroupSize: [tile.lanes, 1, 1],

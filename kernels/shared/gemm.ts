@@ -11,7 +11,36 @@
  *
  * @module
  */
-import { full } from "../../device/element.ts";
+import { full, type Width } from "../../device/element.ts";
+import type { Gpu } from "../../device/gpu.ts";
+import { fitsTexture } from "../../device/operand_textures.ts";
+import { sizeOf, type TensorRef } from "../../device/tensor.ts";
+
+/** Where operands are read from. */
+export type OperandSource = "buffer" | "texture";
+
+/** Multiply-adds for each float of an operand that pay for its copy into a texture. */
+const LEAST_REUSE = 48;
+
+/**
+ * Whether a product is worth reading from textures, and fits.
+ *
+ * @param operands What would be copied, and the floats of an element.
+ */
+export function suitsTextures(
+  gpu: Gpu,
+  multiplyAdds: number,
+  operands: readonly (readonly [TensorRef, Width])[],
+): boolean {
+  const floats = operands.reduce((sum, [{ shape }]) => sum + sizeOf(shape), 0);
+  return multiplyAdds >= LEAST_REUSE * floats &&
+    operands.every(([tensor, width]) => fitsTexture(gpu, tensor, width));
+}
+
+/** WGSL: element `index` of an operand; see `device/operand_textures.ts`. */
+export function operandAt(name: string, index: string, from: OperandSource): string {
+  return from === "texture" ? `${name}_at(${index})` : `${name}[${index}]`;
+}
 
 /** Shape of a tile. */
 export interface GemmTile {

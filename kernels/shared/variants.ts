@@ -1,10 +1,12 @@
 /**
- * Which of several kernels computes an op. Matrix products and convolutions come in three families that
+ * Which of several kernels computes an op. Matrix products and convolutions come in four families that
  * agree within round-off:
  *
  * - `subgroup`: operands reach other lanes by broadcast; for CPU drivers, whose lanes are a SIMD vector;
+ * - `texture`: the same, with operands that are copied into textures first, which CPU drivers read so
+ *   much faster than buffers that the copies pay;
  * - `tiled`: operands are shared through workgroup memory; for graphics cards;
- * - `plain`: an invocation an element; everywhere, and the measure of the other two.
+ * - `plain`: an invocation an element; everywhere, and the measure of the others.
  *
  * A launcher lists what fits its sizes and {@linkcode chooseVariant} picks, by what was measured on this
  * adapter where a table is given, else by the width of the subgroups.
@@ -16,7 +18,7 @@ import type { Gpu } from "../../device/gpu.ts";
 import type { TensorRef } from "../../device/tensor.ts";
 
 /** The families. */
-export const VARIANT_FAMILIES = ["plain", "subgroup", "tiled"] as const;
+export const VARIANT_FAMILIES = ["plain", "subgroup", "texture", "tiled"] as const;
 
 /** A family of kernels. */
 export type VariantFamily = typeof VARIANT_FAMILIES[number];
@@ -37,7 +39,10 @@ export interface Variant {
 
 /** How variants are picked on a GPU. */
 export interface VariantPolicy {
-  /** Take this family wherever it fits and `plain` elsewhere; for tests and comparisons. */
+  /**
+   * Take this family wherever it fits (`subgroup` where `texture` does not) and `plain` elsewhere; for
+   * tests and comparisons.
+   */
   readonly forced?: VariantFamily;
   /** Names of variants by key; keys and names that are unknown fall back to the default. */
   readonly table?: ReadonlyMap<string, string>;
@@ -74,12 +79,14 @@ export function chooseVariant(
   preferred?: Variant,
 ): Variant {
   const { forced, table, observe } = variantPolicy(capture.gpu);
-  const of = (family: VariantFamily) => variants.find((variant) => variant.family === family);
+  const of = (family: VariantFamily): Variant | undefined =>
+    variants.find((variant) => variant.family === family) ??
+      (family === "texture" ? of("subgroup") : undefined);
   const plain = of("plain");
   if (!plain) throw new TypeError(`Cannot choose a variant of ${key}: one must be plain`);
   const { subgroupSize } = capture.gpu;
   const onCpu = subgroupSize > 0 && subgroupSize <= CPU_LANES;
-  const guess = onCpu ? of("subgroup") ?? of("tiled") : of("tiled") ?? of("subgroup");
+  const guess = onCpu ? of("texture") ?? of("tiled") : of("tiled") ?? of("subgroup");
   const measured = variants.find(({ name }) => name === table?.get(key));
   const chosen = forced ? of(forced) ?? plain : measured ?? preferred ?? guess ?? plain;
   observe?.(key, variants, chosen);

@@ -7,8 +7,8 @@ import { testGpu } from "../support/gpu.ts";
 import { inFolderWithCache, smokeConfig, trainInFolder } from "../support/runs.ts";
 
 /** What a plan is made of. */
-function objectsOf({ buffers, bindGroups, pipelines, shaderModules }: GpuCounters) {
-  return { buffers, bindGroups, pipelines, shaderModules };
+function objectsOf({ buffers, textures, bindGroups, pipelines, shaderModules }: GpuCounters) {
+  return { buffers, textures, bindGroups, pipelines, shaderModules };
 }
 
 for (const accumulate of [1, 2]) {

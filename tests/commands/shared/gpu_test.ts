@@ -9,7 +9,11 @@ Deno.test("forcedFamily() reads DIFFRACT_VARIANT and refuses what is no family",
     Deno.env.set("DIFFRACT_VARIANT", "tiled");
     assertEquals(forcedFamily(), "tiled");
     Deno.env.set("DIFFRACT_VARIANT", "tile");
-    assertThrows(forcedFamily, RangeError, "must be one of plain, subgroup, tiled, got tile");
+    assertThrows(
+      forcedFamily,
+      RangeError,
+      "must be one of plain, subgroup, texture, tiled, got tile",
+    );
   } finally {
     if (before === undefined) Deno.env.delete("DIFFRACT_VARIANT");
     else Deno.env.set("DIFFRACT_VARIANT", before);

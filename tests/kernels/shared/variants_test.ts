@@ -3,7 +3,12 @@ import type { Gpu } from "../../../device/gpu.ts";
 import type { HostArray, TensorRef } from "../../../device/tensor.ts";
 import { conv2dForward, conv2dInputGrad, conv2dShape } from "../../../kernels/conv2d/conv2d.ts";
 import { matmul } from "../../../kernels/matmul/matmul.ts";
-import { chooseVariant, setVariantPolicy, type Variant } from "../../../kernels/shared/variants.ts";
+import {
+  chooseVariant,
+  setVariantPolicy,
+  type Variant,
+  type VariantFamily,
+} from "../../../kernels/shared/variants.ts";
 import { conv2dGradReference, conv2dReference } from "../../reference/conv2d.ts";
 import { matmulReference } from "../../reference/matmul.ts";
 import { assert, assertAllClose, assertEquals, assertThrows } from "../../support/assert.ts";
@@ -209,13 +214,14 @@ for (const { x: xShape, weight: wShape, padding, stride, extent } of CONVOLUTION
 }
 
 /** Variants that record nothing. */
-const NAMED: readonly Variant[] = (["subgroup", "tiled", "plain"] as const).map((family) => ({
-  family,
-  name: `${family}1`,
-  record: () => {
+const NAMED: readonly Variant[] = (["subgroup", "tiled", "plain"] as const).map(named);
+
+function named(family: VariantFamily): Variant {
+  const record = () => {
     throw new Error("never recorded");
-  },
-}));
+  };
+  return { family, name: `${family}1`, record };
+}
 
 Deno.test("chooseVariant() takes subgroups on CPU drivers and tiles on cards unless told otherwise", async () => {
   const gpu = await testGpu();
@@ -235,6 +241,14 @@ Deno.test("chooseVariant() takes subgroups on CPU drivers and tiles on cards unl
     assertEquals(choose(8), "tiled1");
     setVariantPolicy(gpu, { table: new Map([["op 1", "gone"]]) });
     assertEquals(choose(8), "subgroup1");
+    const textured = [...NAMED, named("texture")];
+    assertEquals([8, 32].map((lanes) => choose(lanes, textured)), ["texture1", "tiled1"]);
+    setVariantPolicy(gpu, { forced: "texture" });
+    assertEquals([choose(8, textured), choose(8), choose(8, plain)], [
+      "texture1",
+      "subgroup1",
+      "plain1",
+    ]);
     setVariantPolicy(gpu, { forced: "tiled", table: new Map([["op 1", "subgroup1"]]) });
     assertEquals(choose(8), "tiled1");
     assertEquals(choose(8, plain), "plain1");

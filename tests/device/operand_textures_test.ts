@@ -1,0 +1,66 @@
+import { Capture } from "../../device/capture.ts";
+import { full } from "../../device/element.ts";
+import { fitsTexture } from "../../device/operand_textures.ts";
+import { assert, assertEquals } from "../support/assert.ts";
+import { randomValues, testGpu, upload } from "../support/gpu.ts";
+
+Deno.test("Kernels read operands of one, two and four floats from textures, through whole rows and the rest", async () => {
+  const gpu = await testGpu();
+  for (const width of [1, 2, 4] as const) {
+    // A part of a row alone, exactly one row, and two rows with a rest.
+    for (const elements of [3, 2048, 5000]) {
+      const values = randomValues(elements * width, width), other = randomValues(8 * width, 9);
+      const x = upload(gpu, [values.length], values), y = upload(gpu, [other.length], other);
+      const capture = new Capture(gpu, "textured");
+      const out = capture.keep(capture.transient(x.shape, "out"));
+      const type = full(width);
+      capture.dispatch({
+        kernel: {
+          name: `textured.${type}`,
+          bindings: {
+            out: { type, access: "write" },
+            x: { type, access: "read", textured: true },
+            // A second texture of the same format.
+            y: { type, access: "read", textured: true },
+          },
+          params: { n: "u32" },
+          workgroupSize: [64, 1, 1],
+          wgsl: `
+@compute @workgroup_size(WX, WY, WZ)
+fn main(@builtin(global_invocation_id) global: vec3u) {
+  if (global.x < params.n) { out[global.x] = x_at(global.x) + y_at(global.x % 8u); }
+}`,
+        },
+        bindings: { x, y, out },
+        params: { n: elements },
+        workgroups: [Math.ceil(elements / 64), 1, 1],
+      });
+      const program = await capture.plan();
+      const { submits: _, ...before } = gpu.counters;
+      for (let run = 0; run < 2; run++) program.run();
+      const expected = values.map((value, i) => value + other[i % other.length]!);
+      assertEquals([...await program.readF32(out)], [...expected]);
+      const { submits: __, ...after } = gpu.counters;
+      assertEquals(after, before);
+      assert(program.memory.peakBytes >= out.shape[0]! * 4 + 2 * 2048 * 4 * width);
+      program.destroy();
+    }
+  }
+});
+
+Deno.test("fitsTexture() tells what is too large for a texture, and what is not f32", async () => {
+  const gpu = await testGpu();
+  const capture = new Capture(gpu, "test");
+  const rows = gpu.limits.maxTextureDimension2D;
+  const of = (floats: number, dtype: "f32" | "u32" = "f32") =>
+    capture.transient([floats], "x", dtype);
+  assertEquals(
+    [
+      fitsTexture(gpu, of(2048 * rows), 1),
+      fitsTexture(gpu, of(2048 * rows + 1), 1),
+      fitsTexture(gpu, of(2048 * rows + 4), 4),
+      fitsTexture(gpu, of(8, "u32"), 1),
+    ],
+    [true, false, true, false],
+  );
+});
