@@ -72,7 +72,10 @@ export async function requestDevice(
 ): Promise<GPUDevice> {
   const requiredLimits: Record<string, number> = {};
   for (const name of RAISED_LIMITS) requiredLimits[name] = adapter.limits[name];
-  for (const features of subsetsByPreference([...OPTIONAL_FEATURES, ...more])) {
+  const wanted = OPTIONAL_FEATURES.filter((name) =>
+    name !== "subgroups" || !losesSubgroups(adapter.info)
+  );
+  for (const features of subsetsByPreference([...wanted, ...more])) {
     try {
       const requiredFeatures = features as string[] as GPUFeatureName[];
       return await adapter.requestDevice({ label: "diffract", requiredFeatures, requiredLimits });
@@ -81,6 +84,14 @@ export async function requestDevice(
     }
   }
   throw new Error("Cannot open a GPU: the adapter refused every request for a device");
+}
+
+/**
+ * Chromium's own CPU adapter, whose subgroups have 4 lanes, takes minutes to compile kernels of subgroups,
+ * or its process dies of them.
+ */
+function losesSubgroups({ architecture, subgroupMaxSize }: GPUAdapterInfo): boolean {
+  return architecture === "swiftshader" && subgroupMaxSize === 4;
 }
 
 /** All subsets, larger ones first, earlier elements kept longest. */

@@ -7,10 +7,10 @@
  */
 import type { ImageSet } from "../data/dataset.ts";
 import { measureImages } from "../diffusion/data_spectrum.ts";
-import { unitRings } from "../diffusion/frequency.ts";
-import { makeProcess, type Process } from "../diffusion/process.ts";
+import type { Process } from "../diffusion/process.ts";
 import { wantsSpectrum } from "../diffusion/processes/registry.ts";
 import { networkShape } from "./network_shape.ts";
+import { plannedProcessOn, processOn, withSpectrum } from "./plane_process.ts";
 import type { RunConfig } from "./run_config.ts";
 
 type Described = Pick<RunConfig, "model" | "data" | "diffusion">;
@@ -21,15 +21,12 @@ type Described = Pick<RunConfig, "model" | "data" | "diffusion">;
  * @throws {RangeError} As makeProcess: where its spectrum was not measured, for one.
  */
 export function processOf(config: Described): Process {
-  return makeProcess(config.diffusion, networkShape(config));
+  return processOn(config, networkShape(config));
 }
 
 /** The process that a config is planned or timed with: of a flat spectrum where none was measured. */
 export function plannedProcess(config: Described): Process {
-  return processOf(withSpectrum(config, (plane) => ({
-    spectrum: new Array<number>(unitRings(plane.height, plane.width).count).fill(1),
-    mean: [0],
-  })));
+  return plannedProcessOn(config, networkShape(config));
 }
 
 /**
@@ -56,22 +53,5 @@ export async function measuredConfig<C extends Described>(
       measured.spectrum[1]?.toPrecision(3)
     } at |k| = 1, ${measured.spectrum.at(-1)!.toPrecision(3)} at ${measured.spectrum.length - 1}`,
   );
-  return withSpectrum(config, () => measured);
-}
-
-function withSpectrum<C extends Described>(
-  config: C,
-  measure: (plane: { height: number; width: number }) => {
-    readonly spectrum: readonly number[];
-    readonly mean: readonly number[];
-  },
-): C {
-  const { diffusion } = config;
-  if (!wantsSpectrum(diffusion)) return config;
-  const { spectrum, mean } = measure(networkShape(config));
-  const own = { spectrum: [...spectrum], mean: diffusion.processOptions.mean ?? [...mean] };
-  return {
-    ...config,
-    diffusion: { ...diffusion, processOptions: { ...diffusion.processOptions, ...own } },
-  };
+  return withSpectrum(config, measured);
 }

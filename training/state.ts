@@ -9,11 +9,11 @@ import type { Gpu } from "../device/gpu.ts";
 import { sizeOf, type TensorRef } from "../device/tensor.ts";
 import type { Module } from "../model/module.ts";
 import { createArena, initialValues, writeArenas } from "../model/parameters.ts";
+import { pause } from "../support/pause.ts";
 import type { Checkpoint, CheckpointTensor } from "./checkpoint.ts";
 import { inspectValues, NonFiniteError } from "./non_finite.ts";
 import { averagePrefix, createPowerAverages, type PowerAverage } from "./power_averages.ts";
 import { formatCount } from "./run_summary.ts";
-import { pauseForSignals } from "./stop_signals.ts";
 
 /** Arenas of one layout, one tensor a parameter in each. */
 export class TrainState {
@@ -110,7 +110,7 @@ export class TrainState {
       read: async () => {
         const values = await this.gpu.readF32(tensor);
         // The news of a device that failed come between macrotasks.
-        await pauseForSignals();
+        await pause();
         this.gpu.health.check();
         const { bad } = strict ? inspectValues(values) : { bad: 0 };
         if (bad === 0) return values;

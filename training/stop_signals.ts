@@ -5,7 +5,6 @@
  *
  * @module
  */
-import { setImmediate } from "node:timers";
 import { dropLostOutput } from "../support/lost_output.ts";
 import { onEndSignals } from "../support/signals.ts";
 
@@ -39,6 +38,4 @@ export function watchStopSignals(stop: AbortController, onFirst: () => void): ()
 }
 
 /** Lets a handler of a signal run, which happens only between macrotasks. Takes microseconds. */
-export function pauseForSignals(): Promise<void> {
-  return new Promise((resolve) => void setImmediate(resolve));
-}
+export { pause as pauseForSignals } from "../support/pause.ts";

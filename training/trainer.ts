@@ -35,7 +35,7 @@ import type { Observer } from "./observer.ts";
 import type { ImageSize } from "./pictures.ts";
 import { powerAverageInputs, recordPowerAverages } from "./power_averages.ts";
 import type { RunConfig } from "./run_config.ts";
-import { plannedProcess, processOf } from "./run_process.ts";
+import { planeOf, plannedProcessOn, processOn } from "./plane_process.ts";
 import { TrainState } from "./state.ts";
 
 /** Losses kept on the GPU where the log wants none: they are still checked. */
@@ -128,7 +128,7 @@ export class Trainer {
     network: Network,
     images: ImageSet,
     observers: readonly Observer[] = [],
-    process = processOf(config),
+    process = processOn(config, planeOf(config, images)),
     collective: Collective = ALONE,
   ): Promise<Trainer> {
     const trainer = new Trainer(gpu, config, network, images, observers, process, collective);
@@ -144,7 +144,7 @@ export class Trainer {
     images: ImageSet,
     observers: readonly Observer[] = [],
   ): RecordedStep {
-    const process = plannedProcess(config);
+    const process = plannedProcessOn(config, planeOf(config, images));
     return new Trainer(gpu, config, network, images, observers, process, ALONE).#record(observers);
   }
 

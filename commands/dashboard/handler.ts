@@ -15,7 +15,7 @@ import type { RunWatch } from "./watch.ts";
 const MODULES = [
   "commands/dashboard/page/charts.ts",
   "commands/dashboard/page/config_table.ts",
-  "commands/dashboard/page/dom.ts",
+
   "commands/dashboard/page/format.ts",
   "commands/dashboard/page/heat_map.ts",
   "commands/dashboard/page/line_chart.ts",
@@ -26,6 +26,7 @@ const MODULES = [
   "commands/dashboard/page/samples.ts",
   "commands/dashboard/page/settings.ts",
   "commands/dashboard/page/summary.ts",
+  "commands/shared/dom.ts",
   "run_log/charts/colours.ts",
   "run_log/charts/descriptions.ts",
   "run_log/charts/heat_map.ts",

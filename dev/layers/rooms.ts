@@ -41,6 +41,7 @@ const PORTABLE_ROOMS: ReadonlySet<string> = new Set(
 /** Files of other rooms that those need. */
 const PORTABLE_FILES: ReadonlySet<string> = new Set([
   "support/options.ts",
+  "support/pause.ts",
   "support/rule_text.ts",
   "support/philox.ts",
   "support/random_streams.ts",

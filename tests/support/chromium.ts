@@ -104,9 +104,23 @@ export interface Look {
   readonly scale?: number;
 }
 
+/** How a browser is started. */
+export interface BrowserOptions {
+  /** Whether pages have WebGPU, on Chromium's own CPU adapter; false unless given. */
+  readonly gpu?: boolean;
+}
+
+/** Chromium gives WebGPU on a CPU to nobody who does not ask like this. */
+const GPU_FLAGS = [
+  ...["--enable-unsafe-webgpu", "--use-webgpu-adapter=swiftshader", "--disable-vulkan-surface"],
+  "--disable-gpu-watchdog",
+];
+
 /** A page that is open. */
 export class BrowserPage {
   private constructor(
+    /** Addresses that the page has asked for. */
+    readonly requests: readonly string[],
     /** Exceptions, errors on the console and refusals of the page's policy, as lines. */
     readonly complaints: readonly string[],
     private readonly connection: Connection,
@@ -115,12 +129,18 @@ export class BrowserPage {
   ) {}
 
   /** Starts a browser and opens an address. */
-  static async open(program: string, url: string, look: Look): Promise<BrowserPage> {
+  static async open(
+    program: string,
+    url: string,
+    look: Look,
+    { gpu = false }: BrowserOptions = {},
+  ): Promise<BrowserPage> {
     const profile = await Deno.makeTempDir({ prefix: "diffract-chromium-" });
     const process = new Deno.Command(program, {
       args: [
         ...["--headless=new", "--remote-debugging-port=0", `--user-data-dir=${profile}`],
-        ...["--no-first-run", "--no-default-browser-check", "--disable-gpu", "--mute-audio"],
+        ...["--no-first-run", "--no-default-browser-check", "--mute-audio"],
+        ...gpu ? GPU_FLAGS : ["--disable-gpu"],
         ...["--disable-dev-shm-usage", "--hide-scrollbars", "--disable-background-networking"],
         // Tests run as root in containers, where there is no sandbox to be had.
         ...["--no-sandbox", "about:blank"],
@@ -132,13 +152,18 @@ export class BrowserPage {
     const [port = ""] = (await portFile(profile)).split("\n");
     const targets = await (await fetch(`http://127.0.0.1:${port}/json/list`)).json();
     const target = targets.find(({ type }: { type: string }) => type === "page");
-    const complaints: string[] = [];
+    const complaints: string[] = [], requests: string[] = [];
     const connection = await Connection.open(target.webSocketDebuggerUrl, (method, params) => {
       const complaint = complaintOf(method, params);
       if (complaint !== null) complaints.push(complaint);
+      if (method === "Network.requestWillBeSent") {
+        requests.push((params.request as { url: string }).url);
+      }
     });
-    const page = new BrowserPage(complaints, connection, process, profile);
-    for (const domain of ["Page", "Runtime", "Log"]) await connection.send(`${domain}.enable`);
+    const page = new BrowserPage(requests, complaints, connection, process, profile);
+    for (const domain of ["Page", "Runtime", "Log", "Network"]) {
+      await connection.send(`${domain}.enable`);
+    }
     await page.look(look);
     await connection.send("Page.navigate", { url });
     return page;

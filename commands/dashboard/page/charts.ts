@@ -13,7 +13,7 @@ import {
 } from "../../../run_log/charts/descriptions.ts";
 import type { Line, Points } from "../../../run_log/charts/plot.ts";
 
-import { html, setChildren } from "./dom.ts";
+import { html, setChildren } from "../../shared/dom.ts";
 import { formatName } from "./format.ts";
 import { HeatMapCard } from "./heat_map.ts";
 import { type ChartView, LineChart } from "./line_chart.ts";

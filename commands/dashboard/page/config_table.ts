@@ -5,7 +5,7 @@
  * @module
  */
 import { colourClass } from "../../../run_log/charts/plot.ts";
-import { html, setText } from "./dom.ts";
+import { html, setText } from "../../shared/dom.ts";
 import { formatSetting } from "./format.ts";
 import type { Run } from "./model.ts";
 

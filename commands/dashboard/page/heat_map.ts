@@ -7,7 +7,7 @@
 import { BAND_MAP_TITLE } from "../../../run_log/charts/descriptions.ts";
 import { bandMapOf, cellLook, type HeatMap } from "../../../run_log/charts/heat_map.ts";
 import type { BandMap } from "../protocol.ts";
-import { html, setText } from "./dom.ts";
+import { html, setText } from "../../shared/dom.ts";
 import { formatCount } from "./format.ts";
 
 /** The map; `element` goes into the page. */

@@ -7,7 +7,7 @@
  */
 import { type Line, makePlot, paint, type Plot } from "../../../run_log/charts/plot.ts";
 import type { AxisOptions } from "../../../run_log/charts/scale.ts";
-import { drawn, html, setAttributes, setPaint, setText, svg } from "./dom.ts";
+import { drawn, html, setAttributes, setPaint, setText, svg } from "../../shared/dom.ts";
 import { formatCount, formatValue } from "./format.ts";
 import { nearest } from "./lines.ts";
 

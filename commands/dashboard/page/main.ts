@@ -7,7 +7,7 @@
 import type { DashboardMessage } from "../protocol.ts";
 import { Charts } from "./charts.ts";
 import { ConfigCard } from "./config_table.ts";
-import { byId, html, setAttributes, setText } from "./dom.ts";
+import { byId, html, setAttributes, setText } from "../../shared/dom.ts";
 import { Model, type Run, stateOf } from "./model.ts";
 import { RunList } from "./run_list.ts";
 import { SamplesCard } from "./samples.ts";

@@ -5,7 +5,7 @@
  * @module
  */
 import { colourClass } from "../../../run_log/charts/plot.ts";
-import { html, setAttributes, setChildren, setText } from "./dom.ts";
+import { html, setAttributes, setChildren, setText } from "../../shared/dom.ts";
 import { formatCount, formatDuration } from "./format.ts";
 import { type Run, type RunState, secondsLeft, stateOf } from "./model.ts";
 

@@ -7,7 +7,7 @@
  */
 import type { SamplePicture } from "../protocol.ts";
 import { colourClass } from "../../../run_log/charts/plot.ts";
-import { html, setAttributes, setChildren, setText } from "./dom.ts";
+import { html, setAttributes, setChildren, setText } from "../../shared/dom.ts";
 import { formatCount } from "./format.ts";
 import type { Run } from "./model.ts";
 

@@ -6,7 +6,7 @@
  */
 import { describeUnread } from "../../../run_log/log_lines.ts";
 import { colourClass } from "../../../run_log/charts/plot.ts";
-import { html, setText } from "./dom.ts";
+import { html, setText } from "../../shared/dom.ts";
 import { formatClock, formatCount, formatDuration, formatName, formatValue } from "./format.ts";
 import { type Run, secondsLeft, stateOf } from "./model.ts";
 import { stateText } from "./run_list.ts";

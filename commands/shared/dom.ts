@@ -5,7 +5,7 @@
  *
  * @module
  */
-import type { Shape } from "../../../run_log/charts/shapes.ts";
+import type { Shape } from "../../run_log/charts/shapes.ts";
 
 /** Values of attributes; false and undefined ones are left out, true ones are empty. */
 export type Attributes = Readonly<Record<string, string | number | boolean | undefined>>;

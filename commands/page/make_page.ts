@@ -1,0 +1,93 @@
+/**
+ * Writes the folder of a page.
+ *
+ * @module
+ */
+import { basename, dirname, join } from "node:path";
+import { fileURLToPath } from "node:url";
+import { readFace } from "../../formats/face.ts";
+import type { Checkpoint } from "../../training/checkpoint.ts";
+import { formatBytes } from "../../training/run_summary.ts";
+import { bundleForPage } from "../../support/esbuild.ts";
+import { atomicWrite, checkWritable, ensureFolder } from "../../support/files.ts";
+import { gzipSize } from "./gzip_size.ts";
+import type { Site, SiteModel, WeightsDtype } from "./site.ts";
+import { siteModel } from "./site_model.ts";
+
+/** What a page is made with. */
+export interface PageContext {
+  /** The folder; what it has of the same names is replaced. */
+  readonly out: string;
+  readonly title: string;
+  readonly dtype: WeightsDtype;
+  readonly say: (line: string) => void;
+}
+
+const APP = fileURLToPath(new URL("app/", import.meta.url));
+
+/** Files of the page that are as they are. */
+const FILES = ["index.html", "style.css", "icon.svg"];
+
+/**
+ * Writes a page of checkpoints.
+ *
+ * @throws {UsageError} For a checkpoint that no page can draw from.
+ */
+export async function makePage(
+  checkpoints: readonly Checkpoint[],
+  context: PageContext,
+): Promise<Site> {
+  const { out, title, dtype, say } = context;
+  await checkWritable(out);
+  await ensureFolder(join(out, "weights"));
+  const models: SiteModel[] = [];
+  for (const [i, checkpoint] of checkpoints.entries()) {
+    const name = freeName(nameOf(checkpoint.path), models.map(({ name }) => name));
+    const model = await siteModel(checkpoint, { out, name, dtype, say });
+    models.push(model);
+    say(
+      `model ${i + 1}   ${name}: step ${model.step}, ${
+        formatBytes(model.weights.bytes)
+      } of ${dtype}`,
+    );
+  }
+  const site: Site = { title, models, training: null };
+  await atomicWrite(join(out, "site.json"), JSON.stringify(site));
+  await writeApp(context);
+  say(`Wrote ${out}: serve it by any server of files, as in \`npx serve ${out}\``);
+  return site;
+}
+
+/** The page's own files. */
+async function writeApp({ out, say }: PageContext): Promise<void> {
+  const { code, files } = await bundleForPage(join(APP, "main.ts"));
+  await atomicWrite(join(out, "page.js"), code);
+  for (const name of FILES) await atomicWrite(join(out, name), await Deno.readFile(APP + name));
+  for (const weight of ["400", "600"]) {
+    const face = await readFace(`inter-latin-${weight}-normal`);
+    await atomicWrite(join(out, `face-${weight}.woff2`), face);
+  }
+  // GitHub Pages would otherwise leave out what begins with an underscore, and take a while.
+  await atomicWrite(join(out, ".nojekyll"), "");
+  say(
+    `page      page.js of ${files} files: ${formatBytes(code.length)}, ` +
+      `${formatBytes(await gzipSize(code))} gzipped`,
+  );
+}
+
+/** The name of a checkpoint's run, or of a file that lies elsewhere. */
+function nameOf(path: string): string {
+  const folder = dirname(path);
+  return basename(folder) === "checkpoints"
+    ? basename(dirname(folder))
+    : basename(path).replace(/\.safetensors$/, "");
+}
+
+/** A name that a file can have everywhere and that is not taken. */
+function freeName(wanted: string, taken: readonly string[]): string {
+  const name = wanted.replaceAll(/[^\w.-]+/g, "-") || "model";
+  for (let i = 1;; i++) {
+    const next = i === 1 ? name : `${name}-${i}`;
+    if (!taken.includes(next)) return next;
+  }
+}

@@ -1,0 +1,120 @@
+/**
+ * The page in a headless Chromium. Without a browser on the machine the tests are left out and say so;
+ * `apt-get install chromium` gives it one.
+ *
+ * @module
+ */
+import { join } from "node:path";
+import { drawImages } from "../../../commands/page/app/draw.ts";
+import { fetchFile } from "../../../commands/page/app/fetch_file.ts";
+import { LoadedModel } from "../../../commands/page/app/loaded_model.ts";
+import { makePage } from "../../../commands/page/make_page.ts";
+import type { Site } from "../../../commands/page/site.ts";
+import { formatConfig } from "../../../config/load.ts";
+import type { Config } from "../../../config/schema.ts";
+import { sizeOf } from "../../../device/tensor.ts";
+import { namedParameters } from "../../../model/module.ts";
+import { Checkpoint, writeCheckpoint } from "../../../training/checkpoint.ts";
+import { networkOf } from "../../../training/run.ts";
+import { EMA_PREFIX } from "../../../training/state.ts";
+import { assert, assertEquals, assertStringIncludes } from "../../support/assert.ts";
+import { BrowserPage, findChromium, type Look } from "../../support/chromium.ts";
+import { inFolder } from "../../support/folder.ts";
+import { randomValues, testGpu } from "../../support/gpu.ts";
+import { smokeConfig } from "../../support/runs.ts";
+import { serveFolder } from "../../support/static_server.ts";
+
+const chromium = findChromium();
+if (chromium === null) {
+  console.log("note: no Chromium on this machine, so the page is not opened");
+}
+
+const DESKTOP: Look = { width: 1280, height: 900, scheme: "light" };
+
+/** Largest difference that two drivers' round-off may make in images of [-1, 1]. */
+const ROUND_OFF = 2e-4;
+
+/** A checkpoint of a network with random weights. */
+async function randomCheckpoint(folder: string, config: Config): Promise<Checkpoint> {
+  const path = join(folder, "tiny.safetensors");
+  const tensors = Array.from(namedParameters(networkOf(config)), ([name, { shape }], i) => ({
+    name: EMA_PREFIX + name,
+    shape,
+    read: () => Promise.resolve(randomValues(sizeOf(shape), i + 1, 0.2)),
+  }));
+  await writeCheckpoint(path, { step: 3, config: formatConfig(config) }, tensors);
+  return await Checkpoint.open(path);
+}
+
+/** A page of such a checkpoint, served and opened. */
+function withPage(
+  body: (page: BrowserPage, site: Site, url: string) => Promise<void>,
+  gpu = true,
+): Promise<void> {
+  return inFolder(async (folder) => {
+    const checkpoint = await randomCheckpoint(folder, await smokeConfig());
+    const out = join(folder, "out");
+    const site = await makePage([checkpoint], { out, title: "Tiny", dtype: "F16", say: () => {} });
+    await serveFolder(out, async (url) => {
+      const page = await BrowserPage.open(chromium!, url, DESKTOP, { gpu });
+      try {
+        await page.until(`document.body.dataset.state !== "starting"`);
+        await body(page, site, url);
+        // Chromium tells of it by itself.
+        const own = (line: string) => !gpu && line.startsWith("warning: No available adapters.");
+        assertEquals(page.complaints.filter((line) => !own(line)), []);
+        assertEquals(page.requests.filter((address) => !address.startsWith(url)), []);
+      } finally {
+        await page.close();
+      }
+    });
+  });
+}
+
+Deno.test({
+  name: "the page draws the images that Deno draws from the same weights, and asks nobody else",
+  ignore: chromium === null,
+  fn: () =>
+    withPage(async (page, { models: [model] }, url) => {
+      assertEquals(await page.evaluate("document.title"), "Tiny");
+      await page.evaluate(`document.querySelector("#count").value = "4"`);
+      await page.evaluate(`document.querySelector("#seed").value = "7"`);
+      await page.evaluate(`document.querySelector("#sample-form").requestSubmit()`);
+      await page.until(`diffract.sample.drawn !== null`);
+      const drawn = await page.evaluate<number[]>(`[...diffract.sample.drawn.images]`);
+      const bytes = await fetchFile(model!.weights, url);
+      const loaded = LoadedModel.create(await testGpu(), model!, bytes);
+      const settings = { sampler: model!.diffusion.sampler, seeds: [7, 8, 9, 10] };
+      const images = await drawImages(loaded, settings);
+      loaded.destroy();
+      assertEquals(drawn.length, images.length);
+      const worst = Math.max(...images.map((value, i) => Math.abs(value - drawn[i]!)));
+      console.log(`note: images of the page and of Deno differ by ${worst} at most`);
+      assert(worst < ROUND_OFF, `the images of the page differ by ${worst}`);
+      // Weights that say nothing would agree anywhere.
+      assert(new Set(images).size > 100);
+
+      // A picture of every step came, and the strip and the spectrum are there.
+      assertEquals(await page.evaluate(`document.querySelectorAll(".strip canvas").length`), 4);
+      assertEquals(await page.evaluate(`document.querySelectorAll("#spectrum .line").length`), 2);
+      const painted = await page.evaluate<number>(
+        `document.querySelector("#samples").getContext("2d").getImageData(0, 0, 1, 1).data[0]`,
+      );
+      assertEquals(painted, Math.round(images[0]! * 127.5 + 127.5));
+    }),
+});
+
+Deno.test({
+  name: "the page says what it needs where there is no WebGPU",
+  ignore: chromium === null,
+  fn: () =>
+    withPage(async (page) => {
+      const text = await page.evaluate<string>(`document.querySelector("#refusal").innerText`);
+      assertStringIncludes(text, "This page needs WebGPU");
+      assertStringIncludes(text, "chrome://flags/#enable-unsafe-webgpu");
+      assertEquals(
+        await page.evaluate(`getComputedStyle(document.querySelector("#page")).display`),
+        "none",
+      );
+    }, false),
+});
