@@ -32,7 +32,7 @@ if (chromium === null) {
 const DESKTOP: Look = { width: 1280, height: 900, scheme: "light" };
 
 /** Largest difference that two drivers' round-off may make in images of [-1, 1]. */
-const ROUND_OFF = 2e-4;
+const ROUND_OFF = 1e-5;
 
 /** A checkpoint of a network with random weights. */
 async function randomCheckpoint(folder: string, config: Config): Promise<Checkpoint> {
