@@ -22,9 +22,17 @@ import {
   type RunChoice,
 } from "./commands/train/run_choice.ts";
 import { QUICKSTART, RUN_OPTIONS, tuneRun } from "./commands/shared/run_options.ts";
+import {
+  checkDistribution,
+  isFirstProcess,
+  joinProcesses,
+  type Processes,
+  sayFirst,
+} from "./commands/shared/processes.ts";
 import { profileTraining } from "./commands/shared/step_profile.ts";
 import { eventMirror } from "./run_log/event_file.ts";
 import { type TuneMode, writeChoices } from "./commands/shared/tuning_tables.ts";
+import { configOfShare, inTurn } from "./training/collective.ts";
 import type { LoopDisplay } from "./training/loop.ts";
 import { loadImages } from "./data/registry.ts";
 import type { Origin } from "./training/origin.ts";
@@ -97,6 +105,13 @@ function display(start: number, steps: number): LoopDisplay & { stop(): void } {
   };
 }
 
+/** The display of processes that do not speak. */
+const NO_DISPLAY: ReturnType<typeof display> = {
+  update: () => {},
+  print: () => {},
+  stop: () => {},
+};
+
 async function profile(given: Config, mode: TuneMode): Promise<void> {
   const gpu = await openScriptGpu();
   await tuneRun(gpu, given, { mode, say: console.log });
@@ -112,27 +127,36 @@ async function profile(given: Config, mode: TuneMode): Promise<void> {
   for (const instrument of instruments) instrument.destroy?.();
 }
 
-async function run(given: RunChoice, mode: TuneMode): Promise<RunResult> {
-  const { dir, begun } = given;
-  const config = await measuredConfig(
-    given.config,
-    () => loadImages(given.config.data, "train", console.log),
-    console.log,
+async function run(
+  given: RunChoice,
+  mode: TuneMode,
+  processes: Processes,
+): Promise<RunResult> {
+  const { dir, begun } = given, say = sayFirst;
+  const gpu = await openScriptGpu();
+  const collective = processes.collective(gpu);
+  const config = await inTurn(
+    collective,
+    () => measuredConfig(given.config, () => loadImages(given.config.data, "train", say), say),
   );
   const choice = { ...given, config };
-  for (const warning of configWarnings(config)) console.log(`note: ${warning}`);
+  for (const warning of configWarnings(config)) say(`note: ${warning}`);
   const stop = new AbortController();
   const cleanUp: (() => void)[] = [];
-  const gpu = await openScriptGpu();
   const { tuning } = runFolder(dir);
-  const choices = await tuneRun(gpu, config, {
-    ...{ mode, recorded: begun ? tuning : undefined, say: console.log },
-  });
+  // What the first has measured the others find.
+  const choices = await inTurn(
+    collective,
+    () =>
+      tuneRun(gpu, configOfShare(config, collective.size), {
+        mode: mode === "full" && collective.rank > 0 ? "cached" : mode,
+        ...{ recorded: begun ? tuning : undefined, say },
+      }),
+  );
   const process = processOf(config);
-  const observers = stepInstruments(gpu, config, { process, say: console.log });
+  const observers = stepInstruments(gpu, config, { process, say });
   for (const observer of observers) cleanUp.push(() => observer.destroy?.());
   const storedConfig = checkpointConfig(config);
-  const say = (line: string) => console.log(line);
   try {
     return await trainRun(config, {
       gpu,
@@ -140,12 +164,12 @@ async function run(given: RunChoice, mode: TuneMode): Promise<RunResult> {
       configText: formatConfig(config),
       checkpointConfig: storedConfig,
       resume: begun,
-      memory: availableMemory(gpu),
+      memory: availableMemory(gpu) / collective.size,
       origin: choice.origin,
       acceptConfig: (stored, step) => compareWithCheckpoint(choice, stored, step),
       say,
       display: (start, steps) => {
-        const shown = display(start, steps);
+        const shown = collective.rank === 0 ? display(start, steps) : NO_DISPLAY;
         const unwatch = watchStopSignals(
           stop,
           () => shown.print("Finishing the step, then saving; once more to quit at once"),
@@ -154,10 +178,10 @@ async function run(given: RunChoice, mode: TuneMode): Promise<RunResult> {
         return shown;
       },
       signal: stop.signal,
-      ...{ process, observers },
+      ...{ process, observers, collective },
       mirror: eventMirror(config, formatConfig(config)),
       observe: async (trainer) => {
-        await writeChoices(gpu, tuning, choices);
+        if (collective.rank === 0) await writeChoices(gpu, tuning, choices);
         return [
           ...await runInstruments(config, trainer, say),
           ...await runEvaluation(trainer, { ...config, dir, configText: storedConfig, say }),
@@ -182,7 +206,8 @@ async function originOf(
 
 async function train({ options, overrides }: Invocation<typeof command.options>): Promise<void> {
   const { flagfile, resume, dryRun, profile: profiling } = options;
-  const say = dryRun ? console.error : console.log;
+  const processes = joinProcesses();
+  const say = !isFirstProcess() ? () => {} : dryRun ? console.error : console.log;
   const flags = flagfile === undefined ? [] : await readFlagOverrides(flagfile, say);
   const given = options.config ?? (flagfile === undefined ? undefined : FLAG_DEFAULTS);
   const choice = await chooseRun({
@@ -198,20 +223,24 @@ async function train({ options, overrides }: Invocation<typeof command.options>)
   const bare = given === undefined && !choice.begun && !choice.origin;
   const title = `${source}${bare ? " (no --config given)" : ""}`;
   if (dryRun) {
+    const share = configOfShare(config, processes.size);
+    processes.close();
+    if (!isFirstProcess()) return;
     // The config alone on standard output, so that it can be kept as a file.
     console.log(formatConfig(config).trimEnd());
     console.error(`From ${title}`);
     const recorded = choice.begun ? runFolder(dir).tuning : undefined;
-    return await tellDryRun({ config, mode: options.tune, recorded, say: console.error });
+    return await tellDryRun({ config: share, mode: options.tune, recorded, say: console.error });
   }
-  console.log(`Training ${title} in ${dir}`);
-  if (profiling) return await profile(config, options.tune);
-  const { step, finished, checkpoint, picture } = await run(choice, options.tune);
-  console.log(
-    finished ? `Finished ${step} steps` : `Stopped after step ${step}, go on by --resume`,
-  );
-  console.log(`checkpoint  ${checkpoint}`);
-  if (picture !== null) console.log(`picture     ${picture}`);
+  say(`Training ${title} in ${dir}`);
+  if (profiling && processes.size === 1) return await profile(config, options.tune);
+  if (profiling) throw new UsageError("Cannot profile: it must be done in one process");
+  checkDistribution(processes, config.train.distributed, "train.distributed");
+  const { step, finished, checkpoint, picture } = await run(choice, options.tune, processes);
+  processes.close();
+  say(finished ? `Finished ${step} steps` : `Stopped after step ${step}, go on by --resume`);
+  say(`checkpoint  ${checkpoint}`);
+  if (picture !== null) say(`picture     ${picture}`);
 }
 
 if (import.meta.main) await runCommand(command, train);

@@ -26,6 +26,8 @@ const FREE: readonly string[] = [
   "train.checkpointEvery",
   "train.keep",
   "train.tensorboard",
+  // Who shares the work of a batch: its images and their noise are the same.
+  "train.distributed",
   // How much memory a step takes; its bits are the same.
   "train.recompute",
   // How images are drawn; training knows none of it.

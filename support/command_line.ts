@@ -6,8 +6,9 @@
  */
 import { Command, CommanderError, Option } from "commander";
 import { relative } from "node:path";
-import { runMain, UsageError } from "./errors.ts";
+import { exitCodeOf, runMain, UsageError } from "./errors.ts";
 import { expandHome } from "./home.ts";
+import { launchOf } from "./launch.ts";
 import { keepHangupIgnored } from "./signals.ts";
 
 /** One option. Without `value` it is a switch: false unless given. */
@@ -156,12 +157,28 @@ export async function runCommand<const O extends OptionSpecs>(
 ): Promise<void> {
   keepHangupIgnored();
   await runMain(() => {
-    const invocation = parseCommand(spec, args);
+    const invocation = readOnce(spec, args);
     if (invocation.kind === "help") return void console.log(invocation.text);
     const note = folderNote(Deno.env.get("INIT_CWD"), Deno.cwd());
     if (note !== null) console.error(note);
     return action(invocation);
   });
+}
+
+/**
+ * Reads a command line; of several processes that were started with one, the first says what is wrong
+ * with it, or what it asks to be told.
+ */
+function readOnce<const O extends OptionSpecs>(spec: CommandSpec<O>, args: readonly string[]) {
+  const isFirst = (launchOf(Deno.env)?.rank ?? 0) === 0;
+  try {
+    const invocation = parseCommand(spec, args);
+    if (invocation.kind === "help" && !isFirst) Deno.exit(0);
+    return invocation;
+  } catch (error) {
+    if (isFirst) throw error;
+    Deno.exit(exitCodeOf(error));
+  }
 }
 
 /**

@@ -30,10 +30,27 @@ export function describeError(error: unknown, trace = false): string {
   return `error: ${error.message || error.name}`;
 }
 
+/** What is done at the end by an error, in a process that is one of several. */
+export interface SharedEnd {
+  /** Before the error is printed. */
+  before(): void;
+  /** After it; ends all processes. */
+  after(code: number): void;
+}
+
+let sharedEnd: SharedEnd | undefined;
+
+/** Lets an error end other processes too. */
+export function endTogether(end: SharedEnd): void {
+  sharedEnd = end;
+}
+
 /** Prints what was thrown on stderr and ends the process; DIFFRACT_TRACE=1 shows stacks. */
 export function reportAndExit(error: unknown): never {
   const trace = Deno.env.get("DIFFRACT_TRACE") === "1";
+  sharedEnd?.before();
   console.error(describeError(error, trace));
+  sharedEnd?.after(exitCodeOf(error));
   Deno.exit(exitCodeOf(error));
 }
 

@@ -20,6 +20,7 @@ import { imageNotes } from "./same_images.ts";
 import { checkSpace, type FreeSpace } from "./disk_space.ts";
 import { pauseForSignals } from "./stop_signals.ts";
 import { averagePath, averageTensors } from "./power_averages.ts";
+import { gatherObserved, gatherState } from "./shared_state.ts";
 import { EMA_PREFIX } from "./state.ts";
 import type { Trainer } from "./trainer.ts";
 import { ensureFolder } from "../support/files.ts";
@@ -76,13 +77,23 @@ export interface LoopResult {
  * @throws {Error} When a file can't be written, or the device fails.
  */
 export async function runLoop(options: LoopOptions): Promise<LoopResult> {
-  const loop = new Loop(options, await Log.open(options.folder.log, options.start, options.mirror));
+  const { folder, start, mirror, trainer } = options;
+  const writes = trainer.collective.rank === 0;
+  const loop = new Loop(options, writes ? await Log.open(folder.log, start, mirror) : NO_LOG);
   try {
     return await loop.run();
   } finally {
     loop.log.close();
   }
 }
+
+/** The log of ranks that write nothing. */
+const NO_LOG: Pick<Log, "write" | "ensure" | "sync" | "close"> = {
+  write: () => {},
+  ensure: () => {},
+  sync: () => {},
+  close: () => {},
+};
 
 class Loop {
   #step: number;
@@ -96,7 +107,7 @@ class Loop {
   readonly #collector = new Collector();
   readonly #overdue = new AbortController();
 
-  constructor(private readonly options: LoopOptions, readonly log: Log) {
+  constructor(private readonly options: LoopOptions, readonly log: typeof NO_LOG) {
     const { trainer, start, lossesKept } = options;
     this.#step = this.#checked = start;
     this.#logged = lossesKept ? start - start % trainer.lossSlots : start;
@@ -157,8 +168,9 @@ class Loop {
       trainer.gpu.health.check();
       await this.#checkLosses();
       if (logging) await this.#writeLine();
+      await gatherObserved(trainer, looking);
       for (const observer of looking) await this.#look(observer);
-      if (averaging) await this.#saveAverages();
+      if (averaging && this.#first) await this.#saveAverages();
       if (saving || signal.aborted) await this.#save();
       this.#clock.resume();
     }
@@ -173,10 +185,18 @@ class Loop {
     this.#clock.resume();
   }
 
+  /** Whether this process is the one that writes. */
+  get #first(): boolean {
+    return this.options.trainer.collective.rank === 0;
+  }
+
   async #look(observer: Observer): Promise<void> {
+    if (!this.#first && !observer.shared) return;
     const { signal } = this.#overdue;
+    // Processes that look together end together.
+    const alone = this.options.trainer.collective.size === 1;
     try {
-      const event = await observer.read(this.#step, signal);
+      const event = await observer.read(this.#step, alone ? signal : undefined);
       if (event) this.log.write({ step: this.#step, ...event });
     } catch (error) {
       if (!signal.aborted || error !== signal.reason) throw error;
@@ -231,9 +251,11 @@ class Loop {
   }
 
   async #save(): Promise<void> {
-    const { trainer, folder, configText, freeSpace } = this.options;
+    const { trainer, folder, configText, freeSpace, observers } = this.options;
     const { keep } = trainer.config.train;
     const path = checkpointPath(folder, this.#step);
+    await gatherState(trainer, observers, this.#step);
+    if (!this.#first) return void (this.#saved = { step: this.#step, path });
     const notes = imageNotes(trainer.images, trainer.network);
     const facts: CheckpointFacts = { step: this.#step, config: configText, notes };
     const tensors = trainer.state.checkpointTensors(this.#step);
@@ -258,7 +280,7 @@ function checkpointEvent(folder: RunFolder, step: number): LogEvent {
 
 /** What follows the writing of a checkpoint; a kill may have come between. */
 export async function settleCheckpoint(
-  log: Log,
+  log: Pick<Log, "ensure">,
   folder: RunFolder,
   step: number,
   keep: number,

@@ -32,6 +32,14 @@ export interface Observer {
    * so that a resumed run writes the lines of one that never stopped.
    */
   readonly state?: ReadonlyMap<string, TensorRef>;
+  /**
+   * What several processes have gathered in a tensor of `state`, as one; without it, their sum.
+   *
+   * @param parts Of the processes, in their order.
+   */
+  merge?(parts: readonly Float32Array<ArrayBuffer>[]): Float32Array<ArrayBuffer>;
+  /** Whether all processes of a run look, each at its share; unless given the first looks alone. */
+  readonly shared?: boolean;
   /** Records what it needs of each step, once, while the step is captured. */
   capture?(tensors: StepTensors): void;
   /** Gets the images of each preview, `[n, h, w, c]` in [-1, 1], before the look of that step. */

@@ -78,6 +78,12 @@ export const TRAIN = section("The training loop", {
   /** The last step always has one. */
   checkpointEvery: option(steps({ min: 0 }), 5000, "Steps between two checkpoints; 0 = off"),
   keep: option(integer({ min: 1 }), 2, "Checkpoints kept, the newest ones"),
+  distributed: option(
+    choice(["none", "mpi"]),
+    "none",
+    "Who trains together, each on its share of every batch: this process alone, or the processes " +
+      "that mpiexec has started",
+  ),
   tensorboard: option(
     flag(),
     false,

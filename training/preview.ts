@@ -7,6 +7,7 @@
 import { join, relative } from "node:path";
 import { samplerMoves } from "../diffusion/samplers/registry.ts";
 import { stepName } from "./checkpoint.ts";
+import { joinShares, shareOf } from "./collective.ts";
 import { isDue, type Observer } from "./observer.ts";
 import { writeGrid } from "./pictures.ts";
 import type { RunFolder } from "./run_folder.ts";
@@ -35,7 +36,7 @@ export async function createPreview(
   observers: readonly Observer[] = [],
   memory = Infinity,
 ): Promise<Preview | null> {
-  const { gpu, network, process, state, config, imageSize: size, latent } = trainer;
+  const { gpu, network, process, state, config, imageSize: size, latent, collective } = trainer;
   const { sampleEvery, sampleCount } = config.train;
   if (sampleEvery === 0) return null;
   const moves = samplerMoves(process, config.diffusion.sampler);
@@ -43,11 +44,13 @@ export async function createPreview(
   const sampler = await fittingSampler({ gpu, network, process, size, latent }, state.ema, {
     verb: "draw previews",
     remedy: "--train.sampleEvery=0 leaves previews out",
-  }, { memory, most: imagesAtOnce(size, sampleCount) });
+  }, { memory, most: imagesAtOnce(size, Math.ceil(sampleCount / collective.size)) });
+  const { first, end } = shareOf(sampleCount, collective);
   let newest: string | null = null;
   return {
     everySteps: sampleEvery,
     atEnd: true,
+    shared: true,
     get newest() {
       return newest;
     },
@@ -56,7 +59,10 @@ export async function createPreview(
     async read(step, overdue) {
       const path = join(folder.samples, `${stepName(step)}.png`);
       const watch = { onStep: pauseForSignals, ...(overdue ? { signal: overdue } : {}) };
-      const images = await sampler.sample([...moves], seeds, watch);
+      const own = await sampler.sample([...moves], seeds.slice(first, end), watch);
+      const each = size.height * size.width * size.channels;
+      const images = await joinShares(collective, own, { count: sampleCount, each });
+      if (collective.rank > 0) return null;
       for (const observer of observers) observer.preview?.(images);
       if (step === 0 || (!isDue(step, sampleEvery) && step < config.train.steps)) return null;
       await writeGrid(path, images, sampleCount, size);

@@ -25,6 +25,7 @@ import { withRemedy } from "./fit.ts";
 import { LatentSpace } from "./latent_space.ts";
 import { Log, type LogMirror } from "./log.ts";
 import { type LoopDisplay, type LoopResult, runLoop, settleCheckpoint } from "./loop.ts";
+import { ALONE, type Collective, inTurn } from "./collective.ts";
 import { networkShape } from "./network_shape.ts";
 import { NonFiniteError } from "./non_finite.ts";
 import type { Observer } from "./observer.ts";
@@ -40,6 +41,7 @@ import {
 } from "./run_summary.ts";
 import type { RunConfig } from "./run_config.ts";
 import { checkImages, imageNotes } from "./same_images.ts";
+import { checkWeights, keepStateOnce } from "./shared_state.ts";
 import { prepareRunFolder, type RunFolder, runFolder } from "./run_folder.ts";
 import { type FreeSpace, planSpace, systemFreeSpace } from "./disk_space.ts";
 import { Trainer } from "./trainer.ts";
@@ -73,6 +75,8 @@ export interface RunContext {
   readonly display: (start: number, steps: number) => LoopDisplay;
   /** Aborted when the run should end after the step at hand. */
   readonly signal: AbortSignal;
+  /** The processes that train together; this one alone unless given. */
+  readonly collective?: Collective;
   /** The config's diffusion process, where it is made already. */
   readonly process?: Process;
   /** More observers; they stay the caller's to free. */
@@ -128,11 +132,15 @@ export async function trainRun(config: RunConfig, context: RunContext): Promise<
 }
 
 async function prepareAndTrain(config: RunConfig, context: RunContext): Promise<RunResult> {
-  const { gpu, dir, say } = context;
-  await checkRunFolder(dir);
+  const { gpu, dir, say, collective = ALONE } = context;
+  if (collective.rank === 0) await checkRunFolder(dir);
   const network = networkOf(config);
   if (context.origin) checkOrigin(context.origin, network);
-  const { images: pixels, heldOut: heldOutPixels } = await imagesOf(config, say);
+  // What one has downloaded or decoded the others find.
+  const { images: pixels, heldOut: heldOutPixels } = await inTurn(
+    collective,
+    () => imagesOf(config, say),
+  );
   const latent = await LatentSpace.open(gpu, config.model.latent, pixels);
   const encoded = async (set: ImageSet, mirrored: boolean) =>
     await latent?.encode(set, { mirrored, say }) ?? set;
@@ -143,11 +151,17 @@ async function prepareAndTrain(config: RunConfig, context: RunContext): Promise<
   say(`network   ${config.model.name}, ${describeNetwork(network, networkShape(config))}`);
   const trainer = await withRemedy(
     { gpu, config, network },
-    () => Trainer.create(gpu, config, network, images, context.observers, context.process),
+    () =>
+      Trainer.create(
+        ...[gpu, config, network, images, context.observers, context.process, collective] as const,
+      ),
   );
   trainer.latent = latent;
   try {
     const begun = await begin(trainer, context);
+    // All have read the folder before one writes to it.
+    await checkWeights(trainer, begun.start);
+    keepStateOnce(trainer, context.observers ?? []);
     if (begun.checkpoint && begun.start >= config.train.steps) {
       return await finished(config, context, begun.checkpoint);
     }
@@ -172,9 +186,11 @@ async function checkRunFolder(dir: string): Promise<void> {
 /** A run that had been done: only what a kill right after its end may have left undone is done. */
 async function finished(
   { train: { steps, keep } }: RunConfig,
-  { dir, say }: RunContext,
+  { dir, say, collective = ALONE }: RunContext,
   { step, path }: Checkpoint,
 ): Promise<RunResult> {
+  const result = { step, finished: true, checkpoint: path, picture: null };
+  if (collective.rank > 0) return result;
   say(`The run in ${dir} is finished: it has all of its ${steps} steps`);
   const folder = runFolder(dir);
   const log = await Log.open(folder.log, step);
@@ -183,7 +199,7 @@ async function finished(
   } finally {
     log.close();
   }
-  return { step, finished: true, checkpoint: path, picture: null };
+  return result;
 }
 
 async function train(
@@ -194,10 +210,13 @@ async function train(
 ): Promise<RunResult> {
   const { start, lossesKept } = begun;
   const { dir, say, signal, freeSpace = systemFreeSpace } = context;
-  const folder = await prepareRunFolder(dir);
-  await checkPlannedSpace(trainer, folder, context);
-  if (originOf(context, begun)) await keepOrigin(trainer, folder, context);
-  await atomicWrite(folder.config, context.configText);
+  const first = trainer.collective.rank === 0;
+  const folder = first ? await prepareRunFolder(dir) : runFolder(dir);
+  if (first) {
+    await checkPlannedSpace(trainer, folder, context);
+    if (originOf(context, begun)) await keepOrigin(trainer, folder, context);
+    await atomicWrite(folder.config, context.configText);
+  }
   const onlookers = await context.observe?.(trainer) ?? [];
   const others = [...(context.observers ?? []), ...onlookers];
   const preview = await createPreview(trainer, folder, others, memoryLeft(trainer, context));
@@ -205,10 +224,11 @@ async function train(
   const observers = [validation, preview, ...others];
   try {
     const result = await runLoop({
-      ...{ trainer, folder, start, lossesKept, signal, freeSpace },
+      ...{ trainer, folder, start, lossesKept, freeSpace },
+      signal: trainer.collective.agree(signal),
       configText: context.checkpointConfig,
       observers: observers.filter((observer) => observer !== null),
-      mirror: context.mirror?.(start) ?? null,
+      mirror: first ? context.mirror?.(start) ?? null : null,
       display: context.display(start, trainer.config.train.steps),
     });
     return { ...result, picture: preview?.newest ?? null };

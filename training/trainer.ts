@@ -29,7 +29,7 @@ import { OPTIMIZER_SCALARS_SHAPE, optimizerScalars, recordOptimizer } from "../o
 import { learningRate } from "../optim/learning_rate.ts";
 import { seedKey } from "../support/philox.ts";
 import { type BatchSource, trainingBatches } from "./batch_source.ts";
-import { ALONE, type Collective } from "./collective.ts";
+import { ALONE, type Collective, configOfShare, sumOver } from "./collective.ts";
 import type { LatentSpace } from "./latent_space.ts";
 import type { Observer } from "./observer.ts";
 import type { ImageSize } from "./pictures.ts";
@@ -86,9 +86,9 @@ export class Trainer {
     readonly images: ImageSet,
     observers: readonly Observer[],
     readonly process: Process,
-    private readonly collective: Collective,
+    readonly collective: Collective,
   ) {
-    checkShares(config, collective);
+    configOfShare(config, collective.size);
     this.lossSlots = config.train.logEvery || UNLOGGED_SLOTS;
     this.diffusion = resolveTMax(config.diffusion, process.schedule, images);
     this.objective = makeObjective(gpu, process, this.diffusion, network);
@@ -218,12 +218,13 @@ export class Trainer {
   }
 
   /**
-   * Losses of the steps from `first` to before `end`, which must still be in the ring; of several ranks
-   * each has the mean over its own images.
+   * Losses of the steps from `first` to before `end`, which must still be in the ring. All ranks ask
+   * together.
    */
   async readLosses(first: number, end: number): Promise<number[]> {
     if (first >= end) return [];
-    const ring = await this.gpu.readF32(this.state.losses);
+    // A rank's ring holds its share of each loss.
+    const ring = await sumOver(this.collective, await this.gpu.readF32(this.state.losses));
     return Array.from({ length: end - first }, (_, i) => ring[(first + i) % ring.length]!);
   }
 
@@ -275,7 +276,7 @@ export class Trainer {
       denoise: this.objective.learnsVariance ? denoiserWithVariance(network) : denoiserOf(network),
       conditioning: network.conditioning,
     });
-    addToRing(capture, state.losses, slot, tensors.loss.ref, 1 / accumulate);
+    addToRing(capture, state.losses, slot, tensors.loss.ref, 1 / parts);
     // The step's loss is the mean over the micro-batches of all ranks, and so is its gradient.
     graph.backward(tensors.loss, state.lossSeed(1 / parts));
     this.#observed = capture.dispatches.length;
@@ -333,16 +334,6 @@ function makeObjective(
   throw new RangeError(
     `Cannot train: diffusion.objective must be ${stages ? "unrolled" : "denoising"} for ` +
       `${stages ? "a chain of networks" : "a network of all levels"}, got "${options.objective}"`,
-  );
-}
-
-function checkShares({ train: { batchSize, accumulate } }: RunConfig, { size }: Collective): void {
-  if (batchSize % (accumulate * size) === 0) return;
-  throw new RangeError(
-    `Cannot train: train.batchSize must be a multiple of ${
-      accumulate * size
-    }, for train.accumulate ` +
-      `of ${accumulate} in ${size} processes, got ${batchSize}`,
   );
 }
 

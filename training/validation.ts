@@ -11,6 +11,7 @@ import { denoiserOf } from "../diffusion/denoiser.ts";
 import { parameterSlots } from "../model/parameters.ts";
 import { seedKey } from "../support/philox.ts";
 import { orderedBatches } from "./batch_source.ts";
+import { joinShares, shareOf } from "./collective.ts";
 import type { Observer } from "./observer.ts";
 import { pauseForSignals } from "./stop_signals.ts";
 import type { Trainer } from "./trainer.ts";
@@ -29,10 +30,10 @@ export async function createValidation(
   trainer: Trainer,
   heldOut: ImageSet,
 ): Promise<Validation> {
-  const { gpu, network, state, config } = trainer;
+  const { gpu, network, state, config, collective } = trainer;
   const { evalEvery, evalCount, batchSize, accumulate } = config.train;
   const count = Math.min(evalCount, heldOut.count);
-  const size = Math.min(count, batchSize / accumulate);
+  const size = Math.min(count, batchSize / (accumulate * collective.size));
   const images = firstImages(heldOut, count);
   const batches = orderedBatches(gpu, images, size, network.conditioning);
   const capture = new Capture(gpu, "validation");
@@ -49,20 +50,25 @@ export async function createValidation(
   });
   capture.keep(loss.ref);
   const program = await capture.plan();
+  const shares = Math.ceil(count / size);
   return {
     everySteps: evalEvery,
     atEnd: true,
+    shared: true,
     async read(_, overdue) {
-      let sum = 0;
-      for (let first = 0; first < count; first += size) {
+      const share = shareOf(shares, collective);
+      const own = new Float32Array((share.end - share.first) * size);
+      for (let at = share.first; at < share.end; at++) {
+        const first = at * size;
         const key = [...seedKey(config.run.seed), VALIDATION_STEP, first];
-        program.run({ ...batches.inputs(first / size), key });
-        const losses = await program.readF32(loss.ref);
-        // What fills up the last batch is left out.
-        for (let i = 0; i < size && first + i < count; i++) sum += losses[i]!;
+        program.run({ ...batches.inputs(at), key });
+        own.set(await program.readF32(loss.ref), (at - share.first) * size);
         await pauseForSignals();
         overdue?.throwIfAborted();
       }
+      const losses = await joinShares(collective, own, { count: shares, each: size });
+      // What fills up the last batch is left out.
+      const sum = losses.subarray(0, count).reduce((sum, loss) => sum + loss, 0);
       return { valLoss: sum / count };
     },
     destroy: () => {

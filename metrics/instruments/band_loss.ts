@@ -155,6 +155,11 @@ export class BandLoss {
     addBinnedMoments(capture, this.#x0, scaled, this.#timesteps);
   }
 
+  /** Moments of the images of several processes as those of all. */
+  merge(parts: readonly Float32Array<ArrayBuffer>[]): Float32Array<ArrayBuffer> {
+    return mergeMoments(parts);
+  }
+
   /** The losses since the last line; begins anew. */
   async read(): Promise<BandLossEvent> {
     const epsilon = this.#matrices(await this.gpu.readF32(this.#epsilon));
@@ -205,4 +210,23 @@ export class BandLoss {
       ),
     };
   }
+}
+
+/**
+ * Counts, means and sums of squared deviations of parts of what was measured, as of all of it (Chan,
+ * Golub, LeVeque 1983).
+ */
+function mergeMoments(parts: readonly Float32Array<ArrayBuffer>[]): Float32Array<ArrayBuffer> {
+  const merged = Float64Array.from(parts[0] ?? []);
+  for (const part of parts.slice(1)) {
+    for (let at = 0; at < merged.length; at += MOMENT_PARTS) {
+      const before = merged[at]!, count = part[at]!, all = before + count;
+      if (count === 0) continue;
+      const apart = part[at + 1]! - merged[at + 1]!;
+      merged[at] = all;
+      merged[at + 1]! += apart * count / all;
+      merged[at + 2]! += part[at + 2]! + apart * apart * before * count / all;
+    }
+  }
+  return Float32Array.from(merged);
 }

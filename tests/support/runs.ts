@@ -8,6 +8,7 @@ import { fileURLToPath } from "node:url";
 import { formatConfig, loadConfig, type Override } from "../../config/load.ts";
 import type { Config } from "../../config/schema.ts";
 import type { Gpu } from "../../device/gpu.ts";
+import type { Collective } from "../../training/collective.ts";
 import type { Observer } from "../../training/observer.ts";
 import type { Origin } from "../../training/origin.ts";
 import { runInstruments, stepInstruments } from "../../commands/shared/instruments.ts";
@@ -45,6 +46,8 @@ export interface TestRunOptions {
   readonly freeSpace?: FreeSpace;
   /** Bytes that the run may take. */
   readonly memory?: number;
+  /** The ranks that train together, as one of them sees them; this process alone unless given. */
+  readonly collective?: Collective;
   /** Receives what is said, also when the run throws. */
   readonly lines?: string[];
   /** The GPU of this test file unless given. */
@@ -78,6 +81,7 @@ export async function trainInFolder(
     resume,
     ...(memory === undefined ? {} : { memory }),
     origin: options.origin,
+    ...(options.collective ? { collective: options.collective } : {}),
     say: (line) => lines.push(line),
     display: () => ({ update: () => {}, print: (line) => lines.push(line) }),
     signal: controller.signal,
