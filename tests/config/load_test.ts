@@ -207,6 +207,7 @@ Deno.test("parseConfig() gives an empty config the settings of Ho et al. 2020", 
       epochs: null,
       keep: 2,
       tensorboard: false,
+      distributed: "none",
     },
     instruments: {
       bandLoss: true,

@@ -32,6 +32,7 @@ Deno.test("lockedKeys() frees exactly what reaches neither weights nor data orde
     "train.evalCount",
     "train.checkpointEvery",
     "train.keep",
+    "train.distributed",
     "train.tensorboard",
     "instruments.bandLoss",
     "instruments.timestepBins",
