@@ -12,9 +12,14 @@ import { looksLikePt, readPt } from "./pt.ts";
 import { type Inner, type InnerValue, type PtValue, TorchHost } from "./pt_host.ts";
 import { damaged, PtStorage } from "./pt_tensor.ts";
 
-/** Whether bytes begin as a pickle of protocol 3 to 5, which torch.save does not write by itself. */
+/**
+ * Whether bytes, of which nine tell, begin as a pickle of protocol 3 to 5, which torch.save does not
+ * write by itself. The length that safetensors begins with may have the same first bytes, but zeros and
+ * a brace come after them.
+ */
 export function looksLikeTorchPickle(bytes: Uint8Array): boolean {
-  return bytes[0] === 0x80 && bytes[1]! >= 3 && bytes[1]! <= 5;
+  const isLength = bytes[6] === 0 && bytes[7] === 0 && bytes[8] === 0x7b;
+  return bytes[0] === 0x80 && bytes[1]! >= 3 && bytes[1]! <= 5 && !isLength;
 }
 
 /**

@@ -134,7 +134,8 @@ export class Checkpoint implements CheckpointFacts {
 
   static async #read(path: string, file: Deno.FsFile): Promise<Checkpoint> {
     const { size } = await file.stat();
-    const first = await readExactly(file, Math.min(8, size));
+    // A length, and the first byte of a header.
+    const first = await readExactly(file, Math.min(9, size));
     if (looksLikePt(first)) {
       const kind = path.endsWith(".npz") ? "an .npz of NumPy's" : "a file of PyTorch's torch.save";
       throw new ForeignFileError(path, `it is ${kind}`);

@@ -39,6 +39,21 @@ Deno.test("Checkpoint.open() gives back what writeCheckpoint() wrote, bit for bi
     assertEquals([...await checkpoint.read("model/scalar", [])], [12]);
   }));
 
+Deno.test("Checkpoint.open() takes no length of a header for the start of a pickle", () =>
+  inFolder(async (folder) => {
+    const path = join(folder, "model.safetensors");
+    // Headers of 0x380, 0x480 and 0x580 bytes begin as pickles of protocols 3, 4 and 5 do.
+    for (const length of [0x380, 0x480, 0x580]) {
+      const facts = { step: 3, config: "" };
+      await writeCheckpoint(path, facts, []);
+      const [low = 0, high = 0] = await Deno.readFile(path);
+      const config = "x".repeat(length - low - 256 * high);
+      await writeCheckpoint(path, { ...facts, config }, []);
+      assertEquals([...(await Deno.readFile(path)).subarray(0, 2)], [0x80, length >> 8]);
+      assertEquals((await Checkpoint.open(path)).step, 3);
+    }
+  }));
+
 Deno.test("writeCheckpoint() gives equal bytes for equal content", () =>
   inFolder(async (folder) => {
     const first = await Deno.readFile(await write(folder, 3));
