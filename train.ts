@@ -4,7 +4,7 @@
  * @module
  */
 import { configWarnings } from "./config/checks.ts";
-import { formatConfig } from "./config/load.ts";
+import { checkpointConfig, formatConfig } from "./config/load.ts";
 import type { Config } from "./config/schema.ts";
 import { defineCommand, type Invocation, runCommand } from "./support/command_line.ts";
 import { UsageError } from "./support/errors.ts";
@@ -15,12 +15,7 @@ import { runEvaluation } from "./commands/shared/evaluation/observer.ts";
 import { availableMemory, openScriptGpu } from "./commands/shared/gpu.ts";
 import { findCheckpoint } from "./commands/shared/load_sampler.ts";
 import { runInstruments, stepInstruments } from "./commands/shared/instruments.ts";
-import {
-  checkpointConfig,
-  chooseRun,
-  compareWithCheckpoint,
-  type RunChoice,
-} from "./commands/train/run_choice.ts";
+import { chooseRun, compareWithCheckpoint, type RunChoice } from "./commands/train/run_choice.ts";
 import { QUICKSTART, RUN_OPTIONS, tuneRun } from "./commands/shared/run_options.ts";
 import {
   checkDistribution,

@@ -34,8 +34,11 @@ export const CONFIG = section("The config of a run", {
   metrics: METRICS,
 });
 
+/** @internal */
+type Described = OptionsOf<typeof CONFIG>;
+
 /** The config of a run, every field given. */
-export type Config = OptionsOf<typeof CONFIG>;
+export type Config = Described;
 
 /** A key and what describes it. */
 export interface DottedField {

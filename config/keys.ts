@@ -18,6 +18,18 @@ export function isSection(value: unknown): value is Record<string, unknown> {
   return typeof value === "object" && value !== null && !Array.isArray(value);
 }
 
+/** A section with another's values where it has none; one of another `name` keeps to its own. */
+export function withDefaults(given: unknown, defaults: unknown): unknown {
+  if (given === undefined) return defaults;
+  if (!isSection(given) || !isSection(defaults)) return given;
+  if ("name" in given && given.name !== defaults.name) return given;
+  const merged: Record<string, unknown> = { ...defaults };
+  for (const [key, value] of Object.entries(given)) {
+    merged[key] = withDefaults(value, defaults[key]);
+  }
+  return merged;
+}
+
 /** The key of `known` that `key` is probably meant to be, if any is near. */
 export function suggestKey(key: string, known: Iterable<string>): string | null {
   const keys = [...known];

@@ -80,6 +80,15 @@ export function formatConfig(config: Config): string {
   return `${text}\n`;
 }
 
+/** The config in checkpoints: where things lie is not what they are. */
+export function checkpointConfig(config: Config): string {
+  return formatConfig({
+    ...config,
+    run: { ...config.run, dir: null },
+    data: { ...config.data, dir: null },
+  });
+}
+
 /** Puts the home folder into the paths of a config that begin with `~/`. */
 function expandPaths(config: Config): void {
   for (const { key, field } of dottedFields()) {

@@ -40,8 +40,11 @@ export interface RawImages extends Pixels {
 
 /** What an autoencoder makes of the images of a set, for diffusion among latents. */
 export interface Latents {
+  /** Height of a latent. */
   readonly height: number;
+  /** Width of a latent. */
   readonly width: number;
+  /** Channels of a latent. */
   readonly channels: number;
   /** `[count, height, width, channels]` */
   readonly values: Float32Array<ArrayBuffer>;

@@ -125,8 +125,11 @@ const FIELDS = {
   mix: MIX,
 };
 
+/** @internal */
+type Described = OptionsOf<typeof FIELDS>;
+
 /** Options of the data set of a run. */
-export type DataOptions = OptionsOf<typeof FIELDS>;
+export type DataOptions = Described;
 
 /** What files of open sets hold may have any size, and says it too late for the network. */
 const openSetsHaveSize: Check<DataOptions> = ({ name, size }) =>

@@ -22,9 +22,9 @@ Deno.test("deno publish ships the library and what its users read, and nothing e
   const folders = new Set(
     files.filter((path) => path.includes("/")).map((path) => path.split("/")[0]),
   );
-  for (const name of ["tests", "dev", "docs", "bench", "commands"]) {
-    assert(!folders.has(name), name);
-  }
-  assertStringIncludes(files.join(), "mod.ts");
+  for (const name of ["tests", "dev", "docs", "bench"]) assert(!folders.has(name), name);
+  const commands = files.filter((path) => /^commands\/(?!shared\/)/.test(path));
+  assertEquals(commands, []);
+  for (const face of ["mod.ts", "lab.ts"]) assert(files.includes(face), face);
   assertStringIncludes(files.join(), "kernels/matmul/");
 });

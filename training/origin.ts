@@ -10,9 +10,15 @@ import { UsageError } from "../support/errors.ts";
 import type { Checkpoint } from "./checkpoint.ts";
 import { EMA_PREFIX, WEIGHTS_PREFIX } from "./state.ts";
 
+/** What weights are taken from: a checkpoint, or a run at hand that offers them like one. */
+export type WeightSource = Pick<Checkpoint, "path" | "step" | "config" | "read"> & {
+  /** The shapes of all tensors by name. */
+  readonly tensors: ReadonlyMap<string, { readonly shape: readonly number[] }>;
+};
+
 /** Which weights of a checkpoint. */
 export interface Origin {
-  readonly checkpoint: Checkpoint;
+  readonly checkpoint: WeightSource;
   /** The averaged weights, or those of the last step. */
   readonly weights: "ema" | "raw";
 }

@@ -107,13 +107,20 @@ export async function imagesOf(
 ): Promise<{ images: ImageSet; heldOut: ImageSet | null }> {
   const once = saidOnce(say);
   const images = await loadImages(data, "train", once);
-  if (train.batchSize > images.count) {
-    throw new RangeError(
-      `Cannot train: train.batchSize must be at most the ${images.count} images of ${images.name}, got ${train.batchSize}`,
-    );
-  }
+  checkBatch(images, train);
   if (train.evalEvery === 0) return { images, heldOut: null };
   return { images, heldOut: firstImages(await loadImages(data, "test", once), data.holdout) };
+}
+
+/** @throws {RangeError} When a batch has more images than there are. */
+export function checkBatch(
+  { count, name }: Pick<ImageSet, "count" | "name">,
+  { batchSize }: Pick<RunConfig["train"], "batchSize">,
+): void {
+  if (batchSize <= count) return;
+  throw new RangeError(
+    `Cannot train: train.batchSize must be at most the ${count} images of ${name}, got ${batchSize}`,
+  );
 }
 
 /**

@@ -88,7 +88,7 @@ export class TrainState {
   }
 
   /** Starts with weights of a checkpoint, and with their averages the same; all else is from scratch. */
-  async initializeFrom(checkpoint: Checkpoint, prefix: string): Promise<void> {
+  async initializeFrom(checkpoint: Pick<Checkpoint, "read">, prefix: string): Promise<void> {
     for (const arena of [this.weights, ...this.#averages]) {
       await loadWeights(this.gpu, arena, checkpoint, prefix);
     }
@@ -202,7 +202,7 @@ const LOSSES = "log/losses";
 export async function loadWeights(
   gpu: Gpu,
   arena: Arena,
-  checkpoint: Checkpoint,
+  checkpoint: Pick<Checkpoint, "read">,
   prefix: string,
 ): Promise<void> {
   for (const [name, tensor] of arena.tensors) {

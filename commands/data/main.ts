@@ -12,14 +12,8 @@ import { encodePng } from "../../formats/png.ts";
 import { defineCommand, runCommand } from "../../support/command_line.ts";
 import { atomicWrite, ensureFolder } from "../../support/files.ts";
 import { integer } from "../../support/numbers.ts";
-import {
-  catalogueTable,
-  classesTable,
-  countRemarks,
-  setGrid,
-  splitsOf,
-  splitsTable,
-} from "./overview.ts";
+import { catalogueTable, classesTable, countRemarks, splitsOf, splitsTable } from "./overview.ts";
+import { setGrid } from "../shared/set_grid.ts";
 import { chooseData } from "../shared/data_choice.ts";
 import { checkResultFile } from "../shared/path_checks.ts";
 

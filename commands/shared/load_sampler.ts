@@ -100,6 +100,7 @@ export const WEIGHTS_OPTIONS = {
 export type SamplerValues = {
   [K in keyof Values]?: Values[K] | undefined;
 };
+/** @internal */
 type Values = OptionValues<typeof SAMPLER_OPTIONS>;
 type WeightsValues = OptionValues<typeof WEIGHTS_OPTIONS>;
 

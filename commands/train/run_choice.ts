@@ -9,7 +9,7 @@ import { changesBetween, checkEdited, describeChanges, resumeConfig } from "../.
 import type { Config } from "../../config/schema.ts";
 import { type Clock, EpochsError } from "../../config/durations.ts";
 import { parseJson } from "../../config/json.ts";
-import { isSection } from "../../config/keys.ts";
+import { isSection, withDefaults } from "../../config/keys.ts";
 import { exists } from "../../data/fetching/locate_files.ts";
 import { loadImages } from "../../data/registry.ts";
 import { UsageError } from "../../support/errors.ts";
@@ -177,18 +177,6 @@ async function begunConfig(checkpoint: string): Promise<Config | null> {
   return await exists(config) ? await loadConfig(config) : null;
 }
 
-/** A section with another's values where it has none; a network of another name has its own. */
-function withDefaults(given: unknown, defaults: unknown): unknown {
-  if (given === undefined) return defaults;
-  if (!isSection(given) || !isSection(defaults)) return given;
-  if ("name" in given && given.name !== defaults.name) return given;
-  const merged: Record<string, unknown> = { ...defaults };
-  for (const [key, value] of Object.entries(given)) {
-    merged[key] = withDefaults(value, defaults[key]);
-  }
-  return merged;
-}
-
 /** Says where weights come from, and which settings that they were trained with are others now. */
 function noteOrigin(config: Config, { checkpoint, weights }: Origin, { say }: RunWishes): void {
   const { path, step } = checkpoint;
@@ -243,13 +231,4 @@ export function compareWithCheckpoint(
   return changes.length > 0
     ? `note: changed since step ${step}: ${describeChanges(changes)}`
     : null;
-}
-
-/** The config in checkpoints: where things lie is not what they are. */
-export function checkpointConfig(config: Config): string {
-  return formatConfig({
-    ...config,
-    run: { ...config.run, dir: null },
-    data: { ...config.data, dir: null },
-  });
 }

@@ -52,6 +52,9 @@ function refusedBecause({ from, to, typeOnly }: Import): string | undefined {
     return `${room} may import only ${lower.join(", ") || "files of its own"}`;
   }
   const verb = verbOf(from), other = verbOf(to);
+  if (room === "lab" && other !== undefined && other !== "shared") {
+    return "of the commands it may import only commands/shared";
+  }
   if (verb !== undefined && other !== undefined && other !== verb && other !== "shared") {
     const own = verb === "shared" ? "" : `commands/${verb} and `;
     return `of the commands it may import only ${own}commands/shared`;

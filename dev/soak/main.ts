@@ -6,7 +6,7 @@
  *
  * @module
  */
-import { formatConfig, loadConfig } from "../../config/load.ts";
+import { checkpointConfig, formatConfig, loadConfig } from "../../config/load.ts";
 import { studentQuantile } from "../../metrics/numerics/statistics.ts";
 import { defineCommand, runCommand } from "../../support/command_line.ts";
 import { atomicWrite } from "../../support/files.ts";
@@ -20,7 +20,6 @@ import { watchStopSignals } from "../../training/stop_signals.ts";
 import { openScriptGpu } from "../../commands/shared/gpu.ts";
 import { runInstruments, stepInstruments } from "../../commands/shared/instruments.ts";
 import { checkResultFile } from "../../commands/shared/path_checks.ts";
-import { checkpointConfig } from "../../commands/train/run_choice.ts";
 import { goesUp, leastSquares, PAGE_SLOPE, type Reading, type Slope } from "./slope.ts";
 
 /** Steps between two readings, each after a collection of its own. */

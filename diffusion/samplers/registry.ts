@@ -57,8 +57,11 @@ const TABLE = {
 /** Names of samplers. */
 export const SAMPLER_NAMES: Names<typeof TABLE> = namesOf(TABLE);
 
+/** @internal */
+type Known = keyof typeof TABLE;
+
 /** A sampler. */
-export type SamplerName = keyof typeof TABLE;
+export type SamplerName = Known;
 
 /** The samplers. A new one is a file and a line above. */
 export const SAMPLERS: Readonly<Record<SamplerName, SamplerRecord>> = TABLE;

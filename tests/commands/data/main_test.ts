@@ -7,10 +7,10 @@ import {
   catalogueTable,
   classesTable,
   countRemarks,
-  setGrid,
   splitsOf,
   splitsTable,
 } from "../../../commands/data/overview.ts";
+import { setGrid } from "../../../commands/shared/set_grid.ts";
 import { cifarFiles, gzip, idxPair, writeFiles } from "../../data/fixtures.ts";
 import { inFolder } from "../../support/folder.ts";
 import { assert, assertEquals, assertStringIncludes } from "../../support/assert.ts";

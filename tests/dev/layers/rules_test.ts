@@ -24,7 +24,8 @@ Deno.test("checkImports() accepts imports of lower rooms, of the own room and of
       "train.ts": ["./commands/shared/a.ts", "./commands/train/a.ts", "./config/schema.ts"],
       "commands/verify/a.ts": ["../../model/unet.ts", "node:process", "./b.ts", "../shared/a.ts"],
       "run_log/a.ts": ["../config/schema.ts"],
-      "lab.ts": ["./run_log/a.ts", "./training/loop.ts"],
+      "lab.ts": ["./lab/a.ts", "./run_log/a.ts", "./training/loop.ts"],
+      "lab/a.ts": ["./b.ts", "../commands/shared/a.ts", "../config/schema.ts"],
       "dev/soak/main.ts": ["../../commands/train/a.ts", "../fuzz/mutate.ts"],
       "model/unet.ts": ["../autograd/ops.ts", "./blocks.ts"],
       "kernels/conv2d.ts": ["type ../device/gpu.ts"],
@@ -85,11 +86,14 @@ Deno.test("checkImports() keeps a verb to its own folder and the shared one", ()
       "train.ts": ["./commands/profile/a.ts"],
       "commands/verify/a.ts": ["../bench/main.ts"],
       "commands/shared/a.ts": ["../verify/b.ts"],
+      "lab/a.ts": ["../commands/verify/b.ts", "../train.ts"],
     }),
     [
       "Cannot import commands/profile/a.ts from train.ts: of the commands it may import only commands/train and commands/shared",
       "Cannot import commands/bench/main.ts from commands/verify/a.ts: of the commands it may import only commands/verify and commands/shared",
       "Cannot import commands/verify/b.ts from commands/shared/a.ts: of the commands it may import only commands/shared",
+      "Cannot import commands/verify/b.ts from lab/a.ts: of the commands it may import only commands/shared",
+      "Cannot import train.ts from lab/a.ts: of the commands it may import only commands/shared",
     ],
   );
 });
