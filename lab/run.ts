@@ -300,7 +300,8 @@ export class Run implements Disposable {
       return this.#sampler = { key, sampler, destroy: () => sampler.destroy() };
     }
     const found = { config, checkpoint: this.#checkpoint!, process };
-    const loaded = await loadSampler(gpu, found, { weights, batch }, seeds.length, guidance);
+    const guided = guidance && { guidance };
+    const loaded = await loadSampler(gpu, found, { weights, batch }, seeds.length, guided);
     return this.#sampler = { key, ...loaded };
   }
 
