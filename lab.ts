@@ -25,6 +25,10 @@ export type { Config } from "./config/schema.ts";
 export type { ImageSet, Latents, RawImages, Split } from "./data/dataset.ts";
 export type { DataOptions } from "./data/options.ts";
 export type { SamplerName } from "./diffusion/options.ts";
+export type { FeatureExtractor, Features } from "./metrics/judges/features/features.ts";
+export type { Metric } from "./metrics/judges/metric.ts";
+export type { MetricName } from "./metrics/judges/options.ts";
+export type { Statistics } from "./metrics/judges/statistics_file.ts";
 export type { LogEvent } from "./training/log.ts";
 export type { Observation } from "./training/observer.ts";
 export {
@@ -37,6 +41,13 @@ export {
 } from "./lab/datasets.ts";
 export type { DrawOptions, SamplingStep } from "./lab/draw.ts";
 export { sharedGpu } from "./lab/gpu.ts";
+export {
+  evaluate,
+  type FeaturesChoice,
+  type JudgingOptions,
+  loadFeatures,
+  statistics,
+} from "./lab/judging.ts";
 export { Images, Picture, showSet } from "./lab/pictures.ts";
 export {
   createRun,

@@ -153,7 +153,7 @@ export {
   type RepaintOptions,
 } from "./diffusion/inpainting.ts";
 export { slerp } from "./diffusion/interpolation.ts";
-export type { Guidance } from "./diffusion/guidance.ts";
+export type { Guidance, Guide, GuidedNetwork } from "./diffusion/guidance.ts";
 export type { SampleDecoder } from "./diffusion/evaluation.ts";
 export type { Compared, LossQuantity } from "./diffusion/loss_quantity.ts";
 export type { DrawNoise } from "./diffusion/noises/record.ts";

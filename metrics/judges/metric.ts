@@ -10,6 +10,7 @@ export interface Metric {
   readonly key: string;
   /** What a person reads, such as "Frechet distance". */
   readonly label: string;
+  /** The number itself. */
   readonly value: number;
   /** Spread, where there is one: a standard deviation or error. */
   readonly spread?: number;

@@ -26,8 +26,11 @@ export const METRIC_NAMES = ["fid", "is", "kid", "precision", "spectrum", "class
 /** Those of any images, whether they have classes or not. */
 export const COMMON_METRICS = METRIC_NAMES.filter((name) => name !== "classes");
 
+/** @internal */
+type Known = typeof METRIC_NAMES[number];
+
 /** A group of metrics. */
-export type MetricName = typeof METRIC_NAMES[number];
+export type MetricName = Known;
 
 /** Whose features judge: `auto` takes Inception's where its weights are at hand, else our own. */
 export const FEATURES_NAMES = ["auto", "own", "inception"] as const;

@@ -19,7 +19,9 @@ export interface Features {
 export interface FeatureExtractor {
   /** Which features these are: a label for every number made with them. */
   readonly name: string;
+  /** Features of an image. */
   readonly dimension: number;
+  /** Classes that it tells apart. */
   readonly classes: number;
   /** Whether its classes are those of the data set, by the same numbers; false unless given. */
   readonly knowsLabels?: boolean;
