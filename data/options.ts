@@ -7,11 +7,14 @@ import {
   type Check,
   choice,
   decimal,
+  either,
   flag,
+  list,
   nullable,
   option,
   type OptionsOf,
   section,
+  text,
 } from "../support/options.ts";
 import { AUGMENT, augmentSettings } from "./augmentation/options.ts";
 import type { DataDims, NativeShape, SetKind } from "./set_kind.ts";
@@ -116,6 +119,11 @@ export type MixOptions = OptionsOf<typeof MIX>;
 const FIELDS = {
   name: option(choice(DATASET_NAMES), "cifar10", "The data set"),
   ...SET_FIELDS,
+  classes: option(
+    nullable(either(text(), list(text()), 'a class, as "ship" or "8", or a list of them')),
+    null,
+    "Classes whose images are used, by name or number; each keeps its number; null = all",
+  ),
   flipVertical: option(
     flag(),
     false,
@@ -175,6 +183,10 @@ const axesFit: Check<DataOptions> = (options, at) => {
     : null;
 };
 
+/** What two sets are composed to has classes of neither alone. */
+const classesAreOfOneSet: Check<DataOptions> = ({ name, classes }) =>
+  classes === null || name !== "mix" ? null : { key: "classes", rule: "be null for a mix" };
+
 /** Augmentation knows images, and right angles of squares. */
 const augmentationFits: Check<DataOptions> = (options, at) => {
   const settings = augmentSettings(options);
@@ -195,6 +207,7 @@ export const DATA = section("The data set", FIELDS, {
   checks: [
     ...[channelsAreOfImages, rangeAscends, axesFit, resizeGoesItsWay, openSetsHaveSize],
     augmentationFits,
+    classesAreOfOneSet,
   ],
 });
 

@@ -4,6 +4,7 @@
  * @module
  */
 import { join } from "node:path";
+import { imagesOfClasses } from "./class_choice.ts";
 import {
   firstImages,
   type ImageSet,
@@ -80,7 +81,7 @@ async function loadMix(
 
 /**
  * Loads a split of the data set that the options name, fetching it when it is nowhere, and brings
- * its images to the asked size. `limit` cuts the training split; `holdout` is left to the caller
+ * its images to the asked size. `classes` keeps those of some, `limit` cuts the training split; `holdout` is left to the caller
  * (see {@linkcode firstImages}), but says how many test images `synthetic` has.
  *
  * @param say Receives a line for everything that is fetched or surprising.
@@ -96,6 +97,7 @@ export async function loadImages(
   let raw = options.name === "mix"
     ? await loadMix(options, split, say, surroundings)
     : await loadAlone(options.name, options, split, say, surroundings);
+  if (options.classes !== null) raw = imagesOfClasses(raw, nameOf(options), options.classes);
   if (split === "train" && options.limit !== null) {
     if (options.limit > raw.count) {
       say(`data.limit is ${options.limit}, but ${options.name} has ${raw.count} training images`);

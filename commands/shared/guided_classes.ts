@@ -5,6 +5,7 @@
  */
 import { parseConfig } from "../../config/load.ts";
 import type { Config } from "../../config/schema.ts";
+import { classNumber, classWords } from "../../data/class_choice.ts";
 import { imageShape } from "../../data/options.ts";
 import { checkGuidance, type Guidance } from "../../diffusion/guidance.ts";
 import { isLearned } from "../../diffusion/posterior.ts";
@@ -94,37 +95,16 @@ export function chosenClasses(
     );
   }
   if (list.trim() === "all") return Array.from({ length: count }, (_, i) => i);
-  return partsOf(list, names).map((part) => {
-    const named = names?.findIndex((name) => name.toLowerCase() === part.toLowerCase()) ?? -1;
-    if (named >= 0 && named < count) return named;
-    if (/^\d+$/.test(part) && Number(part) < count) return Number(part);
-    const known = names
-      ? `, or one of ${names.slice(0, 12).join(", ")}${names.length > 12 ? ", ..." : ""}`
-      : "; the checkpoint does not tell their names";
-    throw new UsageError(
-      `Cannot sample the class ${JSON.stringify(part)}: a class must be a number from 0 to ${
-        count - 1
-      }${known}`,
-    );
+  return classWords(list, names).map((part) => {
+    try {
+      return classNumber(part, count, names);
+    } catch (cause) {
+      throw new UsageError(
+        `Cannot sample the class ${JSON.stringify(part)}: a class ${(cause as Error).message}`,
+        { cause },
+      );
+    }
   });
-}
-
-/** Parts between commas, of which a class's own name may have some ("normal, benign"). */
-function partsOf(list: string, names: readonly string[] = []): string[] {
-  const words = list.split(",");
-  const parts: string[] = [];
-  for (let at = 0; at < words.length;) {
-    const lengths = Array.from({ length: words.length - at }, (_, i) => words.length - at - i);
-    const join = (length: number) => words.slice(at, at + length).join(",").trim();
-    const length = lengths.find((length) =>
-      names.some((name) =>
-        name.toLowerCase() === join(length).toLowerCase()
-      )
-    ) ?? 1;
-    parts.push(join(length));
-    at += length;
-  }
-  return parts;
 }
 
 /** A network that guides another. */

@@ -26,31 +26,37 @@ export class ClassTally {
   /** Images of each class, and those of them that are taken for it. */
   readonly counts: Float64Array<ArrayBuffer>;
   readonly right: Float64Array<ArrayBuffer>;
+  /** Images that are taken for each class, whatever they are meant to be. */
+  readonly shown: Float64Array<ArrayBuffer>;
 
   constructor(readonly classes: number) {
     this.counts = new Float64Array(classes);
     this.right = new Float64Array(classes);
+    this.shown = new Float64Array(classes);
   }
 
   /**
    * Takes images in.
    *
    * @param probabilities `[n, classes]`
-   * @param labels A class each.
+   * @param labels A class each; unknown unless given.
    * @throws {RangeError} When a class is none of the classifier's.
    */
-  add(probabilities: Float32Array, labels: ArrayLike<number>): void {
-    const { classes } = this;
-    for (let i = 0; i < labels.length; i++) {
+  add(probabilities: Float32Array, labels?: ArrayLike<number>): void {
+    const { classes } = this, count = probabilities.length / classes;
+    for (let i = 0; i < count; i++) {
+      const row = probabilities.subarray(i * classes, (i + 1) * classes);
+      const shown = row.indexOf(Math.max(...row));
+      this.shown[shown]!++;
+      if (!labels) continue;
       const label = labels[i]!;
       if (!(label < classes)) {
         throw new RangeError(
           `Cannot count classes: each must be below ${classes}, those of the classifier, got ${label}`,
         );
       }
-      const row = probabilities.subarray(i * classes, (i + 1) * classes);
       this.counts[label]!++;
-      if (row.indexOf(Math.max(...row)) === label) this.right[label]!++;
+      if (shown === label) this.right[label]!++;
     }
   }
 }
@@ -69,6 +75,19 @@ export function classShare(
   return [{
     ...{ key: "classShare", label: "share in their class", value: sum(right) / total, features },
     note: extreme(byClass, "least", Math.min),
+    ...{ better: "higher", byClass },
+  }];
+}
+
+/** The entropy of the classes that images are taken for, with the share of each. */
+export function shownClasses({ shown }: ClassTally, features: string | null): Metric[] {
+  const total = sum(shown);
+  if (total === 0) return [];
+  const byClass = Array.from(shown, (count) => count / total);
+  const entropy = sum(byClass.map((share) => share > 0 ? -share * Math.log2(share) : 0));
+  return [{
+    ...{ key: "classEntropy", label: "classes shown, bits", value: entropy, features },
+    note: `${extreme(byClass, "most", Math.max)}; all alike ${Math.log2(shown.length).toFixed(2)}`,
     ...{ better: "higher", byClass },
   }];
 }

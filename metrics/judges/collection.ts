@@ -104,7 +104,7 @@ export class Collection {
       const { features, probabilities } = await extractor.extract(pixels);
       this.moments?.add(features);
       this.scorer?.add(probabilities);
-      if (labels) this.tally?.add(probabilities, labels);
+      this.tally?.add(probabilities, labels);
       const at = this.#count * extractor.dimension;
       if (at < this.#kept.length) this.#kept.set(features.subarray(0, this.#kept.length - at), at);
     }
@@ -133,6 +133,7 @@ export class Collection {
     if (this.tally) {
       put("classes/counts", this.tally.counts);
       put("classes/right", this.tally.right);
+      put("classes/shown", this.tally.shown);
     }
     if (this.#keptLabels.length > 0) put("classes/kept", this.#keptLabels);
     if (this.#kept.length > 0) {
@@ -168,6 +169,7 @@ export class Collection {
     if (this.tally) {
       this.tally.counts.set(get("classes/counts", this.tally.classes));
       this.tally.right.set(get("classes/right", this.tally.classes));
+      this.tally.shown.set(get("classes/shown", this.tally.classes));
     }
     const kept = this.#keptLabels;
     if (kept.length > 0) kept.set(get("classes/kept", kept.length));

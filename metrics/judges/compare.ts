@@ -3,7 +3,7 @@
  *
  * @module
  */
-import { type ClassedFeatures, classShare, withinClasses } from "./class_metrics.ts";
+import { type ClassedFeatures, classShare, shownClasses, withinClasses } from "./class_metrics.ts";
 import type { Collection } from "./collection.ts";
 import { frechetDistance } from "../numerics/frechet.ts";
 import { countRows, type FeatureSet, kernelDistance, pickRows } from "./kid.ts";
@@ -125,12 +125,13 @@ function classMetrics(
   const features = side.options.extractor?.name ?? null;
   const { tally, classed: own } = side;
   const labelled = ({ labels }: ClassedFeatures) => Array.from(labels).some((label) => label >= 0);
+  if (!tally) say(`Shares of classes left out: the ${features} knows other classes`);
+  const shown = tally ? shownClasses(tally, features) : [];
   if (!labelled(own)) {
-    say("Classes left out: the images must be of a network or a data set with classes");
-    return [];
+    say("Share in their class left out: the images must be of a network or a set with classes");
+    return shown;
   }
-  if (!tally) say(`Share in their class left out: the ${features} knows other classes`);
-  const shares = tally ? classShare(tally, features) : [];
+  const shares = tally ? [...classShare(tally, features), ...shown] : [];
   if (classed && labelled(classed)) return [...shares, ...withinClasses(own, classed, features)];
   say(`Distances within classes left out: ${name} has no classes`);
   return shares;

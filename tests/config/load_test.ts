@@ -37,6 +37,7 @@ Deno.test("parseConfig() gives an empty config the settings of Ho et al. 2020", 
       limit: null,
       holdout: 1024,
       range: [-1, 1],
+      classes: null,
       flipVertical: false,
       augment: {
         ...{ probability: 0, yflip: 1, rotateInt: 0, translateInt: 0, translateIntMax: 0.125 },

@@ -9,6 +9,7 @@ import type { Gpu } from "../../../device/gpu.ts";
 import type { FeatureExtractor } from "../../../metrics/judges/features/features.ts";
 import type { FeaturesName } from "../../../metrics/judges/options.ts";
 import { UsageError } from "../../../support/errors.ts";
+import { loadImages } from "../../../data/registry.ts";
 import { ownFeatures } from "../classifiers.ts";
 import { hasInception, loadInception } from "./inception.ts";
 
@@ -26,6 +27,8 @@ export interface ExtractorChoice {
  * The features that were asked for; `auto` takes Inception's where its weights are given or in the
  * cache, else those of the data set's own classifier.
  *
+ * Where a run keeps some classes, it is judged by the classifier of all.
+ *
  * @throws {UsageError} When our own are asked for and there is no data set with classes.
  */
 export async function chooseExtractor(
@@ -41,5 +44,16 @@ export async function chooseExtractor(
         "one, or take features inception",
     );
   }
-  return await ownFeatures(gpu, own.images, own.data, { say });
+  const { images, data } = await ofAllClasses(own, say);
+  return await ownFeatures(gpu, images, data, { say });
+}
+
+/** A set with the classes that its options leave out. */
+async function ofAllClasses(
+  own: NonNullable<ExtractorChoice["own"]>,
+  say: (line: string) => void,
+): Promise<NonNullable<ExtractorChoice["own"]>> {
+  if (own.data.classes === null) return own;
+  const data = { ...own.data, classes: null };
+  return { images: await loadImages(data, "train", say), data };
 }

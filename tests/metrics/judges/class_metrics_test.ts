@@ -1,4 +1,9 @@
-import { classShare, ClassTally, withinClasses } from "../../../metrics/judges/class_metrics.ts";
+import {
+  classShare,
+  ClassTally,
+  shownClasses,
+  withinClasses,
+} from "../../../metrics/judges/class_metrics.ts";
 import { frechetDistance } from "../../../metrics/numerics/frechet.ts";
 import { Moments } from "../../../metrics/numerics/moments.ts";
 import { assertAllClose, assertEquals, assertThrows } from "../../support/assert.ts";
@@ -12,6 +17,10 @@ Deno.test("classShare() is the share of images whose likeliest class is their ow
   assertEquals([share!.value, share!.byClass], [2 / 3, [0.5, 1, null]]);
   assertEquals(share!.note, "least 0.500, class 0");
   assertEquals(classShare(new ClassTally(3), "own"), []);
+  // Two of the three are taken for class 1.
+  const [shown] = shownClasses(tally, "own");
+  assertEquals(shown!.byClass, [1 / 3, 2 / 3, 0]);
+  assertAllClose([shown!.value], [Math.log2(3) - 2 / 3], { rtol: 1e-12, atol: 0 });
   assertThrows(
     () => tally.add(new Float32Array(3), [3]),
     RangeError,

@@ -195,8 +195,8 @@ Deno.test("collect() keeps the classes of images over a kill, and judge() tells 
       undefined,
     );
     assertEquals(lines.map((line) => line.replace(/:.*/, "")), [
-      "Classes left out",
       "Share in their class left out",
+      "Shares of classes left out",
       "Distances within classes left out",
     ]);
   });
