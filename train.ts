@@ -66,6 +66,17 @@ const command = defineCommand({
       description: "which weights --from takes: averaged ones, which samples are drawn with (the " +
         "default), or those of the last step",
     },
+    partial: {
+      description:
+        "let --from bring what fits: what has another name or shape in the run's network starts afresh",
+    },
+    optimizer: {
+      value: "STATE",
+      choices: ["fresh", "kept"],
+      description:
+        "the optimiser of --from: fresh, the default, or with the other run's moments, " +
+        "which go with --weights raw",
+    },
     dryRun: {
       description: "print the resolved config and the plan of a step with its memory, and exit",
     },
@@ -78,6 +89,10 @@ const command = defineCommand({
     {
       args: "--config config/cifar10.json --train.batchSize=32 --run.dir=runs/small-batch",
       does: "trains on CIFAR-10 with another batch size",
+    },
+    {
+      args: "--from runs/cifar10 --run.dir=runs/ships --data.classes=ship",
+      does: "begins a new run with another's weights on images of one class",
     },
     { args: "--config config/cifar10.json --resume", does: "goes on with runs/cifar10" },
     {
@@ -190,13 +205,26 @@ async function run(
 
 /** The weights that the options ask a new run to begin with. */
 async function originOf(
-  { from, weights }: Invocation<typeof command.options>["options"],
+  { from, weights, partial, optimizer }: Invocation<typeof command.options>["options"],
 ): Promise<Origin | undefined> {
   if (from !== undefined) {
-    return { checkpoint: await findCheckpoint(from), weights: weights ?? "ema" };
+    const moments = optimizer === "kept";
+    return {
+      ...{ checkpoint: await findCheckpoint(from), weights: weights ?? (moments ? "raw" : "ema") },
+      ...{ partial, moments },
+    };
   }
-  if (weights === undefined) return undefined;
-  throw new UsageError("Cannot use --weights: it must come with --from, whose weights it chooses");
+  const stray = weights !== undefined
+    ? "weights"
+    : optimizer !== undefined
+    ? "optimizer"
+    : "partial";
+  if (weights === undefined && optimizer === undefined && !partial) return undefined;
+  throw new UsageError(
+    `Cannot use --${stray}: it must come with --from, ${
+      stray === "weights" ? "whose weights it chooses" : "whose state it tells of"
+    }`,
+  );
 }
 
 async function train({ options, overrides }: Invocation<typeof command.options>): Promise<void> {

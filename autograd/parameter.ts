@@ -22,11 +22,12 @@ export class Parameter {
    *
    * @param shape Sizes; convolutions are `[kh, kw, ci, co]`, linear layers `[in, out]`.
    * @param init Fills the initial values.
-   * @param learned Whether the optimiser changes it; it has a gradient then.
+   * @param learned Whether the optimiser changes it; it has a gradient then. It is set before there is
+   *   memory.
    */
   constructor(
     readonly shape: readonly number[],
     readonly init: Initializer,
-    readonly learned = true,
+    public learned = true,
   ) {}
 }

@@ -29,10 +29,16 @@ export function* namedModules(module: Module): Generator<[path: string, module: 
   }
 }
 
-/** Number of learned values below a module. */
-export function countParameters(module: Module): number {
+/**
+ * Number of values below a module.
+ *
+ * @param learned Whether those alone count that the optimiser changes; not unless given.
+ */
+export function countParameters(module: Module, learned = false): number {
   let count = 0;
-  for (const [, parameter] of namedParameters(module)) count += sizeOf(parameter.shape);
+  for (const [, parameter] of namedParameters(module)) {
+    if (parameter.learned || !learned) count += sizeOf(parameter.shape);
+  }
   return count;
 }
 

@@ -90,7 +90,7 @@ export function optimizerScalars(
   batchSize = 1,
 ): Float32Array<ArrayBuffer> {
   return adamScalars(adamOptions(options), {
-    step: step + 1,
+    step: options.stepsBefore + step + 1,
     lr: learningRate(options, step, steps),
     emaDecay: emaDecay(options.ema, step, batchSize),
     beta: options.name === "sgd" ? 0 : firstBeta(options, step, steps),

@@ -7,6 +7,7 @@ import {
   type Check,
   choice,
   decimal,
+  either,
   flag,
   integer,
   list,
@@ -16,6 +17,7 @@ import {
   pair,
   section,
   steps,
+  text,
 } from "../support/options.ts";
 
 /**
@@ -82,6 +84,9 @@ export const PLAIN_EMA = {
 /** No averages of power-function profiles: what {@linkcode POWER_EMA} is by default. */
 export const NO_POWER_EMA = { widths: [] as number[], every: 5000 };
 
+/** All is learned, from the start: what {@linkcode OPTIM} has by default beside it. */
+export const PLAIN_START = { freeze: [] as string[], stepsBefore: 0 };
+
 /** A learning rate of one shape: what {@linkcode OPTIM} has by default beside it. */
 export const PLAIN_RATE = {
   startLr: 0,
@@ -141,6 +146,16 @@ export const OPTIM = section("The optimiser", {
   ),
   /** Of the whole gradient. */
   gradClip: option(decimal({ min: 0 }), 1, "Largest L2 norm of the gradient; 0 = off"),
+  freeze: option(
+    either(list(text(), 0), text(), "patterns of names, as down,*.bias or a list of them"),
+    [],
+    "Parameters that stay as they are, by patterns of their names such as down.* or *.bias",
+  ),
+  stepsBefore: option(
+    steps({ min: 0 }),
+    0,
+    "Steps that the moments have seen before the run; train --from --optimizer kept sets it",
+  ),
   ema: EMA,
   powerEma: POWER_EMA,
 }, { checks: [cycleBetaHasCycle] });

@@ -23,7 +23,13 @@ import { AutoencoderKL } from "../model/autoencoder/autoencoder.ts";
 import type { AutoencoderOptions } from "../model/autoencoder/options.ts";
 import { createArena, initialValues, parameterSlots, writeArenas } from "../model/parameters.ts";
 import { OPTIMIZER_SCALARS_SHAPE, optimizerScalars, recordOptimizer } from "../optim/adam.ts";
-import { NO_POWER_EMA, type OptimOptions, PLAIN_EMA, PLAIN_RATE } from "../optim/options.ts";
+import {
+  NO_POWER_EMA,
+  type OptimOptions,
+  PLAIN_EMA,
+  PLAIN_RATE,
+  PLAIN_START,
+} from "../optim/options.ts";
 import { seedKey } from "../support/philox.ts";
 import { STREAMS } from "../support/random_streams.ts";
 import { ImageBank, indicesOf } from "./batch_source.ts";
@@ -36,7 +42,7 @@ const REPORT_EVERY = 50;
 const OPTIM: Omit<OptimOptions, "lr"> = {
   ...{ name: "adam", betas: [0.9, 0.99], eps: 1e-8, weightDecay: 0 },
   ...{ warmupSteps: 50, decay: "cosine", ...PLAIN_RATE, gradClip: 1 },
-  ...{ ema: { decay: 0, ...PLAIN_EMA }, powerEma: NO_POWER_EMA },
+  ...{ ema: { decay: 0, ...PLAIN_EMA }, powerEma: NO_POWER_EMA, ...PLAIN_START },
 };
 
 /** How an autoencoder is trained. */

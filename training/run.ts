@@ -10,6 +10,7 @@ import { loadImages } from "../data/registry.ts";
 import type { Gpu } from "../device/gpu.ts";
 import { usesTMax } from "../diffusion/options.ts";
 import type { Process } from "../diffusion/process.ts";
+import { freeze } from "../model/freeze.ts";
 import type { Network } from "../model/network.ts";
 import { createNetwork } from "../model/networks/registry.ts";
 import { atomicWrite, checkWritable } from "../support/files.ts";
@@ -29,7 +30,7 @@ import { ALONE, type Collective, inTurn } from "./collective.ts";
 import { networkShape } from "./network_shape.ts";
 import { NonFiniteError } from "./non_finite.ts";
 import type { Observer } from "./observer.ts";
-import { checkOrigin, type Origin, originPrefix, originRecord } from "./origin.ts";
+import { type Origin, originRecord, type TakenOver, takeOver } from "./origin.ts";
 import { createPreview } from "./preview.ts";
 import {
   describeGpu,
@@ -93,11 +94,17 @@ export interface RunResult extends LoopResult {
   readonly picture: string | null;
 }
 
-/** The network that a config describes. */
+/**
+ * The network that a config describes, with what is frozen marked.
+ *
+ * @throws {RangeError} When the images do not fit it, or a pattern of optim.freeze means nothing.
+ */
 export function networkOf(config: RunConfig): Network {
   const { model, data, diffusion: { timesteps } } = config;
   const { size: _, ...shape } = imageShape(data);
-  return createNetwork(model, { ...shape, ...networkShape(config), timesteps });
+  const network = createNetwork(model, { ...shape, ...networkShape(config), timesteps });
+  freeze(network, config.optim.freeze);
+  return network;
 }
 
 /** The images of a config: the training set, and those held out if it wants any. */
@@ -142,7 +149,7 @@ async function prepareAndTrain(config: RunConfig, context: RunContext): Promise<
   const { gpu, dir, say, collective = ALONE } = context;
   if (collective.rank === 0) await checkRunFolder(dir);
   const network = networkOf(config);
-  if (context.origin) checkOrigin(context.origin, network);
+  const taken = context.origin && takeOver(context.origin, network);
   // What one has downloaded or decoded the others find.
   const { images: pixels, heldOut: heldOutPixels } = await inTurn(
     collective,
@@ -165,7 +172,7 @@ async function prepareAndTrain(config: RunConfig, context: RunContext): Promise<
   );
   trainer.latent = latent;
   try {
-    const begun = await begin(trainer, context);
+    const begun = await begin(trainer, context, taken);
     // All have read the folder before one writes to it.
     await checkWeights(trainer, begun.start);
     keepStateOnce(trainer, context.observers ?? []);
@@ -295,6 +302,7 @@ async function keepOrigin(
 async function begin(
   trainer: Trainer,
   { dir, resume, say, acceptConfig, origin }: RunContext,
+  taken: TakenOver | undefined,
 ): Promise<Beginning> {
   let note = null as string | null;
   const checkpoint = resume
@@ -306,8 +314,10 @@ async function begin(
     : null;
   if (!checkpoint) {
     const { state, config } = trainer;
-    if (origin) await state.initializeFrom(origin.checkpoint, originPrefix(origin));
-    else state.initialize(config.run.seed);
+    if (origin && taken) {
+      for (const line of taken.remarks) say(`note: ${line}`);
+      await state.initializeFrom(origin, taken, config.run.seed);
+    } else state.initialize(config.run.seed);
     return { start: 0, lossesKept: true, checkpoint };
   }
   if (note !== null) say(note);

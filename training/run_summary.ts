@@ -42,7 +42,9 @@ export function describeMemory({ peakBytes, unsharedBytes, holders }: MemoryRepo
 /** One line on a network. */
 export function describeNetwork(network: Network, image: NetworkImage): string {
   const gigaflops = 2 * forwardWork(network, image).multiplyAdds / 1e9;
-  return `${formatCount(countParameters(network))} parameters, ${
+  const all = countParameters(network), learned = countParameters(network, true);
+  const some = learned < all ? `, ${formatCount(learned)} of them learned` : "";
+  return `${formatCount(all)} parameters${some}, ${
     gigaflops.toPrecision(3)
   } GFLOP an image forward`;
 }

@@ -7,13 +7,22 @@
 import type { Arena } from "../device/arena.ts";
 import type { Gpu } from "../device/gpu.ts";
 import { sizeOf, type TensorRef } from "../device/tensor.ts";
-import type { Module } from "../model/module.ts";
+import { type Module, namedParameters } from "../model/module.ts";
 import { createArena, initialValues, writeArenas } from "../model/parameters.ts";
 import { pause } from "../support/pause.ts";
 import type { Checkpoint, CheckpointTensor } from "./checkpoint.ts";
+import { type Origin, originPrefix, type TakenOver } from "./origin.ts";
+import {
+  EMA_PREFIX,
+  FIRST_MOMENTS_PREFIX,
+  SECOND_MOMENTS_PREFIX,
+  WEIGHTS_PREFIX,
+} from "./prefixes.ts";
 import { inspectValues, NonFiniteError } from "./non_finite.ts";
 import { averagePrefix, createPowerAverages, type PowerAverage } from "./power_averages.ts";
 import { formatCount } from "./run_summary.ts";
+
+export { EMA_PREFIX, FIRST_MOMENTS_PREFIX, SECOND_MOMENTS_PREFIX, WEIGHTS_PREFIX };
 
 /** Arenas of one layout, one tensor a parameter in each. */
 export class TrainState {
@@ -87,11 +96,26 @@ export class TrainState {
     writeArenas(this.gpu, [this.weights, ...this.#averages], initialValues(this.network, seed));
   }
 
-  /** Starts with weights of a checkpoint, and with their averages the same; all else is from scratch. */
-  async initializeFrom(checkpoint: Pick<Checkpoint, "read">, prefix: string): Promise<void> {
+  /**
+   * Starts with what is taken over of an origin: weights, their averages the same, and moments of what is
+   * learned if it brings them. All else is from scratch.
+   */
+  async initializeFrom(origin: Origin, { names }: TakenOver, seed: number): Promise<void> {
+    const { checkpoint, moments = false } = origin;
+    const named = [...namedParameters(this.network)];
+    if (named.some(([name]) => !names.has(name))) this.initialize(seed);
+    const load = async (arena: Arena, prefix: string, wanted: ReadonlySet<string>) =>
+      await loadWeights(this.gpu, arena, checkpoint, prefix, wanted);
     for (const arena of [this.weights, ...this.#averages]) {
-      await loadWeights(this.gpu, arena, checkpoint, prefix);
+      await load(arena, originPrefix(origin), names);
     }
+    if (!moments) return;
+    // What is frozen must not drift by what it was pushed before.
+    const learned = new Set(
+      named.flatMap(([name, parameter]) => names.has(name) && parameter.learned ? [name] : []),
+    );
+    await load(this.firstMoments, FIRST_MOMENTS_PREFIX, learned);
+    await load(this.secondMoments, SECOND_MOMENTS_PREFIX, learned);
   }
 
   /**
@@ -188,24 +212,23 @@ export class TrainState {
   }
 }
 
-/** What comes before a parameter's name in a checkpoint: its weights, and their average. */
-export const WEIGHTS_PREFIX = "model/", EMA_PREFIX = "ema/";
-/** The same for the moments of its gradient. */
-export const FIRST_MOMENTS_PREFIX = "optim/m/", SECOND_MOMENTS_PREFIX = "optim/v/";
 const LOSSES = "log/losses";
 
 /**
  * Fills an arena with one set of a checkpoint's weights.
  *
  * @param prefix {@linkcode WEIGHTS_PREFIX} or {@linkcode EMA_PREFIX}.
+ * @param wanted Names that are taken; all unless given.
  */
 export async function loadWeights(
   gpu: Gpu,
   arena: Arena,
   checkpoint: Pick<Checkpoint, "read">,
   prefix: string,
+  wanted?: ReadonlySet<string>,
 ): Promise<void> {
   for (const [name, tensor] of arena.tensors) {
+    if (wanted && !wanted.has(name)) continue;
     gpu.write(tensor, await checkpoint.read(`${prefix}${name}`, tensor.shape));
   }
 }

@@ -95,8 +95,9 @@ export async function chooseRun(wishes: RunWishes): Promise<RunChoice> {
         "start another by --run.dir=FOLDER",
     );
   }
-  const config = await onClock(wishes, (clock) => newConfig(wishes, clock));
+  const given = await onClock(wishes, (clock) => newConfig(wishes, clock));
   const { origin } = wishes;
+  const config = origin ? withStepsBefore(given, origin) : given;
   if (!origin) return { config, source: file, dir, begun: false };
   noteOrigin(config, origin, wishes);
   const source = wishes.named ? file : origin.checkpoint.path;
@@ -189,6 +190,13 @@ function noteOrigin(config: Config, { checkpoint, weights }: Origin, { say }: Ru
   }
 }
 
+/** A config that tells how much the moments have seen that it begins with. */
+function withStepsBefore(config: Config, { checkpoint, moments = false }: Origin): Config {
+  const { config: text, path, step } = checkpoint;
+  const before = moments ? parseConfig(text, { path }).optim.stepsBefore + step : 0;
+  return { ...config, optim: { ...config.optim, stepsBefore: before } };
+}
+
 /** The config that a run was begun with; its newest checkpoint has it too. */
 async function savedConfig(dir: string, { say }: RunWishes): Promise<Config> {
   const { config: path, checkpoints } = runFolder(dir);
@@ -204,10 +212,15 @@ const MEASURED: readonly string[] = [
   "diffusion.processOptions.mean",
 ];
 
+/** Keys that a file need not have as the run does: one says where it lies, one how it began. */
+const UNSAID: readonly string[] = ["run.dir", "optim.stepsBefore"];
+
 /** Says where the file, which a person may have edited since, is not what the run goes on with. */
 async function noteDifferences(config: Config, { file, overrides, say }: RunWishes): Promise<void> {
   const changes = changesBetween(config, await loadConfig(file, overrides, ANY_CLOCK))
-    .filter(({ key, after }) => key !== "run.dir" && !(MEASURED.includes(key) && after === null));
+    .filter(({ key, after }) =>
+      !UNSAID.includes(key) && !(MEASURED.includes(key) && after === null)
+    );
   if (changes.length === 0) return;
   const text = changes.map(({ key, before, after }) =>
     `${key} ${JSON.stringify(before)}, not ${JSON.stringify(after)}`

@@ -17,7 +17,13 @@ import {
 import { createArena, parameterSlots, writeArenas } from "../../model/parameters.ts";
 import type { UNet } from "../../model/networks/ho2020/unet.ts";
 import { OPTIMIZER_SCALARS_SHAPE, optimizerScalars, recordOptimizer } from "../../optim/adam.ts";
-import { NO_POWER_EMA, type OptimOptions, PLAIN_EMA, PLAIN_RATE } from "../../optim/options.ts";
+import {
+  NO_POWER_EMA,
+  type OptimOptions,
+  PLAIN_EMA,
+  PLAIN_RATE,
+  PLAIN_START,
+} from "../../optim/options.ts";
 import {
   budgetOf,
   type CaseResult,
@@ -35,7 +41,7 @@ const ZERO_GRADIENT_BUDGET = 1e-4;
 
 /** The recorded optimiser as the manifest has it: torch.optim.Adam's defaults with this rate. */
 const RECORDED_OPTIMIZER = "Adam lr 2e-4 betas (0.9,0.999) eps 1e-8";
-const OPTIMIZER: Omit<OptimOptions, "ema" | "powerEma" | "gradClip"> = {
+const OPTIMIZER: Omit<OptimOptions, "ema" | "powerEma" | "gradClip" | keyof typeof PLAIN_START> = {
   name: "adam",
   lr: 2e-4,
   betas: [0.9, 0.999],
@@ -178,7 +184,13 @@ async function* verifyTraining(
   writeArenas(gpu, [params, ema], recordedValues(network, golden, "param"));
   const { capture, loss } = captureStep(gpu, golden, network, params, grads);
   const { grad_clip: gradClip, losses, grad_norms_before_clip: norms } = training;
-  const options = { ...OPTIMIZER, gradClip, ema: { decay, ...PLAIN_EMA }, powerEma: NO_POWER_EMA };
+  const options = {
+    ...OPTIMIZER,
+    gradClip,
+    ema: { decay, ...PLAIN_EMA },
+    powerEma: NO_POWER_EMA,
+    ...PLAIN_START,
+  };
   const scalars = capture.input("scalars", OPTIMIZER_SCALARS_SHAPE);
   const { norm } = recordOptimizer(capture, { params, grads, m, v, ema, options, scalars });
   capture.keep(norm);

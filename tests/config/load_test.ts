@@ -1,5 +1,5 @@
 import { configWarnings } from "../../config/checks.ts";
-import { NO_POWER_EMA, PLAIN_EMA, PLAIN_RATE } from "../../optim/options.ts";
+import { NO_POWER_EMA, PLAIN_EMA, PLAIN_RATE, PLAIN_START } from "../../optim/options.ts";
 import {
   configName,
   formatConfig,
@@ -193,6 +193,7 @@ Deno.test("parseConfig() gives an empty config the settings of Ho et al. 2020", 
       gradClip: 1,
       ema: { decay: 0.9999, ...PLAIN_EMA },
       powerEma: NO_POWER_EMA,
+      ...PLAIN_START,
     },
     train: {
       steps: 800000,

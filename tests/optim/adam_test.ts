@@ -1,7 +1,13 @@
 import { Arena } from "../../device/arena.ts";
 import { Capture } from "../../device/capture.ts";
 import { OPTIMIZER_SCALARS_SHAPE, optimizerScalars, recordOptimizer } from "../../optim/adam.ts";
-import { NO_POWER_EMA, type OptimOptions, PLAIN_EMA, PLAIN_RATE } from "../../optim/options.ts";
+import {
+  NO_POWER_EMA,
+  type OptimOptions,
+  PLAIN_EMA,
+  PLAIN_RATE,
+  PLAIN_START,
+} from "../../optim/options.ts";
 import { adamReference } from "../reference/adam.ts";
 import { assertAllClose, assertEquals, assertThrows } from "../support/assert.ts";
 import { randomValues, testGpu } from "../support/gpu.ts";
@@ -18,6 +24,7 @@ const OPTIONS: OptimOptions = {
   ...PLAIN_RATE,
   ema: { decay: 0.99, ...PLAIN_EMA },
   powerEma: NO_POWER_EMA,
+  ...PLAIN_START,
 };
 
 const ENTRIES = [{ name: "a", shape: [5, 7] }, { name: "b", shape: [3] }, {

@@ -2,6 +2,9 @@ import { join } from "node:path";
 import { formatConfig } from "../../config/load.ts";
 import { chooseRun } from "../../commands/train/run_choice.ts";
 import { UsageError } from "../../support/errors.ts";
+import { imagesOf, networkOf } from "../../training/run.ts";
+import { Trainer } from "../../training/trainer.ts";
+import { testGpu } from "../support/gpu.ts";
 import { Checkpoint, newestCheckpoint } from "../../training/checkpoint.ts";
 import type { Origin } from "../../training/origin.ts";
 import { runFolder } from "../../training/run_folder.ts";
@@ -97,6 +100,69 @@ Deno.test("trainRun() refuses weights of another network by the names of what di
     }
   }));
 
+Deno.test("trainRun() takes over what fits of a partial origin, says what does not, and starts that afresh", () =>
+  inFolder(async (folder) => {
+    const checkpoint = await sourceIn(folder), dir = join(folder, "new");
+    const origin: Origin = { checkpoint, weights: "raw", partial: true };
+    // Three channels for one, classes for none, and no attention.
+    const config = await smokeConfig(
+      ...["data.synthetic.channels=3", "model.classes=6", "model.attentionLevels=[]"],
+      ...["train.steps=1", ...QUIET],
+    );
+    const { lines } = await trainInFolder(config, dir, { origin });
+    const said = lines.filter((line) => line.startsWith("note: ")).join("\n");
+    assertStringIncludes(said, "starts afresh: head.weight must be [3,3,3,8], got [3,3,1,8]");
+    assertStringIncludes(said, "is left out: ");
+    const zero = stepZero(dir), afresh = join(folder, "afresh");
+    await trainInFolder(config, afresh, { stopAfter: 1 });
+    const name = "model/down.0.blocks.0.conv1.weight", shape = [3, 3, 8, 8];
+    assertEquals(await tensor(zero, name, shape), await tensor(checkpoint, name, shape));
+    // What starts afresh starts as it does in a run from scratch, the average too.
+    const scratch = await Trainer.create(
+      ...[await testGpu(), config, networkOf(config), (await imagesOf(config, () => {})).images],
+    );
+    scratch.state.initialize(config.run.seed);
+    const head = await scratch.gpu.readF32(scratch.state.weights.get("head.weight"));
+    scratch.destroy();
+    for (const kind of ["model/", "ema/"]) {
+      assertEquals(await tensor(zero, `${kind}head.weight`, [3, 3, 3, 8]), head);
+    }
+    const record = JSON.parse(await Deno.readTextFile(join(dir, "origin.json")));
+    assertEquals(record.partial, true);
+  }));
+
+Deno.test("trainRun() leaves frozen parts as they are, and goes on with kept moments to the same bytes", () =>
+  inFolder(async (folder) => {
+    const checkpoint = await sourceIn(folder);
+    const origin: Origin = { checkpoint, weights: "raw", moments: true };
+    const config = await smokeConfig(
+      ...["optim.freeze=down,*.bias", "optim.stepsBefore=4", "optim.name=adamw"],
+      ...["optim.weightDecay=0.1", "train.steps=3", "train.keep=9", ...QUIET],
+    );
+    const whole = join(folder, "whole"), cut = join(folder, "cut");
+    const { lines } = await trainInFolder(config, whole, { origin });
+    assert(lines.some((line) => /parameters, [\d,]+ of them learned/.test(line)), lines.join("\n"));
+    await trainInFolder(config, cut, { origin, stopAfter: 1 });
+    await trainInFolder(config, cut, { resume: true });
+    const last = "checkpoints/step-000003.safetensors";
+    assertEquals(await Deno.readFile(join(cut, last)), await Deno.readFile(join(whole, last)));
+    const end = { path: join(whole, last) };
+    for (
+      const [name, shape, frozen] of [
+        ["down.0.blocks.0.conv1.weight", [3, 3, 8, 8], true],
+        ["head.bias", [8], true],
+        ["head.weight", HEAD, false],
+      ] as const
+    ) {
+      const [before, after] = await Promise.all(
+        [checkpoint, end].map((it) => tensor(it, `model/${name}`, [...shape])),
+      );
+      assertEquals(before!.every((value, i) => value === after![i]), frozen, name);
+      const zero = await tensor(stepZero(whole), `optim/m/${name}`, [...shape]);
+      assertEquals(zero.every((value) => value === 0), frozen, name);
+    }
+  }));
+
 Deno.test("chooseRun() takes from the other run what its own config leaves open", () =>
   inFolder(async (folder) => {
     const old = await smokeConfig("train.steps=2", "diffusion.schedule=cosine", ...QUIET);
@@ -126,6 +192,12 @@ Deno.test("chooseRun() takes from the other run what its own config leaves open"
       }),
     );
     const { config } = await choose(file, ["run.dir", dir]);
+    assertEquals(config.optim.stepsBefore, 0);
+    const kept = await chooseRun({
+      ...{ file, named: true, overrides: [["run.dir", dir]], resume: false, folderMatters: true },
+      ...{ origin: { ...origin, moments: true }, say: () => {} },
+    });
+    assertEquals(kept.config.optim.stepsBefore, 2);
     assertEquals(config.model, { ...unetOptions(old.model), dropout: 0.3 });
     assertEquals([config.train.steps, config.diffusion.schedule], [9, "cosine"]);
     assertStringIncludes(said.join("\n"), "Beginning with the averaged weights of step 2 of");

@@ -20,7 +20,13 @@ import {
   writeArenas,
 } from "../../../model/parameters.ts";
 import { OPTIMIZER_SCALARS_SHAPE, optimizerScalars, recordOptimizer } from "../../../optim/adam.ts";
-import { NO_POWER_EMA, type OptimOptions, PLAIN_EMA, PLAIN_RATE } from "../../../optim/options.ts";
+import {
+  NO_POWER_EMA,
+  type OptimOptions,
+  PLAIN_EMA,
+  PLAIN_RATE,
+  PLAIN_START,
+} from "../../../optim/options.ts";
 import { Classifier } from "./classifier.ts";
 
 /** Optimiser steps unless told otherwise, and images a step. */
@@ -43,6 +49,7 @@ const OPTIM: OptimOptions = {
   gradClip: 1,
   ema: { decay: 0, ...PLAIN_EMA },
   powerEma: NO_POWER_EMA,
+  ...PLAIN_START,
 };
 
 /** How training is watched and cut short. */
