@@ -154,6 +154,8 @@ export {
 } from "./diffusion/inpainting.ts";
 export { slerp } from "./diffusion/interpolation.ts";
 export type { Guidance, Guide, GuidedNetwork } from "./diffusion/guidance.ts";
+export { askedWithScorer, type ClassScorer } from "./diffusion/classifier_guidance.ts";
+export type { PredictionParts } from "./diffusion/prediction.ts";
 export type { SampleDecoder } from "./diffusion/evaluation.ts";
 export type { Compared, LossQuantity } from "./diffusion/loss_quantity.ts";
 export type { DrawNoise } from "./diffusion/noises/record.ts";

@@ -23,20 +23,13 @@ import {
   usage,
   WEIGHTS_OPTIONS,
 } from "./commands/shared/load_sampler.ts";
-import {
-  chosenClasses,
-  chosenGuidance,
-  chosenGuide,
-  CLASS_OPTIONS,
-} from "./commands/shared/guided_classes.ts";
+import { chooseSteering, CLASS_OPTIONS, loadGuidance } from "./commands/shared/guided_classes.ts";
 import { choosePlan } from "./commands/sample/choice.ts";
 import { describeSteps, drawJob, type Drawn } from "./commands/sample/draw.ts";
 import { ImageFolder } from "./commands/sample/image_folder.ts";
 import { checkPlaces, Pictures } from "./commands/sample/pictures.ts";
 import { sampleArray } from "./commands/sample/sample_array.ts";
 import { parseSeedPair, parseSeeds } from "./commands/sample/seeds.ts";
-import { networkOf } from "./training/run.ts";
-import { notedClasses } from "./training/same_images.ts";
 import { watchStopSignals } from "./training/stop_signals.ts";
 
 /** Exit code where a signal left nothing behind. */
@@ -161,15 +154,14 @@ async function sample(options: SampleOptions): Promise<number> {
   const config = parseConfig(checkpoint.config, { path: checkpoint.path });
   const { height, width, channels } = imageShape(config.data);
   const size = { height, width, channels };
-  const { conditioning } = networkOf(config);
-  const known = { conditioning, names: notedClasses(checkpoint) };
-  const guide = await chosenGuide(options, config);
-  const guidance = chosenGuidance(options, known, guide);
+  const say = (line: string) => console.log(line);
+  const steering = await chooseSteering(options, config, checkpoint, say);
+  const { guidance } = steering;
   const { job, sampler: choice, process, given } = await choosePlan(
     options,
     config.diffusion,
     size,
-    chosenClasses(options.class, known),
+    steering.classes,
     networkShape(config),
   );
   if (guidance) usage(() => checkGuidedMoves(guidance, movesOf(process, choice)));
@@ -183,11 +175,10 @@ async function sample(options: SampleOptions): Promise<number> {
       checkpoint: await sha256File(checkpoint.path),
       ...{ weights, sampler: choice, clip: !options.noClip, batch },
       ...job.facts,
-      ...guidance && { guidance },
-      ...guidance && guide && { guide: await sha256File(guide.checkpoint.path) },
+      ...steering.facts,
     },
     { adapter: gpu.description },
-    (line) => console.log(line),
+    say,
   );
   await folder?.checkLacking(job.names);
   const count = job.names.length;
@@ -196,7 +187,8 @@ async function sample(options: SampleOptions): Promise<number> {
   const run = { config, checkpoint, process };
   // A folder may grow later, in batches of the same size.
   const most = folder ? undefined : count;
-  const { sampler, destroy } = await loadSampler(gpu, run, options, most, { guidance, guide });
+  const loaded = await loadGuidance(gpu, steering, say);
+  const { sampler, destroy } = await loadSampler(gpu, run, options, most, loaded);
   console.log(
     `Sampling ${counted(count, "image")} from ${checkpoint.path} (${weights} weights, step ` +
       `${checkpoint.step}) by ${choice.name} in ${describeSteps(job, sampler.batch)}`,
@@ -216,6 +208,7 @@ async function sample(options: SampleOptions): Promise<number> {
   } finally {
     unwatch();
     destroy();
+    loaded.destroy();
   }
   if (drawn.stopped) return tellStopped(drawn, folder, count);
   if (folder) tellFolder(drawn, folder, count);

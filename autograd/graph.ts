@@ -29,6 +29,8 @@ export interface ParameterSlot {
   readonly value: TensorRef;
   /** Where its gradient goes; none is taken unless given. */
   readonly grad?: TensorRef;
+  /** Records what is used in its place, of its own value; itself unless given. */
+  readonly derive?: (own: Tensor) => Tensor;
 }
 
 /**
@@ -67,6 +69,8 @@ export class Graph implements Tape {
   readonly training: boolean;
   #nextStream: number = STREAMS.firstDropout;
   #entries: Entry[] = [];
+  /** Those that are in no stretch. */
+  readonly #outermost = this.#entries;
   #replaying = false;
   readonly #parameters = new Map<Parameter, Tensor>();
   /** Where the gradients of parameters go. */
@@ -125,10 +129,22 @@ export class Graph implements Tape {
         }: the graph must have a slot for it`,
       );
     }
-    const tensor = new Tensor(this, slot.value, slot.grad !== undefined);
+    const own = new Tensor(this, slot.value, slot.grad !== undefined);
+    if (slot.grad) this.#slots.set(own, slot.grad);
+    const tensor = slot.derive ? this.#derived(slot.derive, own) : own;
     this.#parameters.set(parameter, tensor);
-    if (slot.grad) this.#slots.set(tensor, slot.grad);
     return tensor;
+  }
+
+  /** What is made of a parameter serves every stretch, and is no part of the one that asks first. */
+  #derived(derive: (own: Tensor) => Tensor, own: Tensor): Tensor {
+    const inner = this.#entries;
+    this.#entries = this.#outermost;
+    try {
+      return derive(own);
+    } finally {
+      this.#entries = inner;
+    }
   }
 
   /**

@@ -5,7 +5,7 @@
  * @module
  */
 import { Graph, type ParameterSlot } from "../autograd/graph.ts";
-import { conditionInputs, type NetworkInputs } from "../autograd/network_inputs.ts";
+import { conditionInputs } from "../autograd/network_inputs.ts";
 import type { Parameter } from "../autograd/parameter.ts";
 import { Capture } from "../device/capture.ts";
 import type { Gpu } from "../device/gpu.ts";
@@ -14,7 +14,6 @@ import type { InputValues, Program } from "../device/program.ts";
 import { sizeOf, type TensorRef } from "../device/tensor.ts";
 import { copyInto } from "../kernels/elementwise/add.ts";
 import { splitLast } from "../kernels/layout/concat.ts";
-import { linearCombination } from "../kernels/process/q_sample.ts";
 import {
   noiseOfVariance,
   VARIANCE_SCALARS,
@@ -27,35 +26,21 @@ import {
 } from "../kernels/process/sampler_step.ts";
 import { LIMIT_SCALARS, limitScalars, sampleLimits } from "../kernels/process/threshold.ts";
 import { STREAMS } from "../support/random_streams.ts";
-import {
-  type Guidance,
-  guidedAndNot,
-  guidedDenoiser,
-  type GuidedNetwork,
-  guidedParameters,
-} from "./guidance.ts";
+import { scorerValues } from "./classifier_guidance.ts";
+import { guidedParameters } from "./guidance.ts";
 import { scalarShape, scalarsOfBands } from "./known_parts.ts";
 import type { ProcessOnGpu } from "./level_tables.ts";
 import type { SamplerStep } from "./moves.ts";
-import type { Process } from "./process.ts";
-import { forcedInput } from "./spectral_forcing.ts";
+import { type PredictionParts, recordPrediction } from "./prediction.ts";
 import { roundHalfToEven } from "./spacing.ts";
 import { fourierTransform } from "../kernels/fft/fft2.ts";
 import { mulForward } from "../kernels/elementwise/broadcast.ts";
 import { CORRECTION_SCALARS, waveletCorrection } from "../kernels/process/wavelet_correction.ts";
 
 /** What a sampler is made of. */
-export interface SamplerParts extends GuidedNetwork {
-  /** Shape of a batch, `[n, h, w, c]`. */
-  readonly shape: readonly [number, number, number, number];
+export interface SamplerParts extends PredictionParts {
   /** The network's weights. */
   readonly parameters: ReadonlyMap<Parameter, ParameterSlot>;
-  /** What the network was trained for. */
-  readonly process: Process;
-  /** How images are guided; not at all unless given. */
-  readonly guidance?: Guidance | undefined;
-  /** Whether a guided evaluation is one of twice the batch; else two of the batch. True unless given. */
-  readonly together?: boolean | undefined;
   /** Makes images of what is drawn, where that is none. */
   readonly decoder?: SampleDecoder | undefined;
 }
@@ -149,12 +134,9 @@ export class Evaluation {
       : other?.recorded.kept ?? gpu.tensor([registers, ...parts.shape], { label: "kept images" });
     const capture = new Capture(gpu, "sampling step");
     const keys = capture.input("keys", [samples, 4], "u32");
-    const inputs = recordInputs(capture, parts, x);
     const graph = new Graph(capture, { parameters: guidedParameters(parts) });
-    const conditions = conditionInputs(capture, samples, parts.conditioning);
-    const { output, unguided } = recordPrediction(parts, graph, {
-      ...inputs(graph),
-      ...conditions,
+    const { output, unguided } = recordPrediction(capture, graph, parts, x, {
+      ...conditionInputs(capture, samples, parts.conditioning),
       ...parts.stages && { stage: stageOf(parts) },
       ...parts.conditioning?.selfCondition && { selfCondition: graph.constant(predicted) },
     });
@@ -215,7 +197,7 @@ export class Evaluation {
   }
 
   #values(step: SamplerStep, keys: Uint32Array): InputValues {
-    const { shape: [samples, ...image], guidance, process } = this.parts;
+    const { shape: [samples, ...image], guidance, scorer, process } = this.parts;
     const { schedule, tables, inputScale, forcing } = process;
     const { choosesVariance } = this.recorded;
     const told = schedule.condition?.(step.timestep);
@@ -225,13 +207,14 @@ export class Evaluation {
         // Between two timesteps the network is asked about the nearer one.
         ? new Uint32Array(samples).fill(roundHalfToEven(step.timestep))
         : new Float32Array(samples).fill(told),
+      ...scorer && guidance && scorerValues(step, schedule.at(step.timestep), guidance.scale),
       ...updateValues(step, this.room, choosesVariance, sizeOf(image)),
       ...guidance?.unconditionalNoise && {
         scalars: unguidedNoiseScalars(step, schedule.at(step.previous).signal),
       },
       ...this.room.coloured && { colours: new Float32Array(image[0]! * image[1]!).fill(1) },
       ...tables.inputScale && {
-        places: Uint32Array.from({ length: samples }, (_, n) => n),
+        ...!(scorer && guidance) && { places: Uint32Array.from({ length: samples }, (_, n) => n) },
         inputScales: new Float32Array(samples).fill(inputScale(step.timestep)),
       },
       ...forcing && {
@@ -253,22 +236,6 @@ function noStage(level: number, stages: readonly number[]): RangeError {
       }; sampler ddim with spacing truncated ` +
       `and ${stages.length} steps visits them`,
   );
-}
-
-/** What the network says, guided where that is asked for; what CFG++ takes the noise from beside it. */
-function recordPrediction(
-  parts: SamplerParts,
-  graph: Graph,
-  inputs: NetworkInputs,
-): { output: TensorRef; unguided?: TensorRef } {
-  const { guidance, together = true, shape: [, , , channels] } = parts;
-  if (!guidance) return { output: parts.denoise(graph, inputs).ref };
-  if (guidance.unconditionalNoise) {
-    const { guided, unconditional } = guidedAndNot(parts, guidance, { channels }, graph, inputs);
-    return { output: guided, unguided: unconditional };
-  }
-  const guided = guidedDenoiser(parts, guidance, { together, channels });
-  return { output: guided(graph, inputs).ref };
 }
 
 /** An evaluation that is written down. */
@@ -377,21 +344,4 @@ function predictionOf(capture: Capture, output: TensorRef, { shape }: TensorRef)
   const channels = shape.at(-1)!;
   if (output.shape.at(-1) === channels) return output;
   return splitLast(capture, output, channels, { a: {}, b: null }).a!;
-}
-
-/** What the network is given: the image as the process scales it, and what it is told of the level. */
-function recordInputs(
-  capture: Capture,
-  { shape: [samples], process: { schedule, tables, forcing } }: SamplerParts,
-  x: TensorRef,
-): (graph: Graph) => NetworkInputs {
-  const level = capture.input("timesteps", [samples], schedule.condition ? "f32" : "u32");
-  let given = x;
-  if (tables.inputScale) {
-    const table = capture.input("inputScales", [samples]);
-    const places = capture.input("places", [samples], "u32");
-    given = linearCombination(capture, places, [{ table, x }]);
-  }
-  if (forcing) given = forcedInput(capture, given, capture.input("cutoffs", [samples]), forcing);
-  return (graph) => ({ x: graph.constant(given), level });
 }

@@ -69,10 +69,13 @@ export function guidesAt({ interval }: Guidance, { signal, noise }: NoiseLevel):
  *   its guide wants to know what it does not.
  */
 export function checkGuidance(
-  { conditioning = {}, guide }: Pick<GuidedNetwork, "conditioning"> & {
+  { conditioning = {}, guide, scorer }: Pick<GuidedNetwork, "conditioning"> & {
     readonly guide?: Pick<Guide, "conditioning" | "stages"> | undefined;
+    readonly scorer?: unknown;
   },
 ): void {
+  // A classifier tells how by itself.
+  if (scorer) return;
   if (guide) return checkGuide(conditioning, guide);
   const { labels = 0, labelDropout = 0 } = conditioning;
   if (labels > 0 && labelDropout > 0) return;
@@ -121,14 +124,20 @@ function guideInputs(inputs: NetworkInputs, { conditioning = {} }: Guide): Netwo
   };
 }
 
-/** The slots of a network and of its guide. */
+/** Parameters and where they are. */
+interface Weighted {
+  readonly parameters: ReadonlyMap<Parameter, ParameterSlot>;
+}
+
+/** The slots of a network and of what guides it. */
 export function guidedParameters(
-  { parameters, guide }: {
-    readonly parameters: ReadonlyMap<Parameter, ParameterSlot>;
-    readonly guide?: Guide | undefined;
+  { parameters, guide, scorer }: Weighted & {
+    readonly guide?: Weighted | undefined;
+    readonly scorer?: Weighted | undefined;
   },
 ): ReadonlyMap<Parameter, ParameterSlot> {
-  return guide ? new Map([...parameters, ...guide.parameters]) : parameters;
+  if (!guide && !scorer) return parameters;
+  return new Map([...parameters, ...guide?.parameters ?? [], ...scorer?.parameters ?? []]);
 }
 
 /**

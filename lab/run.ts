@@ -26,7 +26,7 @@ import { type Checkpoint, writeCheckpoint } from "../training/checkpoint.ts";
 import { withRemedy } from "../training/fit.ts";
 import { LatentSpace } from "../training/latent_space.ts";
 import type { Observer } from "../training/observer.ts";
-import { checkOrigin, type Origin, originPrefix, type WeightSource } from "../training/origin.ts";
+import { type Origin, takeOver, type WeightSource } from "../training/origin.ts";
 import { checkBatch, networkOf } from "../training/run.ts";
 import { measuredConfig, processOf } from "../training/run_process.ts";
 import { checkImages, imageNotes, notedClasses } from "../training/same_images.ts";
@@ -238,7 +238,7 @@ export class Run implements Disposable {
   async startTraining(set: ImageSet, origin?: Origin): Promise<Training> {
     const { gpu, config, network } = this, say = this.#say;
     checkBatch(set, config.train);
-    if (origin) checkOrigin(origin, network);
+    const taken = origin && takeOver(origin, network);
     const process = processOf(config);
     const latent = await LatentSpace.open(gpu, config.model.latent, set);
     const images = await latent?.encode(set, { mirrored: config.data.flip, say }) ?? set;
@@ -251,8 +251,9 @@ export class Run implements Disposable {
     if (this.#checkpoint) {
       checkImages(this.#checkpoint, images, config.data, say);
       await trainer.state.load(this.#checkpoint);
-    } else if (origin) await trainer.state.initializeFrom(origin.checkpoint, originPrefix(origin));
-    else trainer.state.initialize(config.run.seed);
+    } else if (origin && taken) {
+      await trainer.state.initializeFrom(origin, taken, config.run.seed);
+    } else trainer.state.initialize(config.run.seed);
     // What it held are the weights of a file.
     this.#dropSampler();
     return this.#training = { trainer, observers };

@@ -5,12 +5,7 @@
  */
 import type { Module } from "./module.ts";
 import { namedParameters } from "./module.ts";
-
-/** Whether a pattern means a name: `*` stands for any characters, and a module for all below it. */
-export function matchesName(pattern: string, name: string): boolean {
-  const parts = pattern.split("*").map((part) => part.replace(/[.+?^${}()|[\]\\]/g, "\\$&"));
-  return new RegExp(`^${parts.join(".*")}(\\..*)?$`).test(name);
-}
+import { matchesName, patternsOf } from "./names/patterns.ts";
 
 /**
  * Marks parameters as not learned: they get no gradient, and the optimiser leaves them alone.
@@ -19,7 +14,7 @@ export function matchesName(pattern: string, name: string): boolean {
  * @throws {RangeError} When a pattern means none, or nothing is left to learn.
  */
 export function freeze(module: Module, given: string | readonly string[]): void {
-  const patterns = typeof given === "string" ? given.split(",").map((each) => each.trim()) : given;
+  const patterns = patternsOf(given);
   const named = [...namedParameters(module)];
   for (const pattern of patterns) {
     const meant = named.filter(([name]) => matchesName(pattern, name));

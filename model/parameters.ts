@@ -10,6 +10,7 @@ import { Arena } from "../device/arena.ts";
 import type { Gpu } from "../device/gpu.ts";
 import { formatShape, sizeOf } from "../device/tensor.ts";
 import { initialRandom } from "./init.ts";
+import { namedLoras } from "./lora.ts";
 import { type Module, namedParameters } from "./module.ts";
 
 /** Values by parameter name. */
@@ -31,7 +32,7 @@ export function createArena(gpu: Gpu, label: string, module: Module): Arena {
 }
 
 /**
- * What a graph needs to use a module's parameters.
+ * What a graph needs to use a module's parameters, with what low-rank additions make of weights.
  *
  * @param values The weights, or their average.
  * @param grads Where gradients of what is learned go; without it none is computed.
@@ -46,6 +47,10 @@ export function parameterSlots(
   for (const [name, parameter] of namedParameters(module)) {
     const value = values.get(name);
     slots.set(parameter, grads && parameter.learned ? { value, grad: grads.get(name) } : { value });
+  }
+  for (const [, lora] of namedLoras(module)) {
+    const slot = slots.get(lora.weight)!;
+    slots.set(lora.weight, { ...slot, derive: (own) => lora.adapted(own) });
   }
   return slots;
 }

@@ -5,11 +5,14 @@
  */
 import type { Arena } from "../device/arena.ts";
 import type { Gpu } from "../device/gpu.ts";
+import type { Tensor } from "../autograd/graph.ts";
+import { askedWithScorer, type ClassScorer } from "../diffusion/classifier_guidance.ts";
 import { askedOf } from "../diffusion/denoiser.ts";
 import type { Guidance } from "../diffusion/guidance.ts";
 import { isLearned } from "../diffusion/posterior.ts";
 import type { Process } from "../diffusion/process.ts";
 import { SAMPLE_BATCH, Sampler, type SamplerParts } from "../diffusion/sampling.ts";
+import type { Module } from "../model/module.ts";
 import type { Network } from "../model/network.ts";
 import { parameterSlots } from "../model/parameters.ts";
 import type { LatentSpace } from "./latent_space.ts";
@@ -32,8 +35,19 @@ export interface SampledNetwork {
   readonly guidance?: Guidance | undefined;
   /** A worse network that it is guided by; itself without a class unless given. */
   readonly guide?: GuidingNetwork | undefined;
+  /** A classifier that it is guided by instead. */
+  readonly scorer?: ScoringNetwork | undefined;
   /** See {@linkcode SamplerParts.together}. */
   readonly together?: boolean | undefined;
+}
+
+/** A classifier that guides, of clean images. */
+export interface ScoringNetwork {
+  readonly network: Module & {
+    readonly shape: { readonly classes: number };
+    forward(x: Tensor): { readonly scores: Tensor };
+  };
+  readonly weights: Arena;
 }
 
 /** A network that guides another, of the same process. */
@@ -47,10 +61,12 @@ export function samplerParts(sampled: SampledNetwork): SamplerParts {
   const { network, weights, guide, process, batch = SAMPLE_BATCH } = sampled;
   const learned = isLearned(process.variance);
   const { height, width, channels } = sampled.latent?.sizeOf(sampled.size) ?? sampled.size;
+  const scorer = sampled.scorer && scorerOf(sampled.scorer), asked = askedOf(network, learned);
   return {
     shape: [batch, height, width, channels],
     parameters: parameterSlots(network, weights),
-    ...askedOf(network, learned),
+    ...scorer ? askedWithScorer(asked, scorer) : asked,
+    scorer,
     process,
     guide: guide && {
       ...askedOf(guide.network, learned),
@@ -58,6 +74,14 @@ export function samplerParts(sampled: SampledNetwork): SamplerParts {
     },
     guidance: sampled.guidance,
     together: sampled.together,
+  };
+}
+
+function scorerOf({ network, weights }: ScoringNetwork): ClassScorer {
+  return {
+    parameters: parameterSlots(network, weights),
+    classes: network.shape.classes,
+    scores: (x) => network.forward(x).scores,
   };
 }
 

@@ -4,6 +4,7 @@
  *
  * @module
  */
+import { isLoraName } from "../model/lora.ts";
 import type { Module } from "../model/module.ts";
 import { namedParameters } from "../model/module.ts";
 import { UsageError } from "../support/errors.ts";
@@ -75,7 +76,7 @@ export function takeOver(origin: Origin, network: Module): TakenOver {
     known.add(`${prefix}${name}`);
     const there = checkpoint.tensors.get(`${prefix}${name}`)?.shape;
     if (there?.join() === shape.join()) names.add(name);
-    else {
+    else if (there || !isLoraName(name)) {
       fresh.push(`${name} must be [${shape}], got ${there ? `[${there}]` : "none"}`);
     }
   }

@@ -11,6 +11,7 @@ import type { Gpu } from "../device/gpu.ts";
 import { usesTMax } from "../diffusion/options.ts";
 import type { Process } from "../diffusion/process.ts";
 import { freeze } from "../model/freeze.ts";
+import { addLora } from "../model/lora.ts";
 import type { Network } from "../model/network.ts";
 import { createNetwork } from "../model/networks/registry.ts";
 import { atomicWrite, checkWritable } from "../support/files.ts";
@@ -95,14 +96,15 @@ export interface RunResult extends LoopResult {
 }
 
 /**
- * The network that a config describes, with what is frozen marked.
+ * The network that a config describes, with its low-rank additions, and what is frozen marked.
  *
- * @throws {RangeError} When the images do not fit it, or a pattern of optim.freeze means nothing.
+ * @throws {RangeError} When the images do not fit it, or a pattern of names means nothing.
  */
 export function networkOf(config: RunConfig): Network {
   const { model, data, diffusion: { timesteps } } = config;
   const { size: _, ...shape } = imageShape(data);
   const network = createNetwork(model, { ...shape, ...networkShape(config), timesteps });
+  addLora(network, model.lora);
   freeze(network, config.optim.freeze);
   return network;
 }

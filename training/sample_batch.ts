@@ -17,8 +17,11 @@ import type { ImageSize } from "./pictures.ts";
 import { formatBytes } from "./run_summary.ts";
 
 /** A network that draws images of a size. */
-export interface SamplingSubject
-  extends Pick<SampledNetwork, "network" | "process" | "size" | "guidance" | "guide" | "latent"> {
+export interface SamplingSubject extends
+  Pick<
+    SampledNetwork,
+    "network" | "process" | "size" | "guidance" | "guide" | "scorer" | "latent"
+  > {
   readonly gpu: Gpu;
 }
 
@@ -51,8 +54,12 @@ export function planSampling(
     ...given,
     weights: createArena(planning, "guide's weights", given.network),
   };
+  const scorer = subject.scorer && {
+    ...subject.scorer,
+    weights: createArena(planning, "classifier's weights", subject.scorer.network),
+  };
   const before = planning.counters.bufferBytes;
-  const parts = samplerParts({ ...subject, weights, guide, batch, together });
+  const parts = samplerParts({ ...subject, weights, guide, scorer, batch, together });
   const captures = Sampler.record(planning, parts);
   const images = planning.counters.bufferBytes - before;
   const peaks = captures.map((capture) => planMemory(capture).memory.peakBytes);
@@ -71,7 +78,7 @@ export function fitSampling(
   subject: SamplingSubject,
   { memory = Infinity, most = SAMPLE_BATCH }: { memory?: number; most?: number } = {},
 ): SamplingPlan {
-  const guided = subject.guidance !== undefined && !subject.guide;
+  const guided = asksTwice(subject);
   let batch = most, together = true;
   for (;; [batch, together] = smallerBatch({ batch, together }, guided)) {
     const last = batch === 1 && !(guided && together);
@@ -106,6 +113,11 @@ export function imagesAtOnce(
   return height * width > FILLED_PIXELS ? Math.min(count, batch) : batch;
 }
 
+/** Whether a guided evaluation may be one of twice the batch. */
+function asksTwice({ guidance, guide, scorer }: SamplingSubject): boolean {
+  return guidance !== undefined && !guide && !scorer;
+}
+
 /** What is tried next: a guided evaluation becomes two before the batch is halved. */
 function smallerBatch(
   { batch, together }: Pick<SamplingPlan, "batch" | "together">,
@@ -135,7 +147,7 @@ export async function fittingSampler(
   options: { memory?: number; most?: number } = {},
 ): Promise<Sampler> {
   try {
-    const guided = subject.guidance !== undefined && !subject.guide;
+    const guided = asksTwice(subject);
     let { batch, together } = fitSampling(subject, options);
     for (;;) {
       try {

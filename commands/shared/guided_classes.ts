@@ -6,7 +6,11 @@
 import { parseConfig } from "../../config/load.ts";
 import type { Config } from "../../config/schema.ts";
 import { classNumber, classWords } from "../../data/class_choice.ts";
-import { imageShape } from "../../data/options.ts";
+import type { ImageSet } from "../../data/dataset.ts";
+import { sha256File } from "../../data/fetching/download.ts";
+import { type DataOptions, imageShape } from "../../data/options.ts";
+import { loadImages } from "../../data/registry.ts";
+import type { Gpu } from "../../device/gpu.ts";
 import { checkGuidance, type Guidance } from "../../diffusion/guidance.ts";
 import { isLearned } from "../../diffusion/posterior.ts";
 import { SCHEDULE_FIELDS } from "../../diffusion/schedules/registry.ts";
@@ -16,7 +20,10 @@ import { UsageError } from "../../support/errors.ts";
 import { decimal } from "../../support/numbers.ts";
 import type { Checkpoint } from "../../training/checkpoint.ts";
 import { networkOf } from "../../training/run.ts";
-import { findCheckpoint, usage } from "./load_sampler.ts";
+import { notedClasses } from "../../training/same_images.ts";
+import { ownFeatures } from "./classifiers.ts";
+import { dataPlace } from "./data_place.ts";
+import { findCheckpoint, type LoadedGuidance, usage } from "./load_sampler.ts";
 
 /** Options that choose classes and guidance. */
 export const CLASS_OPTIONS = {
@@ -46,6 +53,13 @@ export const CLASS_OPTIONS = {
     value: "R",
     parse: decimal({ min: 0, max: 1 }),
     description: "bring the contrast of guided images back, from 0, not at all, to 1",
+  },
+  classifierGuidance: {
+    value: "S",
+    parse: decimal({ min: 0 }),
+    description:
+      "guidance by the classifier of the run's data set, whatever the network knows of classes: " +
+      "S times the gradient of its log probability",
   },
   guidanceCfgpp: {
     description: "guide what a step predicts, and take its noise from no class (CFG++); W up to 1",
@@ -161,11 +175,24 @@ export async function chosenGuide(
  * @throws {UsageError} When options do not go together, or the network can't be guided.
  */
 export function chosenGuidance(
-  { guidance: scale, guide: given, ...options }: ClassValues,
+  { guidance: scale, guide: given, classifierGuidance, ...options }: ClassValues,
   { conditioning }: KnownClasses,
   guide?: Pick<ChosenGuide, "network">,
 ): Guidance | undefined {
   const { guidanceInterval, guidanceRescale, guidanceCfgpp = false } = options;
+  if (classifierGuidance !== undefined) {
+    const other = Object.entries({
+      ...{ guidance: scale, guide: given, "guidance-rescale": guidanceRescale },
+      "guidance-cfgpp": guidanceCfgpp || undefined,
+    }).find(([, value]) => value !== undefined);
+    if (other) {
+      throw new UsageError(
+        `Cannot use --${other[0]} with --classifier-guidance: give one of them`,
+      );
+    }
+    if (classifierGuidance === 0) return undefined;
+    return { scale: classifierGuidance, interval: guidanceInterval ?? null, rescale: 0 };
+  }
   if (scale === undefined) {
     for (
       const [name, value] of [
@@ -192,4 +219,81 @@ export function chosenGuidance(
     ...{ scale, interval: guidanceInterval ?? null, rescale: guidanceRescale ?? 0 },
     ...guidanceCfgpp && { unconditionalNoise: true },
   };
+}
+
+/** What images are to show, and what guides them there. */
+export interface Steering {
+  readonly conditioning: Conditioning | undefined;
+  /** Classes that images have in turn; their seeds decide where it is null. */
+  readonly classes: number[] | null;
+  readonly guidance: Guidance | undefined;
+  readonly guide: ChosenGuide | undefined;
+  /** Images whose classifier guides; null where none does. */
+  readonly classified: { readonly images: ImageSet; readonly data: DataOptions } | null;
+  /** What tells it apart from other steering, for manifests; nothing where there is no guidance. */
+  readonly facts: Readonly<Record<string, unknown>>;
+}
+
+/**
+ * What the options ask for.
+ *
+ * @throws {UsageError} When they do not go together, or the network or its data can't do it.
+ */
+export async function chooseSteering(
+  options: ClassValues,
+  config: Config,
+  checkpoint: Checkpoint,
+  say: (line: string) => void,
+): Promise<Steering> {
+  const { conditioning } = networkOf(config);
+  const names = notedClasses(checkpoint);
+  const classified = options.classifierGuidance === undefined
+    ? null
+    : await classifiedImages(config, checkpoint, say);
+  const known = classified
+    ? {
+      conditioning: { ...conditioning, labels: classified.images.classNames!.length },
+      names: classified.images.classNames,
+    }
+    : { conditioning, names };
+  const guide = await chosenGuide(options, config);
+  const classes = chosenClasses(options.class, known);
+  const guidance = chosenGuidance(options, known, guide);
+  const facts = {
+    ...guidance && { guidance },
+    ...guidance && guide && { guide: await sha256File(guide.checkpoint.path) },
+    ...guidance && classified && { classifier: classified.images.checksum },
+  };
+  return { conditioning: known.conditioning, classes, guidance, guide, classified, facts };
+}
+
+/** The images of a run, of all classes, which a classifier is trained on. */
+async function classifiedImages(
+  { data: own, model }: Config,
+  { path }: Checkpoint,
+  say: (line: string) => void,
+): Promise<NonNullable<Steering["classified"]>> {
+  if (model.latent.autoencoder !== null) {
+    throw new UsageError(
+      "Cannot use --classifier-guidance: diffusion must be among pixels, which the classifier " +
+        "knows, it is among latents",
+    );
+  }
+  const data = { ...own, dir: await dataPlace(path), classes: null };
+  const images = await loadImages(data, "train", say);
+  if (images.labels && images.classNames) return { images, data };
+  throw new UsageError(
+    `Cannot use --classifier-guidance: the data set must have classes, ${images.name} has none`,
+  );
+}
+
+/** What guides, with the classifier at hand where one does; the caller frees it. */
+export async function loadGuidance(
+  gpu: Gpu,
+  { guidance, guide, classified }: Steering,
+  say: (line: string) => void,
+): Promise<LoadedGuidance & { destroy(): void }> {
+  if (!guidance || !classified) return { guidance, guide, destroy: () => {} };
+  const features = await ownFeatures(gpu, classified.images, classified.data, { say });
+  return { guidance, scorer: features.scorer, destroy: () => features.destroy() };
 }

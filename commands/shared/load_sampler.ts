@@ -27,6 +27,7 @@ import { findDiffusers } from "./checkpoints/diffusers_files.ts";
 import { Checkpoint, ForeignFileError, newestCheckpoint } from "../../training/checkpoint.ts";
 import { LatentSpace } from "../../training/latent_space.ts";
 import { conversionOf } from "../../training/conversion.ts";
+import type { ScoringNetwork } from "../../training/network_sampler.ts";
 import { fittingSampler, imagesAtOnce } from "../../training/sample_batch.ts";
 import { networkOf } from "../../training/run.ts";
 import { newestRun, runFolder } from "../../training/run_folder.ts";
@@ -217,6 +218,8 @@ export interface LoadedSampler {
 export interface LoadedGuidance {
   readonly guidance?: Guidance | undefined;
   readonly guide?: { readonly checkpoint: Checkpoint; readonly network: Network } | undefined;
+  /** A classifier that guides; its weights are the caller's. */
+  readonly scorer?: ScoringNetwork | undefined;
 }
 
 /** What was found in a checkpoint. */
@@ -238,7 +241,7 @@ export async function loadSampler(
   { config, checkpoint, process }: LoadedRun,
   { weights, batch }: WeightsValues,
   count: number = batch,
-  { guidance, guide: other }: LoadedGuidance = {},
+  { guidance, guide: other, scorer }: LoadedGuidance = {},
 ): Promise<LoadedSampler> {
   const network = networkOf(config);
   const { height, width, channels } = imageShape(config.data);
@@ -252,7 +255,7 @@ export async function loadSampler(
   if (guide) await loadWeights(gpu, guide.weights, other!.checkpoint, prefix);
   const size = { height, width, channels };
   const latent = await LatentSpace.open(gpu, config.model.latent, size);
-  const subject = { gpu, network, process, size, guidance, guide, latent };
+  const subject = { gpu, network, process, size, guidance, guide, scorer, latent };
   const sampler = await fittingSampler(subject, arena, {
     verb: "draw images",
     remedy: "a smaller network, by --model.channels=N of its run, takes less",

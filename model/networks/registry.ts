@@ -5,6 +5,7 @@
  */
 import { byName, type KeyNames, type OptionsOf } from "../../support/options.ts";
 import { withLatent } from "../latent_options.ts";
+import { withLora } from "../lora_options.ts";
 import type { Misfit, Network, NetworkKind, NetworkShape } from "../network.ts";
 import { DIT } from "./dit/kind.ts";
 import { DIFFUSERS } from "./diffusers/kind.ts";
@@ -36,7 +37,7 @@ export const NETWORKS = {
 } as const;
 
 /** The options of a network, told apart by `name`. Image sizes and channels come from the data. */
-export const MODEL = byName("The network", withLatent(NETWORKS), {
+export const MODEL = byName("The network", withLora(withLatent(NETWORKS)), {
   name: "ho2020",
   about: "The network",
 });

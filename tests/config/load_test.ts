@@ -69,6 +69,7 @@ Deno.test("parseConfig() gives an empty config the settings of Ho et al. 2020", 
       classes: 0,
       labelDropout: 0,
       latent: { autoencoder: null, channels: 4, factor: 8 },
+      lora: { rank: 0, alpha: null, layers: ["*"] },
     },
     diffusion: {
       timesteps: 1000,

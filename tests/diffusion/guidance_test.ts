@@ -4,7 +4,10 @@ import { Parameter } from "../../autograd/parameter.ts";
 import { zeros } from "../../model/init.ts";
 import { add } from "../../autograd/ops/add.ts";
 import { gatherRows } from "../../autograd/ops/gather_rows.ts";
+import { linear } from "../../autograd/ops/matmul.ts";
+import { mul } from "../../autograd/ops/mul.ts";
 import { reshape } from "../../autograd/ops/reshape.ts";
+import { askedWithScorer, type ClassScorer } from "../../diffusion/classifier_guidance.ts";
 import { checkGuidance, checkGuidedMoves, type Guide, guidesAt } from "../../diffusion/guidance.ts";
 import type { SamplerStep } from "../../diffusion/moves.ts";
 import { makeProcess } from "../../diffusion/process.ts";
@@ -234,4 +237,57 @@ Deno.test("checkGuidedMoves() refuses CFG++ where a step goes by several evaluat
   assertThrows(() => checkGuidedMoves(plus, [{ ...step(1), fromBefore: 1 }]), RangeError, several);
   const threshold = { ratio: 0.9, most: 2 };
   assertThrows(() => checkGuidedMoves(plus, [{ ...step(1), threshold }]), RangeError, "threshold");
+});
+
+Deno.test("Sampler.sample() moves what the network says by the gradient of a classifier's log probability", async () => {
+  const gpu = await testGpu(), made = await parts();
+  const matrix = randomValues(LENGTH * CLASSES, 9, 0.5), labels = [2, 0, 1, 1, 2];
+  const weight = new Parameter([LENGTH, CLASSES], zeros);
+  const scorer: ClassScorer = {
+    parameters: new Map([[weight, { value: upload(gpu, [LENGTH, CLASSES], matrix) }]]),
+    classes: CLASSES,
+    scores: (x) => linear(reshape(x, [5, LENGTH]), x.graph.parameter(weight)),
+  };
+  const [slope, offset] = [upload(gpu, [1], [0.3]), upload(gpu, [1], [0.1])];
+  const asked = askedWithScorer({
+    // A network of no classes, of which the gradient goes through a slope.
+    conditioning: {},
+    denoise(graph: Graph, { x, labels }: NetworkInputs) {
+      assertEquals(labels, undefined);
+      return add(mul(x, graph.constant(slope)), graph.constant(offset));
+    },
+  }, scorer);
+  const guidance = { scale: 0.7, interval: null, rescale: 0 };
+  const taken = { ...step(10), xToX0: 0.2, fToX0: 0.5, fromX0: 0, fromF: 1 };
+  const sampler = await Sampler.create(gpu, { ...made, ...asked, scorer, guidance });
+  const seeds = [1, 2, 3, 4, 5];
+  const found = await sampler.sample([taken], seeds, { labels });
+  const start = await sampler.startNoise(seeds);
+  sampler.destroy();
+  const { signal, noise } = made.process.schedule.at(10);
+  const expected = labels.flatMap((label, n) => {
+    const x = start.subarray(n * LENGTH, (n + 1) * LENGTH);
+    const clean = Array.from(x, (value) => 0.2 * value + 0.5 * (0.3 * value + 0.1));
+    const scores = [0, 1, 2].map((k) =>
+      clean.reduce((sum, v, i) => sum + Math.max(-1, Math.min(1, v)) * matrix[i * CLASSES + k]!, 0)
+    );
+    const total = scores.reduce((sum, score) => sum + Math.exp(score), 0);
+    return Array.from(x, (value, i) => {
+      const own = [0, 1, 2].reduce(
+        (sum, k) =>
+          sum + ((k === label ? 1 : 0) - Math.exp(scores[k]!) / total) * matrix[i * CLASSES + k]!,
+        0,
+      );
+      // d x0 / d x is 0.2 + 0.5 * 0.3, and nothing where x0 is clipped.
+      const gradient = Math.abs(clean[i]!) < 1 ? own * (0.2 + 0.5 * 0.3) : 0;
+      const f = 0.3 * value + 0.1 + 0.7 * noise ** 2 / (signal * 0.5) * gradient;
+      return Math.max(-1, Math.min(1, f));
+    });
+  });
+  assertAllClose(found, expected, { rtol: 1e-5, atol: 2e-5 });
+  assertThrows(
+    () => askedWithScorer({ ...asked, conditioning: { labels: 9 } }, scorer),
+    RangeError,
+    "must know the network's 9 classes, it knows 3",
+  );
 });

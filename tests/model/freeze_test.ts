@@ -1,4 +1,5 @@
-import { freeze, matchesName } from "../../model/freeze.ts";
+import { freeze } from "../../model/freeze.ts";
+import { matchesName } from "../../model/names/patterns.ts";
 import { Conv2d, Linear } from "../../model/layers.ts";
 import { Module, namedParameters } from "../../model/module.ts";
 import { assertEquals, assertThrows } from "../support/assert.ts";

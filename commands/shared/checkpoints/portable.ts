@@ -8,6 +8,7 @@ import { formatConfig, parseConfig } from "../../../config/load.ts";
 import type { Config } from "../../../config/schema.ts";
 import { namedParameters } from "../../../model/module.ts";
 import { NETWORKS } from "../../../model/networks/registry.ts";
+import { namedLoras } from "../../../model/lora.ts";
 import type { Network } from "../../../model/network.ts";
 import { sizeOf } from "../../../device/tensor.ts";
 import { UsageError } from "../../../support/errors.ts";
@@ -66,13 +67,27 @@ export function portableNetwork(config: Config): Network {
   );
 }
 
-/** A checkpoint of ours. */
+/** A checkpoint of ours, with low-rank additions merged into the weights that they are added to. */
 export function fromCheckpoint(checkpoint: Checkpoint): PortableModel {
-  const config = parseConfig(checkpoint.config, { path: checkpoint.path });
+  const given = parseConfig(checkpoint.config, { path: checkpoint.path });
+  const isAdapted = given.model.lora.rank > 0;
+  const config = isAdapted ? withoutLora(given) : given;
   const network = portableNetwork(config);
+  const loras = new Map(
+    isAdapted ? Array.from(namedLoras(networkOf(given)), ([layer, lora]) => [layer, lora]) : [],
+  );
   const shapes = new Map(Array.from(namedParameters(network), ([name, p]) => [name, p.shape]));
-  const reader = (prefix: string): ParameterReader => (name) =>
-    checkpoint.read(`${prefix}${name}`, shapes.get(name) ?? []);
+  const reader = (prefix: string): ParameterReader => async (name) => {
+    const own = await checkpoint.read(`${prefix}${name}`, shapes.get(name) ?? []);
+    const layer = name.replace(/\.weight$/, ""), lora = loras.get(layer);
+    if (!lora || layer === name) return own;
+    const { down, up } = lora;
+    return lora.merged(
+      own,
+      await checkpoint.read(`${prefix}${layer}.lora.down`, down.shape),
+      await checkpoint.read(`${prefix}${layer}.lora.up`, up.shape),
+    );
+  };
   const extras = [...checkpoint.tensors].filter(([name]) => name.startsWith(EXTRA_PREFIX));
   return {
     config,
@@ -80,12 +95,23 @@ export function fromCheckpoint(checkpoint: Checkpoint): PortableModel {
     step: checkpoint.step,
     weights: reader(WEIGHTS_PREFIX),
     ema: reader(EMA_PREFIX),
-    moments: [reader(FIRST_MOMENTS_PREFIX), reader(SECOND_MOMENTS_PREFIX)],
+    // Of merged weights nothing is known.
+    moments: isAdapted ? null : [reader(FIRST_MOMENTS_PREFIX), reader(SECOND_MOMENTS_PREFIX)],
     extras: extras.map(([name, { shape }]) => ({
       name: name.slice(EXTRA_PREFIX.length),
       shape,
       read: () => checkpoint.read(name, shape),
     })),
+  };
+}
+
+/** The config of merged weights, all of which may be learned again. */
+function withoutLora(config: Config): Config {
+  const { model, optim } = config;
+  return {
+    ...config,
+    model: { ...model, lora: { ...model.lora, rank: 0 } },
+    optim: { ...optim, freeze: [] },
   };
 }
 

@@ -4,17 +4,13 @@
  * @module
  */
 import { basename, dirname, join } from "node:path";
-import { loadConfig, parseConfig } from "../../../config/load.ts";
+import { parseConfig } from "../../../config/load.ts";
 import { sha256File } from "../../../data/fetching/download.ts";
 import { type DataOptions, imageShape } from "../../../data/options.ts";
 import { loadImages } from "../../../data/registry.ts";
 import type { Gpu } from "../../../device/gpu.ts";
 import { UsageError } from "../../../support/errors.ts";
-import { exists } from "../../../data/fetching/locate_files.ts";
 import { stepName } from "../../../training/checkpoint.ts";
-import { runFolder } from "../../../training/run_folder.ts";
-import { networkOf } from "../../../training/run.ts";
-import { notedClasses } from "../../../training/same_images.ts";
 import { processOf } from "../../../training/run_process.ts";
 import { chooseData, namesDataset } from "../data_choice.ts";
 import {
@@ -26,7 +22,8 @@ import {
   usage,
   type WEIGHTS_OPTIONS,
 } from "../load_sampler.ts";
-import { chosenClasses, chosenGuidance, chosenGuide, type ClassValues } from "../guided_classes.ts";
+import { dataPlace } from "../data_place.ts";
+import { chooseSteering, type ClassValues, loadGuidance } from "../guided_classes.ts";
 import type { OptionValues } from "../../../support/command_line.ts";
 import { fileSource } from "./image_files.ts";
 import { datasetSource, type ImageSource, samplerSource } from "./source.ts";
@@ -92,27 +89,22 @@ async function checkpointSubject(gpu: Gpu, options: Options): Promise<Subject> {
   const moves = movesOf(process, choice);
   const steps = moves.filter(isEvaluation).length;
   const { weights, batch, seed } = options;
-  const { conditioning } = networkOf(config);
-  const known = { conditioning, names: notedClasses(checkpoint) };
-  const classes = chosenClasses(options.class, known);
-  const guide = await chosenGuide(options, config);
-  const guidance = chosenGuidance(options, known, guide);
+  const say = (line: string) => console.log(line);
+  const steering = await chooseSteering(options, config, checkpoint, say);
+  const { classes, guidance, facts } = steering;
   if (guidance) usage(() => checkGuidedMoves(guidance, moves));
-  const count = conditioning?.labels ?? 0;
+  const count = steering.conditioning?.labels ?? 0;
   const labelOf = classes
     ? (index: number) => classes[index % classes.length]!
     : count > 0
     ? (index: number) => (seed + index) % count
     : undefined;
-  const guided = {
-    ...classes && { classes },
-    ...guidance && { guidance },
-    ...guidance && guide && { guide: await sha256File(guide.checkpoint.path) },
-  };
+  const steered = { ...classes && { classes }, ...facts };
   const name =
     `samples of ${path} (${weights} weights, step ${step}, ${choice.name} in ${steps} steps)`;
   const run = { config, checkpoint, process };
-  const { sampler, destroy } = await loadSampler(gpu, run, options, batch, { guidance, guide });
+  const loaded = await loadGuidance(gpu, steering, say);
+  const { sampler, destroy } = await loadSampler(gpu, run, options, batch, loaded);
   const source = samplerSource({
     ...imageShape(config.data),
     name,
@@ -122,20 +114,22 @@ async function checkpointSubject(gpu: Gpu, options: Options): Promise<Subject> {
     labelOf,
     fingerprint: JSON.stringify([
       ...[await sha256File(path), weights, batch, moves],
-      ...Object.keys(guided).length > 0 ? [guided] : [],
+      ...Object.keys(steered).length > 0 ? [steered] : [],
     ]),
   });
   const out = join(evaluationFolder(path), `${stepName(step)}-${weights}.json`);
-  const about = { checkpoint: path, step, weights, sampler: choice, steps, seed, ...guided };
-  return { name, source, about, data: config.data, out, destroy };
+  const about = { checkpoint: path, step, weights, sampler: choice, steps, seed, ...steered };
+  return {
+    name,
+    source,
+    about,
+    data: config.data,
+    out,
+    destroy: () => (destroy(), loaded.destroy()),
+  };
 }
 
-/** Where the images of a checkpoint's run lie, which its run folder alone knows; null without one. */
-export async function dataPlace(path: string): Promise<string | null> {
-  const file = runFolder(dirname(dirname(path))).config;
-  if (basename(dirname(path)) !== "checkpoints" || !await exists(file)) return null;
-  return (await loadConfig(file)).data.dir;
-}
+export { dataPlace };
 
 /** Where what is found out about a checkpoint goes: evaluations/ of its run, else beside it. */
 export function evaluationFolder(path: string): string {

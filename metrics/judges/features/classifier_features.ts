@@ -164,6 +164,11 @@ export class ClassifierFeatures implements FeatureExtractor {
     return new ClassifierFeatures(gpu, stored, arena, await capture.plan(), outputs);
   }
 
+  /** The classifier and its weights, which stay this object's. */
+  get scorer(): { readonly network: Classifier; readonly weights: Arena } {
+    return { network: this.stored.classifier, weights: this.arena };
+  }
+
   async extract(pixels: Pixels): Promise<Features> {
     const { height, width, channels } = this.stored.classifier.shape;
     if (pixels.height !== height || pixels.width !== width || pixels.channels !== channels) {

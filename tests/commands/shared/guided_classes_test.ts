@@ -40,6 +40,7 @@ Deno.test("chosenClasses() refuses classes that the network does not know", () =
 
 const NO_VALUES = {
   guide: undefined,
+  classifierGuidance: undefined,
   ...{ class: undefined, guidance: undefined },
   ...{ guidanceInterval: undefined, guidanceRescale: undefined, guidanceCfgpp: false },
 };
@@ -87,6 +88,22 @@ Deno.test("chosenGuidance() asks no class of networks that have a guide, and ref
     UsageError,
     "--guidance-cfgpp with --guide",
   );
+});
+
+Deno.test("chosenGuidance() goes by a classifier alone, within an interval if asked", () => {
+  const values = { ...NO_VALUES, classifierGuidance: 2 }, known = { conditioning: {}, names: [] };
+  const interval = [0, 1] as [number, number];
+  assertEquals(chosenGuidance({ ...values, guidanceInterval: interval }, known), {
+    ...{ scale: 2, interval, rescale: 0 },
+  });
+  assertEquals(chosenGuidance({ ...values, classifierGuidance: 0 }, known), undefined);
+  for (const other of [{ guidance: 1 }, { guide: "runs/a" }, { guidanceCfgpp: true }]) {
+    assertThrows(
+      () => chosenGuidance({ ...values, ...other }, known),
+      UsageError,
+      "with --classifier-guidance: give one of them",
+    );
+  }
 });
 
 Deno.test("parseInterval() reads two numbers that ascend, and nothing else", () => {

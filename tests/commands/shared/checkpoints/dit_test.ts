@@ -49,7 +49,11 @@ Deno.test("importDit() takes weights and averages over, and exportDit() gives th
   const source = trained(), lines: string[] = [];
   assertEquals(recognise(source), { known: "dit", title: "facebookresearch/DiT" });
   const model = importDit(source, { overrides: HEADS, say: (line) => lines.push(line) });
-  assertEquals(model.config.model, { ...OPTIONS, latent: model.config.model.latent });
+  assertEquals(model.config.model, {
+    ...OPTIONS,
+    latent: model.config.model.latent,
+    lora: model.config.model.lora,
+  });
   assertEquals([model.config.data.name, model.config.data.size], ["mnist", 8]);
   assert(lines.join().includes("left out: opt"), lines.join());
   const { tensors, metadata } = exportDit(model, "all");

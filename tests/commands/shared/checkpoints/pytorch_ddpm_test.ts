@@ -48,7 +48,11 @@ async function bits(tensors: ReturnType<typeof exportPytorchDdpm>["tensors"]) {
 
 Deno.test("importPytorchDdpm() takes options, optimiser, schedule and steps from the file", () => {
   const { config, step, moments, extras } = importPytorchDdpm(source(), OPTIONS);
-  assertEquals(config.model, { ...TINY, latent: { autoencoder: null, channels: 4, factor: 8 } });
+  assertEquals(config.model, {
+    ...TINY,
+    latent: { autoencoder: null, channels: 4, factor: 8 },
+    lora: { rank: 0, alpha: null, layers: ["*"] },
+  });
   assertEquals(config.data.size, TINY_SIZE);
   const { lr, betas, eps, warmupSteps, weightDecay } = config.optim;
   assertEquals({ lr, betas, eps, warmupSteps, weightDecay }, {
