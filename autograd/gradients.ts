@@ -7,6 +7,7 @@
 import type { Capture } from "../device/capture.ts";
 import { formatShape, reshape, sizeOf, type TensorRef } from "../device/tensor.ts";
 import { addSame } from "../kernels/elementwise/add.ts";
+import { castTo } from "../kernels/elementwise/cast.ts";
 import { fillZero } from "../kernels/layout/fill.ts";
 import { type PartialSum, sumParts } from "../kernels/shared/partial_sums.ts";
 import type { InputGrad, InputGrads } from "./rule.ts";
@@ -28,7 +29,7 @@ export class Gradients {
     private readonly isParameter: (tensor: Tensor) => boolean,
   ) {}
 
-  /** Adds what a rule has made of its inputs' gradients. */
+  /** Adds what a rule has made of its inputs' gradients, which are stored as the inputs are. */
   addOf({ op, inputs }: OpRecord, grads: InputGrads): void {
     inputs.forEach((input, i) => {
       const grad = grads[i];
@@ -63,13 +64,15 @@ export class Gradients {
 
   #canWait(tensor: Tensor, { parts }: PartialSum): boolean {
     const isFirst = !this.#grads.has(tensor) && !this.#shared.has(tensor);
-    return isFirst && this.isParameter(tensor) && isWhole(parts);
+    return isFirst && parts.dtype === tensor.ref.dtype && this.isParameter(tensor) &&
+      isWhole(parts);
   }
 
   #addMade(tensor: Tensor, grad: TensorRef): void {
     const [first, second] = this.#grads.get(tensor) ?? [];
     const before = second ? [this.#sum(first!, second)] : first ? [first] : [];
-    this.#grads.set(tensor, [...before, reshape(grad, tensor.shape)]);
+    const made = castTo(this.capture, grad, tensor.ref.dtype);
+    this.#grads.set(tensor, [...before, reshape(made, tensor.shape)]);
   }
 
   /** See {@linkcode Absorb}. */
@@ -100,7 +103,8 @@ export class Gradients {
     this.#grads.delete(tensor);
     this.#shared.delete(tensor);
     const [first, ...rest] = parts;
-    return first && rest.reduce((sum, part) => this.#sum(sum, part), first);
+    const total = first && rest.reduce((sum, part) => this.#sum(sum, part), first);
+    return total && castTo(this.capture, total, tensor.ref.dtype);
   }
 
   /** Removes and returns the sums over parts that are whole gradients. */

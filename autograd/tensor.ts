@@ -4,7 +4,9 @@
  * @module
  */
 import type { Capture } from "../device/capture.ts";
+import type { DType } from "../device/element.ts";
 import type { TensorRef } from "../device/tensor.ts";
+import { castTo } from "../kernels/elementwise/cast.ts";
 import type { Parameter } from "./parameter.ts";
 import type { BackwardRule } from "./rule.ts";
 
@@ -64,6 +66,7 @@ export interface OpRecord {
 /** A symbolic tensor that knows how it was made. */
 export class Tensor {
   #again: TensorRef | undefined;
+  #copy: TensorRef | undefined;
 
   /**
    * A tensor of a graph.
@@ -84,6 +87,15 @@ export class Tensor {
   saved(): TensorRef {
     if (!this.recompute) return this.ref;
     return this.#again ??= this.graph.remake(this.recompute);
+  }
+
+  /**
+   * A weight's values as the activations that it meets are stored; a copy in another type is made once.
+   * Its gradient is that of the weight itself.
+   */
+  storedAs(dtype: DType): TensorRef {
+    if (this.ref.dtype === dtype) return this.ref;
+    return this.#copy ??= castTo(this.graph.capture, this.ref, dtype);
   }
 
   /** Sizes, outermost first. */

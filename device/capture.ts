@@ -14,6 +14,7 @@ import {
 } from "./dispatch.ts";
 import type { DType } from "./element.ts";
 import { type Gpu, TENSOR_ALIGNMENT } from "./gpu.ts";
+import { withHalves } from "./half_storage.ts";
 import { type BindingSpec, type Kernel, packParams } from "./kernel.ts";
 import type { PlanOptions } from "./plan_memory.ts";
 import { Program } from "./program.ts";
@@ -195,16 +196,19 @@ export class Capture implements Recording {
    * @throws {RangeError} When a grid or a binding is larger than the device allows.
    */
   dispatch<B extends string, P extends string>(args: DispatchArgs<B, P>): void {
-    const kernel = args.kernel as Kernel;
+    const asked = args.kernel as Kernel;
     const { workgroups, task, takes } = args;
     const { limits } = this.gpu;
-    checkGrid(kernel, workgroups, limits);
+    checkGrid(asked, workgroups, limits);
     if (workgroups.includes(0)) return;
-    const bindings = Object.entries<BindingSpec>(kernel.bindings).map(([name, spec]) => {
+    const half = new Set<string>();
+    const bindings = Object.entries<BindingSpec>(asked.bindings).map(([name, spec]) => {
       const tensor = (args.bindings as Readonly<Record<string, TensorRef>>)[name];
-      checkBinding(kernel, name, spec, tensor, limits);
+      checkBinding(asked, name, spec, tensor, limits);
+      if (tensor.dtype === "f16") half.add(name);
       return { name, tensor, access: spec.access };
     });
+    const kernel = withHalves(asked, half);
     checkOverlaps({ kernel, bindings });
     const params = packParams(kernel, args.params);
     const touched: Readonly<Partial<Record<string, number>>> = args.bytes ?? {};

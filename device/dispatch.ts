@@ -106,7 +106,8 @@ export function checkGrid(
 }
 
 /**
- * @throws {TypeError} When a tensor is missing or has another element type than the kernel's array.
+ * @throws {TypeError} When a tensor is missing or has another element type than the kernel's array; f16
+ *   does for f32, see {@linkcode withHalves}.
  * @throws {RangeError} When it is larger than a binding may be, or starts at an odd place.
  */
 export function checkBinding(
@@ -121,7 +122,7 @@ export function checkBinding(
     throw new TypeError(`Cannot dispatch ${kernel.name}: binding ${name} must be given`);
   }
   const { dtype } = partsOf(type);
-  if (tensor.dtype !== dtype) {
+  if (tensor.dtype !== dtype && !(tensor.dtype === "f16" && dtype === "f32")) {
     throw new TypeError(
       `Cannot dispatch ${kernel.name}: ${name} (${tensor.label}) must be ${dtype}, got ${tensor.dtype}`,
     );

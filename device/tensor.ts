@@ -113,6 +113,11 @@ export function byteLengthOf(tensor: TensorRef): number {
   return bytesOf(tensor.shape, tensor.dtype);
 }
 
+/** What a result of several operands is stored as: f16 where one of them is, else as the first. */
+export function storedAs(...operands: readonly TensorRef[]): DType {
+  return operands.some(({ dtype }) => dtype === "f16") ? "f16" : operands[0]?.dtype ?? "f32";
+}
+
 /** `[2, 3, 4]` as text for errors. */
 export function formatShape(shape: readonly number[]): string {
   return `[${shape.join(", ")}]`;

@@ -5,6 +5,7 @@
  */
 import type { Graph, Tensor } from "../autograd/graph.ts";
 import type { Conditioning, NetworkInputs } from "../autograd/network_inputs.ts";
+import { cast } from "../autograd/ops/cast.ts";
 import { firstChannels } from "../autograd/ops/first_channels.ts";
 
 /** Records a network's prediction, of the shape of the noisy images. */
@@ -16,6 +17,8 @@ export interface Forward {
   forward: Denoiser;
   /** Records both where `forward` leaves the variance out. */
   forwardWithVariance?: Denoiser;
+  /** What its activations are stored as; f32 unless given. */
+  readonly activations?: "f32" | "f16";
 }
 
 /** A network as samplers and instruments ask it. */
@@ -48,12 +51,17 @@ export function askedOf(
  * A network as training, sampling and instruments ask it: of one that has more channels than the
  * images, such as a learned variance, the first are the prediction.
  */
-export function denoiserOf(network: Pick<Forward, "forward">): Denoiser {
+export function denoiserOf(network: Pick<Forward, "forward" | "activations">): Denoiser {
   return (graph, inputs) => {
-    const output = network.forward(graph, inputs);
+    const output = cast(network.forward(graph, storedAs(network, inputs)), "f32");
     const channels = inputs.x.shape.at(-1) ?? 0;
     return (output.shape.at(-1) ?? 0) > channels ? firstChannels(output, channels) : output;
   };
+}
+
+/** The images as a network stores its activations, and so all that it makes of them. */
+function storedAs({ activations = "f32" }: Pick<Forward, "activations">, inputs: NetworkInputs) {
+  return { ...inputs, x: cast(inputs.x, activations) };
 }
 
 /**
@@ -64,7 +72,9 @@ export function denoiserOf(network: Pick<Forward, "forward">): Denoiser {
  */
 export function denoiserWithVariance(network: Forward): Denoiser {
   return (graph, inputs) => {
-    const output = network.forwardWithVariance?.(graph, inputs) ?? network.forward(graph, inputs);
+    const stored = storedAs(network, inputs);
+    const made = network.forwardWithVariance?.(graph, stored) ?? network.forward(graph, stored);
+    const output = cast(made, "f32");
     const channels = inputs.x.shape.at(-1) ?? 0, found = output.shape.at(-1) ?? 0;
     if (found === 2 * channels) return output;
     throw new RangeError(

@@ -31,6 +31,8 @@ export interface Network extends Module {
   readonly conditioning?: Conditioning;
   /** Channels, from the first on, that guidance acts on; all unless given. */
   readonly guidedChannels?: number;
+  /** What its activations and copies of its weights are stored as; f32 unless given. */
+  activations?: "f32" | "f16";
   /**
    * The timesteps, ascending, that each of the networks of a chain is for; a network for all levels has
    * none.

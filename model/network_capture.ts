@@ -44,7 +44,9 @@ export function captureNetwork(
   }
   const random = capture.input("key", [4], "u32");
   const graph = new Graph(capture, { parameters, training, random });
-  const images = graph.constant(capture.transient([batch, height, width, channels], "images"));
+  const images = graph.constant(
+    capture.transient([batch, height, width, channels], "images", network.activations),
+  );
   const level = capture.input("timesteps", [batch], "u32");
   const conditions = conditionInputs(capture, batch, network.conditioning);
   const ask = (x: Tensor, stage?: number) =>
@@ -52,7 +54,7 @@ export function captureNetwork(
   const y = network.stages
     ? network.stages.reduce((x, _, stage) => ask(x, stage), images)
     : ask(images);
-  if (training) graph.backward(y, capture.transient(y.shape, "gradient"));
+  if (training) graph.backward(y, capture.transient(y.shape, "gradient", y.ref.dtype));
   return capture;
 }
 

@@ -9,6 +9,7 @@ import type { Capture } from "../device/capture.ts";
 import type { TensorRef } from "../device/tensor.ts";
 import { ADAM_SCALARS, type AdamOptions, adamScalars, adamStep } from "../kernels/optim/adam.ts";
 import { type GradNorm, gradNorm } from "../kernels/optim/grad_norm.ts";
+import { lossScaleStep } from "../kernels/optim/loss_scale.ts";
 import { emaDecay } from "./ema_decay.ts";
 import { firstBeta, learningRate } from "./learning_rate.ts";
 import type { OptimOptions } from "./options.ts";
@@ -28,6 +29,8 @@ export interface OptimizerRecord {
   readonly v: Arena;
   /** Moving average of the parameters; none unless given. */
   readonly ema?: Arena;
+  /** Where gradients are those of a scaled loss: its state, and what they are multiplied by besides. */
+  readonly lossScale?: { readonly state: TensorRef; readonly share: number } | undefined;
   /** Which optimiser, and how. */
   readonly options: OptimOptions;
   /** The numbers of {@linkcode optimizerScalars}, written before each step. */
@@ -37,12 +40,13 @@ export interface OptimizerRecord {
 /**
  * Records one step in place.
  *
- * @returns The gradient's norm before clipping and the coefficient that it was multiplied by.
+ * @returns The gradient's norm before clipping, and the coefficient that it was multiplied by; where the
+ *   loss is scaled the norm is that of the scaled gradient.
  * @throws {RangeError} When the arenas' layouts differ.
  */
 export function recordOptimizer(
   capture: Capture,
-  { params, grads, m, v, ema, options, scalars }: OptimizerRecord,
+  { params, grads, m, v, ema, lossScale, options, scalars }: OptimizerRecord,
 ): GradNorm {
   const arenas = [params, grads, m, v, ...(ema ? [ema] : [])];
   const layouts = arenas.map(({ chunks }) => chunks.map(({ shape }) => shape[0]).join(", "));
@@ -53,7 +57,12 @@ export function recordOptimizer(
       }`,
     );
   }
-  const result = gradNorm(capture, grads.chunks, options.gradClip);
+  const maxNorm = options.gradClip, skips = lossScale !== undefined;
+  const { norm, coefficient } = gradNorm(capture, grads.chunks, skips ? 0 : maxNorm);
+  const factor = skips
+    ? lossScaleStep(capture, norm, lossScale.state, { share: lossScale.share, maxNorm })
+    : coefficient;
+  const chosen = { ...adamOptions(options), skips };
   params.chunks.forEach((param, i) => {
     const average = ema?.chunks[i];
     adamStep(
@@ -66,11 +75,11 @@ export function recordOptimizer(
         ...(average ? { ema: average } : {}),
       },
       scalars,
-      result.coefficient,
-      i < params.firstApart ? adamOptions(options) : { ...adamOptions(options), ...NO_DECAY },
+      factor,
+      i < params.firstApart ? chosen : { ...chosen, ...NO_DECAY },
     );
   });
-  return result;
+  return { norm, coefficient: factor };
 }
 
 /** For what is not learned, whose gradients are zeros: it is averaged with the rest and stays. */

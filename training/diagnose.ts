@@ -119,7 +119,7 @@ class Search {
   async take(dispatch: TracedDispatch): Promise<string | null> {
     const { state } = this.trainer;
     const floats = dispatch.bindings.filter(({ tensor }) =>
-      tensor.dtype === "f32" && !MAY_OVERFLOW.has(tensor.label)
+      tensor.dtype !== "u32" && !MAY_OVERFLOW.has(tensor.label)
     );
     for (const { tensor, access, read } of floats) {
       const place = access === "write" ? null : this.#persistentPlace(tensor);

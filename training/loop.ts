@@ -213,6 +213,7 @@ class Loop {
     const wrong = losses.findIndex((loss) => !Number.isFinite(loss));
     const norm = wrong < 0 ? await trainer.readGradNorm() : 0;
     if (wrong < 0 && Number.isFinite(norm)) {
+      await this.#checkLossScale();
       this.#checked = this.#step;
       return;
     }
@@ -226,6 +227,18 @@ class Loop {
     );
   }
 
+  /** Refuses to go on once not even the plain loss has gradients that f16 can hold. */
+  async #checkLossScale(): Promise<void> {
+    const scaled = await this.options.trainer.readLossScale();
+    if (!scaled || scaled.scale >= 1) return;
+    throw new NonFiniteError(
+      "gradient norm",
+      this.#step,
+      `Cannot go on training: gradients in f16 must be finite at a loss scale of 1 or more, and up to ` +
+        `step ${this.#step} were not; a new run with --train.precision=f32 has more range`,
+    );
+  }
+
   async #writeLine(): Promise<void> {
     const { trainer } = this.options;
     const losses = await trainer.readLosses(this.#logged, this.#step);
@@ -233,7 +246,10 @@ class Loop {
     const { learningRate } = trainer;
     const gradNorm = await trainer.readGradNorm();
     const imagesPerSecond = this.#clock.imagesPerSecond();
-    this.log.write({ step: this.#step, loss, lr: learningRate, gradNorm, imagesPerSecond });
+    const scaled = await trainer.readLossScale();
+    const scaling = scaled && { lossScale: scaled.scale, skippedSteps: scaled.skipped };
+    const line = { loss, lr: learningRate, gradNorm, imagesPerSecond, ...scaling };
+    this.log.write({ step: this.#step, ...line });
     this.#logged = this.#step;
     this.#note = `loss ${loss.toFixed(4)}  ${imagesPerSecond} images/s`;
   }

@@ -69,6 +69,12 @@ export const TRAIN = section("The training loop", {
     "What the backward pass makes again to save memory, with the same bits: outputs of cheap ops " +
       "(true), whole blocks as well (blocks), nothing (false)",
   ),
+  precision: option(
+    choice(["f32", "f16"]),
+    "f32",
+    "What activations and copies of the weights are stored as: f16 halves their memory, and " +
+      "gradients are those of a scaled loss; weights, sums, statistics and losses stay f32",
+  ),
   logEvery: option(steps({ min: 0 }), 100, "Steps between two lines of the log; 0 = off"),
   sampleEvery: option(steps({ min: 0 }), 1000, "Steps between two preview grids; 0 = off"),
   sampleCount: option(integer({ min: 1 }), 64, "Images in a preview grid"),

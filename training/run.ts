@@ -101,11 +101,12 @@ export interface RunResult extends LoopResult {
  * @throws {RangeError} When the images do not fit it, or a pattern of names means nothing.
  */
 export function networkOf(config: RunConfig): Network {
-  const { model, data, diffusion: { timesteps } } = config;
+  const { model, data, diffusion: { timesteps }, train: { precision } } = config;
   const { size: _, ...shape } = imageShape(data);
   const network = createNetwork(model, { ...shape, ...networkShape(config), timesteps });
   addLora(network, model.lora);
   freeze(network, config.optim.freeze);
+  network.activations = precision;
   return network;
 }
 

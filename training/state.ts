@@ -6,7 +6,8 @@
  */
 import type { Arena } from "../device/arena.ts";
 import type { Gpu } from "../device/gpu.ts";
-import { sizeOf, type TensorRef } from "../device/tensor.ts";
+import { sizeOf, slice, type TensorRef } from "../device/tensor.ts";
+import { FIRST_LOSS_SCALE, LOSS_SCALE_STATE } from "../kernels/optim/loss_scale.ts";
 import { type Module, namedParameters } from "../model/module.ts";
 import { createArena, initialValues, writeArenas } from "../model/parameters.ts";
 import { pause } from "../support/pause.ts";
@@ -35,6 +36,8 @@ export class TrainState {
   readonly powerAverages: readonly PowerAverage[];
   /** Losses of the latest steps, f32; step k's is at k modulo the length. */
   readonly losses: TensorRef;
+  /** Of a run in f16: the state of its loss scale, see kernels/optim/loss_scale.ts. */
+  readonly lossScale: TensorRef | null;
   #lossSeed: TensorRef | undefined;
 
   /**
@@ -42,6 +45,7 @@ export class TrainState {
    * @param objectiveState What else training changes, by name; freed by its creator.
    * @param observerState What observers have accumulated for the next line of the log, likewise.
    * @param widths Widths of averages with power-function profiles.
+   * @param scaled Whether gradients are those of a scaled loss.
    */
   constructor(
     private readonly gpu: Gpu,
@@ -50,6 +54,7 @@ export class TrainState {
     private readonly objectiveState: ReadonlyMap<string, TensorRef> = new Map(),
     private readonly observerState: ReadonlyMap<string, TensorRef> = new Map(),
     widths: readonly number[] = [],
+    scaled = false,
   ) {
     const arena = (label: string) => createArena(gpu, label, network);
     this.weights = arena("weights");
@@ -59,6 +64,7 @@ export class TrainState {
     this.secondMoments = arena("second moments");
     this.powerAverages = createPowerAverages(gpu, network, widths);
     this.losses = gpu.tensor([slots], { label: "losses" });
+    this.lossScale = scaled ? gpu.tensor([LOSS_SCALE_STATE], { label: "loss scale" }) : null;
   }
 
   /** Bytes of all arenas. */
@@ -66,8 +72,12 @@ export class TrainState {
     return this.#arenas.reduce((sum, arena) => sum + arena.byteLength, 0);
   }
 
-  /** The gradient of the objective with respect to the loss of a part of the batch. */
+  /**
+   * The gradient of the objective with respect to the loss of a part of the batch; where the loss is
+   * scaled it is the scale, and the optimiser takes the share.
+   */
   lossSeed(share: number): TensorRef {
+    if (this.lossScale) return slice(this.lossScale, 0, []);
     const data = Float32Array.of(share);
     return this.#lossSeed ??= this.gpu.tensor([], { data, label: "share of the loss" });
   }
@@ -76,6 +86,7 @@ export class TrainState {
   destroy(): void {
     for (const arena of this.#arenas) arena.destroy(this.gpu);
     this.gpu.destroyTensor(this.losses);
+    if (this.lossScale) this.gpu.destroyTensor(this.lossScale);
     if (this.#lossSeed) this.gpu.destroyTensor(this.#lossSeed);
   }
 
@@ -94,6 +105,7 @@ export class TrainState {
   /** Starts from scratch; averages start as copies of the weights. */
   initialize(seed: number): void {
     writeArenas(this.gpu, [this.weights, ...this.#averages], initialValues(this.network, seed));
+    this.#beginLossScale();
   }
 
   /**
@@ -109,6 +121,7 @@ export class TrainState {
     for (const arena of [this.weights, ...this.#averages]) {
       await load(arena, originPrefix(origin), names);
     }
+    this.#beginLossScale();
     if (!moments) return;
     // What is frozen must not drift by what it was pushed before.
     const learned = new Set(
@@ -116,6 +129,10 @@ export class TrainState {
     );
     await load(this.firstMoments, FIRST_MOMENTS_PREFIX, learned);
     await load(this.secondMoments, SECOND_MOMENTS_PREFIX, learned);
+  }
+
+  #beginLossScale(): void {
+    if (this.lossScale) this.gpu.write(this.lossScale, Float32Array.of(FIRST_LOSS_SCALE, 0, 0, 0));
   }
 
   /**
@@ -208,11 +225,12 @@ export class TrainState {
     for (const [prefix, arena] of arenas) {
       for (const [name, tensor] of arena.tensors) yield [`${prefix}${name}`, tensor];
     }
+    if (this.lossScale) yield [LOSS_SCALE, this.lossScale];
     yield* this.objectiveState;
   }
 }
 
-const LOSSES = "log/losses";
+const LOSSES = "log/losses", LOSS_SCALE = "optim/lossScale";
 
 /**
  * Fills an arena with one set of a checkpoint's weights.

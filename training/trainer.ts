@@ -59,6 +59,15 @@ export function stepWork(
   return { multiplyAdds: of("multiplyAdds"), bytes: of("bytes") };
 }
 
+/** How the scale of a loss stands. */
+export interface LossScale {
+  readonly scale: number;
+  /** Steps whose gradients were not finite, of the whole run. */
+  readonly skipped: number;
+  /** L2 norm of the last other step's gradient. */
+  readonly gradNorm: number;
+}
+
 type Worker = { readonly work: Work };
 
 /** A network being trained. */
@@ -106,6 +115,7 @@ export class Trainer {
       this.objective.state,
       observerState,
       config.optim.powerEma.widths,
+      config.train.precision === "f16",
     );
     const { run: { seed }, data, train: { batchSize, accumulate } } = config;
     const order = {
@@ -228,9 +238,18 @@ export class Trainer {
     return Array.from({ length: end - first }, (_, i) => ring[(first + i) % ring.length]!);
   }
 
-  /** L2 norm of the last step's gradient before clipping. */
+  /** L2 norm of the last step's gradient before clipping; of the last one that was not skipped. */
   async readGradNorm(): Promise<number> {
-    return (await this.#ending.readF32(this.#gradNorm))[0]!;
+    const scaled = await this.readLossScale();
+    return scaled ? scaled.gradNorm : (await this.#ending.readF32(this.#gradNorm))[0]!;
+  }
+
+  /** Of a run in f16 its loss scale, the steps that were skipped so far, and the last good norm. */
+  async readLossScale(): Promise<LossScale | null> {
+    const { lossScale } = this.state;
+    if (!lossScale) return null;
+    const [scale = 0, , skipped = 0, gradNorm = 0] = await this.gpu.readF32(lossScale);
+    return { scale, skipped, gradNorm };
   }
 
   /** Frees everything. */
@@ -284,8 +303,10 @@ export class Trainer {
   }
 
   #recordOptimizer(capture: Capture): TensorRef {
-    const { weights, grads, firstMoments, secondMoments, ema } = this.state;
+    const { weights, grads, firstMoments, secondMoments, ema, lossScale } = this.state;
+    const share = 1 / (this.config.train.accumulate * this.collective.size);
     const { norm } = recordOptimizer(capture, {
+      lossScale: lossScale ? { state: lossScale, share } : undefined,
       params: weights,
       grads,
       m: firstMoments,

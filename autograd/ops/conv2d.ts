@@ -38,7 +38,7 @@ export function conv2d(x: Tensor, weight: Tensor, args: Conv2dArgs = {}): Tensor
   const { capture } = x.graph;
   const { bias, perImage, perImageStart = 0, residual } = args;
   const shape = conv2dShape(x.shape, weight.ref, args);
-  const output = conv2dForward(capture, x.ref, weight.ref, shape, {
+  const output = conv2dForward(capture, x.ref, weight.storedAs(x.ref.dtype), shape, {
     bias: bias?.ref,
     perImage: perImage?.ref,
     perImageStart,
@@ -102,7 +102,9 @@ function rule(x: Tensor, weight: Tensor, shape: Conv2dShape, args: Conv2dArgs): 
       perImage?.shape[1] === co
         ? sumMiddle(capture, dy, perPixel)
         : (total: TensorRef) => sumMiddleInto(capture, dy, perPixel, total, perImageStart);
-    const dx = needsX ? conv2dInputGrad(capture, weight.ref, dy, shape, absorb(0)[0]) : null;
+    const dx = needsX
+      ? conv2dInputGrad(capture, weight.storedAs(dy.dtype), dy, shape, absorb(0)[0])
+      : null;
     return [
       dx,
       made?.weight ?? null,

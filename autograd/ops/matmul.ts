@@ -24,9 +24,10 @@ export function linear(x: Tensor, weight: Tensor, bias?: Tensor): Tensor {
       `Cannot apply a linear layer: the last axis of x must be ${k}, as the weight is [${weight.shape}], got [${x.shape}]`,
     );
   }
+  const stored = weight.storedAs(x.ref.dtype);
   const product = matmul(capture, {
     a: { tensor: x.ref, row: k },
-    b: { tensor: weight.ref, row: n },
+    b: { tensor: stored, row: n },
     m: rows,
     n,
     k,
@@ -41,7 +42,7 @@ export function linear(x: Tensor, weight: Tensor, bias?: Tensor): Tensor {
       const dx = needsX
         ? matmul(capture, {
           a: { tensor: dy, row: n },
-          b: { tensor: weight.ref, row: n, transposed: true },
+          b: { tensor: stored, row: n, transposed: true },
           m: rows,
           n: k,
           k: n,
@@ -56,6 +57,7 @@ export function linear(x: Tensor, weight: Tensor, bias?: Tensor): Tensor {
           n,
           k: rows,
           label: "linear weight gradient",
+          dtype: weight.ref.dtype,
         })
         : null;
       const dBias = !needsBias

@@ -16,7 +16,7 @@
  * @module
  */
 import type { Capture } from "../../device/capture.ts";
-import { BYTES } from "../../device/element.ts";
+import { BYTES, typeFlag } from "../../device/element.ts";
 import type { TensorRef } from "../../device/tensor.ts";
 import {
   type AttentionGrads,
@@ -76,13 +76,13 @@ export function attentionForward(
   const { batch, heads, queries, keys, depth, valueDepth } = sizes;
   const key = `attention ${batch}x${heads} ${queries}x${keys}x${depth}${
     valueDepth === depth ? "" : `-${valueDepth}`
-  }${gradients ? " gradients" : ""}`;
+  }${gradients ? " gradients" : ""}${typeFlag(inputs.q.dtype)}`;
   const variants = ways.map(({ forward, ...way }): Variant => ({
     ...way,
     record(capture) {
       const { y, saved } = forward(capture);
       if (!gradients) return y;
-      const dy = capture.transient(y.shape, "gradient");
+      const dy = capture.transient(y.shape, "gradient", y.dtype);
       const all = { q: true, k: true, v: true };
       return attentionBackward(capture, inputs, saved, dy, options, all).dq!;
     },
@@ -102,7 +102,8 @@ function waysOf(
   sizes: AttentionSizes,
 ): Way[] {
   const { batch, heads, queries, keys } = sizes;
-  const bytes = BYTES.f32 * batch * heads * queries * keys;
+  const { dtype } = inputs.q;
+  const bytes = BYTES[dtype] * batch * heads * queries * keys;
   const most = Math.min(MOST_WHOLE_BYTES, capture.gpu.limits.maxStorageBufferBindingSize);
   const ways: Way[] = [];
   if (bytes <= most) {
@@ -116,7 +117,7 @@ function waysOf(
       },
     });
   }
-  const slices = sliceAttention(sizes, SLICE_BYTES);
+  const slices = sliceAttention(sizes, SLICE_BYTES, dtype);
   if (slices.length > 1 || ways.length === 0) {
     ways.push({
       name: "sliced",

@@ -56,7 +56,7 @@ export function linearAttentionForward(
     inner: heads,
     label: "context",
   });
-  const y = capture.transient([batch, queries, heads * valueDepth], "linear attention");
+  const y = capture.transient([batch, queries, heads * valueDepth], "linear attention", q.dtype);
   matmul(capture, {
     a: headsOf(q, q.shape, heads),
     b: contextOf(context, sizes),
@@ -84,8 +84,8 @@ export function linearAttentionBackward(
   const { batch, queries, keys, depth, valueDepth } = sizes;
   const upstream = headsOf(dy, dy.shape, heads);
   const batches = { outer: batch, inner: heads };
-  const like = ({ shape }: TensorRef, args: Parameters<typeof matmul>[1]) => {
-    const tensor = capture.transient(shape, args.label ?? "");
+  const like = ({ shape, dtype }: TensorRef, args: Parameters<typeof matmul>[1]) => {
+    const tensor = capture.transient(shape, args.label ?? "", dtype);
     matmul(capture, { ...args, ...batches, out: headsOf(tensor, shape, heads) });
     return tensor;
   };

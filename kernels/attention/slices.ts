@@ -8,6 +8,7 @@
  * @module
  */
 import type { Capture } from "../../device/capture.ts";
+import { BYTES, type DType } from "../../device/element.ts";
 import { sizeOf, slice, type TensorRef } from "../../device/tensor.ts";
 import { addInto } from "../elementwise/add.ts";
 import {
@@ -30,8 +31,8 @@ export interface AttentionSlice {
   readonly queries: number;
 }
 
-/** Elements that the start of a tensor's range must be a multiple of: 256 bytes. */
-const ALIGNMENT = 64;
+/** What the start of a tensor's range must be a multiple of, in bytes. */
+const ALIGNMENT = 256;
 
 /** All of it. */
 export function wholeSlice({ batch, queries }: AttentionSizes): AttentionSlice {
@@ -42,16 +43,21 @@ export function wholeSlice({ batch, queries }: AttentionSizes): AttentionSlice {
  * Cuts attention into slices of at most `bytes` bytes of probabilities, as far as the alignment of
  * ranges allows: whole images where one is small enough, else some queries of as few images as can be.
  */
-export function sliceAttention(sizes: AttentionSizes, bytes: number): AttentionSlice[] {
+export function sliceAttention(
+  sizes: AttentionSizes,
+  bytes: number,
+  dtype: DType = "f32",
+): AttentionSlice[] {
+  const alignment = ALIGNMENT / BYTES[dtype];
   const { batch, heads, queries, keys, depth, valueDepth } = sizes;
   const image = [queries, keys].flatMap((n) => [n * heads * depth, n * heads * valueDepth]);
   let unit = 1;
-  while (image.some((elements) => unit * elements % ALIGNMENT !== 0)) unit *= 2;
-  const rowBytes = 4 * heads * keys;
+  while (image.some((elements) => unit * elements % alignment !== 0)) unit *= 2;
+  const rowBytes = BYTES[dtype] * heads * keys;
   const most = Math.floor(bytes / (rowBytes * queries) / unit) * unit;
   const images = Math.min(batch, Math.max(unit, most));
-  const rows = Math.floor(bytes / (rowBytes * images) / ALIGNMENT) * ALIGNMENT;
-  const step = Math.min(queries, Math.max(ALIGNMENT, rows));
+  const rows = Math.floor(bytes / (rowBytes * images) / alignment) * alignment;
+  const step = Math.min(queries, Math.max(alignment, rows));
   const slices: AttentionSlice[] = [];
   for (let image = 0; image < batch; image += images) {
     for (let query = 0; query < queries; query += step) {
@@ -79,7 +85,7 @@ export function forwardSlices(
 ): { y: TensorRef; probabilities: TensorRef[] } {
   const { heads } = options;
   const { batch, queries, keys, valueDepth } = attentionSizes(inputs, heads);
-  const y = capture.transient([batch, queries, heads * valueDepth], "attention");
+  const y = capture.transient([batch, queries, heads * valueDepth], "attention", inputs.q.dtype);
   const probabilities = slices.map((part) => {
     const p = probabilitiesOf(capture, inputs, options, part);
     matmul(capture, {
@@ -113,8 +119,8 @@ export function backwardSlices(
 ): AttentionGrads {
   const { heads, scale } = options;
   const { keys, valueDepth, depth } = attentionSizes(inputs, heads);
-  const like = (wanted: boolean, { shape }: TensorRef, label: string) =>
-    wanted ? capture.transient(shape, label) : null;
+  const like = (wanted: boolean, { shape, dtype }: TensorRef, label: string) =>
+    wanted ? capture.transient(shape, label, dtype) : null;
   const dq = like(needs.q, inputs.q, "attention dq");
   const dk = like(needs.k, inputs.k, "attention dk");
   const dv = like(needs.v, inputs.v, "attention dv");
@@ -127,7 +133,7 @@ export function backwardSlices(
       const { tensor } = keysOf(to, part, heads);
       const shape = [part.images, keys, heads * n];
       const target = slice(tensor, 0, shape);
-      const out = part.query === 0 ? target : capture.transient(shape, to.label);
+      const out = part.query === 0 ? target : capture.transient(shape, to.label, to.dtype);
       matmul(capture, {
         a: { ...squares(square, heads), transposed: true },
         b: right,

@@ -42,7 +42,7 @@ function layOut(capture: Capture, x: TensorRef): ColumnLayout {
 /** `softmax(x)` along the middle axis of `[B, S, D]`. */
 export function softmaxKeysForward(capture: Capture, x: TensorRef): TensorRef {
   const layout = layOut(capture, x);
-  const y = capture.transient(x.shape, "softmax of keys");
+  const y = capture.transient(x.shape, "softmax of keys", x.dtype);
   record(
     capture,
     layout,
@@ -67,7 +67,7 @@ export function softmaxKeysForward(capture: Capture, x: TensorRef): TensorRef {
 /** Gradient with respect to `x` from the output `y` and the upstream gradient `dy`. */
 export function softmaxKeysBackward(capture: Capture, y: TensorRef, dy: TensorRef): TensorRef {
   const layout = layOut(capture, y);
-  const dx = capture.transient(y.shape, "softmax of keys dx");
+  const dx = capture.transient(y.shape, "softmax of keys dx", y.dtype);
   record(
     capture,
     layout,

@@ -56,7 +56,7 @@ export function forwardStreamed(
 ): StreamedRows {
   const sizes = attentionSizes({ q, k, v }, heads);
   const { batch, queries, depth, valueDepth } = sizes;
-  const y = capture.transient([batch, queries, heads * valueDepth], "attention");
+  const y = capture.transient([batch, queries, heads * valueDepth], "attention", q.dtype);
   const rows = capture.transient([batch, queries, heads, 2], "attention rows");
   capture.dispatch({
     kernel: forwardKernel(streamShape(sizes, valueDepth)),
@@ -82,8 +82,8 @@ export function backwardStreamed(
 ): AttentionGrads {
   const sizes = attentionSizes({ q, k, v }, heads);
   const { batch, queries, keys, depth, valueDepth } = sizes;
-  const gradient = (wanted: boolean, { shape }: TensorRef, label: string) =>
-    wanted ? capture.transient(shape, label) : null;
+  const gradient = (wanted: boolean, { shape, dtype }: TensorRef, label: string) =>
+    wanted ? capture.transient(shape, label, dtype) : null;
   const dq = gradient(needs.q, q, "attention dq");
   const dk = gradient(needs.k, k, "attention dk");
   const dv = gradient(needs.v, v, "attention dv");

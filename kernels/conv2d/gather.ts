@@ -116,7 +116,7 @@ function subgroupVariants(
         kernel: subgroupKernel({
           mode,
           from,
-          dtype: product.source.dtype,
+          dtype: "f32",
           tile,
           added,
           stride: mode === "forward" ? undefined : shape.stride,
@@ -155,7 +155,7 @@ function recordPlain(capture: Capture, product: GatherProduct): TensorRef {
   const { rows, columns } = gatherSizes(mode, shape);
   const { out, shared } = bind(capture, product);
   capture.dispatch({
-    kernel: plainKernel(mode, product.source.dtype, added, shape.stride),
+    kernel: plainKernel(mode, "f32", added, shape.stride),
     ...shared,
     params: paramValues(product, 1),
     workgroups: flatGrid(rows * columns, STREAM_WORKGROUP),

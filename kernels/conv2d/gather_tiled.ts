@@ -71,7 +71,7 @@ function recordTiled(
   tile: WorkgroupTile,
   parts: number,
 ): TensorRef {
-  const { mode, shape, source } = product;
+  const { mode, shape } = product;
   const { rows, columns, depth } = gatherSizes(mode, shape);
   const wideColumns = columnStrides(product).every((n) => n % 4 === 0);
   // The parts' sum adds what the product would have.
@@ -80,7 +80,7 @@ function recordTiled(
   capture.dispatch({
     kernel: gatherKernel({
       mode,
-      dtype: source.dtype,
+      dtype: "f32",
       tile,
       added,
       stride: shape.stride,

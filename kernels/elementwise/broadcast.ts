@@ -11,7 +11,7 @@
 import type { Capture } from "../../device/capture.ts";
 import { full } from "../../device/element.ts";
 import type { BindingSpec, Kernel, ParamType } from "../../device/kernel.ts";
-import { formatShape, sizeOf, type TensorRef } from "../../device/tensor.ts";
+import { formatShape, sizeOf, storedAs, type TensorRef } from "../../device/tensor.ts";
 import { FLAT_INDEX, flatGrid, STREAM_WORKGROUP } from "../shared/grid.ts";
 import { definePointwise, type Pointwise } from "../shared/pointwise.ts";
 
@@ -91,7 +91,11 @@ export function broadcast<I extends string, P extends string>(
   const inner = axes.at(-1)!;
   const width = inner.size % 4 === 0 ? 4 : 1;
   const count = sizeOf(common) / width;
-  const result = capture.transient(common, op.name);
+  const result = capture.transient(
+    common,
+    op.name,
+    storedAs(...op.inputs.map((name) => inputs[name])),
+  );
   capture.dispatch({
     kernel: broadcastKernel(op, width, axes.length, inner.varies),
     bindings: { ...inputs, result },

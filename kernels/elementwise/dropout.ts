@@ -83,7 +83,7 @@ export function dropoutForward(
   const quads = Math.ceil(length / 4);
   const items = packed ? samples * quads : samples * length;
   const type = full(packed ? 4 : 1);
-  const result = capture.transient(x.shape, "dropout");
+  const result = capture.transient(x.shape, "dropout", x.dtype);
   capture.dispatch({
     kernel: defineKernel({
       name: `dropout.${type}`,

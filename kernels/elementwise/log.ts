@@ -36,7 +36,7 @@ fn main(@builtin(global_invocation_id) global: vec3u, @builtin(num_workgroups) g
 
 /** `log x` of normal numbers above 0; any shape. */
 export function logForward(capture: Capture, x: TensorRef): TensorRef {
-  const y = capture.transient(x.shape, "log");
+  const y = capture.transient(x.shape, "log", x.dtype);
   const items = sizeOf(x.shape);
   capture.dispatch({
     kernel,

@@ -82,7 +82,7 @@ export function reluConcat(capture: Capture, parts: readonly TensorRef[]): Tenso
   const pack = widths.every((width) => width % 4 === 0) ? 4 : 1;
   const type = full(pack);
   const total = widths.reduce((a, b) => a + b, 0);
-  const result = capture.transient([...outer, total], "reluConcat");
+  const result = capture.transient([...outer, total], "reluConcat", parts[0]!.dtype);
   const kernel = defineKernel({
     name: `reluConcat.${type}`,
     bindings: { part: { type, access: "read" }, result: { type, access: "write" } },

@@ -31,7 +31,7 @@ export function columnsForward(capture: Capture, x: TensorRef, window: Window): 
         `last axis of ${formatShape(x.shape)}`,
     );
   }
-  const result = capture.transient([...x.shape.slice(0, -1), width], "columns");
+  const result = capture.transient([...x.shape.slice(0, -1), width], "columns", x.dtype);
   record(capture, x, result, window, false);
   return result;
 }

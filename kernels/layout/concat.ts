@@ -6,7 +6,7 @@
 import type { Capture } from "../../device/capture.ts";
 import { full } from "../../device/element.ts";
 import { type BindingSpec, defineKernel, type Kernel } from "../../device/kernel.ts";
-import { formatShape, sizeOf, type TensorRef } from "../../device/tensor.ts";
+import { formatShape, sizeOf, storedAs, type TensorRef } from "../../device/tensor.ts";
 import { FLAT_INDEX, flatGrid, STREAM_WORKGROUP } from "../shared/grid.ts";
 
 /**
@@ -29,7 +29,7 @@ export function concatForward(capture: Capture, a: TensorRef, b: TensorRef): Ten
   }
   const width = ca % 4 === 0 && cb % 4 === 0 ? 4 : 1;
   const type = full(width);
-  const result = capture.transient([...outer, ca + cb], "concat");
+  const result = capture.transient([...outer, ca + cb], "concat", storedAs(a, b));
   const kernel = defineKernel({
     name: `concat.${type}`,
     bindings: {
@@ -97,7 +97,7 @@ export function splitLast(
   }
   const pack = width % 4 === 0 && length % 4 === 0 ? 4 : 1;
   const make = (half: Half | null, size: number) =>
-    half && capture.transient([...x.shape.slice(0, -1), size], "split");
+    half && capture.transient([...x.shape.slice(0, -1), size], "split", x.dtype);
   const a = make(halves.a, width), b = make(halves.b, length - width);
   if (!a && !b) return { a, b };
   const { plus: plusA } = halves.a ?? {}, { plus: plusB } = halves.b ?? {};

@@ -98,7 +98,7 @@ function record(
   const [, height = 1, width = 1, channels = 1] = x.shape;
   const [, outHeight = 1, outWidth = 1] = shape;
   const pack = channels % 4 === 0 ? 4 : 1;
-  const y = capture.transient(shape, "resample");
+  const y = capture.transient(shape, "resample", x.dtype);
   const items = sizeOf(shape) / pack;
   const weights = capture.table(
     `resampling filter ${taps.join(",")}`,

@@ -144,7 +144,8 @@ function record(
         `halved so often, got ${formatShape(source.shape)}`,
     );
   }
-  const result = capture.transient(source.shape, kernel.name), items = sizeOf(source.shape);
+  const result = capture.transient(source.shape, kernel.name, source.dtype),
+    items = sizeOf(source.shape);
   capture.dispatch({
     kernel,
     bindings: { source, weights, result },

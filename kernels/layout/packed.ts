@@ -33,7 +33,7 @@ export function unpackThree(capture: Capture, packed: TensorRef, groups: number)
     );
   }
   const shape = [...packed.shape.slice(0, -1), channels / 3];
-  const part = (label: string) => capture.transient(shape, label);
+  const part = (label: string) => capture.transient(shape, label, packed.dtype);
   const parts = [part("first part"), part("second part"), part("third part")] as const;
   record(capture, packed, parts, groups, false);
   return parts;
@@ -42,7 +42,11 @@ export function unpackThree(capture: Capture, packed: TensorRef, groups: number)
 /** The inverse of {@linkcode unpackThree}. */
 export function packThree(capture: Capture, parts: Unpacked, groups: number): TensorRef {
   const [{ shape }] = parts;
-  const packed = capture.transient([...shape.slice(0, -1), 3 * (shape.at(-1) ?? 0)], "packed");
+  const packed = capture.transient(
+    [...shape.slice(0, -1), 3 * (shape.at(-1) ?? 0)],
+    "packed",
+    parts[0].dtype,
+  );
   record(capture, packed, parts, groups, true);
   return packed;
 }

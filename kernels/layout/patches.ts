@@ -26,7 +26,7 @@ export function patchesForward(capture: Capture, x: TensorRef, p: number): Tenso
         `of ${p}, got ${formatShape(x.shape)}`,
     );
   }
-  const patches = capture.transient([n, h / p, w / p, p * p * c], "patches");
+  const patches = capture.transient([n, h / p, w / p, p * p * c], "patches", x.dtype);
   record(capture, x, patches, p, false);
   return patches;
 }
@@ -48,7 +48,11 @@ export function imagesOfPatches(capture: Capture, patches: TensorRef, p: number)
       }, got ${formatShape(patches.shape)}`,
     );
   }
-  const x = capture.transient([n, h * p, w * p, depth / (p * p)], "images of patches");
+  const x = capture.transient(
+    [n, h * p, w * p, depth / (p * p)],
+    "images of patches",
+    patches.dtype,
+  );
   record(capture, x, patches, p, true);
   return x;
 }

@@ -166,7 +166,11 @@ export function avgPoolForward(
   const geometry = geometryOf(x, options);
   const { type, pack } = typesOf(geometry.channels);
   const { outHeight, outWidth, channels } = geometry;
-  const result = capture.transient([x.shape[0]!, outHeight, outWidth, channels], "avgPool");
+  const result = capture.transient(
+    [x.shape[0]!, outHeight, outWidth, channels],
+    "avgPool",
+    x.dtype,
+  );
   const items = sizeOf(result.shape) / pack;
   capture.dispatch({
     kernel: defineKernel({
@@ -205,7 +209,7 @@ export function avgPoolBackward(
 ): TensorRef {
   const geometry = geometryOf(x, options);
   const { type, pack } = typesOf(geometry.channels);
-  const result = capture.transient(x.shape, "avgPoolBackward");
+  const result = capture.transient(x.shape, "avgPoolBackward", x.dtype);
   const items = sizeOf(x.shape) / pack;
   capture.dispatch({
     kernel: defineKernel({
@@ -251,7 +255,7 @@ export function maxPoolForward(
   const { type, index, pack } = typesOf(geometry.channels);
   const { outHeight, outWidth, channels } = geometry;
   const shape = [x.shape[0]!, outHeight, outWidth, channels];
-  const result = capture.transient(shape, "maxPool");
+  const result = capture.transient(shape, "maxPool", x.dtype);
   const places = capture.transient(shape, "maxPool places", "u32");
   const items = sizeOf(shape) / pack;
   const flags = pack === 4 ? "vec4<bool>" : "bool";
@@ -305,7 +309,7 @@ export function maxPoolBackward(
 ): TensorRef {
   const geometry = geometryOf(x, options);
   const { type, index, pack } = typesOf(geometry.channels);
-  const result = capture.transient(x.shape, "maxPoolBackward");
+  const result = capture.transient(x.shape, "maxPoolBackward", x.dtype);
   const items = sizeOf(x.shape) / pack;
   capture.dispatch({
     kernel: defineKernel({

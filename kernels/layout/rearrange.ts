@@ -71,7 +71,7 @@ export function rearrangeImages(capture: Capture, x: TensorRef, moves: TensorRef
       `Cannot rearrange images: sides must be at least 2 to be reflected, got ${height} x ${width}`,
     );
   }
-  const y = capture.transient(x.shape, "rearranged"), items = sizeOf(x.shape);
+  const y = capture.transient(x.shape, "rearranged", x.dtype), items = sizeOf(x.shape);
   capture.dispatch({
     kernel,
     bindings: { x, moves, y },

@@ -137,7 +137,7 @@ export function resizeBilinearForward(
       } to ${formatShape(size)}`,
     );
   }
-  const result = capture.transient([n, outHeight, outWidth, channels], "resizeBilinear");
+  const result = capture.transient([n, outHeight, outWidth, channels], "resizeBilinear", x.dtype);
   const pack = channels % 4 === 0 ? 4 : 1;
   const items = sizeOf(result.shape) / pack;
   capture.dispatch({
@@ -159,7 +159,7 @@ export function resizeBilinearBackward(
   shape: readonly number[],
   dy: TensorRef,
 ): TensorRef {
-  const result = capture.transient(shape, "resizeBilinearBackward");
+  const result = capture.transient(shape, "resizeBilinearBackward", dy.dtype);
   const pack = shape[3]! % 4 === 0 ? 4 : 1;
   const items = sizeOf(shape) / pack;
   capture.dispatch({

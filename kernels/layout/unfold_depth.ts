@@ -71,7 +71,11 @@ export function unfoldDepth(capture: Capture, x: TensorRef, window: DepthWindow)
   const { n, params, width } = sizesOf(x, window);
   const { pixels, outDepth, kernel, channels } = params;
   const type = full(width);
-  const y = capture.transient([n, outDepth, pixels, kernel * channels * width], "unfolded depth");
+  const y = capture.transient(
+    [n, outDepth, pixels, kernel * channels * width],
+    "unfolded depth",
+    x.dtype,
+  );
   const items = sizeOf(y.shape) / width;
   capture.dispatch({
     kernel: defineKernel({
@@ -112,7 +116,7 @@ export function unfoldDepthBackward(
 ): TensorRef {
   const { params, width } = sizesOf(x, window);
   const type = full(width);
-  const dx = capture.transient(x.shape, "unfolded depth gradient");
+  const dx = capture.transient(x.shape, "unfolded depth gradient", x.dtype);
   const items = sizeOf(x.shape) / width;
   capture.dispatch({
     kernel: defineKernel({

@@ -110,7 +110,7 @@ export function upsampleForward(
     );
   }
   const height = axes === "both" ? 2 * h : h;
-  const result = capture.transient([n, height, 2 * w, c], "upsample");
+  const result = capture.transient([n, height, 2 * w, c], "upsample", x.dtype);
   record(capture, x, result, false, axes);
   return result;
 }
@@ -123,7 +123,7 @@ export function upsampleBackward(
 ): TensorRef {
   const [n = 1, h = 2, w = 2, c = 1] = dy.shape;
   const height = axes === "both" ? h / 2 : h;
-  const result = capture.transient([n, height, w / 2, c], "upsampleBackward");
+  const result = capture.transient([n, height, w / 2, c], "upsampleBackward", dy.dtype);
   record(capture, result, dy, true, axes);
   return result;
 }

@@ -4,7 +4,7 @@
  * @module
  */
 import type { Capture } from "../../device/capture.ts";
-import { BYTES } from "../../device/element.ts";
+import { BYTES, type DType } from "../../device/element.ts";
 import { byteLengthOf, sizeOf, type TensorRef } from "../../device/tensor.ts";
 
 /** A batch of matrices inside a tensor; strides count elements. */
@@ -55,13 +55,19 @@ export interface MatmulArgs {
   readonly alpha?: number;
   /** Name of the result in errors. */
   readonly label?: string;
+  /** What a result of its own is stored as; as a unless given. */
+  readonly dtype?: DType;
 }
 
 /** The result's place: the one given or a dense new tensor. */
 export function outOf(capture: Capture, args: MatmulArgs): MatrixBatch {
   const { m, n, outer = 1, inner = 1 } = args;
   const out: MatrixBatch = args.out ?? {
-    tensor: capture.transient([outer * inner, m, n], args.label ?? "matmul", args.a.tensor.dtype),
+    tensor: capture.transient(
+      [outer * inner, m, n],
+      args.label ?? "matmul",
+      args.dtype ?? args.a.tensor.dtype,
+    ),
     row: n,
     inner: m * n,
     outer: inner * m * n,

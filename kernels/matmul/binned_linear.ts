@@ -38,7 +38,7 @@ export interface BinnedLinear {
 export function binnedLinearForward(capture: Capture, operands: BinnedLinear): TensorRef {
   const { x, weight, bias, level } = operands;
   const sizes = sizesOf(operands);
-  const y = capture.transient([sizes.n, sizes.outputs], "binned linear");
+  const y = capture.transient([sizes.n, sizes.outputs], "binned linear", x.dtype);
   const pack = sizes.outputs % 4 === 0 ? 4 : 1, type = full(pack);
   const items = sizeOf(y.shape) / pack;
   capture.dispatch({
@@ -80,7 +80,7 @@ export function binnedLinearInputGrad(
 ): TensorRef {
   const { x, weight, level } = operands;
   const sizes = sizesOf(operands);
-  const dx = capture.transient(x.shape, "binned linear dx");
+  const dx = capture.transient(x.shape, "binned linear dx", x.dtype);
   const pack = sizes.outputs % 4 === 0 ? 4 : 1, type = full(pack);
   const items = sizeOf(dx.shape);
   capture.dispatch({

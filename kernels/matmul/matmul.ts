@@ -48,6 +48,9 @@ import {
 import { tiledVariants } from "./tiled.ts";
 import { recordVariant, type Variant } from "../shared/variants.ts";
 
+/** What is computed with; tensors may be halves (device/half_storage.ts). */
+const dtype = "f32";
+
 export { type MatmulArgs, type MatrixBatch, type Place } from "./args.ts";
 
 /**
@@ -131,7 +134,7 @@ function readsTextures(gpu: Gpu, args: MatmulArgs, tile: GemmTile): boolean {
 function subgroupKernel(
   tile: GemmTile,
   transposed: { a: boolean; b: boolean },
-  { a: { tensor: { dtype } }, bias, places }: MatmulArgs,
+  { bias, places }: MatmulArgs,
   from: OperandSource,
 ): Kernel {
   const { width } = tile;
@@ -230,7 +233,7 @@ fn main(@builtin(workgroup_id) group: vec3u, @builtin(local_invocation_id) local
 
 function plainKernel(
   transposed: { a: boolean; b: boolean },
-  { a: { tensor: { dtype } }, bias, places }: MatmulArgs,
+  { bias, places }: MatmulArgs,
 ): Kernel {
   const type = elementOf(dtype, 1);
   const bindings: Record<string, BindingSpec> = {

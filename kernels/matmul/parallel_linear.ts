@@ -47,7 +47,7 @@ export function parallelLinearForward(
 ): TensorRef {
   const [n = 0, k = 0] = x.shape;
   const total = checkedWidth(k, layers);
-  const result = capture.transient(apart ? [n * total] : [n, total], "parallel linear");
+  const result = capture.transient(apart ? [n * total] : [n, total], "parallel linear", x.dtype);
   for (const { strips, width } of stripGroups(layers)) {
     const b = spanOf(strips.map(({ layer }) => layer.weight));
     const bias = spanOf(strips.map(({ layer }) => layer.bias));

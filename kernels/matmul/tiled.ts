@@ -91,7 +91,7 @@ function recordTiled(
         out: fits && n % 4 === 0 && isMultiple(out, 4),
       },
       tail: k % tile.depth !== 0,
-      dtype: a.tensor.dtype,
+      dtype: "f32",
       bias: args.bias !== undefined,
       places: args.places !== undefined,
     },

@@ -91,7 +91,7 @@ export function filmForward(
   { silu, start }: FilmOptions,
 ): TensorRef {
   const { type, pack, params } = layOut(x, matrix, start);
-  const y = capture.transient(x.shape, "film");
+  const y = capture.transient(x.shape, "film", x.dtype);
   const items = sizeOf(x.shape) / pack;
   capture.dispatch({
     kernel: defineKernel({
@@ -130,7 +130,7 @@ export function filmBackward(
   const { n, c, type, pack, places, params } = layOut(x, matrix, start);
   const partPlaces = Math.max(PART_PLACES, Math.ceil(places / MOST_PARTS));
   const count = Math.ceil(places / partPlaces);
-  const dx = capture.transient(x.shape, "film dx");
+  const dx = capture.transient(x.shape, "film dx", x.dtype);
   const parts = capture.transient([n, count, 2 * c], "film parts");
   const items = n * count * c / pack;
   capture.dispatch({

@@ -72,7 +72,7 @@ export function groupNormForward(
   const layout = layOutGroups(capture.gpu, x, options.groups);
   const { dropout } = options;
   checkAffine(layout, weight, bias);
-  const y = capture.transient(x.shape, "groupNorm");
+  const y = capture.transient(x.shape, "groupNorm", x.dtype);
   const mean = capture.transient([layout.images, layout.groups], "groupNorm mean");
   const rstd = capture.transient([layout.images, layout.groups], "groupNorm rstd");
   capture.dispatch({
@@ -149,7 +149,7 @@ export function groupNormBackward(
   const { x } = saved;
   const layout = layOutGroups(capture.gpu, x, options.groups);
   const parts = capture.transient([layout.images, 2, layout.channels], "groupNorm parts");
-  const dx = wanted.x ? capture.transient(x.shape, "groupNorm dx") : null;
+  const dx = wanted.x ? capture.transient(x.shape, "groupNorm dx", x.dtype) : null;
   const plus = dx ? wanted.plus ?? [] : [];
   const inPassing = dx ? wanted : {};
   recordBackward(capture, { ...saved, dy, parts, dx, plus }, { layout, options }, inPassing);

@@ -61,7 +61,7 @@ export function layerNormForward(
       );
     }
   }
-  const y = capture.transient(x.shape, "layerNorm");
+  const y = capture.transient(x.shape, "layerNorm", x.dtype);
   const mean = capture.transient([layout.rows], "layerNorm mean");
   const rstd = capture.transient([layout.rows], "layerNorm rstd");
   capture.dispatch({
@@ -80,7 +80,7 @@ export function layerNormBackwardInput(
   dy: TensorRef,
 ): TensorRef {
   const layout = layOutRows(capture.gpu, "layerNorm", x);
-  const dx = capture.transient(x.shape, "layerNorm dx");
+  const dx = capture.transient(x.shape, "layerNorm dx", x.dtype);
   capture.dispatch({
     kernel: backwardKernel(layout),
     bindings: { x, dy, weight, mean, rstd, dx },

@@ -50,7 +50,7 @@ export function modulatedNormForward(
   eps: number,
 ): { y: TensorRef } & LayerNormSaved {
   const layout = layOut(capture, "a modulated normalisation", x, m, columns);
-  const y = capture.transient(x.shape, "modulated");
+  const y = capture.transient(x.shape, "modulated", x.dtype);
   const mean = capture.transient([layout.rows], "modulated mean");
   const rstd = capture.transient([layout.rows], "modulated rstd");
   const { type } = layout;
@@ -111,7 +111,7 @@ export function modulatedNormBackwardInput(
   dy: TensorRef,
 ): TensorRef {
   const layout = layOutRows(capture.gpu, "a modulated normalisation", x);
-  const dx = capture.transient(x.shape, "modulated dx");
+  const dx = capture.transient(x.shape, "modulated dx", x.dtype);
   const { type } = layout;
   capture.dispatch({
     kernel: defineKernel({
@@ -235,7 +235,7 @@ function gated(
   const columns = { shift: gate, scale: gate };
   const layout = layOut(capture, "a gated sum", h, m, columns);
   const { type } = layout;
-  const y = capture.transient(h.shape, "gated");
+  const y = capture.transient(h.shape, "gated", h.dtype);
   const items = sizeOf(h.shape) / layout.width;
   capture.dispatch({
     kernel: defineKernel({

@@ -72,7 +72,7 @@ export function rmsNormForward(
       }`,
     );
   }
-  const y = capture.transient(x.shape, "rmsNorm");
+  const y = capture.transient(x.shape, "rmsNorm", x.dtype);
   const norm = capture.transient([layout.rows], "rmsNorm lengths");
   capture.dispatch({
     kernel: forwardKernel(layout, weight !== undefined, options),
@@ -91,7 +91,7 @@ export function rmsNormBackwardInput(
   options: RmsNormOptions,
 ): TensorRef {
   const layout = layOutRows(capture.gpu, "rmsNorm", x);
-  const dx = capture.transient(x.shape, "rmsNorm dx");
+  const dx = capture.transient(x.shape, "rmsNorm dx", x.dtype);
   capture.dispatch({
     kernel: backwardKernel(layout, weight !== undefined, options),
     bindings: { x, dy, ...(weight ? { weight } : {}), norm, dx },

@@ -36,6 +36,8 @@ export interface AdamOptions {
   readonly eps: number;
   /** Weight decay. */
   readonly weightDecay: number;
+  /** Whether a negative factor of the gradient leaves everything as it is; false unless given. */
+  readonly skips?: boolean;
 }
 
 /** The flat f32 tensors of a step, all of one length. */
@@ -102,7 +104,7 @@ export function adamStep(
   tensors: AdamTensors,
   scalars: TensorRef,
   gradScale: TensorRef,
-  { betas: [, b2], eps, weightDecay, decoupled, plain = false }: AdamOptions,
+  { betas: [, b2], eps, weightDecay, decoupled, plain = false, skips = false }: AdamOptions,
 ): void {
   const { param, grad, m, v, ema } = tensors;
   const count = sizeOf(param.shape);
@@ -118,7 +120,7 @@ export function adamStep(
   const bindings: Record<string, TensorRef> = { param, grad, m, v, scalars, gradScale };
   if (ema) bindings.ema = ema;
   capture.dispatch({
-    kernel: adamKernel(full(width), { decoupled, plain, average: ema !== undefined }),
+    kernel: adamKernel(full(width), { decoupled, plain, average: ema !== undefined, skips }),
     bindings,
     params: {
       items: count / width,
@@ -133,7 +135,9 @@ export function adamStep(
 
 function adamKernel(
   type: VectorType,
-  { decoupled, plain, average }: Readonly<Record<"decoupled" | "plain" | "average", boolean>>,
+  { decoupled, plain, average, skips }: Readonly<
+    Record<"decoupled" | "plain" | "average" | "skips", boolean>
+  >,
 ): Kernel {
   const inPlace: BindingSpec = { type, access: "read_write" };
   const bindings: Record<string, BindingSpec> = {
@@ -154,7 +158,9 @@ function adamKernel(
   m[i] = first;
   v[i] = second;`;
   return {
-    name: `${plain ? "sgd" : decoupled ? "adamW" : "adam"}${average ? ".ema" : ""}.${type}`,
+    name: `${plain ? "sgd" : decoupled ? "adamW" : "adam"}${average ? ".ema" : ""}${
+      skips ? ".skips" : ""
+    }.${type}`,
     bindings,
     params: {
       items: "u32",
@@ -168,7 +174,7 @@ function adamKernel(
 @compute @workgroup_size(WX, WY, WZ)
 fn main(@builtin(global_invocation_id) global: vec3u, @builtin(num_workgroups) groups: vec3u) {
   let i = flatInvocation(global, groups);
-  if (i >= params.items) { return; }
+  if (i >= params.items${skips ? " || gradScale[0] < 0.0" : ""}) { return; }
   var p = param[i];
   ${decay}
   ${plain ? "p -= scalars[0] * g;" : moments}

@@ -25,7 +25,7 @@ import {
  */
 export function softmaxForward(capture: Capture, x: TensorRef, scale = 1): TensorRef {
   const layout = layOutRows(capture.gpu, "softmax", x);
-  const y = capture.transient(x.shape, "softmax");
+  const y = capture.transient(x.shape, "softmax", x.dtype);
   capture.dispatch({
     kernel: forwardKernel(layout),
     bindings: { x, y },
@@ -54,7 +54,7 @@ export function softmaxBackward(
     );
   }
   const layout = layOutRows(capture.gpu, "softmax", y);
-  const dx = capture.transient(y.shape, "softmax dx");
+  const dx = capture.transient(y.shape, "softmax dx", y.dtype);
   capture.dispatch({
     kernel: backwardKernel(layout),
     bindings: { y, dy, dx },

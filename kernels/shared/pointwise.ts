@@ -1,14 +1,13 @@
 /**
  * Pointwise kernels from an expression: `y[i] = f(a[i], b[i], ...)`. Element counts that are multiples
- * of four are streamed as vec4, others one by one, from the same text: `V` is `vec4f` or `f32`, also
- * where operands and result are stored as f16.
+ * of four are streamed as vec4, others one by one, from the same text: `V` is `vec4f` or `f32`.
  *
  * @module
  */
 import type { Capture } from "../../device/capture.ts";
-import { computeType, type DType, elementOf, loaded, stored } from "../../device/element.ts";
+import { computedAs, type DType, elementOf } from "../../device/element.ts";
 import type { BindingSpec, Kernel, ParamType } from "../../device/kernel.ts";
-import { formatShape, sizeOf, type TensorRef } from "../../device/tensor.ts";
+import { formatShape, sizeOf, storedAs, type TensorRef } from "../../device/tensor.ts";
 import { FLAT_INDEX, flatGrid, STREAM_WORKGROUP } from "./grid.ts";
 
 /** A pointwise operation. */
@@ -35,9 +34,9 @@ export function definePointwise<I extends string, P extends string = never>(
 /**
  * Records `op` over operands of one shape.
  *
- * @param inputs The operands, all of the same shape and element type.
+ * @param inputs The operands, all of the same shape; halves and floats may be mixed.
  * @param params Values of the parameters.
- * @returns A new tensor of that shape and type.
+ * @returns A new tensor of that shape, of halves where an operand is.
  * @throws {RangeError} When shapes differ.
  */
 export function pointwise<I extends string, P extends string>(
@@ -59,9 +58,10 @@ export function pointwise<I extends string, P extends string>(
   }
   const count = sizeOf(first.shape);
   const width = count % 4 === 0 ? 4 : 1;
-  const result = capture.transient(first.shape, op.name, first.dtype);
+  const dtype = storedAs(first, ...others);
+  const result = capture.transient(first.shape, op.name, dtype);
   capture.dispatch({
-    kernel: pointwiseKernel(op, first.dtype, width),
+    kernel: pointwiseKernel(op, computedAs(dtype), width),
     bindings: { ...inputs, result },
     params: { ...params, items: count / width },
     workgroups: flatGrid(count / width, STREAM_WORKGROUP),
@@ -78,21 +78,21 @@ function pointwiseKernel<I extends string, P extends string>(
   const bindings: Record<string, BindingSpec> = {};
   for (const name of op.inputs) bindings[name] = { type, access: "read" };
   bindings.result = { type, access: "write" };
-  const operands = op.inputs.map((name) => loaded(dtype, width, `${name}[i]`));
+  const operands = op.inputs.map((name) => `${name}[i]`);
   // Operands are parameters of f, which hide the arrays of the same names.
   return {
     name: `${op.name}.${type}`,
     bindings,
     params: { ...op.params, items: "u32" },
     workgroupSize: [STREAM_WORKGROUP, 1, 1],
-    wgsl: `alias V = ${computeType(dtype, width)};
+    wgsl: `alias V = ${type};
 ${FLAT_INDEX}${op.functions ?? ""}
 fn f(${op.inputs.map((name) => `${name}: V`).join(", ")}) -> V { return ${op.result}; }
 @compute @workgroup_size(WX, WY, WZ)
 fn main(@builtin(global_invocation_id) global: vec3u, @builtin(num_workgroups) groups: vec3u) {
   let i = flatInvocation(global, groups);
   if (i >= params.items) { return; }
-  result[i] = ${stored(dtype, width, `f(${operands.join(", ")})`)};
+  result[i] = f(${operands.join(", ")});
 }`,
   };
 }
