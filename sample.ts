@@ -17,6 +17,7 @@ import { openScriptGpu } from "./commands/shared/gpu.ts";
 import {
   CHECKPOINT_OPTION,
   findCheckpoint,
+  inPrecision,
   loadSampler,
   movesOf,
   SAMPLER_OPTIONS,
@@ -151,7 +152,8 @@ export type SampleOptions = OptionValues<typeof command.options>;
 
 async function sample(options: SampleOptions): Promise<number> {
   const checkpoint = await findCheckpoint(options.checkpoint);
-  const config = parseConfig(checkpoint.config, { path: checkpoint.path });
+  const stored = parseConfig(checkpoint.config, { path: checkpoint.path });
+  const config = inPrecision(stored, options.precision), { precision } = config.train;
   const { height, width, channels } = imageShape(config.data);
   const size = { height, width, channels };
   const say = (line: string) => console.log(line);
@@ -174,6 +176,7 @@ async function sample(options: SampleOptions): Promise<number> {
     {
       checkpoint: await sha256File(checkpoint.path),
       ...{ weights, sampler: choice, clip: !options.noClip, batch },
+      ...precision !== "f32" && { precision },
       ...job.facts,
       ...steering.facts,
     },

@@ -42,6 +42,7 @@ import {
   formatCount,
 } from "./run_summary.ts";
 import type { RunConfig } from "./run_config.ts";
+import { checkPrecision } from "./precision.ts";
 import { checkImages, imageNotes } from "./same_images.ts";
 import { checkWeights, keepStateOnce } from "./shared_state.ts";
 import { prepareRunFolder, type RunFolder, runFolder } from "./run_folder.ts";
@@ -151,6 +152,7 @@ export async function trainRun(config: RunConfig, context: RunContext): Promise<
 async function prepareAndTrain(config: RunConfig, context: RunContext): Promise<RunResult> {
   const { gpu, dir, say, collective = ALONE } = context;
   if (collective.rank === 0) await checkRunFolder(dir);
+  checkPrecision(gpu, config.train.precision, "--train.precision=f32");
   const network = networkOf(config);
   const taken = context.origin && takeOver(context.origin, network);
   // What one has downloaded or decoded the others find.

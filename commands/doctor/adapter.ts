@@ -18,7 +18,7 @@ import type { Finding } from "./finding.ts";
 const FEATURES: Readonly<Record<GpuFeature, string>> = {
   "subgroups": "products and convolutions use slower kernels",
   "timestamp-query": "deno task profile measures by waiting, which is less exact",
-  "shader-f16": "nothing yet: everything is computed in f32",
+  "shader-f16": "train.precision=f16 and --precision f16 are refused",
 };
 
 /** The adapter and its features. */

@@ -29,6 +29,7 @@ import { LatentSpace } from "../../training/latent_space.ts";
 import { conversionOf } from "../../training/conversion.ts";
 import type { ScoringNetwork } from "../../training/network_sampler.ts";
 import { fittingSampler, imagesAtOnce } from "../../training/sample_batch.ts";
+import { checkPrecision, type Precision } from "../../training/precision.ts";
 import { networkOf } from "../../training/run.ts";
 import { newestRun, runFolder } from "../../training/run_folder.ts";
 import { EMA_PREFIX, loadWeights, WEIGHTS_PREFIX } from "../../training/state.ts";
@@ -95,6 +96,11 @@ export const WEIGHTS_OPTIONS = {
       "images computed at once, fewer where they do not fit; another number may change the " +
       "last bits",
   },
+  precision: {
+    value: "TYPE",
+    choices: ["f32", "f16"],
+    description: "what activations are stored as; as in the run by default",
+  },
 } as const satisfies OptionSpecs;
 
 /** Values of {@linkcode SAMPLER_OPTIONS}. */
@@ -103,7 +109,9 @@ export type SamplerValues = {
 };
 /** @internal */
 type Values = OptionValues<typeof SAMPLER_OPTIONS>;
-type WeightsValues = OptionValues<typeof WEIGHTS_OPTIONS>;
+type WeightsValues =
+  & Pick<OptionValues<typeof WEIGHTS_OPTIONS>, "weights" | "batch">
+  & { readonly precision?: Precision | undefined };
 
 /** The sampler that the options ask for, where they are silent the run's. */
 export function chooseSampler(
@@ -207,6 +215,11 @@ async function openCheckpoint(path: string): Promise<Checkpoint> {
   }
 }
 
+/** A config whose network stores activations so. */
+export function inPrecision(config: Config, precision = config.train.precision): Config {
+  return { ...config, train: { ...config.train, precision } };
+}
+
 /** A sampler and the weights that it draws with. */
 export interface LoadedSampler {
   readonly sampler: Sampler;
@@ -239,11 +252,12 @@ export interface LoadedRun {
 export async function loadSampler(
   gpu: Gpu,
   { config, checkpoint, process }: LoadedRun,
-  { weights, batch }: WeightsValues,
+  { weights, batch, precision = config.train.precision }: WeightsValues,
   count: number = batch,
   { guidance, guide: other, scorer }: LoadedGuidance = {},
 ): Promise<LoadedSampler> {
-  const network = networkOf(config);
+  checkPrecision(gpu, precision, "--precision f32");
+  const network = networkOf(inPrecision(config, precision));
   const { height, width, channels } = imageShape(config.data);
   const arena = createArena(gpu, "weights", network);
   const prefix = weights === "ema" ? EMA_PREFIX : WEIGHTS_PREFIX;

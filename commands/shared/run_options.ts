@@ -14,6 +14,7 @@ import { SAMPLE_BATCH } from "../../diffusion/sampling.ts";
 import type { Network } from "../../model/network.ts";
 import { withRemedy } from "../../training/fit.ts";
 import { networkShape } from "../../training/network_shape.ts";
+import { checkPrecision } from "../../training/precision.ts";
 import { networkOf } from "../../training/run.ts";
 import { plannedProcess } from "../../training/run_process.ts";
 import { fitSampling, imagesAtOnce } from "../../training/sample_batch.ts";
@@ -58,7 +59,8 @@ export async function tuneRun(
   { mode, recorded, planned = false, say }: RunTuning,
 ): Promise<VariantTable> {
   const network = networkOf(config);
-  const { batchSize, accumulate } = config.train;
+  const { batchSize, accumulate, precision } = config.train;
+  if (!planned) checkPrecision(gpu, precision, "--train.precision=f32");
   const listed = planned ? planningGpu(gpu, { unlimited: true }) : gpu;
   return await withRemedy({ gpu, config, network }, async () => {
     const samples = sampledAtOnce(gpu, network, config);

@@ -17,6 +17,7 @@ import {
   formatCount,
 } from "../../training/run_summary.ts";
 import { networkShape } from "../../training/network_shape.ts";
+import { checkPrecision } from "../../training/precision.ts";
 import { networkOf } from "../../training/run.ts";
 import { plannedProcess } from "../../training/run_process.ts";
 import { fitSampling, imagesAtOnce, type SamplingPlan } from "../../training/sample_batch.ts";
@@ -48,6 +49,11 @@ export async function tellDryRun({ config, mode, recorded, say }: DryRun): Promi
   } catch (error) {
     say(`note: the step is not planned: ${error instanceof Error ? error.message : error}`);
     return;
+  }
+  try {
+    checkPrecision(gpu, config.train.precision, "--train.precision=f32");
+  } catch (error) {
+    say(`note: ${(error as Error).message}`);
   }
   try {
     await tuneRun(gpu, config, { mode, recorded, planned: true, say });

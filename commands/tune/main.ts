@@ -13,6 +13,7 @@ import { defineCommand, type Invocation, runCommand } from "../../support/comman
 import { UsageError } from "../../support/errors.ts";
 import { integer } from "../../support/numbers.ts";
 import { networkShape } from "../../training/network_shape.ts";
+import { checkPrecision } from "../../training/precision.ts";
 import { networkOf } from "../../training/run.ts";
 import { plannedProcess } from "../../training/run_process.ts";
 import { fitSampling } from "../../training/sample_batch.ts";
@@ -78,6 +79,7 @@ async function tune(
 async function opsOf(gpu: Gpu, path: string, overrides: readonly Override[]) {
   const config = await loadConfig(path, overrides);
   const { batchSize, accumulate } = config.train;
+  checkPrecision(gpu, config.train.precision, "--train.precision=f32");
   setVariantPolicy(gpu, {});
   const network = networkOf(config), size = networkShape(config);
   const process = plannedProcess(config);

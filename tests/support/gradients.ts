@@ -6,13 +6,22 @@
 import { Graph, type Recompute, type Tensor } from "../../autograd/graph.ts";
 import { Capture } from "../../device/capture.ts";
 import type { Gpu } from "../../device/gpu.ts";
-import { sizeOf, type TensorRef } from "../../device/tensor.ts";
+import type { DType } from "../../device/element.ts";
+import { sizeOf, type TensorRef, toHostArray } from "../../device/tensor.ts";
 import { randomValues, upload } from "./gpu.ts";
 
 /** An operand: a shape and its values. */
 export interface Operand {
   readonly shape: readonly number[];
   readonly values: ArrayLike<number>;
+  /** What it is stored as; f32 unless given. */
+  readonly dtype?: DType;
+}
+
+/** A random operand of halves: of values that f16 can say. */
+export function halves(shape: readonly number[], seed = 1, scale = 1): Operand {
+  const values = Float32Array.from(Float16Array.from(randomValues(sizeOf(shape), seed, scale)));
+  return { shape, values, dtype: "f16" };
 }
 
 /** A random operand. */
@@ -39,21 +48,24 @@ export async function differentiate(
 ): Promise<Differentiated> {
   const capture = new Capture(gpu, "test");
   const graph = new Graph(capture, options);
-  const inputs = operands.map(({ shape, values }) => graph.variable(upload(gpu, shape, values)));
+  const inputs = operands.map(({ shape, values, dtype }) =>
+    graph.variable(upload(gpu, shape, values, dtype))
+  );
   const y = fn(inputs, graph);
-  const dy = randomValues(sizeOf(y.shape), 77);
-  const grads = graph.backward(y, upload(gpu, y.shape, dy));
+  const { dtype } = y.ref;
+  const dy = Float32Array.from(toHostArray(dtype, randomValues(sizeOf(y.shape), 77)));
+  const grads = graph.backward(y, upload(gpu, y.shape, dy, dtype));
   const refs = inputs.map((input) => grads.get(input)!);
   for (const ref of [y.ref, ...refs]) capture.keep(ref);
   const program = await capture.plan();
   program.run();
   const result: Differentiated = {
     shape: y.shape,
-    y: await program.readF32(y.ref),
+    y: Float32Array.from(await program.read(y.ref)),
     dy,
     grads: [],
   };
-  for (const ref of refs) result.grads.push(await program.readF32(ref));
+  for (const ref of refs) result.grads.push(Float32Array.from(await program.read(ref)));
   program.destroy();
   return result;
 }

@@ -16,10 +16,11 @@ import { UsageError } from "../../../support/errors.ts";
 import { atomicWrite, ensureFolder } from "../../../support/files.ts";
 import { bitsPerDimension } from "../../../training/bits_per_dimension.ts";
 import { stepName } from "../../../training/checkpoint.ts";
+import { checkPrecision, type Precision } from "../../../training/precision.ts";
 import { networkOf } from "../../../training/run.ts";
 import { EMA_PREFIX, loadWeights, WEIGHTS_PREFIX } from "../../../training/state.ts";
 import { watchStopSignals } from "../../../training/stop_signals.ts";
-import { findCheckpoint } from "../load_sampler.ts";
+import { findCheckpoint, inPrecision } from "../load_sampler.ts";
 import { dataPlace, evaluationFolder } from "./subject.ts";
 
 /** Test images unless told otherwise: each is asked about at every timestep. */
@@ -31,6 +32,7 @@ export interface BitsChoice {
   readonly count: number | undefined;
   readonly weights: string;
   readonly batch: number;
+  readonly precision: Precision | undefined;
   readonly seed: number;
   readonly out: string | undefined;
 }
@@ -47,7 +49,7 @@ export async function bitsReport(
   say: (line: string) => void,
 ): Promise<number> {
   const checkpoint = await findCheckpoint(options.checkpoint), { path, step } = checkpoint;
-  const config = parseConfig(checkpoint.config, { path });
+  const config = inPrecision(parseConfig(checkpoint.config, { path }), options.precision);
   const { data, diffusion, model } = config;
   if (model.latent.autoencoder !== null || diffusion.noise.name !== "gaussian") {
     throw new UsageError(
@@ -62,6 +64,7 @@ export async function bitsReport(
   }
   const set = await loadImages({ ...data, dir: await dataPlace(path) }, "test", say);
   const images = firstImages(set, Math.min(count, set.count));
+  checkPrecision(gpu, config.train.precision, "--precision f32");
   const network = networkOf(config), arena = createArena(gpu, "weights", network);
   await loadWeights(gpu, arena, checkpoint, weights === "ema" ? EMA_PREFIX : WEIGHTS_PREFIX);
   const stop = new AbortController();
@@ -74,8 +77,9 @@ export async function bitsReport(
     const { signal } = stop;
     const bits = await bitsPerDimension(gpu, measured, { images, batch, seed, signal });
     const { total, prior, terms } = bits;
+    const { precision } = config.train, halved = precision !== "f32" && { precision };
     const report = {
-      subject: { checkpoint: path, step, weights, seed },
+      subject: { checkpoint: path, step, weights, seed, ...halved },
       reference: { name: set.name, count: images.count },
       metrics: { nll: { value: total, better: "lower", prior, terms: [...terms] } },
     };

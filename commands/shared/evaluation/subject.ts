@@ -16,6 +16,7 @@ import { chooseData, namesDataset } from "../data_choice.ts";
 import {
   chooseSampler,
   findCheckpoint,
+  inPrecision,
   loadSampler,
   movesOf,
   type SAMPLER_OPTIONS,
@@ -83,7 +84,8 @@ async function checkpointSubject(gpu: Gpu, options: Options): Promise<Subject> {
   const checkpoint = await findCheckpoint(options.checkpoint);
   const { path, step } = checkpoint;
   const stored = parseConfig(checkpoint.config, { path });
-  const config = { ...stored, data: { ...stored.data, dir: await dataPlace(path) } };
+  const own = { ...stored, data: { ...stored.data, dir: await dataPlace(path) } };
+  const config = inPrecision(own, options.precision), { precision } = config.train;
   const choice = chooseSampler(options, config.diffusion);
   const process = processOf(config);
   const moves = movesOf(process, choice);
@@ -99,7 +101,11 @@ async function checkpointSubject(gpu: Gpu, options: Options): Promise<Subject> {
     : count > 0
     ? (index: number) => (seed + index) % count
     : undefined;
-  const steered = { ...classes && { classes }, ...facts };
+  const steered = {
+    ...classes && { classes },
+    ...facts,
+    ...precision !== "f32" && { precision },
+  };
   const name =
     `samples of ${path} (${weights} weights, step ${step}, ${choice.name} in ${steps} steps)`;
   const run = { config, checkpoint, process };

@@ -151,7 +151,7 @@ for (
 Deno.test("Capture.dispatch() refuses a tensor of another type than the kernel's", async () => {
   const gpu = await testGpu();
   const x = gpu.tensor([16], { dtype: "f16", label: "halves" });
-  const b = gpu.tensor([16], { label: "floats" });
+  const b = gpu.tensor([16], { dtype: "u32", label: "integers" });
   assertThrows(
     () =>
       matmul(new Capture(gpu, "mixed"), {
@@ -162,6 +162,6 @@ Deno.test("Capture.dispatch() refuses a tensor of another type than the kernel's
         k: 4,
       }),
     TypeError,
-    "b (floats) must be f16, got f32",
+    "b (integers) must be f32, got u32",
   );
 });
