@@ -5,7 +5,8 @@
  * and what is kept in workgroup memory.
  *
  * For that a kernel's text names a binding only to take an element of it: `x[i]`, `x[i].w`, `x[i][k]`,
- * each also on the left of `=`, `+=`, `-=`, `*=` and `/=`.
+ * each also on the left of `=`, `+=`, `-=`, `*=` and `/=`. What it reads from a texture, as `x_at(i)`,
+ * is f32 whatever is in there.
  *
  * @module
  */
@@ -30,7 +31,8 @@ export function withHalves(kernel: Kernel, half: ReadonlySet<string>): Kernel {
     if (new RegExp(`\\b(let|var|const)\\s+${name}\\b`).test(kernel.wgsl)) {
       fail(kernel, name, "must be f32, as a variable has its name");
     }
-    widths.set(name, width);
+    // What is read from a texture comes out of it as f32.
+    if (!spec.textured) widths.set(name, width);
     bindings[name] = { ...spec, type: elementOf("f16", width) };
   }
   const wgsl = adapt(kernel.wgsl.replaceAll(/\/\/.*$/gm, ""), widths);

@@ -12,13 +12,18 @@ import type { Dispatch, Recording } from "./dispatch.ts";
 import { BYTES, type DType, partsOf, type Width } from "./element.ts";
 import type { Gpu } from "./gpu.ts";
 import type { BindingSpec } from "./kernel.ts";
-import { type OperandFormat, operandFormat, ROW_TEXELS } from "./operand_format.ts";
+import {
+  hasOperandFormat,
+  type OperandFormat,
+  operandFormat,
+  ROW_TEXELS,
+} from "./operand_format.ts";
 import { byteLengthOf, type TensorRef } from "./tensor.ts";
 
 /** Whether a tensor can be read from a texture, `width` floats at a time. */
 export function fitsTexture({ limits }: Gpu, tensor: TensorRef, width: Width): boolean {
-  return tensor.dtype === "f32" &&
-    rowsOf(byteLengthOf(tensor), texelBytes("f32", width)) <= limits.maxTextureDimension2D;
+  return hasOperandFormat(tensor.dtype, width) &&
+    rowsOf(byteLengthOf(tensor), texelBytes(tensor.dtype, width)) <= limits.maxTextureDimension2D;
 }
 
 /** A copy that is made before a dispatch. */

@@ -1,16 +1,26 @@
 import { Capture } from "../../device/capture.ts";
 import { full } from "../../device/element.ts";
+import { BYTES, type DType, type Width } from "../../device/element.ts";
 import { fitsTexture } from "../../device/operand_textures.ts";
+import { toHostArray } from "../../device/tensor.ts";
 import { assert, assertEquals } from "../support/assert.ts";
 import { randomValues, testGpu, upload } from "../support/gpu.ts";
 
-Deno.test("Kernels read operands of one, two and four floats from textures, through whole rows and the rest", async () => {
+const OPERANDS: readonly (readonly [DType, Width])[] = [
+  ...[["f32", 1], ["f32", 2], ["f32", 4], ["f16", 2], ["f16", 4]] as const,
+];
+
+Deno.test("Kernels read operands of floats and halves from textures, through whole rows and the rest", async () => {
   const gpu = await testGpu();
-  for (const width of [1, 2, 4] as const) {
+  for (const [dtype, width] of OPERANDS) {
+    if (dtype === "f16" && !gpu.has("shader-f16")) continue;
     // A part of a row alone, exactly one row, and two rows with a rest.
     for (const elements of [3, 2048, 5000]) {
-      const values = randomValues(elements * width, width), other = randomValues(8 * width, 9);
-      const x = upload(gpu, [values.length], values), y = upload(gpu, [other.length], other);
+      const random = (count: number, seed: number) =>
+        Float32Array.from(toHostArray(dtype, randomValues(count, seed)));
+      const values = random(elements * width, width), other = random(8 * width, 9);
+      const x = upload(gpu, [values.length], values, dtype);
+      const y = upload(gpu, [other.length], other, dtype);
       const capture = new Capture(gpu, "textured");
       const out = capture.keep(capture.transient(x.shape, "out"));
       const type = full(width);
@@ -42,25 +52,26 @@ fn main(@builtin(global_invocation_id) global: vec3u) {
       assertEquals([...await program.readF32(out)], [...expected]);
       const { submits: __, ...after } = gpu.counters;
       assertEquals(after, before);
-      assert(program.memory.peakBytes >= out.shape[0]! * 4 + 2 * 2048 * 4 * width);
+      assert(program.memory.peakBytes >= out.shape[0]! * 4 + 2 * 2048 * BYTES[dtype] * width);
       program.destroy();
     }
   }
 });
 
-Deno.test("fitsTexture() tells what is too large for a texture, and what is not f32", async () => {
+Deno.test("fitsTexture() tells what is too large for a texture, and what there is no format for", async () => {
   const gpu = await testGpu();
   const capture = new Capture(gpu, "test");
   const rows = gpu.limits.maxTextureDimension2D;
-  const of = (floats: number, dtype: "f32" | "u32" = "f32") =>
-    capture.transient([floats], "x", dtype);
+  const of = (floats: number, dtype: DType = "f32") => capture.transient([floats], "x", dtype);
   assertEquals(
     [
       fitsTexture(gpu, of(2048 * rows), 1),
       fitsTexture(gpu, of(2048 * rows + 1), 1),
       fitsTexture(gpu, of(2048 * rows + 4), 4),
       fitsTexture(gpu, of(8, "u32"), 1),
+      fitsTexture(gpu, of(8, "f16"), 1),
+      fitsTexture(gpu, of(8, "f16"), 2),
     ],
-    [true, false, true, false],
+    [true, false, true, false, false, true],
   );
 });
