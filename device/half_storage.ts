@@ -43,12 +43,12 @@ function fail({ name }: Kernel, binding: string, what: string): never {
   throw new TypeError(`Cannot use kernel ${name} with halves: ${binding} ${what}`);
 }
 
-/** `.f16`, and which tensors are where not all are. */
+/** `.f16`, or `.mixed` where some of its floats are no halves. */
 function nameOf({ name, bindings }: Kernel, half: ReadonlySet<string>): string {
   const floats = Object.keys(bindings).filter((key) =>
     partsOf(bindings[key]!.type).dtype === "f32"
   );
-  return floats.length === half.size ? `${name}.f16` : `${name}.f16(${[...half].join()})`;
+  return `${name}.${floats.length === half.size ? "f16" : "mixed"}`;
 }
 
 /** An access to an array, up to its index; a member of the same name is none. */

@@ -13,8 +13,10 @@ import type { Instruction } from "./machine_code.ts";
 /** Counts of one round. */
 export interface LoopCounts {
   readonly instructions: number;
-  /** f32 multiply-adds. */
+  /** Multiply-adds, f32 or of halves. */
   readonly multiplyAdds: number;
+  /** Those of them whose factors are halves; packed instructions make two. */
+  readonly halfMultiplyAdds: number;
   /** All other vector operations. */
   readonly otherVector: number;
   /** Accesses to workgroup memory, by bits. */
@@ -34,14 +36,23 @@ export interface LoopCounts {
 }
 
 const MULTIPLY_ADD = /^v_(dual_)?(fma|fmac|fmaak|fmamk|mad|mac|madak|madmk)_f32/;
+/** Halves multiplied in pairs, with a sum of halves or of f32, and one by one with a sum of f32. */
+const PACKED = /^v_(pk_(fma|fmac)_f16|dot2c?_f32_f16)/, MIXED = /^v_(fma|mad)_mix_f32/;
 const SLOW = /^v_(exp|log|rcp|rsq|sqrt|sin|cos)_|^v_(mul_lo|mul_hi)_[ui]32|^v_mad_[ui]64/;
 const BUFFER_LOAD = /^(s?buffer|global|flat|tbuffer)_load/;
 const LDS_BYTES_A_CYCLE = 128, SIMDS_AT_LDS = 2;
 
-/** f32 multiply-adds of an instruction; a dual one has up to two. */
-export function multiplyAddsOf({ text }: Instruction): number {
+/** Multiply-adds of an instruction whose factors are halves. */
+function halfMultiplyAddsOf({ op }: Instruction): number {
+  return PACKED.test(op) ? 2 : MIXED.test(op) ? 1 : 0;
+}
+
+/** Multiply-adds of an instruction; a dual one has up to two. */
+export function multiplyAddsOf(instruction: Instruction): number {
+  const { text } = instruction;
   if (!text.startsWith("v_")) return 0;
-  return text.split("::").filter((part) => MULTIPLY_ADD.test(part.trim())).length;
+  return halfMultiplyAddsOf(instruction) ||
+    text.split("::").filter((part) => MULTIPLY_ADD.test(part.trim())).length;
 }
 
 /** Counts `body`, once round a loop, run by waves of `wave` lanes. */
@@ -49,7 +60,14 @@ export function countLoop(body: readonly Instruction[], wave: number, chip: Chip
   const passes = wave / 32;
   const ldsReads: Record<string, number> = {}, ldsWrites: Record<string, number> = {};
   const loads: Record<string, number> = {};
-  let multiplyAdds = 0, operations = 0, cycles = 0, ldsBytes = 0, scratch = 0, barriers = 0;
+  let multiplyAdds = 0,
+    halfMultiplyAdds = 0,
+    operations = 0,
+    products = 0,
+    cycles = 0,
+    ldsBytes = 0,
+    scratch = 0,
+    barriers = 0;
   const note = (by: Record<string, number>, op: string) => {
     const { name, bytes } = accessOf(op);
     by[name] = (by[name] ?? 0) + 1;
@@ -60,8 +78,11 @@ export function countLoop(body: readonly Instruction[], wave: number, chip: Chip
     if (op.startsWith("v_")) {
       const own = multiplyAddsOf(instruction);
       multiplyAdds += own;
+      const halves = halfMultiplyAddsOf(instruction);
+      halfMultiplyAdds += halves;
+      products += PACKED.test(op) ? 1 : own;
       operations += text.split("::").length;
-      const bothHalves = chip.dual && wave === 64 && own > 0;
+      const bothHalves = chip.dual && wave === 64 && own > halves;
       cycles += bothHalves ? 1 : passes * (SLOW.test(op) ? 4 : 1);
     } else if (/^ds_(read|load)/.test(op)) ldsBytes += note(ldsReads, op);
     else if (/^ds_(write|store)/.test(op)) ldsBytes += note(ldsWrites, op);
@@ -72,7 +93,8 @@ export function countLoop(body: readonly Instruction[], wave: number, chip: Chip
   const peakCycles = multiplyAdds * passes / (chip.dual ? 2 : 1);
   const ldsCycles = SIMDS_AT_LDS * ldsBytes * wave / LDS_BYTES_A_CYCLE;
   return {
-    ...{ instructions: body.length, multiplyAdds, otherVector: operations - multiplyAdds },
+    ...{ instructions: body.length, multiplyAdds, otherVector: operations - products },
+    halfMultiplyAdds,
     ...{ ldsReads, ldsWrites, loads, scratch, barriers, ahead: multiplyAddsAhead(body) },
     ldsShare: peakCycles > 0 ? ldsCycles / peakCycles : 0,
     bound: multiplyAdds > 0 ? peakCycles / Math.max(cycles, ldsCycles) : 0,

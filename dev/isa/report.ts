@@ -114,6 +114,7 @@ export function reportText(reports: readonly KernelReport[], name: ChipName, top
       Number(report.waves.toFixed(1)),
       report.ldsBytes,
       loop.multiplyAdds,
+      loop.halfMultiplyAdds,
       loop.otherVector,
       widths(loop.ldsReads),
       loop.ahead ?? "-",
@@ -123,7 +124,7 @@ export function reportText(reports: readonly KernelReport[], name: ChipName, top
   });
   const columns = [
     ...["kernel", "runs", "workgroups", "% of step", "wave", "VGPR", "spills", "waves", "LDS"],
-    ...["fma", "other", "LDS reads", "ahead", "LDS/fma", "bound %"],
+    ...["fma", "of f16", "other", "LDS reads", "ahead", "LDS/fma", "bound %"],
   ];
   return `${formatTable(columns, rows)}
 ${name} (${chip.card}): ${dispatches} dispatches of ${reports.length} kernels, ${

@@ -45,7 +45,7 @@ for (
 Deno.test("withHalves() changes the bindings that are halves, and says so in the name", () => {
   const { name, bindings, wgsl } = withHalves(kernel("y[0] = x[0];"), new Set(["y"]));
   assertEquals([bindings.x!.type, bindings.y!.type, bindings.n!.type], ["vec4f", "vec4h", "u32"]);
-  assertEquals([name, wgsl], ["kernel.f16(y)", "y[0] = vec4h(x[0]);"]);
+  assertEquals([name, wgsl], ["kernel.mixed", "y[0] = vec4h(x[0]);"]);
   assertEquals(withHalves(kernel(""), new Set(["x", "y"])).name, "kernel.f16");
   const same = kernel("");
   assert(withHalves(same, new Set()) === same);

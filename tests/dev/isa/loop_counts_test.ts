@@ -34,6 +34,23 @@ Deno.test("countLoop() gives RDNA3 two multiply-adds at once, in either size of 
   assertAlmostEquals(wide.bound, 6 / (6 + 2), 1e-12);
 });
 
+Deno.test("countLoop() counts products of halves: packed ones twice, mixed ones once", () => {
+  const lines = [
+    "v_pk_fma_f16 v0, v1, v2, v3",
+    "v_dot2_f32_f16 v0, v1, v2, v3",
+    "v_fma_mix_f32 v0, v1, v2, v3",
+    "v_fmac_f32_e32 v0, v1, v2",
+    "v_cvt_f32_f16_e32 v0, v1",
+  ];
+  const counts = countLoop(body(lines), 64, CHIPS.navi21);
+  assertEquals(
+    [counts.multiplyAdds, counts.halfMultiplyAdds, counts.otherVector],
+    [6, 5, 1],
+  );
+  // Five instructions, in the time of which f32 would have made five.
+  assertAlmostEquals(counts.bound, 6 / 5, 1e-12);
+});
+
 Deno.test("countLoop() bounds by workgroup memory, under the names of both generations", () => {
   const fma = Array(8).fill("v_fmac_f32_e32 v0, v1, v2");
   for (const read of ["ds_read_b128 v[0:3], v4", "ds_load_b128 v[0:3], v4"]) {
