@@ -14,9 +14,11 @@ import { checkResumed } from "../support/network_runs.ts";
 import { ROOT, smokeConfig, trainInFolder } from "../support/runs.ts";
 
 const HALF = "train.precision=f16";
+/** Fewer kernels to compile. */
+const SMALL = ["model.channelMultipliers=[1]", "model.attentionLevels=[]", "train.sampleEvery=0"];
 
 async function makeTrainer(...overrides: string[]): Promise<Trainer> {
-  const config = await smokeConfig("model.dropout=0", ...overrides);
+  const config = await smokeConfig("model.dropout=0", ...SMALL, ...overrides);
   const { images } = await imagesOf(config, () => {});
   const trainer = await Trainer.create(await testGpu(), config, networkOf(config), images);
   trainer.state.initialize(config.run.seed);
@@ -75,14 +77,14 @@ Deno.test("Trainer.step() in f16 skips a step whose gradients overflow, and halv
 
 Deno.test("trainRun() in f16 goes on to the same bytes", async () => {
   if (!(await testGpu()).has("shader-f16")) return;
-  await checkResumed(await smokeConfig(HALF, "train.steps=4", "train.sampleEvery=0"));
+  await checkResumed(await smokeConfig(HALF, ...SMALL, "train.steps=4"));
 });
 
 Deno.test("trainRun() logs the loss scale, and stops where none down to 1 has finite gradients", () =>
   inFolder(async (folder) => {
     const gpu = await testGpu();
     if (!gpu.has("shader-f16")) return;
-    const config = await smokeConfig(HALF, "train.sampleEvery=0");
+    const config = await smokeConfig(HALF, ...SMALL);
     // As if gradients had overflowed again and again.
     const watch: RunContext["observe"] = (trainer) =>
       Promise.resolve([{
@@ -106,8 +108,8 @@ Deno.test("trainRun() logs the loss scale, and stops where none down to 1 has fi
 Deno.test("planStep() needs at most 0.6 of the memory for activations in f16", async () => {
   const gpu = planningGpu(null, { unlimited: true });
   const peak = async (precision: string) => {
-    const overrides = [["train.precision", precision], ["model.channels", "32"]] as const;
-    const config = await loadConfig(`${ROOT}config/cifar10.json`, overrides);
+    const overrides = [["train.precision", precision], ["train.batchSize", "512"]] as const;
+    const config = await loadConfig(`${ROOT}config/quickstart.json`, overrides);
     return planStep({ gpu, config, network: networkOf(config) }, true).memory.peakBytes;
   };
   const [full, half] = [await peak("f32"), await peak("f16")];
