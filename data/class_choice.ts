@@ -3,6 +3,7 @@
  *
  * @module
  */
+import { UsageError } from "../support/errors.ts";
 import type { RawImages } from "./dataset.ts";
 
 /**
@@ -50,7 +51,7 @@ export function classNumber(word: string, count: number, names?: readonly string
  *
  * @param name Of the set, for errors.
  * @param classes Names or numbers, as a list or as text with commas.
- * @throws {RangeError} When the set has no classes, not these, or no images of them.
+ * @throws {UsageError} When the set has no classes, not these, or no images of them.
  */
 export function imagesOfClasses(
   raw: RawImages,
@@ -59,7 +60,7 @@ export function imagesOfClasses(
 ): RawImages {
   const { labels, classNames, latents, count } = raw;
   if (!labels || !classNames) {
-    throw new RangeError(
+    throw new UsageError(
       `Cannot keep classes of ${name}: the set must have classes, it has none; leave data.classes out`,
     );
   }
@@ -68,7 +69,7 @@ export function imagesOfClasses(
     try {
       return classNumber(word, classNames.length, classNames);
     } catch (cause) {
-      throw new RangeError(
+      throw new UsageError(
         `Cannot keep the class ${JSON.stringify(word)} of ${name}: it ${(cause as Error).message}`,
         { cause },
       );
@@ -76,7 +77,7 @@ export function imagesOfClasses(
   }));
   const indices = Array.from(labels, (_, i) => i).filter((i) => wanted.has(labels[i]!));
   if (indices.length === 0) {
-    throw new RangeError(
+    throw new UsageError(
       `Cannot keep ${words.join(", ")} of ${name}: there must be images of them, there are none`,
     );
   }

@@ -1,3 +1,4 @@
+import { UsageError } from "../../support/errors.ts";
 import { classNumber, classWords, imagesOfClasses } from "../../data/class_choice.ts";
 import { loadImages } from "../../data/registry.ts";
 import { assertEquals, assertRejects, assertThrows } from "../support/assert.ts";
@@ -32,7 +33,7 @@ Deno.test("imagesOfClasses() refuses classes that there are not, or no images of
       [{ ...SET, labels: null }, "cat", "the set must have classes, it has none"],
     ] as const
   ) {
-    assertThrows(() => imagesOfClasses(raw, "set", classes), RangeError, message);
+    assertThrows(() => imagesOfClasses(raw, "set", classes), UsageError, message);
   }
 });
 
@@ -48,5 +49,5 @@ Deno.test("loadImages() keeps data.classes in both halves, before data.limit cou
     assertEquals(new Set(set.labels), new Set([1]));
     if (split === "train") assertEquals(set.count, 4);
   }
-  await assertRejects(() => loadImages({ ...data, classes: "9" }, "train", () => {}), RangeError);
+  await assertRejects(() => loadImages({ ...data, classes: "9" }, "train", () => {}), UsageError);
 });

@@ -1,3 +1,4 @@
+import { UsageError } from "../../support/errors.ts";
 import { join } from "node:path";
 import { fromCheckpoint } from "../../commands/shared/checkpoints/portable.ts";
 import { sizeOf } from "../../device/tensor.ts";
@@ -163,7 +164,7 @@ Deno.test("addLora() adapts the layers that patterns mean, and refuses those tha
   const layers = ["up.*"];
   assertThrows(
     () => addLora(new Pair(), { rank: 1, alpha: null, layers }),
-    RangeError,
+    UsageError,
     'Cannot adapt "up.*": model.lora.layers must name linear layers or convolutions of the ' +
       "network, such as down.0, down.1, end",
   );
