@@ -3,7 +3,6 @@
  *
  * @module
  */
-import { UsageError } from "../support/errors.ts";
 import type { Module } from "./module.ts";
 import { namedParameters } from "./module.ts";
 import { matchesName, patternsOf } from "./names/patterns.ts";
@@ -12,7 +11,7 @@ import { matchesName, patternsOf } from "./names/patterns.ts";
  * Marks parameters as not learned: they get no gradient, and the optimiser leaves them alone.
  *
  * @param given Patterns of names, as in `down.*,*.bias` or a list; see {@linkcode matchesName}.
- * @throws {UsageError} When a pattern means none, or nothing is left to learn.
+ * @throws {RangeError} When a pattern means none, or nothing is left to learn.
  */
 export function freeze(module: Module, given: string | readonly string[]): void {
   const patterns = patternsOf(given);
@@ -21,7 +20,7 @@ export function freeze(module: Module, given: string | readonly string[]): void 
     const meant = named.filter(([name]) => matchesName(pattern, name));
     if (meant.length === 0) {
       const tops = new Set(named.map(([name]) => name.split(".")[0]!));
-      throw new UsageError(
+      throw new RangeError(
         `Cannot freeze ${
           JSON.stringify(pattern)
         }: optim.freeze must name parameters of the network, ` +
@@ -31,5 +30,5 @@ export function freeze(module: Module, given: string | readonly string[]): void 
     for (const [, parameter] of meant) parameter.learned = false;
   }
   if (patterns.length === 0 || named.some(([, { learned }]) => learned)) return;
-  throw new UsageError("Cannot freeze everything: optim.freeze must leave something to learn");
+  throw new RangeError("Cannot freeze everything: optim.freeze must leave something to learn");
 }

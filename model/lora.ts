@@ -16,7 +16,6 @@ import { reshape } from "../autograd/ops/reshape.ts";
 import { scale } from "../autograd/ops/scale.ts";
 import { Parameter } from "../autograd/parameter.ts";
 import { sizeOf } from "../device/tensor.ts";
-import { UsageError } from "../support/errors.ts";
 import { fanInUniform, zeros } from "./init.ts";
 import type { LoraOptions } from "./lora_options.ts";
 import { Module, namedModules, namedParameters } from "./module.ts";
@@ -87,7 +86,7 @@ export function isLoraName(name: string): boolean {
 /**
  * Gives layers additions, and marks all else as not learned.
  *
- * @throws {UsageError} When a pattern means no layer.
+ * @throws {RangeError} When a pattern means no layer.
  */
 export function addLora(network: Module, { rank, alpha, layers }: LoraOptions): void {
   if (rank === 0) return;
@@ -99,7 +98,7 @@ export function addLora(network: Module, { rank, alpha, layers }: LoraOptions): 
   const patterns = patternsOf(layers);
   for (const pattern of patterns) {
     if (candidates.some(({ path }) => matchesName(pattern, path))) continue;
-    throw new UsageError(
+    throw new RangeError(
       `Cannot adapt ${JSON.stringify(pattern)}: model.lora.layers must name linear layers or ` +
         `convolutions of the network, such as ${
           candidates.slice(0, 3).map(({ path }) => path).join(", ") || "none"

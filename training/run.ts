@@ -14,6 +14,7 @@ import { freeze } from "../model/freeze.ts";
 import { addLora } from "../model/lora.ts";
 import type { Network } from "../model/network.ts";
 import { createNetwork } from "../model/networks/registry.ts";
+import { UsageError } from "../support/errors.ts";
 import { atomicWrite, checkWritable } from "../support/files.ts";
 import {
   type Checkpoint,
@@ -99,14 +100,20 @@ export interface RunResult extends LoopResult {
 /**
  * The network that a config describes, with its low-rank additions, and what is frozen marked.
  *
- * @throws {RangeError} When the images do not fit it, or a pattern of names means nothing.
+ * @throws {RangeError} When the images do not fit it.
+ * @throws {UsageError} When a pattern of names means nothing.
  */
 export function networkOf(config: RunConfig): Network {
   const { model, data, diffusion: { timesteps }, train: { precision } } = config;
   const { size: _, ...shape } = imageShape(data);
   const network = createNetwork(model, { ...shape, ...networkShape(config), timesteps });
-  addLora(network, model.lora);
-  freeze(network, config.optim.freeze);
+  try {
+    addLora(network, model.lora);
+    freeze(network, config.optim.freeze);
+  } catch (cause) {
+    // A pattern that means nothing is a person's.
+    throw cause instanceof RangeError ? new UsageError(cause.message, { cause }) : cause;
+  }
   network.activations = precision;
   return network;
 }

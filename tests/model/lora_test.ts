@@ -1,4 +1,3 @@
-import { UsageError } from "../../support/errors.ts";
 import { join } from "node:path";
 import { fromCheckpoint } from "../../commands/shared/checkpoints/portable.ts";
 import { sizeOf } from "../../device/tensor.ts";
@@ -164,7 +163,7 @@ Deno.test("addLora() adapts the layers that patterns mean, and refuses those tha
   const layers = ["up.*"];
   assertThrows(
     () => addLora(new Pair(), { rank: 1, alpha: null, layers }),
-    UsageError,
+    RangeError,
     'Cannot adapt "up.*": model.lora.layers must name linear layers or convolutions of the ' +
       "network, such as down.0, down.1, end",
   );
