@@ -11,8 +11,9 @@ import { formatBytes } from "../../training/run_summary.ts";
 import { bundleForPage } from "../../support/esbuild.ts";
 import { atomicWrite, checkWritable, ensureFolder } from "../../support/files.ts";
 import { gzipSize } from "./gzip_size.ts";
-import type { Site, SiteModel, WeightsDtype } from "./site.ts";
+import type { Site, SiteModel, SiteTraining, WeightsDtype } from "./site.ts";
 import { siteModel } from "./site_model.ts";
+import { siteTraining } from "./site_training.ts";
 
 /** What a page is made with. */
 export interface PageContext {
@@ -20,7 +21,18 @@ export interface PageContext {
   readonly out: string;
   readonly title: string;
   readonly dtype: WeightsDtype;
+  /** What the page trains by; nothing where null. */
+  readonly training: TrainingChoice | null;
   readonly say: (line: string) => void;
+}
+
+/** A config and how much of its data is shipped. */
+export interface TrainingChoice {
+  /** The config as JSON, and where it comes from. */
+  readonly text: string;
+  readonly path: string;
+  /** Images at most. */
+  readonly images: number;
 }
 
 const APP = fileURLToPath(new URL("app/", import.meta.url));
@@ -51,11 +63,27 @@ export async function makePage(
       } of ${dtype}`,
     );
   }
-  const site: Site = { title, models, training: null };
+  const training = context.training && await trainingOf(context.training, context);
+  const site: Site = { title, models, training };
   await atomicWrite(join(out, "site.json"), JSON.stringify(site));
   await writeApp(context);
   say(`Wrote ${out}: serve it by any server of files, as in \`npx serve ${out}\``);
   return site;
+}
+
+/** The training set and the ways to train on it. */
+async function trainingOf(
+  { text, path, images }: TrainingChoice,
+  { out, say }: PageContext,
+): Promise<SiteTraining> {
+  await ensureFolder(join(out, "data"));
+  const training = await siteTraining(text, path, { out, most: images, say });
+  say(
+    `training  ${training.count} images of ${training.data}, ${
+      formatBytes(training.images.bytes)
+    }: ${training.recipes.map(({ name }) => name).join(", ")}`,
+  );
+  return training;
 }
 
 /** The page's own files. */

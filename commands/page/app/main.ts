@@ -7,10 +7,13 @@
 import { byId, html, setText } from "../../shared/dom.ts";
 import type { Site } from "../site.ts";
 import { Desk } from "./desk.ts";
+import { FillView } from "./fill_view.ts";
 import { ModelShelf } from "./model_shelf.ts";
 import { NoGpuError, openPageGpu } from "./open_gpu.ts";
 import { SampleView } from "./sample_view.ts";
 import { Tabs } from "./tabs.ts";
+import { TrainView } from "./train_view.ts";
+import { WalkView } from "./walk_view.ts";
 
 async function start(): Promise<void> {
   const site = await readSite();
@@ -18,8 +21,8 @@ async function start(): Promise<void> {
   setText(byId("title"), site.title);
   const gpu = await openPageGpu();
   setText(byId("adapter"), gpu.description);
-  gpu.device.lost.then(({ message }) => desk.complain(`The graphics card was lost: ${message}`));
   const desk = new Desk(), views: { reset(): void }[] = [];
+  gpu.device.lost.then(({ message }) => desk.complain(`The graphics card was lost: ${message}`));
   const tabs = new Tabs();
   const page: Record<string, unknown> = { site, gpu, desk };
   if (site.models.length > 0) {
@@ -27,9 +30,14 @@ async function start(): Promise<void> {
       for (const view of views) view.reset();
     });
     const sample = new SampleView(shelf, desk);
-    views.push(sample);
-    Object.assign(page, { shelf, sample });
-    tabs.add("sample");
+    const fill = new FillView(shelf, desk), walk = new WalkView(shelf, desk);
+    views.push(sample, fill, walk);
+    Object.assign(page, { shelf, sample, fill, walk });
+    for (const name of ["sample", "fill", "walk"]) tabs.add(name);
+  }
+  if (site.training) {
+    Object.assign(page, { train: new TrainView(gpu, site.training, desk) });
+    tabs.add("train");
   }
   tabs.open();
   // For whoever looks behind the page by its console.

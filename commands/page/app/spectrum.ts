@@ -26,6 +26,30 @@ export function meanLogPower(images: Float32Array, size: SiteSize): number[] {
   });
 }
 
+/** An octave of |k| with the rings that are in it. */
+interface Octave {
+  readonly label: string;
+  readonly rings: readonly number[];
+}
+
+/** The octaves of so many rings: |k| of 1, of 2 and 3, of 4 to 7, and so on. */
+export function octavesOf(rings: number): Octave[] {
+  const octaves: Octave[] = [];
+  for (let low = 1; low <= rings; low *= 2) {
+    const high = Math.min(rings, 2 * low - 1);
+    octaves.push({
+      label: bandLabel(low, high),
+      rings: Array.from({ length: high - low + 1 }, (_, i) => low - 1 + i),
+    });
+  }
+  return octaves;
+}
+
+/** "|k| 4-7". */
+export function bandLabel(low: number, high: number): string {
+  return low === high ? `|k| ${low}` : `|k| ${low}-${high}`;
+}
+
 /** The chart of it. */
 export class SpectrumChart {
   readonly #chart = new Chart(

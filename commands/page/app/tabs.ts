@@ -13,7 +13,7 @@ const STEPS: Readonly<Record<string, number>> = { ArrowLeft: -1, ArrowRight: 1 }
 export class Tabs {
   readonly #names: string[] = [];
 
-  /** Shows a tab: of the button `tab-NAME` and the panel `NAME`. */
+  /** Shows a tab: of the button `tab-NAME` and the panel that it controls. */
   add(name: string): void {
     this.#names.push(name);
     const button = byId(`tab-${name}`);
@@ -36,7 +36,7 @@ export class Tabs {
       const selected = other === name, button = byId(`tab-${other}`);
       button.setAttribute("aria-selected", String(selected));
       button.tabIndex = selected ? 0 : -1;
-      byId(other).hidden = !selected;
+      byId(button.getAttribute("aria-controls")!).hidden = !selected;
     }
     if (name !== undefined) history.replaceState(null, "", `#${name}`);
   }

@@ -7,17 +7,25 @@
 import { join } from "node:path";
 import { drawImages } from "../../../commands/page/app/draw.ts";
 import { fetchFile } from "../../../commands/page/app/fetch_file.ts";
+import { LiveTraining, type TrainingLine } from "../../../commands/page/app/live_training.ts";
 import { LoadedModel } from "../../../commands/page/app/loaded_model.ts";
 import { makePage } from "../../../commands/page/make_page.ts";
 import type { Site } from "../../../commands/page/site.ts";
 import { formatConfig } from "../../../config/load.ts";
 import type { Config } from "../../../config/schema.ts";
+import { firstImages } from "../../../data/dataset.ts";
+import { loadImages } from "../../../data/registry.ts";
 import { sizeOf } from "../../../device/tensor.ts";
 import { namedParameters } from "../../../model/module.ts";
 import { Checkpoint, writeCheckpoint } from "../../../training/checkpoint.ts";
 import { networkOf } from "../../../training/run.ts";
 import { EMA_PREFIX } from "../../../training/state.ts";
-import { assert, assertEquals, assertStringIncludes } from "../../support/assert.ts";
+import {
+  assert,
+  assertAllClose,
+  assertEquals,
+  assertStringIncludes,
+} from "../../support/assert.ts";
 import { BrowserPage, findChromium, type Look } from "../../support/chromium.ts";
 import { inFolder } from "../../support/folder.ts";
 import { randomValues, testGpu } from "../../support/gpu.ts";
@@ -54,7 +62,14 @@ function withPage(
   return inFolder(async (folder) => {
     const checkpoint = await randomCheckpoint(folder, await smokeConfig());
     const out = join(folder, "out");
-    const site = await makePage([checkpoint], { out, title: "Tiny", dtype: "F16", say: () => {} });
+    const training = { text: checkpoint.config, path: "tiny", images: 8 };
+    const site = await makePage([checkpoint], {
+      out,
+      title: "Tiny",
+      dtype: "F16",
+      training,
+      say: () => {},
+    });
     await serveFolder(out, async (url) => {
       const page = await BrowserPage.open(chromium!, url, DESKTOP, { gpu });
       try {
@@ -72,10 +87,10 @@ function withPage(
 }
 
 Deno.test({
-  name: "the page draws the images that Deno draws from the same weights, and asks nobody else",
+  name: "the page draws and trains as Deno does, to round-off, and asks nobody else",
   ignore: chromium === null,
   fn: () =>
-    withPage(async (page, { models: [model] }, url) => {
+    withPage(async (page, { models: [model], training }, url) => {
       assertEquals(await page.evaluate("document.title"), "Tiny");
       await page.evaluate(`document.querySelector("#count").value = "4"`);
       await page.evaluate(`document.querySelector("#seed").value = "7"`);
@@ -101,6 +116,27 @@ Deno.test({
         `document.querySelector("#samples").getContext("2d").getImageData(0, 0, 1, 1).data[0]`,
       );
       assertEquals(painted, Math.round(images[0]! * 127.5 + 127.5));
+
+      // The other tab: a run of its own, with its losses by band, and samples.
+      await page.evaluate(`document.querySelector("#tab-train").click()`);
+      await page.evaluate(`document.querySelector("#train-steps").value = "20"`);
+      const bytesBefore = await page.evaluate(`diffract.gpu.counters.bufferBytes`);
+      await page.evaluate(`document.querySelector("#train-form").requestSubmit()`);
+      await page.until(`diffract.train.finished || document.querySelector("#error").innerText`);
+      const lines = await page.evaluate<TrainingLine[]>(`diffract.train.lines`);
+      const { config } = training!.recipes[0]!;
+      const set = firstImages(await loadImages(config.data, "train", () => {}), 8);
+      const plan = { config, steps: 20, seed: 0, samples: 16 };
+      const live = await LiveTraining.create(await testGpu(), plan, set);
+      for (const { step, loss, byBand } of lines) {
+        const own = await live.train(step, () => {});
+        assertAllClose([loss, ...byBand], [own.loss, ...own.byBand], { rtol: 1e-4 });
+      }
+      live.destroy();
+      assertEquals(lines.map(({ step }) => step), [10, 20]);
+      assert(lines[1]!.loss < lines[0]!.loss, "the loss must fall");
+      assertEquals(await page.evaluate(`diffract.gpu.counters.bufferBytes`), bytesBefore);
+      assertEquals(await page.evaluate(`diffract.train.looks.map(({ step }) => step)`), [20]);
     }),
 });
 
