@@ -11,6 +11,7 @@ import { formatBytes } from "../../training/run_summary.ts";
 import { bundleForPage } from "../../support/esbuild.ts";
 import { atomicWrite, checkWritable, ensureFolder } from "../../support/files.ts";
 import { gzipSize } from "./gzip_size.ts";
+import { configPath, modelCard } from "./model_card.ts";
 import type { Site, SiteModel, SiteTraining, WeightsDtype } from "./site.ts";
 import { siteModel } from "./site_model.ts";
 import { siteTraining } from "./site_training.ts";
@@ -66,9 +67,20 @@ export async function makePage(
   const training = context.training && await trainingOf(context.training, context);
   const site: Site = { title, models, training };
   await atomicWrite(join(out, "site.json"), JSON.stringify(site));
+  await writeCard(site, checkpoints, out);
   await writeApp(context);
   say(`Wrote ${out}: serve it by any server of files, as in \`npx serve ${out}\``);
   return site;
+}
+
+/** The models' card, and their configs. */
+async function writeCard(site: Site, checkpoints: readonly Checkpoint[], out: string) {
+  const subjects = site.models.map((model, i) => ({ model, checkpoint: checkpoints[i]! }));
+  await ensureFolder(join(out, "configs"));
+  for (const { model, checkpoint } of subjects) {
+    await atomicWrite(join(out, configPath(model)), checkpoint.config);
+  }
+  await atomicWrite(join(out, "README.md"), await modelCard(site, subjects));
 }
 
 /** The training set and the ways to train on it. */

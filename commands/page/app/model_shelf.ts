@@ -55,7 +55,9 @@ function describe({ data, size, parameters, step, weights, model }: SiteModel): 
   const { height, width } = size;
   return `${model.name}, ${parameters.toLocaleString("en")} parameters, ${
     step.toLocaleString("en")
-  } steps on ${data} at ${height}x${width}; ${megabytes(weights.bytes)} of ${weights.dtype}`;
+  } steps on ${data} at ${height}x${width}; ${
+    megabytes(weights.bytes)
+  } as ${weights.dtype.toLowerCase()}`;
 }
 
 function megabytes(bytes: number): string {

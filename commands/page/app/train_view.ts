@@ -145,11 +145,11 @@ export class TrainView {
 
   #draw(): void {
     const { lines, looks } = this;
-    const x = { label: "step", include: [0] };
+    const x = { label: "step", include: [0, valueOf("train-steps", 10)] };
     const bands = lines[0]?.bands ?? [];
     const steps = lines.map(({ step }) => step);
     this.#losses.show({
-      ...{ x, y: { label: "loss", log: true, include: [1] } },
+      ...{ x, y: { label: "loss", log: true, include: [0.1, 1] } },
       lines: bands.map((low, band): Line => {
         const label = bandLabel(low, Math.max(low, (bands[band + 1] ?? 2 * low) - 1));
         const values = lines.map(({ byBand }) => byBand[band]!);
@@ -158,7 +158,7 @@ export class TrainView {
     });
     const octaves = octavesOf(this.training.spectrum.mean.length);
     this.#emergence.show({
-      ...{ x, y: { label: "power", log: true, include: [1] }, rules: [1] },
+      ...{ x, y: { label: "power", log: true, include: [0.1, 1, 3] }, rules: [1] },
       lines: octaves.map(({ label }, band): Line => ({
         ...{ id: label, label, colour: band + 1, marks: true },
         points: {
