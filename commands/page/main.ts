@@ -70,11 +70,12 @@ async function trainingChoice(
     if (train === undefined) return null;
     throw new UsageError("Cannot use --train with --no-train: give one of them");
   }
-  if (train === undefined) return { text: first.config, path: first.path, images };
+  if (train === undefined) return { text: first.config, path: first.path, images, asked: false };
   return {
     text: new TextDecoder().decode(await readNamedFile("config", train)),
     path: train,
     images,
+    asked: true,
   };
 }
 

@@ -9,12 +9,13 @@ import { readFace } from "../../formats/face.ts";
 import type { Checkpoint } from "../../training/checkpoint.ts";
 import { formatBytes } from "../../training/run_summary.ts";
 import { bundleForPage } from "../../support/esbuild.ts";
+import { ifThere } from "../../support/absence.ts";
 import { atomicWrite, checkWritable, ensureFolder } from "../../support/files.ts";
 import { gzipSize } from "./gzip_size.ts";
 import { configPath, modelCard } from "./model_card.ts";
 import type { Site, SiteModel, SiteTraining, WeightsDtype } from "./site.ts";
 import { siteModel } from "./site_model.ts";
-import { siteTraining } from "./site_training.ts";
+import { siteTraining, TRAINING_IMAGES } from "./site_training.ts";
 
 /** What a page is made with. */
 export interface PageContext {
@@ -34,6 +35,8 @@ export interface TrainingChoice {
   readonly path: string;
   /** Images at most. */
   readonly images: number;
+  /** Whether a page without it is an error; else a line says why there is none. */
+  readonly asked: boolean;
 }
 
 const APP = fileURLToPath(new URL("app/", import.meta.url));
@@ -65,6 +68,8 @@ export async function makePage(
     );
   }
   const training = context.training && await trainingOf(context.training, context);
+  // Data that are not to be shared must not stay from an earlier page.
+  if (!training) await ifThere(() => Deno.remove(join(out, TRAINING_IMAGES)));
   const site: Site = { title, models, training };
   await atomicWrite(join(out, "site.json"), JSON.stringify(site));
   await writeCard(site, checkpoints, out);
@@ -85,11 +90,18 @@ async function writeCard(site: Site, checkpoints: readonly Checkpoint[], out: st
 
 /** The training set and the ways to train on it. */
 async function trainingOf(
-  { text, path, images }: TrainingChoice,
+  { text, path, images, asked }: TrainingChoice,
   { out, say }: PageContext,
-): Promise<SiteTraining> {
+): Promise<SiteTraining | null> {
   await ensureFolder(join(out, "data"));
-  const training = await siteTraining(text, path, { out, most: images, say });
+  let training: SiteTraining;
+  try {
+    training = await siteTraining(text, path, { out, most: images, say });
+  } catch (error) {
+    if (asked) throw error;
+    say(`note: the page does not train: ${(error as Error).message}`);
+    return null;
+  }
   say(
     `training  ${training.count} images of ${training.data}, ${
       formatBytes(training.images.bytes)

@@ -17,6 +17,9 @@ import type { SiteRecipe, SiteTraining } from "./site.ts";
 import { writeSiteFile } from "./site_file.ts";
 import { imageSpectrum } from "./site_model.ts";
 
+/** Where the page has them. */
+export const TRAINING_IMAGES = "data/images.png";
+
 /** A recipe, as it differs from the config. */
 interface Difference {
   readonly name: string;
@@ -91,7 +94,7 @@ export async function siteTraining(
   const grid = imageGrid(images.images, { count, height, width, channels, columns, padding: 0 });
   return {
     data: name,
-    images: await writeSiteFile(out, "data/images.png", [encodePng(grid)]),
+    images: await writeSiteFile(out, TRAINING_IMAGES, [encodePng(grid)]),
     ...{ size: { height, width, channels }, count, columns },
     sha256: createHash("sha256").update(images.images).digest("hex"),
     labels: labels && [...labels],

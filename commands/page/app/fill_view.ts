@@ -16,6 +16,8 @@ import { SolverForm } from "./solver_form.ts";
 
 /** Images that are made of one. */
 const WAYS = 4;
+/** Steps that are gone over again at once, where there are so many. */
+const JUMP = 10;
 
 /** See the module. */
 export class FillView {
@@ -44,6 +46,9 @@ export class FillView {
   reset(): void {
     const { site } = this.shelf;
     this.#solver.show(site.diffusion.sampler, site.diffusion.timesteps);
+    const { steps } = this.#solver.value;
+    const jump = Math.min(JUMP, Math.max(1, (steps ?? site.diffusion.timesteps) - 1));
+    byId<HTMLInputElement>("jump").value = String(jump);
     this.board.show(null, site.size);
   }
 

@@ -11,15 +11,8 @@ import { LiveTraining, type TrainingLine } from "../../../commands/page/app/live
 import { LoadedModel } from "../../../commands/page/app/loaded_model.ts";
 import { makePage } from "../../../commands/page/make_page.ts";
 import type { Site } from "../../../commands/page/site.ts";
-import { formatConfig } from "../../../config/load.ts";
-import type { Config } from "../../../config/schema.ts";
 import { firstImages } from "../../../data/dataset.ts";
 import { loadImages } from "../../../data/registry.ts";
-import { sizeOf } from "../../../device/tensor.ts";
-import { namedParameters } from "../../../model/module.ts";
-import { Checkpoint, writeCheckpoint } from "../../../training/checkpoint.ts";
-import { networkOf } from "../../../training/run.ts";
-import { EMA_PREFIX } from "../../../training/state.ts";
 import {
   assert,
   assertAllClose,
@@ -28,7 +21,8 @@ import {
 } from "../../support/assert.ts";
 import { BrowserPage, findChromium, type Look } from "../../support/chromium.ts";
 import { inFolder } from "../../support/folder.ts";
-import { randomValues, testGpu } from "../../support/gpu.ts";
+import { testGpu } from "../../support/gpu.ts";
+import { randomCheckpoint } from "../../support/page_checkpoint.ts";
 import { smokeConfig } from "../../support/runs.ts";
 import { serveFolder } from "../../support/static_server.ts";
 
@@ -42,27 +36,15 @@ const DESKTOP: Look = { width: 1280, height: 900, scheme: "light" };
 /** Largest difference that two drivers' round-off may make in images of [-1, 1]. */
 const ROUND_OFF = 1e-5;
 
-/** A checkpoint of a network with random weights. */
-async function randomCheckpoint(folder: string, config: Config): Promise<Checkpoint> {
-  const path = join(folder, "tiny.safetensors");
-  const tensors = Array.from(namedParameters(networkOf(config)), ([name, { shape }], i) => ({
-    name: EMA_PREFIX + name,
-    shape,
-    read: () => Promise.resolve(randomValues(sizeOf(shape), i + 1, 0.2)),
-  }));
-  await writeCheckpoint(path, { step: 3, config: formatConfig(config) }, tensors);
-  return await Checkpoint.open(path);
-}
-
-/** A page of such a checkpoint, served and opened. */
+/** A page of a checkpoint of random weights, served and opened. */
 function withPage(
   body: (page: BrowserPage, site: Site, url: string) => Promise<void>,
   gpu = true,
 ): Promise<void> {
   return inFolder(async (folder) => {
-    const checkpoint = await randomCheckpoint(folder, await smokeConfig());
+    const checkpoint = await randomCheckpoint(join(folder, "tiny"), await smokeConfig());
     const out = join(folder, "out");
-    const training = { text: checkpoint.config, path: "tiny", images: 8 };
+    const training = { text: checkpoint.config, path: "tiny", images: 8, asked: true };
     const site = await makePage([checkpoint], {
       out,
       title: "Tiny",
@@ -117,7 +99,19 @@ Deno.test({
       );
       assertEquals(painted, Math.round(images[0]! * 127.5 + 127.5));
 
-      // The other tab: a run of its own, with its losses by band, and samples.
+      // What a person wipes by keyboard is made anew, and nothing else.
+      await page.evaluate(`document.querySelector("#tab-fill").click()`);
+      await page.evaluate(`diffract.fill.board.show(diffract.sample.drawn.images.slice(0, 64),
+        diffract.site.models[0].size); document.querySelector("#fill-board").focus()`);
+      for (const key of ["ArrowLeft", " "]) await page.press(key);
+      await page.evaluate(`document.querySelector("#fill-form").requestSubmit()`);
+      await page.until(`diffract.fill.filled !== null`);
+      const changed = await page.evaluate<number[]>(`[...diffract.fill.filled.slice(0, 64)].flatMap(
+        (value, i) => value === diffract.sample.drawn.images[i] ? [] : [i])`);
+      const brush = [3, 4, 5].flatMap((y) => [2, 3, 4].map((x) => 8 * y + x));
+      assertEquals(changed, brush);
+
+      // The last tab: a run of its own, with its losses by band, and samples.
       await page.evaluate(`document.querySelector("#tab-train").click()`);
       await page.evaluate(`document.querySelector("#train-steps").value = "20"`);
       const bytesBefore = await page.evaluate(`diffract.gpu.counters.bufferBytes`);
