@@ -131,6 +131,15 @@ Deno.test({
       assert(lines[1]!.loss < lines[0]!.loss, "the loss must fall");
       assertEquals(await page.evaluate(`diffract.gpu.counters.bufferBytes`), bytesBefore);
       assertEquals(await page.evaluate(`diffract.train.looks.map(({ step }) => step)`), [20]);
+
+      // All of it fits a phone, and tabs go by arrow keys.
+      await page.look({ width: 390, height: 844, scheme: "dark", mobile: true });
+      await page.evaluate(`document.querySelector("#tab-train").focus()`);
+      for (const tab of ["sample", "fill", "walk-view", "train"]) {
+        await page.press("ArrowRight");
+        await page.until(`!document.querySelector("#${tab}").hidden`);
+        await page.until(`document.documentElement.scrollWidth <= innerWidth`);
+      }
     }),
 });
 
