@@ -18,7 +18,7 @@ import { planeOf, processOn } from "../../../training/plane_process.ts";
 import type { RunConfig } from "../../../training/run_config.ts";
 import { Trainer } from "../../../training/trainer.ts";
 
-/** Steps of a sample. */
+/** Steps of a sample at most. */
 const SAMPLE_STEPS = 20;
 /** Bins of timesteps that losses are gathered in; the page shows their mean. */
 const BINS = 10;
@@ -115,7 +115,7 @@ export class LiveTraining {
   /** Images of the averaged weights, of the same seeds each time. */
   async sample(signal?: AbortSignal): Promise<Float32Array<ArrayBuffer>> {
     const { sampler } = this.plan.config.diffusion;
-    const steps = Math.min(SAMPLE_STEPS, this.process.schedule.timesteps);
+    const steps = Math.min(SAMPLE_STEPS, sampler.steps ?? this.process.schedule.timesteps);
     const moves = samplerMoves(this.process, { ...sampler, name: "ddim", steps, eta: 0 });
     const seeds = Array.from({ length: this.plan.samples }, (_, i) => i);
     return await this.sampler.sample(moves, seeds, {

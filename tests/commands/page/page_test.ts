@@ -23,7 +23,7 @@ import { BrowserPage, findChromium, type Look } from "../../support/chromium.ts"
 import { inFolder } from "../../support/folder.ts";
 import { testGpu } from "../../support/gpu.ts";
 import { randomCheckpoint } from "../../support/page_checkpoint.ts";
-import { smokeConfig } from "../../support/runs.ts";
+import { ROOT, smokeConfig } from "../../support/runs.ts";
 import { serveFolder } from "../../support/static_server.ts";
 
 const chromium = findChromium();
@@ -42,9 +42,13 @@ function withPage(
   gpu = true,
 ): Promise<void> {
   return inFolder(async (folder) => {
-    const checkpoint = await randomCheckpoint(join(folder, "tiny"), await smokeConfig());
+    const config = await smokeConfig("model.attentionLevels=[]", "model.channelMultipliers=[1]");
+    const checkpoint = await randomCheckpoint(join(folder, "tiny"), config);
     const out = join(folder, "out");
-    const training = { text: checkpoint.config, path: "tiny", images: 8, asked: true };
+    // Few kernels, as Chromium's own adapter takes half a second to compile one.
+    const smoke = JSON.parse(await Deno.readTextFile(`${ROOT}config/smoke.json`));
+    const text = JSON.stringify({ ...smoke, model: { name: "mlp", width: 32, depth: 1 } });
+    const training = { text, path: "tiny", images: 8, asked: true };
     const site = await makePage([checkpoint], {
       out,
       title: "Tiny",
@@ -109,7 +113,9 @@ Deno.test({
       const changed = await page.evaluate<number[]>(`[...diffract.fill.filled.slice(0, 64)].flatMap(
         (value, i) => value === diffract.sample.drawn.images[i] ? [] : [i])`);
       const brush = [3, 4, 5].flatMap((y) => [2, 3, 4].map((x) => 8 * y + x));
-      assertEquals(changed, brush);
+      // Where an image ends at its darkest, a pixel may come back as it was.
+      assertEquals(changed.filter((i) => !brush.includes(i)), []);
+      assert(changed.length > 5, `${changed.length} pixels are new`);
 
       // The last tab: a run of its own, with its losses by band, and samples.
       await page.evaluate(`document.querySelector("#tab-train").click()`);
