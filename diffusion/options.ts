@@ -15,6 +15,7 @@ import {
   option,
   type OptionsOf,
   section,
+  type Warning,
 } from "../support/options.ts";
 import { LOSSES, type LossKind } from "../kernels/reduce/losses.ts";
 import { AUXILIARY, type AuxiliaryOptions } from "./auxiliary/registry.ts";
@@ -347,6 +348,13 @@ const frequenciesMayDiffer: Check<DiffusionOptions> = (options) => {
     : null;
 };
 
+/** The noise that a network is to tell should be there to see. */
+const noiseIsSeen: Warning<DiffusionOptions> = ({ spectralForcing, target }, at) =>
+  spectralForcing.on && PARAMETERIZATIONS[target].needsSignal
+    ? `${at("spectralForcing.on")} hides noise that the network must tell for ${at("target")} ` +
+      `${target}, so that samples keep it; v, velocity and x0 go with it`
+    : null;
+
 /** The diffusion process of a run. */
 export const DIFFUSION = section("The diffusion process", FIELDS, {
   checks: [
@@ -359,4 +367,5 @@ export const DIFFUSION = section("The diffusion process", FIELDS, {
     binsFitTimesteps,
     frequenciesMayDiffer,
   ],
+  warnings: [noiseIsSeen],
 });

@@ -61,6 +61,16 @@ Deno.test("loadConfig() accepts every run of config/spectral without warnings", 
   }
 });
 
+Deno.test("configWarnings() tells that Spectral Forcing hides the noise that a network must tell", () => {
+  const on: Override = ["diffusion.spectralForcing.on", "true"];
+  const [warning = ""] = configWarnings(parse(on));
+  assertStringIncludes(
+    warning,
+    "hides noise that the network must tell for diffusion.target epsilon",
+  );
+  assertEquals(configWarnings(parse(on, ["diffusion.target", "v"])), []);
+});
+
 Deno.test("parseConfig() refuses a cut that moves in, and auxiliary losses by the loss's levels by frequency", () => {
   const on: Override = ["diffusion.spectralForcing.on", "true"];
   assertStringIncludes(
