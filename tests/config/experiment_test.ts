@@ -165,7 +165,7 @@ for (const name of ["emergence", "emergence-gpu"]) {
   });
 }
 
-for (const [name, count] of [["processes", 9], ["remedies", 15]] as const) {
+for (const [name, count] of [["processes", 10], ["remedies", 15]] as const) {
   for (const size of ["", "-gpu"]) {
     Deno.test(`loadExperiment() accepts config/spectral/${name}${size}.json`, async () => {
       const path = new URL(`../../config/spectral/${name}${size}.json`, import.meta.url).pathname;
