@@ -58,7 +58,8 @@ export const SAMPLER_OPTIONS = {
     SPACING,
     "S",
     "uniform and from-last take every k-th, k being timesteps / N rounded down, which may be more " +
-      "than N: 72 for 70 of 1000; the others exactly N",
+      "than N: 72 for 70 of 1000; beta and quadratic leave out those that coincide; the others " +
+      "exactly N",
   ),
   offset: optionSpec(MORE.offset, "K"),
   rho: optionSpec(MORE.rho, "RHO"),

@@ -69,7 +69,7 @@ Deno.test("chooseSampler() refuses options that a sampler does not have", () => 
 Deno.test("SAMPLER_OPTIONS say which spacing may take more steps than asked for, with a true example", () => {
   const { steps, spacing } = SAMPLER_OPTIONS;
   assertStringIncludes(steps.description, "some more by the spacings uniform and from-last");
-  assertStringIncludes(spacing.description, "72 for 70 of 1000; the others exactly N");
+  assertStringIncludes(spacing.description, "72 for 70 of 1000; beta and quadratic leave out");
   const counts = TIMESTEP_SPACINGS.map((name) => [name, spaceTimesteps(name, 1000, 70).length]);
   const more = counts.filter(([, count]) => count !== 70);
   assertEquals([counts.length, more], [8, [["uniform", 72], ["from-last", 72]]]);
