@@ -72,7 +72,7 @@ Deno.test("SAMPLER_OPTIONS say which spacing may take more steps than asked for,
   assertStringIncludes(spacing.description, "72 for 70 of 1000; beta and quadratic leave out");
   const counts = TIMESTEP_SPACINGS.map((name) => [name, spaceTimesteps(name, 1000, 70).length]);
   const more = counts.filter(([, count]) => count !== 70);
-  assertEquals([counts.length, more], [8, [["uniform", 72], ["from-last", 72]]]);
+  assertEquals([counts.length, more], [9, [["uniform", 72], ["from-last", 72]]]);
 });
 
 Deno.test("findCheckpoint() says what is missing, whichever command asks", () =>
