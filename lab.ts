@@ -3,19 +3,15 @@
  *
  * What runs in a web page too is in `@diffract/diffract`.
  *
- * @example Train a small network on made-up shapes, draw images, save and load
+ * @example Make a data set of pixels at hand, and look at it
  * ```ts
- * import { createRun, loadRun } from "@diffract/diffract/lab";
+ * import { dataOf, showSet } from "@diffract/diffract/lab";
  *
- * using run = await createRun({ train: { steps: 20 } });
- * for await (const { step, loss } of run.trainSteps({ every: 10 })) console.log(step, loss);
- * const images = await run.sample({ count: 4, sampler: "ddim", steps: 10 });
- * const folder = await Deno.makeTempDir();
- * await images.grid().save(`${folder}/images.png`);
- * await run.save(`${folder}/model.safetensors`);
- * using again = await loadRun(`${folder}/model.safetensors`);
- * const same = await again.sample({ count: 4, sampler: "ddim", steps: 10 });
- * if (`${same.images}` !== `${images.images}`) throw new Error("A loaded run draws other images");
+ * const images = Uint8Array.from({ length: 4 * 8 * 8 }, (_, i) => i);
+ * const set = dataOf({ images, count: 4, height: 8, width: 8, channels: 1 });
+ * const { png } = showSet(set);
+ * if (png[1] !== 0x50) throw new Error("A picture must be a PNG");
+ * // await createRun({ data: set, train: { steps: 1000 } }) learns from it.
  * ```
  *
  * @module

@@ -58,6 +58,8 @@ const { $schema: _, data: __, ...quick } = quickstart;
  */
 export const DEFAULTS: Settings & { readonly data: DataSettings } = {
   ...quick as unknown as Settings,
+  // Held-out images are for runs in a folder.
+  train: { ...quick.train, evalEvery: 0 },
   data: MADE_DATA,
   instruments: { bandLoss: false },
 };

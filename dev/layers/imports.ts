@@ -36,7 +36,7 @@ interface Resolved {
   readonly error?: string;
 }
 
-const SKIPPED = /^(\..*|tests|bench|node_modules|runs|datasets)$/;
+const SKIPPED = /^(\..*|tests|bench|examples|node_modules|runs|datasets)$/;
 
 /** Every source file below `root` but those of tests and benchmarks, in the order of their names. */
 export async function listSources(root: string, folder = ""): Promise<string[]> {
