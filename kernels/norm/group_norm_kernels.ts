@@ -22,7 +22,7 @@ export interface GroupNormVariant {
 }
 
 /** What the normalised values are scaled and shifted by: the bindings, and the WGSL of one vector. */
-function affine(each: boolean, type: VectorType) {
+function affine(each: boolean, type: VectorType): Affine {
   const read: BindingSpec = { type, access: "read" };
   return each
     ? {
@@ -37,7 +37,11 @@ function affine(each: boolean, type: VectorType) {
     };
 }
 
-type Affine = ReturnType<typeof affine>;
+interface Affine {
+  readonly bindings: Readonly<Record<string, BindingSpec>>;
+  readonly weight: (at: string) => string;
+  readonly bias: (at: string) => string;
+}
 
 const nameOf = ({ silu, dropout, each }: GroupNormVariant) =>
   `groupNorm${each ? "Each" : ""}${silu ? "Silu" : ""}${dropout ? "Dropout" : ""}`;
