@@ -58,6 +58,7 @@ const { $schema: _, data: __, ...quick } = quickstart;
  */
 export const DEFAULTS: Settings & { readonly data: DataSettings } = {
   ...quick as unknown as Settings,
+  model: { name: "ho2020", ...quick.model },
   // Held-out images are for runs in a folder.
   train: { ...quick.train, evalEvery: 0 },
   data: MADE_DATA,

@@ -117,6 +117,38 @@ Deno.test("createRun() begins with the weights of a run, for images of one class
     assertEquals((await other.sample(options)).floats, (await tuned.sample(options)).floats);
   }));
 
+Deno.test("Run.sample() draws classes by name, guided, in batches, of a run that was loaded too", () =>
+  inFolder(async (folder) => {
+    using run = await createRun({
+      ...{ gpu: await testGpu(), say: () => {}, train: { steps: 4, batchSize: 4 } },
+      // This network begins with zeros, and knows nothing of classes.
+      optim: { lr: 0.02, warmupSteps: 0, decay: "constant" },
+      data: { name: "synthetic", size: 8, synthetic: { kind: "shapes", channels: 1, count: 16 } },
+      model: { name: "dit", channels: 8, heads: 2, depth: 1, classes: 6, labelDropout: 0.5 },
+    });
+    await run.train();
+    const options = { sampler: "ddim", steps: 2, eta: 0, count: 3, batch: 2, seed: 4 } as const;
+    const rings = await run.sample({ ...options, classes: ["ring"] });
+    const both = await run.sample({ ...options, classes: [3, "disc"] });
+    assertEquals(both.floats.subarray(0, 64), rings.floats.subarray(0, 64));
+    assert(both.floats.subarray(64, 128).some((value, i) => value !== rings.floats[64 + i]));
+    const guided = await run.sample({ ...options, classes: ["ring"], guidance: 4 });
+    assert(guided.floats.some((value, i) => value !== rings.floats[i]));
+    const steps = await collect(run.sampleSteps({ ...options, classes: ["ring"] }));
+    assertEquals(steps.map(({ first, images }) => [first, images.count]), [
+      [0, 2],
+      [0, 2],
+      [2, 1],
+      [2, 1],
+    ]);
+    const path = join(folder, "model.safetensors");
+    await run.save(path);
+    using loaded = await loadRun(path, { gpu: run.gpu });
+    const again = await loaded.sample({ ...options, classes: ["ring"], guidance: 4 });
+    assertEquals(again.floats, guided.floats);
+    await assertRejects(() => loaded.sample({ classes: ["cat"] }), RangeError, "disc, square");
+  }));
+
 Deno.test("A run refuses what can't be, and says what to do", async () => {
   const gpu = await testGpu();
   const misspelt = { train: { stepz: 3 } } as NewRun;
