@@ -59,7 +59,7 @@ const sizes = {
   classifierSteps: 300,
   images: 32, // 100
   samplerSteps: 50, // 1000
-  judged: 64,
+  judged: 96,
 };
 const grey: DataSettings = { name: "fashion-mnist", flip: false };
 const colour: DataSettings = { name: "cifar10", flip: false };
