@@ -18,6 +18,9 @@ import { RadialSpectrum } from "../numerics/radial_spectrum.ts";
 /** Splits of an Inception Score where there are images for them. */
 const SPLITS = 10;
 
+/** What is counted of classes. */
+const TALLIES = ["counts", "right", "shown"] as const;
+
 /** What a {@linkcode Collection} is for. */
 export interface CollectionOptions {
   readonly metrics: readonly MetricName[];
@@ -130,11 +133,7 @@ export class Collection {
       put("scorer/negentropies", this.scorer.negentropies);
       put("scorer/sums", this.scorer.sums);
     }
-    if (this.tally) {
-      put("classes/counts", this.tally.counts);
-      put("classes/right", this.tally.right);
-      put("classes/shown", this.tally.shown);
-    }
+    if (this.tally) { for (const name of TALLIES) put(`classes/${name}`, this.tally[name]); }
     if (this.#keptLabels.length > 0) put("classes/kept", this.#keptLabels);
     if (this.#kept.length > 0) {
       result.set("kept", { dtype: "F32", shape: [this.#kept.length], data: this.#kept });
@@ -148,7 +147,8 @@ export class Collection {
    * @throws {RangeError} When a tensor is missing or has another size.
    */
   restore(tensors: NamedTensors): void {
-    const get = (name: string, length: number) => {
+    const get = (name: string, length: number, wanted = true) => {
+      if (!wanted) return new Float64Array(0);
       const data = tensors.get(name)?.data;
       if (data?.length === length) return Float64Array.from(data as Float64Array);
       throw new RangeError(
@@ -156,24 +156,24 @@ export class Collection {
       );
     };
     const count = get("count", 1)[0]!;
-    for (const [name, moments] of this.#allMoments()) {
+    // All is read before anything is taken over: what lacks a part must leave no other behind.
+    const moments = Array.from(this.#allMoments(), ([name, moments]) => {
       const d = moments.dimension;
-      moments.restore(count, get(`${name}/mean`, d), get(`${name}/scatter`, d * d));
-    }
-    const { scorer } = this;
-    scorer?.restore(
-      count,
-      get("scorer/negentropies", scorer.splits),
-      get("scorer/sums", scorer.splits * scorer.classes),
-    );
-    if (this.tally) {
-      this.tally.counts.set(get("classes/counts", this.tally.classes));
-      this.tally.right.set(get("classes/right", this.tally.classes));
-      this.tally.shown.set(get("classes/shown", this.tally.classes));
-    }
-    const kept = this.#keptLabels;
-    if (kept.length > 0) kept.set(get("classes/kept", kept.length));
-    if (this.#kept.length > 0) this.#kept.set(get("kept", this.#kept.length));
+      return [moments, get(`${name}/mean`, d), get(`${name}/scatter`, d * d)] as const;
+    });
+    const { scorer, tally } = this;
+    const scores = scorer && [
+      ...[get("scorer/negentropies", scorer.splits)],
+      ...[get("scorer/sums", scorer.splits * scorer.classes)],
+    ] as const;
+    const counts = tally && TALLIES.map((name) => get(`classes/${name}`, tally.classes));
+    const labels = get("classes/kept", this.#keptLabels.length, this.#keptLabels.length > 0);
+    const kept = get("kept", this.#kept.length, this.#kept.length > 0);
+    for (const [each, mean, scatter] of moments) each.restore(count, mean, scatter);
+    if (scores) scorer?.restore(count, scores[0]!, scores[1]!);
+    counts?.forEach((values, i) => tally![TALLIES[i]!].set(values));
+    this.#keptLabels.set(labels);
+    this.#kept.set(kept);
     this.#count = count;
   }
 

@@ -12,6 +12,7 @@ import {
   assertRejects,
   assertStringIncludes,
 } from "../../../support/assert.ts";
+import { readSafetensors, writeSafetensors } from "../../../../formats/safetensors.ts";
 import { randomValues } from "../../../support/gpu.ts";
 import { inFolder } from "../../../support/folder.ts";
 
@@ -104,6 +105,22 @@ Deno.test("collect() starts afresh where the state belongs to something else or 
     const again = (await collect(source(100, 2), { ...options(100, lines), state }))!;
     assertStringIncludes(lines[1]!, "is damaged");
     assertEquals(again.moments!.gaussian(), other.moments!.gaussian());
+  });
+});
+
+Deno.test("collect() leaves nothing behind of a state that lacks a part", async () => {
+  await inFolder(async (folder) => {
+    const state = join(folder, "state"), lines: string[] = [];
+    await collect(source(100, 1), { ...options(100), state, keepState: true });
+    const { metadata, tensors } = readSafetensors(await Deno.readFile(state));
+    await Deno.writeFile(
+      state,
+      writeSafetensors([...tensors].filter(([name]) => name !== "kept"), metadata),
+    );
+    const again = (await collect(source(100, 1), { ...options(100, lines), state }))!;
+    assertStringIncludes(lines[0]!, "is damaged (Cannot restore an evaluation: kept must have");
+    const afresh = (await collect(source(100, 1), options(100)))!;
+    assertEquals(again.tensors(), afresh.tensors());
   });
 });
 
