@@ -12,6 +12,7 @@ import { RadialSpectrum } from "../../metrics/numerics/radial_spectrum.ts";
 import { countParameters } from "../../model/module.ts";
 import { UsageError } from "../../support/errors.ts";
 import type { Checkpoint } from "../../training/checkpoint.ts";
+import { shellWord } from "../../training/conversion.ts";
 import { networkOf } from "../../training/run.ts";
 import { notedClasses } from "../../training/same_images.ts";
 import type { SiteModel, SiteSpectrum, WeightsDtype } from "./site.ts";
@@ -67,6 +68,12 @@ function checkDrawable({ path }: Checkpoint, { model, data }: Config): void {
   };
   if (model.latent.autoencoder !== null) {
     refuse("diffusion must be among pixels, it is among latents");
+  }
+  if (model.lora.rank > 0) {
+    refuse(
+      "its low-rank additions must be merged, by " +
+        `\`deno task convert ${shellWord(path)} merged.safetensors\``,
+    );
   }
   const { height, width } = imageShape(data);
   if (height === 1) refuse("it must draw images, it draws signals");

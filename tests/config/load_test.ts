@@ -239,7 +239,7 @@ Deno.test("parseConfig() gives an empty config the settings of Ho et al. 2020", 
   assertEquals(parse('{"$schema": "./schema.json"}'), expected);
 });
 
-for (const name of ["cifar10", "quickstart", "smoke"]) {
+for (const name of ["cifar10", "quickstart", "classes", "smoke"]) {
   Deno.test(`loadConfig() accepts config/${name}.json without warnings`, async () => {
     const config = await loadConfig(shipped(name));
     assertEquals(config.run.dir, `runs/${name}`);
