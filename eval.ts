@@ -7,6 +7,7 @@ import { join } from "node:path";
 import { exists } from "./data/fetching/locate_files.ts";
 import type { FeatureExtractor } from "./metrics/judges/features/features.ts";
 import { needsFeatures } from "./metrics/judges/collection.ts";
+import { ADAPTER_OPTION } from "./commands/shared/adapter_choice.ts";
 import { bitsReport } from "./commands/shared/evaluation/bits.ts";
 import {
   COMMON_METRICS,
@@ -112,6 +113,7 @@ const command = defineCommand({
       description: "seed of the first image",
     },
     out: { value: "FILE", description: "where the JSON goes; beside the checkpoint by default" },
+    adapter: ADAPTER_OPTION,
   },
   overrides: "sets a key of the reference's data set, as in --data.size=16",
   examples: [

@@ -13,6 +13,7 @@ import { defineCommand, type OptionValues, runCommand } from "./support/command_
 import { atomicWrite } from "./support/files.ts";
 import { integer } from "./support/numbers.ts";
 import { counted } from "./support/terminal.ts";
+import { ADAPTER_OPTION } from "./commands/shared/adapter_choice.ts";
 import { openScriptGpu } from "./commands/shared/gpu.ts";
 import {
   CHECKPOINT_OPTION,
@@ -109,6 +110,7 @@ const command = defineCommand({
     },
     ...WEIGHTS_OPTIONS,
     noClip: { description: "leave the predicted image unclipped while sampling" },
+    adapter: ADAPTER_OPTION,
   },
   examples: [
     { args: "--count 64 --out grid.png", does: "draws 64 images from the newest run" },

@@ -11,6 +11,7 @@ import { UsageError } from "./support/errors.ts";
 import { startProgress } from "./support/terminal.ts";
 import { FLAG_DEFAULTS, readFlagOverrides } from "./commands/train/flagfile.ts";
 import { tellDryRun } from "./commands/train/dry_run.ts";
+import { ADAPTER_OPTION } from "./commands/shared/adapter_choice.ts";
 import { runEvaluation } from "./commands/shared/evaluation/observer.ts";
 import { availableMemory, openScriptGpu } from "./commands/shared/gpu.ts";
 import { findCheckpoint } from "./commands/shared/load_sampler.ts";
@@ -81,6 +82,7 @@ const command = defineCommand({
       description: "print the resolved config and the plan of a step with its memory, and exit",
     },
     tune: RUN_OPTIONS.tune,
+    adapter: ADAPTER_OPTION,
     profile: { description: "measure one step kernel by kernel, print the times, and exit" },
   },
   overrides: "sets a key of the config, as in --train.batchSize=64",

@@ -24,19 +24,23 @@ const RAISED_LIMITS = [
 /** Features of the standard that are asked for. */
 export const OPTIONAL_FEATURES = ["subgroups", "timestamp-query", "shader-f16"] as const;
 
+/** Without a preference the loader's order decides, and a CPU driver can win over a card. */
+const FASTEST: GPURequestAdapterOptions = { powerPreference: "high-performance" };
+
 /**
- * The fastest adapter.
+ * An adapter.
  *
  * @param platform Operating system; on "linux" the silent OpenGL fallback is refused.
+ * @param request How it is asked for; the fastest unless given.
  * @throws {Error} When there is none, or only the OpenGL fallback that Deno takes in silence when Vulkan
  *   is missing.
  */
 export async function requestAdapter(
   { gpu }: GpuProvider,
   platform: string | undefined,
+  request: GPURequestAdapterOptions = FASTEST,
 ): Promise<GPUAdapter> {
-  // Without a preference the loader's order decides, and a CPU driver can win over a card.
-  const adapter = await gpu?.requestAdapter({ powerPreference: "high-performance" });
+  const adapter = await gpu?.requestAdapter(request);
   if (!adapter) {
     throw new Error(
       "Cannot open a GPU: no WebGPU adapter was found. On Linux a Vulkan driver is needed: run ./denow, which installs Mesa's, or install the package mesa-vulkan-drivers",

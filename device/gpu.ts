@@ -47,6 +47,8 @@ export interface GpuEnvironment {
   readonly provider?: GpuProvider;
   /** Operating system; on "linux" the silent OpenGL fallback is refused. */
   readonly platform?: string;
+  /** How the adapter is asked for; the fastest unless given. */
+  readonly request?: GPURequestAdapterOptions;
 }
 
 /** @internal */
@@ -349,9 +351,9 @@ export class Gpu {
  *   when Vulkan is missing.
  */
 export async function openGpu(
-  { provider = runtimeProvider(), platform }: GpuEnvironment = {},
+  { provider = runtimeProvider(), platform, request }: GpuEnvironment = {},
 ): Promise<Gpu> {
-  const adapter = await requestAdapter(provider, platform);
+  const adapter = await requestAdapter(provider, platform, request);
   const device = await requestDevice(adapter, provider.features);
   const enables = await acceptedEnables(device, provider.enables);
   return new Gpu({ device, info: adapter.info, provider, enables });

@@ -28,6 +28,8 @@ export interface OptionSpec {
   /** The value when the option is absent. */
   default?: unknown;
   required?: boolean;
+  /** A variable of the environment that the value is put in, for whoever reads it there. */
+  variable?: string;
 }
 
 /** One argument without a name, as every one is: optional. */
@@ -161,6 +163,10 @@ export async function runCommand<const O extends OptionSpecs>(
     if (invocation.kind === "help") return void console.log(invocation.text);
     const note = folderNote(Deno.env.get("INIT_CWD"), Deno.cwd());
     if (note !== null) console.error(note);
+    for (const [name, { variable }] of Object.entries<OptionSpec>(spec.options)) {
+      const value = (invocation.options as Record<string, unknown>)[name];
+      if (variable !== undefined && value !== undefined) Deno.env.set(variable, `${value}`);
+    }
     return action(invocation);
   });
 }

@@ -33,13 +33,15 @@ export function dawnFolder(env: { get(name: string): string | undefined }): stri
 /**
  * Loads Dawn from the folder of its package.
  *
+ * @param adapter The name, or a part of it, of the only adapter that it is to offer; all unless given.
  * @throws {Error} When it is not there or can't be loaded, with how to install it.
  */
-export function loadDawn<Constants>(folder: string): Dawn<Constants> {
+export function loadDawn<Constants>(folder: string, adapter?: string): Dawn<Constants> {
   const path = resolve(folder);
   try {
     const { create, globals } = createRequire(import.meta.url)(path) as DawnModule;
-    return { gpu: create([]), constants: globals as Constants };
+    const options = adapter === undefined ? [] : [`adapter=${adapter}`];
+    return { gpu: create(options), constants: globals as Constants };
   } catch (error) {
     const reason = error instanceof Error ? error.message.split("\n")[0] : String(error);
     throw new Error(

@@ -21,6 +21,7 @@ import { UsageError } from "../../support/errors.ts";
 import { atomicWrite, readNamedFile } from "../../support/files.ts";
 import { integer } from "../../support/numbers.ts";
 import { measureAgainst, pairingTable } from "./against.ts";
+import { ADAPTER_OPTION } from "../shared/adapter_choice.ts";
 import { openScriptGpu } from "../shared/gpu.ts";
 import { checkResultFile } from "../shared/path_checks.ts";
 
@@ -60,6 +61,7 @@ const command = defineCommand({
       choices: VARIANT_FAMILIES,
       description: "compute products and convolutions by one family of kernels where it fits",
     },
+    adapter: ADAPTER_OPTION,
   },
   examples: [
     { args: "", does: "measures everything; minutes on a CPU driver" },

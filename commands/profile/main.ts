@@ -17,6 +17,7 @@ import { networkOf } from "../../training/run.ts";
 import { plannedProcess } from "../../training/run_process.ts";
 import { networkShape, standInLatents } from "../../training/network_shape.ts";
 import { Trainer } from "../../training/trainer.ts";
+import { ADAPTER_OPTION } from "../shared/adapter_choice.ts";
 import { openScriptGpu } from "../shared/gpu.ts";
 import { stepInstruments } from "../shared/instruments.ts";
 import { QUICKSTART, RUN_OPTIONS, tuneRun } from "../shared/run_options.ts";
@@ -52,6 +53,7 @@ const command = defineCommand({
       description: "images of a sampling step",
     },
     tune: RUN_OPTIONS.tune,
+    adapter: ADAPTER_OPTION,
     json: { description: "print one JSON object instead of tables" },
   },
   overrides: "sets a key of the config, as in --train.batchSize=64",

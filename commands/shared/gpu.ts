@@ -16,6 +16,7 @@ import {
   type VariantFamily,
 } from "../../kernels/shared/variants.ts";
 import { dawnFolder, loadDawn } from "../../support/dawn.ts";
+import { checkAdapter, wishedAdapter } from "./adapter_choice.ts";
 import { knownChoices } from "./tuning_tables.ts";
 
 /**
@@ -24,6 +25,7 @@ import { knownChoices } from "./tuning_tables.ts";
  * Kernels are chosen by what was measured on such an adapter, or taken from the family that
  * DIFFRACT_VARIANT names.
  *
+ * @throws {UsageError} When DIFFRACT_ADAPTER means no adapter.
  * @throws {Error} When there is no usable adapter; the message says what to install.
  * @throws {RangeError} When DIFFRACT_VARIANT names no family, or DIFFRACT_GPU no implementation.
  */
@@ -33,20 +35,30 @@ export async function openScriptGpu(): Promise<Gpu> {
     // Without it drivers complain about a window system that nobody wants.
     setUnlessSet("XDG_RUNTIME_DIR", Deno.env.get("TMPDIR") ?? "/tmp");
   }
-  const gpu = await openGpu({ provider: chosenProvider(), platform: Deno.build.os });
+  const wished = wishedAdapter();
+  const gpu = await openGpu({
+    provider: chosenProvider(wished?.name),
+    platform: Deno.build.os,
+    ...wished && { request: wished.options },
+  });
+  if (wished) checkAdapter(wished, gpu.info);
   const forced = forcedFamily();
   setVariantPolicy(gpu, forced ? { forced } : { table: await knownChoices(gpu) });
   return gpu;
 }
 
-/** Deno's own WebGPU, or the one that DIFFRACT_GPU names: "dawn" (see `support/dawn.ts`). */
-export function chosenProvider(): GpuProvider {
+/**
+ * Deno's own WebGPU, or the one that DIFFRACT_GPU names: "dawn" (see `support/dawn.ts`).
+ *
+ * @param adapter The only adapter that Dawn is to offer; all unless given.
+ */
+export function chosenProvider(adapter?: string): GpuProvider {
   const name = Deno.env.get("DIFFRACT_GPU") || "deno";
   if (name === "deno") return runtimeProvider();
   if (name !== "dawn") {
     throw new RangeError(`Cannot open a GPU: DIFFRACT_GPU must be deno or dawn, got ${name}`);
   }
-  const dawn = loadDawn<GpuConstants>(dawnFolder(Deno.env));
+  const dawn = loadDawn<GpuConstants>(dawnFolder(Deno.env), adapter);
   return {
     ...dawn,
     enables: [...STANDARD_ENABLES, "chromium_experimental_subgroup_matrix"],

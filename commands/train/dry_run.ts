@@ -6,6 +6,7 @@
  */
 import { configWarnings } from "../../config/checks.ts";
 import type { Config } from "../../config/schema.ts";
+import { UsageError } from "../../support/errors.ts";
 import type { Gpu } from "../../device/gpu.ts";
 import { planningGpu } from "../../device/planning_gpu.ts";
 import { formatTable } from "../../support/terminal.ts";
@@ -47,6 +48,7 @@ export async function tellDryRun({ config, mode, recorded, say }: DryRun): Promi
   try {
     gpu = await openScriptGpu();
   } catch (error) {
+    if (error instanceof UsageError) throw error;
     say(`note: the step is not planned: ${error instanceof Error ? error.message : error}`);
     return;
   }

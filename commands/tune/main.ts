@@ -18,6 +18,7 @@ import { networkOf } from "../../training/run.ts";
 import { plannedProcess } from "../../training/run_process.ts";
 import { fitSampling } from "../../training/sample_batch.ts";
 import { stepOps } from "../../training/tunable_ops.ts";
+import { ADAPTER_OPTION } from "../shared/adapter_choice.ts";
 import { openScriptGpu } from "../shared/gpu.ts";
 import { checkResultFolder } from "../shared/path_checks.ts";
 import { keepChoices, knownChoices, newIn } from "../shared/tuning_tables.ts";
@@ -40,6 +41,7 @@ const command = defineCommand({
       value: "FOLDER",
       description: "keep the table there and not in the user's cache",
     },
+    adapter: ADAPTER_OPTION,
   },
   overrides: "sets a key of the configs, as in --train.batchSize=64",
   examples: [

@@ -7,6 +7,7 @@
 import { setVariantPolicy, VARIANT_FAMILIES } from "../../kernels/shared/variants.ts";
 import { defineCommand, runCommand } from "../../support/command_line.ts";
 import { styled } from "../../support/terminal.ts";
+import { ADAPTER_OPTION } from "../shared/adapter_choice.ts";
 import { openScriptGpu } from "../shared/gpu.ts";
 import { verifyFolder } from "./folder.ts";
 import type { CaseResult } from "./golden.ts";
@@ -54,6 +55,7 @@ const command = defineCommand({
       choices: VARIANT_FAMILIES,
       description: "compute products and convolutions by one family of kernels where it fits",
     },
+    adapter: ADAPTER_OPTION,
   },
   examples: [
     { args: "", does: "replays the small set that ships with the project" },
