@@ -26,6 +26,8 @@ import { chooseExtractor } from "./commands/shared/evaluation/extractor.ts";
 import { chooseReference, collectReference } from "./commands/shared/evaluation/reference.ts";
 import { chooseSubject, type Subject } from "./commands/shared/evaluation/subject.ts";
 import { CLASS_OPTIONS } from "./commands/shared/guided_classes.ts";
+import { isFirstProcess, joinProcesses, sayFirst } from "./commands/shared/processes.ts";
+import { inTurn } from "./training/collective.ts";
 import { openScriptGpu } from "./commands/shared/gpu.ts";
 import { checkGivenFiles, checkResultFile } from "./commands/shared/path_checks.ts";
 import {
@@ -182,7 +184,7 @@ async function evaluate(
   overrides: readonly [string, string][],
 ): Promise<number> {
   const metrics = options.metrics.split(",") as MetricName[];
-  const say = (line: string) => console.log(line);
+  const processes = joinProcesses(), say = sayFirst;
   if (options.checkpoint !== undefined && options.images !== undefined) {
     throw new UsageError("Cannot judge both: give either --checkpoint or --images");
   }
@@ -193,7 +195,11 @@ async function evaluate(
   );
   await checkResultFile(options.out, { extension: ".json", makesFolder: true });
   const gpu = await openScriptGpu();
+  const collective = processes.collective(gpu);
   if (options.metrics === NLL) {
+    if (processes.size > 1) {
+      throw new UsageError(`Cannot measure ${NLL}: it must be done in one process`);
+    }
     const given: Readonly<Record<string, unknown>> = {
       ...options,
       ...Object.fromEntries(overrides),
@@ -207,7 +213,8 @@ async function evaluate(
     }
     return await bitsReport(gpu, options, say);
   }
-  const subject = await chooseSubject(gpu, options, overrides, say);
+  // What one has downloaded, decoded or trained the others find.
+  const subject = await inTurn(collective, () => chooseSubject(gpu, options, overrides, say));
   const { source } = subject;
   const out = options.out ?? subject.out;
   if (options.out === undefined) await checkResultFile(out, { makesFolder: true });
@@ -216,27 +223,36 @@ async function evaluate(
     options.count ?? (source.count === Infinity ? COUNT : Infinity),
     source.count,
   );
-  const choice = await chooseReference(subject, options, overrides, say);
+  const choice = await inTurn(
+    collective,
+    () => chooseReference(subject, options, overrides, say),
+  );
   let extractor: FeatureExtractor | null = null;
   if (needsFeatures(metrics)) {
     const { features } = options;
-    extractor = await chooseExtractor(gpu, { features, inceptionWeights, own: choice.own, say });
+    const wanted = { features, inceptionWeights, own: choice.own, say };
+    extractor = await inTurn(collective, () => chooseExtractor(gpu, wanted));
   }
   await ensureFolder(join(out, ".."));
   say(`Judging ${subject.name}: ${count} images against ${choice.name}`);
   if (extractor) say(`features  ${extractor.dimension} of the ${extractor.name}`);
   const stop = new AbortController();
-  const unwatch = watchStopSignals(stop, () => console.error("Stopping after the batch at hand"));
+  const unwatch = watchStopSignals(stop, () => {
+    if (isFirstProcess()) console.error("Stopping after the batch at hand");
+  });
   const { signal } = stop, { keep } = options, state = `${out}.state`;
   try {
-    const common = { metrics, extractor, keep, signal, say };
+    const common = { metrics, extractor, keep, signal, say, collective };
     const reference = await collectReference(choice, { ...common, limit: options.referenceCount });
     const side = reference &&
       await collect(source, { ...common, label: "eval", count, state });
     if (!reference || !side) {
+      processes.close();
       say("Stopped; the same command goes on");
       return 130;
     }
+    processes.close();
+    if (!isFirstProcess()) return 0;
     const ddof = options.ddof === 1 ? 1 : 0;
     const found = await judge(side, reference, { metrics, ddof }, say);
     if (found.length === 0) {

@@ -15,6 +15,9 @@ import { integer } from "./support/numbers.ts";
 import { counted } from "./support/terminal.ts";
 import { ADAPTER_OPTION } from "./commands/shared/adapter_choice.ts";
 import { openScriptGpu } from "./commands/shared/gpu.ts";
+import { isFirstProcess, joinProcesses, sayFirst } from "./commands/shared/processes.ts";
+import { barrier, inTurn } from "./training/collective.ts";
+import { UsageError } from "./support/errors.ts";
 import {
   CHECKPOINT_OPTION,
   findCheckpoint,
@@ -153,12 +156,12 @@ const command = defineCommand({
 export type SampleOptions = OptionValues<typeof command.options>;
 
 async function sample(options: SampleOptions): Promise<number> {
+  const processes = joinProcesses(), say = sayFirst;
   const checkpoint = await findCheckpoint(options.checkpoint);
   const stored = parseConfig(checkpoint.config, { path: checkpoint.path });
   const config = inPrecision(stored, options.precision), { precision } = config.train;
   const { height, width, channels } = imageShape(config.data);
   const size = { height, width, channels };
-  const say = (line: string) => console.log(line);
   const steering = await chooseSteering(options, config, checkpoint, say);
   const { guidance } = steering;
   const { job, sampler: choice, process, given } = await choosePlan(
@@ -170,21 +173,29 @@ async function sample(options: SampleOptions): Promise<number> {
   );
   if (guidance) usage(() => checkGuidedMoves(guidance, movesOf(process, choice)));
   const pictures = new Pictures(options, job, size, given);
+  if (processes.size > 1 && (pictures.wanted || options.images === undefined)) {
+    throw new UsageError(
+      `Cannot sample in ${processes.size} processes: it must be into a folder alone, by --images`,
+    );
+  }
   await checkPlaces(options);
   const { weights, batch } = options;
   const gpu = await openScriptGpu();
-  const folder = options.images === undefined ? null : await ImageFolder.open(
-    options.images,
-    {
-      checkpoint: await sha256File(checkpoint.path),
-      ...{ weights, sampler: choice, clip: !options.noClip, batch },
-      ...precision !== "f32" && { precision },
-      ...job.facts,
-      ...steering.facts,
-    },
-    { adapter: gpu.description },
-    say,
+  const collective = processes.collective(gpu);
+  const { images } = options;
+  const facts = {
+    checkpoint: await sha256File(checkpoint.path),
+    ...{ weights, sampler: choice, clip: !options.noClip, batch },
+    ...precision !== "f32" && { precision },
+    ...job.facts,
+    ...steering.facts,
+  };
+  // All see the folder as it is before the first image comes.
+  const folder = images === undefined ? null : await inTurn(
+    collective,
+    () => ImageFolder.open(images, facts, { adapter: gpu.description }, say),
   );
+  await barrier(collective);
   await folder?.checkLacking(job.names);
   const count = job.names.length;
   const stop = new AbortController();
@@ -194,7 +205,7 @@ async function sample(options: SampleOptions): Promise<number> {
   const most = folder ? undefined : count;
   const loaded = await loadGuidance(gpu, steering, say);
   const { sampler, destroy } = await loadSampler(gpu, run, options, most, loaded);
-  console.log(
+  say(
     `Sampling ${counted(count, "image")} from ${checkpoint.path} (${weights} weights, step ` +
       `${checkpoint.step}) by ${choice.name} in ${describeSteps(job, sampler.batch)}`,
   );
@@ -207,6 +218,7 @@ async function sample(options: SampleOptions): Promise<number> {
         folder,
         all: pictures.wanted,
         onlookers: pictures.onlookers,
+        collective,
       },
       signal: stop.signal,
     });
@@ -215,6 +227,8 @@ async function sample(options: SampleOptions): Promise<number> {
     destroy();
     loaded.destroy();
   }
+  processes.close();
+  if (!isFirstProcess()) return 0;
   if (drawn.stopped) return tellStopped(drawn, folder, count);
   if (folder) tellFolder(drawn, folder, count);
   const summary = job.summary?.();

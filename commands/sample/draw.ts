@@ -6,6 +6,7 @@
 import type { Sampler, StepImages } from "../../diffusion/sampling.ts";
 import { counted, startProgress } from "../../support/terminal.ts";
 import { type ImageSize, toBytes } from "../../training/pictures.ts";
+import { ALONE, type Collective, shareOf } from "../../training/collective.ts";
 import { pauseForSignals } from "../../training/stop_signals.ts";
 import type { ImageFolder } from "./image_folder.ts";
 import type { Job } from "./jobs.ts";
@@ -26,6 +27,8 @@ export interface DrawOptions {
   readonly size: ImageSize;
   /** Where each image is written. */
   readonly folder: ImageFolder | null;
+  /** The processes that draw, each its share of what is missing; this one alone unless given. */
+  readonly collective?: Collective;
   /** Whether images that the folder has are drawn all the same, for pictures of all. */
   readonly all: boolean;
   readonly onlookers: readonly Onlooker[];
@@ -60,16 +63,34 @@ export function describeSteps({ timesteps, names }: Job, batch: number): string 
     (again > 0 ? `, ${again} of them to go over parts of the way again` : "");
 }
 
-/** Draws what is missing of a job's images. */
+/** Draws what is missing of a job's images; what came of it in all processes. */
 export async function drawJob(job: Job, sampler: Sampler, options: DrawOptions): Promise<Drawn> {
-  const { batch, size, folder, all, onlookers, signal } = options;
+  const own = await drawShare(job, sampler, options);
+  const { collective = ALONE } = options;
+  if (collective.size === 1) return own;
+  const parts = await collective.gather(Float32Array.of(own.stopped ? 1 : 0, own.count));
+  const count = parts.reduce((sum, [, count = 0]) => sum + count, 0);
+  const inFolder = own.inFolder - own.count + count;
+  return { ...own, count, inFolder, stopped: parts.some(([stopped]) => stopped === 1) };
+}
+
+async function drawShare(job: Job, sampler: Sampler, options: DrawOptions): Promise<Drawn> {
+  const { batch, size, folder, all, onlookers, signal, collective = ALONE } = options;
   const present = folder?.present ?? new Set();
   const had = job.names.filter((name) => present.has(name)).length;
-  const indices = job.names.flatMap((name, i) => all || !present.has(name) ? [i] : []);
+  const missing = job.names.flatMap((name, i) => all || !present.has(name) ? [i] : []);
+  const { first, end } = shareOf(missing.length, collective);
+  const indices = missing.slice(first, end);
   const length = size.height * size.width * size.channels;
   const images = all ? new Uint8Array(job.names.length * length) : null;
   const computed = all ? new Float32Array(job.names.length * length) : null;
-  const watching = createWatch(job, indices.length, batch, folder ? had : null);
+  const watching = createWatch(
+    job,
+    indices.length,
+    batch,
+    folder ? had : null,
+    collective.rank > 0,
+  );
   let count = 0, written = 0;
   try {
     for (let at = 0; at < indices.length; at += batch) {
@@ -107,14 +128,21 @@ export async function drawJob(job: Job, sampler: Sampler, options: DrawOptions):
  * back to more noise is no step: the network is not asked.
  *
  * @param had Images that a folder had before; null where there is none.
+ * @param silent Whether another process tells.
  */
-function createWatch(job: Job, count: number, batch: number, had: number | null) {
+function createWatch(
+  job: Job,
+  count: number,
+  batch: number,
+  had: number | null,
+  silent: boolean,
+) {
   const last = job.timesteps.length - 1;
   let steps = 0;
   /** Steps up to each move, with it. */
   const stepsTo = job.timesteps.map((timestep) => timestep === null ? steps : ++steps);
   const total = Math.ceil(count / batch) * steps;
-  const progress = startProgress({ label: "sample", total });
+  const progress = silent ? null : startProgress({ label: "sample", total });
   const live = Deno.stderr.isTerminal();
   let shown = performance.now();
   return {
@@ -127,11 +155,11 @@ function createWatch(job: Job, count: number, batch: number, had: number | null)
         const note = had === null
           ? counted(whole, "image")
           : `${had + whole}/${counted(job.names.length, "image")}`;
-        progress.update(done, note);
+        progress?.update(done, note);
         shown = now;
       }
       await pauseForSignals();
     },
-    stop: () => progress.stop(),
+    stop: () => progress?.stop(),
   };
 }

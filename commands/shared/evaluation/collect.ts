@@ -8,6 +8,8 @@ import { readSafetensors, writeSafetensors } from "../../../formats/safetensors.
 import { Collection, type CollectionOptions } from "../../../metrics/judges/collection.ts";
 import { atomicWrite } from "../../../support/files.ts";
 import { startProgress } from "../../../support/terminal.ts";
+import { ALONE, barrier, type Collective } from "../../../training/collective.ts";
+import { sharedExtractor, sharedSource } from "./shares.ts";
 import type { ImageSource } from "./source.ts";
 
 /** Images taken in at once; fixed, so that sums are the same whenever a run was cut. */
@@ -29,6 +31,8 @@ export interface CollectOptions extends Omit<CollectionOptions, "height" | "widt
   readonly keepState?: boolean;
   /** Aborted when it should stop after the chunk at hand. */
   readonly signal?: AbortSignal;
+  /** The processes that share the work; this one alone unless given. */
+  readonly collective?: Collective;
   readonly say: (line: string) => void;
 }
 
@@ -40,26 +44,30 @@ export async function collect(
   source: ImageSource,
   options: CollectOptions,
 ): Promise<Collection | null> {
-  const { label, state, count, signal, say } = options;
-  const { height, width } = source;
-  const collection = new Collection({ ...options, height, width });
+  const { label, state, count, signal, say, collective = ALONE } = options;
+  const { height, width } = source, writes = collective.rank === 0;
+  const extractor = sharedExtractor(options.extractor, collective);
+  const collection = new Collection({ ...options, extractor, height, width });
+  const { read } = sharedSource(source, collective, count);
   const fingerprint = fingerprintOf(source, options);
   if (state !== undefined && await restore(collection, state, fingerprint, say)) {
     if (collection.count < count) say(`Going on after ${collection.count} of ${count} (${label})`);
   }
+  // All have read what one is going to replace.
+  await barrier(collective);
   const start = collection.count;
-  const progress = options.quiet ? null : startProgress({ label, total: count, start });
+  const progress = options.quiet || !writes ? null : startProgress({ label, total: count, start });
   const live = Deno.stderr.isTerminal();
   let stored = performance.now(), shown = stored, last = start;
-  while (collection.count < count && !signal?.aborted) {
+  while (collection.count < count && !await anyWish(collective, signal)) {
     const first = collection.count;
-    await collection.add(await source.read(first, Math.min(CHUNK, count - first)));
+    await collection.add(await read(first, Math.min(CHUNK, count - first)));
     const now = performance.now();
     if (live || now - shown > LINE_MS) {
       progress?.update(last = collection.count);
       shown = now;
     }
-    if (state !== undefined && now - stored > STORE_MS && collection.count < count) {
+    if (writes && state !== undefined && now - stored > STORE_MS && collection.count < count) {
       await store(collection, state, fingerprint);
       stored = performance.now();
     }
@@ -69,10 +77,16 @@ export async function collect(
   const done = collection.count >= count;
   if (last < collection.count) progress?.update(collection.count);
   progress?.stop();
-  if (state !== undefined && start < count && (!done || options.keepState)) {
+  if (writes && state !== undefined && start < count && (!done || options.keepState)) {
     await store(collection, state, fingerprint);
   }
   return done ? collection : null;
+}
+
+/** Whether any of the processes is asked to stop. */
+async function anyWish(collective: Collective, signal: AbortSignal | undefined): Promise<boolean> {
+  const wishes = await collective.gather(Float32Array.of(signal?.aborted ? 1 : 0));
+  return wishes.some(([wish]) => wish === 1);
 }
 
 /** Everything that the collection depends on. */

@@ -16,6 +16,7 @@ import type { MetricsOptions } from "../../../metrics/judges/options.ts";
 import { judge, type Metric, type Reference } from "../../../metrics/judges/compare.ts";
 import { writeCheckpoint } from "../../../training/checkpoint.ts";
 import { linesUpTo, Log } from "../../../training/log.ts";
+import { inTurn } from "../../../training/collective.ts";
 import type { Observer } from "../../../training/observer.ts";
 import { runFolder } from "../../../training/run_folder.ts";
 import type { Trainer } from "../../../training/trainer.ts";
@@ -66,6 +67,7 @@ export async function runEvaluation(
 
 class Evaluation implements Observer {
   readonly atEnd = true;
+  readonly shared = true;
 
   private constructor(
     private readonly trainer: Trainer,
@@ -77,16 +79,17 @@ class Evaluation implements Observer {
   ) {}
 
   static async create(trainer: Trainer, options: RunEvaluation): Promise<Evaluation> {
-    const { gpu, images, state } = trainer;
+    const { gpu, images, state, collective } = trainer;
     const { metrics: { names, features, reference: limit }, data, say } = options;
     const own = { images, data };
     const extractor = needsFeatures(names)
-      ? await chooseExtractor(gpu, { features, own, say })
+      // What the first has trained the others find.
+      ? await inTurn(collective, () => chooseExtractor(gpu, { features, own, say }))
       : null;
     const choice = { name: images.name, images, statistics: null, own };
     const reference = await collectReference(choice, {
       ...{ metrics: names, extractor, say, limit: limit ?? undefined },
-      keep: options.metrics.count,
+      ...{ keep: options.metrics.count, collective },
     });
     if (!reference) throw new Error("Cannot evaluate: the reference must be complete");
     const samplers = {
@@ -111,6 +114,7 @@ class Evaluation implements Observer {
       const found = await this.#judge(kind, step);
       values[kind] = Object.fromEntries(found.map(({ key, value }) => [key, value]));
     }
+    if (this.trainer.collective.rank > 0) return null;
     const key = BEST_KEYS[rule];
     const value = values.ema?.[key];
     const before = await bestBefore(path, step, key);
@@ -141,7 +145,7 @@ class Evaluation implements Observer {
     const { estimator } = this;
     const side = await collect(this.#source(kind, step), {
       ...{ label: `evaluation (${kind})`, metrics: names, extractor: this.extractor },
-      ...{ count, keep: count, say, quiet: true },
+      ...{ count, keep: count, say, quiet: true, collective: this.trainer.collective },
     });
     if (!side) throw new Error("Cannot evaluate: the samples must be complete");
     return await judge(side, this.reference, { metrics: names, estimator }, say);
