@@ -26,21 +26,29 @@ import type { BenchCase, BenchOptions, BenchRun } from "./bench_case.ts";
 import { checkGradient } from "./gradient_check.ts";
 
 const SIZE = 32;
-const CHANNELS = 3;
-const IMAGE = { height: SIZE, width: SIZE, channels: CHANNELS };
 
 /** A network to be measured. */
 interface UNetBench {
   readonly name: string;
   readonly summary: string;
   readonly batch: (options: BenchOptions) => number;
-  readonly model: Readonly<Record<string, unknown>>;
+  /** Channels of an image. */
+  readonly images: number;
+  readonly model: {
+    readonly channels: number;
+    readonly channelMultipliers: readonly number[];
+    readonly attentionLevels: readonly number[];
+    readonly blocks: number;
+    readonly dropout: number;
+    readonly groups: number;
+  };
 }
 
 const SMALL: UNetBench = {
   name: "small_unet",
   summary: "U-Net of 32, 64, 64 channels, one block, attention at 16 x 16, 32 images of 32 x 32",
   batch: () => 32,
+  images: 3,
   model: {
     channels: 32,
     channelMultipliers: [1, 2, 2],
@@ -55,6 +63,7 @@ const CIFAR10: UNetBench = {
   name: "cifar10_unet",
   summary: "the U-Net of Ho et al. 2020 for CIFAR-10, 35.7 M weights, --batch images",
   batch: ({ batch }) => batch,
+  images: 3,
   model: {
     channels: 128,
     channelMultipliers: [1, 2, 2, 2],
@@ -65,9 +74,51 @@ const CIFAR10: UNetBench = {
   },
 };
 
+/** Of the sizes that the benchmark inferena has for a small diffusion U-Net; ours has attention besides. */
+const LATENT: UNetBench = {
+  name: "latent_unet",
+  summary: "U-Net of 64, 128, 256 channels, one block, 2 images of 32 x 32 x 4",
+  batch: () => 2,
+  images: 4,
+  model: {
+    channels: 64,
+    channelMultipliers: [1, 2, 4],
+    attentionLevels: [],
+    blocks: 1,
+    dropout: 0.1,
+    groups: 16,
+  },
+};
+
+const NETWORKS = [SMALL, CIFAR10, LATENT];
+
+/** The networks as `pytorch_step.py` takes them. */
+export function pytorchCases(options: BenchOptions) {
+  return NETWORKS.map(({ name, batch, images, model }) => ({
+    ...{ name, batch: batch(options), size: SIZE, images },
+    ...{ channels: model.channels, multipliers: model.channelMultipliers },
+    ...{ attention: model.attentionLevels, blocks: model.blocks, groups: model.groups },
+  }));
+}
+
+/** Images of made-up shapes, those of further channels the same as of the first ones. */
+function imagesOf({ images: channels }: UNetBench, count: number) {
+  const made = makeSynthetic({ kind: "shapes", channels: 3, power: 2 }, "train", count, SIZE);
+  const images = Uint8Array.from(
+    { length: count * SIZE * SIZE * channels },
+    (_, i) => made.images[Math.floor(i / channels) * 3 + i % channels % 3]!,
+  );
+  return imageSet("synthetic", { ...made, images, channels });
+}
+
+function networkOf(bench: UNetBench, { model, diffusion }: ReturnType<typeof configOf>) {
+  const { timesteps } = diffusion;
+  return createNetwork(model, { height: SIZE, width: SIZE, channels: bench.images, timesteps });
+}
+
 function configOf({ name, model }: UNetBench, batch: number) {
   const config = {
-    data: { name: "synthetic", size: SIZE, synthetic: { kind: "shapes", channels: CHANNELS } },
+    data: { name: "synthetic", size: SIZE, synthetic: { kind: "shapes", channels: 3 } },
     model,
     train: { batchSize: batch },
   };
@@ -92,12 +143,8 @@ function trainingStep(bench: UNetBench): BenchCase {
     open(gpu, options) {
       const batch = bench.batch(options);
       const config = configOf(bench, batch);
-      const network = createNetwork(config.model, {
-        ...IMAGE,
-        timesteps: config.diffusion.timesteps,
-      });
-      const kind = { kind: "shapes", channels: CHANNELS, power: 2 } as const;
-      const images = imageSet("synthetic", makeSynthetic(kind, "train", batch, SIZE));
+      const network = networkOf(bench, config);
+      const images = imagesOf(bench, batch);
       let trainer: Trainer | undefined;
       let step = 0;
       return {
@@ -137,8 +184,13 @@ const UPDATE = samplerScalars({
 });
 
 /** A sampling step as a program over images of its own. */
-async function planSampling(gpu: Gpu, network: Network, parameters: Slots, batch: number) {
-  const shape = [batch, SIZE, SIZE, CHANNELS];
+async function planSampling(
+  gpu: Gpu,
+  network: Network,
+  parameters: Slots,
+  [batch, channels]: readonly [batch: number, channels: number],
+) {
+  const shape = [batch, SIZE, SIZE, channels];
   const values = randomValues(sizeOf(shape), 7);
   const x = gpu.tensor(shape, { data: values });
   const capture = new Capture(gpu, "sampling step");
@@ -165,13 +217,13 @@ type Slots = ReturnType<typeof parameterSlots>;
  * The first image after a step by another family of kernels: plain ones on a card, tiles on a CPU, where
  * plain ones would take minutes.
  */
-async function firstImage(gpu: Gpu, network: Network, parameters: Slots) {
+async function firstImage(gpu: Gpu, network: Network, parameters: Slots, channels: number) {
   const onCpu = gpu.subgroupSize > 0 && gpu.subgroupSize <= 8;
   const policy = variantPolicy(gpu);
   setVariantPolicy(gpu, { forced: onCpu ? "tiled" : "plain" });
   let step: { x: TensorRef; program: Program; run: () => void };
   try {
-    step = await planSampling(gpu, network, parameters, 1);
+    step = await planSampling(gpu, network, parameters, [1, channels]);
   } finally {
     setVariantPolicy(gpu, policy);
   }
@@ -190,8 +242,7 @@ function samplingStep(bench: UNetBench): BenchCase {
     ceiling: "multiply_add",
     open(gpu, options) {
       const batch = bench.batch(options);
-      const { model, diffusion } = configOf(bench, batch);
-      const network = createNetwork(model, { ...IMAGE, timesteps: diffusion.timesteps });
+      const network = networkOf(bench, configOf(bench, batch));
       const weights = createArena(gpu, "weights", network);
       writeArenas(gpu, [weights], perturbed(network));
       const parameters = parameterSlots(network, weights);
@@ -201,12 +252,12 @@ function samplingStep(bench: UNetBench): BenchCase {
           return 2 * (step?.program.work.multiplyAdds ?? 0);
         },
         async start() {
-          step = await planSampling(gpu, network, parameters, batch);
+          step = await planSampling(gpu, network, parameters, [batch, bench.images]);
         },
         run: () => step!.run(),
         dispatches: () => step!.program.dispatchCount,
         async validate() {
-          const expected = await firstImage(gpu, network, parameters);
+          const expected = await firstImage(gpu, network, parameters, bench.images);
           const actual = (await gpu.readF32(step!.x)).subarray(0, expected.length);
           assertAllClose(actual, expected, { rtol: 1e-3, atol: 1e-3, name: "the first image" });
         },
@@ -220,8 +271,8 @@ function samplingStep(bench: UNetBench): BenchCase {
   };
 }
 
-/** Training and sampling steps of both networks. */
-export const UNET_STEPS: readonly BenchCase[] = [SMALL, CIFAR10].flatMap((bench) => [
+/** Training and sampling steps of the networks. */
+export const UNET_STEPS: readonly BenchCase[] = NETWORKS.flatMap((bench) => [
   trainingStep(bench),
   samplingStep(bench),
 ]);

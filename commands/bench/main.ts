@@ -20,7 +20,9 @@ import { defineCommand, runCommand } from "../../support/command_line.ts";
 import { UsageError } from "../../support/errors.ts";
 import { atomicWrite, readNamedFile } from "../../support/files.ts";
 import { integer } from "../../support/numbers.ts";
+import { pytorchCases } from "../../bench/unet_step.ts";
 import { measureAgainst, pairingTable } from "./against.ts";
+import { findPyTorch, measurePyTorch, pytorchTable } from "./pytorch.ts";
 import { ADAPTER_OPTION } from "../shared/adapter_choice.ts";
 import { openScriptGpu } from "../shared/gpu.ts";
 import { checkResultFile } from "../shared/path_checks.ts";
@@ -42,6 +44,10 @@ const command = defineCommand({
     against: {
       value: "FOLDER",
       description: "take turns with another checkout of the project and print the ratios",
+    },
+    pytorch: {
+      description:
+        "measure the same steps of U-Nets in a PyTorch that is there, and print the ratios",
     },
     rounds: { value: "N", parse: integer({ min: 1 }), default: 5, description: "samples a case" },
     sampleMs: {
@@ -67,6 +73,7 @@ const command = defineCommand({
     { args: "", does: "measures everything; minutes on a CPU driver" },
     { args: "--filter conv2d,matmul --json", does: "a few cases, for a program to read" },
     { args: "--save before.json", does: "keeps a run, for --compare before.json after a change" },
+    { args: "--pytorch --filter unet", does: "steps of U-Nets beside those of PyTorch" },
     {
       args: "--against ../before --filter conv2d",
       does: "compares this checkout with another in one sitting, a round of each by turns",
@@ -97,6 +104,7 @@ if (import.meta.main) {
       else console.log(pairingTable(pairings));
       return;
     }
+    const python = options.pytorch ? await findPyTorch() : null;
     await checkResultFile(options.save, { extension: ".json" });
     const before = options.compare ? await readRun(options.compare) : undefined;
     let cases;
@@ -116,6 +124,17 @@ if (import.meta.main) {
     const adapter = gpu.description;
     if (options.json) outcomes.forEach((outcome) => console.log(jsonLine(outcome, adapter)));
     else console.log(measurementTable(outcomes));
+    if (python !== null) {
+      say("measuring PyTorch");
+      const names = measurements.map((it) => it.case);
+      const chosen = pytorchCases({ batch }).filter(({ name }) =>
+        names.some((it) => it.startsWith(`${name}_`))
+      );
+      const lines = await measurePyTorch(python, chosen, rounds * sampleMs / 1e3);
+      if (options.json) {
+        for (const line of lines) console.log(JSON.stringify({ lib: "pytorch", ...line }));
+      } else console.log(pytorchTable(measurements, lines));
+    }
     if (before) {
       const comparisons = compareRuns(before.measurements, measurements);
       if (options.json) comparisons.forEach((line) => console.log(JSON.stringify(line)));
