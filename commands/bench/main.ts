@@ -22,7 +22,7 @@ import { atomicWrite, readNamedFile } from "../../support/files.ts";
 import { integer } from "../../support/numbers.ts";
 import { pytorchCases } from "../../bench/unet_step.ts";
 import { measureAgainst, pairingTable } from "./against.ts";
-import { findPyTorch, measurePyTorch, pytorchTable } from "./pytorch.ts";
+import { findPyTorch, measurePyTorch, pytorchTable } from "../shared/pytorch.ts";
 import { ADAPTER_OPTION } from "../shared/adapter_choice.ts";
 import { openScriptGpu } from "../shared/gpu.ts";
 import { checkResultFile } from "../shared/path_checks.ts";
