@@ -4,11 +4,17 @@
  * @module
  */
 import { fileURLToPath } from "node:url";
-import type { Measurement } from "../../bench/measure.ts";
 import { UsageError } from "../../support/errors.ts";
 import { formatTable } from "../../support/terminal.ts";
 
 const SCRIPT = fileURLToPath(new URL("../../bench/pytorch_step.py", import.meta.url));
+
+/** A measurement of ours. */
+export interface Measured {
+  readonly case: string;
+  /** Milliseconds of a call. */
+  readonly ms?: number;
+}
 
 /** A line of the script: a time, or why there is none. */
 export interface PyTorchLine {
@@ -101,7 +107,7 @@ export interface PyTorchRatio {
 
 /** Sets our steps beside PyTorch's of the same names. */
 export function pytorchRatios(
-  measurements: readonly Measurement[],
+  measurements: readonly Measured[],
   lines: readonly PyTorchLine[],
 ): PyTorchRatio[] {
   return lines.flatMap(({ case: name, mode, ms }) => {
@@ -113,7 +119,7 @@ export function pytorchRatios(
 
 /** The comparison for a person, and what PyTorch could not do. */
 export function pytorchTable(
-  measurements: readonly Measurement[],
+  measurements: readonly Measured[],
   lines: readonly PyTorchLine[],
 ): string {
   const rows = pytorchRatios(measurements, lines).map((row) => [
