@@ -23,6 +23,8 @@ const TAGS: Readonly<Record<string, string>> = {
   valLoss: "loss/validation",
   lr: "optimiser/learning rate",
   gradNorm: "optimiser/gradient norm",
+  lossScale: "optimiser/loss scale",
+  skippedSteps: "optimiser/skipped steps",
   imagesPerSecond: "speed/images per second",
 };
 

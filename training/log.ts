@@ -16,6 +16,10 @@ export interface LogEvent {
   readonly lr?: number;
   /** L2 norm of the last step's gradient, before clipping. */
   readonly gradNorm?: number;
+  /** What the loss is multiplied by where gradients are f16, after the last step. */
+  readonly lossScale?: number;
+  /** Steps of the whole run that were skipped, as such gradients overflowed. */
+  readonly skippedSteps?: number;
   /** Training images a second since the last line that had one. */
   readonly imagesPerSecond?: number;
   /** Loss on held-out images of the averaged weights. */

@@ -251,7 +251,8 @@ class Loop {
     const line = { loss, lr: learningRate, gradNorm, imagesPerSecond, ...scaling };
     this.log.write({ step: this.#step, ...line });
     this.#logged = this.#step;
-    this.#note = `loss ${loss.toFixed(4)}  ${imagesPerSecond} images/s`;
+    const skipped = scaled?.skipped ? `  ${scaled.skipped} steps skipped` : "";
+    this.#note = `loss ${loss.toFixed(4)}  ${imagesPerSecond} images/s${skipped}`;
   }
 
   /** Stores the averages that others are made of; a file each, with nothing else in it. */

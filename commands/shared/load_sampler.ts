@@ -267,6 +267,7 @@ export async function loadSampler(
     network: other.network,
     weights: createArena(gpu, "guide's weights", other.network),
   };
+  if (guide) guide.network.activations = precision;
   if (guide) await loadWeights(gpu, guide.weights, other!.checkpoint, prefix);
   const size = { height, width, channels };
   const latent = await LatentSpace.open(gpu, config.model.latent, size);
