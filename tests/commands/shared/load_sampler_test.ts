@@ -176,3 +176,24 @@ Deno.test("loadSampler() gives a seed bit-equal floats at 1, 3 and 64 images, by
       setVariantPolicy(gpu, {});
     }
   }));
+
+Deno.test("loadSampler() draws nearly the same images in f16, of a run in f32", () =>
+  inFolder(async (folder) => {
+    const gpu = await testGpu();
+    if (!gpu.has("shader-f16")) return;
+    const config = await smokeConfig("train.steps=1", "train.sampleEvery=0");
+    await trainInFolder(config, folder);
+    const checkpoint = await findCheckpoint(folder), process = makeProcess(config.diffusion);
+    const moves = samplerMoves(process, { name: "ddim", eta: 0, spacing: "trailing", steps: 2 });
+    const draw = async (precision: "f32" | "f16" | undefined) => {
+      const options = { weights: "ema", batch: 4, precision } as const;
+      const { sampler, destroy } = await loadSampler(gpu, { config, checkpoint, process }, options);
+      const images = await sampler.sample(moves, [1, 2]);
+      destroy();
+      return images;
+    };
+    const full = await draw("f32"), half = await draw("f16");
+    assertEquals(await draw(undefined), full);
+    const apart = Math.max(...full.map((value, i) => Math.abs(value - half[i]!)));
+    assert(apart > 0 && apart < 0.02, `${apart} apart`);
+  }));
