@@ -1,9 +1,8 @@
 /**
  * Element types: how many bytes one takes and how WGSL spells it. Nothing else in the project says so.
  *
- * What a tensor is stored as and what is computed with are two things. A kernel's bindings have the type
- * of the tensors that it is given; sums and products are made in {@linkcode computedAs}, which for f16 is
- * f32, and {@linkcode loaded} and {@linkcode stored} go from one to the other. For f32 they are nothing.
+ * What a tensor is stored as and what is computed with are two things. Kernels are written over f32, and
+ * `half_storage.ts` adapts them to tensors of f16.
  *
  * @module
  */
@@ -51,30 +50,7 @@ const PARTS: ReadonlyMap<ElementType, { dtype: DType; width: Width }> = new Map(
   ),
 ]);
 
-/** The type that elements are computed with, whatever they are stored as. */
-export function computedAs(dtype: DType): Exclude<DType, "f16"> {
-  return dtype === "f16" ? "f32" : dtype;
-}
-
-/** WGSL type that `width` elements are computed with. */
-export function computeType(dtype: DType, width: Width): VectorType {
-  return elementOf(computedAs(dtype), width);
-}
-
-/** WGSL: a stored value as it is computed with. */
-export function loaded(dtype: DType, width: Width, value: string): string {
-  return dtype === computedAs(dtype) ? value : `${computeType(dtype, width)}(${value})`;
-}
-
-/** WGSL: a computed value as it is stored. */
-export function stored(dtype: DType, width: Width, value: string): string {
-  return dtype === computedAs(dtype) ? value : `${elementOf(dtype, width)}(${value})`;
-}
-
-/**
- * WGSL type of `width` elements in full precision: what statistics, losses, tables, optimiser state and
- * random numbers are kept in, and sums made in, whatever activations are stored as.
- */
+/** WGSL type of `width` floats: what kernels compute with. */
 export function full(width: Width): VectorType {
   return elementOf("f32", width);
 }

@@ -3,7 +3,7 @@
  *
  * @module
  */
-import { computeType, type DType, type ElementType, partsOf, type Width } from "./element.ts";
+import { type DType, type ElementType, full, partsOf, type Width } from "./element.ts";
 
 /** Bits of a column's number. */
 const ROW_BITS = 11;
@@ -59,10 +59,8 @@ export function operandFormat(
 
 /** WGSL: a binding that is a texture, and `NAME_at(index)`, which reads its elements, halves as floats. */
 export function declareOperand(name: string, binding: number, type: ElementType): string {
-  const { dtype, width } = partsOf(type), { format, element } = texelOf(type);
+  const { width } = partsOf(type), { format, element } = texelOf(type);
   const at = `vec2u(index & ${ROW_TEXELS - 1}u, index >> ${ROW_BITS}u)`;
   return `@group(0) @binding(${binding}) var ${name}: texture_storage_2d<${format}, read>;
-fn ${name}_at(index: u32) -> ${computeType(dtype, width)} { return ${
-    element(`textureLoad(${name}, ${at})`)
-  }; }`;
+fn ${name}_at(index: u32) -> ${full(width)} { return ${element(`textureLoad(${name}, ${at})`)}; }`;
 }

@@ -14,7 +14,7 @@
  * @module
  */
 import type { Capture } from "../../device/capture.ts";
-import { type DType, full, loaded, stored, typeFlag, type Width } from "../../device/element.ts";
+import { full, type Width } from "../../device/element.ts";
 import type { Kernel } from "../../device/kernel.ts";
 import type { TensorRef } from "../../device/tensor.ts";
 import {
@@ -116,7 +116,6 @@ function subgroupVariants(
         kernel: subgroupKernel({
           mode,
           from,
-          dtype: "f32",
           tile,
           added,
           stride: mode === "forward" ? undefined : shape.stride,
@@ -155,7 +154,7 @@ function recordPlain(capture: Capture, product: GatherProduct): TensorRef {
   const { rows, columns } = gatherSizes(mode, shape);
   const { out, shared } = bind(capture, product);
   capture.dispatch({
-    kernel: plainKernel(mode, "f32", added, shape.stride),
+    kernel: plainKernel(mode, added, shape.stride),
     ...shared,
     params: paramValues(product, 1),
     workgroups: flatGrid(rows * columns, STREAM_WORKGROUP),
@@ -168,8 +167,6 @@ interface SubgroupVariant {
   readonly mode: GatherMode;
   /** Where source, weight and residual are read from. */
   readonly from: OperandSource;
-  /** What all tensors are stored as. */
-  readonly dtype: DType;
   readonly tile: GemmTile;
   /** Names of the tensors that the epilogue adds. */
   readonly added: readonly Added[];
@@ -184,7 +181,7 @@ interface SubgroupVariant {
 }
 
 function subgroupKernel(variant: SubgroupVariant): Kernel {
-  const { mode, from, dtype, tile, added, stride = 1, powers, vectors, oneImage } = variant;
+  const { mode, from, tile, added, stride = 1, powers, vectors, oneImage } = variant;
   const { width } = tile;
   const size = names(mode);
   const perLoad = (text: (i: number) => string) => perLoadOfA(tile, text);
@@ -199,10 +196,10 @@ function subgroupKernel(variant: SubgroupVariant): Kernel {
   return {
     name: `conv2d.${mode}.sub${tileName(tile)}${vectors ? "" : "s"}${
       stride === 1 ? "" : `.stride${stride}`
-    }${powers ? ".pow2" : ""}${typeFlag(dtype)}${added.map((name) => `+${name}`).join("")}${
+    }${powers ? ".pow2" : ""}${added.map((name) => `+${name}`).join("")}${
       atRow.includes("perImage") ? "s" : ""
     }${from === "texture" ? ".texture" : ""}`,
-    bindings: kernelBindings(mode, added, dtype, { depth: vectors ? 4 : 1, columns: width }, from),
+    bindings: kernelBindings(mode, added, { depth: vectors ? 4 : 1, columns: width }, from),
     params: { ...paramTypes(added), widthShift: "u32", imageShift: "u32" },
     workgroupSize: [tile.lanes, 1, 1],
     subgroups: true,
@@ -245,17 +242,15 @@ fn main(@builtin(workgroup_id) group: vec3u, @builtin(local_invocation_id) local
   ${
       perVector(tile, (j) => {
         const places = { image: `(row ${by("n")})`, column: `safe${j}`, at: "" };
-        return `let added${j} = ${full(width)}()${
-          epilogueTerms(atColumn, { dtype, width }, places)
-        };`;
+        return `let added${j} = ${full(width)}()${epilogueTerms(atColumn, places)};`;
       })
     }
   ${
       storeTile(tile, (i, value, j) => {
         const at = `start + ${i} * columns + column${j}`;
         const places = { image: `((row + ${i}) ${by("n")})`, column: `column${j}`, at };
-        const terms = epilogueTerms(atRow, { dtype, width }, places, from);
-        return `out[${at}] = ${stored(dtype, width, `${value} + added${j}${terms}`)}`;
+        const terms = epilogueTerms(atRow, places, from);
+        return `out[${at}] = ${value} + added${j}${terms}`;
       })
     }
 }`,
@@ -264,7 +259,7 @@ fn main(@builtin(workgroup_id) group: vec3u, @builtin(local_invocation_id) local
 
 /** WGSL: the loop over the channels of one tap. */
 function depthLoop(
-  { mode, from, dtype, tile, vectors }: SubgroupVariant,
+  { mode, from, tile, vectors }: SubgroupVariant,
   perLoad: (text: (i: number) => string) => string,
 ): string {
   // Forward: weight[tap, k, column]. Input gradient: weight[tap, column, k], transposed when loaded.
@@ -283,20 +278,20 @@ function depthLoop(
     const loadB = forward
       ? directB(
         tile,
-        (q, j) => loaded(dtype, tile.width, operandAt("weight", `wt${j} + ${q}u * columns`, from)),
+        (q, j) => operandAt("weight", `wt${j} + ${q}u * columns`, from),
       )
       : transposedB(
         tile,
-        (i, j) => loaded(dtype, 4, operandAt("weight", `wt${j} + ${i}u * depth`, from)),
+        (i, j) => operandAt("weight", `wt${j} + ${i}u * depth`, from),
       );
     body = `${loadB}\n${multiplyAdd(tile, "k")}`;
   } else {
     const loadB = perVector(tile, (j) => {
       const parts = [...Array(tile.width).keys()].map((i) =>
-        loaded(dtype, 1, operandAt("weight", `wt${j} + ${i}u * depth`, from))
+        operandAt("weight", `wt${j} + ${i}u * depth`, from)
       );
       const value = forward
-        ? loaded(dtype, tile.width, operandAt("weight", `wt${j}`, from))
+        ? operandAt("weight", `wt${j}`, from)
         : `${full(tile.width)}(${parts.join(", ")})`;
       return `let b0_${j} = ${value};`;
     });
@@ -307,9 +302,7 @@ function depthLoop(
       for (var k = 0u; k < depth; k++) {
         ${
     perLoad((i) =>
-      `let a${i} = select(${zero}, ${
-        loaded(dtype, vectors ? 4 : 1, operandAt("source", `at${i} + k`, from))
-      }, in${i});`
+      `let a${i} = select(${zero}, ${operandAt("source", `at${i} + k`, from)}, in${i});`
     )
   }
         ${body}
@@ -319,7 +312,6 @@ function depthLoop(
 
 function plainKernel(
   mode: GatherMode,
-  dtype: DType,
   added: readonly Added[],
   stride: number,
 ): Kernel {
@@ -327,14 +319,14 @@ function plainKernel(
   const weightAt = mode === "forward"
     ? "(tap * depth + k) * columns + column"
     : "(tap * columns + column) * depth + k";
-  const load = (value: string) => loaded(dtype, 1, value);
+  const load = (value: string) => value;
   const places = { image: "image", column: "column", at: "item" };
-  const terms = epilogueTerms(added, { dtype, width: 1 }, places);
+  const terms = epilogueTerms(added, places);
   return {
-    name: `conv2d.${mode}.plain${stride === 1 ? "" : `.stride${stride}`}${typeFlag(dtype)}${
+    name: `conv2d.${mode}.plain${stride === 1 ? "" : `.stride${stride}`}${
       added.map((name) => `+${name}`).join("")
     }`,
-    bindings: kernelBindings(mode, added, dtype, { depth: 1, columns: 1 }),
+    bindings: kernelBindings(mode, added, { depth: 1, columns: 1 }),
     params: paramTypes(added),
     workgroupSize: [STREAM_WORKGROUP, 1, 1],
     wgsl: `${FLAT_INDEX}${sourceFunction(mode, stride)}
@@ -359,7 +351,7 @@ fn main(@builtin(global_invocation_id) global: vec3u, @builtin(num_workgroups) g
       load(`weight[${weightAt}]`)
     }; }
   }
-  out[item] = ${stored(dtype, 1, `sum${terms}`)};
+  out[item] = sum${terms};
 }`,
   };
 }

@@ -57,7 +57,7 @@ function partsKernel(added: readonly Added[]): Kernel {
     out: { ...vector, access: "write" },
   };
   for (const name of added) bindings[name] = vector;
-  const terms = epilogueTerms(added, { dtype: "f32", width: 4 }, {
+  const terms = epilogueTerms(added, {
     image: "(item / params.columns / params.pixels)",
     column: "item % params.columns",
     at: "item",

@@ -5,7 +5,7 @@
  * @module
  */
 import type { Capture } from "../../device/capture.ts";
-import { type DType, elementOf, loaded, type Width } from "../../device/element.ts";
+import { full, type Width } from "../../device/element.ts";
 import type { BindingSpec } from "../../device/kernel.ts";
 import type { TensorRef } from "../../device/tensor.ts";
 import { operandAt, type OperandSource } from "../shared/gemm.ts";
@@ -124,12 +124,10 @@ export function sourceFunction(mode: GatherMode, stride: number | undefined): st
  * @param image Index of the element's image.
  * @param column Index into the bias.
  * @param at Index into the result.
- * @param vector What is added: its type as stored, and its width.
  * @param residual Where the residual is read from.
  */
 export function epilogueTerms(
   added: readonly Added[],
-  { dtype, width }: { dtype: DType; width: Width },
   { image, column, at }: { image: string; column: string; at: string },
   residual: OperandSource = "buffer",
 ) {
@@ -138,7 +136,7 @@ export function epilogueTerms(
     perImage: `perImage[${image} * params.perImageRow + params.perImageStart + ${column}]`,
     residual: operandAt("residual", at, residual),
   };
-  return added.map((name) => ` + ${loaded(dtype, width, terms[name])}`).join("");
+  return added.map((name) => ` + ${terms[name]}`).join("");
 }
 
 /**
@@ -150,11 +148,10 @@ export function epilogueTerms(
 export function kernelBindings(
   mode: GatherMode,
   added: readonly Added[],
-  dtype: DType,
   widths: { readonly depth: Width; readonly columns: Width },
   from: OperandSource = "buffer",
 ): Record<string, BindingSpec> {
-  const wide = elementOf(dtype, widths.depth), vector = elementOf(dtype, widths.columns);
+  const wide = full(widths.depth), vector = full(widths.columns);
   const textured = from === "texture";
   const bindings: Record<string, BindingSpec> = {
     source: { type: wide, access: "read", textured },

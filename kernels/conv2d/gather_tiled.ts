@@ -8,7 +8,6 @@
  * @module
  */
 import type { Capture } from "../../device/capture.ts";
-import { type DType, stored, typeFlag } from "../../device/element.ts";
 import type { Kernel } from "../../device/kernel.ts";
 import type { TensorRef } from "../../device/tensor.ts";
 import {
@@ -80,7 +79,6 @@ function recordTiled(
   capture.dispatch({
     kernel: gatherKernel({
       mode,
-      dtype: "f32",
       tile,
       added,
       stride: shape.stride,
@@ -102,8 +100,6 @@ function recordTiled(
 /** What the code depends on. */
 interface TiledGather {
   readonly mode: GatherMode;
-  /** What all tensors are stored as. */
-  readonly dtype: DType;
   readonly tile: WorkgroupTile;
   /** Names of the tensors that the epilogue adds. */
   readonly added: readonly Added[];
@@ -119,7 +115,7 @@ interface TiledGather {
 }
 
 function gatherKernel(variant: TiledGather): Kernel {
-  const { mode, dtype, tile, added, stride, wideDepth, wideColumns, wholeTaps, split } = variant;
+  const { mode, tile, added, stride, wideDepth, wideColumns, wholeTaps, split } = variant;
   const flags = `${wideDepth ? "" : "d"}${wideColumns ? "" : "c"}`;
   const size = names(mode);
   const weightIsWide = mode === "forward" ? wideColumns : wideDepth;
@@ -127,17 +123,17 @@ function gatherKernel(variant: TiledGather): Kernel {
     tile,
     name: `conv2d.${mode}.${tileName(tile)}${stride === 1 ? "" : `.stride${stride}`}${
       flags && `.scalar-${flags}`
-    }${wholeTaps ? "" : ".tail"}${split ? ".split" : ""}${typeFlag(dtype)}${
+    }${wholeTaps ? "" : ".tail"}${split ? ".split" : ""}${
       added.map((name) => `+${name}`).join("")
     }`,
-    bindings: kernelBindings(mode, added, dtype, {
+    bindings: kernelBindings(mode, added, {
       depth: wideDepth ? 4 : 1,
       columns: wideColumns ? 4 : 1,
     }),
     params: split ? { ...paramTypes(added), partDepth: "u32" } : paramTypes(added),
     functions: REST + sourceFunction(mode, stride) +
-      (wideDepth ? "" : quadFunction("quadA", "source", false, dtype)) +
-      (weightIsWide ? "" : quadFunction("quadB", "weight", false, dtype)),
+      (wideDepth ? "" : quadFunction("quadA", "source", false)) +
+      (weightIsWide ? "" : quadFunction("quadB", "weight", false)),
     store: storeGathered(variant, size),
     ...(wholeTaps ? tapByTap(variant, size) : slicesAcrossTaps(variant, size)),
   });
@@ -164,20 +160,18 @@ function pixelsOfLoads(tile: WorkgroupTile, size: Sizes): string {
  * tap, `from`, and what the tap and the slice add, which is the same for all invocations.
  */
 function tapByTap(variant: TiledGather, size: Sizes): Loads {
-  const { mode, tile, dtype, split } = variant;
+  const { mode, tile, split } = variant;
   const forward = mode === "forward";
   const slice = tile.depth / 4;
   const { linear, first, aim } = tapText(variant, size);
   return {
     a: {
       along: "k",
-      dtype,
       load: (n) => `source[from${n} + ${linear ? "tapAt + at" : "at"}]`,
       valid: (n) => `inside${n}`,
     },
     b: {
       along: forward ? "lines" : "k",
-      dtype,
       load: (n) => `weight[weight${n} + weightAt${forward ? "" : " + at"}]`,
     },
     setup: `let depth = params.${size.depth} / 4u;
@@ -276,7 +270,7 @@ function tapText({ mode, stride, tile }: TiledGather, size: Sizes) {
 
 /** Slices that may have several taps. */
 function slicesAcrossTaps(variant: TiledGather, size: Sizes): Loads {
-  const { mode, dtype, tile, wideDepth } = variant;
+  const { mode, tile, wideDepth } = variant;
   const at = (n: number) =>
     `((pn${n} + u32(sy${n})) * params.${size.sw} + u32(sx${n})) * depth + channel`;
   return {
@@ -292,7 +286,6 @@ function slicesAcrossTaps(variant: TiledGather, size: Sizes): Loads {
       ),
       ...(wideDepth
         ? {
-          dtype,
           load: (n) => `source[(${at(n)}) / 4u]`,
           valid: (n) => `in${n}`,
         }
@@ -322,7 +315,7 @@ const CARRY = `while (channel >= padded) {
   }`;
 
 /** weight[tap, k, column]: without padding k runs on through the taps. */
-function forwardWeight({ tile, dtype, wideDepth, wideColumns }: TiledGather): TiledOperand {
+function forwardWeight({ tile, wideDepth, wideColumns }: TiledGather): TiledOperand {
   const prepare = wideDepth
     ? perLoad(tile, "b", (n) =>
       `let wk${n} = next + bK${n};
@@ -340,14 +333,13 @@ function forwardWeight({ tile, dtype, wideDepth, wideColumns }: TiledGather): Ti
   }
   return {
     ...operand,
-    dtype,
     load: (n) => `weight[(${at(n, "min(column + bLine, all - 4u)")}) / 4u]`,
     valid: (n) => `win${n}`,
   };
 }
 
 /** weight[tap, column, k]: an invocation's k in B is that in A, so tap and channel are known. */
-function inputWeight({ dtype, wideDepth }: TiledGather): TiledOperand {
+function inputWeight({ wideDepth }: TiledGather): TiledOperand {
   const at = (n: number) =>
     `((ky * params.kw + kx) * all + min(column + bLine${n}, all - 1u)) * depth + channel`;
   if (!wideDepth) {
@@ -356,20 +348,18 @@ function inputWeight({ dtype, wideDepth }: TiledGather): TiledOperand {
   }
   return {
     along: "k",
-    dtype,
     load: (n) => `weight[(${at(n)}) / 4u]`,
     valid: () => "ky < params.kh",
   };
 }
 
 function storeGathered(
-  { dtype, tile, added, wideColumns, split }: TiledGather,
+  { tile, added, wideColumns, split }: TiledGather,
   size: Sizes,
 ): string {
   const image = added.includes("perImage")
     ? (row: string) => `let image = ${row} / (params.${size.height} * params.${size.width});`
     : () => "";
-  const width = wideColumns ? 4 : 1;
   return storeTile(tile, {
     rows: "pixels",
     columns: "all",
@@ -379,8 +369,8 @@ function storeGathered(
       const line = split ? "(group.z * pixels + r)" : "r";
       const at = index(`${line} * all + ${column}`);
       const places = { image: "image", column: index(column), at };
-      const terms = epilogueTerms(added, { dtype, width }, places);
-      return `out[${at}] = ${stored(dtype, width, `${value}${terms}`)};`;
+      const terms = epilogueTerms(added, places);
+      return `out[${at}] = ${value}${terms};`;
     },
   });
 }

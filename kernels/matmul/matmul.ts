@@ -10,7 +10,7 @@
  * @module
  */
 import type { Capture } from "../../device/capture.ts";
-import { elementOf, loaded, stored, typeFlag } from "../../device/element.ts";
+import { elementOf, full } from "../../device/element.ts";
 import type { BindingSpec, Kernel } from "../../device/kernel.ts";
 import type { Gpu } from "../../device/gpu.ts";
 import type { TensorRef } from "../../device/tensor.ts";
@@ -47,9 +47,6 @@ import {
 } from "./args.ts";
 import { tiledVariants } from "./tiled.ts";
 import { recordVariant, type Variant } from "../shared/variants.ts";
-
-/** What is computed with; tensors may be halves (device/half_storage.ts). */
-const dtype = "f32";
 
 export { type MatmulArgs, type MatrixBatch, type Place } from "./args.ts";
 
@@ -138,11 +135,11 @@ function subgroupKernel(
   from: OperandSource,
 ): Kernel {
   const { width } = tile;
-  const vector = elementOf(dtype, width);
+  const vector = full(width);
   const bindings: Record<string, BindingSpec> = {
-    a: { type: elementOf(dtype, 4), access: "read", textured: from === "texture" },
+    a: { type: full(4), access: "read", textured: from === "texture" },
     b: {
-      type: transposed.b ? elementOf(dtype, 4) : vector,
+      type: transposed.b ? full(4) : vector,
       access: "read",
       textured: from === "texture",
     },
@@ -163,9 +160,7 @@ function subgroupKernel(
   const loadA = perLoadOfA(
     tile,
     (i) =>
-      `let a${i} = ${
-        loaded(dtype, 4, operandAt("a", `at${i} + ${transposed.a ? "4u * k * aRow" : "k"}`, from))
-      };`,
+      `let a${i} = ${operandAt("a", `at${i} + ${transposed.a ? "4u * k * aRow" : "k"}`, from)};`,
   );
   const prepareB = perVector(
     tile,
@@ -177,16 +172,16 @@ function subgroupKernel(
   const loadB = transposed.b
     ? transposedB(
       tile,
-      (i, j) => loaded(dtype, 4, operandAt("b", `bt${j} + ${i}u * bRow + k`, from)),
+      (i, j) => operandAt("b", `bt${j} + ${i}u * bRow + k`, from),
     )
     : directB(
       tile,
-      (q, j) => loaded(dtype, width, operandAt("b", `bt${j} + (4u * k + ${q}u) * bRow`, from)),
+      (q, j) => operandAt("b", `bt${j} + (4u * k + ${q}u) * bRow`, from),
     );
   return {
     name: `matmul.sub${tileName(tile)}${transposed.a ? ".aT" : ""}${transposed.b ? ".bT" : ""}${
       places ? ".places" : ""
-    }${typeFlag(dtype)}${bias ? "+bias" : ""}${from === "texture" ? ".texture" : ""}`,
+    }${bias ? "+bias" : ""}${from === "texture" ? ".texture" : ""}`,
     bindings,
     params: PARAMS,
     workgroupSize: [tile.lanes, 1, 1],
@@ -215,16 +210,11 @@ fn main(@builtin(workgroup_id) group: vec3u, @builtin(local_invocation_id) local
   let outRow = ${batch.outRow} / ${w};
   let outStart = ${batch.out} / ${w} + row * outRow;
   let rows = params.m - row;
-  ${
-      bias
-        ? perVector(tile, (j) =>
-          `let bias${j} = ${loaded(dtype, width, `bias[biasStart + safe${j}]`)};`)
-        : ""
-    }
+  ${bias ? perVector(tile, (j) => `let bias${j} = bias[biasStart + safe${j}];`) : ""}
   ${
       storeTile(tile, (row, value, j) => {
         const result = `params.alpha * ${value}${bias ? ` + bias${j}` : ""}`;
-        return `out[outStart + ${row} * outRow + column${j}] = ${stored(dtype, width, result)}`;
+        return `out[outStart + ${row} * outRow + column${j}] = ${result}`;
       })
     }
 }`,
@@ -235,7 +225,7 @@ function plainKernel(
   transposed: { a: boolean; b: boolean },
   { bias, places }: MatmulArgs,
 ): Kernel {
-  const type = elementOf(dtype, 1);
+  const type = full(1);
   const bindings: Record<string, BindingSpec> = {
     a: { type, access: "read" },
     b: { type, access: "read" },
@@ -244,12 +234,12 @@ function plainKernel(
   if (bias) bindings.bias = { type, access: "read" };
   if (places) bindings.places = { type: elementOf("u32", 1), access: "read" };
   const at = batchText("batch", places !== undefined);
-  const added = bias ? ` + ${loaded(dtype, 1, `bias[${at.bias} + column]`)}` : "";
+  const added = bias ? ` + bias[${at.bias} + column]` : "";
   const steps = (t: boolean, along: string) => t ? `${along}Row` : "1u";
   return {
     name: `matmul.plain${transposed.a ? ".aT" : ""}${transposed.b ? ".bT" : ""}${
       places ? ".places" : ""
-    }${typeFlag(dtype)}`,
+    }`,
     bindings,
     params: { ...PARAMS, items: "u32" },
     workgroupSize: [STREAM_WORKGROUP, 1, 1],
@@ -267,12 +257,12 @@ fn main(@builtin(global_invocation_id) global: vec3u, @builtin(num_workgroups) g
   var bt = ${at.b} + column * ${transposed.b ? "bRow" : "1u"};
   var sum = 0.0;
   for (var k = 0u; k < params.k; k++) {
-    sum += ${loaded(dtype, 1, "a[at]")} * ${loaded(dtype, 1, "b[bt]")};
+    sum += ${"a[at]"} * ${"b[bt]"};
     at += ${steps(transposed.a, "a")};
     bt += ${steps(!transposed.b, "b")};
   }
   let outAt = ${at.out} + row * ${at.outRow} + column;
-  out[outAt] = ${stored(dtype, 1, `params.alpha * sum${added}`)};
+  out[outAt] = params.alpha * sum${added};
 }`,
   };
 }

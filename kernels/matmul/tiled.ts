@@ -5,7 +5,7 @@
  * @module
  */
 import type { Capture } from "../../device/capture.ts";
-import { type DType, elementOf, loaded, stored, typeFlag } from "../../device/element.ts";
+import { elementOf, full } from "../../device/element.ts";
 import type { BindingSpec, Kernel } from "../../device/kernel.ts";
 import { reshape, type TensorRef } from "../../device/tensor.ts";
 import {
@@ -91,7 +91,6 @@ function recordTiled(
         out: fits && n % 4 === 0 && isMultiple(out, 4),
       },
       tail: k % tile.depth !== 0,
-      dtype: "f32",
       bias: args.bias !== undefined,
       places: args.places !== undefined,
     },
@@ -110,16 +109,14 @@ interface TiledMatmul {
   readonly wide: { readonly a: boolean; readonly b: boolean; readonly out: boolean };
   /** Whether the last slice is not whole. */
   readonly tail: boolean;
-  /** What all of them are stored as. */
-  readonly dtype: DType;
   readonly bias: boolean;
   readonly places: boolean;
 }
 
 function tiledMatmulKernel(
-  { tile, transposed, wide, tail, dtype, bias, places }: TiledMatmul,
+  { tile, transposed, wide, tail, bias, places }: TiledMatmul,
 ): Kernel {
-  const type = (isWide: boolean) => elementOf(dtype, isWide ? 4 : 1);
+  const type = (isWide: boolean) => full(isWide ? 4 : 1);
   const bindings: Record<string, BindingSpec> = {
     a: { type: type(wide.a), access: "read" },
     b: { type: type(wide.b), access: "read" },
@@ -128,18 +125,18 @@ function tiledMatmulKernel(
   if (bias) bindings.bias = { type: type(wide.out), access: "read" };
   if (places) bindings.places = { type: elementOf("u32", 1), access: "read" };
   const batch = batchText("group.z", places);
-  const a = operandText("a", { tile, wide: wide.a, transposed: transposed.a, tail, dtype });
-  const b = operandText("b", { tile, wide: wide.b, transposed: !transposed.b, tail, dtype });
+  const a = operandText("a", { tile, wide: wide.a, transposed: transposed.a, tail });
+  const b = operandText("b", { tile, wide: wide.b, transposed: !transposed.b, tail });
   const flags = [!wide.a && "a", !wide.b && "b", !wide.out && "c"].filter(Boolean).join("");
   return tiledKernel({
     tile,
     name: `matmul.${tileName(tile)}${transposed.a ? ".aT" : ""}${transposed.b ? ".bT" : ""}${
       flags && `.scalar-${flags}`
-    }${tail ? ".tail" : ""}${places ? ".places" : ""}${typeFlag(dtype)}`,
+    }${tail ? ".tail" : ""}${places ? ".places" : ""}`,
     bindings,
     params: PARAMS,
-    functions: BATCH + REST + (wide.a ? "" : quadFunction("quadA", "a", false, dtype)) +
-      (wide.b ? "" : quadFunction("quadB", "b", false, dtype)),
+    functions: BATCH + REST + (wide.a ? "" : quadFunction("quadA", "a", false)) +
+      (wide.b ? "" : quadFunction("quadB", "b", false)),
     a: a.operand,
     b: b.operand,
     setup: `let end = params.k;
@@ -159,11 +156,8 @@ function tiledMatmulKernel(
         columns: "params.n",
         wide: wide.out,
         store: (value, column, index) => {
-          const width = wide.out ? 4 : 1;
-          const added = bias
-            ? ` + ${loaded(dtype, width, `bias[${index(`biasStart + ${column}`)}]`)}`
-            : "";
-          const result = stored(dtype, width, `params.alpha * ${value}${added}`);
+          const added = bias ? ` + bias[${index(`biasStart + ${column}`)}]` : "";
+          const result = `params.alpha * ${value}${added}`;
           return `out[${index(`outStart + r * outRow + ${column}`)}] = ${result};`;
         },
       })
@@ -178,14 +172,13 @@ interface OperandLoads {
   /** Whether its lines (rows of A, columns of B) run along memory, and not k. */
   readonly transposed: boolean;
   readonly tail: boolean;
-  readonly dtype: DType;
 }
 
 /**
  * WGSL of an operand, whose places in memory count up from slice to slice. Lines beyond the matrix are
  * clamped when loading and skipped when storing.
  */
-function operandText(x: "a" | "b", { tile, wide, transposed, tail, dtype }: OperandLoads) {
+function operandText(x: "a" | "b", { tile, wide, transposed, tail }: OperandLoads) {
   const [first, lines] = x === "a" ? ["row", "params.m"] : ["column", "params.n"];
   const k = (n: number) => `next + ${transposed ? `${x}K${n}` : `${x}K`}`;
   const quad = x === "a" ? "quadA" : "quadB";
@@ -203,7 +196,6 @@ function operandText(x: "a" | "b", { tile, wide, transposed, tail, dtype }: Oper
     along: transposed ? "lines" : "k",
     ...(wide
       ? {
-        dtype,
         load: (n) => `${x}[${x}At${n}]`,
         valid: tail ? (n) => `${k(n)} < end` : undefined,
       }

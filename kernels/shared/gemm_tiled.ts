@@ -13,7 +13,7 @@
  *
  * @module
  */
-import { type DType, elementOf, loaded } from "../../device/element.ts";
+import { full } from "../../device/element.ts";
 import type { BindingSpec, Kernel, ParamType } from "../../device/kernel.ts";
 
 /** Shape of a workgroup's tile. */
@@ -122,7 +122,7 @@ export type Along = "k" | "lines";
 export interface TiledOperand {
   readonly along: Along;
   /**
-   * An expression for load `n` of the slice at `next`, a vector of four as stored. In scope, for A (for B
+   * An expression for load `n` of the slice at `next`, a vector of four. In scope, for A (for B
    * with `b`): along k: `aK`, the first of four k inside the slice, and `aLine0`, ..., the line of each
    * load; along lines: `aK0`, ..., the k of each load, and `aLine`, the first of four lines. Lines count
    * inside the tile; those outside the matrix may be anything.
@@ -133,8 +133,6 @@ export interface TiledOperand {
   load(n: number): string;
   /** Whether the load counts, as an expression; zeros take its place otherwise. All count unless given. */
   valid?: ((n: number) => string) | undefined;
-  /** What `load` gives is stored as; f32 unless given. */
-  readonly dtype?: DType | undefined;
   /** Statements that both rely on, before each load. */
   readonly prepare?: string;
 }
@@ -183,15 +181,12 @@ export function quadFunction(
   name: string,
   array: string,
   wide: boolean,
-  dtype: DType = "f32",
 ): string {
-  const parts = range(4).map((i) =>
-    `if (left > ${i}u) { v[${i}] = ${loaded(dtype, 1, `${array}[at + ${i}u]`)}; }`
-  );
+  const parts = range(4).map((i) => `if (left > ${i}u) { v[${i}] = ${array}[at + ${i}u]; }`);
   return `fn ${name}(at: u32, left: u32) -> vec4f {
   ${
     wide
-      ? `if (left == 0u) { return vec4f(); }\n  return ${loaded(dtype, 4, `${array}[at / 4u]`)};`
+      ? `if (left == 0u) { return vec4f(); }\n  return ${array}[at / 4u];`
       : `var v = vec4f();\n  ${parts.join("\n  ")}\n  return v;`
   }
 }
@@ -294,12 +289,11 @@ fn main(@builtin(workgroup_id) group: vec3u, @builtin(local_invocation_index) th
 }
 
 function declareLoads(tile: WorkgroupTile, name: "a" | "b", operand: TiledOperand): string {
-  const { dtype = "f32", valid } = operand;
+  const { valid } = operand;
   return perLoad(
     tile,
     name,
-    (n) =>
-      `var ${name}${n} = ${elementOf(dtype, 4)}();${valid ? ` var ${name}Valid${n} = true;` : ""}`,
+    (n) => `var ${name}${n} = ${full(4)}();${valid ? ` var ${name}Valid${n} = true;` : ""}`,
   );
 }
 
@@ -313,9 +307,9 @@ function fetchText(tile: WorkgroupTile, name: "a" | "b", operand: TiledOperand):
   return `${prepare}\n  ${loads}\n  `;
 }
 
-/** WGSL: what a load brought, as it is computed with. */
-function fetched(name: "a" | "b", { dtype = "f32", valid }: TiledOperand, n: number): string {
-  const value = loaded(dtype, 4, `${name}${n}`);
+/** WGSL: what a load brought. */
+function fetched(name: "a" | "b", { valid }: TiledOperand, n: number): string {
+  const value = `${name}${n}`;
   return valid ? `select(vec4f(), ${value}, ${name}Valid${n})` : value;
 }
 

@@ -5,7 +5,7 @@
  * @module
  */
 import type { Capture } from "../../device/capture.ts";
-import { computedAs, type DType, elementOf } from "../../device/element.ts";
+import { full } from "../../device/element.ts";
 import type { BindingSpec, Kernel, ParamType } from "../../device/kernel.ts";
 import { formatShape, sizeOf, storedAs, type TensorRef } from "../../device/tensor.ts";
 import { FLAT_INDEX, flatGrid, STREAM_WORKGROUP } from "./grid.ts";
@@ -58,10 +58,9 @@ export function pointwise<I extends string, P extends string>(
   }
   const count = sizeOf(first.shape);
   const width = count % 4 === 0 ? 4 : 1;
-  const dtype = storedAs(first, ...others);
-  const result = capture.transient(first.shape, op.name, dtype);
+  const result = capture.transient(first.shape, op.name, storedAs(first, ...others));
   capture.dispatch({
-    kernel: pointwiseKernel(op, computedAs(dtype), width),
+    kernel: pointwiseKernel(op, width),
     bindings: { ...inputs, result },
     params: { ...params, items: count / width },
     workgroups: flatGrid(count / width, STREAM_WORKGROUP),
@@ -71,10 +70,9 @@ export function pointwise<I extends string, P extends string>(
 
 function pointwiseKernel<I extends string, P extends string>(
   op: Pointwise<I, P>,
-  dtype: DType,
   width: 1 | 4,
 ): Kernel {
-  const type = elementOf(dtype, width);
+  const type = full(width);
   const bindings: Record<string, BindingSpec> = {};
   for (const name of op.inputs) bindings[name] = { type, access: "read" };
   bindings.result = { type, access: "write" };
