@@ -45,8 +45,7 @@ import { bindParts, sumParts } from "./gather_parts.ts";
 export function tiledVariants(product: GatherProduct): Variant[] {
   const { rows, columns, depth } = gatherSizes(product.mode, product.shape);
   const k = product.shape.kh * product.shape.kw * depth;
-  // Parts in fewer bits would lose what the sum keeps.
-  const wanted = product.source.dtype === "f32" ? splitParts(rows, columns, k) : 1;
+  const wanted = splitParts(rows, columns, k);
   return rankTiles(rows, columns, wanted).map((tile) => {
     const whole = hasWholeTaps(product, tile) && k / wanted % tile.depth === 0;
     const parts = whole ? wanted : 1;

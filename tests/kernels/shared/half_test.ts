@@ -165,3 +165,32 @@ Deno.test("Capture.dispatch() refuses a tensor of another type than the kernel's
     "b (integers) must be f32, got u32",
   );
 });
+
+Deno.test("conv2dForward() of halves in parts along k sums the parts in f32", async () => {
+  const gpu = await testGpu();
+  if (!gpu.has("shader-f16")) return;
+  const x = operand(gpu, [1, 4, 4, 256], 1).tensor,
+    weight = operand(gpu, [3, 3, 256, 64], 2).tensor;
+  const residual = operand(gpu, [1, 4, 4, 64], 3).tensor;
+  const before = variantPolicy(gpu), results: Float64Array[] = [], kernels: string[] = [];
+  try {
+    for (const forced of ["plain", "tiled"] as const) {
+      setVariantPolicy(gpu, { forced });
+      const { y } = await compute(gpu, (capture) => {
+        const shape = conv2dShape(x.shape, weight, { padding: [1, 1] });
+        const y = conv2dForward(capture, x, weight, shape, { residual });
+        kernels.push(...capture.dispatches.map(({ kernel }) => kernel.name));
+        return { y };
+      });
+      results.push(Float64Array.from(y));
+    }
+  } finally {
+    setVariantPolicy(gpu, before);
+  }
+  assert(kernels.some((name) => name.includes(".split")), kernels.join());
+  const [plain, parts] = results as [Float64Array, Float64Array];
+  // Both are rounded once, from sums that differ by f32's round-off.
+  plain.forEach((value, i) =>
+    assert(Math.abs(value - parts[i]!) <= 2 * HALF * Math.abs(value) + 1e-4)
+  );
+});
