@@ -52,9 +52,12 @@ for (const variety of VARIETIES) {
       const found = guidedFromShapes(
         shapesOf(new GuidedUNet(options, { channels: 3, timesteps: 9 })),
       );
-      const { heads: _, headChannels: __, qkvOrder: ___, latent: ____, ...told } = options as
-        & GuidedOptions
-        & { latent: unknown };
+      const { heads: _, headChannels: __, qkvOrder: ___, ...rest } = options;
+      // Keys that every network has, and that leave no trace in its shapes.
+      const { latent: ____, lora: _____, ...told } = rest as typeof rest & {
+        latent: unknown;
+        lora: unknown;
+      };
       // Blocks that resample leave no trace of what stood in their place.
       const convResample = told.convResample && !told.blockResample &&
         told.channelMultipliers.length > 1;
