@@ -141,8 +141,11 @@ export function binnedLinearWeightGrads(
   let j = item % params.outputs;
   let b = row${isWeight ? " / params.inputs" : ""};
   var sum = ${type}(0.0);
+  // Compared and not divided, as most images are of other bins.
+  let low = b * params.levels;
   for (var n = 0u; n < params.images; n++) {
-    if (binOf(n) != b) { continue; }
+    let at = level[n] * params.bins;
+    if (at < low || at >= low + params.levels) { continue; }
     sum += ${
           isWeight ? "x[n * params.inputs + row % params.inputs] * " : ""
         }dy[n * params.outputs + j];
