@@ -6,9 +6,10 @@
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { defineCommand, runCommand } from "../../support/command_line.ts";
+import { UsageError } from "../../support/errors.ts";
 import { atomicWrite } from "../../support/files.ts";
 import { cellsOf, type Notebook, notebookText } from "./cells.ts";
-import { runNotebook } from "./jupyter.ts";
+import { hasJupyter, runNotebook } from "./jupyter.ts";
 
 /** Where notebooks are. */
 export const EXAMPLES = fileURLToPath(new URL("../../examples/", import.meta.url));
@@ -41,6 +42,12 @@ async function readNotebook(path: string): Promise<Notebook | undefined> {
 
 if (import.meta.main) {
   await runCommand(command, async ({ options }) => {
+    if (options.run && !await hasJupyter()) {
+      throw new UsageError(
+        "Cannot run notebooks: jupyter nbconvert must be on PATH; on Debian, apt-get install " +
+          "jupyter-nbconvert",
+      );
+    }
     for (const name of await notebookNames()) {
       const path = join(EXAMPLES, `${name}.ipynb`);
       const cells = cellsOf(await Deno.readTextFile(join(EXAMPLES, `${name}.ts`)));
