@@ -160,7 +160,7 @@ Deno.test("loadImages() puts sets that may be sorted by class in a fixed order, 
     for (const name of ["breastmnist", "npz"] as const) {
       const options = {
         ...{ name, dir: `${folder}/breastmnist.npz`, size: 28, channels: 1, crop: true },
-        ...{ resize: "area", limit: 20 },
+        ...{ resize: "area", limit: 20, classes: null },
       } as DataOptions;
       const set = await loadImages(options, "train", () => {}, alone(folder));
       const ones = set.labels!.reduce((sum, label) => sum + label, 0);
@@ -206,7 +206,7 @@ Deno.test("medmnistSide() takes the nearest side that the way of resizing can us
     [500, "bilinear", 224],
   ] as const;
   for (const [size, resize, side] of cases) assertEquals(medmnistSide(size, resize), side);
-  const options = { name: "bloodmnist", size: 100, resize: "area" } as DataOptions;
+  const options = { name: "bloodmnist", size: 100, resize: "area", classes: null } as DataOptions;
   assertEquals(imageShape(options), { size: 100, height: 100, width: 100, channels: 3 });
 });
 

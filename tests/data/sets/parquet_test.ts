@@ -15,7 +15,9 @@ const FIT: ParquetOptions = {
   ...{ size: 8, channels: 3, crop: true, resize: "area", skipBroken: false } as const,
 };
 
-const OPTIONS = { name: "parquet", ...FIT, flip: false, limit: null, holdout: 5 } as DataOptions;
+const OPTIONS = {
+  ...{ name: "parquet", ...FIT, flip: false, limit: null, classes: null, holdout: 5 },
+} as DataOptions;
 
 function load(
   dir: string,
