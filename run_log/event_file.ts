@@ -106,7 +106,7 @@ export function eventFilesIn(folder: string): string[] {
 }
 
 /** Files of a run's folder. */
-function sourcesOf(run: string): LineSources {
+export function sourcesOf(run: string): LineSources {
   return {
     picture: (file) => pictureAt(join(run, file)),
     evaluation: (step) => evaluationAt(join(run, "eval.jsonl"), step),

@@ -4,15 +4,12 @@
  * @module
  */
 import { basename, join, relative, resolve } from "node:path";
-import { loadConfig } from "../../config/load.ts";
 import { defineCommand, type Invocation, runCommand } from "../../support/command_line.ts";
 import { UsageError } from "../../support/errors.ts";
-import { ensureFolder, readNamedFile } from "../../support/files.ts";
-import type { LogEvent } from "../../training/log.ts";
-import { runFolder } from "../../training/run_folder.ts";
-import { describeUnread, readLog } from "../../run_log/log_lines.ts";
+import { ensureFolder } from "../../support/files.ts";
 import { forEachRun, type NamedRun, namedRuns } from "../../run_log/named_runs.ts";
 import { EventFile, eventFilesIn } from "../../run_log/event_file.ts";
+import { readTimedLog } from "../../run_log/tracked_run.ts";
 
 const command = defineCommand({
   name: "tensorboard",
@@ -30,24 +27,8 @@ const command = defineCommand({
   ],
 });
 
-/** Seconds since 1970 of each line, the last at `end`. */
-export function wallTimes(lines: readonly LogEvent[], batchSize: number, end: number): number[] {
-  let seconds = 0, before = 0;
-  const passed = lines.map(({ step, loss, imagesPerSecond }) => {
-    if (loss !== undefined && imagesPerSecond) {
-      seconds += Math.max(0, step - before) * batchSize / imagesPerSecond;
-      before = step;
-    }
-    return seconds;
-  });
-  return passed.map((at) => end - seconds + at);
-}
-
 /** Writes one run's file and returns its path and the number of lines that it comes from. */
 async function exportRun(run: string, folder: string): Promise<{ path: string; count: number }> {
-  const { log, config: configPath } = runFolder(run);
-  const config = await loadConfig(configPath);
-  const text = new TextDecoder().decode(await readNamedFile("the log", log));
   await ensureFolder(folder);
   const [present] = eventFilesIn(folder);
   if (present !== undefined) {
@@ -56,16 +37,11 @@ async function exportRun(run: string, folder: string): Promise<{ path: string; c
         `${present}; remove it, or choose another folder by --out`,
     );
   }
-  const { lines: read, unread } = readLog(text);
-  const lines = read as readonly LogEvent[];
-  if (unread) console.error(`note: ${log}: ${describeUnread(unread)}`);
-  const changed = (await Deno.stat(log)).mtime?.getTime() ?? Date.now();
-  const times = wallTimes(lines, config.train.batchSize, changed / 1000);
-  const file = EventFile.create({
-    ...{ run, folder, start: 0 },
-    configText: await Deno.readTextFile(configPath),
-    begun: times[0] ?? changed / 1000,
+  const { lines, times, ended, configText } = await readTimedLog(run, (line) => {
+    console.error(`note: ${line}`);
   });
+  const begun = times[0] ?? ended;
+  const file = EventFile.create({ run, folder, start: 0, configText, begun });
   try {
     lines.forEach((line, i) => file.write(line, times[i]));
   } finally {

@@ -1,7 +1,7 @@
 import { join } from "node:path";
 import { encodePng } from "../../../formats/png.ts";
 import { EventFile, eventFilesIn } from "../../../run_log/event_file.ts";
-import { wallTimes } from "../../../commands/tensorboard/main.ts";
+import { wallTimes } from "../../../run_log/tracked_run.ts";
 import {
   assert,
   assertAllClose,
