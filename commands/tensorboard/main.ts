@@ -29,6 +29,9 @@ const command = defineCommand({
 
 /** Writes one run's file and returns its path and the number of lines that it comes from. */
 async function exportRun(run: string, folder: string): Promise<{ path: string; count: number }> {
+  const { lines, times, ended, configText } = await readTimedLog(run, (line) => {
+    console.error(`note: ${line}`);
+  });
   await ensureFolder(folder);
   const [present] = eventFilesIn(folder);
   if (present !== undefined) {
@@ -37,9 +40,6 @@ async function exportRun(run: string, folder: string): Promise<{ path: string; c
         `${present}; remove it, or choose another folder by --out`,
     );
   }
-  const { lines, times, ended, configText } = await readTimedLog(run, (line) => {
-    console.error(`note: ${line}`);
-  });
   const begun = times[0] ?? ended;
   const file = EventFile.create({ run, folder, start: 0, configText, begun });
   try {
