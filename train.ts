@@ -30,7 +30,7 @@ import { eventMirror } from "./run_log/event_file.ts";
 import { type TuneMode, writeChoices } from "./commands/shared/tuning_tables.ts";
 import { configOfShare, inTurn } from "./training/collective.ts";
 import type { LoopDisplay } from "./training/loop.ts";
-import { loadImages } from "./data/registry.ts";
+import { openImages } from "./data/registry.ts";
 import type { Origin } from "./training/origin.ts";
 import { imagesOf, networkOf, type RunResult, trainRun } from "./training/run.ts";
 import { runFolder } from "./training/run_folder.ts";
@@ -149,7 +149,7 @@ async function run(
   const collective = processes.collective(gpu);
   const config = await inTurn(
     collective,
-    () => measuredConfig(given.config, () => loadImages(given.config.data, "train", say), say),
+    () => measuredConfig(given.config, () => openImages(given.config.data, "train", say), say),
   );
   const choice = { ...given, config };
   for (const warning of configWarnings(config)) say(`note: ${warning}`);

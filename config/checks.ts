@@ -57,6 +57,11 @@ const latentsAreNotAugmented: Check<Config> = ({ data, model }) => {
     : { key: "data.flipVertical", rule: "be false with model.latent.autoencoder" };
 };
 
+const latentsAreInMemory: Check<Config> = ({ data, model }) =>
+  data.stream && model.latent.autoencoder !== null
+    ? { key: "data.stream", rule: "be false with model.latent.autoencoder" }
+    : null;
+
 /** A network that knows of augmentation must be told all of it, or it paints what it can't tell. */
 const augmentationIsTold: Check<Config> = ({ data, model }) => {
   const settings = augmentSettings(data);
@@ -108,6 +113,7 @@ const CHECKS = [
   lossesFitImages,
   augmentationIsTold,
   latentsAreNotAugmented,
+  latentsAreInMemory,
   networkGivesVariance,
   latentsFitImages,
   networkFitsImages,

@@ -17,6 +17,7 @@ const FREE: readonly string[] = [
   // Where things are, not what they are.
   "run.dir",
   "data.dir",
+  "data.stream",
   // What is written on the way.
   "train.logEvery",
   "train.sampleEvery",

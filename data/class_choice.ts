@@ -4,7 +4,7 @@
  * @module
  */
 import { UsageError } from "../support/errors.ts";
-import type { RawImages } from "./dataset.ts";
+import type { Labels, RawImages } from "./dataset.ts";
 
 /**
  * The words of a list with commas, of which a class's own name may have some ("normal, benign").
@@ -58,7 +58,37 @@ export function imagesOfClasses(
   name: string,
   classes: string | readonly string[],
 ): RawImages {
-  const { labels, classNames, latents, count } = raw;
+  const { labels, latents, count } = raw;
+  const indices = indicesOfClasses(raw, name, classes);
+  if (latents) throw new TypeError("Cannot keep classes of latents: images must come first");
+  const pick = <A extends Uint8Array | Uint16Array | Float32Array>(values: A): A => {
+    const length = values.length / count;
+    const picked = values.slice(0, indices.length * length);
+    for (const [to, from] of indices.entries()) {
+      picked.set(values.subarray(from * length, (from + 1) * length), to * length);
+    }
+    return picked as A;
+  };
+  const { values, mirrorable } = raw;
+  return {
+    ...raw,
+    count: indices.length,
+    images: pick(raw.images),
+    labels: labels && pick(labels),
+    ...values && { values: pick(values) },
+    ...mirrorable && { mirrorable: pick(mirrorable) },
+  };
+}
+
+/** Which images are of some classes; the rest as {@linkcode imagesOfClasses}. */
+export function indicesOfClasses(
+  { labels, classNames }: {
+    readonly labels: Labels | null;
+    readonly classNames?: readonly string[];
+  },
+  name: string,
+  classes: string | readonly string[],
+): number[] {
   if (!labels || !classNames) {
     throw new UsageError(
       `Cannot keep classes of ${name}: the set must have classes, it has none; leave data.classes out`,
@@ -81,22 +111,5 @@ export function imagesOfClasses(
       `Cannot keep ${words.join(", ")} of ${name}: there must be images of them, there are none`,
     );
   }
-  if (latents) throw new TypeError("Cannot keep classes of latents: images must come first");
-  const pick = <A extends Uint8Array | Float32Array>(values: A): A => {
-    const length = values.length / count;
-    const picked = values.slice(0, indices.length * length);
-    for (const [to, from] of indices.entries()) {
-      picked.set(values.subarray(from * length, (from + 1) * length), to * length);
-    }
-    return picked as A;
-  };
-  const { values, mirrorable } = raw;
-  return {
-    ...raw,
-    count: indices.length,
-    images: pick(raw.images),
-    labels: pick(labels),
-    ...values && { values: pick(values) },
-    ...mirrorable && { mirrorable: pick(mirrorable) },
-  };
+  return indices;
 }

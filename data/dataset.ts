@@ -4,6 +4,7 @@
  * @module
  */
 import { createHash } from "node:crypto";
+import type { RowFile } from "./fetching/stored_rows.ts";
 
 /** Images of one size, and their classes. */
 export interface Pixels {
@@ -24,10 +25,21 @@ export interface Pixels {
   readonly channels: number;
 }
 
+/** Numbers of classes; bytes where there are 256 or fewer. */
+export type Labels = Uint8Array | Uint16Array;
+
+/** Classes that a set has at most. */
+export const MAX_CLASSES = 2 ** 16;
+
+/** Labels as arrays of the size that so many classes need. */
+export function labelsOf(values: ArrayLike<number>, classes: number): Labels {
+  return classes > 256 ? Uint16Array.from(values) : Uint8Array.from(values);
+}
+
 /** What a loader brings: images as they are stored. */
 export interface RawImages extends Pixels {
   /** [count], indices into `classNames`; null when the set has no classes. */
-  readonly labels: Uint8Array | null;
+  readonly labels: Labels | null;
   /** What the labels mean. */
   readonly classNames?: readonly string[];
   /** [count], 1 where an image may be mirrored left to right; absent where all may. */
@@ -54,10 +66,25 @@ export interface Latents {
 
 /** A set of images, ready for training. */
 export interface ImageSet extends RawImages {
+  /** Of a streamed set where its images are; `images` is not there then. */
+  readonly stored?: StoredRows;
   /** Name of the set and split, as in "cifar10 train". */
   readonly name: string;
   /** SHA-256 of shape, images, labels and marks, in hex: equal sets have equal checksums. */
   readonly checksum: string;
+}
+
+/** Images of a streamed set in their file. */
+export interface StoredRows extends RowFile {
+  /** [count], the row of each image. */
+  readonly rows: Uint32Array;
+  /** Some images, spread evenly over the set, for what wants them in memory. */
+  readonly sample: ImageSet;
+}
+
+/** A set with images in memory: the sample of a streamed one, any other as it is. */
+export function inMemory(set: ImageSet): ImageSet {
+  return set.stored?.sample ?? set;
 }
 
 /** The two halves of a data set. */
@@ -103,12 +130,13 @@ export function imageSet(name: string, raw: RawImages): ImageSet {
   }
   const hash = createHash("sha256").update(`${count} ${height} ${width} ${channels};`);
   hash.update(values ? bytesOf(values) : images);
-  if (labels) hash.update(labels);
+  if (labels) hash.update(bytesOf(labels));
   if (mirrorable) hash.update(mirrorable);
   return { ...raw, name, checksum: hash.digest("hex") };
 }
 
-function bytesOf({ buffer, byteOffset, byteLength }: Float32Array): Uint8Array {
+/** The bytes of an array, as they are in memory. */
+export function bytesOf({ buffer, byteOffset, byteLength }: ArrayBufferView): Uint8Array {
   return new Uint8Array(buffer, byteOffset, byteLength);
 }
 
@@ -159,13 +187,19 @@ export function pickImages<Raw extends RawImages>(
     }
     return picked;
   };
-  const some = (values: Uint8Array) => Uint8Array.from(kept, (index) => values[index]!);
   return {
     ...raw,
     count: kept.length,
     images: pick(images, new Uint8Array(kept.length * size)),
     ...(values ? { values: pick(values, new Float32Array(kept.length * size)) } : {}),
-    labels: labels && some(labels),
-    ...(mirrorable ? { mirrorable: some(mirrorable) } : {}),
+    labels: labels && pickLabels(labels, kept),
+    ...(mirrorable ? { mirrorable: Uint8Array.from(kept, (index) => mirrorable[index]!) } : {}),
   };
+}
+
+/** The labels of some images, in their order. */
+export function pickLabels(labels: Labels, places: ArrayLike<number>): Labels {
+  const picked = labels.slice(0, places.length);
+  for (let i = 0; i < places.length; i++) picked[i] = labels[places[i]!]!;
+  return picked;
 }

@@ -53,7 +53,11 @@ export function shuffleImages<Raw extends RawImages>(raw: Raw): Raw {
 }
 
 /** Rows by the order, cycle by cycle, with room for one row beside them. */
-function permute(rows: Uint8Array | Float32Array, order: Uint32Array, length: number): void {
+function permute(
+  rows: Uint8Array | Uint16Array | Float32Array,
+  order: Uint32Array,
+  length: number,
+): void {
   const done = new Uint8Array(order.length);
   const first = rows.slice(0, length);
   for (let start = 0; start < order.length; start++) {

@@ -187,6 +187,12 @@ const axesFit: Check<DataOptions> = (options, at) => {
 const classesAreOfOneSet: Check<DataOptions> = ({ name, classes }) =>
   classes === null || name !== "mix" ? null : { key: "classes", rule: "be null for a mix" };
 
+/** Only what comes as files may be larger than memory. */
+const streamFits: Check<DataOptions> = ({ name, stream }) =>
+  stream && (name === "mix" || !setKind(name).store)
+    ? { key: "stream", rule: `be false for ${name}, which is held in memory` }
+    : null;
+
 /** Augmentation knows images, and right angles of squares. */
 const augmentationFits: Check<DataOptions> = (options, at) => {
   const settings = augmentSettings(options);
@@ -208,6 +214,7 @@ export const DATA = section("The data set", FIELDS, {
     ...[channelsAreOfImages, rangeAscends, axesFit, resizeGoesItsWay, openSetsHaveSize],
     augmentationFits,
     classesAreOfOneSet,
+    streamFits,
   ],
 });
 

@@ -4,17 +4,20 @@
  * @module
  */
 import { join } from "node:path";
-import { imagesOfClasses } from "./class_choice.ts";
+import { imagesOfClasses, indicesOfClasses } from "./class_choice.ts";
 import {
   firstImages,
   type ImageSet,
   imageSet,
   lastImages,
+  pickLabels,
   type RawImages,
   type Say,
   type Split,
 } from "./dataset.ts";
-import { shuffleImages } from "./fixed_order.ts";
+import { loadRows, type StoredImages, streamedSet } from "./fetching/stored_images.ts";
+import { fixedOrder, shuffleImages } from "./fixed_order.ts";
+import { UsageError } from "../support/errors.ts";
 import { mixImages } from "./sets/mix.ts";
 import {
   type DataOptions,
@@ -99,15 +102,74 @@ export async function loadImages(
     : await loadAlone(options.name, options, split, say, surroundings);
   if (options.classes !== null) raw = imagesOfClasses(raw, nameOf(options), options.classes);
   if (split === "train" && options.limit !== null) {
-    if (options.limit > raw.count) {
-      say(`data.limit is ${options.limit}, but ${options.name} has ${raw.count} training images`);
-    }
+    sayLimit(options, raw.count, say);
     raw = firstImages(raw, options.limit);
   }
   const { height, width } = imageShape(options);
   const fits = raw.height === height && raw.width === width;
   const resized = fits ? raw : fitToSize(raw, [height, width], options);
   return imageSet(`${nameOf(options)} ${split}`, resized);
+}
+
+function sayLimit({ limit, name }: DataOptions, count: number, say: Say): void {
+  if (limit !== null && limit > count) {
+    say(`data.limit is ${limit}, but ${name} has ${count} training images`);
+  }
+}
+
+/**
+ * A split for training: streamed from the disk where the options want that, else as
+ * {@linkcode loadImages}. Either way it has the same images in the same order, and the same checksum.
+ *
+ * @throws Error as there.
+ */
+export async function openImages(
+  options: DataOptions,
+  split: Split,
+  say: Say,
+  surroundings: Surroundings = {},
+): Promise<ImageSet> {
+  if (!options.stream) return await loadImages(options, split, say, surroundings);
+  const { stored, rows } = await storedRows(options, split, say, surroundings);
+  return await streamedSet(`${nameOf(options)} ${split}`, stored, rows);
+}
+
+/** The first images of a split, in memory: no others are held, where the options want that. */
+export async function loadFirst(
+  options: DataOptions,
+  split: Split,
+  count: number,
+  say: Say,
+): Promise<ImageSet> {
+  if (!options.stream) return firstImages(await loadImages(options, split, say), count);
+  const { stored, rows } = await storedRows(options, split, say, {});
+  return await loadRows(`${nameOf(options)} ${split}`, stored, rows.subarray(0, count));
+}
+
+/** The file of a split, and which of its rows are wanted. */
+async function storedRows(
+  options: DataOptions,
+  split: Split,
+  say: Say,
+  surroundings: Surroundings,
+): Promise<{ stored: StoredImages; rows: Uint32Array }> {
+  const { name, classes } = options;
+  const kind = name === "mix" ? null : setKind(name);
+  if (!kind?.store) throw new UsageError(`Cannot stream ${name}: data.stream must be false for it`);
+  const stored = await kind.store(options, split, say, surroundings);
+  let rows = kind.shuffled
+    ? fixedOrder(stored.count)
+    : Uint32Array.from({ length: stored.count }, (_, i) => i);
+  if (classes !== null) {
+    const labels = stored.labels && pickLabels(stored.labels, rows);
+    const wanted = indicesOfClasses({ ...stored, labels }, nameOf(options), classes);
+    rows = Uint32Array.from(wanted, (place) => rows[place]!);
+  }
+  if (split === "train" && options.limit !== null) {
+    sayLimit(options, rows.length, say);
+    rows = rows.subarray(0, options.limit);
+  }
+  return { stored, rows };
 }
 
 function nameOf({ name, mix }: DataOptions): string {

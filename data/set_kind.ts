@@ -5,6 +5,7 @@
  * @module
  */
 import type { RawImages, Say, Split } from "./dataset.ts";
+import type { StoredImages } from "./fetching/stored_images.ts";
 import type { Source, Surroundings } from "./fetching/locate_files.ts";
 import type { SetOptions } from "./set_options.ts";
 
@@ -56,4 +57,6 @@ export interface SetKind {
    */
   readonly shuffled?: boolean;
   readonly load: Loader;
+  /** Brings the same images as a file of them, for sets that may be larger than memory. */
+  readonly store?: (...args: Parameters<Loader>) => Promise<StoredImages>;
 }

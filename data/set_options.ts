@@ -129,6 +129,11 @@ export const SET_FIELDS = {
     false,
     "Pass over images of folder and parquet that cannot be used, and count them",
   ),
+  stream: option(
+    flag(),
+    false,
+    "Leave training images on the disk, decoded, and read each batch ahead of its step; of folder",
+  ),
   flip: option(flag(), true, "Mirror training images with probability 1/2; digits never are"),
   /** From the first on. */
   limit: option(nullable(integer({ min: 1 })), null, "Training images used; null = all"),

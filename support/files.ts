@@ -60,18 +60,32 @@ let temporaryFiles = 0;
  * @throws Error in one line, with the cause, when the disk is full, a right is missing and the like;
  * the temporary file is then removed. What `content` itself throws is passed on as it is.
  */
-export async function atomicWrite(path: string, content: FileContent): Promise<void> {
+export function atomicWrite(path: string, content: FileContent): Promise<void> {
+  return atomicFile(path, async (file) => {
+    for await (const chunk of chunksOf(content)) {
+      await attempt("write", path, () => writeAll(file, chunk));
+    }
+  });
+}
+
+/**
+ * As {@linkcode atomicWrite}, for a file that is written and read in any order.
+ *
+ * @param fill Gets the temporary file, open for both.
+ */
+export async function atomicFile(
+  path: string,
+  fill: (file: Deno.FsFile) => Promise<void>,
+): Promise<void> {
   const temporary = temporaryName(path);
   const file = await attempt(
     "write",
     path,
-    () => Deno.open(temporary, { write: true, createNew: true }),
+    () => Deno.open(temporary, { read: true, write: true, createNew: true }),
   );
   try {
     try {
-      for await (const chunk of chunksOf(content)) {
-        await attempt("write", path, () => writeAll(file, chunk));
-      }
+      await fill(file);
       await attempt("write", path, () => file.sync());
     } finally {
       file.close();

@@ -14,7 +14,7 @@ import {
 } from "../autograd/network_inputs.ts";
 import type { Augmentation, AugmentSettings } from "../data/augmentation/draw.ts";
 import { augmentNumbers } from "../data/augmentation/options.ts";
-import type { ImageSet, Pixels } from "../data/dataset.ts";
+import type { ImageSet, Labels, Pixels } from "../data/dataset.ts";
 import { type Batch, batchAt } from "../data/order.ts";
 import type { Capture } from "../device/capture.ts";
 import type { Gpu } from "../device/gpu.ts";
@@ -25,6 +25,7 @@ import { philox4x32, seedKey } from "../support/philox.ts";
 import { STREAMS } from "../support/random_streams.ts";
 import { augmentationAt, augmentInputs, recordAugmentation } from "./augmentation.ts";
 import { LatentBank } from "./latent_bank.ts";
+import { StreamBank } from "./stream_bank.ts";
 import { FLIP_BIT, gatherImages, packBytes } from "../kernels/layout/images.ts";
 
 /** A batch, or one of its parts. */
@@ -44,6 +45,11 @@ export interface BatchSource {
    * @param part Which of the equal parts that a batch is cut into; 0 unless given.
    */
   inputs(step: number, part?: number): InputValues;
+  /**
+   * Fetches the images of parts of a batch, where they are not at hand: to be awaited before their
+   * {@linkcode inputs} are asked for. Those of the next batches are fetched meanwhile.
+   */
+  ready?(step: number, parts: readonly number[]): Promise<void>;
   /** Frees the images. */
   destroy(): void;
 }
@@ -157,8 +163,13 @@ function sourceOf(
   const known = Object.entries(KNOWN)
     .filter(([name]) => conditioning[name as ConditionName])
     .map(([name, of]) => [name, of(images, conditioning[name as ConditionName]!)] as const);
-  const bank = images.latents ? new LatentBank(gpu, images.latents) : new ImageBank(gpu, images);
+  const bank = bankOf(gpu, images);
+  const { ready } = bank;
   return {
+    ...ready && {
+      ready: (step: number, parts: readonly number[]) =>
+        ready(step, (step) => parts.map((part) => batchOf(step, part).indices)),
+    },
     record(capture) {
       const x0 = bank.gather(capture, capture.input("images", [size], "u32"));
       return {
@@ -176,12 +187,27 @@ function sourceOf(
       });
       return {
         images: bank.indices(batch),
+        ...bank.inputs?.(batch),
         ...augmented && augmentInputs(augmented, images),
         ...conditionValues(size, conditioning, Object.fromEntries(values)),
       };
     },
     destroy: () => bank.destroy(),
   };
+}
+
+/** Where the images of batches are. */
+interface Bank {
+  gather(capture: Capture, indices: TensorRef): TensorRef;
+  indices(batch: Batch): Uint32Array;
+  inputs?(batch: Batch): InputValues;
+  ready?: StreamBank["ready"];
+  destroy(): void;
+}
+
+function bankOf(gpu: Gpu, images: ImageSet): Bank {
+  if (images.latents) return new LatentBank(gpu, images.latents);
+  return images.stored ? new StreamBank(images, images.stored) : new ImageBank(gpu, images);
 }
 
 /** What is known of an image of a set. */
@@ -209,13 +235,14 @@ function checkAugmentNumbers(settings: AugmentSettings, { augment = 0 }: Conditi
   );
 }
 
-function checkedLabels({ name, labels }: ImageSet, classes: number): Uint8Array {
+function checkedLabels({ name, labels }: ImageSet, classes: number): Labels {
   if (!labels) {
     throw new RangeError(
       `Cannot tell the network classes: ${name} must have labels, it has none; use a network without classes`,
     );
   }
-  const highest = labels.reduce((most, label) => Math.max(most, label), 0);
+  let highest = 0;
+  for (const label of labels) highest = Math.max(highest, label);
   if (highest < classes) return labels;
   throw new RangeError(
     `Cannot tell the network classes: the labels of ${name} must be below its ${classes} classes, got ${highest}`,

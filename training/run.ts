@@ -4,9 +4,9 @@
  * @module
  */
 import { join } from "node:path";
-import { firstImages, type ImageSet, saidOnce } from "../data/dataset.ts";
+import { type ImageSet, saidOnce } from "../data/dataset.ts";
 import { imageShape } from "../data/options.ts";
-import { loadImages } from "../data/registry.ts";
+import { loadFirst, openImages } from "../data/registry.ts";
 import type { Gpu } from "../device/gpu.ts";
 import { usesTMax } from "../diffusion/options.ts";
 import type { Process } from "../diffusion/process.ts";
@@ -124,10 +124,10 @@ export async function imagesOf(
   say: (line: string) => void,
 ): Promise<{ images: ImageSet; heldOut: ImageSet | null }> {
   const once = saidOnce(say);
-  const images = await loadImages(data, "train", once);
+  const images = await openImages(data, "train", once);
   checkBatch(images, train);
   if (train.evalEvery === 0) return { images, heldOut: null };
-  return { images, heldOut: firstImages(await loadImages(data, "test", once), data.holdout) };
+  return { images, heldOut: await loadFirst(data, "test", data.holdout, once) };
 }
 
 /** @throws {RangeError} When a batch has more images than there are. */

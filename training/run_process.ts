@@ -5,7 +5,7 @@
  *
  * @module
  */
-import type { ImageSet } from "../data/dataset.ts";
+import { type ImageSet, inMemory } from "../data/dataset.ts";
 import { measureImages } from "../diffusion/data_spectrum.ts";
 import type { Process } from "../diffusion/process.ts";
 import { wantsSpectrum } from "../diffusion/processes/registry.ts";
@@ -36,7 +36,7 @@ export function plannedProcess(config: Described): Process {
  */
 export async function measuredConfig<C extends Described>(
   config: C,
-  load: () => Promise<Pick<ImageSet, "images" | "count" | "height" | "width" | "channels">>,
+  load: () => Promise<ImageSet>,
   say: (line: string) => void = () => {},
 ): Promise<C> {
   if (!wantsSpectrum(config.diffusion)) return config;
@@ -46,7 +46,7 @@ export async function measuredConfig<C extends Described>(
         "pixels, it is among latents; give diffusion.processOptions.spectrum and mean",
     );
   }
-  const images = await load();
+  const images = inMemory(await load());
   const measured = measureImages(images);
   say(
     `spectrum  measured on ${measured.images} of ${images.count} images: ${

@@ -6,7 +6,7 @@
  */
 import { Graph } from "../autograd/graph.ts";
 import { augmentSettings } from "../data/augmentation/options.ts";
-import type { ImageSet } from "../data/dataset.ts";
+import { type ImageSet, inMemory } from "../data/dataset.ts";
 import { Capture } from "../device/capture.ts";
 import type { Work } from "../device/dispatch.ts";
 import type { Gpu } from "../device/gpu.ts";
@@ -99,7 +99,7 @@ export class Trainer {
   ) {
     configOfShare(config, collective.size);
     this.lossSlots = config.train.logEvery || UNLOGGED_SLOTS;
-    this.diffusion = resolveTMax(config.diffusion, process.schedule, images);
+    this.diffusion = resolveTMax(config.diffusion, process.schedule, inMemory(images));
     this.objective = makeObjective(gpu, process, this.diffusion, network);
     if (collective.size > 1 && this.objective.state.size > 0) {
       throw new RangeError(
@@ -181,11 +181,27 @@ export class Trainer {
   }
 
   /**
-   * Submits a step. Alone it returns at once; else when all ranks have added their gradients.
+   * Submits a step. Alone it returns at once, unless its images are read from the disk; else when all ranks have added their gradients.
    *
    * @param step Completed steps before this one.
    */
   step(step: number): Promise<void> | undefined {
+    const ready = this.#ready(step);
+    return ready ? ready.then(() => this.#submit(step)) : this.#submit(step);
+  }
+
+  /** Waits for the images of this rank's parts of a batch, where they are not at hand. */
+  #ready(step: number): Promise<void> | undefined {
+    return this.#batches.ready?.(step, this.#parts);
+  }
+
+  /** This rank's parts of a batch. */
+  get #parts(): number[] {
+    const { accumulate } = this.config.train;
+    return Array.from({ length: accumulate }, (_, i) => this.collective.rank * accumulate + i);
+  }
+
+  #submit(step: number): Promise<void> | undefined {
     this.#lastStep = step;
     const inputs = this.#gradientInputs(step), last = inputs.pop()!;
     const ending = this.#endingInputs(step);
@@ -201,6 +217,7 @@ export class Trainer {
   /** Runs a step with each dispatch measured. */
   async profileStep(step: number): Promise<KernelTime[]> {
     const parts: KernelTime[] = [];
+    await this.#ready(step);
     for (const values of this.#gradientInputs(step)) {
       parts.push(...(await this.#gradients.profile(values)).kernels);
     }
@@ -216,6 +233,7 @@ export class Trainer {
    * @param step Completed steps before this one.
    */
   async *traceStep(step: number): AsyncGenerator<TracedDispatch> {
+    await this.#ready(step);
     for (const values of this.#gradientInputs(step)) {
       yield* this.#gradients.trace(values).slice(0, this.#observed);
     }
@@ -322,9 +340,8 @@ export class Trainer {
   /** Inputs of this rank's micro-batches. A sample's random key is its index in the whole batch. */
   #gradientInputs(step: number): InputValues[] {
     const { run: { seed }, train: { batchSize, accumulate } } = this.config;
-    const { rank, size: ranks } = this.collective;
-    return Array.from({ length: accumulate }, (_, i) => {
-      const part = rank * accumulate + i;
+    const { size: ranks } = this.collective;
+    return this.#parts.map((part, i) => {
       return {
         ...this.#batches.inputs(step, part),
         key: [...seedKey(seed), step, part * batchSize / (accumulate * ranks)],

@@ -9,7 +9,7 @@ import { formatConfig, loadConfig, parseConfig } from "../../config/load.ts";
 import type { EarlyEnd, ExperimentRun, ExperimentSamples } from "../../config/experiment.ts";
 import { END_REASONS, EndWatch, readEnd } from "./early_end.ts";
 import { imageShape } from "../../data/options.ts";
-import { loadImages } from "../../data/registry.ts";
+import { openImages } from "../../data/registry.ts";
 import type { Gpu } from "../../device/gpu.ts";
 import { readSafetensors, writeSafetensors } from "../../formats/safetensors.ts";
 import { createArena } from "../../model/parameters.ts";
@@ -108,7 +108,7 @@ async function train(
   configText: string,
   resume: boolean,
 ): Promise<boolean> {
-  const config = await measuredConfig(given, () => loadImages(given.data, "train", say), say);
+  const config = await measuredConfig(given, () => openImages(given.data, "train", say), say);
   const dir = config.run.dir ?? "", watch = new EndWatch(dir, early);
   const signal = AbortSignal.any([stop, watch.signal]), mirror = eventMirror(config, configText);
   const process = processOf(config);

@@ -6,7 +6,7 @@
  * @module
  */
 import { createHash } from "node:crypto";
-import { type ImageSet, imageSet } from "../../data/dataset.ts";
+import { type ImageSet, imageSet, pickLabels } from "../../data/dataset.ts";
 
 /** A checksum of one image. */
 export function pixelHash(pixels: Uint8Array): string {
@@ -43,7 +43,7 @@ export function byContent(set: ImageSet): ImageSet {
   return imageSet(name, {
     ...rest,
     images,
-    labels: labels && Uint8Array.from(order, (index) => labels[index]!),
+    labels: labels && pickLabels(labels, order),
     ...(mirrorable ? { mirrorable: Uint8Array.from(order, (index) => mirrorable[index]!) } : {}),
   });
 }

@@ -4,6 +4,7 @@
  * @module
  */
 import type { Config } from "../../config/schema.ts";
+import { inMemory } from "../../data/dataset.ts";
 import { dataDims, imageShape } from "../../data/options.ts";
 import type { Gpu } from "../../device/gpu.ts";
 import { OutOfMemoryError } from "../../device/program.ts";
@@ -82,7 +83,7 @@ export async function runInstruments(
   if (!(spectra || emergence) || config.train.sampleEvery === 0 || trainer.latent) return [];
   try {
     checkAxes(config);
-    const { gpu, images } = trainer;
+    const { gpu } = trainer, images = inMemory(trainer.images);
     const count = referenceImages(images, spectraReference);
     const reference = await SpectralReference.create(gpu, images, count);
     return [
@@ -111,10 +112,11 @@ export function looksOf(
 
 function emergenceOf(
   config: Config,
-  { images, process }: Trainer,
+  { images: all, process }: Trainer,
   reference: SpectralReference,
 ): Observer {
   const { train: { sampleEvery, steps }, instruments } = config;
+  const images = inMemory(all);
   const length = images.height * images.width * images.channels;
   const { memorisation, emergenceModes } = instruments;
   return new EmergenceWatch({
@@ -133,7 +135,7 @@ async function spectraOf(
   reference: SpectralReference,
   say: Say,
 ): Promise<Observer[]> {
-  const { gpu, network, process, state, images } = trainer;
+  const { gpu, network, process, state } = trainer, images = inMemory(trainer.images);
   const { spectraCount: asked, spectraReference } = instruments;
   const count = probedImages(images, asked);
   if (count < asked) {

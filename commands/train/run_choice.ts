@@ -11,7 +11,7 @@ import { type Clock, EpochsError } from "../../config/durations.ts";
 import { parseJson } from "../../config/json.ts";
 import { isSection, withDefaults } from "../../config/keys.ts";
 import { exists } from "../../data/fetching/locate_files.ts";
-import { loadImages } from "../../data/registry.ts";
+import { openImages } from "../../data/registry.ts";
 import { UsageError } from "../../support/errors.ts";
 import { readNamedFile } from "../../support/files.ts";
 import { newestCheckpoint } from "../../training/checkpoint.ts";
@@ -117,7 +117,7 @@ async function onClock(
   } catch (error) {
     if (!(error instanceof EpochsError)) throw error;
     const { data } = await read(ANY_CLOCK);
-    const { count } = await loadImages(data, "train", say);
+    const { count } = await openImages(data, "train", say);
     return await read({ images: count, say });
   }
 }

@@ -15,7 +15,7 @@ import {
 } from "../../formats/safetensors.ts";
 import { atomicWrite, ensureFolder } from "../../support/files.ts";
 import { cacheFolder } from "./cache.ts";
-import type { RawImages, Say } from "../dataset.ts";
+import { bytesOf, type Labels, type RawImages, type Say } from "../dataset.ts";
 
 /** What decoded images are made of, and how. */
 export interface DecodedFrom {
@@ -35,10 +35,10 @@ export interface DecodedFrom {
 
 /** Raise it when a decoder or a filter changes what comes out. */
 const VERSION = 1;
-const FORMAT = `diffract-images ${VERSION}`;
-const CHECKSUM = "checksum";
-const CHECKSUM_BYTES = 32;
-const CHUNK_BYTES = 4 << 20;
+export const FORMAT = `diffract-images ${VERSION}`;
+export const CHECKSUM = "checksum";
+export const CHECKSUM_BYTES = 32;
+export const CHUNK_BYTES = 4 << 20;
 const MAX_HEADER_BYTES = 16 << 20;
 
 /**
@@ -85,7 +85,7 @@ export function decodedPath({ name, recipe }: DecodedFrom, folder: string): stri
 }
 
 /** A recipe as text, the same for the same fields in any order. */
-function recipeText(recipe: DecodedFrom["recipe"]): string {
+export function recipeText(recipe: DecodedFrom["recipe"]): string {
   return JSON.stringify(Object.entries(recipe).sort(([a], [b]) => a < b ? -1 : 1));
 }
 
@@ -105,32 +105,43 @@ export function fingerprint(paths: readonly string[]): string {
   return hash.digest("hex");
 }
 
-function* fileChunks(from: DecodedFrom, raw: RawImages): Generator<Uint8Array> {
-  const { count, height, width, channels, images, labels, mirrorable, classNames, remark } = raw;
-  const arrays: [name: string, shape: number[], data: Uint8Array][] = [
-    ["images", [count, height, width, channels], images],
+/** The header of a file; it may be padded with more spaces. */
+export function storedHeader(
+  from: DecodedFrom,
+  raw: Omit<RawImages, "images">,
+): Uint8Array<ArrayBuffer> {
+  const { count, height, width, channels, labels, mirrorable, classNames, remark } = raw;
+  const specs: [string, TensorSpec][] = [
+    ["images", { dtype: "U8", shape: [count, height, width, channels] }],
   ];
-  if (labels) arrays.push(["labels", [count], labels]);
-  if (mirrorable) arrays.push(["mirrorable", [count], mirrorable]);
-  const specs = arrays.map(([name, shape]): [string, TensorSpec] => [name, { dtype: "U8", shape }]);
-  const header = safetensorsHeader(
-    [...specs, [CHECKSUM, { dtype: "U8", shape: [CHECKSUM_BYTES] }]],
-    {
-      format: FORMAT,
-      name: from.name,
-      recipe: recipeText(from.recipe),
-      source: from.source,
-      ...(classNames ? { classNames: JSON.stringify(classNames) } : {}),
-      ...(remark ? { remark } : {}),
-    },
-  );
+  if (labels) {
+    specs.push(["labels", { dtype: labels.BYTES_PER_ELEMENT > 1 ? "U16" : "U8", shape: [count] }]);
+  }
+  if (mirrorable) specs.push(["mirrorable", { dtype: "U8", shape: [count] }]);
+  return safetensorsHeader([...specs, [CHECKSUM, { dtype: "U8", shape: [CHECKSUM_BYTES] }]], {
+    format: FORMAT,
+    name: from.name,
+    recipe: recipeText(from.recipe),
+    source: from.source,
+    ...(classNames ? { classNames: JSON.stringify(classNames) } : {}),
+    ...(remark ? { remark } : {}),
+  });
+}
+
+function* fileChunks(from: DecodedFrom, raw: RawImages): Generator<Uint8Array> {
+  const { count, height, width, channels, images, labels, mirrorable } = raw;
+  const arrays: [name: string, length: number, data: Uint8Array][] = [
+    ["images", count * height * width * channels, images],
+  ];
+  if (labels) arrays.push(["labels", count * labels.BYTES_PER_ELEMENT, bytesOf(labels)]);
+  if (mirrorable) arrays.push(["mirrorable", count, mirrorable]);
+  const header = storedHeader(from, raw);
   const hash = createHash("sha256").update(header);
   yield header;
-  for (const [name, shape, data] of arrays) {
-    if (data.length !== shape.reduce((product, n) => product * n, 1)) {
+  for (const [name, length, data] of arrays) {
+    if (data.length !== length) {
       throw new RangeError(
-        `Cannot keep decoded images: the ${name} must have the shape [${shape}], got ` +
-          `${data.length} bytes`,
+        `Cannot keep decoded images: the ${name} must have ${length} bytes, got ${data.length}`,
       );
     }
     hash.update(data);
@@ -159,13 +170,13 @@ async function readKept(path: string, from: DecodedFrom, say: Say): Promise<RawI
   }
 }
 
-interface FileStart {
+export interface FileStart {
   readonly header: SafetensorsHeader;
   readonly headerBytes: Uint8Array;
   readonly size: number;
 }
 
-async function readHeader(file: Deno.FsFile): Promise<FileStart> {
+export async function readHeader(file: Deno.FsFile): Promise<FileStart> {
   const { size } = await file.stat();
   const start = await readExactly(file, new Uint8Array(Math.min(8, size)));
   // A length that is beyond the file is left for the reader to refuse.
@@ -198,7 +209,7 @@ async function readChecked(
   return body;
 }
 
-async function readExactly<T extends Uint8Array>(file: Deno.FsFile, into: T): Promise<T> {
+export async function readExactly<T extends Uint8Array>(file: Deno.FsFile, into: T): Promise<T> {
   for (let filled = 0; filled < into.length;) {
     const read = await file.read(into.subarray(filled));
     if (read === null) throw new SyntaxError(`it must have ${into.length - filled} more bytes`);
@@ -209,11 +220,12 @@ async function readExactly<T extends Uint8Array>(file: Deno.FsFile, into: T): Pr
 
 function rawImages({ metadata, tensors }: SafetensorsHeader, body: Uint8Array): RawImages {
   const base = tensors.get("images")?.start ?? 0;
-  const bytesOf = (name: string) => {
+  const part = (name: string) => {
     const place = tensors.get(name);
     return place ? body.subarray(place.start - base, place.end - base) : null;
   };
-  const images = bytesOf("images"), labels = bytesOf("labels"), mirrorable = bytesOf("mirrorable");
+  const images = part("images"), mirrorable = part("mirrorable");
+  const labels = labelsFrom(part("labels"), tensors.get("labels")?.dtype);
   const [count, height, width, channels] = tensors.get("images")?.shape ?? [];
   if (!images || !count || !height || !width || !channels) {
     throw new SyntaxError("it must hold images of four dimensions");
@@ -229,4 +241,10 @@ function rawImages({ metadata, tensors }: SafetensorsHeader, body: Uint8Array): 
     ...(metadata.classNames ? { classNames: JSON.parse(metadata.classNames) as string[] } : {}),
     ...(metadata.remark ? { remark: metadata.remark } : {}),
   };
+}
+
+/** Labels of their bytes. */
+export function labelsFrom(bytes: Uint8Array | null, dtype: string | undefined): Labels | null {
+  // Of wider ones no place in a file is sure to be even.
+  return bytes && dtype === "U16" ? new Uint16Array(bytes.slice().buffer) : bytes;
 }

@@ -3,8 +3,9 @@
  *
  * @module
  */
-import type { RawImages, Say, Split } from "../dataset.ts";
-import { cachedImages } from "../fetching/decoded_cache.ts";
+import { pickLabels, type RawImages, type Say, type Split } from "../dataset.ts";
+import { cachedImages, type DecodedFrom } from "../fetching/decoded_cache.ts";
+import { type ImagesToStore, type StoredImages, storedImages } from "../fetching/stored_images.ts";
 import { type ImagePlace, type Listing, remarkOnBroken } from "./image_listing.ts";
 import { openImagePlace } from "./image_place.ts";
 import {
@@ -14,10 +15,11 @@ import {
   isImageName,
   printable,
 } from "./image_names.ts";
-import { planSplit } from "./image_tree.ts";
+import { planSplit, type SplitPlan } from "./image_tree.ts";
 import type { SetKind } from "../set_kind.ts";
 import { sidesOf, sizeWord } from "../set_options.ts";
 import { fitOf, OPEN_NEEDS, OPEN_SHAPE, openShape } from "./open_set.ts";
+import { decodeInThreads, type EncodedPicture } from "../pixels/decode_threads.ts";
 import { decodePicture, fitPicture, type PictureShape } from "../pixels/pictures.ts";
 import { counted } from "../../support/terminal.ts";
 import { MissingPlaceError, type Surroundings } from "../fetching/locate_files.ts";
@@ -48,23 +50,44 @@ export async function loadImageFolder(
   say: Say,
   surroundings: Surroundings = {},
 ): Promise<RawImages> {
+  const { place, from } = await openPlace(dir, split, options);
+  const decode = () => readImages(place, split, options, say);
+  return await cachedImages(from, decode, say, surroundings.decoded);
+}
+
+/**
+ * As {@linkcode loadImageFolder}, for images that are left in the file of decoded ones: they are decoded
+ * in several threads, and none stays in memory.
+ *
+ * @throws Error as there, and when the file cannot be written.
+ */
+export async function storeImageFolder(
+  dir: string | null,
+  split: Split,
+  options: ImageFolderOptions,
+  say: Say,
+  surroundings: Surroundings = {},
+): Promise<StoredImages> {
+  const { place, from } = await openPlace(dir, split, options);
+  const decode = async () =>
+    toStore(place, await planImages(place, split, options, say), options, say);
+  return await storedImages(from, decode, say, surroundings.decoded);
+}
+
+async function openPlace(
+  dir: string | null,
+  split: Split,
+  { channels, crop, resize, skipBroken, size }: ImageFolderOptions,
+): Promise<{ place: ImagePlace; from: DecodedFrom }> {
   if (dir === null) {
     throw new MissingPlaceError(
       "Cannot find the images: data.dir must name their folder or archive, got none",
     );
   }
-  const place = await openImagePlace(dir);
-  const { channels, crop, resize, skipBroken } = options, size = sizeWord(options.size);
-  return await cachedImages(
-    {
-      name: `folder ${split}`,
-      recipe: { path: place.path, split, size, channels, crop, resize, skipBroken, plan: PLAN },
-      source: place.fingerprint,
-    },
-    () => readImages(place, split, options, say),
-    say,
-    surroundings.decoded,
-  );
+  const place = await openImagePlace(dir), { path } = place;
+  const how = { size: sizeWord(size), channels, crop, resize, skipBroken };
+  const recipe = { path, split, ...how, plan: PLAN };
+  return { place, from: { name: `folder ${split}`, recipe, source: place.fingerprint } };
 }
 
 /**
@@ -78,10 +101,38 @@ export async function readImages(
   options: ImageFolderOptions,
   say: Say,
 ): Promise<RawImages> {
+  const { names, labels, classNames, remarks } = await planImages(place, split, options, say);
+  const { images, broken } = await decodeAll(place, names, options);
+  const kept = names.flatMap((_, i) => broken.has(i) ? [] : [i]);
+  const remark = remarkOn(place, names, broken, remarks, say);
+  const { height, width } = sidesOf(options.size);
+  const length = height * width * options.channels;
+  for (const [to, from] of kept.entries()) {
+    if (to !== from) images.copyWithin(to * length, from * length, (from + 1) * length);
+  }
+  return {
+    images: images.subarray(0, kept.length * length),
+    labels: labels && pickLabels(labels, kept),
+    ...(labels ? { classNames } : {}),
+    ...(remark !== null ? { remark } : {}),
+    count: kept.length,
+    height,
+    width,
+    channels: options.channels,
+  };
+}
+
+/** Says what is in a place, and finds the images of a split; its remarks are said. */
+async function planImages(
+  place: ImagePlace,
+  split: Split,
+  options: ImageFolderOptions,
+  say: Say,
+): Promise<SplitPlan> {
   const { names: all, unreadable, remarks: found } = await place.list();
   const plan = planSplit(all.filter(isImageName), split);
   const strays = all.filter((name) => !isImageName(name));
-  const { names, labels, classNames } = plan;
+  const { names } = plan;
   const closed = passOver(place, unreadable, options.skipBroken);
   if (all.length === strays.length) {
     throw new Error(
@@ -102,37 +153,75 @@ export async function readImages(
   );
   for (const remark of remarks) say(remark);
   say(`Decoding ${names.length} ${split} images of ${place.path}`);
-  const { images, broken } = await decodeAll(place, names, options);
-  const kept = names.flatMap((_, i) => broken.has(i) ? [] : [i]);
+  return { ...plan, remarks };
+}
+
+/** All remarks in a line; those on broken images are said here. Null where there are none. */
+function remarkOn(
+  place: ImagePlace,
+  names: readonly string[],
+  broken: ReadonlyMap<number, string>,
+  remarks: readonly string[],
+  say: Say,
+): string | null {
   const remark = remarkOnBroken(
     [...broken].sort(([a], [b]) => a - b).map(([at, why]) => [place.show(names[at]!), why]),
     names.length,
   );
-  if (remark !== null) {
-    remarks.push(remark);
-    say(remark);
-    if (kept.length === 0) {
-      throw new Error(
-        `Cannot read images from ${place.path}: one at least must be whole, all of ` +
-          `${names.length} are broken`,
-      );
+  if (remark !== null) say(remark);
+  if (broken.size === names.length) {
+    throw new Error(
+      `Cannot read images from ${place.path}: one at least must be whole, all of ` +
+        `${names.length} are broken`,
+    );
+  }
+  const all = [...remarks, ...remark === null ? [] : [remark]];
+  return all.length > 0 ? all.join("; ") : null;
+}
+
+/** What is planned, as images for a file. */
+function toStore(
+  place: ImagePlace,
+  { names, labels, classNames, remarks }: SplitPlan,
+  options: ImageFolderOptions,
+  say: Say,
+): ImagesToStore {
+  const broken = new Map(names.map((_, i) => [i, "the file has gone"]));
+  const { skipBroken, ...shape } = options;
+  async function* rows() {
+    for await (const { at, image, why = "" } of decodeInThreads(pictures(place, names), shape)) {
+      if (image) broken.delete(at);
+      else broken.set(at, reasonOf(new Error(why)));
+      if (!image && !skipBroken) throw unusable(place.show(names[at]!), broken.get(at)!);
+      yield { at, image: image ?? null };
+    }
+    const [missing] = broken.keys();
+    if (missing !== undefined && !skipBroken) {
+      throw unusable(place.show(names[missing]!), broken.get(missing)!);
     }
   }
-  const { height, width } = sidesOf(options.size);
-  const length = height * width * options.channels;
-  for (const [to, from] of kept.entries()) {
-    if (to !== from) images.copyWithin(to * length, from * length, (from + 1) * length);
-  }
   return {
-    images: images.subarray(0, kept.length * length),
-    labels: labels && Uint8Array.from(kept, (i) => labels[i]!),
+    ...{ rows, count: names.length, ...sidesOf(shape.size), channels: shape.channels },
+    labels,
     ...(labels ? { classNames } : {}),
-    ...(remarks.length > 0 ? { remark: remarks.join("; ") } : {}),
-    count: kept.length,
-    height,
-    width,
-    channels: options.channels,
+    remarkAfter: () => remarkOn(place, names, broken, remarks, say),
   };
+}
+
+/** The files of a place with their places in the order of `names`. */
+async function* pictures(
+  place: ImagePlace,
+  names: readonly string[],
+): AsyncGenerator<EncodedPicture> {
+  const index = new Map(names.map((name, i) => [name, i]));
+  for await (const { name, read } of place.files(new Set(names))) {
+    const at = index.get(name)!;
+    try {
+      yield { at, bytes: read() };
+    } catch (error) {
+      yield { at, bytes: null, why: reasonOf(error) };
+    }
+  }
 }
 
 /** Folders that cannot be opened, as a remark. */
@@ -189,7 +278,8 @@ async function decodeAll(
   if (names.length * length > MAX_BYTES) {
     throw new RangeError(
       `Cannot hold the images of ${place.path}: they must take at most ${MAX_BYTES} bytes, got ` +
-        `${names.length} of ${length}; a smaller data.size takes less`,
+        `${names.length} of ${length}; data.stream=true leaves them on the disk, a smaller ` +
+        "data.size takes less",
     );
   }
   const images = new Uint8Array(names.length * length);
@@ -233,5 +323,9 @@ export const FOLDER: SetKind = {
   load: (options, split, say, around) => {
     const { dir, skipBroken } = options;
     return loadImageFolder(dir, split, { ...fitOf(options), skipBroken }, say, around);
+  },
+  store: (options, split, say, around) => {
+    const { dir, skipBroken } = options;
+    return storeImageFolder(dir, split, { ...fitOf(options), skipBroken }, say, around);
   },
 };

@@ -3,13 +3,11 @@
  *
  * @module
  */
-import type { Split } from "../dataset.ts";
+import { type Labels, labelsOf, MAX_CLASSES, type Split } from "../dataset.ts";
 import { counted } from "../../support/terminal.ts";
 import { fixedOrder, HELD_OUT, isHeldOut } from "../fixed_order.ts";
 import { findSplits, pairedSplits, splitNamed } from "./split_folders.ts";
 
-/** Labels are bytes. */
-const MAX_CLASSES = 256;
 /** Folders below which splits are not looked for. */
 const MAX_DEPTH = 32;
 
@@ -18,7 +16,7 @@ export interface SplitPlan {
   /** Names as they were given. */
   readonly names: readonly string[];
   /** [names], indices into `classNames`; null when there are no classes. */
-  readonly labels: Uint8Array | null;
+  readonly labels: Labels | null;
   /** Names of the class folders of both splits, sorted. */
   readonly classNames: readonly string[];
   /** What a person should know, a line each. */
@@ -67,7 +65,7 @@ export function planSplit(files: readonly string[], split: Split): SplitPlan {
   return {
     names: own.map(({ name }) => name),
     labels: labelled[ownTest ? split : "train"]
-      ? Uint8Array.from(own, ({ parts }) => index.get(parts[0]!)!)
+      ? labelsOf(own.map(({ parts }) => index.get(parts[0]!)!), classNames.length)
       : null,
     classNames,
     remarks,

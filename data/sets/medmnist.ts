@@ -126,7 +126,7 @@ export async function loadNpz(
   }
   const raw = await readSplit(dir, split, `npz ${split}`, say, surroundings, { holdOut: true });
   if (!raw.labels) return raw;
-  const classes = raw.labels.reduce((most, label) => Math.max(most, label + 1), 0);
+  const classes = Array.from(raw.labels).reduce((most, label) => Math.max(most, label + 1), 0);
   return { ...raw, classNames: Array.from({ length: classes }, (_, label) => String(label)) };
 }
 

@@ -6,7 +6,7 @@
  */
 import { basename, join, relative, resolve } from "node:path";
 import { ParquetFile } from "../../formats/parquet.ts";
-import type { RawImages, Say, Split } from "../dataset.ts";
+import { labelsOf, MAX_CLASSES, type RawImages, type Say, type Split } from "../dataset.ts";
 import { HELD_OUT, heldOutMarks } from "../fixed_order.ts";
 import { cachedImages, fingerprint } from "../fetching/decoded_cache.ts";
 import { decodePicture, fitPicture, type PictureShape } from "../pixels/pictures.ts";
@@ -25,8 +25,6 @@ const LABEL_COLUMNS = ["label", "labels", "fine_label"];
 const TRAIN_NAMES = ["train", "training"];
 const TEST_NAMES = ["test", "testing", "validation", "valid", "val", ...WEAK_TEST_WORDS];
 const MAX_FILES = 10_000, MAX_DEPTH = 4;
-/** Labels are bytes. */
-const MAX_CLASSES = 256;
 
 /** The files of a split. */
 export interface ParquetFiles {
@@ -221,11 +219,8 @@ async function decodeFiles(
     );
     return { ...raw, labels: null };
   }
-  return {
-    ...raw,
-    labels: Uint8Array.from(labels),
-    classNames: namesFor(labels, classNames ?? []),
-  };
+  const names = namesFor(labels, classNames ?? []);
+  return { ...raw, labels: labelsOf(labels, names.length), classNames: names };
 }
 
 /** A name a label; numbers where the file has none. */

@@ -8,7 +8,7 @@
 import { Graph, type ParameterSlot } from "../../autograd/graph.ts";
 import { conditionInputs, conditionValues } from "../../autograd/network_inputs.ts";
 import type { Parameter } from "../../autograd/parameter.ts";
-import type { Pixels, RawImages } from "../../data/dataset.ts";
+import { pickLabels, type Pixels, type RawImages } from "../../data/dataset.ts";
 import { Capture } from "../../device/capture.ts";
 import type { Gpu } from "../../device/gpu.ts";
 import type { Program } from "../../device/program.ts";
@@ -142,7 +142,7 @@ export function spreadImages(pixels: LabelledPixels, count: number): LabelledPix
     const from = place * length;
     images.set(pixels.images.subarray(from, from + length), i * length);
   });
-  const labels = pixels.labels && Uint8Array.from(places, (place) => pixels.labels![place]!);
+  const labels = pixels.labels && pickLabels(pixels.labels, places);
   return { images, ...(labels ? { labels } : {}), count: chosen, height, width, channels };
 }
 

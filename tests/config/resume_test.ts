@@ -20,6 +20,7 @@ Deno.test("lockedKeys() frees exactly what reaches neither weights nor data orde
   assertEquals(fields.filter((key) => !locked.has(key)), [
     "run.dir",
     "data.dir",
+    "data.stream",
     "diffusion.variance",
     "diffusion.clipX0",
     ...Object.keys(SAMPLER.fields).map((key) => `diffusion.sampler.${key}`),

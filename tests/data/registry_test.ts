@@ -17,6 +17,7 @@ const OPTIONS: DataOptions = {
   channels: 3,
   crop: true,
   skipBroken: false,
+  stream: false,
   classes: null,
   flipVertical: false,
   augment: withDefaults(AUGMENT),

@@ -1,4 +1,5 @@
 import { join } from "node:path";
+import { readSafetensors } from "../../formats/safetensors.ts";
 import { encodePng } from "../../formats/png.ts";
 import { assert, assertEquals, assertRejects } from "../support/assert.ts";
 import { inFolder } from "../support/folder.ts";
@@ -16,6 +17,55 @@ async function writePictures(folder: string): Promise<void> {
     }
   }
 }
+
+Deno.test("trainRun() streams a folder from the disk to the same bytes, also where it goes on", () =>
+  inFolder(async (folder) => {
+    const before = Deno.env.get("DIFFRACT_CACHE");
+    try {
+      const pictures = join(folder, "pictures");
+      await writePictures(pictures);
+      const run = async (
+        name: string,
+        stream: boolean,
+        steps: number,
+        { resume = false, cache = name } = {},
+      ) => {
+        Deno.env.set("DIFFRACT_CACHE", join(folder, `cache-${cache}`));
+        const config = await smokeConfig(
+          "data.name=folder",
+          `data.dir=${pictures}`,
+          "data.size=8",
+          "data.holdout=2",
+          "data.resize=bicubic",
+          `data.stream=${stream}`,
+          "train.accumulate=2",
+          "train.evalEvery=3",
+          "train.evalCount=2",
+          "train.sampleEvery=0",
+          "train.checkpointEvery=100",
+          `train.steps=${steps}`,
+        );
+        const { checkpoint, lines } = await trainInFolder(config, join(folder, name), { resume });
+        const { tensors, metadata } = readSafetensors(await Deno.readFile(checkpoint));
+        // Of the file, with the config in it, which says how images came.
+        tensors.delete("checksum");
+        return { lines, tensors: [...tensors], images: metadata.images };
+      };
+      const held = await run("held", false, 12);
+      const streamed = await run("streamed", true, 12);
+      assert(streamed.lines.some((line) => line.startsWith("Kept 18 decoded images of ")));
+      assertEquals(streamed.tensors, held.tensors);
+      assert(held.images !== undefined && streamed.images === held.images);
+      // In the middle of an epoch; the decoded images are those that the run in memory has kept.
+      await run("resumed", true, 5, { cache: "held" });
+      const resumed = await run("resumed", true, 12, { resume: true, cache: "held" });
+      assert(!resumed.lines.some((line) => line.startsWith("Decoding")));
+      assertEquals(resumed.tensors, held.tensors);
+    } finally {
+      if (before === undefined) Deno.env.delete("DIFFRACT_CACHE");
+      else Deno.env.set("DIFFRACT_CACHE", before);
+    }
+  }));
 
 Deno.test("trainRun() trains on a folder of pictures, goes on from what is kept, and says when it has gone", () =>
   inFolder(async (folder) => {

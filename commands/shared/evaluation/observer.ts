@@ -7,6 +7,7 @@
  */
 import { join, relative } from "node:path";
 import type { DataOptions } from "../../../data/options.ts";
+import { loadImages } from "../../../data/registry.ts";
 import type { Arena } from "../../../device/arena.ts";
 import type { Sampler } from "../../../diffusion/sampling.ts";
 import { needsFeatures } from "../../../metrics/judges/collection.ts";
@@ -79,8 +80,9 @@ class Evaluation implements Observer {
   ) {}
 
   static async create(trainer: Trainer, options: RunEvaluation): Promise<Evaluation> {
-    const { gpu, images, state, collective } = trainer;
+    const { gpu, state, collective } = trainer;
     const { metrics: { names, features, reference: limit }, data, say } = options;
+    const images = trainer.images.stored ? await loadImages(data, "train", say) : trainer.images;
     const own = { images, data };
     const extractor = needsFeatures(names)
       // What the first has trained the others find.

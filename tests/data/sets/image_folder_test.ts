@@ -5,9 +5,15 @@ import {
   assertMatch,
   assertRejects,
   assertStringIncludes,
+  assertThrows,
 } from "../../support/assert.ts";
-import { type ImageFolderOptions, loadImageFolder } from "../../../data/sets/image_folder.ts";
-import type { Split } from "../../../data/dataset.ts";
+import {
+  type ImageFolderOptions,
+  loadImageFolder,
+  storeImageFolder,
+} from "../../../data/sets/image_folder.ts";
+import { imageSet, pickLabels, type Split } from "../../../data/dataset.ts";
+import { loadRows, streamedSet } from "../../../data/fetching/stored_images.ts";
 import { MissingPlaceError } from "../../../data/fetching/locate_files.ts";
 import { decodeJpeg } from "../../../formats/jpeg.ts";
 import { encodePng } from "../../../formats/png.ts";
@@ -73,6 +79,46 @@ async function seen(set: ReturnType<ReturnType<typeof loader>["load"]>): Promise
     return `${image[0]} ${labels ? classNames![labels[i]!] : "-"}`;
   }).sort();
 }
+
+Deno.test("storeImageFolder() writes what loadImageFolder() holds, of an archive and without broken files", () =>
+  inFolder(async (folder) => {
+    const set = join(folder, "set.tar"), lines: string[] = [];
+    const files = Array.from({ length: 260 }, (_, i) => ({
+      name: `class${String(i).padStart(3, "0")}/a.png`,
+      bytes: i === 77 ? flat(1).subarray(0, 40) : flat(i % 256),
+    }));
+    await Deno.writeFile(set, await writeTar(files));
+    const options = { ...OPTIONS, skipBroken: true };
+    const say = (line: string) => void lines.push(line);
+    const held = imageSet(
+      "a",
+      await loadImageFolder(set, "train", options, say, alone(`${folder}/1`)),
+    );
+    assert(held.labels instanceof Uint16Array && Math.max(...held.labels) > 255);
+    // Once as it is written, once of the file in memory's way: both read either.
+    for (const cache of ["2", "1"]) {
+      const at = alone(join(folder, cache));
+      const stored = await storeImageFolder(set, "train", options, say, at);
+      assertEquals(stored.checksum, held.checksum);
+      assertEquals([stored.remark, stored.classNames], [held.remark, held.classNames]);
+      const rows = Uint32Array.of(200, 3, 3);
+      const { images, labels } = await loadRows("b", stored, rows);
+      assertEquals(
+        images,
+        Uint8Array.from([...rows].flatMap((row) => [
+          ...held.images.subarray(48 * row, 48 * (row + 1)),
+        ])),
+      );
+      assertEquals(labels, pickLabels(held.labels, rows));
+      assertEquals((await loadImageFolder(set, "train", options, say, at)).images, held.images);
+      const some = await streamedSet("c", stored, rows);
+      assertEquals(some.checksum, (await loadRows("c", stored, rows)).checksum);
+      assertThrows(() => some.images, RangeError, "data.stream=false");
+    }
+    const broken = storeImageFolder(set, "train", OPTIONS, say, alone(`${folder}/3`));
+    await assertRejects(() => broken, Error, "class077/a.png");
+    assertEquals([...Deno.readDirSync(join(folder, "3", "decoded"))].map(({ name }) => name), []);
+  }));
 
 Deno.test("loadImageFolder() reads class folders in splits: folder, tar, tar.gz and zip alike", async () => {
   await inFolder(async (folder) => {

@@ -163,7 +163,7 @@ Deno.test("loadImages() puts sets that may be sorted by class in a fixed order, 
         ...{ resize: "area", limit: 20, classes: null },
       } as DataOptions;
       const set = await loadImages(options, "train", () => {}, alone(folder));
-      const ones = set.labels!.reduce((sum, label) => sum + label, 0);
+      const ones = Array.from(set.labels!).reduce((sum, label) => sum + label, 0);
       assert(ones > 4 && ones < 16, `${ones} of 20 in ${name}`);
       // Labels go with their images.
       for (let i = 0; i < 20; i++) {
