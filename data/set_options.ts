@@ -132,7 +132,7 @@ export const SET_FIELDS = {
   stream: option(
     flag(),
     false,
-    "Leave training images on the disk, decoded, and read each batch ahead of its step; of folder",
+    "Leave training images on the disk, decoded, and read each batch ahead of its step; of image files",
   ),
   flip: option(flag(), true, "Mirror training images with probability 1/2; digits never are"),
   /** From the first on. */

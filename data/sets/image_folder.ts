@@ -28,6 +28,18 @@ import { MissingPlaceError, type Surroundings } from "../fetching/locate_files.t
 export interface ImageFolderOptions extends PictureShape {
   /** Whether files that cannot be used are passed over; otherwise they end the reading. */
   readonly skipBroken: boolean;
+  /** How files tell splits and classes; by the names of folders unless given. */
+  readonly format?: {
+    /** As in `data.name`. */
+    readonly name: string;
+    readonly plan: (
+      files: {
+        readonly names: readonly string[];
+        readonly read: (path: string) => Promise<Uint8Array>;
+      },
+      split: Split,
+    ) => Promise<SplitPlan>;
+  };
 }
 
 /** Raise it when {@linkcode planSplit} makes other splits of the same place. */
@@ -77,7 +89,7 @@ export async function storeImageFolder(
 async function openPlace(
   dir: string | null,
   split: Split,
-  { channels, crop, resize, skipBroken, size }: ImageFolderOptions,
+  { channels, crop, resize, skipBroken, size, format }: ImageFolderOptions,
 ): Promise<{ place: ImagePlace; from: DecodedFrom }> {
   if (dir === null) {
     throw new MissingPlaceError(
@@ -86,8 +98,9 @@ async function openPlace(
   }
   const place = await openImagePlace(dir), { path } = place;
   const how = { size: sizeWord(size), channels, crop, resize, skipBroken };
-  const recipe = { path, split, ...how, plan: PLAN };
-  return { place, from: { name: `folder ${split}`, recipe, source: place.fingerprint } };
+  const recipe = { path, split, ...how, plan: PLAN, ...(format ? { format: format.name } : {}) };
+  const { name = "folder" } = format ?? {};
+  return { place, from: { name: `${name} ${split}`, recipe, source: place.fingerprint } };
 }
 
 /**
@@ -130,7 +143,10 @@ async function planImages(
   say: Say,
 ): Promise<SplitPlan> {
   const { names: all, unreadable, remarks: found } = await place.list();
-  const plan = planSplit(all.filter(isImageName), split);
+  const { format } = options;
+  const plan = format
+    ? await format.plan({ names: all, read: (path) => readBeside(place, all, path) }, split)
+    : planSplit(all.filter(isImageName), split);
   const strays = all.filter((name) => !isImageName(name));
   const { names } = plan;
   const closed = passOver(place, unreadable, options.skipBroken);
@@ -146,7 +162,7 @@ async function planImages(
         `${all.length - strays.length} images in all; add a folder "test", or more images`,
     );
   }
-  if (strays.length > 0) say(`Passed over in ${place.path}: ${kindsOf(strays)}`);
+  if (strays.length > 0 && !format) say(`Passed over in ${place.path}: ${kindsOf(strays)}`);
   for (const line of chances(strays)) say(line);
   const remarks = [...found, ...closed, ...plan.remarks].map((remark) =>
     `${printable(remark)} (${place.path})`
@@ -154,6 +170,20 @@ async function planImages(
   for (const remark of remarks) say(remark);
   say(`Decoding ${names.length} ${split} images of ${place.path}`);
   return { ...plan, remarks };
+}
+
+/** The bytes of a file that tells of images, the one in the fewest folders. */
+async function readBeside(
+  place: ImagePlace,
+  names: readonly string[],
+  path: string,
+): Promise<Uint8Array> {
+  const [name] = names.filter((name) => `/${name}`.endsWith(`/${path}`))
+    .toSorted((a, b) => a.length - b.length);
+  if (name !== undefined) {
+    for await (const file of place.files(new Set([name]))) return file.read();
+  }
+  throw new Error(`Cannot read images from ${place.path}: it must hold ${path}, it does not`);
 }
 
 /** All remarks in a line; those on broken images are said here. Null where there are none. */
@@ -187,7 +217,8 @@ function toStore(
   say: Say,
 ): ImagesToStore {
   const broken = new Map(names.map((_, i) => [i, "the file has gone"]));
-  const { skipBroken, ...shape } = options;
+  // What goes to threads is data alone.
+  const { skipBroken, format: _, ...shape } = options;
   async function* rows() {
     for await (const { at, image, why = "" } of decodeInThreads(pictures(place, names), shape)) {
       if (image) broken.delete(at);

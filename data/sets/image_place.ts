@@ -150,6 +150,8 @@ async function withArchives(folder: ImagePlace): Promise<ImagePlace> {
       return part ? part.show(inner) : folder.show(name);
     },
     files: async function* (wanted) {
+      const beside = [...wanted].filter((name) => !partOf(name)[0]);
+      yield* folder.files(new Set(beside));
       for (const [stem, part] of parts) {
         const inner = [...wanted].filter((name) => name.startsWith(`${stem}/`));
         if (inner.length === 0) continue;

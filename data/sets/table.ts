@@ -8,6 +8,13 @@ import { CIFAR10, CIFAR100 } from "./cifar.ts";
 import { FOLDER } from "./image_folder.ts";
 import { MEDMNIST, NPZ } from "./medmnist.ts";
 import { FASHION_MNIST, MNIST } from "./mnist.ts";
+import { CELEBA } from "./originals/celeba.ts";
+import { DTD } from "./originals/dtd.ts";
+import { EDM } from "./originals/edm.ts";
+import { FFHQ } from "./originals/ffhq.ts";
+import { FLOWERS102 } from "./originals/flowers102.ts";
+import { IMAGENETTE } from "./originals/imagenette.ts";
+import { TINY_IMAGENET } from "./originals/tiny_imagenet.ts";
 import { PARQUET } from "./parquet.ts";
 import { SIGNALS } from "./signals.ts";
 import { SVHN } from "./svhn.ts";
@@ -28,6 +35,13 @@ export const SOURCES = {
 export const OPEN_SETS = {
   "folder": FOLDER,
   "parquet": PARQUET,
+  "tiny-imagenet": TINY_IMAGENET,
+  "imagenette": IMAGENETTE,
+  "dtd": DTD,
+  "flowers102": FLOWERS102,
+  "celeba": CELEBA,
+  "ffhq": FFHQ,
+  "edm": EDM,
   "npz": NPZ,
   "signals": SIGNALS,
 } as const satisfies Readonly<Record<string, SetKind>>;

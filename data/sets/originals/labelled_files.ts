@@ -1,0 +1,97 @@
+/**
+ * Sets of image files whose splits and classes are in files beside them, as they were published.
+ *
+ * @module
+ */
+import { labelsOf, type Split } from "../../dataset.ts";
+import { fixedOrder, HELD_OUT, isHeldOut } from "../../fixed_order.ts";
+import type { SetKind } from "../../set_kind.ts";
+import { type ImageFolderOptions, loadImageFolder, storeImageFolder } from "../image_folder.ts";
+import type { SplitPlan } from "../image_tree.ts";
+import { fitOf, OPEN_SHAPE, openShape } from "../open_set.ts";
+
+/** The files of a place. */
+export interface Files {
+  /** Their names, "/" between folders. */
+  readonly names: readonly string[];
+  /**
+   * The bytes of the one that ends in `path`.
+   *
+   * @throws {Error} When there is none.
+   */
+  readonly read: (path: string) => Promise<Uint8Array>;
+}
+
+/** An image, and its class where it has one. */
+export interface LabelledFile {
+  readonly name: string;
+  readonly label: number | null;
+}
+
+/** What a set says of its images. */
+export interface LabelledSplits {
+  readonly train: readonly LabelledFile[];
+  /** Empty where none is named: one image in ten is held out then. */
+  readonly test: readonly LabelledFile[];
+  readonly classNames: readonly string[];
+  readonly remarks?: readonly string[];
+}
+
+/** Reads what a set says. */
+export type LabelReader = (files: Files) => LabelledSplits | Promise<LabelledSplits>;
+
+/** The images of a split, in the fixed order of their names. */
+export function planOf({ train, test, classNames, remarks = [] }: LabelledSplits, split: Split) {
+  const named = test.length > 0;
+  const sorted = (named && split === "test" ? test : train).toSorted((a, b) =>
+    a.name < b.name ? -1 : 1
+  );
+  const shuffled = Array.from(fixedOrder(sorted.length), (index) => sorted[index]!);
+  const own = named
+    ? shuffled
+    : shuffled.filter((_, i) => isHeldOut(i, shuffled.length) === (split === "test"));
+  const labelled = classNames.length > 1 && own.every(({ label }) => label !== null);
+  return {
+    names: own.map(({ name }) => name),
+    labels: labelled ? labelsOf(own.map(({ label }) => label!), classNames.length) : null,
+    classNames,
+    remarks: named
+      ? remarks
+      : [...remarks, `There are no test images: one image in ${HELD_OUT} is held out`],
+  } satisfies SplitPlan;
+}
+
+/** Lines of text without what surrounds them; empty ones left out. */
+export function linesOf(bytes: Uint8Array): string[] {
+  return new TextDecoder().decode(bytes).split("\n").map((line) => line.trim())
+    .filter((line) => line !== "");
+}
+
+/** The name of a file without its folders. */
+export function baseName(name: string): string {
+  return name.slice(name.lastIndexOf("/") + 1);
+}
+
+/**
+ * A set of files.
+ *
+ * @param name As in `data.name`.
+ * @param needs What `data.dir` holds, for a person.
+ */
+export function labelledFiles(name: string, needs: string, read: LabelReader): SetKind {
+  const optionsOf = (options: Parameters<typeof fitOf>[0]): ImageFolderOptions => ({
+    ...fitOf(options),
+    skipBroken: options.skipBroken,
+    format: { name, plan: async (files, split) => planOf(await read(files), split) },
+  });
+  return {
+    shape: OPEN_SHAPE,
+    shapeFor: openShape,
+    files: null,
+    needs: `data.size, and in data.dir ${needs}`,
+    load: (options, split, say, around) =>
+      loadImageFolder(options.dir, split, optionsOf(options), say, around),
+    store: (options, split, say, around) =>
+      storeImageFolder(options.dir, split, optionsOf(options), say, around),
+  };
+}
