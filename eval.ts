@@ -3,7 +3,6 @@
  *
  * @module
  */
-import { join } from "node:path";
 import { exists } from "./data/fetching/locate_files.ts";
 import type { FeatureExtractor } from "./metrics/judges/features/features.ts";
 import { needsFeatures } from "./metrics/judges/collection.ts";
@@ -15,13 +14,12 @@ import {
   METRIC_NAMES,
   type MetricName,
 } from "./metrics/judges/options.ts";
-import { judge, type Metric } from "./metrics/judges/compare.ts";
 import { defineCommand, type OptionValues, runCommand } from "./support/command_line.ts";
 import { UsageError } from "./support/errors.ts";
-import { atomicWrite, ensureFolder } from "./support/files.ts";
 import { integer } from "./support/numbers.ts";
-import { formatTable } from "./support/terminal.ts";
-import { collect } from "./commands/shared/evaluation/collect.ts";
+import type { Judged } from "./commands/shared/evaluation/draws.ts";
+import { finish, judgeSubject, metricsTable } from "./commands/shared/evaluation/judgement.ts";
+import type { ImageSource } from "./commands/shared/evaluation/source.ts";
 import { chooseExtractor } from "./commands/shared/evaluation/extractor.ts";
 import { chooseReference, collectReference } from "./commands/shared/evaluation/reference.ts";
 import { chooseSubject, type Subject } from "./commands/shared/evaluation/subject.ts";
@@ -40,12 +38,15 @@ import { watchStopSignals } from "./training/stop_signals.ts";
 /** Images drawn unless told otherwise; papers take 50,000. */
 const COUNT = 1000;
 
+/** NVlabs/edm: the lowest FID of three draws of 50,000 images (Karras et al. 2022, section 5). */
+const EDM_DRAWS = 3, EDM_COUNT = 50_000;
+
 /** The metric of a model, which looks at no samples. */
 const NLL = "nll";
 
 /** Options of what looks at samples. */
 const OF_IMAGES = [
-  ...["images", "reference", "referenceCount", "inceptionWeights"],
+  ...["images", "draws", "protocol", "reference", "referenceCount", "inceptionWeights"],
   ...Object.keys(SAMPLER_OPTIONS),
   ...Object.keys(CLASS_OPTIONS).filter((name) => name !== "guidanceCfgpp"),
 ];
@@ -55,7 +56,13 @@ const command = defineCommand({
   summary: "Evaluate samples of a checkpoint, or a folder of images.",
   description: "Compares them with a data set by distances on features and on spectra. Every " +
     "number names its features; numbers of different features, or of different counts, do not " +
-    "compare. A stopped evaluation goes on where it was when the same command is given again.",
+    "compare. Several checkpoints are one table, and those that differ by their training seed alone " +
+    "get a mean and deviation over seeds. A stopped evaluation goes on where it was when the same " +
+    "command is given again.",
+  arguments: [{
+    name: "RUN_OR_FILE...",
+    description: "checkpoints to compare in one table, instead of --checkpoint",
+  }],
   options: {
     ...CHECKPOINT_OPTION,
     images: {
@@ -75,6 +82,19 @@ const command = defineCommand({
       value: "N",
       parse: integer({ min: 2 }),
       description: `images; ${COUNT} of a checkpoint by default, else all`,
+    },
+    draws: {
+      value: "N",
+      parse: integer({ min: 1 }),
+      description: "times that --count images are drawn, by seeds of their own: numbers are the " +
+        "mean and standard deviation over draws; 1 by default",
+    },
+    protocol: {
+      value: "NAME",
+      choices: ["edm"],
+      description:
+        `edm: as NVlabs/edm reports, the best of ${EDM_DRAWS} draws of --count images, ` +
+        `${EDM_COUNT} by default, beside their mean`,
     },
     reference: {
       value: "DATASET_OR_PLACE",
@@ -129,6 +149,10 @@ const command = defineCommand({
       does: "judges guided samples, and whether each shows its class",
     },
     {
+      args: "runs/seed-0 runs/seed-1 runs/seed-2 --draws 3",
+      does: "compares three runs, with error bars over draws and training seeds",
+    },
+    {
       args: "--images fashion-mnist:test --data.size=16",
       does: "judges real images: what a perfect model would get",
     },
@@ -149,46 +173,72 @@ function parseMetrics(text: string): string {
   );
 }
 
-/** A table of metrics for a person. */
-function metricsTable(metrics: readonly Metric[]): string {
-  const number = (value: number) => value.toPrecision(5);
-  const rows = metrics.map(({ label, value, spread, better, features, note }) => [
-    label,
-    spread === undefined ? number(value) : `${number(value)} +- ${spread.toPrecision(2)}`,
-    better,
-    [features ?? "no features", note].filter((part) => part !== undefined).join("; "),
-  ]);
-  return formatTable(["metric", "value", "better", "made with"], rows);
+/** How many images of a source are judged. */
+function countOf({ count: given, protocol }: EvalOptions, { count }: ImageSource): number {
+  const drawn = protocol === "edm" ? EDM_COUNT : COUNT;
+  return Math.min(given ?? (count === Infinity ? drawn : Infinity), count);
 }
 
-/** The JSON of an evaluation. */
-function reportJson(
-  { about, name }: Subject,
-  reference: { readonly name: string; readonly count: number | null },
-  metrics: readonly Metric[],
-  { count, features }: { readonly count: number; readonly features: string | null },
-): string {
-  const values = Object.fromEntries(metrics.map(({ key, label: _, ...rest }) => [key, rest]));
-  const { name: referenceName, count: referenceCount } = reference;
-  const report = {
-    subject: { name, ...about, count },
-    reference: { name: referenceName, count: referenceCount },
-    features,
-    metrics: values,
-  };
-  return `${JSON.stringify(report, null, 2)}\n`;
+/** Refuses what cannot be judged together; returns how often images are drawn. */
+function checkOptions(options: EvalOptions, runs: readonly string[]): number {
+  const { checkpoint, images, protocol, draws } = options;
+  if (checkpoint !== undefined && images !== undefined) {
+    throw new UsageError("Cannot judge both: give either --checkpoint or --images");
+  }
+  const named = checkpoint !== undefined ? "checkpoint" : images !== undefined ? "images" : null;
+  if (runs.length > 0 && named !== null) {
+    throw new UsageError(
+      `Cannot judge ${runs[0]} and --${named}: name all, or give the option alone`,
+    );
+  }
+  if (protocol !== undefined && draws !== undefined) {
+    throw new UsageError(
+      `Cannot use --draws with --protocol ${protocol}: it has ${EDM_DRAWS} draws`,
+    );
+  }
+  const times = protocol === "edm" ? EDM_DRAWS : draws ?? 1;
+  if (images !== undefined && (times > 1 || protocol !== undefined)) {
+    throw new UsageError("Cannot draw --images again: only samples of a checkpoint are drawn");
+  }
+  return times;
+}
+
+/** Refuses what samples need where the bits of a model are measured. */
+function checkBits(
+  options: EvalOptions,
+  runs: readonly string[],
+  overrides: readonly [string, string][],
+): void {
+  const given: Readonly<Record<string, unknown>> = { ...options, ...Object.fromEntries(overrides) };
+  const foreign = [...OF_IMAGES, ...overrides.map(([name]) => name)]
+    .find((name) => given[name] !== undefined);
+  if (foreign === undefined && runs.length <= 1) return;
+  const what = foreign === undefined ? "several checkpoints" : `--${foreign}`;
+  throw new UsageError(
+    `Cannot use ${what} with --metrics ${NLL}: it measures a checkpoint on its own test images`,
+  );
+}
+
+/** Refuses a table of numbers that do not compare. */
+function checkSameData(subjects: readonly Subject[], reference: string | undefined): void {
+  const [first, last] = [subjects[0]!, subjects.at(-1)!];
+  const dataOf = ({ data }: Subject) => JSON.stringify(data && { ...data, dir: null });
+  if (reference !== undefined || dataOf(first) === dataOf(last)) return;
+  throw new UsageError(
+    `Cannot compare ${first.name} with ${last.name}: they must imitate the same data, or ` +
+      "--reference must name what both are judged by",
+  );
 }
 
 async function evaluate(
   options: EvalOptions,
+  runs: readonly string[],
   overrides: readonly [string, string][],
 ): Promise<number> {
   const metrics = options.metrics.split(",") as MetricName[];
   const processes = joinProcesses(), say = sayFirst;
-  if (options.checkpoint !== undefined && options.images !== undefined) {
-    throw new UsageError("Cannot judge both: give either --checkpoint or --images");
-  }
-  const { reference: named, inceptionWeights } = options;
+  const draws = checkOptions(options, runs);
+  const { reference: named, inceptionWeights, features } = options;
   await checkGivenFiles(
     inceptionWeights,
     named?.toLowerCase().endsWith(".npz") ? named : undefined,
@@ -196,75 +246,61 @@ async function evaluate(
   await checkResultFile(options.out, { extension: ".json", makesFolder: true });
   const gpu = await openScriptGpu();
   const collective = processes.collective(gpu);
+  const places = runs.length > 0 ? runs : [options.checkpoint];
   if (options.metrics === NLL) {
     if (processes.size > 1) {
       throw new UsageError(`Cannot measure ${NLL}: it must be done in one process`);
     }
-    const given: Readonly<Record<string, unknown>> = {
-      ...options,
-      ...Object.fromEntries(overrides),
-    };
-    const foreign = [...OF_IMAGES, ...overrides.map(([name]) => name)]
-      .find((name) => given[name] !== undefined);
-    if (foreign !== undefined) {
-      throw new UsageError(
-        `Cannot use --${foreign} with --metrics ${NLL}: it measures a checkpoint on its own test images`,
-      );
-    }
-    return await bitsReport(gpu, options, say);
+    checkBits(options, runs, overrides);
+    return await bitsReport(gpu, { ...options, checkpoint: places[0] }, say);
   }
   // What one has downloaded, decoded or trained the others find.
-  const subject = await inTurn(collective, () => chooseSubject(gpu, options, overrides, say));
-  const { source } = subject;
-  const out = options.out ?? subject.out;
-  if (options.out === undefined) await checkResultFile(out, { makesFolder: true });
-  if (await exists(out)) say(`note: the earlier result at ${out} will be replaced`);
-  const count = Math.min(
-    options.count ?? (source.count === Infinity ? COUNT : Infinity),
-    source.count,
-  );
+  const choose = (checkpoint: string | undefined) =>
+    inTurn(collective, () => chooseSubject(gpu, { ...options, checkpoint }, overrides, say));
+  let subject = await choose(places[0]);
+  const subjects = [subject];
   const choice = await inTurn(
     collective,
     () => chooseReference(subject, options, overrides, say),
   );
   let extractor: FeatureExtractor | null = null;
   if (needsFeatures(metrics)) {
-    const { features } = options;
     const wanted = { features, inceptionWeights, own: choice.own, say };
     extractor = await inTurn(collective, () => chooseExtractor(gpu, wanted));
   }
-  await ensureFolder(join(out, ".."));
-  say(`Judging ${subject.name}: ${count} images against ${choice.name}`);
-  if (extractor) say(`features  ${extractor.dimension} of the ${extractor.name}`);
-  const stop = new AbortController();
+  const stop = new AbortController(), { signal } = stop, { keep } = options;
   const unwatch = watchStopSignals(stop, () => {
     if (isFirstProcess()) console.error("Stopping after the batch at hand");
   });
-  const { signal } = stop, { keep } = options, state = `${out}.state`;
+  const stopped = () => (processes.close(), say("Stopped; the same command goes on"), 130);
   try {
     const common = { metrics, extractor, keep, signal, say, collective };
+    if (extractor) say(`features  ${extractor.dimension} of the ${extractor.name}`);
     const reference = await collectReference(choice, { ...common, limit: options.referenceCount });
-    const side = reference &&
-      await collect(source, { ...common, label: "eval", count, state });
-    if (!reference || !side) {
-      processes.close();
-      say("Stopped; the same command goes on");
-      return 130;
+    if (!reference) return stopped();
+    const keepState = draws > 1 || places.length > 1;
+    const judgement = { ...common, options, draws, reference, keepState, states: [] };
+    const judged: Judged[] = [];
+    for (const [i, place] of places.entries()) {
+      if (i > 0) {
+        subject.destroy?.();
+        subjects.push(subject = await choose(place));
+        checkSameData(subjects, named);
+      }
+      const out = places.length === 1 ? options.out ?? subject.out : subject.out;
+      await checkResultFile(out, { makesFolder: true });
+      if (await exists(out)) say(`note: the earlier result at ${out} will be replaced`);
+      const count = countOf(options, subject.source);
+      say(`Judging ${subject.name}: ${count} images against ${choice.name}`);
+      const found = await judgeSubject(subject, count, out, judgement);
+      if (!found) return stopped();
+      const { seed, alike } = subject.training ?? { seed: 0, alike: subject.name };
+      judged.push({ checkpoint: place ?? subject.name, seed, alike, metrics: found });
+      if (places.length === 1) say(metricsTable(found, options.protocol));
+      say(`Wrote ${out}`);
     }
     processes.close();
-    if (!isFirstProcess()) return 0;
-    const ddof = options.ddof === 1 ? 1 : 0;
-    const found = await judge(side, reference, { metrics, ddof }, say);
-    if (found.length === 0) {
-      throw new RangeError(
-        `Cannot judge ${subject.name}: there must be a metric that can be computed`,
-      );
-    }
-    const facts = { count, features: extractor?.name ?? null };
-    await atomicWrite(out, reportJson(subject, reference, found, facts));
-    await Deno.remove(state).catch(() => {});
-    say(metricsTable(found));
-    say(`Wrote ${out}`);
+    if (isFirstProcess()) await finish(judged, judgement);
   } finally {
     unwatch();
     extractor?.destroy();
@@ -274,5 +310,8 @@ async function evaluate(
 }
 
 if (import.meta.main) {
-  await runCommand(command, ({ options, overrides }) => evaluate(options, overrides));
+  await runCommand(
+    command,
+    ({ options, arguments: runs, overrides }) => evaluate(options, runs, overrides),
+  );
 }

@@ -1,5 +1,11 @@
 import { join } from "node:path";
-import { assert, assertEquals, assertMatch, assertStringIncludes } from "./support/assert.ts";
+import {
+  assert,
+  assertAllClose,
+  assertEquals,
+  assertMatch,
+  assertStringIncludes,
+} from "./support/assert.ts";
 import {
   errorLines,
   inFolderWithCache,
@@ -48,11 +54,44 @@ Deno.test("eval judges a checkpoint, the same again, and a folder of its images 
   });
 });
 
+Deno.test("eval compares several runs over draws and training seeds, each draw by seeds of its own", () =>
+  inFolderWithCache(async (folder) => {
+    const runs = [join(folder, "a"), join(folder, "b")];
+    for (const [seed, dir] of runs.entries()) {
+      await trainInFolder(await smokeConfig(`run.seed=${seed}`, "train.steps=2"), dir);
+    }
+    const common = ["--metrics", "spectrum", "--count", "8"], out = join(folder, "all.json");
+    const all = await evaluate(...runs, ...common, "--draws", "2", "--out", out);
+    assertEquals(all.code, 0, all.err);
+    assertMatch(all.out, /2 training seeds/);
+    const { checkpoints, seeds } = JSON.parse(await Deno.readTextFile(out));
+    const values = checkpoints.map((
+      { metrics }: { metrics: { spectralDistance: { value: number } } },
+    ) => metrics.spectralDistance.value);
+    const over = seeds[0].metrics.spectralDistance;
+    assertAllClose([over.value], [(values[0] + values[1]) / 2]);
+    assertAllClose([over.overSeeds], [Math.abs(values[0] - values[1]) / Math.SQRT2]);
+    const own = join(runs[1]!, "evaluations", "step-000002-ema.json");
+    const [, second] = JSON.parse(await Deno.readTextFile(own)).metrics.spectralDistance.draws;
+    assertEquals(
+      [...Deno.readDirSync(join(own, ".."))].map(({ name }) => name),
+      ["step-000002-ema.json"],
+    );
+    const later = await evaluate("--checkpoint", runs[1]!, ...common, "--seed", "8", "--out", out);
+    assertEquals(later.code, 0, later.err);
+    const alone = JSON.parse(await Deno.readTextFile(out)).metrics.spectralDistance.value;
+    assertEquals(alone, second);
+  }));
+
 Deno.test("eval refuses wrong use with one line and code 2", async () => {
   await inFolderWithCache(async (folder) => {
     const cases: [args: string[], part: string][] = [
       [["--metrics", "fid,beauty"], "must be some of fid,is,kid,precision,spectrum"],
       [["--checkpoint", "a", "--images", "b"], "either --checkpoint or --images"],
+      [["a", "--checkpoint", "b"], "Cannot judge a and --checkpoint"],
+      [["--protocol", "edm", "--draws", "2"], "it has 3 draws"],
+      [["--images", folder, "--draws", "2"], "only samples of a checkpoint are drawn"],
+      [["a", "b", "--metrics", "nll"], "Cannot use several checkpoints with --metrics nll"],
       [["--images", folder], "must hold PNGs or JPEGs, it has none"],
       [["--checkpoint", join(folder, "none")], "there is no such file or folder"],
     ];

@@ -35,6 +35,10 @@ import { isEvaluation } from "../../../diffusion/moves.ts";
 export interface Subject {
   readonly name: string;
   readonly source: ImageSource;
+  /** The same by other seeds, from the one of the first image on, where images are drawn. */
+  readonly sourceFrom?: (seed: number) => ImageSource;
+  /** The training seed, and a text that is equal where nothing else differs; of checkpoints. */
+  readonly training?: { readonly seed: number; readonly alike: string };
   /** Facts for the report. */
   readonly about: Readonly<Record<string, unknown>>;
   /** The data set that it imitates, where that is known. */
@@ -96,11 +100,12 @@ async function checkpointSubject(gpu: Gpu, options: Options): Promise<Subject> {
   const { classes, guidance, facts } = steering;
   if (guidance) usage(() => checkGuidedMoves(guidance, moves));
   const count = steering.conditioning?.labels ?? 0;
-  const labelOf = classes
-    ? (index: number) => classes[index % classes.length]!
-    : count > 0
-    ? (index: number) => (seed + index) % count
-    : undefined;
+  const labelsFrom = (first: number) =>
+    classes
+      ? (index: number) => classes[index % classes.length]!
+      : count > 0
+      ? (index: number) => (first + index) % count
+      : undefined;
   const steered = {
     ...classes && { classes },
     ...facts,
@@ -111,25 +116,24 @@ async function checkpointSubject(gpu: Gpu, options: Options): Promise<Subject> {
   const run = { config, checkpoint, process };
   const loaded = await loadGuidance(gpu, steering, say);
   const { sampler, destroy } = await loadSampler(gpu, run, options, batch, loaded);
-  const source = samplerSource({
-    ...imageShape(config.data),
-    name,
-    sampler,
-    moves,
-    seed,
-    labelOf,
-    fingerprint: JSON.stringify([
-      ...[await sha256File(path), weights, batch, moves],
-      ...Object.keys(steered).length > 0 ? [steered] : [],
-    ]),
-  });
+  const given = [await sha256File(path), weights, batch, moves];
+  const sourceFrom = (first: number) =>
+    samplerSource({
+      ...imageShape(config.data),
+      ...{ name, sampler, moves, seed: first, labelOf: labelsFrom(first) },
+      fingerprint: JSON.stringify([
+        ...given,
+        ...Object.keys(steered).length > 0 ? [steered] : [],
+      ]),
+    });
   const out = join(evaluationFolder(path), `${stepName(step)}-${weights}.json`);
   const about = { checkpoint: path, step, weights, sampler: choice, steps, seed, ...steered };
   return {
-    name,
-    source,
-    about,
-    data: config.data,
+    ...{ name, about, source: sourceFrom(seed), sourceFrom, data: config.data },
+    training: {
+      seed: stored.run.seed,
+      alike: JSON.stringify([{ ...stored, run: null }, step, { ...about, checkpoint: null }]),
+    },
     out,
     destroy: () => (destroy(), loaded.destroy()),
   };
