@@ -116,7 +116,9 @@ const command = defineCommand({
       value: "WHOSE",
       choices: FEATURES_NAMES,
       default: "auto",
-      description: "own: a classifier of the reference; inception: what papers use",
+      description:
+        "own: a classifier of the reference; inception: what papers use; clean: the same by " +
+        "clean-fid's resize",
     },
     inceptionWeights: { value: "FILE", description: "Inception's weights: .pth or .safetensors" },
     ddof: {

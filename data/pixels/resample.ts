@@ -39,13 +39,15 @@ interface Weights {
   readonly stride: number;
 }
 
-function weightsOf(from: number, to: number, { support, at }: Filter): Weights {
+/** What the pixels of an axis are made of: the input that each begins at, and its weights. */
+function sharesOf(
+  from: number,
+  to: number,
+  { support, at }: Filter,
+): { readonly first: number; readonly weights: readonly number[] }[] {
   const scale = from / to, stretch = Math.max(scale, 1);
   const reach = support * stretch;
-  const stride = 2 * Math.ceil(reach) + 1;
-  const firsts = new Int32Array(to), counts = new Int32Array(to);
-  const weights = new Int32Array(to * stride);
-  for (let o = 0; o < to; o++) {
+  return Array.from({ length: to }, (_, o) => {
     const centre = (o + 0.5) * scale;
     const first = Math.max(0, Math.trunc(centre - reach + 0.5));
     const count = Math.min(from, Math.trunc(centre + reach + 0.5)) - first;
@@ -54,13 +56,22 @@ function weightsOf(from: number, to: number, { support, at }: Filter): Weights {
       (_, i) => at((i + first - centre + 0.5) * (1 / stretch)),
     );
     const sum = raw.reduce((total, value) => total + value, 0);
-    for (const [i, value] of raw.entries()) {
-      const fixed = (sum === 0 ? value : value / sum) * 2 ** PRECISION_BITS;
+    return { first, weights: sum === 0 ? raw : raw.map((value) => value / sum) };
+  });
+}
+
+function weightsOf(from: number, to: number, filter: Filter): Weights {
+  const shares = sharesOf(from, to, filter);
+  const stride = 2 * Math.ceil(filter.support * Math.max(from / to, 1)) + 1;
+  const weights = new Int32Array(to * stride);
+  for (const [o, share] of shares.entries()) {
+    for (const [i, value] of share.weights.entries()) {
+      const fixed = value * 2 ** PRECISION_BITS;
       weights[o * stride + i] = Math.trunc(fixed < 0 ? fixed - 0.5 : fixed + 0.5);
     }
-    firsts[o] = first;
-    counts[o] = count;
   }
+  const firsts = Int32Array.from(shares, ({ first }) => first);
+  const counts = Int32Array.from(shares, ({ weights }) => weights.length);
   return { firsts, counts, weights, stride };
 }
 
@@ -142,4 +153,45 @@ export function resample<P extends Pixels>(
     images = along(images, shape, cachedWeights(pixels.height, height, filter));
   }
   return { ...pixels, images, height, width };
+}
+
+/**
+ * The same in numbers that are neither rounded nor clipped, as Pillow resizes images of mode F: sums
+ * in f64, f32 after each axis. What clean-fid does with images (Parmar et al. 2022).
+ *
+ * @returns `[count, height, width, channels]`
+ */
+export function resampleF32(
+  { images, count, channels, ...size }: Pixels,
+  height: number,
+  width: number,
+  filter: FilterName,
+): Float32Array<ArrayBuffer> {
+  const across = { outer: count * size.height, axis: size.width, inner: channels };
+  const rows = alongF32(Float32Array.from(images), across, width, FILTERS[filter]);
+  const down = { outer: count, axis: size.height, inner: width * channels };
+  return alongF32(rows, down, height, FILTERS[filter]);
+}
+
+function alongF32(
+  source: Float32Array<ArrayBuffer>,
+  { outer, axis, inner }: { readonly outer: number; readonly axis: number; readonly inner: number },
+  to: number,
+  filter: Filter,
+): Float32Array<ArrayBuffer> {
+  if (to === axis) return source;
+  const out = new Float32Array(outer * to * inner), shares = sharesOf(axis, to, filter);
+  for (let block = 0; block < outer; block++) {
+    for (const [o, { first, weights }] of shares.entries()) {
+      const start = (block * axis + first) * inner, at = (block * to + o) * inner;
+      for (let j = 0; j < inner; j++) {
+        let sum = 0;
+        for (let i = 0; i < weights.length; i++) {
+          sum += weights[i]! * source[start + i * inner + j]!;
+        }
+        out[at + j] = sum;
+      }
+    }
+  }
+  return out;
 }

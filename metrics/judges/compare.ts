@@ -9,7 +9,7 @@ import { frechetDistance } from "../numerics/frechet.ts";
 import { countRows, type FeatureSet, kernelDistance, pickRows } from "./kid.ts";
 import { permutation } from "../../support/philox.ts";
 import type { Gaussian, Moments } from "../numerics/moments.ts";
-import { PUBLISHED_NAME } from "./features/inception_features.ts";
+import { CLEAN_NAME, PUBLISHED_NAME } from "./features/inception_features.ts";
 import type { FrechetEstimator } from "../numerics/newton_schulz.ts";
 import type { Metric } from "./metric.ts";
 import type { MetricName } from "./options.ts";
@@ -143,7 +143,11 @@ async function frechetMetric(
   { estimator }: ReportOptions,
 ): Promise<Metric> {
   const features = side.options.extractor!.name;
-  const label = features === PUBLISHED_NAME ? "FID" : "Frechet distance";
+  const label = features === PUBLISHED_NAME
+    ? "FID"
+    : features === CLEAN_NAME
+    ? "clean FID"
+    : "Frechet distance";
   const gaussian = side.moments!.gaussian();
   const common = { key: "frechetDistance", label, features, better: "lower" } as const;
   const estimate = await estimator?.estimate(gaussian, reference) ?? null;

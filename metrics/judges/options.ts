@@ -32,8 +32,11 @@ type Known = typeof METRIC_NAMES[number];
 /** A group of metrics. */
 export type MetricName = Known;
 
-/** Whose features judge: `auto` takes Inception's where its weights are at hand, else our own. */
-export const FEATURES_NAMES = ["auto", "own", "inception"] as const;
+/**
+ * Whose features judge: `auto` takes Inception's where its weights are at hand, else our own; `clean`
+ * are Inception's of images that are resized as clean-fid does.
+ */
+export const FEATURES_NAMES = ["auto", "own", "inception", "clean"] as const;
 
 /** Whose features judge. */
 export type FeaturesName = typeof FEATURES_NAMES[number];
@@ -60,7 +63,7 @@ export const METRICS = section("Evaluation of samples while training", {
   features: option(
     choice(FEATURES_NAMES),
     "own",
-    "Whose features judge: a classifier of the data set, or Inception",
+    "Whose features judge: a classifier of the data set, or Inception; clean: by clean-fid's resize",
   ),
   estimate: option(flag(), false, "Estimate the Frechet distance on the GPU in f32"),
   best: option(

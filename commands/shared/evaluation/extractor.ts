@@ -35,9 +35,16 @@ export async function chooseExtractor(
   gpu: Gpu,
   { features, inceptionWeights, own, say }: ExtractorChoice,
 ): Promise<FeatureExtractor> {
-  const inception = features === "inception" ||
+  const inception = features === "inception" || features === "clean" ||
     (features === "auto" && (inceptionWeights !== undefined || await hasInception()));
-  if (inception) return await loadInception(gpu, inceptionWeights, say);
+  if (inception) {
+    return await loadInception(
+      gpu,
+      inceptionWeights,
+      say,
+      features === "clean" ? "clean" : "tensorflow",
+    );
+  }
   if (!own) {
     throw new UsageError(
       "Cannot use own features: the reference must be a data set with classes, it is none; name " +

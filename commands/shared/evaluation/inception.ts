@@ -10,6 +10,7 @@ import { exists } from "../../../data/fetching/locate_files.ts";
 import type { Gpu } from "../../../device/gpu.ts";
 import {
   InceptionFeatures,
+  type InceptionResize,
   PUBLISHED_SHA256,
 } from "../../../metrics/judges/features/inception_features.ts";
 import {
@@ -50,6 +51,7 @@ export async function loadInception(
   gpu: Gpu,
   file: string | undefined,
   say: (line: string) => void,
+  resize: InceptionResize = "tensorflow",
 ): Promise<InceptionFeatures> {
   const path = file ?? inceptionPath();
   if (file === undefined && !await exists(path)) await fetchPublished(path, say);
@@ -60,7 +62,7 @@ export async function loadInception(
     if (name.endsWith("num_batches_tracked")) continue;
     state.set(name, { shape: tensor.shape, data: toF32(tensor.read()) });
   }
-  return new InceptionFeatures(gpu, inceptionWeights(state), await sha256File(path));
+  return new InceptionFeatures(gpu, inceptionWeights(state), await sha256File(path), resize);
 }
 
 async function fetchPublished(path: string, say: (line: string) => void): Promise<void> {

@@ -1,6 +1,6 @@
 import { createHash } from "node:crypto";
 import { assert, assertEquals, assertThrows } from "../../support/assert.ts";
-import { resample } from "../../../data/pixels/resample.ts";
+import { resample, resampleF32 } from "../../../data/pixels/resample.ts";
 import { resampleReference } from "../../reference/resample.ts";
 import { bytesOf } from "../fixtures.ts";
 
@@ -317,4 +317,32 @@ Deno.test("resample() refuses sizes that are none", () => {
   for (const size of [0, -1, 1.5, NaN]) {
     assertThrows(() => resample(image(2, 2, 1), size, 2, "bilinear"), RangeError, "at least 1");
   }
+});
+
+Deno.test("resampleF32() gives what Pillow does of images of mode F, neither rounded nor clipped", () => {
+  const images = Uint8Array.from(
+    { length: 20 },
+    (_, i) => (Math.floor(i / 5) * 37 + (i % 5) * 91 + Math.floor(i / 5) * (i % 5) * 13) % 256,
+  );
+  const pixels = { images, count: 1, height: 4, width: 5, channels: 1 };
+  // Image.fromarray(x, mode="F").resize((w, h), resample=Image.BICUBIC), Pillow 12.3.0.
+  assertEquals([...resampleF32(pixels, 2, 3, "bicubic")], [
+    ...[64.4868392944336, 153.8721923828125, 105.07832336425781],
+    ...[140.46701049804688, 152.6533966064453, 134.30628967285156],
+  ]);
+  const larger = resampleF32(pixels, 7, 9, "bicubic");
+  assertEquals([...larger.subarray(0, 9)], [
+    ...[-10.258133888244629, 18.781497955322266, 76.10975646972656, 141.06640625],
+    ...[177.00241088867188, 81.25115966796875, 10.71906566619873, 70.39572143554688],
+    108.262939453125,
+  ]);
+  assertEquals([...larger.subarray(54)], [
+    ...[103.26976013183594, 154.3909149169922, 240.232666015625, 192.93634033203125],
+    ...[119.99759674072266, 196.3043975830078, 247.03126525878906, 165.05255126953125],
+    115.88822174072266,
+  ]);
+  // Channels do not mix.
+  const two = Uint8Array.from({ length: 40 }, (_, i) => i % 2 === 0 ? images[i / 2]! : 255);
+  const both = resampleF32({ ...pixels, images: two, channels: 2 }, 7, 9, "bicubic");
+  assertEquals(both.filter((_, i) => i % 2 === 0), larger);
 });
