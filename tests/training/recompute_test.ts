@@ -4,6 +4,7 @@ import { loadConfig } from "../../config/load.ts";
 import { Capture } from "../../device/capture.ts";
 import { planMemory } from "../../device/plan_memory.ts";
 import { planningGpu } from "../../device/planning_gpu.ts";
+import { setVariantPolicy } from "../../kernels/shared/variants.ts";
 import { createArena, parameterSlots } from "../../model/parameters.ts";
 import { imagesOf, networkOf } from "../../training/run.ts";
 import { Trainer } from "../../training/trainer.ts";
@@ -55,6 +56,8 @@ for (const accumulate of [1, 2]) {
 /** Forward and backward pass of the CIFAR-10 network on 64 images, as a plan. */
 async function planCifar(recompute: Recompute) {
   const gpu = planningGpu(await testGpu());
+  // As a card has it: copies of operands in textures take the same memory whatever is recomputed.
+  setVariantPolicy(gpu, { forced: "tiled" });
   const network = networkOf(await loadConfig("config/cifar10.json"));
   const [weights, grads] = ["weights", "gradients"].map((name) => createArena(gpu, name, network));
   const capture = new Capture(gpu, "CIFAR-10");
