@@ -77,6 +77,7 @@ export async function encodeAll(
   const { gpu } = recording;
   const { buffer, offsets } = uploadParams(recording);
   const textures = createTextures(recording);
+  const views = new Map([...textures].map(([slot, texture]) => [slot, texture.createView()]));
   const encoded: EncodedDispatch[] = [];
   for (const [index, { kernel, bindings, params, workgroups }] of recording.dispatches.entries()) {
     const places = bindings.map(({ tensor }) => {
@@ -88,9 +89,8 @@ export async function encodeAll(
     const resources: GPUBindingResource[] = [...places];
     const copies = operands.flatMap((operand) => {
       const { binding, slot } = operand;
-      const texture = textures.get(slot)!;
-      resources[binding] = texture.createView();
-      return copiesOf(operand, places[binding]!, texture);
+      resources[binding] = views.get(slot)!;
+      return copiesOf(operand, places[binding]!, textures.get(slot)!);
     });
     const offset = offsets[index]!;
     if (offset >= 0 && buffer) resources.push({ buffer, offset, size: params.byteLength });

@@ -5,7 +5,6 @@
  * @module
  */
 import {
-  type Alternatives,
   type Check,
   integer,
   nullable,
@@ -31,23 +30,6 @@ type Described = OptionsOf<typeof LATENT>;
 
 /** Options of diffusion among latents. */
 export type LatentOptions = Described;
-
-/** A table of networks whose options have the key `latent` besides their own. */
-export type WithLatent<A> = {
-  readonly [N in keyof A]: A[N] extends { readonly options: infer F }
-    ? Omit<A[N], "options"> & { readonly options: F & { readonly latent: typeof LATENT } }
-    : A[N];
-};
-
-/** Adds the key `latent` to the options of every network. */
-export function withLatent<A extends Alternatives>(networks: A): WithLatent<A> {
-  return Object.fromEntries(
-    Object.entries(networks).map(([name, kind]) => [
-      name,
-      { ...kind, options: { ...kind.options, latent: LATENT } },
-    ]),
-  ) as unknown as WithLatent<A>;
-}
 
 /** Size of images, and of what diffusion works on. */
 export interface DiffusedSize {

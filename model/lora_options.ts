@@ -4,7 +4,6 @@
  * @module
  */
 import {
-  type Alternatives,
   decimal,
   either,
   integer,
@@ -36,20 +35,3 @@ type Described = OptionsOf<typeof LORA>;
 
 /** Options of low-rank additions. */
 export type LoraOptions = Described;
-
-/** A table of networks whose options have the key `lora` besides their own. */
-export type WithLora<A> = {
-  readonly [N in keyof A]: A[N] extends { readonly options: infer F }
-    ? Omit<A[N], "options"> & { readonly options: F & { readonly lora: typeof LORA } }
-    : A[N];
-};
-
-/** Adds the key `lora` to the options of every network. */
-export function withLora<A extends Alternatives>(networks: A): WithLora<A> {
-  return Object.fromEntries(
-    Object.entries(networks).map(([name, kind]) => [
-      name,
-      { ...kind, options: { ...kind.options, lora: LORA } },
-    ]),
-  ) as unknown as WithLora<A>;
-}

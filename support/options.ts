@@ -210,6 +210,26 @@ export interface Alternative extends KeyRules<never> {
 /** Alternatives by name. */
 export type Alternatives = Readonly<Record<string, Alternative>>;
 
+/** Alternatives that have the keys of `S` besides their own. */
+export type WithOptions<A, S> = {
+  readonly [N in keyof A]: A[N] extends { readonly options: infer F }
+    ? Omit<A[N], "options"> & { readonly options: F & S }
+    : A[N];
+};
+
+/** Adds keys to the options of every alternative. */
+export function withOptions<A extends Alternatives, S extends FieldTable>(
+  alternatives: A,
+  shared: S,
+): WithOptions<A, S> {
+  return Object.fromEntries(
+    Object.entries(alternatives).map(([name, alternative]) => [
+      name,
+      { ...alternative, options: { ...alternative.options, ...shared } },
+    ]),
+  ) as unknown as WithOptions<A, S>;
+}
+
 /** A section whose keys depend on its key `name`. */
 export interface Named<A extends Alternatives = Alternatives> {
   readonly kind: "named";

@@ -3,9 +3,9 @@
  *
  * @module
  */
-import { byName, type KeyNames, type OptionsOf } from "../../support/options.ts";
-import { withLatent } from "../latent_options.ts";
-import { withLora } from "../lora_options.ts";
+import { byName, type KeyNames, type OptionsOf, withOptions } from "../../support/options.ts";
+import { LATENT } from "../latent_options.ts";
+import { LORA } from "../lora_options.ts";
 import type { Misfit, Network, NetworkKind, NetworkShape } from "../network.ts";
 import { DIT } from "./dit/kind.ts";
 import { DIFFUSERS } from "./diffusers/kind.ts";
@@ -37,7 +37,7 @@ export const NETWORKS = {
 } as const;
 
 /** The options of a network, told apart by `name`. Image sizes and channels come from the data. */
-export const MODEL = byName("The network", withLora(withLatent(NETWORKS)), {
+export const MODEL = byName("The network", withOptions(NETWORKS, { latent: LATENT, lora: LORA }), {
   name: "ho2020",
   about: "The network",
 });
