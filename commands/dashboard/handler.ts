@@ -43,9 +43,9 @@ const FILES: Readonly<Record<string, [file: string, type: string]>> = {
 };
 
 /** Style sheets, in the order in which the page takes them. */
-const STYLES = ["base", "controls", "columns", "run", "charts", "tables", "narrow"].map((name) =>
-  `${name}.css`
-);
+const STYLES = ["base", "colours", "controls", "columns", "run", "charts", "tables", "narrow"].map((
+  name,
+) => `${name}.css`);
 
 const FACES = ["400", "500", "600"];
 

@@ -41,6 +41,9 @@ export interface TrainingChoice {
 
 const APP = fileURLToPath(new URL("app/", import.meta.url));
 
+/** Colours of lines, which the dashboard has too. */
+const COLOURS = new URL("../dashboard/page/style/colours.css", import.meta.url);
+
 /** Files of the page that are as they are. */
 const FILES = ["index.html", "style.css", "icon.svg"];
 
@@ -115,6 +118,7 @@ async function writeApp({ out, say }: PageContext): Promise<void> {
   const { code, files } = await bundleForPage(join(APP, "main.ts"));
   await atomicWrite(join(out, "page.js"), code);
   for (const name of FILES) await atomicWrite(join(out, name), await Deno.readFile(APP + name));
+  await atomicWrite(join(out, "colours.css"), await Deno.readFile(COLOURS));
   for (const weight of ["400", "600"]) {
     const face = await readFace(`inter-latin-${weight}-normal`);
     await atomicWrite(join(out, `face-${weight}.woff2`), face);
