@@ -4,8 +4,8 @@
  *     y[n] = x[n] W[b] + v[b],   b = floor(level[n] bins / levels)
  *     dx[n] = dy[n] W[b]^T,   dW[b] = sum x[n]^T dy[n],   dv[b] = sum dy[n],   over the n of bin b
  *
- * Sums go over images in their order. For small vectors and for theory: no matrix is shared by enough
- * rows for tiles to pay.
+ * Sums go over images in their order, those of weights over the images of their bin alone, which are
+ * listed first. For small vectors and for theory: no matrix is shared by enough rows for tiles to pay.
  *
  * @module
  */
@@ -53,7 +53,7 @@ export function binnedLinearForward(capture: Capture, operands: BinnedLinear): T
       },
       params: PARAMS,
       workgroupSize: [STREAM_WORKGROUP, 1, 1],
-      wgsl: `${MAIN}
+      wgsl: `${BIN_OF}${MAIN}
   let n = item / params.outputs;
   let j = item % params.outputs;
   let b = binOf(n);
@@ -94,7 +94,7 @@ export function binnedLinearInputGrad(
       },
       params: PARAMS,
       workgroupSize: [STREAM_WORKGROUP, 1, 1],
-      wgsl: `${MAIN}
+      wgsl: `${BIN_OF}${MAIN}
   let n = item / params.inputs;
   let row = (binOf(n) * params.inputs + item % params.inputs) * params.outputs;
   var sum = ${type}(0.0);
@@ -118,11 +118,12 @@ export function binnedLinearWeightGrads(
   operands: BinnedLinear,
   dy: TensorRef,
 ): { readonly dweight: TensorRef; readonly dbias: TensorRef } {
-  const { x, weight, bias, level } = operands;
+  const { x, weight, bias } = operands;
   const sizes = sizesOf(operands);
   const dweight = capture.transient(weight.shape, "binned linear dweight");
   const dbias = capture.transient(bias.shape, "binned linear dbias");
   const pack = sizes.outputs % 4 === 0 ? 4 : 1, type = full(pack);
+  const members = listMembers(capture, operands);
   const record = (result: TensorRef, isWeight: boolean) => {
     const items = sizeOf(result.shape) / pack;
     capture.dispatch({
@@ -131,7 +132,7 @@ export function binnedLinearWeightGrads(
         bindings: {
           ...isWeight ? { x: { type: full(1), access: "read" as const } } : {},
           dy: { type, access: "read" as const },
-          level: { type: elementOf("u32", 1), access: "read" as const },
+          members: { type: elementOf("u32", 1), access: "read" as const },
           result: { type, access: "write" as const },
         } as Readonly<Record<string, { type: typeof type; access: "read" | "write" }>>,
         params: PARAMS,
@@ -139,13 +140,11 @@ export function binnedLinearWeightGrads(
         wgsl: `${MAIN}
   let row = item / params.outputs;
   let j = item % params.outputs;
-  let b = row${isWeight ? " / params.inputs" : ""};
+  let first = row${isWeight ? " / params.inputs" : ""} * (params.images + 1u) + 1u;
+  let end = first + members[first - 1u];
   var sum = ${type}(0.0);
-  // Compared and not divided, as most images are of other bins.
-  let low = b * params.levels;
-  for (var n = 0u; n < params.images; n++) {
-    let at = level[n] * params.bins;
-    if (at < low || at >= low + params.levels) { continue; }
+  for (var at = first; at < end; at++) {
+    let n = members[at];
     sum += ${
           isWeight ? "x[n * params.inputs + row % params.inputs] * " : ""
         }dy[n * params.outputs + j];
@@ -153,7 +152,7 @@ export function binnedLinearWeightGrads(
   result[item] = sum;
 }`,
       }),
-      bindings: { ...isWeight ? { x } : {}, dy, level, result },
+      bindings: { ...isWeight ? { x } : {}, dy, members, result },
       params: params(sizes, operands, items, pack),
       workgroups: flatGrid(items, STREAM_WORKGROUP),
       multiplyAdds: isWeight ? sizes.n * sizes.inputs * sizes.outputs : 0,
@@ -162,6 +161,38 @@ export function binnedLinearWeightGrads(
   record(dweight, true);
   record(dbias, false);
   return { dweight, dbias };
+}
+
+/** The images of each bin, u32 `[bins, 1 + N]`: their number, then their indices from the first on. */
+function listMembers(capture: Capture, operands: BinnedLinear): TensorRef {
+  const { level } = operands;
+  const sizes = sizesOf(operands);
+  const members = capture.transient([sizes.bins, 1 + sizes.n], "images of each bin", "u32");
+  capture.dispatch({
+    kernel: defineKernel({
+      name: "binMembers",
+      bindings: {
+        level: { type: elementOf("u32", 1), access: "read" },
+        members: { type: elementOf("u32", 1), access: "write" },
+      },
+      params: PARAMS,
+      workgroupSize: [STREAM_WORKGROUP, 1, 1],
+      wgsl: `${BIN_OF}${MAIN}
+  let row = item * (params.images + 1u);
+  var count = 0u;
+  for (var n = 0u; n < params.images; n++) {
+    if (binOf(n) != item) { continue; }
+    count++;
+    members[row + count] = n;
+  }
+  members[row] = count;
+}`,
+    }),
+    bindings: { level, members },
+    params: params(sizes, operands, sizes.bins, 1),
+    workgroups: flatGrid(sizes.bins, STREAM_WORKGROUP),
+  });
+  return members;
 }
 
 const PARAMS = {
@@ -173,9 +204,12 @@ const PARAMS = {
   levels: "u32",
 } as const;
 
+/** Bin of an image's level. */
+const BIN_OF =
+  "fn binOf(n: u32) -> u32 { return min(level[n] * params.bins / params.levels, params.bins - 1u); }\n";
+
 /** Opening of every kernel's `main`; one invocation an item. */
 const MAIN = `${FLAT_INDEX}
-fn binOf(n: u32) -> u32 { return min(level[n] * params.bins / params.levels, params.bins - 1u); }
 @compute @workgroup_size(WX, WY, WZ)
 fn main(@builtin(global_invocation_id) global: vec3u, @builtin(num_workgroups) groups: vec3u) {
   let item = flatInvocation(global, groups);
