@@ -4,8 +4,8 @@
  *     y[n] = x[n] W[b] + v[b],   b = floor(level[n] bins / levels)
  *     dx[n] = dy[n] W[b]^T,   dW[b] = sum x[n]^T dy[n],   dv[b] = sum dy[n],   over the n of bin b
  *
- * Sums go over images in their order, those of weights over the images of their bin alone, which are
- * listed first. For small vectors and for theory: no matrix is shared by enough rows for tiles to pay.
+ * The images of each bin are listed first, so that an invocation reads a matrix once for several of
+ * them, and a gradient goes over the images of its bin alone, in their order.
  *
  * @module
  */
@@ -14,6 +14,14 @@ import { elementOf, full } from "../../device/element.ts";
 import { defineKernel } from "../../device/kernel.ts";
 import { formatShape, sizeOf, type TensorRef } from "../../device/tensor.ts";
 import { FLAT_INDEX, flatGrid, STREAM_WORKGROUP } from "../shared/grid.ts";
+
+/** Images, or rows of a gradient, that an invocation makes from one read of what they share. */
+const SHARED = 4;
+
+/** A line of WGSL for each of them. */
+function each(line: (index: number) => string): string {
+  return Array.from({ length: SHARED }, (_, index) => line(index)).join("\n");
+}
 
 /** Operands. */
 export interface BinnedLinear {
@@ -36,11 +44,12 @@ export interface BinnedLinear {
  * @throws {TypeError} When levels are not counted.
  */
 export function binnedLinearForward(capture: Capture, operands: BinnedLinear): TensorRef {
-  const { x, weight, bias, level } = operands;
+  const { x, weight, bias } = operands;
   const sizes = sizesOf(operands);
+  const members = listMembers(capture, operands);
   const y = capture.transient([sizes.n, sizes.outputs], "binned linear", x.dtype);
   const pack = sizes.outputs % 4 === 0 ? 4 : 1, type = full(pack);
-  const items = sizeOf(y.shape) / pack;
+  const items = sizes.bins * Math.ceil(sizes.n / SHARED) * sizes.outputs / pack;
   capture.dispatch({
     kernel: defineKernel({
       name: `binnedLinear.${type}`,
@@ -48,23 +57,30 @@ export function binnedLinearForward(capture: Capture, operands: BinnedLinear): T
         x: { type: full(1), access: "read" },
         weight: { type, access: "read" },
         bias: { type, access: "read" },
-        level: { type: elementOf("u32", 1), access: "read" },
+        members: { type: elementOf("u32", 1), access: "read" },
         y: { type, access: "write" },
       },
       params: PARAMS,
       workgroupSize: [STREAM_WORKGROUP, 1, 1],
-      wgsl: `${BIN_OF}${MAIN}
-  let n = item / params.outputs;
+      wgsl: `${MAIN}
   let j = item % params.outputs;
-  let b = binOf(n);
-  var sum = bias[b * params.outputs + j];
+  let blocks = (params.images + ${SHARED - 1}u) / ${SHARED}u;
+  let b = item / params.outputs / blocks;
+  let first = item / params.outputs % blocks * ${SHARED}u;
+  let row = b * (params.images + 1u);
+  let count = members[row];
+  if (first >= count) { return; }
+  let start = bias[b * params.outputs + j];
+${each((r) => `  let n${r} = members[row + 1u + min(first + ${r}u, count - 1u)];`)}
+${each((r) => `  var sum${r} = start;`)}
   for (var i = 0u; i < params.inputs; i++) {
-    sum += x[n * params.inputs + i] * weight[(b * params.inputs + i) * params.outputs + j];
+    let w = weight[(b * params.inputs + i) * params.outputs + j];
+${each((r) => `    sum${r} += x[n${r} * params.inputs + i] * w;`)}
   }
-  y[item] = sum;
+${each((r) => `  if (first + ${r}u < count) { y[n${r} * params.outputs + j] = sum${r}; }`)}
 }`,
     }),
-    bindings: { x, weight, bias, level, y },
+    bindings: { x, weight, bias, members, y },
     params: params(sizes, operands, items, pack),
     workgroups: flatGrid(items, STREAM_WORKGROUP),
     multiplyAdds: sizes.n * sizes.inputs * sizes.outputs,
@@ -122,44 +138,70 @@ export function binnedLinearWeightGrads(
   const sizes = sizesOf(operands);
   const dweight = capture.transient(weight.shape, "binned linear dweight");
   const dbias = capture.transient(bias.shape, "binned linear dbias");
-  const pack = sizes.outputs % 4 === 0 ? 4 : 1, type = full(pack);
   const members = listMembers(capture, operands);
-  const record = (result: TensorRef, isWeight: boolean) => {
-    const items = sizeOf(result.shape) / pack;
-    capture.dispatch({
-      kernel: defineKernel({
-        name: `binnedLinear${isWeight ? "Weight" : "Bias"}Grad.${type}`,
-        bindings: {
-          ...isWeight ? { x: { type: full(1), access: "read" as const } } : {},
-          dy: { type, access: "read" as const },
-          members: { type: elementOf("u32", 1), access: "read" as const },
-          result: { type, access: "write" as const },
-        } as Readonly<Record<string, { type: typeof type; access: "read" | "write" }>>,
-        params: PARAMS,
-        workgroupSize: [STREAM_WORKGROUP, 1, 1],
-        wgsl: `${MAIN}
-  let row = item / params.outputs;
+  const pack = sizes.outputs % 4 === 0 ? 4 : 1, type = full(pack);
+  const shared = {
+    params: PARAMS,
+    workgroupSize: [STREAM_WORKGROUP, 1, 1],
+  } as const;
+  const blocks = Math.ceil(sizes.inputs / SHARED);
+  const items = sizes.bins * blocks * sizes.outputs / pack;
+  capture.dispatch({
+    kernel: defineKernel({
+      name: `binnedLinearWeightGrad.${type}`,
+      bindings: {
+        x: { type: full(1), access: "read" },
+        dy: { type, access: "read" },
+        members: { type: elementOf("u32", 1), access: "read" },
+        dweight: { type, access: "write" },
+      },
+      ...shared,
+      wgsl: `${MAIN}
   let j = item % params.outputs;
-  let first = row${isWeight ? " / params.inputs" : ""} * (params.images + 1u) + 1u;
+  let blocks = (params.inputs + ${SHARED - 1}u) / ${SHARED}u;
+  let b = item / params.outputs / blocks;
+  let i = item / params.outputs % blocks * ${SHARED}u;
+  let first = b * (params.images + 1u) + 1u;
   let end = first + members[first - 1u];
-  var sum = ${type}(0.0);
+${each((r) => `  let i${r} = min(i + ${r}u, params.inputs - 1u);`)}
+${each((r) => `  var sum${r} = ${type}(0.0);`)}
   for (var at = first; at < end; at++) {
     let n = members[at];
-    sum += ${
-          isWeight ? "x[n * params.inputs + row % params.inputs] * " : ""
-        }dy[n * params.outputs + j];
+    let d = dy[n * params.outputs + j];
+${each((r) => `    sum${r} += x[n * params.inputs + i${r}] * d;`)}
   }
-  result[item] = sum;
+  // Beyond the last row it is written again, with the same sum.
+${each((r) => `  dweight[(b * params.inputs + i${r}) * params.outputs + j] = sum${r};`)}
 }`,
-      }),
-      bindings: { ...isWeight ? { x } : {}, dy, members, result },
-      params: params(sizes, operands, items, pack),
-      workgroups: flatGrid(items, STREAM_WORKGROUP),
-      multiplyAdds: isWeight ? sizes.n * sizes.inputs * sizes.outputs : 0,
-    });
-  };
-  record(dweight, true);
-  record(dbias, false);
+    }),
+    bindings: { x, dy, members, dweight },
+    params: params(sizes, operands, items, pack),
+    workgroups: flatGrid(items, STREAM_WORKGROUP),
+    multiplyAdds: sizes.n * sizes.inputs * sizes.outputs,
+  });
+  const sums = sizeOf(bias.shape) / pack;
+  capture.dispatch({
+    kernel: defineKernel({
+      name: `binnedLinearBiasGrad.${type}`,
+      bindings: {
+        dy: { type, access: "read" },
+        members: { type: elementOf("u32", 1), access: "read" },
+        dbias: { type, access: "write" },
+      },
+      ...shared,
+      wgsl: `${MAIN}
+  let j = item % params.outputs;
+  let first = item / params.outputs * (params.images + 1u) + 1u;
+  let end = first + members[first - 1u];
+  var sum = ${type}(0.0);
+  for (var at = first; at < end; at++) { sum += dy[members[at] * params.outputs + j]; }
+  dbias[item] = sum;
+}`,
+    }),
+    bindings: { dy, members, dbias },
+    params: params(sizes, operands, sums, pack),
+    workgroups: flatGrid(sums, STREAM_WORKGROUP),
+  });
   return { dweight, dbias };
 }
 
