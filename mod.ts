@@ -142,7 +142,7 @@ export type {
   ScheduleOptions,
   VarianceName,
 } from "./diffusion/options.ts";
-export type { Asked, Denoiser } from "./diffusion/denoiser.ts";
+export type { Denoiser, Predictor } from "./diffusion/denoiser.ts";
 export { makePosterior, type Posterior, reverseLogVariance } from "./diffusion/posterior.ts";
 export {
   type InpaintingMove,
@@ -154,7 +154,7 @@ export {
 } from "./diffusion/inpainting.ts";
 export { slerp } from "./diffusion/interpolation.ts";
 export type { Guidance, Guide, GuidedNetwork } from "./diffusion/guidance.ts";
-export { askedWithScorer, type ClassScorer } from "./diffusion/classifier_guidance.ts";
+export { type ClassScorer, toldClasses } from "./diffusion/classifier_guidance.ts";
 export type { PredictionParts } from "./diffusion/prediction.ts";
 export type { SampleDecoder } from "./diffusion/evaluation.ts";
 export type { Compared, LossQuantity } from "./diffusion/loss_quantity.ts";

@@ -23,7 +23,7 @@ import { sum } from "../autograd/ops/reduce.ts";
 import type { Parameter } from "../autograd/parameter.ts";
 import type { InputValues } from "../device/program.ts";
 import { sizeOf, type TensorRef } from "../device/tensor.ts";
-import type { Asked } from "./denoiser.ts";
+import type { Predictor } from "./denoiser.ts";
 import type { SamplerStep } from "./moves.ts";
 import type { NoiseLevel } from "./schedule.ts";
 
@@ -38,7 +38,7 @@ export interface ClassScorer {
 }
 
 /** What is guided: it is told the classes of the classifier, whether the network knows them or not. */
-export function askedWithScorer<A extends Asked>(asked: A, { classes }: ClassScorer): A {
+export function toldClasses<A extends Predictor>(asked: A, { classes }: ClassScorer): A {
   const { conditioning = {}, denoise } = asked, known = conditioning.labels ?? 0;
   if (known > 0 && known !== classes) {
     throw new RangeError(
@@ -63,7 +63,7 @@ export function askedWithScorer<A extends Asked>(asked: A, { classes }: ClassSco
  * @returns The network's output, its first channels moved.
  */
 export function guidedByClassifier(
-  { denoise }: Asked,
+  { denoise }: Predictor,
   { scores }: ClassScorer,
   graph: Graph,
   x: TensorRef,

@@ -22,7 +22,7 @@ export interface Forward {
 }
 
 /** A network as samplers and instruments ask it. */
-export interface Asked {
+export interface Predictor {
   /** What predicts. */
   readonly denoise: Denoiser;
   /** What it wants to know of images beside their noise; nothing unless given. */
@@ -38,10 +38,10 @@ export interface Asked {
  *
  * @param learned Whether it is asked for its variance as well; not unless given.
  */
-export function askedOf(
-  network: Forward & Pick<Asked, "conditioning" | "guidedChannels" | "stages">,
+export function predictorOf(
+  network: Forward & Pick<Predictor, "conditioning" | "guidedChannels" | "stages">,
   learned = false,
-): Asked {
+): Predictor {
   const { conditioning, guidedChannels, stages } = network;
   const denoise = learned ? denoiserWithVariance(network) : denoiserOf(network);
   return { denoise, conditioning, guidedChannels, stages };

@@ -16,7 +16,7 @@ import type { Graph, ParameterSlot } from "../autograd/graph.ts";
 import type { Conditioning, NetworkInputs } from "../autograd/network_inputs.ts";
 import type { Parameter } from "../autograd/parameter.ts";
 import type { TensorRef } from "../device/tensor.ts";
-import type { Asked, Denoiser } from "./denoiser.ts";
+import type { Denoiser, Predictor } from "./denoiser.ts";
 import { isEvaluation, keptRegisters, type Move, thresholds } from "./moves.ts";
 import type { NoiseLevel } from "./schedule.ts";
 
@@ -36,13 +36,13 @@ export interface Guidance {
 }
 
 /** The worse network of autoguidance, asked about the same images and levels. */
-export interface Guide extends Asked {
+export interface Guide extends Predictor {
   /** Its weights. */
   readonly parameters: ReadonlyMap<Parameter, ParameterSlot>;
 }
 
 /** A network, and its guide if it has one. */
-export interface GuidedNetwork extends Asked {
+export interface GuidedNetwork extends Predictor {
   /** What it is compared with; itself without a class unless given. */
   readonly guide?: Guide | undefined;
 }
@@ -178,7 +178,7 @@ export function guidedAndNot(
   return { guided: guide(capture, { conditional, unconditional }, strength), unconditional };
 }
 
-function withoutClass({ conditioning }: Asked, { capture }: Graph, inputs: NetworkInputs) {
+function withoutClass({ conditioning }: Predictor, { capture }: Graph, inputs: NetworkInputs) {
   const n = inputs.x.shape[0] ?? 0, none = conditioning!.labels!;
   const labels = capture.constant([n], new Uint32Array(n).fill(none), "no classes");
   return { ...inputs, labels };

@@ -9,7 +9,7 @@ import type { ImageSet } from "../data/dataset.ts";
 import type { Arena } from "../device/arena.ts";
 import { Capture } from "../device/capture.ts";
 import type { Gpu } from "../device/gpu.ts";
-import { askedOf } from "../diffusion/denoiser.ts";
+import { predictorOf } from "../diffusion/denoiser.ts";
 import { isLearned } from "../diffusion/posterior.ts";
 import type { Process } from "../diffusion/process.ts";
 import { trainingNoise } from "../diffusion/training_noise.ts";
@@ -124,7 +124,7 @@ function recordBits(
   const { noise } = trainingNoise(capture, key, x0, process.drawNoise, noiseOptions());
   const xt = onGpu.noised(capture, x0, noise, timesteps);
   const learned = isLearned(process.variance), channels = x0.shape.at(-1)!;
-  const output = askedOf(network, learned).denoise(graph, {
+  const output = predictorOf(network, learned).denoise(graph, {
     ...onGpu.inputs(graph, xt, timesteps),
     ...conditions,
   }).ref;

@@ -6,8 +6,8 @@
 import type { Arena } from "../device/arena.ts";
 import type { Gpu } from "../device/gpu.ts";
 import type { Tensor } from "../autograd/graph.ts";
-import { askedWithScorer, type ClassScorer } from "../diffusion/classifier_guidance.ts";
-import { askedOf } from "../diffusion/denoiser.ts";
+import { type ClassScorer, toldClasses } from "../diffusion/classifier_guidance.ts";
+import { predictorOf } from "../diffusion/denoiser.ts";
 import type { Guidance } from "../diffusion/guidance.ts";
 import { isLearned } from "../diffusion/posterior.ts";
 import type { Process } from "../diffusion/process.ts";
@@ -61,15 +61,15 @@ export function samplerParts(sampled: SampledNetwork): SamplerParts {
   const { network, weights, guide, process, batch = SAMPLE_BATCH } = sampled;
   const learned = isLearned(process.variance);
   const { height, width, channels } = sampled.latent?.sizeOf(sampled.size) ?? sampled.size;
-  const scorer = sampled.scorer && scorerOf(sampled.scorer), asked = askedOf(network, learned);
+  const scorer = sampled.scorer && scorerOf(sampled.scorer), asked = predictorOf(network, learned);
   return {
     shape: [batch, height, width, channels],
     parameters: parameterSlots(network, weights),
-    ...scorer ? askedWithScorer(asked, scorer) : asked,
+    ...scorer ? toldClasses(asked, scorer) : asked,
     scorer,
     process,
     guide: guide && {
-      ...askedOf(guide.network, learned),
+      ...predictorOf(guide.network, learned),
       parameters: parameterSlots(guide.network, guide.weights),
     },
     guidance: sampled.guidance,

@@ -8,7 +8,7 @@ import { inMemory } from "../../data/dataset.ts";
 import { dataDims, imageShape } from "../../data/options.ts";
 import type { Gpu } from "../../device/gpu.ts";
 import { OutOfMemoryError } from "../../device/program.ts";
-import { askedOf } from "../../diffusion/denoiser.ts";
+import { predictorOf } from "../../diffusion/denoiser.ts";
 import { isEvaluation } from "../../diffusion/moves.ts";
 import { samplerMoves } from "../../diffusion/samplers/registry.ts";
 import type { Process } from "../../diffusion/process.ts";
@@ -154,7 +154,7 @@ async function spectraOf(
       process,
       images,
       seed: run.seed,
-      ...askedOf(network),
+      ...predictorOf(network),
       parameters: parameterSlots(network, state.ema),
       batch: train.batchSize / train.accumulate,
       everySteps: train.sampleEvery,

@@ -13,7 +13,7 @@ import { Capture } from "../../device/capture.ts";
 import type { Gpu } from "../../device/gpu.ts";
 import type { Program } from "../../device/program.ts";
 import type { TensorRef } from "../../device/tensor.ts";
-import type { Asked } from "../../diffusion/denoiser.ts";
+import type { Predictor } from "../../diffusion/denoiser.ts";
 import type { ProcessOnGpu } from "../../diffusion/level_tables.ts";
 import type { Process } from "../../diffusion/process.ts";
 import { addSame } from "../../kernels/elementwise/add.ts";
@@ -49,7 +49,7 @@ const PROBE_STEP = 0xfffffffe;
 const WATCHED_PIXELS = 128 * 128;
 
 /** What the instrument is made of. */
-export interface SpectraParts extends Asked {
+export interface SpectraParts extends Predictor {
   readonly gpu: Gpu;
   readonly process: Process;
   /** The training images. */

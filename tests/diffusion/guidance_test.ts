@@ -7,7 +7,7 @@ import { gatherRows } from "../../autograd/ops/gather_rows.ts";
 import { linear } from "../../autograd/ops/matmul.ts";
 import { mul } from "../../autograd/ops/mul.ts";
 import { reshape } from "../../autograd/ops/reshape.ts";
-import { askedWithScorer, type ClassScorer } from "../../diffusion/classifier_guidance.ts";
+import { type ClassScorer, toldClasses } from "../../diffusion/classifier_guidance.ts";
 import { checkGuidance, checkGuidedMoves, type Guide, guidesAt } from "../../diffusion/guidance.ts";
 import type { SamplerStep } from "../../diffusion/moves.ts";
 import { makeProcess } from "../../diffusion/process.ts";
@@ -249,7 +249,7 @@ Deno.test("Sampler.sample() moves what the network says by the gradient of a cla
     scores: (x) => linear(reshape(x, [5, LENGTH]), x.graph.parameter(weight)),
   };
   const [slope, offset] = [upload(gpu, [1], [0.3]), upload(gpu, [1], [0.1])];
-  const asked = askedWithScorer({
+  const asked = toldClasses({
     // A network of no classes, of which the gradient goes through a slope.
     conditioning: {},
     denoise(graph: Graph, { x, labels }: NetworkInputs) {
@@ -286,7 +286,7 @@ Deno.test("Sampler.sample() moves what the network says by the gradient of a cla
   });
   assertAllClose(found, expected, { rtol: 1e-5, atol: 2e-5 });
   assertThrows(
-    () => askedWithScorer({ ...asked, conditioning: { labels: 9 } }, scorer),
+    () => toldClasses({ ...asked, conditioning: { labels: 9 } }, scorer),
     RangeError,
     "must know the network's 9 classes, it knows 3",
   );

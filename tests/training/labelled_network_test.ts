@@ -6,7 +6,7 @@ import { reshape } from "../../autograd/ops/reshape.ts";
 import { Parameter } from "../../autograd/parameter.ts";
 import { imageSet } from "../../data/dataset.ts";
 import type { Gpu } from "../../device/gpu.ts";
-import { askedOf } from "../../diffusion/denoiser.ts";
+import { predictorOf } from "../../diffusion/denoiser.ts";
 import { Sampler } from "../../diffusion/sampling.ts";
 import { Spectra } from "../../metrics/instruments/spectra.ts";
 import { zeros } from "../../model/init.ts";
@@ -98,7 +98,7 @@ Deno.test("Trainer.step() gives labels to a network, which validation, previews 
     const { process } = trainer, { instruments } = await smokeConfig();
     const spectra = await Spectra.create({
       ...{ gpu, process, images: trainer.images, seed: 0, batch: 4, everySteps: 1 },
-      ...askedOf(trainer.network),
+      ...predictorOf(trainer.network),
       parameters: parameterSlots(trainer.network, trainer.state.ema),
       options: { ...instruments, spectraCount: 6, spectraReference: 6, spectraTimesteps: [0.5] },
     });

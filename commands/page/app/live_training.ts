@@ -5,7 +5,7 @@
  */
 import type { ImageSet } from "../../../data/dataset.ts";
 import type { Gpu } from "../../../device/gpu.ts";
-import { askedOf } from "../../../diffusion/denoiser.ts";
+import { predictorOf } from "../../../diffusion/denoiser.ts";
 import { isLearned } from "../../../diffusion/posterior.ts";
 import type { Process } from "../../../diffusion/process.ts";
 import { samplerMoves } from "../../../diffusion/samplers/registry.ts";
@@ -74,7 +74,7 @@ export class LiveTraining {
     const sampler = await Sampler.create(gpu, {
       shape: [plan.samples, height, width, channels],
       parameters: parameterSlots(network, trainer.state.ema),
-      ...askedOf(network, isLearned(process.variance)),
+      ...predictorOf(network, isLearned(process.variance)),
       process,
     });
     return new LiveTraining(gpu, process, trainer, bands, sampler, plan);

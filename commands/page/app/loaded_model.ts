@@ -5,7 +5,7 @@
  */
 import type { Arena } from "../../../device/arena.ts";
 import type { Gpu } from "../../../device/gpu.ts";
-import { askedOf } from "../../../diffusion/denoiser.ts";
+import { predictorOf } from "../../../diffusion/denoiser.ts";
 import type { Guidance } from "../../../diffusion/guidance.ts";
 import { isLearned } from "../../../diffusion/posterior.ts";
 import { makeProcess, type Process } from "../../../diffusion/process.ts";
@@ -71,7 +71,7 @@ export class LoadedModel {
     const sampler = await Sampler.create(this.gpu, {
       shape: [count, height, width, channels],
       parameters: parameterSlots(this.network, this.weights),
-      ...askedOf(this.network, isLearned(this.process.variance)),
+      ...predictorOf(this.network, isLearned(this.process.variance)),
       ...{ process: this.process, guidance },
     });
     this.#sampler = { key, sampler };
