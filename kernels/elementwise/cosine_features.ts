@@ -3,14 +3,18 @@
  *
  *     y[n, i] = sqrt(2) cos(x_n w_i + p_i)
  *
+ * A network asks them first, and the error of an angle of several turns is in all that it gives: the
+ * product and the sum keep what rounding leaves of them.
+ *
  * @module
  */
 import type { Capture } from "../../device/capture.ts";
 import { full } from "../../device/element.ts";
 import { type BindingSpec, defineKernel } from "../../device/kernel.ts";
 import { formatShape, type TensorRef } from "../../device/tensor.ts";
+import { exactText } from "../shared/exact.ts";
 import { FLAT_INDEX, flatGrid, STREAM_WORKGROUP } from "../shared/grid.ts";
-import { TURN } from "./fourier_features.ts";
+import { CIRCLE } from "./fourier_features.ts";
 
 const READ: BindingSpec = { type: full(1), access: "read" };
 
@@ -24,17 +28,21 @@ const cosines = defineKernel({
   },
   params: { items: "u32", width: "u32" },
   workgroupSize: [STREAM_WORKGROUP, 1, 1],
-  wgsl: `${FLAT_INDEX}${TURN}
+  wgsl: `${FLAT_INDEX}${exactText("params.width >> 31u")}${CIRCLE}
 @compute @workgroup_size(WX, WY, WZ)
 fn main(@builtin(global_invocation_id) global: vec3u, @builtin(num_workgroups) groups: vec3u) {
   let i = flatInvocation(global, groups);
   if (i >= params.items) { return; }
   let k = i % params.width;
-  let angle = numbers[i / params.width] * frequencies[k] + phases[k];
-  // Whole turns are taken off in two parts, of which the first is exact.
-  let turns = round(angle * 0.159154943);
-  let rest = (angle - turns * 6.28125) - turns * 0.00193530718;
-  result[i] = 1.41421356 * turn(rest * 0.159154943).y;
+  let x = numbers[i / params.width];
+  let w = frequencies[k];
+  let product = x * w;
+  let angle = exactSum(product, phases[k]);
+  let lost = angle.y - remainder(product, x, w);
+  // Quarters of a turn are taken off in two parts, of which the first is exact.
+  let quarter = round(angle.x * 0.636619772);
+  let rest = (angle.x - quarter * 1.5703125) - (quarter * 0.000483826795 - lost);
+  result[i] = 1.41421356 * circle(rest, quarter).y;
 }`,
 });
 

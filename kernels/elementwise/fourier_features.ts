@@ -16,14 +16,11 @@ import { formatShape, sizeOf, type TensorRef } from "../../device/tensor.ts";
 import { FLAT_INDEX, flatGrid, STREAM_WORKGROUP } from "../shared/grid.ts";
 
 /**
- * WGSL: `turn(u) -> vec2f`, sine and cosine of `2 pi u`, off by less than 1.5e-7. Taylor series in the
- * angle, which is at most pi / 4.
+ * WGSL: `circle(a, quarter) -> vec2f`, sine and cosine of an angle of at most pi / 4 and quarters of a
+ * turn. Taylor series.
  */
-export const TURN = `
-fn turn(u: f32) -> vec2f {
-  let rest = u - round(u);
-  let quarter = round(4.0 * rest);
-  let a = 6.28318531 * (rest - 0.25 * quarter);
+export const CIRCLE = `
+fn circle(a: f32, quarter: f32) -> vec2f {
   let b = a * a;
   let s = a * (1.0 + b * (-0.166666667 + b * (0.00833333333 + b * (-0.000198412698
     + b * 0.00000275573192))));
@@ -32,6 +29,15 @@ fn turn(u: f32) -> vec2f {
   let q = i32(quarter) & 3;
   let swapped = select(vec2f(s, c), vec2f(c, s), (q & 1) == 1);
   return vec2f(select(swapped.x, -swapped.x, q >= 2), select(swapped.y, -swapped.y, q == 1 || q == 2));
+}
+`;
+
+/** WGSL: `turn(u) -> vec2f`, sine and cosine of `2 pi u`, off by less than 1.5e-7. */
+const TURN = `${CIRCLE}
+fn turn(u: f32) -> vec2f {
+  let rest = u - round(u);
+  let quarter = round(4.0 * rest);
+  return circle(6.28318531 * (rest - 0.25 * quarter), quarter);
 }
 `;
 

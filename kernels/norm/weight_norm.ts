@@ -5,12 +5,19 @@
  *     y = factor w / (eps + r),   r = sqrt(sum(w^2) / K)
  *     dw = factor (dy / (eps + r) - w sum(w dy) / (K r (eps + r)^2))
  *
+ * Columns of a layer have sums of squares of about one size, and so errors of those sums, of roots and
+ * of quotients lean to one side; a chain of such layers then has a factor of its own in all that it
+ * gives. So y = s w where s = factor sqrt(K) / (eps sqrt(K) + |w|) is the nearest float: sums keep
+ * what additions lose (Knuth's TwoSum), and the root and the quotient are corrected by what is left of
+ * the square and the product (Dekker 1971).
+ *
  * @module
  */
 import type { Capture } from "../../device/capture.ts";
 import { full } from "../../device/element.ts";
 import { type BindingSpec, defineKernel } from "../../device/kernel.ts";
 import { sizeOf, type TensorRef } from "../../device/tensor.ts";
+import { exactText } from "../shared/exact.ts";
 
 /** Columns of a workgroup, and the invocations that share a column. */
 const COLUMNS = 16, LANES = 8;
@@ -61,11 +68,17 @@ function record(
   bindings: Readonly<Record<string, TensorRef>>,
   { factor, eps }: WeightNormOptions,
 ): void {
-  const columns = shape.at(-1) ?? 1;
+  const columns = shape.at(-1) ?? 1, rows = sizeOf(shape) / columns, root = Math.sqrt(rows);
   capture.dispatch({
     kernel: KERNELS[kind],
     bindings,
-    params: { columns, rows: sizeOf(shape) / columns, factor, eps },
+    params: {
+      columns,
+      rows,
+      eps: eps * root,
+      factor: Math.fround(factor * root),
+      factorRest: factor * root - Math.fround(factor * root),
+    },
     workgroups: [Math.ceil(columns / COLUMNS), 1, 1],
   });
 }
@@ -73,7 +86,20 @@ function record(
 const READ: BindingSpec = { type: full(1), access: "read" };
 const WRITE: BindingSpec = { type: full(1), access: "write" };
 
-/** @param terms WGSL of what a row adds to a column's two sums; @param result of what it becomes. */
+/** WGSL: a column's scale, of its sum of squares in two floats. */
+const SCALE = `
+struct Scale { length: f32, divisor: f32, factor: f32 }
+fn scaleOf(squares: vec2f) -> Scale {
+  let length = sqrt(squares.x);
+  let missing = (remainder(squares.x, length, length) + squares.y) / (2.0 * max(length, 1e-30));
+  let divisor = exactSum(length, params.eps);
+  let most = params.factor / divisor.x;
+  let left = remainder(params.factor, most, divisor.x) + params.factorRest;
+  return Scale(length, divisor.x, most + (left - most * (divisor.y + missing)) / divisor.x);
+}
+`;
+
+/** @param along WGSL of what a row adds to a column's second sum; @param result of what it becomes. */
 function kernel(
   name: string,
   bindings: Readonly<Record<string, BindingSpec>>,
@@ -82,26 +108,32 @@ function kernel(
   return defineKernel({
     name: `weightNorm.${name}`,
     bindings,
-    params: { columns: "u32", rows: "u32", factor: "f32", eps: "f32" },
+    params: { columns: "u32", rows: "u32", factor: "f32", factorRest: "f32", eps: "f32" },
     workgroupSize: [COLUMNS, LANES, 1],
-    wgsl: `var<workgroup> parts: array<vec2f, WX * WY>;
+    wgsl: `${exactText("params.rows >> 31u")}${SCALE}
+var<workgroup> parts: array<vec3f, WX * WY>;
 @compute @workgroup_size(WX, WY, WZ)
 fn main(@builtin(workgroup_id) group: vec3u, @builtin(local_invocation_id) local: vec3u) {
   let column = group.x * WX + local.x;
   let there = column < params.columns;
-  var sums = vec2f(0.0);
+  // Squares, what their additions lose, and the other sum.
+  var sums = vec3f(0.0);
   for (var row = local.y; there && row < params.rows; row += WY) {
     let i = row * params.columns + column;
     let w = weight[i];
-    sums += vec2f(w * w, ${along});
+    let next = exactSum(sums.x, w * w);
+    sums = vec3f(next.x, sums.y + next.y, sums.z + ${along});
   }
   parts[local.y * WX + local.x] = sums;
   workgroupBarrier();
-  var total = vec2f(0.0);
-  for (var lane = 0u; lane < WY; lane++) { total += parts[lane * WX + local.x]; }
-  let r = sqrt(total.x / f32(params.rows));
-  let inverse = 1.0 / (params.eps + r);
-  let turned = total.y / (f32(params.rows) * max(r, 1e-30)) * inverse;
+  var total = vec3f(0.0);
+  for (var lane = 0u; lane < WY; lane++) {
+    let part = parts[lane * WX + local.x];
+    let next = exactSum(total.x, part.x);
+    total = vec3f(next.x, total.y + next.y + part.y, total.z + part.z);
+  }
+  let scale = scaleOf(total.xy);
+  let turned = total.z / (max(scale.length, 1e-30) * scale.divisor);
   for (var row = local.y; there && row < params.rows; row += WY) {
     let i = row * params.columns + column;
     ${result}
@@ -113,14 +145,14 @@ fn main(@builtin(workgroup_id) group: vec3u, @builtin(local_invocation_id) local
 const KERNELS = {
   forward: kernel("forward", { weight: READ, y: WRITE }, {
     along: "0.0",
-    result: "y[i] = params.factor * (weight[i] * inverse);",
+    result: "y[i] = weight[i] * scale.factor;",
   }),
   inPlace: kernel("inPlace", { weight: { type: full(1), access: "read_write" } }, {
     along: "0.0",
-    result: "weight[i] = params.factor * (weight[i] * inverse);",
+    result: "weight[i] = weight[i] * scale.factor;",
   }),
   backward: kernel("backward", { weight: READ, dy: READ, dw: WRITE }, {
     along: "w * dy[i]",
-    result: "dw[i] = params.factor * (inverse * (dy[i] - weight[i] * turned));",
+    result: "dw[i] = (dy[i] - weight[i] * turned) * scale.factor;",
   }),
 };
