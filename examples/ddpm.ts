@@ -68,6 +68,9 @@ const folder = "runs/notebook";
 
 // %% [markdown]
 // ## Load data
+//
+// The pictures and numbers below were made with 2,000 images of CIFAR-10 that had been through JPEG:
+// colour is blurred, and numbers on the original images, which `cifar10` fetches, differ.
 
 // %%
 const greySet = await loadData({ ...grey, size: sizes.side });

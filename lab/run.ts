@@ -26,6 +26,7 @@ import { type Checkpoint, writeCheckpoint } from "../training/checkpoint.ts";
 import { withRemedy } from "../training/fit.ts";
 import { LatentSpace } from "../training/latent_space.ts";
 import type { Observer } from "../training/observer.ts";
+import { checkPrecision } from "../training/precision.ts";
 import { type Origin, takeOver, type WeightSource } from "../training/origin.ts";
 import { checkBatch, networkOf } from "../training/run.ts";
 import { measuredConfig, processOf } from "../training/run_process.ts";
@@ -237,6 +238,7 @@ export class Run implements Disposable {
   /** @internal Plans its steps; the weights are fresh, an origin's, or those of its checkpoint. */
   async startTraining(set: ImageSet, origin?: Origin): Promise<Training> {
     const { gpu, config, network } = this, say = this.#say;
+    checkHalf(gpu, config);
     checkBatch(set, config.train);
     const taken = origin && takeOver(origin, network);
     const process = processOf(config);
@@ -326,6 +328,7 @@ export class Run implements Disposable {
  *
  * @param settings Sections of a config, any key left out; see {@linkcode DEFAULTS}.
  * @throws {UsageError} One line: which key is unknown, or which value breaks which rule.
+ * @throws {RangeError} When `train.precision` is "f16" and the adapter has no such type.
  * @throws {Error} When the data are nowhere, or a step does not fit the adapter.
  */
 export async function createRun(settings: NewRun = {}): Promise<Run> {
@@ -337,7 +340,11 @@ export async function createRun(settings: NewRun = {}): Promise<Run> {
   // A set's keys mean little to another.
   const base = { ...origin?.config ?? DEFAULTS, ...own.data && { data: undefined } };
   const { config, images } = await onImages(
-    (count) => makeConfig(own, { base, say, ...count !== undefined && { images: count } }),
+    (count) => {
+      const config = makeConfig(own, { base, say, ...count !== undefined && { images: count } });
+      checkHalf(gpu, config);
+      return config;
+    },
     given,
     say,
   );
@@ -345,6 +352,11 @@ export async function createRun(settings: NewRun = {}): Promise<Run> {
   const run = new Run({ gpu, config: measured, say });
   await run.startTraining(images, origin && { checkpoint: origin.source, weights });
   return run;
+}
+
+/** @throws {RangeError} When steps are to be in f16 and the adapter has no such type. */
+function checkHalf(gpu: Gpu, { train: { precision } }: Config): void {
+  checkPrecision(gpu, precision, 'train: { precision: "f32" }');
 }
 
 /** The weights of a run, and its config. */

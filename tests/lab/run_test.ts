@@ -1,6 +1,7 @@
 import { join } from "node:path";
 import { createRun, dataOf, Images, loadData, loadRun, type NewRun, ofClass } from "../../lab.ts";
 import type { SamplingStep, TrainingStep } from "../../lab.ts";
+import { planningGpu } from "../../device/planning_gpu.ts";
 import { UsageError } from "../../support/errors.ts";
 import { assert, assertEquals, assertRejects } from "../support/assert.ts";
 import { inFolder } from "../support/folder.ts";
@@ -158,6 +159,14 @@ Deno.test("A run refuses what can't be, and says what to do", async () => {
     "did you mean train.steps?",
   );
   await assertRejects(() => loadData({ name: "mnist", size: 3 }), UsageError, "data.size must");
+  // Images are nowhere: the adapter is looked at first.
+  const data = { name: "folder", size: 8, dir: "/nowhere" } as const;
+  const half: NewRun = { data, train: { precision: "f16" } };
+  await assertRejects(
+    () => createRun({ ...half, gpu: planningGpu(null) }),
+    RangeError,
+    'the adapter must have shader-f16, no adapter has not; use train: { precision: "f32" }',
+  );
   using run = await createRun(await small());
   await assertRejects(() => run.train({ steps: 7 }), RangeError, "from 1 to 6");
   await assertRejects(() => run.train({ every: 0 }), RangeError, "every must be");
