@@ -14,6 +14,7 @@ import {
 import type { DType } from "./element.ts";
 import { DeviceHealth } from "./health.ts";
 import type { Kernel } from "./kernel.ts";
+import { type MatrixShape, matrixShapesOf } from "./matrix_units.ts";
 import { Pipelines } from "./pipelines.ts";
 import { type GpuConstants, type GpuProvider, runtimeProvider } from "./provider.ts";
 import { Readback } from "./readback.ts";
@@ -95,6 +96,12 @@ export class Gpu {
   /** Lanes of a subgroup, or 0 where subgroups are absent or their size varies. */
   readonly subgroupSize: number;
   /**
+   * What its matrix units multiply; none where it has no such units, or WebGPU hides them.
+   *
+   * @internal
+   */
+  readonly matrixShapes: readonly MatrixShape[];
+  /**
    * Tables that programs on the device share.
    *
    * @internal
@@ -124,6 +131,7 @@ export class Gpu {
     this.subgroupSize = this.has("subgroups") && subgroupMinSize === subgroupMaxSize
       ? subgroupMinSize
       : 0;
+    this.matrixShapes = matrixShapesOf(device.features, info);
     const { constants, counters, subgroupSize } = this;
     this.#pipelines = new Pipelines({ device, constants, enables, subgroupSize, counters });
     this.#readback = new Readback(device, constants, counters);

@@ -6,6 +6,7 @@
  * @module
  */
 import { type ElementType, partsOf } from "./element.ts";
+import { MATRIX_ENABLE } from "./matrix_units.ts";
 import { declareOperand } from "./operand_format.ts";
 
 /** How a kernel uses a binding; the WGSL declaration is `read_write` for all (see {@linkcode shaderCode}). */
@@ -38,6 +39,8 @@ export interface Kernel<B extends string = string, P extends string = string> {
   readonly workgroupBytes?: number;
   /** Whether the WGSL uses subgroup operations. */
   readonly subgroups?: boolean;
+  /** Whether it multiplies on matrix units, which takes subgroups too, of any size. */
+  readonly matrices?: boolean;
   /** Functions, with `@compute @workgroup_size(WX, WY, WZ) fn main(...)` among them. */
   readonly wgsl: string;
 }
@@ -50,14 +53,18 @@ export function defineKernel<B extends string, P extends string>(
 }
 
 /** A WGSL extension that kernels need. */
-export type Extension = "f16" | "subgroups";
+export type Extension = "f16" | "subgroups" | typeof MATRIX_ENABLE;
 
 /** The extensions that a kernel uses. */
 export function extensionsOf(kernel: Kernel): Extension[] {
   const half = Object.values<BindingSpec>(kernel.bindings).some(({ type }) =>
     partsOf(type).dtype === "f16"
   );
-  return [...(half ? ["f16"] as const : []), ...(kernel.subgroups ? ["subgroups"] as const : [])];
+  const extensions: Extension[] = [];
+  if (half) extensions.push("f16");
+  if (kernel.subgroups || kernel.matrices) extensions.push("subgroups");
+  if (kernel.matrices) extensions.push(MATRIX_ENABLE);
+  return extensions;
 }
 
 /**

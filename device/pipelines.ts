@@ -5,6 +5,7 @@
  */
 import { BYTES, partsOf } from "./element.ts";
 import { type BindingSpec, extensionsOf, type Kernel, shaderCode } from "./kernel.ts";
+import { MATRIX_FEATURE } from "./matrix_units.ts";
 import { operandFormat } from "./operand_format.ts";
 import type { GpuConstants } from "./provider.ts";
 
@@ -112,7 +113,10 @@ export class Pipelines {
       throw new TypeError(`Cannot build kernel ${kernel.name}: the adapter must have ${what}`);
     };
     const extensions = extensionsOf(kernel);
-    if (extensions.includes("subgroups") && subgroupSize === 0) lacks("subgroups of one size");
+    if (kernel.subgroups && subgroupSize === 0) lacks("subgroups of one size");
+    if (kernel.matrices && !features.has(MATRIX_FEATURE as GPUFeatureName)) {
+      lacks(`the feature ${MATRIX_FEATURE}`);
+    }
     if (extensions.includes("f16") && !features.has("shader-f16")) lacks("the feature shader-f16");
   }
 }

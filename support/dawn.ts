@@ -30,17 +30,29 @@ export function dawnFolder(env: { get(name: string): string | undefined }): stri
     join(cache, `webgpu-${DAWN_VERSION}`, "node_modules", "webgpu");
 }
 
+/** What of Dawn is wanted. */
+export interface DawnOptions {
+  /** The name, or a part of it, of the only adapter that it is to offer; all unless given. */
+  readonly adapter?: string | undefined;
+  /** `null` for one that compiles and runs nothing, and says that it has every feature. */
+  readonly backend?: "null";
+}
+
 /**
- * Loads Dawn from the folder of its package.
+ * Loads Dawn from the folder of its package, with its experimental features: matrix units are one.
  *
- * @param adapter The name, or a part of it, of the only adapter that it is to offer; all unless given.
  * @throws {Error} When it is not there or can't be loaded, with how to install it.
  */
-export function loadDawn<Constants>(folder: string, adapter?: string): Dawn<Constants> {
+export function loadDawn<Constants>(
+  folder: string,
+  { adapter, backend }: DawnOptions = {},
+): Dawn<Constants> {
   const path = resolve(folder);
   try {
     const { create, globals } = createRequire(import.meta.url)(path) as DawnModule;
-    const options = adapter === undefined ? [] : [`adapter=${adapter}`];
+    const options = ["enable-dawn-features=allow_unsafe_apis"];
+    if (adapter !== undefined) options.push(`adapter=${adapter}`);
+    if (backend !== undefined) options.push(`backend=${backend}`);
     return { gpu: create(options), constants: globals as Constants };
   } catch (error) {
     const reason = error instanceof Error ? error.message.split("\n")[0] : String(error);

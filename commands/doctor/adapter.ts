@@ -38,7 +38,20 @@ export function examineAdapter(gpu: Gpu): Finding[] {
     const sure = there ? `yes${name === "subgroups" ? size : ""}` : `no: ${lost}`;
     return { area: "gpu", name, status: there ? "ok" : "note", text: sure, data: { there } };
   });
-  return [adapter, ...features];
+  return [adapter, ...features, matrixUnits(gpu)];
+}
+
+/** What its matrix units multiply. */
+function matrixUnits({ matrixShapes }: Gpu): Finding {
+  const there = matrixShapes.length > 0;
+  const shapes = matrixShapes.map(({ component, m, n, k }) => `${component} ${m}x${n}x${k}`);
+  return {
+    ...{ area: "gpu", name: "matrix units", status: there ? "ok" : "note" },
+    text: there
+      ? shapes.join(", ")
+      : "no: where a card has some, only DIFFRACT_GPU=dawn grants them",
+    data: { shapes: matrixShapes },
+  };
 }
 
 /** The adapter's limits, in what the configs need. */

@@ -5,7 +5,7 @@
  * @module
  */
 import { join } from "node:path";
-import { VARIANT_FAMILIES } from "../../kernels/shared/variants.ts";
+import { PORTABLE_FAMILIES } from "../../kernels/shared/variants.ts";
 import type { Part, PartOutput } from "./run_part.ts";
 
 /** What there is to report on. */
@@ -34,7 +34,7 @@ function jsonLines({ stdout }: PartOutput): Record<string, unknown>[] {
 
 /** All parts. */
 export function reportParts(options: ReportOptions): Part[] {
-  const families = options.quick ? VARIANT_FAMILIES.slice(0, 1) : VARIANT_FAMILIES;
+  const families = options.quick ? PORTABLE_FAMILIES.slice(0, 1) : PORTABLE_FAMILIES;
   const [first, ...others] = options.providers
     .map((provider) => families.map((family) => verify(family, provider)));
   return [
@@ -43,6 +43,7 @@ export function reportParts(options: ReportOptions): Part[] {
     ...trainings(options),
     bench(options),
     kernelTests(options),
+    ...(options.providers.includes("dawn") ? [matrixTests()] : []),
     tune(options),
     ...others.flat(),
   ];
@@ -171,14 +172,30 @@ function kernelTests({ quick }: ReportOptions): Part {
       ...["test", "-A", "--no-check", "--frozen"],
       quick ? "tests/kernels/elementwise/" : "tests/kernels/",
     ],
-    read({ stdout }) {
-      const [line = ""] = stdout.match(/.*\d+ passed.*/) ?? [];
-      const failed = [...stdout.matchAll(/^(.*) \.\.\. FAILED/gm)].map(([, name]) => name!);
-      return {
-        text: [line.trim(), ...failed.map((name) => `- ${name}`)].join("\n"),
-        data: { summary: line.trim(), failed },
-      };
+    read: readTests,
+  };
+}
+
+function readTests({ stdout }: PartOutput) {
+  const [line = ""] = stdout.match(/.*\d+ passed.*/) ?? [];
+  const failed = [...stdout.matchAll(/^(.*) \.\.\. FAILED/gm)].map(([, name]) => name!);
+  return {
+    text: [line.trim(), ...failed.map((name) => `- ${name}`)].join("\n"),
+    data: { summary: line.trim(), failed },
+  };
+}
+
+/** Products of halves by every family: that of matrix units can only be forced where Dawn grants some. */
+function matrixTests(): Part {
+  return {
+    ...{
+      name: "tests-f16-dawn",
+      title: "Products of halves on dawn, on matrix units too",
+      seconds: 60,
     },
+    args: ["test", "-A", "--no-check", "--frozen", "tests/kernels/shared/half_test.ts"],
+    env: { DIFFRACT_GPU: "dawn" },
+    read: readTests,
   };
 }
 

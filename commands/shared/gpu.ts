@@ -4,6 +4,7 @@
  * @module
  */
 import { type Gpu, openGpu } from "../../device/gpu.ts";
+import { MATRIX_ENABLE, MATRIX_FEATURE } from "../../device/matrix_units.ts";
 import {
   type GpuConstants,
   type GpuProvider,
@@ -58,11 +59,11 @@ export function chosenProvider(adapter?: string): GpuProvider {
   if (name !== "dawn") {
     throw new RangeError(`Cannot open a GPU: DIFFRACT_GPU must be deno or dawn, got ${name}`);
   }
-  const dawn = loadDawn<GpuConstants>(dawnFolder(Deno.env), adapter);
+  const dawn = loadDawn<GpuConstants>(dawnFolder(Deno.env), { adapter });
   return {
     ...dawn,
-    enables: [...STANDARD_ENABLES, "chromium_experimental_subgroup_matrix"],
-    features: ["chromium-experimental-subgroup-matrix"],
+    enables: [...STANDARD_ENABLES, MATRIX_ENABLE],
+    features: [MATRIX_FEATURE],
   };
 }
 

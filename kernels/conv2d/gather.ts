@@ -35,8 +35,10 @@ import {
   tileName,
   transposedB,
 } from "../shared/gemm.ts";
+import { matrixTiles } from "../shared/gemm_matrix.ts";
 import { FLAT_INDEX, flatGrid, STREAM_WORKGROUP } from "../shared/grid.ts";
 import { recordVariant, type Variant } from "../shared/variants.ts";
+import { TILES } from "../shared/workgroup_tiles.ts";
 import {
   type Added,
   addedBy,
@@ -85,7 +87,7 @@ export function gatherConv(
   return recordVariant(capture, key, [
     ...subgroupVariants(capture, product, "buffer"),
     ...subgroupVariants(capture, product, "texture"),
-    ...tiledVariants(product),
+    ...tiledVariants(product, [...TILES, ...matrixTiles(capture.gpu, source.dtype, weight.dtype)]),
     { family: "plain", name: "plain", record: (capture) => recordPlain(capture, product) },
   ]);
 }

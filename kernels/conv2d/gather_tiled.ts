@@ -11,20 +11,24 @@ import type { Capture } from "../../device/capture.ts";
 import type { Kernel } from "../../device/kernel.ts";
 import type { TensorRef } from "../../device/tensor.ts";
 import {
-  perLoad,
   quadFunction,
-  rankTiles,
   REST,
-  splitParts,
   storeTile,
   tiledKernel,
   type TiledOperand,
   type TiledProduct,
+} from "../shared/gemm_tiled.ts";
+import type { Variant } from "../shared/variants.ts";
+import {
+  familyOf,
+  perLoad,
+  type RankedTile,
+  rankTiles,
+  splitParts,
   tileGrid,
   tileName,
   type WorkgroupTile,
-} from "../shared/gemm_tiled.ts";
-import type { Variant } from "../shared/variants.ts";
+} from "../shared/workgroup_tiles.ts";
 import {
   type Added,
   bind,
@@ -41,16 +45,16 @@ import {
 } from "./gather_source.ts";
 import { bindParts, sumParts } from "./gather_parts.ts";
 
-/** The tiled ways of computing a convolution, best guess first. */
-export function tiledVariants(product: GatherProduct): Variant[] {
+/** The ways of computing a convolution by these tiles, best guess first. */
+export function tiledVariants(product: GatherProduct, tiles: readonly RankedTile[]): Variant[] {
   const { rows, columns, depth } = gatherSizes(product.mode, product.shape);
   const k = product.shape.kh * product.shape.kw * depth;
   const wanted = splitParts(rows, columns, k);
-  return rankTiles(rows, columns, wanted).map((tile) => {
+  return rankTiles(tiles, rows, columns, wanted).map((tile) => {
     const whole = hasWholeTaps(product, tile) && k / wanted % tile.depth === 0;
     const parts = whole ? wanted : 1;
     return {
-      family: "tiled",
+      family: familyOf(tile),
       name: `${tileName(tile)}${parts > 1 ? `.split${parts}` : ""}`,
       record: (capture) => recordTiled(capture, product, tile, parts),
     };

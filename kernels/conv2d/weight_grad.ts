@@ -34,8 +34,10 @@ import {
   tileColumns,
   tileName,
 } from "../shared/gemm.ts";
+import { matrixTiles } from "../shared/gemm_matrix.ts";
 import { FLAT_INDEX, flatGrid, STREAM_WORKGROUP } from "../shared/grid.ts";
 import { recordVariant, type Variant } from "../shared/variants.ts";
+import { TILES } from "../shared/workgroup_tiles.ts";
 import { type Conv2dShape, convMultiplyAdds, SHAPE_PARAMS } from "./shape.ts";
 import { chooseNarrow, narrowKernel, type NarrowVariant } from "./weight_grad_narrow.ts";
 import {
@@ -63,14 +65,16 @@ export function conv2dWeightGrad(
 ): WeightGrads {
   const { n, h, w, ci, co, kh, kw, stride } = shape;
   const product: WeightGradProduct = { x, dy, shape };
+  const units = matrixTiles(capture.gpu, x.dtype, dy.dtype);
   const key = [
     "conv2d.weight",
     `${n}x${h}x${w} ${ci}-${co} ${kh}x${kw}`,
     stride > 1 && `stride${stride}`,
+    units.length > 0 && x.dtype,
   ].filter(Boolean).join(" ");
   const parts = recordVariant(capture, key, [
     ...subgroupVariants(capture, product),
-    ...tiledWeightGrads(product),
+    ...tiledWeightGrads(product, [...TILES, ...units]),
     { family: "plain", name: "plain", record: (capture) => recordPlain(capture, product) },
   ]);
   return gradsOf(parts, shape);

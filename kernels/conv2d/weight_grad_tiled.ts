@@ -11,39 +11,47 @@ import { full } from "../../device/element.ts";
 import type { Kernel } from "../../device/kernel.ts";
 import type { TensorRef } from "../../device/tensor.ts";
 import {
-  perLoad,
+  keepVector,
+  keptVector,
   quadFunction,
-  rankTiles,
   REST,
   storeTile,
-  tileColumns,
   tiledKernel,
   type TiledOperand,
-  tileGrid,
-  tileName,
-  vectorOfA,
-  WANTED_INVOCATIONS,
-  type WorkgroupTile,
 } from "../shared/gemm_tiled.ts";
 import type { Variant } from "../shared/variants.ts";
+import {
+  familyOf,
+  perLoad,
+  type RankedTile,
+  rankTiles,
+  tileColumns,
+  tileGrid,
+  tileName,
+  WANTED_INVOCATIONS,
+  type WorkgroupTile,
+} from "../shared/workgroup_tiles.ts";
 import { type Conv2dShape, convMultiplyAdds, SHAPE_PARAMS } from "./shape.ts";
 import { mostParts, partialSums, type WeightGradProduct } from "./weight_grad_parts.ts";
 
 /** Pixels that a part has at least, so that writing and adding its sums stays a small share. */
 const LEAST_PIXELS = 512;
 
-/** The tiled ways of computing a weight gradient, best guess first. */
-export function tiledWeightGrads(product: WeightGradProduct): Variant[] {
+/** The ways of computing a weight gradient by these tiles, best guess first. */
+export function tiledWeightGrads(
+  product: WeightGradProduct,
+  tiles: readonly RankedTile[],
+): Variant[] {
   const { n, oh, ow, co } = product.shape;
   const rows = paddedRows(product);
   const pixels = Math.max(1, Math.floor(n * oh * ow / LEAST_PIXELS));
   const most = Math.min(65535, pixels, mostParts(product.shape));
-  return rankTiles(rows, co, most).map((tile) => {
+  return rankTiles(tiles, rows, co, most).map((tile) => {
     const [x, y] = tileGrid(tile, rows, co, 1);
     const wanted = Math.ceil(WANTED_INVOCATIONS / (x * y * tile.across * tile.down));
     const parts = Math.min(wanted, most);
     return {
-      family: "tiled",
+      family: familyOf(tile),
       name: tileName(tile),
       record: (capture) => recordTiled(capture, product, tile, parts),
     };
@@ -279,11 +287,11 @@ function biasSums(tile: WorkgroupTile, wide: boolean): string {
     for (var p = thread / ${quads}u; p < end; p += ${shares}u) {
       sum += quadB((first + p) * params.co + at, left);
     }
-    ${vectorOfA(tile, "lines", "thread")} = sum;
+    ${keepVector(tile, "lines", "thread", "sum")}
     workgroupBarrier();
     if (thread < ${quads}u) {
       for (var s = 1u; s < ${shares}u; s++) { sum += ${
-    vectorOfA(tile, "lines", `(thread + s * ${quads}u)`)
+    keptVector(tile, "lines", `(thread + s * ${quads}u)`)
   }; }
       ${store}
     }`;

@@ -32,6 +32,7 @@ import {
   tileName,
   transposedB,
 } from "../shared/gemm.ts";
+import { matrixTiles } from "../shared/gemm_matrix.ts";
 import { FLAT_INDEX, flatGrid, STREAM_WORKGROUP } from "../shared/grid.ts";
 import {
   BATCH,
@@ -47,6 +48,7 @@ import {
 } from "./args.ts";
 import { tiledVariants } from "./tiled.ts";
 import { recordVariant, type Variant } from "../shared/variants.ts";
+import { TILES } from "../shared/workgroup_tiles.ts";
 
 export { type MatmulArgs, type MatrixBatch, type Place } from "./args.ts";
 
@@ -71,7 +73,10 @@ export function matmul(capture: Capture, args: MatmulArgs): TensorRef {
   return recordVariant(capture, key, [
     ...subgroupVariants(capture, args, "buffer"),
     ...subgroupVariants(capture, args, "texture"),
-    ...tiledVariants(args),
+    ...tiledVariants(args, [
+      ...TILES,
+      ...matrixTiles(capture.gpu, args.a.tensor.dtype, args.b.tensor.dtype),
+    ]),
     { family: "plain", name: "plain", record: (capture) => recordPlain(capture, args) },
   ]);
 }

@@ -9,18 +9,22 @@ import { elementOf, full } from "../../device/element.ts";
 import type { BindingSpec, Kernel } from "../../device/kernel.ts";
 import { reshape, type TensorRef } from "../../device/tensor.ts";
 import {
-  perLoad,
   quadFunction,
-  rankTiles,
   REST,
-  splitParts,
   storeTile,
   tiledKernel,
   type TiledOperand,
+} from "../shared/gemm_tiled.ts";
+import {
+  familyOf,
+  perLoad,
+  type RankedTile,
+  rankTiles,
+  splitParts,
   tileGrid,
   tileName,
   type WorkgroupTile,
-} from "../shared/gemm_tiled.ts";
+} from "../shared/workgroup_tiles.ts";
 import {
   BATCH,
   batchText,
@@ -35,12 +39,12 @@ import {
 import { sumMiddle } from "../reduce/reduce.ts";
 import type { Variant } from "../shared/variants.ts";
 
-/** The tiled ways of computing a product, best guess first. */
-export function tiledVariants(args: MatmulArgs): Variant[] {
+/** The ways of computing a product by these tiles, best guess first. */
+export function tiledVariants(args: MatmulArgs, tiles: readonly RankedTile[]): Variant[] {
   const { m, n, outer = 1, inner = 1 } = args;
   const parts = partsOf(args);
-  return rankTiles(m, n, outer * inner * parts).map((tile) => ({
-    family: "tiled",
+  return rankTiles(tiles, m, n, outer * inner * parts).map((tile) => ({
+    family: familyOf(tile),
     name: `${tileName(tile)}${parts > 1 ? `.split${parts}` : ""}`,
     record: (capture) => recordTiled(capture, args, tile, parts),
   }));

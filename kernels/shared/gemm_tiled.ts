@@ -4,7 +4,7 @@
  * A workgroup owns a tile of C. Slices of A and B of a few k go through workgroup memory, and each
  * invocation multiplies a block of rows by column vectors in registers. The next slice is on its way from
  * memory while the present one is multiplied. This is the scheme for graphics cards; sizes need not be
- * multiples of anything.
+ * multiples of anything. On tiles of matrix units the subgroups multiply instead (see gemm_matrix.ts).
  *
  * A lies in workgroup memory as in storage, as vec4 along k or along rows, so that no store touches part
  * of a vector: WGSL lets such a store write the whole of it, which would race. B lies along its columns,
@@ -15,108 +15,22 @@
  */
 import { full } from "../../device/element.ts";
 import type { BindingSpec, Kernel, ParamType } from "../../device/kernel.ts";
-
-/** Shape of a workgroup's tile. */
-export interface WorkgroupTile {
-  /** Invocations side by side, along columns. */
-  readonly across: number;
-  /** Invocations one above the other, along rows. */
-  readonly down: number;
-  /** Rows of an invocation, a multiple of four. */
-  readonly rows: number;
-  /** Column vectors (vec4) of an invocation, `4 * across` columns apart. */
-  readonly vectors: number;
-  /** k of a slice, a multiple of four. */
-  readonly depth: number;
-}
-
-/**
- * The tiles that exist, largest first. All fit into 16 KiB of workgroup memory and 256 invocations,
- * which every WebGPU device has. `gain` is the relative speed of a full tile as a first guess.
- *
- * An invocation has 8 x 8 elements wherever the tile is large enough: on RDNA3, whose multiply-adds are
- * twice as fast as RDNA2's and whose workgroup memory is not, 4 x 8 leaves 63 % of the peak and 4 x 4
- * 47 %. Slices of 16 for the largest tiles take registers of which waves are made.
- */
-const TILES: readonly (WorkgroupTile & { readonly gain: number })[] = [
-  { across: 16, down: 16, rows: 8, vectors: 2, depth: 8, gain: 1 },
-  { across: 8, down: 16, rows: 8, vectors: 2, depth: 8, gain: 0.95 },
-  { across: 8, down: 8, rows: 8, vectors: 2, depth: 8, gain: 0.9 },
-  { across: 8, down: 8, rows: 4, vectors: 2, depth: 8, gain: 0.6 },
-  { across: 8, down: 8, rows: 4, vectors: 1, depth: 16, gain: 0.45 },
-  { across: 4, down: 16, rows: 8, vectors: 1, depth: 16, gain: 0.4 },
-];
-
-/** Invocations that keep a card busy; fewer are taken to slow it down in proportion. */
-const BUSY_INVOCATIONS = 32768;
-
-/** Invocations that sums are cut into parts for: enough for two rounds on most cards. */
-export const WANTED_INVOCATIONS = 2 * BUSY_INVOCATIONS;
-
-/** Compute units of a card: fewer workgroups leave some idle. */
-const COMPUTE_UNITS = 100;
-
-/** Rows of C that a tile covers. */
-export function tileRows({ down, rows }: WorkgroupTile): number {
-  return down * rows;
-}
-
-/** Columns of C that a tile covers. */
-export function tileColumns({ across, vectors }: WorkgroupTile): number {
-  return across * vectors * 4;
-}
-
-/** `tiled64x32`: rows and columns of the tile. */
-export function tileName(tile: WorkgroupTile): string {
-  return `tiled${tileRows(tile)}x${tileColumns(tile)}`;
-}
-
-/** Workgroups of a product: column blocks, row blocks, batches. */
-export function tileGrid(
-  tile: WorkgroupTile,
-  rows: number,
-  columns: number,
-  batches: number,
-): [number, number, number] {
-  return [Math.ceil(columns / tileColumns(tile)), Math.ceil(rows / tileRows(tile)), batches];
-}
-
-/** The tiles whose grid for such a product is allowed, best guess first. */
-export function rankTiles(rows: number, columns: number, batches: number): WorkgroupTile[] {
-  const most = 65535;
-  return TILES.map((tile) => {
-    const grid = tileGrid(tile, rows, columns, batches);
-    const full = rows * columns / (grid[0] * tileColumns(tile) * grid[1] * tileRows(tile));
-    const groups = grid[0] * grid[1] * grid[2];
-    const busy = Math.min(1, groups * tile.across * tile.down / BUSY_INVOCATIONS);
-    const score = tile.gain * full * busy * Math.min(1, groups / COMPUTE_UNITS);
-    return { tile, score, allowed: grid.every((n) => n <= most) };
-  }).filter(({ allowed }) => allowed).sort((a, b) => b.score - a.score).map(({ tile }) => tile);
-}
-
-/** k that a part of a product that is split along k has at least. */
-const LEAST_SPLIT_K = 512;
-
-/** Elements of a product, parts included, from which on a card has enough to do. */
-const BUSY_ELEMENTS = 32 * BUSY_INVOCATIONS;
-
-/**
- * Into how many parts of equal k a product is split, so that small results still fill a card. The parts
- * are added afterwards, in their order.
- */
-export function splitParts(rows: number, columns: number, k: number): number {
-  let parts = 1;
-  while (
-    rows * columns * parts < BUSY_ELEMENTS && k % (8 * parts) === 0 &&
-    k / (2 * parts) >= LEAST_SPLIT_K
-  ) parts *= 2;
-  return parts;
-}
+import {
+  keepResult,
+  keptResult,
+  matrixSlices,
+  type MatrixTile,
+  type Slices,
+} from "./gemm_matrix.ts";
+import {
+  type Along,
+  perLoad,
+  tileColumns,
+  tileRows,
+  type WorkgroupTile,
+} from "./workgroup_tiles.ts";
 
 const range = (n: number) => [...Array(n).keys()];
-
-/** How an operand lies in memory: `k` runs along it, or its rows (of B: columns) do. */
-export type Along = "k" | "lines";
 
 /** WGSL of one operand's loads. */
 export interface TiledOperand {
@@ -156,21 +70,6 @@ export interface TiledProduct {
   readonly advance?: string;
   /** Statements after the loop; see {@linkcode storeTile}. */
   readonly store: string;
-}
-
-/** Loads that an invocation makes for a slice of A or B. */
-export function loadsOf(tile: WorkgroupTile, operand: "a" | "b"): number {
-  const lines = operand === "a" ? tileRows(tile) : tileColumns(tile);
-  return lines * tile.depth / 4 / (tile.across * tile.down);
-}
-
-/** WGSL lines, one a load of A or B. */
-export function perLoad(
-  tile: WorkgroupTile,
-  operand: "a" | "b",
-  text: (load: number) => string,
-): string {
-  return range(loadsOf(tile, operand)).map(text).join("\n  ");
 }
 
 /**
@@ -242,25 +141,22 @@ export function storeTile(
 /** The kernel of a product. */
 export function tiledKernel(product: TiledProduct): Kernel {
   const { tile, a, b } = product;
-  const sums = range(tile.rows).map((i) =>
-    range(tile.vectors).map((j) => `var c${i}_${j} = vec4f();`).join(" ")
-  );
+  const onUnits = hasUnits(tile);
+  const slices = onUnits
+    ? matrixSlices(tile, a.along, b.along)
+    : registerSlices(tile, a.along, b.along);
   const fetch = fetchText(tile, "a", a) + fetchText(tile, "b", b);
   return {
     name: product.name,
     bindings: product.bindings,
     params: product.params,
     workgroupSize: [tile.across * tile.down, 1, 1],
-    workgroupBytes: 4 * tile.depth * (tileRows(tile) + tileColumns(tile)),
+    workgroupBytes: slices.bytes,
+    ...onUnits && { matrices: true },
     wgsl: `${product.functions}
-var<workgroup> sliceA: ${arrayOf("vec4f", shapeOfA(tile, a.along))};
-var<workgroup> sliceB: ${
-      b.along === "k"
-        ? arrayOf("f32", [tile.depth / 4, 4, tile.vectors, tile.across, 4])
-        : arrayOf("vec4f", [tile.depth, tile.vectors, tile.across])
-    };
+${slices.memory}
 @compute @workgroup_size(WX, WY, WZ)
-fn main(@builtin(workgroup_id) group: vec3u, @builtin(local_invocation_index) thread: u32) {
+fn main(@builtin(workgroup_id) group: vec3u, @builtin(local_invocation_index) thread: u32${slices.builtins}) {
   let tx = thread % ${tile.across}u;
   let ty = thread / ${tile.across}u;
   let row = group.y * ${tileRows(tile)}u;
@@ -271,20 +167,46 @@ fn main(@builtin(workgroup_id) group: vec3u, @builtin(local_invocation_index) th
   ${product.setup}
   ${declareLoads(tile, "a", a)}
   ${declareLoads(tile, "b", b)}
-  ${sums.join("\n  ")}
+  ${slices.sums}
   ${fetch}
   for (var k = 0u; k < end; k += ${tile.depth}u) {
     workgroupBarrier();
-    ${perLoad(tile, "a", (n) => storeA(tile, a, n))}
-    ${perLoad(tile, "b", (n) => storeB(tile, b, n))}
+    ${perLoad(tile, "a", (n) => slices.storeA(n, fetched("a", a, n)))}
+    ${perLoad(tile, "b", (n) => slices.storeB(n, fetched("b", b, n)))}
     workgroupBarrier();
     next += ${tile.depth}u;
     ${product.advance ?? ""}
     ${fetch}
-    ${range(tile.depth / 4).map((q) => multiplyAdd(tile, a.along, b.along, q)).join("\n    ")}
+    ${slices.multiply}
   }
+  ${slices.finish}
   ${product.store}
 }`,
+  };
+}
+
+function hasUnits(tile: WorkgroupTile): tile is MatrixTile {
+  return tile.units !== undefined;
+}
+
+/** Slices whose products each invocation sums in its registers. */
+function registerSlices(tile: WorkgroupTile, alongA: Along, alongB: Along): Slices {
+  return {
+    bytes: 4 * tile.depth * (tileRows(tile) + tileColumns(tile)),
+    builtins: "",
+    memory: `var<workgroup> sliceA: ${arrayOf("vec4f", shapeOfA(tile, alongA))};
+var<workgroup> sliceB: ${
+      alongB === "k"
+        ? arrayOf("f32", [tile.depth / 4, 4, tile.vectors, tile.across, 4])
+        : arrayOf("vec4f", [tile.depth, tile.vectors, tile.across])
+    };`,
+    sums: range(tile.rows).map((i) =>
+      range(tile.vectors).map((j) => `var c${i}_${j} = vec4f();`).join(" ")
+    ).join("\n  "),
+    storeA: (n, value) => storeA(tile, alongA, n, value),
+    storeB: (n, value) => storeB(tile, alongB, n, value),
+    multiply: range(tile.depth / 4).map((q) => multiplyAdd(tile, alongA, alongB, q)).join("\n    "),
+    finish: "",
   };
 }
 
@@ -344,34 +266,42 @@ function arrayOf(element: string, shape: readonly number[]): string {
   return shape.toReversed().reduce((type, size) => `array<${type}, ${size}>`, element);
 }
 
-function storeA(tile: WorkgroupTile, operand: TiledOperand, n: number): string {
+function storeA(tile: WorkgroupTile, along: Along, n: number, value: string): string {
   const { rows } = tile;
-  const slot = operand.along === "k"
+  const slot = along === "k"
     ? `[aLine${n} / ${rows}u][aLine${n} % ${rows}u][aK / 4u]`
     : `[aK${n}][aLine / ${rows}u][aLine / 4u % ${rows / 4}u]`;
-  return `sliceA${slot} = ${fetched("a", operand, n)};`;
+  return `sliceA${slot} = ${value};`;
 }
 
 /**
  * Along k, a vector is stored float by float, so that columns lie side by side as in the other case; the
  * array has k in two parts then, as the four of a load are at constant distances.
  */
-function storeB(tile: WorkgroupTile, operand: TiledOperand, n: number): string {
+function storeB(tile: WorkgroupTile, along: Along, n: number, value: string): string {
   const { across } = tile;
-  if (operand.along === "lines") {
+  if (along === "lines") {
     const quad = `bLine / 4u`;
-    return `sliceB[bK${n}][${quad} / ${across}u][${quad} % ${across}u] = ${
-      fetched("b", operand, n)
-    };`;
+    return `sliceB[bK${n}][${quad} / ${across}u][${quad} % ${across}u] = ${value};`;
   }
   const quad = `bLine${n} / 4u`;
   const place = `[${quad} / ${across}u][${quad} % ${across}u][bLine${n} % 4u]`;
   const stores = range(4).map((p) => `sliceB[bK / 4u][${p}]${place} = v[${p}];`);
-  return `{ let v = ${fetched("b", operand, n)}; ${stores.join(" ")} }`;
+  return `{ let v = ${value}; ${stores.join(" ")} }`;
 }
 
-/** WGSL of a vector of A in workgroup memory by its number, for what a kernel does besides. */
-export function vectorOfA(tile: WorkgroupTile, along: Along, at: string): string {
+/** WGSL: keeps a vector in workgroup memory by a number, for what a kernel does besides. */
+export function keepVector(tile: WorkgroupTile, along: Along, at: string, value: string): string {
+  return hasUnits(tile) ? keepResult(at, value) : `${vectorOfA(tile, along, at)} = ${value};`;
+}
+
+/** WGSL: what {@linkcode keepVector} kept. */
+export function keptVector(tile: WorkgroupTile, along: Along, at: string): string {
+  return hasUnits(tile) ? keptResult(at) : vectorOfA(tile, along, at);
+}
+
+/** WGSL of a vector of A by its number. */
+function vectorOfA(tile: WorkgroupTile, along: Along, at: string): string {
   const [, middle = 1, inner = 1] = shapeOfA(tile, along);
   return `sliceA[${at} / ${middle * inner}u][${at} / ${inner}u % ${middle}u][${at} % ${inner}u]`;
 }

@@ -1,11 +1,13 @@
 /**
- * Which of several kernels computes an op. Matrix products and convolutions come in four families that
+ * Which of several kernels computes an op. Matrix products and convolutions come in five families that
  * agree within round-off:
  *
  * - `subgroup`: operands reach other lanes by broadcast; for CPU drivers, whose lanes are a SIMD vector;
  * - `texture`: the same, with operands that are copied into textures first, which CPU drivers read so
  *   much faster than buffers that the copies pay;
  * - `tiled`: operands are shared through workgroup memory; for graphics cards;
+ * - `matrix`: the same, multiplied on matrix units; where WebGPU grants those (Dawn does), for tensors of
+ *   what they multiply, which is f16 on most cards, and only where the tuner found it fastest;
  * - `plain`: an invocation an element; everywhere, and the measure of the others.
  *
  * A launcher lists what fits its sizes and {@linkcode chooseVariant} picks, by what was measured on this
@@ -15,10 +17,14 @@
  */
 import type { Capture } from "../../device/capture.ts";
 import type { Gpu } from "../../device/gpu.ts";
+import { MATRIX_FEATURE } from "../../device/matrix_units.ts";
 import type { TensorRef } from "../../device/tensor.ts";
 
 /** The families. */
-export const VARIANT_FAMILIES = ["plain", "subgroup", "texture", "tiled"] as const;
+export const VARIANT_FAMILIES = ["plain", "subgroup", "texture", "tiled", "matrix"] as const;
+
+/** The families that can be forced on any adapter. */
+export const PORTABLE_FAMILIES = ["plain", "subgroup", "texture", "tiled"] as const;
 
 /** A family of kernels. */
 export type VariantFamily = typeof VARIANT_FAMILIES[number];
@@ -40,8 +46,8 @@ export interface Variant {
 /** How variants are picked on a GPU. */
 export interface VariantPolicy {
   /**
-   * Take this family wherever it fits (`subgroup` where `texture` does not) and `plain` elsewhere; for
-   * tests and comparisons.
+   * Take this family wherever it fits (`subgroup` where `texture` does not, `tiled` where `matrix` does
+   * not) and `plain` elsewhere; for tests and comparisons.
    */
   readonly forced?: VariantFamily;
   /** Names of variants by key; keys and names that are unknown fall back to the default. */
@@ -53,8 +59,17 @@ export interface VariantPolicy {
 /** What {@linkcode Gpu.attached} has the policy under. */
 const POLICY = Symbol("variant policy");
 
-/** Sets how variants are picked in later captures on `gpu`; an empty policy restores the default. */
+/**
+ * Sets how variants are picked in later captures on `gpu`; an empty policy restores the default.
+ *
+ * @throws {RangeError} When `matrix` is forced on an adapter without matrix units.
+ */
 export function setVariantPolicy(gpu: Gpu, policy: VariantPolicy): void {
+  if (policy.forced === "matrix" && gpu.matrixShapes.length === 0) {
+    throw new RangeError(
+      `Cannot force kernels of the family matrix: the adapter must grant matrix units with sums in f32 (${MATRIX_FEATURE}), which ${gpu.description} does not; only Dawn asks for them, see DIFFRACT_GPU=dawn`,
+    );
+  }
   gpu.attached.set(POLICY, policy);
 }
 
@@ -81,7 +96,7 @@ export function chooseVariant(
   const { forced, table, observe } = variantPolicy(capture.gpu);
   const of = (family: VariantFamily): Variant | undefined =>
     variants.find((variant) => variant.family === family) ??
-      (family === "texture" ? of("subgroup") : undefined);
+      (family === "texture" ? of("subgroup") : family === "matrix" ? of("tiled") : undefined);
   const plain = of("plain");
   if (!plain) throw new TypeError(`Cannot choose a variant of ${key}: one must be plain`);
   const { subgroupSize } = capture.gpu;

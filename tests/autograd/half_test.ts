@@ -14,8 +14,8 @@ import { linear } from "../../autograd/ops/matmul.ts";
 import { upsampleNearest2x } from "../../autograd/ops/upsample.ts";
 import { conv2dShape } from "../../kernels/conv2d/shape.ts";
 import {
+  PORTABLE_FAMILIES,
   setVariantPolicy,
-  VARIANT_FAMILIES,
   type VariantFamily,
   variantPolicy,
 } from "../../kernels/shared/variants.ts";
@@ -70,7 +70,7 @@ const CASES: Readonly<Record<string, HalfCase>> = {
         value + bias![i % 8]! + perImage![Math.floor(i / 128) * 8 + i % 8]! + residual![i]!
       ),
     roundings: 1,
-    families: VARIANT_FAMILIES,
+    families: PORTABLE_FAMILIES,
   },
   "linear()": {
     operands: [halves([12, 8], 1), { ...halves([8, 20], 2, 0.3), dtype: "f32" }, operand([20], 3)],
@@ -84,7 +84,7 @@ const CASES: Readonly<Record<string, HalfCase>> = {
         return sum;
       }),
     roundings: 1,
-    families: VARIANT_FAMILIES,
+    families: PORTABLE_FAMILIES,
   },
   "groupNorm() with SiLU": {
     operands: [halves([2, 3, 3, 8], 1, 2), operand([8], 2), operand([8], 3)],

@@ -1,7 +1,7 @@
 import type { Graph } from "../../autograd/graph.ts";
 import type { NetworkInputs } from "../../autograd/network_inputs.ts";
 import { planningGpu } from "../../device/planning_gpu.ts";
-import { setVariantPolicy, VARIANT_FAMILIES } from "../../kernels/shared/variants.ts";
+import { PORTABLE_FAMILIES, setVariantPolicy } from "../../kernels/shared/variants.ts";
 import { Linear } from "../../model/layers.ts";
 import { Module } from "../../model/module.ts";
 import { captureNetwork, forwardWork } from "../../model/network_capture.ts";
@@ -63,7 +63,7 @@ Deno.test("forwardWork() adds up a network of one level by hand", () => {
   assertEquals(forwardWork(network, { height: 3, width: 5, channels: 1 }).multiplyAdds, forward);
 });
 
-for (const forced of VARIANT_FAMILIES) {
+for (const forced of PORTABLE_FAMILIES) {
   Deno.test(`captureNetwork() counts twice the forward pass backward, less what images and timesteps have no need of, ${forced} kernels`, async () => {
     const gpu = planningGpu(await testGpu());
     setVariantPolicy(gpu, { forced });

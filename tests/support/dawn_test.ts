@@ -30,7 +30,14 @@ Deno.test("loadDawn() gives what the package makes, and says how to install one 
       join(path, "index.js"),
       `export const globals = { flags: 7 }; export const create = (options) => ({ options });`,
     );
-    assertEquals<unknown>(loadDawn(path), { gpu: { options: [] }, constants: { flags: 7 } });
+    const toggles = "enable-dawn-features=allow_unsafe_apis";
+    assertEquals<unknown>(loadDawn(path), {
+      gpu: { options: [toggles] },
+      constants: { flags: 7 },
+    });
+    assertEquals<unknown>(loadDawn(path, { adapter: "A", backend: "null" }).gpu, {
+      options: [toggles, "adapter=A", "backend=null"],
+    });
   } finally {
     Deno.removeSync(folder, { recursive: true });
   }

@@ -12,7 +12,11 @@ export function withSubgroupSize(capture: Capture, size: number): Capture {
 }
 
 /** `object` with another value of one property; its methods do not know. */
-function pretending<T extends object, K extends keyof T>(object: T, property: K, instead: T[K]): T {
+export function pretending<T extends object, K extends keyof T>(
+  object: T,
+  property: K,
+  instead: T[K],
+): T {
   return new Proxy(object, {
     get(target, name) {
       if (name === property) return instead;

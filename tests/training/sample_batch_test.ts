@@ -1,7 +1,7 @@
 import { join } from "node:path";
 import {
+  PORTABLE_FAMILIES,
   setVariantPolicy,
-  VARIANT_FAMILIES,
   variantPolicy,
 } from "../../kernels/shared/variants.ts";
 import { makeProcess } from "../../diffusion/process.ts";
@@ -30,7 +30,7 @@ async function subjectOf(...overrides: string[]) {
   return { config, subject: { gpu: await testGpu(), network, process, size: SIZE } };
 }
 
-for (const forced of VARIANT_FAMILIES) {
+for (const forced of PORTABLE_FAMILIES) {
   Deno.test(`fittingSampler() makes an image of the same bytes whatever the batch, ${forced} kernels`, async () => {
     const { config, subject } = await subjectOf();
     const { gpu, network, process } = subject;

@@ -1,6 +1,6 @@
 import { conv2dTransposed } from "../../../autograd/ops/conv2d_transposed.ts";
 import { relu } from "../../../autograd/ops/relu.ts";
-import { setVariantPolicy, VARIANT_FAMILIES } from "../../../kernels/shared/variants.ts";
+import { PORTABLE_FAMILIES, setVariantPolicy } from "../../../kernels/shared/variants.ts";
 import { checkGradients } from "../../support/check_gradients.ts";
 import { operand } from "../../support/gradients.ts";
 import { testGpu } from "../../support/gpu.ts";
@@ -15,7 +15,7 @@ for (
   Deno.test(`conv2dTransposed() and its gradients match f64, ${ci} to ${co} channels, ${k}x${k}, stride ${stride}, by every kernel`, async () => {
     const high = (h - 1) * stride + k - 2 * padding, wide = (w - 1) * stride + k - 2 * padding;
     const gpu = await testGpu();
-    for (const forced of VARIANT_FAMILIES) {
+    for (const forced of PORTABLE_FAMILIES) {
       setVariantPolicy(gpu, { forced });
       await checkGradients({
         sizes: [gpu.subgroupSize],

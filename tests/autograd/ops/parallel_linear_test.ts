@@ -5,7 +5,7 @@ import { linear } from "../../../autograd/ops/matmul.ts";
 import { parallelLinear } from "../../../autograd/ops/parallel_linear.ts";
 import { slice } from "../../../device/tensor.ts";
 import { Capture } from "../../../device/capture.ts";
-import { setVariantPolicy, VARIANT_FAMILIES } from "../../../kernels/shared/variants.ts";
+import { PORTABLE_FAMILIES, setVariantPolicy } from "../../../kernels/shared/variants.ts";
 import { matmulReference } from "../../reference/matmul.ts";
 import { assertAllClose, assertEquals, assertThrows } from "../../support/assert.ts";
 import { randomValues, testGpu, upload } from "../../support/gpu.ts";
@@ -21,7 +21,7 @@ const CASES = [
 ];
 
 for (const { n, k, widths } of CASES) {
-  for (const forced of VARIANT_FAMILIES) {
+  for (const forced of PORTABLE_FAMILIES) {
     Deno.test(`parallelLinear() of [${n}, ${k}] to ${widths} columns and its gradients match f64 sums, ${forced}`, async () => {
       const gpu = await testGpu();
       const x = operand([n, k], 1);

@@ -13,6 +13,7 @@ Deno.test("examineAdapter() tells the adapter and each feature", async () => {
     "subgroups",
     "timestamp-query",
     "shader-f16",
+    "matrix units",
   ]);
 });
 

@@ -12,7 +12,7 @@ Deno.test("forcedFamily() reads DIFFRACT_VARIANT and refuses what is no family",
     assertThrows(
       forcedFamily,
       RangeError,
-      "must be one of plain, subgroup, texture, tiled, got tile",
+      "must be one of plain, subgroup, texture, tiled, matrix, got tile",
     );
   } finally {
     if (before === undefined) Deno.env.delete("DIFFRACT_VARIANT");

@@ -1,7 +1,7 @@
 import { join } from "node:path";
 import { SAMPLER_NAMES } from "../../../diffusion/options.ts";
 import { spaceTimesteps, TIMESTEP_SPACINGS } from "../../../diffusion/spacing.ts";
-import { setVariantPolicy, VARIANT_FAMILIES } from "../../../kernels/shared/variants.ts";
+import { PORTABLE_FAMILIES, setVariantPolicy } from "../../../kernels/shared/variants.ts";
 import { writeSafetensors } from "../../../formats/safetensors.ts";
 import { countParameters } from "../../../model/module.ts";
 import { networkOf } from "../../../training/run.ts";
@@ -142,7 +142,7 @@ Deno.test("loadSampler() gives a seed bit-equal floats at 1, 3 and 64 images, by
     const seed = 37;
     const process = makeProcess(config.diffusion);
     try {
-      for (const forced of [undefined, ...VARIANT_FAMILIES]) {
+      for (const forced of [undefined, ...PORTABLE_FAMILIES]) {
         setVariantPolicy(gpu, forced ? { forced } : {});
         const options = { weights: "ema", batch: 16 } as const;
         const run = { config, checkpoint, process };

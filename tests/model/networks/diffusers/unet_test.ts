@@ -6,8 +6,8 @@ import { fromTorch, IMAGE, toTorch } from "../../../../commands/verify/layout.ts
 import { Capture } from "../../../../device/capture.ts";
 import { readSafetensors } from "../../../../formats/safetensors.ts";
 import {
+  PORTABLE_FAMILIES,
   setVariantPolicy,
-  VARIANT_FAMILIES,
   type VariantFamily,
 } from "../../../../kernels/shared/variants.ts";
 import { fromPytorch, toPytorch } from "../../../../model/names/pytorch.ts";
@@ -119,7 +119,7 @@ async function replay(name: string, families: readonly (VariantFamily | undefine
 }
 
 Deno.test("DiffusersUNet computes what UNet2DModel computes, and its gradients, by every kernel", () =>
-  replay("cifar10", [undefined, ...VARIANT_FAMILIES]));
+  replay("cifar10", [undefined, ...PORTABLE_FAMILIES]));
 
 Deno.test("DiffusersUNet knows Fourier features of noise levels, and divides by the level", () =>
   replay("fourier", [undefined]));
