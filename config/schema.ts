@@ -38,7 +38,9 @@ function compileRule(rule: AnyRule): z.ZodType {
     case "flag":
       return z.boolean(words);
     case "text":
-      return z.string(words).min(1, words);
+      return rule.form
+        ? z.string(words).regex(new RegExp(rule.form.pattern), words)
+        : z.string(words).min(1, words);
     case "choice": {
       const { values } = rule;
       const names = values.filter((value) => typeof value === "string");

@@ -9,6 +9,7 @@ import {
   decimal,
   either,
   flag,
+  formed,
   list,
   nullable,
   option,
@@ -19,6 +20,8 @@ import {
 import { AUGMENT, augmentSettings } from "./augmentation/options.ts";
 import type { DataDims, NativeShape, SetKind } from "./set_kind.ts";
 import { type ImageSides, SET_FIELDS, sidesOf } from "./set_options.ts";
+import { hubSet } from "./sets/hub.ts";
+import { HUB_PATTERN } from "./sets/hub_files.ts";
 import { OPEN_SETS, SOURCES } from "./sets/table.ts";
 
 export * from "./set_options.ts";
@@ -35,21 +38,35 @@ export const OPEN_NAMES = Object.keys(OPEN_SETS) as OpenName[];
 /** A data set that is whatever its files hold. */
 export type OpenName = keyof typeof OPEN_SETS;
 
-/** Whether a set is whatever its files hold. */
-export function isOpen(name: DatasetName): name is OpenName {
-  return name in OPEN_SETS;
+/** A data set of the Hugging Face hub: "hf:OWNER/NAME". */
+export type HubName = `hf:${string}`;
+
+/** Whether a set is one of the Hugging Face hub. */
+export function isHub(name: DatasetName): name is HubName {
+  return name.startsWith("hf:");
 }
 
-/** The data sets that can be named in a config. */
+/** Whether a set is whatever its files hold. */
+export function isOpen(name: DatasetName): name is OpenName | HubName {
+  return name in OPEN_SETS || isHub(name);
+}
+
+/** The data sets that can be named in a config, besides those of the hub. */
 export const DATASET_NAMES: readonly DatasetName[] = [...SOURCE_NAMES, ...OPEN_NAMES, "mix"];
 
 /** A data set that can be named in a config. */
-export type DatasetName = SourceName | OpenName | "mix";
+export type DatasetName = SourceName | OpenName | HubName | "mix";
 
 /** What a set says of itself. */
-export function setKind(name: SourceName | OpenName): SetKind {
-  return { ...SOURCES, ...OPEN_SETS }[name];
+export function setKind(name: Exclude<DatasetName, "mix">): SetKind {
+  return isHub(name) ? hubSet(name) : { ...SOURCES, ...OPEN_SETS }[name];
 }
+
+const NAME = either(
+  choice(DATASET_NAMES as readonly Exclude<DatasetName, HubName>[]),
+  formed<HubName>(HUB_PATTERN, "hf:OWNER/NAME"),
+  `one of ${DATASET_NAMES.join(", ")}, or hf:OWNER/NAME of the Hugging Face hub`,
+);
 
 /**
  * How two sets become one: `union` has images of both, `overlay` lays an image of the second on each
@@ -117,7 +134,7 @@ export const MIX = section('Options of the set "mix"', {
 export type MixOptions = OptionsOf<typeof MIX>;
 
 const FIELDS = {
-  name: option(choice(DATASET_NAMES), "cifar10", "The data set"),
+  name: option(NAME, "cifar10", "The data set, or hf:OWNER/NAME for one of the Hugging Face hub"),
   ...SET_FIELDS,
   classes: option(
     nullable(either(text(), list(text()), 'a class, as "ship" or "8", or a list of them')),

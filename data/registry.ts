@@ -19,19 +19,13 @@ import { loadRows, type StoredImages, streamedSet } from "./fetching/stored_imag
 import { fixedOrder, shuffleImages } from "./fixed_order.ts";
 import { UsageError } from "../support/errors.ts";
 import { mixImages } from "./sets/mix.ts";
-import {
-  type DataOptions,
-  imageShape,
-  type OpenName,
-  setKind,
-  type SourceName,
-} from "./options.ts";
+import { type DataOptions, imageShape, setKind, type SourceName } from "./options.ts";
 import { fitToSize } from "./pixels/resize.ts";
 import { exists, type Surroundings } from "./fetching/locate_files.ts";
 
 /** Images of a set alone, with a mark where none may be mirrored. */
 async function loadAlone(
-  name: SourceName | OpenName,
+  name: Exclude<DataOptions["name"], "mix">,
   options: DataOptions,
   split: Split,
   say: Say,

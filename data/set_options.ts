@@ -15,6 +15,7 @@ import {
   pair,
   path,
   section,
+  text,
 } from "../support/options.ts";
 
 /** Antialiased filters, as Pillow has them. */
@@ -128,6 +129,16 @@ export const SET_FIELDS = {
     flag(),
     false,
     "Pass over images of folder and parquet that cannot be used, and count them",
+  ),
+  imageColumn: option(
+    nullable(text()),
+    null,
+    "Column of the images in Parquet files; null = image or img, or the only one of images",
+  ),
+  labelColumn: option(
+    nullable(text()),
+    null,
+    "Column of the classes in Parquet files; null = label, labels or fine_label",
   ),
   stream: option(
     flag(),

@@ -72,7 +72,12 @@ export type AnyRule =
     readonly isDuration?: boolean;
   }
   | { readonly kind: "flag" }
-  | { readonly kind: "text"; readonly isPath?: boolean }
+  | {
+    readonly kind: "text";
+    readonly isPath?: boolean;
+    /** A regular expression that the whole must match, and in words what that is: "hf:OWNER/NAME". */
+    readonly form?: { readonly pattern: string; readonly words: string };
+  }
   | { readonly kind: "choice"; readonly values: readonly (string | number)[] }
   | { readonly kind: "list"; readonly item: AnyRule; readonly fewest: number }
   | { readonly kind: "pair"; readonly item: AnyRule }
@@ -105,6 +110,11 @@ export function flag(): Rule<boolean> {
 /** A string of at least one character. */
 export function text(): Rule<string> {
   return { kind: "text" };
+}
+
+/** A string that a regular expression matches; `words` tell it in an error. */
+export function formed<T extends string>(pattern: string, words: string): Rule<T> {
+  return { kind: "text", form: { pattern, words } };
 }
 
 /** The path of a file or folder, in which a leading `~/` is the home folder. */

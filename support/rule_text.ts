@@ -28,7 +28,7 @@ function nounPhrase(rule: AnyRule): string {
     case "flag":
       return "true or false";
     case "text":
-      return "a string of at least one character";
+      return rule.form?.words ?? "a string of at least one character";
     case "choice":
       return rule.values.join(", ");
     case "list":

@@ -48,6 +48,10 @@ const command = defineCommand({
       args: "parquet --data.dir=beans/data --data.size=64 --data.resize=bicubic",
       does: "reads a set of Hugging Face's",
     },
+    {
+      args: "hf:AI-Lab-Makerere/beans --data.size=64",
+      does: "fetches one from the Hugging Face hub",
+    },
   ],
 });
 
@@ -91,7 +95,7 @@ if (import.meta.main) {
       const powers = ringSpectrum(shown!).map((power) => Number(power.toPrecision(4)));
       console.log(`spectrum  ${JSON.stringify(powers)} for diffusion.scheduleOptions.spectrum`);
     }
-    const out = options.out ?? `runs/data/${shown!.name.replaceAll(" ", "-")}.png`;
+    const out = options.out ?? `runs/data/${shown!.name.replaceAll(/[ /:#@]/g, "-")}.png`;
     await ensureFolder(dirname(out));
     await atomicWrite(out, encodePng(setGrid(shown!, options.count)));
     console.log(`Wrote ${out}: images of ${shown!.name}`);

@@ -17,6 +17,7 @@ const MOST_CLASSES = 40;
 export async function catalogueTable(cache?: string): Promise<string> {
   const rows: (string | number)[][] = [];
   for (const name of DATASET_NAMES) rows.push([name, ...await describe(name, cache)]);
+  rows.push(["hf:OWNER/NAME", "", "", "any", "", "data.size; a set of the Hugging Face hub", ""]);
   return formatTable(["set", "train", "test", "size", "classes", "needs", "here"], rows);
 }
 

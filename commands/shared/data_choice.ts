@@ -7,6 +7,7 @@
 import { type Override, parseConfig } from "../../config/load.ts";
 import type { Split } from "../../data/dataset.ts";
 import { type DataOptions, DATASET_NAMES, type DatasetName } from "../../data/options.ts";
+import { parseHubName } from "../../data/sets/hub_files.ts";
 import { UsageError } from "../../support/errors.ts";
 
 /** A data set and a half of it. */
@@ -31,7 +32,16 @@ function refusedAs<T>(what: string, make: () => T): T {
 
 /** Whether a text names a data set, with or without a split. */
 export function namesDataset(text: string): boolean {
-  return DATASET_NAMES.includes(text.split(":")[0] as DatasetName);
+  const { name } = partsOf(text);
+  return DATASET_NAMES.includes(name as DatasetName) || parseHubName(name) !== null;
+}
+
+/** The name of a set and what follows it; names of the hub have a colon of their own. */
+function partsOf(text: string): { name: string; rest: string[] } {
+  const [first = "", ...rest] = text.split(":");
+  return first === "hf" && rest.length > 0
+    ? { name: `hf:${rest[0]}`, rest: rest.slice(1) }
+    : { name: first, rest };
 }
 
 /**
@@ -51,12 +61,12 @@ export function chooseData(
     readonly base?: DataOptions;
   },
 ): DataChoice {
-  const [name = "", chosen = split, ...rest] = text.split(":");
+  const { name, rest: [chosen = split, ...rest] } = partsOf(text);
   if (!namesDataset(text) || (chosen !== "train" && chosen !== "test") || rest.length > 0) {
     throw new UsageError(
       `Cannot use the data set ${text}: it must be one of ${
         DATASET_NAMES.join(", ")
-      }, perhaps with :train or :test`,
+      }, or hf:OWNER/NAME of the Hugging Face hub, perhaps with :train or :test`,
     );
   }
   const foreign = overrides.find(([key]) => !key.startsWith("data."));

@@ -15,9 +15,10 @@ export interface RemoteFile {
   readonly name: string;
   /** Bytes of the file; null where only the server knows. */
   readonly bytes: number | null;
-  /** SHA-256 in hex, or where none is known, MD5. */
+  /** SHA-256 in hex, or where none is known, MD5, or the SHA-1 that git names it by. */
   readonly sha256?: string;
   readonly md5?: string;
+  readonly gitSha1?: string;
   /** Where to get it, in order of preference. */
   readonly urls: readonly string[];
 }
@@ -30,13 +31,17 @@ export interface DownloadOptions {
   readonly attempts?: number;
   /** Time without a byte after which a connection counts as broken, in milliseconds. Default 30000. */
   readonly stallTimeout?: number;
+  /** What a file's name ends in until it is whole. Default ".part". */
+  readonly partial?: string;
+  /** Sent with each request; not to another server that it leads to, where they are credentials. */
+  readonly headers?: Readonly<Record<string, string>>;
 }
 
 /** A server's answer that trying again will not change. */
 class Refused extends Error {}
 
 /**
- * Fetches `file` to `path`. Bytes go to `path.part` first, which a later call continues; another
+ * Fetches `file` to `path`. Bytes go to a file beside it first, which a later call continues; another
  * process that fetches the same file is waited for.
  *
  * @throws Error when no url gives the file; the message has a reason a url.
@@ -44,10 +49,13 @@ class Refused extends Error {}
 export async function download(
   file: RemoteFile,
   path: string,
-  { say = () => {}, attempts = 3, stallTimeout = 30_000 }: DownloadOptions = {},
+  options: DownloadOptions = {},
 ): Promise<void> {
+  const { say = () => {}, attempts = 3, stallTimeout = 30_000, partial = ".part" } = options;
+  const { headers = {} } = options;
+  const partPath = path + partial;
   await ensureFolder(dirname(path));
-  using part = await Deno.open(`${path}.part`, { create: true, read: true, write: true });
+  using part = await Deno.open(partPath, { create: true, read: true, write: true });
   await part.lock(true);
   // Another process may have finished while this one waited.
   if (await exists(path)) return;
@@ -57,10 +65,10 @@ export async function download(
     say(`Downloading ${file.name}${size} from ${new URL(url).host}`);
     for (let attempt = 1; attempt <= attempts; attempt++) {
       try {
-        const resumed = await fetchInto(part, url, file, stallTimeout);
+        const resumed = await fetchInto(part, { url, headers }, file, stallTimeout);
         await checkPart(part, file, resumed);
         await part.sync();
-        await Deno.rename(`${path}.part`, path);
+        await Deno.rename(partPath, path);
         return;
       } catch (error) {
         const reason = `${url}: ${reasonOf(error)}`;
@@ -70,7 +78,7 @@ export async function download(
     }
   }
   const { size } = await part.stat();
-  if (size === 0) await Deno.remove(`${path}.part`);
+  if (size === 0) await Deno.remove(partPath);
   throw new Error(`Cannot download ${file.name}: ${reasons.join("; ")}`);
 }
 
@@ -100,7 +108,7 @@ async function exists(path: string): Promise<boolean> {
 /** Brings the part to the file's size; tells whether bytes of an earlier attempt are in it. */
 async function fetchInto(
   part: Deno.FsFile,
-  url: string,
+  { url, headers }: { readonly url: string; readonly headers: Readonly<Record<string, string>> },
   file: RemoteFile,
   stallTimeout: number,
 ): Promise<boolean> {
@@ -117,7 +125,11 @@ async function fetchInto(
   try {
     const response = await fetch(url, {
       // Transparent compression would make the offsets those of other bytes.
-      headers: { "accept-encoding": "identity", ...(at > 0 ? { range: `bytes=${at}-` } : {}) },
+      headers: {
+        ...headers,
+        "accept-encoding": "identity",
+        ...(at > 0 ? { range: `bytes=${at}-` } : {}),
+      },
       signal: stall.signal,
     });
     const answer = await startOffset(response, at);
@@ -171,14 +183,18 @@ async function startOffset(
     return { start: asked, total: asked };
   }
   await response.body?.cancel();
-  const text = `the server answered ${response.status} ${response.statusText}`.trimEnd();
+  const why = headers.get("x-error-message");
+  const text = `the server answered ${response.status} ${response.statusText}`.trimEnd() +
+    (why === null ? "" : `, ${why}`);
   throw response.status >= 500 ? new Error(text) : new Refused(text);
 }
 
 async function checkPart(part: Deno.FsFile, file: RemoteFile, resumed: boolean): Promise<void> {
   const { kind, title, expected } = checksumOf(file);
   await part.seek(0, Deno.SeekMode.Start);
-  const got = await hashOf(part, kind);
+  // Git names a file by its length and its bytes.
+  const start = kind === "sha1" ? `blob ${(await part.stat()).size}\0` : "";
+  const got = await hashOf(part, kind, start);
   if (got !== expected) {
     // Nothing of it can be trusted. If the earlier bytes were bad, starting anew helps.
     await part.truncate(0);
@@ -188,15 +204,20 @@ async function checkPart(part: Deno.FsFile, file: RemoteFile, resumed: boolean):
 }
 
 /** What a file must hash to. */
-function checksumOf({ name, sha256, md5 }: RemoteFile) {
+function checksumOf({ name, sha256, md5, gitSha1 }: RemoteFile) {
   if (sha256 !== undefined) return { kind: "sha256", title: "SHA-256", expected: sha256 } as const;
   if (md5 !== undefined) return { kind: "md5", title: "MD5", expected: md5 } as const;
-  throw new Error(`Cannot check ${name}: its SHA-256 or MD5 must be known`);
+  if (gitSha1 !== undefined) return { kind: "sha1", title: "SHA-1", expected: gitSha1 } as const;
+  throw new Error(`Cannot check ${name}: its SHA-256, MD5 or SHA-1 must be known`);
 }
 
 /** The checksum of the rest of an open file, in hex. */
-async function hashOf(file: Deno.FsFile, kind: "sha256" | "md5"): Promise<string> {
-  const hash = createHash(kind);
+async function hashOf(
+  file: Deno.FsFile,
+  kind: "sha256" | "md5" | "sha1",
+  start = "",
+): Promise<string> {
+  const hash = createHash(kind).update(start);
   const buffer = new Uint8Array(2 ** 20);
   for (let n = await file.read(buffer); n !== null; n = await file.read(buffer)) {
     hash.update(buffer.subarray(0, n));

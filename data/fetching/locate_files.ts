@@ -11,6 +11,7 @@ import { datasetCache } from "./cache.ts";
 import type { Say } from "../dataset.ts";
 import { debianPackage, type RunCommand, runCommand } from "./debian.ts";
 import { download, type DownloadOptions, type RemoteFile, sha256File } from "./download.ts";
+import type { HubSettings } from "./hub/settings.ts";
 
 /** What a place holds: the files, or a word on what it lacks. */
 export type Probe<Found> = { readonly found: Found } | { readonly lacks: string };
@@ -48,6 +49,8 @@ export interface Surroundings {
   readonly run?: RunCommand;
   /** How patient downloads are. */
   readonly download?: Omit<DownloadOptions, "say">;
+  /** The Hugging Face hub. Default: as the environment says. */
+  readonly hub?: HubSettings;
 }
 
 /**

@@ -32,10 +32,23 @@ export async function readingOf<T>(path: string, read: () => T | Promise<T>): Pr
   try {
     return await read();
   } catch (error) {
-    const ErrorClass = [SyntaxError, RangeError, TypeError].find((one) => error instanceof one);
-    if (!ErrorClass || !(error instanceof ErrorClass) || error.message.includes(path)) throw error;
-    if (ErrorClass === TypeError && !error.message.startsWith("Cannot ")) throw error;
-    const what = error.message.replace(/^Cannot [^:]*: /, "");
-    throw new ErrorClass(`Cannot read ${path}: ${what}`, { cause: error });
+    throw readingError(path, error);
   }
+}
+
+/** As {@linkcode readingOf} for the items that a reader makes one after the other. */
+export function* readingEach<T>(path: string, items: Iterable<T>): Generator<T> {
+  try {
+    yield* items;
+  } catch (error) {
+    throw readingError(path, error);
+  }
+}
+
+function readingError(path: string, error: unknown): unknown {
+  const ErrorClass = [SyntaxError, RangeError, TypeError].find((one) => error instanceof one);
+  if (!ErrorClass || !(error instanceof ErrorClass) || error.message.includes(path)) return error;
+  if (ErrorClass === TypeError && !error.message.startsWith("Cannot ")) return error;
+  const what = error.message.replace(/^Cannot [^:]*: /, "");
+  return new ErrorClass(`Cannot read ${path}: ${what}`, { cause: error });
 }

@@ -4,37 +4,42 @@
  *
  * @module
  */
-import { basename, join, relative, resolve } from "node:path";
+import { basename, resolve } from "node:path";
 import { ParquetFile } from "../../formats/parquet.ts";
 import { labelsOf, MAX_CLASSES, type RawImages, type Say, type Split } from "../dataset.ts";
 import { HELD_OUT, heldOutMarks } from "../fixed_order.ts";
-import { cachedImages, fingerprint } from "../fetching/decoded_cache.ts";
+import { cachedImages, type DecodedFrom, fingerprint } from "../fetching/decoded_cache.ts";
+import type { Surroundings } from "../fetching/locate_files.ts";
+import { readFile, readingEach, readingOf } from "../fetching/read_file.ts";
+import { type ImagesToStore, type StoredImages, storedImages } from "../fetching/stored_images.ts";
+import { decodeInThreads } from "../pixels/decode_threads.ts";
 import { decodePicture, fitPicture, type PictureShape } from "../pixels/pictures.ts";
-import { readFile, readingOf } from "../fetching/read_file.ts";
-import { UsageError } from "../../support/errors.ts";
-import { remarkOnBroken } from "./image_listing.ts";
-import { isHidden } from "./image_names.ts";
 import type { SetKind } from "../set_kind.ts";
-import { WEAK_TEST_WORDS } from "./split_folders.ts";
-import { sidesOf, sizeWord } from "../set_options.ts";
+import { type SetOptions, sidesOf, sizeWord } from "../set_options.ts";
+import { remarkOnBroken } from "./image_listing.ts";
 import { fitOf, OPEN_NEEDS, OPEN_SHAPE, openShape } from "./open_set.ts";
-import { exists, MissingPlaceError, type Surroundings } from "../fetching/locate_files.ts";
+import { classNamesOf, type ColumnChoice, imageColumn, labelColumn } from "./parquet_columns.ts";
+import { findParquet } from "./parquet_files.ts";
 
-const IMAGE_COLUMNS = ["image.bytes", "img.bytes", "image", "img"];
-const LABEL_COLUMNS = ["label", "labels", "fine_label"];
-const TRAIN_NAMES = ["train", "training"];
-const TEST_NAMES = ["test", "testing", "validation", "valid", "val", ...WEAK_TEST_WORDS];
-const MAX_FILES = 10_000, MAX_DEPTH = 4;
-
-/** The files of a split. */
-export interface ParquetFiles {
-  readonly paths: readonly string[];
+/** The files of a split, wherever they are. */
+export interface ParquetPlace {
+  /** What they are the files of, for a person. */
+  readonly title: string;
   /** Whether they hold both splits. */
   readonly shared: boolean;
+  /** Whether a column of classes may have any name, as the features that are noted tell it. */
+  readonly byFeatures: boolean;
+  /** Names the decoded images. */
+  readonly name: string;
+  /** What tells these files from others, and from themselves at another time. */
+  readonly files: string;
+  readonly source: string;
+  /** Where they are, fetched where they must be. */
+  readonly paths: () => Promise<readonly string[]>;
 }
 
 /** What images are made of the rows. */
-export interface ParquetOptions extends PictureShape {
+export interface ParquetOptions extends PictureShape, ColumnChoice {
   /** Whether rows without a whole image are passed over; otherwise they end the reading. */
   readonly skipBroken: boolean;
 }
@@ -53,114 +58,53 @@ export async function loadParquet(
   say: Say,
   surroundings: Surroundings = {},
 ): Promise<RawImages> {
+  return await loadParquetPlace(await placeOf(dir, split), split, options, say, surroundings);
+}
+
+async function placeOf(dir: string | null, split: Split): Promise<ParquetPlace> {
   const { paths, shared } = await findParquet(dir, split);
+  return {
+    ...{ title: dir!, shared, byFeatures: false, name: `parquet ${split}`, files: resolve(dir!) },
+    source: fingerprint(paths),
+    paths: () => Promise.resolve(paths),
+  };
+}
+
+/** As {@linkcode loadParquet}, of files that are known. */
+export async function loadParquetPlace(
+  place: ParquetPlace,
+  split: Split,
+  options: ParquetOptions,
+  say: Say,
+  { decoded }: Surroundings = {},
+): Promise<RawImages> {
+  const decode = () => decodeFiles(place, split, options, say);
+  return await cachedImages(decodedFrom(place, split, options, say), decode, say, decoded);
+}
+
+function decodedFrom(
+  { title, shared, name, files, source }: ParquetPlace,
+  split: Split,
+  { skipBroken, imageColumn, labelColumn, ...fit }: ParquetOptions,
+  say: Say,
+): DecodedFrom {
   if (shared && split === "train") {
-    say(`${dir} names no test split: one image in ${HELD_OUT} is held out`);
+    say(`${title} names no test split: one image in ${HELD_OUT} is held out`);
   }
-  const { skipBroken, ...fit } = options;
-  const from = {
-    name: `parquet ${split}`,
+  return {
+    ...{ name, source },
     recipe: {
-      ...{ files: resolve(dir!), split, ...fit, size: sizeWord(fit.size) },
+      ...{ files, split, ...fit, size: sizeWord(fit.size) },
       ...(shared ? { heldOut: "by the fixed order" } : {}),
       ...(skipBroken ? { skipBroken } : {}),
+      ...(imageColumn !== null ? { imageColumn } : {}),
+      ...(labelColumn !== null ? { labelColumn } : {}),
     },
-    source: await fingerprint(paths),
   };
-  const decode = () => decodeFiles(paths, options, shared ? split : null, say);
-  return await cachedImages(from, decode, say, surroundings.decoded);
 }
 
-/**
- * The files of a split: those whose name or folder, below `dir`, has the split's name in it; all of
- * them where none has.
- *
- * @throws MissingPlaceError when there is no `dir`; Error when it has none; UsageError when it has those
- * of several sets.
- */
-export async function findParquet(dir: string | null, split: Split): Promise<ParquetFiles> {
-  if (dir === null || !await exists(dir)) {
-    throw new MissingPlaceError(
-      `Cannot find the set parquet: data.dir must name a Parquet file or a folder with some, got ` +
-        JSON.stringify(dir),
-    );
-  }
-  if ((await Deno.stat(dir)).isFile) return { paths: [dir], shared: true };
-  const all = await parquetBelow(dir);
-  if (all.length === 0) {
-    throw new Error(
-      `Cannot find the set parquet: ${dir} must hold a file that ends in .parquet, got none`,
-    );
-  }
-  checkOneSet(dir, all.map((path) => relative(dir, path)));
-  const named = (names: readonly string[]) =>
-    all.filter((path) => wordsOf(relative(dir, path)).some((word) => names.includes(stemOf(word))));
-  const train = named(TRAIN_NAMES);
-  const test = TEST_NAMES.map((name) => named([name])).find((paths) => paths.length > 0);
-  if (train.length > 0 && test) return { paths: split === "train" ? train : test, shared: false };
-  return { paths: train.length > 0 ? train : all, shared: true };
-}
-
-/**
- * Refuses a folder with several sets, or several configurations of one, as Hugging Face keeps them: in
- * folders, or in files that are named by set and split.
- */
-function checkOneSet(dir: string, paths: readonly string[]): void {
-  const folders = Map.groupBy(paths, (path) => {
-    const [, ...above] = path.split(/[\\/]/).reverse();
-    return above.reverse().filter((folder) => !wordsOf(folder).some(isSplitWord)).join("/");
-  });
-  const choice = (options: readonly string[], how: string) =>
-    new UsageError(
-      `Cannot use ${dir}: it must hold one set, got ${options.length} of them (${
-        options.slice(0, 6).map((name) => name === "" ? "files in the folder itself" : name).join(
-          ", ",
-        )
-      }); ${how}`,
-    );
-  const names = [...folders.keys()];
-  if (names.length > 1) {
-    const first = names.find((name) => name !== "")!;
-    throw choice(names, `data.dir names the folder of one, as ${join(dir, first)}`);
-  }
-  const sets = new Set(
-    paths.map((path) => wordsOf(basename(path).replace(/\.parquet$/i, "")))
-      .filter((words) => words.some(isSplitWord))
-      .map((words) =>
-        words.filter((word) => !isSplitWord(word) && !/\d|^of$/.test(word)).join("-")
-      ),
-  );
-  if (sets.size > 1) {
-    throw choice([...sets], "put the files of one into a folder of their own for data.dir");
-  }
-}
-
-const isSplitWord = (word: string) => [...TRAIN_NAMES, ...TEST_NAMES].includes(stemOf(word));
-
-/** "test1" is a part of "test". */
-const stemOf = (word: string) => word.replace(/\d+$/, "");
-
-/** "plain_text/train-00000-of-00001.parquet" has the words plain, text, train, 00000 and so on. */
-function wordsOf(path: string): string[] {
-  return path.toLowerCase().split(/[^a-z0-9]+/);
-}
-
-async function parquetBelow(dir: string): Promise<string[]> {
-  const found: string[] = [];
-  const walk = async (folder: string, depth: number): Promise<void> => {
-    for await (const { name, isDirectory } of Deno.readDir(folder)) {
-      const path = join(folder, name);
-      if (isHidden(name)) continue;
-      if (isDirectory && depth < MAX_DEPTH) await walk(path, depth + 1);
-      if (!isDirectory && /\.parquet$/i.test(name)) found.push(path);
-      if (found.length > MAX_FILES) {
-        throw new RangeError(`Cannot read ${dir}: it must hold at most ${MAX_FILES} Parquet files`);
-      }
-    }
-  };
-  await walk(dir, 1);
-  return found.sort();
-}
+/** A file, and what is wrong with an image in it. */
+type Broken = [path: string, why: string];
 
 /** Rows of all files together. */
 async function countRows(paths: readonly string[]): Promise<number> {
@@ -171,56 +115,120 @@ async function countRows(paths: readonly string[]): Promise<number> {
   return rows;
 }
 
+/** A row of a split. */
+interface Row {
+  /** Its place among all rows of the files. */
+  readonly row: number;
+  readonly bytes: unknown;
+  /** Its class; null where it has none. */
+  readonly label: number | null;
+}
+
+/** The rows of a split, file by file. */
+class SplitRows {
+  /** What the files call their classes, once one of them was opened. */
+  classNames: readonly string[] | null = null;
+  /** Rows of all files that were gone through. */
+  count = 0;
+
+  private constructor(
+    private readonly paths: readonly string[],
+    private readonly options: ParquetOptions,
+    private readonly place: ParquetPlace,
+    private readonly isOut: (row: number) => boolean,
+  ) {}
+
+  static async of(
+    paths: readonly string[],
+    options: ParquetOptions,
+    place: ParquetPlace,
+    split: Split,
+  ): Promise<SplitRows> {
+    if (!place.shared) return new SplitRows(paths, options, place, () => false);
+    const held = heldOutMarks(await countRows(paths));
+    return new SplitRows(paths, options, place, (row) => (held[row] === 1) !== (split === "test"));
+  }
+
+  /**
+   * Goes through all rows.
+   *
+   * @param withImages Whether their bytes are wanted; null otherwise.
+   */
+  async *read(withImages = true): AsyncGenerator<Row & { readonly path: string }> {
+    this.count = 0;
+    for (const path of this.paths) {
+      const file = await readingOf(path, async () => ParquetFile.open(await readFile(path)));
+      for (const row of readingEach(path, this.#rowsOf(file, withImages))) yield { ...row, path };
+    }
+  }
+
+  *#rowsOf(file: ParquetFile, withImages: boolean): Generator<Row> {
+    const image = imageColumn(file, this.options);
+    const label = labelColumn(file, this.options, this.place.byFeatures);
+    if (label !== null) this.classNames ??= classNamesOf(file, label);
+    const answers = label === null ? null : file.values(label);
+    const images = withImages ? file.values(image) : null;
+    for (let i = 0; i < file.rows; i++) {
+      const answer = answers?.next().value ?? null, bytes = images?.next().value ?? null;
+      const row = this.count++;
+      if (this.isOut(row)) continue;
+      yield { row, bytes, label: typeof answer === "number" ? answer : null };
+    }
+  }
+}
+
 async function decodeFiles(
-  paths: readonly string[],
-  { skipBroken, ...fit }: ParquetOptions,
-  part: Split | null,
+  place: ParquetPlace,
+  split: Split,
+  options: ParquetOptions,
   say: Say,
 ): Promise<RawImages> {
-  const held = part === null ? null : heldOutMarks(await countRows(paths));
+  const paths = await place.paths();
+  const rows = await SplitRows.of(paths, options, place, split);
+  const { skipBroken, size, channels } = options;
   const images = new GrowingBytes();
   const labels: number[] = [];
-  const broken: [path: string, why: string][] = [];
-  let classNames: readonly string[] | null = null;
-  let row = 0;
-  for (const path of paths) {
-    await readingOf(path, async () => {
-      const file = ParquetFile.open(await readFile(path));
-      const label = labelColumn(file);
-      classNames ??= label === null ? null : classNamesOf(file, label);
-      const answers = label ? file.values(label) : null;
-      for (const bytes of file.values(imageColumn(file))) {
-        const answer = answers?.next().value ?? null;
-        const at = row++;
-        if (held && (held[at] === 1) !== (part === "test")) continue;
-        const image = imageOf(bytes, at, fit);
-        if (image instanceof Error) {
-          if (!skipBroken) throw image;
-          broken.push([path, reasonOf(image)]);
-          continue;
-        }
-        images.push(image);
-        if (typeof answer === "number") labels.push(answer);
-      }
-    });
+  const broken: Broken[] = [];
+  for await (const { path, row, bytes, label } of rows.read()) {
+    const image = imageOf(bytes, options);
+    if (image instanceof Error) {
+      const why = whyUnusable(row, image);
+      if (!skipBroken) throw unusable(path, why, image);
+      broken.push([path, why]);
+      continue;
+    }
+    images.push(image);
+    if (label !== null) labels.push(label);
   }
-  const { height, width } = sidesOf(fit.size);
-  const count = images.length / (height * width * fit.channels);
-  if (count === 0) throw new Error(whyNone(paths, part, row, broken));
-  const shape = { count, height, width, channels: fit.channels };
+  const { height, width } = sidesOf(size);
+  const count = images.length / (height * width * channels);
+  if (count === 0) throw new Error(whyNone(paths, place.shared ? split : null, rows.count, broken));
   const remark = remarkOnBroken(broken, count + broken.length);
   if (remark !== null) say(remark);
-  const raw = { ...shape, images: images.bytes(), ...(remark === null ? {} : { remark }) };
+  return {
+    ...{ count, height, width, channels, images: images.bytes() },
+    ...(remark === null ? {} : { remark }),
+    ...classesOf(labels, count, rows.classNames, say),
+  };
+}
+
+/** The classes of so many images, where all of them have one. */
+function classesOf(
+  labels: readonly number[],
+  count: number,
+  classNames: readonly string[] | null,
+  say: Say,
+): Pick<RawImages, "labels" | "classNames"> {
   const wrong = labels.find((label) => !(label >= 0 && label < MAX_CLASSES));
   if (labels.length !== count || wrong !== undefined) {
     say(
       `Labels are left aside: ${labels.length} of ${count} images have one` +
         (wrong === undefined ? "" : `, and ${wrong} is not 0 to ${MAX_CLASSES - 1}`),
     );
-    return { ...raw, labels: null };
+    return { labels: null };
   }
   const names = namesFor(labels, classNames ?? []);
-  return { ...raw, labels: labelsOf(labels, names.length), classNames: names };
+  return { labels: labelsOf(labels, names.length), classNames: names };
 }
 
 /** A name a label; numbers where the file has none. */
@@ -229,40 +237,12 @@ function namesFor(labels: readonly number[], names: readonly string[]): string[]
   return Array.from({ length: classes }, (_, label) => names[label] ?? String(label));
 }
 
-function imageColumn(file: ParquetFile): string {
-  const found = IMAGE_COLUMNS.find((path) => file.column(path)?.type === 6) ??
-    file.columns.find(({ path, type }) => path.at(-1) === "bytes" && type === 6)?.path.join(".");
-  if (found !== undefined) return found;
-  throw new SyntaxError(
-    `Cannot read Parquet: it must have a column of image bytes such as image.bytes, got ${
-      file.columns.slice(0, 20).map(({ path }) => path.join(".")).join(", ")
-    }`,
-  );
-}
-
-function labelColumn(file: ParquetFile): string | null {
-  return LABEL_COLUMNS.find((path) => [0, 1, 2].includes(file.column(path)?.type ?? -1)) ?? null;
-}
-
-/** Hugging Face notes the features of a set as JSON. */
-function classNamesOf(file: ParquetFile, label: string): readonly string[] | null {
-  try {
-    const note = JSON.parse(file.notes.get("huggingface") ?? "null");
-    const names: unknown = note?.info?.features?.[label]?.names;
-    const isList = Array.isArray(names) && names.length <= MAX_CLASSES &&
-      names.every((name) => typeof name === "string");
-    return isList ? names : null;
-  } catch {
-    return null;
-  }
-}
-
 /** Why a split has no images. */
 function whyNone(
   paths: readonly string[],
   part: Split | null,
   rows: number,
-  [first]: readonly (readonly [path: string, why: string])[],
+  [first]: readonly Broken[],
 ): string {
   const place = `${basename(paths[0]!)}${paths.length > 1 ? ` and ${paths.length - 1} more` : ""}`;
   if (first !== undefined) {
@@ -275,23 +255,89 @@ function whyNone(
 }
 
 /** The image of a row, or why there is none. */
-function imageOf(bytes: unknown, row: number, fit: PictureShape): Uint8Array | Error {
-  const broken = (why: string, cause?: unknown) =>
-    new SyntaxError(
-      `Cannot read Parquet: the image of row ${row}: ${why}; data.skipBroken=true passes over such ` +
-        "rows",
-      { cause },
-    );
-  if (!(bytes instanceof Uint8Array)) return broken("it must have bytes, got none");
+function imageOf(bytes: unknown, fit: PictureShape): Uint8Array | Error {
+  if (!(bytes instanceof Uint8Array)) return new SyntaxError(NO_BYTES);
   try {
     return fitPicture(decodePicture(bytes), fit);
   } catch (error) {
-    return broken(reasonOf(error as Error), error);
+    return error as Error;
   }
 }
 
-function reasonOf({ message }: Error): string {
-  return message.replace(/^Cannot [^:]*: /, "").replace(/; data\.skipBroken.*$/, "");
+const NO_BYTES = "it must have bytes, got none";
+
+function whyUnusable(row: number, { message }: Error): string {
+  return `the image of row ${row}: ${message.replace(/^Cannot [^:]*: /, "")}`;
+}
+
+function unusable(path: string, why: string, cause?: unknown): Error {
+  return new SyntaxError(
+    `Cannot read ${path}: ${why}; data.skipBroken=true passes over such rows`,
+    { cause },
+  );
+}
+
+/** As {@linkcode loadParquetPlace}, for images that are left in the file of decoded ones. */
+export async function storeParquetPlace(
+  place: ParquetPlace,
+  split: Split,
+  options: ParquetOptions,
+  say: Say,
+  { decoded }: Surroundings = {},
+): Promise<StoredImages> {
+  const from = decodedFrom(place, split, options, say);
+  return await storedImages(from, () => toStore(place, split, options, say), say, decoded);
+}
+
+async function toStore(
+  place: ParquetPlace,
+  split: Split,
+  options: ParquetOptions,
+  say: Say,
+): Promise<ImagesToStore> {
+  const { skipBroken, imageColumn: _, labelColumn: __, ...shape } = options;
+  const paths = await place.paths();
+  const all = await SplitRows.of(paths, options, place, split);
+  const labels: number[] = [];
+  let count = 0;
+  for await (const { label } of all.read(false)) {
+    count++;
+    if (label !== null) labels.push(label);
+  }
+  if (count === 0) throw new Error(whyNone(paths, place.shared ? split : null, all.count, []));
+  const broken = new Map<number, Broken>();
+  async function* rows() {
+    const places: { path: string; row: number }[] = [];
+    async function* pictures() {
+      let at = 0;
+      for await (const { path, row, bytes } of all.read()) {
+        places[at] = { path, row };
+        // A view would take its whole page along.
+        const own = bytes instanceof Uint8Array ? bytes.slice() : null;
+        yield { at: at++, bytes: own, why: NO_BYTES };
+      }
+    }
+    for await (const { at, image = null, why = "" } of decodeInThreads(pictures(), shape)) {
+      const { path, row } = places[at]!;
+      delete places[at];
+      yield { at, image };
+      if (image) continue;
+      const reason = whyUnusable(row, new Error(why));
+      if (!skipBroken) throw unusable(path, reason);
+      broken.set(at, [path, reason]);
+    }
+  }
+  return {
+    ...{ rows, count, ...sidesOf(shape.size), channels: shape.channels },
+    ...classesOf(labels, count, all.classNames, say),
+    remarkAfter: (kept) => {
+      const sorted = [...broken].sort(([a], [b]) => a - b).map(([, one]) => one);
+      if (kept === 0) throw new Error(whyNone(paths, null, count, sorted));
+      const remark = remarkOnBroken(sorted, count);
+      if (remark !== null) say(remark);
+      return remark;
+    },
+  };
 }
 
 /** Bytes whose end is not known: memory follows what has come, not what was claimed. */
@@ -321,8 +367,16 @@ export const PARQUET: SetKind = {
   files: null,
   needs: OPEN_NEEDS,
   shuffled: true,
-  load: (options, split, say, around) => {
-    const { dir, skipBroken } = options;
-    return loadParquet(split, dir, { ...fitOf(options), skipBroken }, say, around);
+  load: (options, split, say, around) =>
+    loadParquet(split, options.dir, parquetOptions(options), say, around),
+  store: async (options, split, say, around) => {
+    const place = await placeOf(options.dir, split);
+    return await storeParquetPlace(place, split, parquetOptions(options), say, around);
   },
 };
+
+/** What a config says of such files. */
+export function parquetOptions(options: SetOptions): ParquetOptions {
+  const { skipBroken, imageColumn, labelColumn } = options;
+  return { ...fitOf(options), skipBroken, imageColumn, labelColumn };
+}

@@ -17,6 +17,8 @@ const OPTIONS: DataOptions = {
   channels: 3,
   crop: true,
   skipBroken: false,
+  imageColumn: null,
+  labelColumn: null,
   stream: false,
   classes: null,
   flipVertical: false,

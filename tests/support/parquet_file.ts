@@ -77,6 +77,7 @@ export function page(
 
 /** A column: its pages, and what the metadata says of it. */
 export interface TestColumn {
+  /** "image.bytes" is a column in a group. */
   readonly name: string;
   /** Physical type; 6 (bytes) unless given. */
   readonly type?: number;
@@ -89,11 +90,12 @@ export interface TestColumn {
   readonly start?: number;
 }
 
-/** A file of some columns of `rows` rows each. */
+/** A file of some columns of `rows` rows each, and what its writer notes. */
 export function parquetFile(
   columns: readonly TestColumn[],
   rows: number,
   children = columns.length,
+  notes: Readonly<Record<string, string>> = {},
 ): Uint8Array<ArrayBuffer> {
   const bytes = [0x50, 0x41, 0x52, 0x31];
   const chunks = columns.map(({ name, type = 6, pages, values, codec = 0, size, start }) => {
@@ -102,7 +104,7 @@ export function parquetFile(
     return field.struct({
       3: field.struct({
         1: field.i32(type),
-        3: field.list([field.text(name)]),
+        3: field.list(name.split(".").map(field.text)),
         4: field.i32(codec),
         5: field.i64(values),
         7: field.i64(size ?? pages.length),
@@ -112,15 +114,25 @@ export function parquetFile(
   });
   const schema = [
     field.struct({ 4: field.text("schema"), 5: field.i32(children) }),
-    ...columns.map(({ name, type = 6, repetition = 0 }) =>
-      field.struct({ 1: field.i32(type), 3: field.i32(repetition), 4: field.text(name) })
-    ),
+    ...columns.flatMap(({ name, type = 6, repetition = 0 }) => {
+      const [leaf, ...groups] = name.split(".").reverse();
+      return [
+        ...groups.reverse().map((group) =>
+          field.struct({ 3: field.i32(0), 4: field.text(group), 5: field.i32(1) })
+        ),
+        field.struct({ 1: field.i32(type), 3: field.i32(repetition), 4: field.text(leaf!) }),
+      ];
+    }),
   ];
+  const noted = Object.entries(notes).map(([key, value]) =>
+    field.struct({ 1: field.text(key), 2: field.text(value) })
+  );
   const metadata = struct({
     1: field.i32(1),
     2: field.list(schema),
     3: field.i64(rows),
     4: field.list([field.struct({ 1: field.list(chunks), 3: field.i64(rows) })]),
+    ...(noted.length > 0 ? { 5: field.list(noted) } : {}),
   });
   return Uint8Array.from([...bytes, ...metadata, ...i32(metadata.length), 0x50, 0x41, 0x52, 0x31]);
 }

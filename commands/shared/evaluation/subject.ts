@@ -75,7 +75,7 @@ export async function chooseSubject(
   if (namesDataset(images) && !await isFolder(images)) {
     const { data, split } = chooseData(images, { split: "test", overrides });
     const set = await loadImages(data, split, say);
-    const out = `eval-${set.name.replace(" ", "-")}.json`;
+    const out = `eval-${set.name.replace(" ", "-").replaceAll(/[/:#@]/g, "-")}.json`;
     const about = { dataset: data.name, split };
     return { name: set.name, source: datasetSource(set), about, data, out };
   }

@@ -192,6 +192,8 @@ const OPTIONS: DataOptions = {
   channels: 3,
   crop: true,
   skipBroken: false,
+  imageColumn: null,
+  labelColumn: null,
   stream: false,
   classes: null,
   flipVertical: false,

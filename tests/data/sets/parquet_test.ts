@@ -2,7 +2,8 @@ import { firstImages, type RawImages, type Split } from "../../../data/dataset.t
 import type { DataOptions } from "../../../data/options.ts";
 import { loadImages } from "../../../data/registry.ts";
 import { UsageError } from "../../../support/errors.ts";
-import { findParquet, loadParquet, type ParquetOptions } from "../../../data/sets/parquet.ts";
+import { loadParquet, type ParquetOptions } from "../../../data/sets/parquet.ts";
+import { findParquet } from "../../../data/sets/parquet_files.ts";
 import { encodePng } from "../../../formats/png.ts";
 import { assert, assertEquals, assertRejects } from "../../support/assert.ts";
 import { MissingPlaceError } from "../../../data/fetching/locate_files.ts";
@@ -13,6 +14,7 @@ import { inFolder } from "../../support/folder.ts";
 
 const FIT: ParquetOptions = {
   ...{ size: 8, channels: 3, crop: true, resize: "area", skipBroken: false } as const,
+  ...{ imageColumn: null, labelColumn: null },
 };
 
 const OPTIONS = {
