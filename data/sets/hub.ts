@@ -17,17 +17,13 @@ import type { SetOptions } from "../set_options.ts";
 import { chooseHubFiles, type HubFiles, type HubName, parseHubName } from "./hub_files.ts";
 import { loadImageFolder, storeImageFolder } from "./image_folder.ts";
 import { fitOf, OPEN_SHAPE, openShape } from "./open_set.ts";
-import {
-  loadParquetPlace,
-  parquetOptions,
-  type ParquetPlace,
-  storeParquetPlace,
-} from "./parquet.ts";
+import { parquetFormat } from "./parquet.ts";
+import { loadRowFiles, rowOptions, type RowPlace, storeRowFiles } from "./row_files.ts";
 
 const MAIN = "main", CONVERTED = "refs/convert/parquet";
 
 /** Where the images of a split are. */
-type Place = { readonly parquet: ParquetPlace } | { readonly folder: string };
+type Place = { readonly parquet: RowPlace } | { readonly folder: string };
 
 /** A set of the hub by its name in a config. */
 export function hubSet(name: string): SetKind {
@@ -44,7 +40,7 @@ export function hubSet(name: string): SetKind {
         const how = { ...fitOf(options), skipBroken: options.skipBroken };
         return await loadImageFolder(found.folder, split, how, say, around);
       }
-      return await loadParquetPlace(found.parquet, split, parquetOptions(options), say, around);
+      return await loadRowFiles(found.parquet, split, rowOptions(options), say, around);
     },
     store: async (options, split, say, around) => {
       const found = await place(options, split, say, around);
@@ -52,7 +48,7 @@ export function hubSet(name: string): SetKind {
         const how = { ...fitOf(options), skipBroken: options.skipBroken };
         return await storeImageFolder(found.folder, split, how, say, around);
       }
-      return await storeParquetPlace(found.parquet, split, parquetOptions(options), say, around);
+      return await storeRowFiles(found.parquet, split, rowOptions(options), say, around);
     },
   };
 }
@@ -84,7 +80,7 @@ async function findPlace(
   for (const { path, sha256, oid } of wanted) source.update(`${path} ${sha256 ?? oid}\n`);
   return {
     parquet: {
-      ...{ title: name, shared, byFeatures: true },
+      ...{ title: name, shared, format: parquetFormat(true) },
       name: `hf ${of.repository} ${split}`,
       files: `hf:${of.repository}#${of.config ?? ""}`,
       source: source.digest("hex"),

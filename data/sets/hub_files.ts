@@ -8,14 +8,14 @@ import { matchesGlob } from "node:path";
 import { UsageError } from "../../support/errors.ts";
 import type { Split } from "../dataset.ts";
 import { isArchiveName, isImageName } from "./image_names.ts";
+import { isParquetName } from "./parquet.ts";
 import {
   filesOfNamedSplits,
   filesOfSplit,
-  isParquetName,
-  type ParquetFiles,
+  type RowFileNames,
   setsByFolder,
   setsByName,
-} from "./parquet_files.ts";
+} from "./row_file_names.ts";
 
 /** What a data set is called in a config. */
 export interface HubName {
@@ -38,7 +38,7 @@ export function parseHubName(name: string): HubName | null {
 
 /** The files of one of the sets in a repository. */
 export type HubFiles =
-  | { readonly kind: "parquet"; readonly ofSplit: (split: Split) => ParquetFiles }
+  | { readonly kind: "parquet"; readonly ofSplit: (split: Split) => RowFileNames }
   /** Images and archives of them; their folders tell splits. */
   | { readonly kind: "images"; readonly paths: readonly string[] };
 

@@ -4,360 +4,97 @@
  *
  * @module
  */
-import { basename, resolve } from "node:path";
+import { resolve } from "node:path";
 import { ParquetFile } from "../../formats/parquet.ts";
-import { labelsOf, MAX_CLASSES, type RawImages, type Say, type Split } from "../dataset.ts";
-import { HELD_OUT, heldOutMarks } from "../fixed_order.ts";
-import { cachedImages, type DecodedFrom, fingerprint } from "../fetching/decoded_cache.ts";
+import type { RawImages, Say, Split } from "../dataset.ts";
+import { fingerprint } from "../fetching/decoded_cache.ts";
 import type { Surroundings } from "../fetching/locate_files.ts";
-import { readFile, readingEach, readingOf } from "../fetching/read_file.ts";
-import { type ImagesToStore, type StoredImages, storedImages } from "../fetching/stored_images.ts";
-import { decodeInThreads } from "../pixels/decode_threads.ts";
-import { decodePicture, fitPicture, type PictureShape } from "../pixels/pictures.ts";
+import { readFile } from "../fetching/read_file.ts";
 import type { SetKind } from "../set_kind.ts";
-import { type SetOptions, sidesOf, sizeWord } from "../set_options.ts";
-import { remarkOnBroken } from "./image_listing.ts";
-import { fitOf, OPEN_NEEDS, OPEN_SHAPE, openShape } from "./open_set.ts";
+import { isHidden } from "./image_names.ts";
+import { OPEN_NEEDS, OPEN_SHAPE, openShape } from "./open_set.ts";
 import { classNamesOf, type ColumnChoice, imageColumn, labelColumn } from "./parquet_columns.ts";
-import { findParquet } from "./parquet_files.ts";
+import { findRowFiles, type RowFileNames } from "./row_file_names.ts";
+import {
+  loadRowFiles,
+  type RowContent,
+  type RowFormat,
+  type RowOptions,
+  rowOptions,
+  type RowPlace,
+  storeRowFiles,
+} from "./row_files.ts";
 
-/** The files of a split, wherever they are. */
-export interface ParquetPlace {
-  /** What they are the files of, for a person. */
-  readonly title: string;
-  /** Whether they hold both splits. */
-  readonly shared: boolean;
-  /** Whether a column of classes may have any name, as the features that are noted tell it. */
-  readonly byFeatures: boolean;
-  /** Names the decoded images. */
-  readonly name: string;
-  /** What tells these files from others, and from themselves at another time. */
-  readonly files: string;
-  readonly source: string;
-  /** Where they are, fetched where they must be. */
-  readonly paths: () => Promise<readonly string[]>;
-}
-
-/** What images are made of the rows. */
-export interface ParquetOptions extends PictureShape, ColumnChoice {
-  /** Whether rows without a whole image are passed over; otherwise they end the reading. */
-  readonly skipBroken: boolean;
+/** Whether a name is that of a Parquet file. */
+export function isParquetName(path: string): boolean {
+  return /\.parquet$/i.test(path) && !isHidden(path);
 }
 
 /**
- * Loads a split. Where the files name no test split, one image in ten of the others is held out.
+ * The files of a split; see {@linkcode findRowFiles}.
  *
  * @param dir A Parquet file, or a folder with some in it or below it.
- * @returns Images brought to the size and channels of `fit`, in the order of the files' names.
- * @throws Error when `dir` names no such files, SyntaxError when one is damaged.
  */
-export async function loadParquet(
-  split: Split,
-  dir: string | null,
-  options: ParquetOptions,
-  say: Say,
-  surroundings: Surroundings = {},
-): Promise<RawImages> {
-  return await loadParquetPlace(await placeOf(dir, split), split, options, say, surroundings);
+export function findParquet(dir: string | null, split: Split): Promise<RowFileNames> {
+  const kind = { set: "parquet", one: "a Parquet file", mark: "ends in .parquet" };
+  return findRowFiles(dir, split, { ...kind, isName: isParquetName });
 }
 
-async function placeOf(dir: string | null, split: Split): Promise<ParquetPlace> {
+/**
+ * How Parquet is read.
+ *
+ * @param byFeatures Whether a column of classes may have any name, as the noted features tell it.
+ */
+export function parquetFormat(byFeatures: boolean): RowFormat {
+  return {
+    row: "row",
+    open: async (path, columns) => {
+      const file = ParquetFile.open(await readFile(path));
+      const label = labelColumn(file, columns, byFeatures);
+      return {
+        count: file.rows,
+        classNames: label === null ? null : classNamesOf(file, label),
+        rows: (withImages) => rowsOf(file, columns, label, withImages),
+      };
+    },
+  };
+}
+
+function* rowsOf(
+  file: ParquetFile,
+  columns: ColumnChoice,
+  label: string | null,
+  withImages: boolean,
+): Generator<RowContent> {
+  const image = imageColumn(file, columns);
+  const answers = label === null ? null : file.values(label);
+  const images = withImages ? file.values(image) : null;
+  for (let row = 0; row < file.rows; row++) {
+    const answer = answers?.next().value ?? null, bytes = images?.next().value ?? null;
+    yield { bytes, label: typeof answer === "number" ? answer : null };
+  }
+}
+
+/** The files of a split in a folder. */
+async function placeOf(dir: string | null, split: Split): Promise<RowPlace> {
   const { paths, shared } = await findParquet(dir, split);
   return {
-    ...{ title: dir!, shared, byFeatures: false, name: `parquet ${split}`, files: resolve(dir!) },
+    ...{ title: dir!, shared, name: `parquet ${split}`, files: resolve(dir!) },
+    format: parquetFormat(false),
     source: fingerprint(paths),
     paths: () => Promise.resolve(paths),
   };
 }
 
-/** As {@linkcode loadParquet}, of files that are known. */
-export async function loadParquetPlace(
-  place: ParquetPlace,
+/** Loads a split of a folder, as {@linkcode loadRowFiles}. */
+export async function loadParquet(
   split: Split,
-  options: ParquetOptions,
+  dir: string | null,
+  options: RowOptions,
   say: Say,
-  { decoded }: Surroundings = {},
+  surroundings: Surroundings = {},
 ): Promise<RawImages> {
-  const decode = () => decodeFiles(place, split, options, say);
-  return await cachedImages(decodedFrom(place, split, options, say), decode, say, decoded);
-}
-
-function decodedFrom(
-  { title, shared, name, files, source }: ParquetPlace,
-  split: Split,
-  { skipBroken, imageColumn, labelColumn, ...fit }: ParquetOptions,
-  say: Say,
-): DecodedFrom {
-  if (shared && split === "train") {
-    say(`${title} names no test split: one image in ${HELD_OUT} is held out`);
-  }
-  return {
-    ...{ name, source },
-    recipe: {
-      ...{ files, split, ...fit, size: sizeWord(fit.size) },
-      ...(shared ? { heldOut: "by the fixed order" } : {}),
-      ...(skipBroken ? { skipBroken } : {}),
-      ...(imageColumn !== null ? { imageColumn } : {}),
-      ...(labelColumn !== null ? { labelColumn } : {}),
-    },
-  };
-}
-
-/** A file, and what is wrong with an image in it. */
-type Broken = [path: string, why: string];
-
-/** Rows of all files together. */
-async function countRows(paths: readonly string[]): Promise<number> {
-  let rows = 0;
-  for (const path of paths) {
-    rows += await readingOf(path, async () => ParquetFile.open(await readFile(path)).rows);
-  }
-  return rows;
-}
-
-/** A row of a split. */
-interface Row {
-  /** Its place among all rows of the files. */
-  readonly row: number;
-  readonly bytes: unknown;
-  /** Its class; null where it has none. */
-  readonly label: number | null;
-}
-
-/** The rows of a split, file by file. */
-class SplitRows {
-  /** What the files call their classes, once one of them was opened. */
-  classNames: readonly string[] | null = null;
-  /** Rows of all files that were gone through. */
-  count = 0;
-
-  private constructor(
-    private readonly paths: readonly string[],
-    private readonly options: ParquetOptions,
-    private readonly place: ParquetPlace,
-    private readonly isOut: (row: number) => boolean,
-  ) {}
-
-  static async of(
-    paths: readonly string[],
-    options: ParquetOptions,
-    place: ParquetPlace,
-    split: Split,
-  ): Promise<SplitRows> {
-    if (!place.shared) return new SplitRows(paths, options, place, () => false);
-    const held = heldOutMarks(await countRows(paths));
-    return new SplitRows(paths, options, place, (row) => (held[row] === 1) !== (split === "test"));
-  }
-
-  /**
-   * Goes through all rows.
-   *
-   * @param withImages Whether their bytes are wanted; null otherwise.
-   */
-  async *read(withImages = true): AsyncGenerator<Row & { readonly path: string }> {
-    this.count = 0;
-    for (const path of this.paths) {
-      const file = await readingOf(path, async () => ParquetFile.open(await readFile(path)));
-      for (const row of readingEach(path, this.#rowsOf(file, withImages))) yield { ...row, path };
-    }
-  }
-
-  *#rowsOf(file: ParquetFile, withImages: boolean): Generator<Row> {
-    const image = imageColumn(file, this.options);
-    const label = labelColumn(file, this.options, this.place.byFeatures);
-    if (label !== null) this.classNames ??= classNamesOf(file, label);
-    const answers = label === null ? null : file.values(label);
-    const images = withImages ? file.values(image) : null;
-    for (let i = 0; i < file.rows; i++) {
-      const answer = answers?.next().value ?? null, bytes = images?.next().value ?? null;
-      const row = this.count++;
-      if (this.isOut(row)) continue;
-      yield { row, bytes, label: typeof answer === "number" ? answer : null };
-    }
-  }
-}
-
-async function decodeFiles(
-  place: ParquetPlace,
-  split: Split,
-  options: ParquetOptions,
-  say: Say,
-): Promise<RawImages> {
-  const paths = await place.paths();
-  const rows = await SplitRows.of(paths, options, place, split);
-  const { skipBroken, size, channels } = options;
-  const images = new GrowingBytes();
-  const labels: number[] = [];
-  const broken: Broken[] = [];
-  for await (const { path, row, bytes, label } of rows.read()) {
-    const image = imageOf(bytes, options);
-    if (image instanceof Error) {
-      const why = whyUnusable(row, image);
-      if (!skipBroken) throw unusable(path, why, image);
-      broken.push([path, why]);
-      continue;
-    }
-    images.push(image);
-    if (label !== null) labels.push(label);
-  }
-  const { height, width } = sidesOf(size);
-  const count = images.length / (height * width * channels);
-  if (count === 0) throw new Error(whyNone(paths, place.shared ? split : null, rows.count, broken));
-  const remark = remarkOnBroken(broken, count + broken.length);
-  if (remark !== null) say(remark);
-  return {
-    ...{ count, height, width, channels, images: images.bytes() },
-    ...(remark === null ? {} : { remark }),
-    ...classesOf(labels, count, rows.classNames, say),
-  };
-}
-
-/** The classes of so many images, where all of them have one. */
-function classesOf(
-  labels: readonly number[],
-  count: number,
-  classNames: readonly string[] | null,
-  say: Say,
-): Pick<RawImages, "labels" | "classNames"> {
-  const wrong = labels.find((label) => !(label >= 0 && label < MAX_CLASSES));
-  if (labels.length !== count || wrong !== undefined) {
-    say(
-      `Labels are left aside: ${labels.length} of ${count} images have one` +
-        (wrong === undefined ? "" : `, and ${wrong} is not 0 to ${MAX_CLASSES - 1}`),
-    );
-    return { labels: null };
-  }
-  const names = namesFor(labels, classNames ?? []);
-  return { labels: labelsOf(labels, names.length), classNames: names };
-}
-
-/** A name a label; numbers where the file has none. */
-function namesFor(labels: readonly number[], names: readonly string[]): string[] {
-  const classes = labels.reduce((most, label) => Math.max(most, label + 1), names.length);
-  return Array.from({ length: classes }, (_, label) => names[label] ?? String(label));
-}
-
-/** Why a split has no images. */
-function whyNone(
-  paths: readonly string[],
-  part: Split | null,
-  rows: number,
-  [first]: readonly Broken[],
-): string {
-  const place = `${basename(paths[0]!)}${paths.length > 1 ? ` and ${paths.length - 1} more` : ""}`;
-  if (first !== undefined) {
-    return `Cannot load ${place}: one image at least must be whole, got ${first.join(": ")}`;
-  }
-  return part === null || rows === 0
-    ? `Cannot load ${place}: it must hold images, got none`
-    : `Cannot load ${place}: it must hold images for the ${part} split, got ${rows} in all; add ` +
-      `images, or a file that has "test" in its name`;
-}
-
-/** The image of a row, or why there is none. */
-function imageOf(bytes: unknown, fit: PictureShape): Uint8Array | Error {
-  if (!(bytes instanceof Uint8Array)) return new SyntaxError(NO_BYTES);
-  try {
-    return fitPicture(decodePicture(bytes), fit);
-  } catch (error) {
-    return error as Error;
-  }
-}
-
-const NO_BYTES = "it must have bytes, got none";
-
-function whyUnusable(row: number, { message }: Error): string {
-  return `the image of row ${row}: ${message.replace(/^Cannot [^:]*: /, "")}`;
-}
-
-function unusable(path: string, why: string, cause?: unknown): Error {
-  return new SyntaxError(
-    `Cannot read ${path}: ${why}; data.skipBroken=true passes over such rows`,
-    { cause },
-  );
-}
-
-/** As {@linkcode loadParquetPlace}, for images that are left in the file of decoded ones. */
-export async function storeParquetPlace(
-  place: ParquetPlace,
-  split: Split,
-  options: ParquetOptions,
-  say: Say,
-  { decoded }: Surroundings = {},
-): Promise<StoredImages> {
-  const from = decodedFrom(place, split, options, say);
-  return await storedImages(from, () => toStore(place, split, options, say), say, decoded);
-}
-
-async function toStore(
-  place: ParquetPlace,
-  split: Split,
-  options: ParquetOptions,
-  say: Say,
-): Promise<ImagesToStore> {
-  const { skipBroken, imageColumn: _, labelColumn: __, ...shape } = options;
-  const paths = await place.paths();
-  const all = await SplitRows.of(paths, options, place, split);
-  const labels: number[] = [];
-  let count = 0;
-  for await (const { label } of all.read(false)) {
-    count++;
-    if (label !== null) labels.push(label);
-  }
-  if (count === 0) throw new Error(whyNone(paths, place.shared ? split : null, all.count, []));
-  const broken = new Map<number, Broken>();
-  async function* rows() {
-    const places: { path: string; row: number }[] = [];
-    async function* pictures() {
-      let at = 0;
-      for await (const { path, row, bytes } of all.read()) {
-        places[at] = { path, row };
-        // A view would take its whole page along.
-        const own = bytes instanceof Uint8Array ? bytes.slice() : null;
-        yield { at: at++, bytes: own, why: NO_BYTES };
-      }
-    }
-    for await (const { at, image = null, why = "" } of decodeInThreads(pictures(), shape)) {
-      const { path, row } = places[at]!;
-      delete places[at];
-      yield { at, image };
-      if (image) continue;
-      const reason = whyUnusable(row, new Error(why));
-      if (!skipBroken) throw unusable(path, reason);
-      broken.set(at, [path, reason]);
-    }
-  }
-  return {
-    ...{ rows, count, ...sidesOf(shape.size), channels: shape.channels },
-    ...classesOf(labels, count, all.classNames, say),
-    remarkAfter: (kept) => {
-      const sorted = [...broken].sort(([a], [b]) => a - b).map(([, one]) => one);
-      if (kept === 0) throw new Error(whyNone(paths, null, count, sorted));
-      const remark = remarkOnBroken(sorted, count);
-      if (remark !== null) say(remark);
-      return remark;
-    },
-  };
-}
-
-/** Bytes whose end is not known: memory follows what has come, not what was claimed. */
-class GrowingBytes {
-  #bytes = new Uint8Array(1 << 16);
-  length = 0;
-
-  push(more: Uint8Array): void {
-    if (this.length + more.length > this.#bytes.length) {
-      const grown = new Uint8Array(Math.max(2 * this.#bytes.length, this.length + more.length));
-      grown.set(this.#bytes.subarray(0, this.length));
-      this.#bytes = grown;
-    }
-    this.#bytes.set(more, this.length);
-    this.length += more.length;
-  }
-
-  bytes(): Uint8Array {
-    return this.#bytes.subarray(0, this.length);
-  }
+  return await loadRowFiles(await placeOf(dir, split), split, options, say, surroundings);
 }
 
 /** Sets of Hugging Face. */
@@ -368,15 +105,9 @@ export const PARQUET: SetKind = {
   needs: OPEN_NEEDS,
   shuffled: true,
   load: (options, split, say, around) =>
-    loadParquet(split, options.dir, parquetOptions(options), say, around),
+    loadParquet(split, options.dir, rowOptions(options), say, around),
   store: async (options, split, say, around) => {
     const place = await placeOf(options.dir, split);
-    return await storeParquetPlace(place, split, parquetOptions(options), say, around);
+    return await storeRowFiles(place, split, rowOptions(options), say, around);
   },
 };
-
-/** What a config says of such files. */
-export function parquetOptions(options: SetOptions): ParquetOptions {
-  const { skipBroken, imageColumn, labelColumn } = options;
-  return { ...fitOf(options), skipBroken, imageColumn, labelColumn };
-}

@@ -2,8 +2,8 @@ import { firstImages, type RawImages, type Split } from "../../../data/dataset.t
 import type { DataOptions } from "../../../data/options.ts";
 import { loadImages } from "../../../data/registry.ts";
 import { UsageError } from "../../../support/errors.ts";
-import { loadParquet, type ParquetOptions } from "../../../data/sets/parquet.ts";
-import { findParquet } from "../../../data/sets/parquet_files.ts";
+import { findParquet, loadParquet } from "../../../data/sets/parquet.ts";
+import type { RowOptions } from "../../../data/sets/row_files.ts";
 import { encodePng } from "../../../formats/png.ts";
 import { assert, assertEquals, assertRejects } from "../../support/assert.ts";
 import { MissingPlaceError } from "../../../data/fetching/locate_files.ts";
@@ -12,7 +12,7 @@ import { page, parquetFile, plainBytes } from "../../support/parquet_file.ts";
 import { alone, writeFiles } from "../fixtures.ts";
 import { inFolder } from "../../support/folder.ts";
 
-const FIT: ParquetOptions = {
+const FIT: RowOptions = {
   ...{ size: 8, channels: 3, crop: true, resize: "area", skipBroken: false } as const,
   ...{ imageColumn: null, labelColumn: null },
 };
@@ -24,8 +24,7 @@ const OPTIONS = {
 function load(
   dir: string,
   split: Split,
-  { fit = {}, say = () => {} }: { fit?: Partial<ParquetOptions>; say?: (line: string) => void } =
-    {},
+  { fit = {}, say = () => {} }: { fit?: Partial<RowOptions>; say?: (line: string) => void } = {},
 ): Promise<RawImages> {
   const cache = `${dir.split("/").slice(0, 3).join("/")}/cache`;
   return loadParquet(split, dir, { ...FIT, ...fit }, say, alone(cache));

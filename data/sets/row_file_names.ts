@@ -1,5 +1,5 @@
 /**
- * Which Parquet files are a set's, and which of them a split's, by their names.
+ * Which files of rows are a set's, and which of them a split's, by their names.
  *
  * @module
  */
@@ -14,8 +14,18 @@ const TRAIN_NAMES = ["train", "training"];
 const TEST_NAMES = ["test", "testing", "validation", "valid", "val", ...WEAK_TEST_WORDS];
 const MAX_FILES = 10_000, MAX_DEPTH = 4;
 
+/** A kind of files that hold rows. */
+export interface RowFileKind {
+  /** As in `data.name`. */
+  readonly set: string;
+  /** One of them, for a person, and what tells it: "a Parquet file", "ends in .parquet". */
+  readonly one: string;
+  readonly mark: string;
+  readonly isName: (path: string) => boolean;
+}
+
 /** The files of a split. */
-export interface ParquetFiles {
+export interface RowFileNames {
   readonly paths: readonly string[];
   /** Whether they hold both splits. */
   readonly shared: boolean;
@@ -28,32 +38,30 @@ export interface ParquetFiles {
  * @throws MissingPlaceError when there is no `dir`; Error when it has none; UsageError when it has those
  * of several sets.
  */
-export async function findParquet(dir: string | null, split: Split): Promise<ParquetFiles> {
+export async function findRowFiles(
+  dir: string | null,
+  split: Split,
+  kind: RowFileKind,
+): Promise<RowFileNames> {
+  const { set, one, mark } = kind;
   if (dir === null || !await exists(dir)) {
     throw new MissingPlaceError(
-      `Cannot find the set parquet: data.dir must name a Parquet file or a folder with some, got ` +
+      `Cannot find the set ${set}: data.dir must name ${one} or a folder with some, got ` +
         JSON.stringify(dir),
     );
   }
   if ((await Deno.stat(dir)).isFile) return { paths: [dir], shared: true };
-  const names = (await parquetBelow(dir)).map((path) => relative(dir, path));
+  const names = (await filesBelow(dir, kind)).map((path) => relative(dir, path));
   if (names.length === 0) {
-    throw new Error(
-      `Cannot find the set parquet: ${dir} must hold a file that ends in .parquet, got none`,
-    );
+    throw new Error(`Cannot find the set ${set}: ${dir} must hold a file that ${mark}, got none`);
   }
   checkOneSet(dir, names);
   const { paths, shared } = filesOfSplit(names, split);
   return { paths: paths.map((name) => join(dir, name)), shared };
 }
 
-/** Whether a name is that of a Parquet file. */
-export function isParquetName(path: string): boolean {
-  return /\.parquet$/i.test(path) && !isHidden(path);
-}
-
 /** The files of a split, by words in their names. */
-export function filesOfSplit(names: readonly string[], split: Split): ParquetFiles {
+export function filesOfSplit(names: readonly string[], split: Split): RowFileNames {
   const words = new Map(names.map((name) => [name, wordsOf(name).map(stemOf)]));
   const named = (parts: readonly string[]) =>
     names.filter((name) => words.get(name)!.some((word) => parts.includes(word)));
@@ -64,7 +72,7 @@ export function filesOfSplit(names: readonly string[], split: Split): ParquetFil
 export function filesOfNamedSplits(
   splits: ReadonlyMap<string, readonly string[]>,
   split: Split,
-): ParquetFiles {
+): RowFileNames {
   const named = (parts: readonly string[]) =>
     [...splits].flatMap(([name, files]) => parts.includes(stemOf(name.toLowerCase())) ? files : []);
   return partOf(named, [...new Set([...splits.values()].flat())], split);
@@ -75,7 +83,7 @@ function partOf(
   named: (parts: readonly string[]) => readonly string[],
   all: readonly string[],
   split: Split,
-): ParquetFiles {
+): RowFileNames {
   const train = named(TRAIN_NAMES);
   const test = TEST_NAMES.map((name) => named([name])).find((paths) => paths.length > 0);
   if (train.length > 0 && test) return { paths: split === "train" ? train : test, shared: false };
@@ -135,16 +143,18 @@ function wordsOf(path: string): string[] {
   return path.toLowerCase().split(/[^a-z0-9]+/);
 }
 
-async function parquetBelow(dir: string): Promise<string[]> {
+async function filesBelow(dir: string, { one, isName }: RowFileKind): Promise<string[]> {
   const found: string[] = [];
   const walk = async (folder: string, depth: number): Promise<void> => {
     for await (const { name, isDirectory } of Deno.readDir(folder)) {
       const path = join(folder, name);
       if (isHidden(name)) continue;
       if (isDirectory && depth < MAX_DEPTH) await walk(path, depth + 1);
-      if (!isDirectory && isParquetName(name)) found.push(path);
+      if (!isDirectory && isName(name)) found.push(path);
       if (found.length > MAX_FILES) {
-        throw new RangeError(`Cannot read ${dir}: it must hold at most ${MAX_FILES} Parquet files`);
+        throw new RangeError(
+          `Cannot read ${dir}: it must hold at most ${MAX_FILES} files, each ${one}`,
+        );
       }
     }
   };
