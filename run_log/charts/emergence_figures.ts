@@ -17,6 +17,7 @@ import { theoryOf } from "../theory.ts";
 import { sequenceColour } from "./colours.ts";
 import { COLUMNS, type Figure, SEEDS, seriesOf } from "./figure.ts";
 import { type ChartPoint, lineChart, type Series } from "./line_chart.ts";
+import { DASHED } from "./plot.ts";
 import { octaveTicks } from "./scale.ts";
 import { INK } from "./shapes.ts";
 import { grid } from "./svg.ts";
@@ -117,7 +118,7 @@ function ringPanel(method: Method) {
     }));
     return [
       { label: `${ring + 1}`, colour, points },
-      ...theory.length > 0 ? [{ label: "", colour: INK, points: theory, dashed: true }] : [],
+      ...theory.length > 0 ? [{ label: "", colour: INK, points: theory, dash: DASHED }] : [],
     ];
   });
   return lineChart({

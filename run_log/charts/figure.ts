@@ -5,7 +5,7 @@
  */
 import type { Method } from "../read_run.ts";
 import type { ChartPoint, Series } from "./line_chart.ts";
-import { type Drawing, paletteColour } from "./svg.ts";
+import { type Drawing, paletteColour, paletteDash } from "./svg.ts";
 
 /** A figure. */
 export interface Figure {
@@ -31,6 +31,7 @@ export function seriesOf(
   return methods.flatMap((method, i) => {
     const list = points(method);
     if (list.length === 0) return [];
-    return [{ label: method.name, colour: paletteColour(i), points: list, ...more }];
+    const look = { colour: paletteColour(i), dash: paletteDash(i) };
+    return [{ label: method.name, ...look, points: list, ...more }];
   });
 }

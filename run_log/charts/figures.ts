@@ -20,6 +20,7 @@ import { COLUMNS, type Figure, SEEDS, seriesOf } from "./figure.ts";
 import { heatMap } from "./heat_drawing.ts";
 import { bandMapOf, rangeOf } from "./heat_map.ts";
 import { type ChartPoint, lineChart, type Series } from "./line_chart.ts";
+import { DASHED } from "./plot.ts";
 import { comparableData, type Method } from "../read_run.ts";
 import { theoryOf, wienerLosses } from "../theory.ts";
 import { formatTick } from "./scale.ts";
@@ -127,7 +128,7 @@ function bandFigure(methods: readonly Method[]): Figure | null {
         const closed = known?.(points.map(({ x }) => x))[band] ?? [];
         return [
           { label: labels[band] ?? "", colour, points },
-          ...closed.length > 0 ? [{ label: "", colour: INK, points: closed, dashed: true }] : [],
+          ...closed.length > 0 ? [{ label: "", colour: INK, points: closed, dash: DASHED }] : [],
         ];
       }),
     })
@@ -251,7 +252,7 @@ function spectraFigure(methods: readonly Method[]): Figure | null {
       label: labels[i]!,
       colour: sets.length > 1 ? paletteColour(methods.indexOf(method!)) : INK,
       points: spectrumPoints([data]),
-      dashed: true,
+      dash: DASHED,
     })),
   ];
   const ratios: Series[] = seriesOf(methods, (method) => {

@@ -21,7 +21,8 @@ export interface Series {
   readonly label: string;
   readonly colour: string;
   readonly points: readonly ChartPoint[];
-  readonly dashed?: boolean;
+  /** As of SVG's stroke-dasharray; whole unless given. */
+  readonly dash?: string | undefined;
   /** Whether points are marked; for few of them. "alone": without a line between them. */
   readonly marks?: boolean | "alone";
 }

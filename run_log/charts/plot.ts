@@ -39,7 +39,8 @@ export interface Line {
   /** The range around each point; NaN where there is none. */
   readonly low?: readonly number[];
   readonly high?: readonly number[];
-  readonly dashed?: boolean;
+  /** As of SVG's stroke-dasharray; whole unless given. */
+  readonly dash?: string | undefined;
   /** Whether points are marked: for few of them. "alone": marks with their ranges, and no line. */
   readonly marks?: boolean | "alone";
 }
@@ -200,17 +201,20 @@ export function paint(name: string, { colour }: Pick<Line, "colour">): Attribute
     : { class: `${name} ${own}`.trim() };
 }
 
+/** Dashes of data and of theory. */
+export const DASHED = "5 3";
+
 /** The colour where there is no style sheet. */
 function plainColour({ colour }: Pick<Line, "colour">): string {
   return typeof colour === "string" ? colour : "currentColor";
 }
 
 /** How a line is drawn, in a chart and in its legend. */
-export function strokeOf(line: Pick<Line, "colour" | "dashed">, raw = false): Attributes {
+export function strokeOf(line: Pick<Line, "colour" | "dash">, raw = false): Attributes {
   return {
     ...paint(raw ? "line raw" : "line", line),
     ...{ fill: "none", stroke: plainColour(line), "stroke-width": raw ? 1 : 1.8 },
-    "stroke-dasharray": line.dashed && !raw ? "5 3" : undefined,
+    "stroke-dasharray": raw ? undefined : line.dash,
     "stroke-opacity": raw ? 0.28 : undefined,
     "stroke-linejoin": "round",
   };

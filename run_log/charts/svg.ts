@@ -30,6 +30,11 @@ export function paletteColour(i: number): string {
   return PALETTE[i % PALETTE.length]!;
 }
 
+/** The dashes of the `i`-th series: once all colours are taken they come again in other strokes. */
+export function paletteDash(i: number): string | undefined {
+  return [undefined, "9 3", "2 2", "9 3 2 3"][Math.floor(i / PALETTE.length) % 4];
+}
+
 /** Text that stands for itself in SVG and HTML. */
 export function escapeText(text: string): string {
   const names: Readonly<Record<string, string>> = {

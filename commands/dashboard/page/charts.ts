@@ -11,7 +11,7 @@ import {
   TRAINING_LOSS,
   VALIDATION_LOSS,
 } from "../../../run_log/charts/descriptions.ts";
-import type { Line, Points } from "../../../run_log/charts/plot.ts";
+import { DASHED, type Line, type Points } from "../../../run_log/charts/plot.ts";
 
 import { html, setChildren } from "../../shared/dom.ts";
 import { formatName } from "./format.ts";
@@ -186,7 +186,7 @@ export class Charts {
     const power = powerSpectra(count), ratio = samplesOverData(count);
     const plain = { ...view, settings: { ...view.settings, smoothing: 0 } };
     const ofData: Line[] = data
-      ? [{ id: "data", label: "data", colour: null, points: rings(data.power), dashed: true }]
+      ? [{ id: "data", label: "data", colour: null, points: rings(data.power), dash: DASHED }]
       : [];
     const lines = makeLines(plain, (run) => rings(newest(run)), { marks: true });
     this.#spectra.setAbout(data ? "dashed: the data" : "");

@@ -3,7 +3,14 @@ import { heatMap } from "../../../run_log/charts/heat_drawing.ts";
 import { rangeOf } from "../../../run_log/charts/heat_map.ts";
 import { lineChart } from "../../../run_log/charts/line_chart.ts";
 import { formatTick, makeScale, octaveTicks } from "../../../run_log/charts/scale.ts";
-import { escapeText, grid, svgDocument, text } from "../../../run_log/charts/svg.ts";
+import {
+  escapeText,
+  grid,
+  paletteColour,
+  paletteDash,
+  svgDocument,
+  text,
+} from "../../../run_log/charts/svg.ts";
 import { rasterizeSvg } from "../../../formats/svg_raster.ts";
 import {
   assert,
@@ -85,4 +92,21 @@ Deno.test("lineChart() draws bands and lines inside its axes and leaves out what
   assert(!chart.content.includes("NaN"));
   const svg = svgDocument(grid([chart, chart, chart], 2));
   assert((await rasterizeSvg(svg, 1)).length > 1000);
+});
+
+Deno.test("paletteColour() and paletteDash() tell 28 series apart", () => {
+  const looks = Array.from({ length: 28 }, (_, i) => `${paletteColour(i)} ${paletteDash(i)}`);
+  assertEquals(new Set(looks).size, 28);
+  const dashed = lineChart({
+    title: "",
+    x: { label: "" },
+    y: { label: "" },
+    series: [{
+      label: "a",
+      colour: "#000000",
+      dash: "9 3",
+      points: [{ x: 0, y: 0 }, { x: 1, y: 1 }],
+    }],
+  });
+  assertStringIncludes(dashed.content, `stroke-dasharray="9 3"`);
 });
