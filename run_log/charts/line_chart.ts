@@ -34,6 +34,7 @@ export interface LineChart {
   readonly y: AxisOptions;
   readonly series: readonly Series[];
   readonly width?: number;
+  /** Of a chart with a legend of three rows at most. */
   readonly height?: number;
   /** Default true where there is more than one labelled series. */
   readonly legend?: boolean;
@@ -42,16 +43,19 @@ export interface LineChart {
 }
 
 const LEGEND_LINE = 18;
+/** Rows of a legend that a chart has room for; with more it becomes higher. */
+const MOST_ROWS = 3;
 /** Columns a pixel: what a print of it can show. */
 const DETAIL = 3;
 
 /** Draws a chart. */
 export function lineChart(chart: LineChart): Drawing {
-  const { width = 440, height = 300, series, x, y, rules = [] } = chart;
+  const { width = 440, series, x, y, rules = [] } = chart;
   const labelled = series.filter(({ label }) => label !== "");
   const wanted = chart.legend ?? labelled.length > 1;
   const rows = wanted ? legendRows(labelled, width - 58) : [];
   const top = 30 + LEGEND_LINE * rows.length;
+  const height = (chart.height ?? 300) + LEGEND_LINE * Math.max(0, rows.length - MOST_ROWS);
   const frame = { left: 58, top, width: width - 58 - 12, height: height - top - 46 };
   const { shapes } = makePlot({ frame, x, y, rules, lines: series.map(lineOf), detail: DETAIL });
   const middle = { x: frame.left + frame.width / 2, y: top + frame.height / 2 };
