@@ -181,10 +181,14 @@ export async function checkOutput(path: string): Promise<void> {
 
 async function probe(path: string): Promise<void> {
   (await Deno.open(path, { write: true, createNew: true })).close();
+  await removeFile(path); // unless another process has tidied it up
+}
+
+/** Removes a file, if it is there. */
+export async function removeFile(path: string): Promise<void> {
   try {
     await Deno.remove(path);
   } catch (error) {
-    // Another process has tidied it up.
     if (!(error instanceof Deno.errors.NotFound)) throw error;
   }
 }
@@ -193,7 +197,8 @@ async function isFolder(path: string): Promise<boolean> {
   return await exists(path) && (await Deno.stat(path)).isDirectory;
 }
 
-async function exists(path: string): Promise<boolean> {
+/** Whether there is anything of that name. */
+export async function exists(path: string): Promise<boolean> {
   try {
     await Deno.stat(path);
     return true;

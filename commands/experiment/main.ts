@@ -149,9 +149,12 @@ async function runAlone(experiment: Experiment, name: string): Promise<number> {
   }
   const gpu = await openScriptGpu(), stop = new AbortController();
   const unwatch = watchStopSignals(stop, () => console.error("Finishing the step, then saving"));
-  const add = () => Promise.resolve();
+  const results = new Results(gpu, experiment);
   try {
-    const { failed } = await runInTurn([run], { gpu, ...experiment, stop, add });
+    const { failed } = await runInTurn([run], {
+      ...{ gpu, ...experiment, stop },
+      add: (run, made) => results.judge(run, made),
+    });
     return failed.length > 0 ? FAILED : 0;
   } finally {
     unwatch();

@@ -25,7 +25,7 @@ import {
   resultPath,
   type SamplesResult,
 } from "../../run_log/read_run.ts";
-import { atomicWrite } from "../../support/files.ts";
+import { atomicWrite, exists } from "../../support/files.ts";
 import { formatTable } from "../../support/terminal.ts";
 import { compareMethods } from "./compare.ts";
 import type { RunSamples } from "./run_one.ts";
@@ -50,11 +50,19 @@ export class Results {
 
   constructor(private readonly gpu: Gpu, private readonly experiment: Experiment) {}
 
-  /** Measures a run's samples and writes the result beside them. */
-  async add({ method, seed, config }: ExperimentRun, samples: RunSamples): Promise<void> {
+  /** Takes a run's samples for the tables, and judges them where that is not done. */
+  async add(run: ExperimentRun, samples: RunSamples): Promise<void> {
+    await this.judge(run, samples);
+    const { reference } = await this.#setOf(run.config);
+    this.#powers.set(`${run.method} ${run.seed}`, await reference.measure(samples.images));
+  }
+
+  /** Measures a run's samples and writes the result beside them, unless it is there. */
+  async judge({ config }: ExperimentRun, samples: RunSamples): Promise<void> {
+    const path = resultPath(config.run.dir ?? "");
+    if (await exists(path)) return;
     const { reference, images, length } = await this.#setOf(config);
     const powers = await reference.measure(samples.images);
-    this.#powers.set(`${method} ${seed}`, powers);
     const trained = Math.floor(SEARCH_WORK / (samples.count * length));
     const result: SamplesResult = {
       step: samples.step,
@@ -65,7 +73,7 @@ export class Results {
         ? null
         : memorisation(samples.images, spread(images, length, trained), length),
     };
-    await atomicWrite(resultPath(config.run.dir ?? ""), `${JSON.stringify(result)}\n`);
+    await atomicWrite(path, `${JSON.stringify(result)}\n`);
   }
 
   /** Prints the tables and writes them to the experiment's folder. */

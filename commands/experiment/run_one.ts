@@ -14,7 +14,8 @@ import type { Gpu } from "../../device/gpu.ts";
 import { readSafetensors, writeSafetensors } from "../../formats/safetensors.ts";
 import { createArena } from "../../model/parameters.ts";
 import { UsageError } from "../../support/errors.ts";
-import { atomicWrite } from "../../support/files.ts";
+import { resultPath } from "../../run_log/read_run.ts";
+import { atomicWrite, removeFile } from "../../support/files.ts";
 import { newestCheckpoint } from "../../training/checkpoint.ts";
 import type { LoopDisplay } from "../../training/loop.ts";
 import { gridPng, toBytes } from "../../training/pictures.ts";
@@ -200,6 +201,7 @@ async function drawSamples(
     const shape = [count, height, width, channels];
     const shown = Math.min(count, PICTURE_IMAGES);
     const picture = images.subarray(0, shown * height * width * channels);
+    await removeFile(resultPath(dir)); // of samples that are no more
     await atomicWrite(picturePath(dir), gridPng(picture, shown, { height, width, channels }));
     const metadata = { samples: askedText(samples), step: `${checkpoint.step}` };
     const stored = writeSafetensors([["images", { dtype: "U8", shape, data: images }]], metadata);
