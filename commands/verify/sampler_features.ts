@@ -10,6 +10,7 @@ import { ancestralMoves } from "../../diffusion/samplers/ancestral.ts";
 import { ddimMoves } from "../../diffusion/samplers/ddim.ts";
 import { spaceTimesteps, type SpacingName } from "../../diffusion/spacing.ts";
 import { torchLinspace } from "../../diffusion/torch_linspace.ts";
+import { verifyElucidated } from "./elucidated.ts";
 import {
   type CaseResult,
   Comparison,
@@ -22,7 +23,7 @@ import {
 } from "./golden.ts";
 import { verifyLucid } from "./lucid_samplers.ts";
 import { affine, budgetFor, FAMILY, named, products, slot, timestepPath } from "./sampler_cases.ts";
-import { verifyElucidated, verifySigmaSolvers } from "./sigma_solvers.ts";
+import { verifySigmaSolvers } from "./sigma_solvers.ts";
 import { runInF64, runOnGpu } from "./solver_run.ts";
 import { verifyZooInpainting } from "./zoo_inpainting.ts";
 

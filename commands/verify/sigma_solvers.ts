@@ -1,11 +1,10 @@
 /**
- * Solvers in sigma of the family samplers: Euler, Heun, DPM-Solver++ and EDM's with churn, and
- * lucidrains' ElucidatedDiffusion.
+ * Solvers in sigma of the family samplers: Euler, Heun, DPM-Solver++ and EDM's with churn.
  *
  * @module
  */
 import type { Gpu } from "../../device/gpu.ts";
-import { isEvaluation, type Move, type SamplerStep } from "../../diffusion/moves.ts";
+import { isEvaluation, type Move } from "../../diffusion/moves.ts";
 import type { Path } from "../../diffusion/path.ts";
 import { dpmpp2mMoves } from "../../diffusion/samplers/dpmpp_2m.ts";
 import { eulerMoves } from "../../diffusion/samplers/euler.ts";
@@ -20,11 +19,10 @@ import {
   maxAbs,
   replay,
   Unsupported,
-  unsupported,
 } from "./golden.ts";
-import { budgetFor, F64_BUDGET, FAMILY, named, slot } from "./sampler_cases.ts";
+import { F64_BUDGET, FAMILY, named, slot } from "./sampler_cases.ts";
 import { numbered, recordedPath, stepAt, stopOf } from "./solver_path.ts";
-import { type Formula, runInF64, runOnGpu, type SolverRun } from "./solver_run.ts";
+import { runInF64, runOnGpu, type SolverRun } from "./solver_run.ts";
 
 interface Ode {
   readonly s: number;
@@ -40,7 +38,7 @@ interface Ode {
 }
 
 /** A path over sigmas, noise on top of the image, of a network that predicts the image. */
-function sigmaPath(sigmas: readonly number[], clip = false): Path {
+export function sigmaPath(sigmas: readonly number[], clip = false): Path {
   const stop = (sigma: number) => stopOf({ signal: 1, noise: sigma }, sigma, "sample");
   const least = sigmas.at(-1)!;
   return recordedPath(sigmas.map(stop), numbered({ signal: 1, noise: 0 }, 0), {
@@ -132,63 +130,4 @@ async function compareSigmas(
     ]);
   }
   return comparison.result();
-}
-
-/** lucidrains' ElucidatedDiffusion: preconditioned, its results in [0, 1]. */
-export async function* verifyElucidated(gpu: Gpu, golden: GoldenFile): AsyncGenerator<CaseResult> {
-  const about = golden.manifest.elucidated as
-    | { steps: number; F: string; sigma_data: number; defaults: string }
-    | undefined;
-  if (!about) return;
-  const option = (key: string) => Number(new RegExp(`${key} ([\\d.]+)`).exec(about.defaults)?.[1]);
-  const shares = /^([\d.-]+)\*x \+ ([\d.-]+)\*c_noise$/.exec(about.F);
-  const data = about.sigma_data ** 2;
-  const z = golden.get("elucidated/z"), samples = z.shape[1]!;
-  const sigmas = karrasSigmas(
-    [option("sigma_min"), option("sigma_max")],
-    about.steps,
-    option("rho"),
-  );
-  const network = (_: number, { timestep: sigma }: SamplerStep): Formula => {
-    const power = sigma ** 2 + data, out = sigma * about.sigma_data / Math.sqrt(power);
-    return {
-      image: data / power + out * Number(shares![1]) / Math.sqrt(power),
-      plus: new Float64Array(z.data.length / z.shape[0]!).fill(
-        out * Number(shares![2]) * Math.log(sigma) / 4,
-      ),
-    };
-  };
-  const churn = {
-    ...{ churn: option("S_churn"), churnMin: option("S_tmin") },
-    ...{ churnMax: option("S_tmax"), churnNoise: option("S_noise") },
-  };
-  const clipped = sigmaPath(sigmas, true), open = sigmaPath(sigmas);
-  const solvers: Readonly<Record<string, readonly [Path, readonly Move[]]>> = {
-    heun: [clipped, heunMoves(clipped, { ...churn, coordinates: "sigma" })],
-    dpmpp: [open, dpmpp2mMoves(open)],
-  };
-  const names = golden.names.filter((name) => /^elucidated\/(heun|dpmpp)/.test(name));
-  for (const key of names) {
-    const name = named(key, "elucidated");
-    yield* replay(name, async () => {
-      const found = solvers[key.split("/")[1]!];
-      if (!found || !shares) throw new Unsupported(`${key} of ${about.F} is not known`);
-      const [path, moves] = found;
-      const run: SolverRun = {
-        ...{ moves, samples, network, start: slot(z, 0).map((value) => value * sigmas[0]!) },
-        noise: (move) => slot(z, 1 + stepAt(moves, path, move)),
-      };
-      const { images } = await runOnGpu(gpu, run);
-      const shown = Array.from(
-        images.at(-1)!,
-        (value) => (Math.min(1, Math.max(-1, value)) + 1) / 2,
-      );
-      const comparison = new Comparison(key, FAMILY, name.op);
-      comparison.check("images", shown, golden.get(key).data, budgetFor(golden, key));
-      return comparison.result();
-    });
-  }
-  if (golden.has("elucidated/loss")) {
-    yield unsupported(named("elucidated/loss", "loss"), "losses are replayed with the objectives");
-  }
 }
