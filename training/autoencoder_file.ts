@@ -42,8 +42,10 @@ export async function readAutoencoder(folder: string): Promise<StoredAutoencoder
   const place = await isFile(join(folder, CONFIG)) ? folder : join(folder, "vae");
   for (const name of [CONFIG, WEIGHTS]) {
     if (await isFile(join(place, name))) continue;
+    const hint = name === WEIGHTS ? "; deno task convert makes it of .bin, halves and shards" : "";
     throw new UsageError(
-      `Cannot read the autoencoder ${folder}: ${name} of a diffusers AutoencoderKL must be there`,
+      `Cannot read the autoencoder ${folder}: ${name} of a diffusers AutoencoderKL must be ` +
+        `there${hint}`,
     );
   }
   const text = await readFileChecked(join(place, CONFIG), MAX_CONFIG_BYTES);
@@ -76,7 +78,7 @@ export function optionsOf(
 /**
  * The parameters among tensors under diffusers' names, old ones of attention included.
  *
- * @throws {RangeError} When they are those of another network, or no 32-bit or 16-bit floats.
+ * @throws {RangeError} When they are those of another network, or no 32-bit floats.
  */
 export function weightsOf(
   network: AutoencoderKL,
@@ -98,7 +100,8 @@ export function weightsOf(
     const { dtype, shape, data } = named.get(entry.pytorchName)!;
     if (dtype !== "F32") {
       throw new RangeError(
-        `Cannot read ${title}: ${entry.pytorchName} must be F32, got ${dtype}`,
+        `Cannot read ${title}: ${entry.pytorchName} must be F32, got ${dtype}; deno task convert ` +
+          "makes a folder of it that is",
       );
     }
     const values = data as Float32Array<ArrayBuffer>;

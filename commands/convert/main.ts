@@ -9,9 +9,15 @@ import { defineCommand, type Invocation, runCommand } from "../../support/comman
 import { UsageError } from "../../support/errors.ts";
 import { fileError, readNamedFile } from "../../support/files.ts";
 import { Checkpoint, CHECKSUM, newestCheckpoint } from "../../training/checkpoint.ts";
-import { holdsRun, runFolder } from "../../training/run_folder.ts";
+import { runFolder } from "../../training/run_folder.ts";
 import { recognise } from "../shared/checkpoints/code_bases.ts";
+import {
+  type PortableAutoencoder,
+  readAutoencoderFiles,
+  writeAutoencoderFiles,
+} from "../shared/checkpoints/autoencoder.ts";
 import { exportDit, importDit } from "../shared/checkpoints/dit.ts";
+import { exportFull, importFull } from "../shared/checkpoints/full.ts";
 import { importLucid } from "../shared/checkpoints/lucid.ts";
 import { exportLucidStyle, importLucidFlax } from "../shared/checkpoints/lucid_flax.ts";
 import { readDiffusers, writeDiffusers } from "../shared/checkpoints/diffusers.ts";
@@ -24,11 +30,13 @@ import {
 import { edmSnapshot, importEdm } from "../shared/checkpoints/edm.ts";
 import { type Flags, NO_FLAGS, parseFlagfile } from "../shared/checkpoints/flagfile.ts";
 import { exportGuided, importGuided } from "../shared/checkpoints/guided_diffusion.ts";
+import { configIn, exportNamed, importNamed } from "../shared/checkpoints/named.ts";
 import {
   checkPlace,
   isWeightsFile,
   requireFile,
   requireFolder,
+  requireNoRun,
 } from "../shared/checkpoints/output.ts";
 import { fromCheckpoint, type PortableModel, writeModel } from "../shared/checkpoints/portable.ts";
 import {
@@ -42,6 +50,7 @@ import {
   writeSource,
   writeTensors,
 } from "../shared/checkpoints/source.ts";
+import type { Exported } from "../shared/checkpoints/state_dicts.ts";
 import { checkResultFile } from "../shared/path_checks.ts";
 
 const FORMATS = ["diffract", "tensors", "pytorch", "diffusers"] as const;
@@ -49,16 +58,24 @@ const FORMATS = ["diffract", "tensors", "pytorch", "diffusers"] as const;
 /** Code bases whose files tell a network by names and shapes alone. */
 const IMPORTS = {
   "dit": importDit,
+  "full": importFull,
   "guided-diffusion": importGuided,
   "lucid": importLucid,
   "lucid-flax": importLucidFlax,
 } as const;
 
 /** Who writes a network for its own code base, by `model.name`; pytorch-ddpm's unless given. */
-const EXPORTS: Readonly<Record<string, typeof exportPytorchDdpm>> = {
-  dit: exportDit,
-  guided: exportGuided,
-  lucid: exportLucidStyle,
+const EXPORTS: Readonly<
+  Record<string, (model: PortableModel, choice: WeightsChoice) => Exported | Promise<Exported>>
+> = {
+  "dit": exportDit,
+  "edm": exportNamed,
+  "edm2": exportNamed,
+  "full": exportFull,
+  "guided": exportGuided,
+  "lucid": exportLucidStyle,
+  "lucid-karras": exportNamed,
+  "unrolled": exportNamed,
 };
 
 const command = defineCommand({
@@ -71,8 +88,10 @@ const command = defineCommand({
     "checkpoint of w86763777/pytorch-ddpm (net_model, ema_model, optim, sched, step, x_T), a bare " +
     "state_dict of it or of guided-diffusion, one of facebookresearch/DiT (model, ema) or of " +
     "lucidrains/denoising-diffusion-pytorch, a flax checkpoint (MessagePack) of " +
-    "yiyixuxu/denoising-diffusion-flax, a diffusers UNet2DModel and a snapshot of NVlabs/edm or " +
-    "edm2 (.pkl) become a checkpoint of ours, ready for sample and train --resume. Words that " +
+    "yiyixuxu/denoising-diffusion-flax, a FullUNet of xianyingkong/dsc-capstone-b05, a diffusers " +
+    "UNet2DModel and a snapshot of NVlabs/edm or edm2 (.pkl) become a checkpoint of ours, ready for " +
+    "sample and train --resume; a diffusers AutoencoderKL becomes what --model.latent.autoencoder " +
+    "takes. Words that " +
     "wrappers put before names (module., _orig_mod., model., ema.) are taken off. A network that " +
     "nobody here knows is refused; with --raw any file becomes plain " +
     "safetensors under its own names. Nothing in a file is ever run.",
@@ -126,6 +145,7 @@ type Options = Invocation<typeof command.options>["options"];
 type Input =
   & { readonly file: string }
   & (
+    | { readonly autoencoder: PortableAutoencoder }
     | { readonly model: PortableModel }
     | { readonly source: Source }
   );
@@ -184,6 +204,10 @@ async function read(
   const snapshot = edmSnapshot(source);
   if (snapshot) return { file: path, model: importEdm(source, snapshot, { overrides, say }) };
   const { known, title } = recognise(source);
+  if (known !== "full" && configIn(source) !== undefined) {
+    const { prefix } = options;
+    return { file: path, model: importNamed(source, { overrides, prefix, say }) };
+  }
   if (known === "pytorch-ddpm") {
     const flags = await readFlags(path, options.flagfile);
     const { prefix } = options;
@@ -197,7 +221,7 @@ async function read(
     const files = await findDiffusers(path);
     if (files) return await readModel(files, options, overrides);
     throw new UsageError(
-      `Cannot convert ${path}: the weights of a diffusers UNet2DModel must lie beside its ` +
+      `Cannot convert ${path}: the weights of ${title} must lie beside its ` +
         "config.json, which tells what they do not; put it there, or take the bare tensors by --raw",
     );
   }
@@ -232,9 +256,13 @@ async function readModel(
   overrides: readonly Override[],
 ): Promise<Input> {
   const { weights: file } = files;
-  return to === "tensors"
-    ? { file, source: await readWeights(file) }
-    : { file, model: await readDiffusers(files, { overrides, prefix, say }) };
+  if (to === "tensors") return { file, source: await readWeights(file) };
+  const autoencoder = await readAutoencoderFiles(files);
+  if (!autoencoder) {
+    return { file, model: await readDiffusers(files, { overrides, prefix, say }) };
+  }
+  refuseOverrides(overrides);
+  return { file, autoencoder };
 }
 
 /** Names the objects of a file that mean nothing here. */
@@ -256,7 +284,8 @@ function unknownNetwork(path: string, { tensors }: Source, title: string | null)
   return new UsageError(
     `Cannot convert ${path} to a checkpoint of ours: it must hold a network of ` +
       "w86763777/pytorch-ddpm, facebookresearch/DiT, guided-diffusion, " +
-      "lucidrains/denoising-diffusion-pytorch, yiyixuxu/denoising-diffusion-flax or diffusers, or be a snapshot of NVlabs/edm, " +
+      "lucidrains/denoising-diffusion-pytorch, yiyixuxu/denoising-diffusion-flax, " +
+      "xianyingkong/dsc-capstone-b05 or diffusers, or be a snapshot of NVlabs/edm, " +
       `${what}; --raw takes the tensors under their own names`,
   );
 }
@@ -296,12 +325,13 @@ async function write(out: string, input: Input, options: Options): Promise<strin
     await writeSource(out, input.source);
     return `${input.source.tensors.size} tensors under their own names to ${out}`;
   }
+  if ("autoencoder" in input) return await writeAutoencoderFiles(out, input.autoencoder, options);
   const { model } = input;
   const { to = "diffract", weights } = options;
   if (to === "pytorch") {
     requireFile(out, to);
     const written = EXPORTS[model.config.model.name] ?? exportPytorchDdpm;
-    const { tensors, metadata } = written(model, (weights ?? "all") as WeightsChoice);
+    const { tensors, metadata } = await written(model, (weights ?? "all") as WeightsChoice);
     await writeTensors(out, tensors, metadata);
     return `${tensors.length} tensors under PyTorch's names to ${out}`;
   }
@@ -309,12 +339,7 @@ async function write(out: string, input: Input, options: Options): Promise<strin
     if (weights === "all") {
       throw new UsageError("Cannot write a pipeline with --weights all: choose ema or raw");
     }
-    requireFolder(out, "pipeline");
-    if (await holdsRun(out)) {
-      throw new UsageError(
-        `Cannot write a pipeline to ${out}: the folder must hold no run, it does; choose another`,
-      );
-    }
+    await requireNoRun(out, "pipeline");
     await writeDiffusers(out, model, weights === "raw" ? "raw" : "ema");
     return `a diffusers pipeline to ${out}`;
   }

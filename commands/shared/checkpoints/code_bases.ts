@@ -11,6 +11,9 @@ import { hasWeights } from "./weight_sets.ts";
 /** A tensor that every `UNet2DModel` of diffusers has once. */
 export const DIFFUSERS_ANCHOR = "time_embedding.linear_1.weight";
 
+/** A tensor that every `AutoencoderKL` of diffusers has once. */
+const AUTOENCODER_ANCHOR = "encoder.conv_norm_out.weight";
+
 /** A tensor that every transformer of facebookresearch/DiT has once. */
 export const DIT_ANCHOR = "x_embedder.proj.weight";
 /** Part of names in its blocks. */
@@ -25,6 +28,11 @@ const LUCID_BLOCKS = "downs.0.0.block1.proj.weight";
 export const FLAX_ANCHOR = "init.conv_0.kernel";
 /** Another one, in its blocks. */
 const FLAX_BLOCKS = "down_0.resblock_0.conv_0.kernel";
+
+/** Tensors that every `FullUNet` of xianyingkong/dsc-capstone-b05 has once, the first with one name alone. */
+export const FULL_ANCHOR = "te_mid.0.weight";
+/** Another one. */
+const FULL_BLOCKS = "b_mid.0.bn.running_var";
 
 /** What the tensors of a code base have among their names; the first that fits is the one. */
 const NAMES: readonly (readonly [title: string, ...all: RegExp[]])[] = [
@@ -53,6 +61,7 @@ export interface Recognised {
     | "guided-diffusion"
     | "lucid"
     | "lucid-flax"
+    | "full"
     | null;
   /** What a person would call it; null where nothing fits. */
   readonly title: string | null;
@@ -73,11 +82,17 @@ export function recognise(source: Pick<Source, "tensors">): Recognised {
   if (hasWeights(source, FLAX_ANCHOR) && hasWeights(source, FLAX_BLOCKS)) {
     return { known: "lucid-flax", title: "yiyixuxu/denoising-diffusion-flax" };
   }
+  if (hasWeights(source, FULL_ANCHOR) && hasWeights(source, FULL_BLOCKS)) {
+    return { known: "full", title: "xianyingkong/dsc-capstone-b05" };
+  }
   const [title] = NAMES.find(([, ...all]) => all.every((one) => names.some((n) => one.test(n)))) ??
     [];
   if (title !== undefined) return { known: null, title };
   if (hasWeights(source, DIFFUSERS_ANCHOR)) {
     return { known: "diffusers", title: "a diffusers UNet2DModel" };
+  }
+  if (hasWeights(source, AUTOENCODER_ANCHOR)) {
+    return { known: "diffusers", title: "a diffusers AutoencoderKL" };
   }
   if (hasWeights(source, GUIDED_ANCHOR)) {
     return { known: "guided-diffusion", title: "openai/guided-diffusion" };

@@ -5,22 +5,19 @@
  * @module
  */
 import { parseConfig } from "../../../config/load.ts";
+import type { StoredTensor } from "../../../formats/safetensors.ts";
 import { setKind } from "../../../data/options.ts";
 import { DiT } from "../../../model/networks/dit/dit.ts";
 import { ditNames, POSITIONS } from "../../../model/networks/dit/names.ts";
 import { positionTable } from "../../../model/networks/dit/positions.ts";
-import {
-  checkTensors,
-  fromPytorch,
-  type PytorchEntry,
-  toPytorch,
-} from "../../../model/names/pytorch.ts";
+import { checkTensors } from "../../../model/names/pytorch.ts";
 import { UsageError } from "../../../support/errors.ts";
 import { DIT_ANCHOR } from "./code_bases.ts";
 import { toF32 } from "./floats.ts";
-import { type ParameterReader, type PortableModel, portableNetwork } from "./portable.ts";
+import { type PortableModel, portableNetwork } from "./portable.ts";
 import type { ImportOptions, WeightsChoice } from "./pytorch_ddpm.ts";
-import type { LazyTensor, Source } from "./source.ts";
+import type { Source } from "./source.ts";
+import { type Exported, parameterReader, stateDicts } from "./state_dicts.ts";
 import {
   countParts,
   describeWeights,
@@ -75,8 +72,8 @@ export function importDit(
   if (found.others.length > 0) say?.(`note: left out: ${groupsOf(found.others)}`);
   return {
     ...{ config, network, step: 0, moments: null, extras: [] },
-    weights: readerOf(entries, found.raw),
-    ema: readerOf(entries, found.ema),
+    weights: parameterReader(entries, found.raw),
+    ema: parameterReader(entries, found.ema),
   };
 }
 
@@ -144,19 +141,6 @@ function positionsOf({ options: { patchSize, channels }, shape }: DiT): Float32A
   return positionTable(shape.height / patchSize, shape.width / patchSize, channels);
 }
 
-function readerOf(entries: readonly PytorchEntry[], { tensors }: WeightSet): ParameterReader {
-  return (name) => {
-    const entry = entries.find((entry) => entry.kind === "parameter" && entry.name === name);
-    const tensor = entry && tensors.get(entry.pytorchName);
-    if (entry?.kind !== "parameter" || !tensor) {
-      return Promise.reject(new RangeError(`Cannot convert: ${name} must be in the checkpoint`));
-    }
-    return Promise.resolve(
-      fromPytorch(entry, { shape: tensor.shape, data: toF32(tensor.read()) }),
-    );
-  };
-}
-
 /**
  * The tensors of a checkpoint under that code's names: with `all`, both `model` and `ema`; else one
  * state_dict.
@@ -164,27 +148,17 @@ function readerOf(entries: readonly PytorchEntry[], { tensors }: WeightSet): Par
 export function exportDit(
   model: PortableModel,
   choice: WeightsChoice,
-): { tensors: [string, LazyTensor][]; metadata: Record<string, string> } {
+): Exported {
   const network = ditOf(model.network, model.config.model.name);
   const { heads, labelDropout } = network.options;
   const metadata = {
     ...{ format: "pt", [HEADS_FACT]: `${heads}`, [DROPOUT_FACT]: `${labelDropout}` },
   };
-  const set = (read: ParameterReader, prefix: string) =>
-    ditNames(network, network.shape).map((entry): [string, LazyTensor] => {
-      const { pytorchName, pytorchShape: shape } = entry;
-      const data = async () =>
-        entry.kind === "constant"
-          ? positionsOf(network)
-          : toPytorch(entry, await read(entry.name)).data;
-      return [`${prefix}${pytorchName}`, {
-        ...{ dtype: "F32", shape },
-        read: async () => ({ dtype: "F32", shape, data: await data() }),
-      }];
-    });
-  if (choice === "ema") return { tensors: set(model.ema, ""), metadata };
-  if (choice === "raw") return { tensors: set(model.weights, ""), metadata };
-  return { tensors: [...set(model.weights, "model."), ...set(model.ema, "ema.")], metadata };
+  const data = positionsOf(network), { channels } = network.options;
+  const shape = [1, data.length / channels, channels];
+  const positions: StoredTensor = { dtype: "F32", shape, data };
+  const entries = ditNames(network, network.shape);
+  return { tensors: stateDicts(model, entries, choice, { constant: () => positions }), metadata };
 }
 
 function ditOf(network: PortableModel["network"], name: string): DiT {

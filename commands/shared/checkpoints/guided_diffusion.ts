@@ -6,19 +6,14 @@
  */
 import { type Override, parseConfig } from "../../../config/load.ts";
 import { setKind } from "../../../data/options.ts";
-import {
-  checkTensors,
-  fromPytorch,
-  type PytorchParameter,
-  toPytorch,
-} from "../../../model/names/pytorch.ts";
+import { checkTensors, type PytorchParameter } from "../../../model/names/pytorch.ts";
 import { guidedNames } from "../../../model/networks/guided/names/guided_diffusion.ts";
 import { GUIDED_ANCHOR, guidedFromShapes } from "../../../model/networks/guided/names/shapes.ts";
 import { GuidedUNet } from "../../../model/networks/guided/unet.ts";
-import { toF32 } from "./floats.ts";
-import { type ParameterReader, type PortableModel, portableNetwork } from "./portable.ts";
-import type { LazyTensor, Source } from "./source.ts";
-import { describeWeights, findWeights, groupsOf, type WeightSet } from "./weight_sets.ts";
+import { type PortableModel, portableNetwork } from "./portable.ts";
+import type { Source } from "./source.ts";
+import { type Exported, parameterReader, stateDicts } from "./state_dicts.ts";
+import { describeWeights, findWeights, groupsOf } from "./weight_sets.ts";
 
 const TITLE = "a guided-diffusion state_dict";
 
@@ -77,21 +72,13 @@ export function importGuided(
   if (found.others.length > 0) say(`note: left out: ${groupsOf(found.others)}`);
   const network = guidedOf(portableNetwork(config), config.model.name);
   const entries = parametersOf(network);
-  const reader = ({ tensors }: WeightSet): ParameterReader => {
-    checkTensors(TITLE, entries, tensors);
-    const byName = new Map(entries.map((entry) => [entry.name, entry]));
-    return (name) => {
-      const entry = byName.get(name)!, tensor = tensors.get(entry.pytorchName)!;
-      const data = toF32(tensor.read());
-      return Promise.resolve(fromPytorch(entry, { shape: tensor.shape, data }));
-    };
-  };
+  for (const { tensors } of [found.raw, found.ema]) checkTensors(TITLE, entries, tensors);
   return {
     config,
     network,
     step: 0,
-    weights: reader(found.raw),
-    ema: reader(found.ema),
+    weights: parameterReader(entries, found.raw),
+    ema: parameterReader(entries, found.ema),
     moments: null,
     extras: [],
   };
@@ -127,22 +114,9 @@ export type GuidedChoice = "all" | "ema" | "raw";
 export function exportGuided(
   { config, network, weights, ema, step }: PortableModel,
   choice: GuidedChoice,
-): { tensors: [string, LazyTensor][]; metadata: Record<string, string> } {
+): Exported {
   const entries = parametersOf(guidedOf(network, config.model.name));
-  const sets: [prefix: string, read: ParameterReader][] = choice === "all"
-    ? [["model.", weights], ["ema.", ema]]
-    : [["", choice === "ema" ? ema : weights]];
-  const tensors = sets.flatMap(([prefix, read]) =>
-    entries.map((entry): [string, LazyTensor] => {
-      const shape = entry.pytorchShape;
-      const tensor = async () => ({
-        dtype: "F32" as const,
-        shape,
-        data: toPytorch(entry, await read(entry.name)).data,
-      });
-      return [`${prefix}${entry.pytorchName}`, { dtype: "F32", shape, read: tensor }];
-    })
-  );
+  const tensors = stateDicts({ weights, ema }, entries, choice);
   const facts = (section: string, keys: readonly string[], values: object) =>
     keys.map((key) => [
       `${section}.${key}`,

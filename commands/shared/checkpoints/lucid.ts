@@ -9,12 +9,13 @@ import { setKind } from "../../../data/options.ts";
 import { makeSchedule } from "../../../diffusion/schedules/registry.ts";
 import { lucidNames } from "../../../model/networks/lucid/names.ts";
 import { LucidUNet } from "../../../model/networks/lucid/unet.ts";
-import { checkTensors, fromPytorch, toPytorch } from "../../../model/names/pytorch.ts";
+import { checkTensors } from "../../../model/names/pytorch.ts";
 import { LUCID_ANCHOR } from "./code_bases.ts";
 import { toF32 } from "./floats.ts";
-import { type ParameterReader, type PortableModel, portableNetwork } from "./portable.ts";
+import { type PortableModel, portableNetwork } from "./portable.ts";
 import type { ImportOptions, WeightsChoice } from "./pytorch_ddpm.ts";
-import type { LazyTensor, Source } from "./source.ts";
+import type { Source } from "./source.ts";
+import { type Exported, parameterReader, stateDicts } from "./state_dicts.ts";
 import {
   countParts,
   describeWeights,
@@ -53,19 +54,10 @@ export function importLucid(
   for (const { tensors } of [found.raw, found.ema]) checkTensors(TITLE, entries, tensors);
   say?.(`Recognised lucidrains/denoising-diffusion-pytorch: ${describeWeights(found)}`);
   if (found.others.length > 0) say?.(`note: left out: ${groupsOf(found.others)}`);
-  const reader = ({ tensors }: WeightSet): ParameterReader => (name) => {
-    const entry = entries.find((entry) => entry.kind === "parameter" && entry.name === name);
-    const tensor = entry && tensors.get(entry.pytorchName);
-    if (entry?.kind !== "parameter" || !tensor) {
-      return Promise.reject(new RangeError(`Cannot convert: ${name} must be in the checkpoint`));
-    }
-    const data = toF32(tensor.read());
-    return Promise.resolve(fromPytorch(entry, { shape: tensor.shape, data }));
-  };
   return {
     ...{ config, network, step: 0, moments: null, extras: [] },
-    weights: reader(found.raw),
-    ema: reader(found.ema),
+    weights: parameterReader(entries, found.raw),
+    ema: parameterReader(entries, found.ema),
   };
 }
 
@@ -182,23 +174,13 @@ function processOf({ tensors }: Source, prefix: string): Record<string, unknown>
 export function exportLucid(
   model: PortableModel,
   choice: WeightsChoice,
-): { tensors: [string, LazyTensor][]; metadata: Record<string, string> } {
+): Exported {
   const network = lucidOf(model.network, model.config.model.name);
-  const set = (read: ParameterReader, prefix: string) =>
-    lucidNames(network).flatMap((entry): [string, LazyTensor][] => {
-      if (entry.kind === "constant") return [];
-      const { pytorchName, pytorchShape: shape } = entry;
-      const data = async () => toPytorch(entry, await read(entry.name)).data;
-      return [[`${prefix}${pytorchName}`, {
-        ...{ dtype: "F32", shape },
-        read: async () => ({ dtype: "F32", shape, data: await data() }),
-      }]];
-    });
-  const metadata = { format: "pt" };
-  if (choice === "ema") return { tensors: set(model.ema, ""), metadata };
-  if (choice === "raw") return { tensors: set(model.weights, ""), metadata };
-  const both = [...set(model.weights, "model.model."), ...set(model.ema, "ema.ema_model.model.")];
-  return { tensors: both, metadata };
+  const before = { weights: "model.model.", ema: "ema.ema_model.model." };
+  return {
+    tensors: stateDicts(model, lucidNames(network), choice, { before }),
+    metadata: { format: "pt" },
+  };
 }
 
 export function lucidOf(network: PortableModel["network"], name: string): LucidUNet {

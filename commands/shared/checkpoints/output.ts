@@ -7,7 +7,13 @@
 import { dirname, join, parse } from "node:path";
 import { UsageError } from "../../../support/errors.ts";
 import { listCheckpoints } from "../../../training/checkpoint.ts";
-import { placesOf, realPlace, runAround, runFolder } from "../../../training/run_folder.ts";
+import {
+  holdsRun,
+  placesOf,
+  realPlace,
+  runAround,
+  runFolder,
+} from "../../../training/run_folder.ts";
 
 const WEIGHTS_FILE = ".safetensors";
 
@@ -36,7 +42,7 @@ export function requireFile(out: string, to: string): void {
  * @param what What the folder would be.
  * @throws {UsageError} It says how such a file is written.
  */
-export function requireFolder(out: string, what: "run" | "pipeline"): void {
+export function requireFolder(out: string, what: "run" | "pipeline" | "model"): void {
   const { dir, name, ext: ending } = parse(out);
   if (!FILE_ENDING.test(ending)) return;
   const file = join(dir, `${name}${WEIGHTS_FILE}`);
@@ -44,6 +50,20 @@ export function requireFolder(out: string, what: "run" | "pipeline"): void {
     `Cannot make ${out} the folder of a ${what}: OUT must not end in ${ending}, as files do; to ` +
       `write a file, use ${file}: with --to pytorch for PyTorch's names, with --to tensors for ` +
       "the tensors as they are called, or with --to diffract for a checkpoint of ours",
+  );
+}
+
+/**
+ * Refuses an OUT that is called as files are, and the folder of a run.
+ *
+ * @param what What the folder would be.
+ * @throws {UsageError}
+ */
+export async function requireNoRun(out: string, what: "pipeline" | "model"): Promise<void> {
+  requireFolder(out, what);
+  if (!await holdsRun(out)) return;
+  throw new UsageError(
+    `Cannot write a ${what} to ${out}: the folder must hold no run, it does; choose another`,
   );
 }
 

@@ -49,6 +49,9 @@ export function hasWeights({ tensors }: Pick<Source, "tensors">, anchor: string)
 export function findWeights(source: Source, anchor: string, wanted?: string): FoundWeights {
   const sets = setsOf(source, anchor);
   const all = [...sets.keys()];
+  if (all.length === 0) {
+    throw new UsageError(`Cannot take the weights of ${source.path}: ${anchor} must be there`);
+  }
   const chosen = wanted === undefined ? all : all.filter((prefix) => prefix.startsWith(wanted));
   if (chosen.length === 0) {
     throw new UsageError(
