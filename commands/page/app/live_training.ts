@@ -27,7 +27,10 @@ const BINS = 10;
 export interface TrainingLine {
   /** Completed steps. */
   readonly step: number;
+  /** Mean of the losses. */
   readonly loss: number;
+  /** Of each step since the line before. */
+  readonly losses: readonly number[];
   /** Lower bound of |k| of each band. */
   readonly bands: readonly number[];
   /** Loss in the noise by band, 1 for a network that says nothing; NaN where nothing was measured. */
@@ -93,15 +96,19 @@ export class LiveTraining {
    */
   async train(steps: number, onStep: () => void, signal?: AbortSignal): Promise<TrainingLine> {
     const first = this.#step, started = performance.now();
+    let before = Promise.resolve();
     while (this.#step < steps) {
       await this.trainer.step(this.#step++);
-      // The queue would take any number of steps.
-      await this.gpu.finish();
+      // The queue would take any number of steps; with one ahead the GPU need not wait for the page.
+      const done = this.gpu.finish();
+      await before;
+      before = done;
       onStep();
       await pause();
       this.gpu.health.check();
       signal?.throwIfAborted();
     }
+    await before;
     const milliseconds = (performance.now() - started) / (steps - first);
     const losses = await this.trainer.readLosses(first, steps);
     const loss = losses.reduce((sum, value) => sum + value, 0) / losses.length;
@@ -109,7 +116,7 @@ export class LiveTraining {
       throw new Error(`Cannot go on training: the loss must be finite, got ${loss}`);
     }
     const { bands, counts, epsilon } = await this.bands.read();
-    return { step: steps, loss, bands, byBand: meansByBand(epsilon, counts), milliseconds };
+    return { step: steps, loss, losses, bands, byBand: meansByBand(epsilon, counts), milliseconds };
   }
 
   /** Images of the averaged weights, of the same seeds each time. */

@@ -10,7 +10,7 @@ import { decodePng } from "../../../formats/png.ts";
 import { makeHandler } from "../../../commands/dashboard/handler.ts";
 import { RunWatch } from "../../../commands/dashboard/watch.ts";
 import { assert, assertEquals, assertMatch, assertStringIncludes } from "../../support/assert.ts";
-import { BrowserPage, findChromium, type Look } from "../../support/chromium.ts";
+import { BrowserPage, findChromium, type Look } from "../../../dev/page_check/chromium.ts";
 import { inFolder } from "../../support/folder.ts";
 import { ROOT } from "../../support/runs.ts";
 import { WrittenRun } from "./written_run.ts";

@@ -5,26 +5,21 @@
  * @module
  */
 import { join } from "node:path";
-import { drawImages } from "../../../commands/page/app/draw.ts";
-import { fetchFile } from "../../../commands/page/app/fetch_file.ts";
-import { LiveTraining, type TrainingLine } from "../../../commands/page/app/live_training.ts";
-import { LoadedModel } from "../../../commands/page/app/loaded_model.ts";
 import { makePage } from "../../../commands/page/make_page.ts";
 import type { Site } from "../../../commands/page/site.ts";
+import { loadConfig } from "../../../config/load.ts";
+import type { Config } from "../../../config/schema.ts";
 import { firstImages } from "../../../data/dataset.ts";
 import { loadImages } from "../../../data/registry.ts";
-import {
-  assert,
-  assertAllClose,
-  assertEquals,
-  assertStringIncludes,
-} from "../../support/assert.ts";
-import { BrowserPage, findChromium, type Look } from "../../support/chromium.ts";
+import { BrowserPage, findChromium, type Look } from "../../../dev/page_check/chromium.ts";
+import { checkDrawing, checkTraining } from "../../../dev/page_check/checks.ts";
+import { DenoSide, PageSide } from "../../../dev/page_check/sides.ts";
+import { serveFolder } from "../../../dev/page_check/static_server.ts";
+import { assert, assertEquals, assertStringIncludes } from "../../support/assert.ts";
 import { inFolder } from "../../support/folder.ts";
 import { testGpu } from "../../support/gpu.ts";
 import { randomCheckpoint } from "../../support/page_checkpoint.ts";
-import { ROOT, smokeConfig } from "../../support/runs.ts";
-import { serveFolder } from "../../support/static_server.ts";
+import { ROOT } from "../../support/runs.ts";
 
 const chromium = findChromium();
 if (chromium === null) {
@@ -33,8 +28,18 @@ if (chromium === null) {
 
 const DESKTOP: Look = { width: 1280, height: 900, scheme: "light" };
 
-/** Largest difference that two drivers' round-off may make in images of [-1, 1]. */
-const ROUND_OFF = 1e-5;
+/** The quickstart's config on small images that need no files, in small batches and few moves. */
+function smallQuickstart(): Promise<Config> {
+  return loadConfig(`${ROOT}config/quickstart.json`, [
+    ["data.name", "synthetic"],
+    ["data.size", "8"],
+    ["data.synthetic.channels", "1"],
+    ["data.synthetic.count", "32"],
+    ["diffusion.sampler.steps", "4"],
+    ["train.batchSize", "4"],
+    ["train.evalEvery", "0"],
+  ]);
+}
 
 /** A page of a checkpoint of random weights, served and opened. */
 function withPage(
@@ -42,19 +47,12 @@ function withPage(
   gpu = true,
 ): Promise<void> {
   return inFolder(async (folder) => {
-    const config = await smokeConfig("model.attentionLevels=[]", "model.channelMultipliers=[1]");
-    const checkpoint = await randomCheckpoint(join(folder, "tiny"), config);
+    const checkpoint = await randomCheckpoint(join(folder, "tiny"), await smallQuickstart());
     const out = join(folder, "out");
-    // Few kernels, as Chromium's own adapter takes half a second to compile one.
-    const smoke = JSON.parse(await Deno.readTextFile(`${ROOT}config/smoke.json`));
-    const text = JSON.stringify({ ...smoke, model: { name: "mlp", width: 32, depth: 1 } });
-    const training = { text, path: "tiny", images: 8, asked: true };
+    const { config: text, path } = checkpoint;
     const site = await makePage([checkpoint], {
-      out,
-      title: "Tiny",
-      dtype: "F16",
-      training,
-      say: () => {},
+      ...{ out, title: "Tiny", dtype: "F16", say: () => {} },
+      training: { text, path, images: 8, asked: true },
     });
     await serveFolder(out, async (url) => {
       const page = await BrowserPage.open(chromium!, url, DESKTOP, { gpu });
@@ -76,22 +74,13 @@ Deno.test({
   name: "the page draws and trains as Deno does, to round-off, and asks nobody else",
   ignore: chromium === null,
   fn: () =>
-    withPage(async (page, { models: [model], training }, url) => {
+    withPage(async (page, site, url) => {
       assertEquals(await page.evaluate("document.title"), "Tiny");
-      await page.evaluate(`document.querySelector("#count").value = "4"`);
-      await page.evaluate(`document.querySelector("#seed").value = "7"`);
-      await page.evaluate(`document.querySelector("#sample-form").requestSubmit()`);
-      await page.until(`diffract.sample.drawn !== null`);
-      const drawn = await page.evaluate<number[]>(`[...diffract.sample.drawn.images]`);
-      const bytes = await fetchFile(model!.weights, url);
-      const loaded = LoadedModel.create(await testGpu(), model!, bytes);
-      const settings = { sampler: model!.diffusion.sampler, seeds: [7, 8, 9, 10] };
-      const images = await drawImages(loaded, settings);
-      loaded.destroy();
-      assertEquals(drawn.length, images.length);
-      const worst = Math.max(...images.map((value, i) => Math.abs(value - drawn[i]!)));
-      console.log(`note: images of the page and of Deno differ by ${worst} at most`);
-      assert(worst < ROUND_OFF, `the images of the page differ by ${worst}`);
+      const all = await loadImages(site.training!.recipes[0]!.config.data, "train", () => {});
+      const deno = new DenoSide("Deno", await testGpu(), site, url, firstImages(all, 8));
+      const browser = await PageSide.of(page);
+      const findings = await checkDrawing(browser, deno, 4);
+      const { images } = await deno.draw(0, 4);
       // Weights that say nothing would agree anywhere.
       assert(new Set(images).size > 100);
 
@@ -117,26 +106,19 @@ Deno.test({
       assertEquals(changed.filter((i) => !brush.includes(i)), []);
       assert(changed.length > 5, `${changed.length} pixels are new`);
 
-      // The last tab: a run of its own, with its losses by band, and samples.
-      await page.evaluate(`document.querySelector("#tab-train").click()`);
-      await page.evaluate(`document.querySelector("#train-steps").value = "20"`);
-      const bytesBefore = await page.evaluate(`diffract.gpu.counters.bufferBytes`);
-      await page.evaluate(`document.querySelector("#train-form").requestSubmit()`);
-      await page.until(`diffract.train.finished || document.querySelector("#error").innerText`);
-      const lines = await page.evaluate<TrainingLine[]>(`diffract.train.lines`);
-      const { config } = training!.recipes[0]!;
-      const set = firstImages(await loadImages(config.data, "train", () => {}), 8);
-      const plan = { config, steps: 20, seed: 0, samples: 16 };
-      const live = await LiveTraining.create(await testGpu(), plan, set);
-      for (const { step, loss, byBand } of lines) {
-        const own = await live.train(step, () => {});
-        assertAllClose([loss, ...byBand], [own.loss, ...own.byBand], { rtol: 1e-4 });
-      }
-      live.destroy();
-      assertEquals(lines.map(({ step }) => step), [10, 20]);
-      assert(lines[1]!.loss < lines[0]!.loss, "the loss must fall");
-      assertEquals(await page.evaluate(`diffract.gpu.counters.bufferBytes`), bytesBefore);
-      assertEquals(await page.evaluate(`diffract.train.looks.map(({ step }) => step)`), [20]);
+      // The last tab: a U-Net of the quickstart's config, with its losses by band, and samples.
+      const report = await checkTraining(browser, deno, {
+        ...{ steps: 50, memorySteps: 50, memory: () => page.memory() },
+      });
+      deno.destroy();
+      findings.push(...report.findings);
+      console.log(findings.map(({ what, found }) => `note: ${what}: ${found}`).join("\n"));
+      assertEquals(findings.filter(({ holds }) => !holds), []);
+      assertEquals(await page.evaluate(`diffract.train.looks.map(({ step }) => step)`), [
+        20,
+        40,
+        50,
+      ]);
 
       // All of it fits a phone, and tabs go by arrow keys.
       await page.look({ width: 390, height: 844, scheme: "dark", mobile: true });

@@ -1,5 +1,5 @@
 /**
- * A headless Chromium for tests of pages, spoken to in its own protocol over a WebSocket: what a test
+ * A headless Chromium for checks of pages, spoken to in its own protocol over a WebSocket: what a check
  * needs of it is a few commands, for which a package of 14 MB would be much.
  *
  * @module
@@ -7,7 +7,7 @@
 import { join } from "node:path";
 
 const NAMES = ["chromium", "chromium-browser", "google-chrome", "chrome"];
-/** Milliseconds that anything may take before a test fails. */
+/** Milliseconds that anything may take before a check fails, unless it is told otherwise. */
 const PATIENCE = 120_000;
 
 /** The path of a browser on this machine; null where there is none. DIFFRACT_CHROMIUM names one. */
@@ -108,6 +108,19 @@ export interface Look {
 export interface BrowserOptions {
   /** Whether pages have WebGPU, on Chromium's own CPU adapter; false unless given. */
   readonly gpu?: boolean;
+  /**
+   * Whether V8 interprets alone; false unless given. What it compiles when depends on time, and takes room
+   * on the heap that would hide a slow leak, or look like one.
+   */
+  readonly interpreted?: boolean;
+}
+
+/** Memory that a page takes. */
+export interface PageMemory {
+  /** Bytes in use on JavaScript's heap, after a collection. */
+  readonly heap: number;
+  /** Resident bytes of the browser's GPU process; NaN where the system has no /proc. */
+  readonly gpuProcess: number;
 }
 
 /** Chromium gives WebGPU on a CPU to nobody who does not ask like this. */
@@ -123,7 +136,10 @@ export class BrowserPage {
     readonly requests: readonly string[],
     /** Exceptions, errors on the console and refusals of the page's policy, as lines. */
     readonly complaints: readonly string[],
+    /** The browser's name and version. */
+    readonly version: string,
     private readonly connection: Connection,
+    private readonly browser: Connection,
     private readonly process: Deno.ChildProcess,
     private readonly profile: string,
   ) {}
@@ -133,7 +149,7 @@ export class BrowserPage {
     program: string,
     url: string,
     look: Look,
-    { gpu = false }: BrowserOptions = {},
+    { gpu = false, interpreted = false }: BrowserOptions = {},
   ): Promise<BrowserPage> {
     const profile = await Deno.makeTempDir({ prefix: "diffract-chromium-" });
     const process = new Deno.Command(program, {
@@ -141,6 +157,7 @@ export class BrowserPage {
         ...["--headless=new", "--remote-debugging-port=0", `--user-data-dir=${profile}`],
         ...["--no-first-run", "--no-default-browser-check", "--mute-audio"],
         ...gpu ? GPU_FLAGS : ["--disable-gpu"],
+        ...interpreted ? ["--js-flags=--max-opt=0"] : [],
         ...["--disable-dev-shm-usage", "--hide-scrollbars", "--disable-background-networking"],
         // Tests run as root in containers, where there is no sandbox to be had.
         ...["--no-sandbox", "about:blank"],
@@ -150,8 +167,11 @@ export class BrowserPage {
       stderr: "null",
     }).spawn();
     const [port = ""] = (await portFile(profile)).split("\n");
-    const targets = await (await fetch(`http://127.0.0.1:${port}/json/list`)).json();
-    const target = targets.find(({ type }: { type: string }) => type === "page");
+    const about = async (what: string) =>
+      await (await fetch(`http://127.0.0.1:${port}/json/${what}`)).json();
+    const target = (await about("list")).find(({ type }: { type: string }) => type === "page");
+    const { webSocketDebuggerUrl, Browser: version } = await about("version");
+    const browser = await Connection.open(webSocketDebuggerUrl);
     const complaints: string[] = [], requests: string[] = [];
     const connection = await Connection.open(target.webSocketDebuggerUrl, (method, params) => {
       const complaint = complaintOf(method, params);
@@ -160,7 +180,8 @@ export class BrowserPage {
         requests.push((params.request as { url: string }).url);
       }
     });
-    const page = new BrowserPage(requests, complaints, connection, process, profile);
+    const parts = [version, connection, browser, process, profile] as const;
+    const page = new BrowserPage(requests, complaints, ...parts);
     for (const domain of ["Page", "Runtime", "Log", "Network"]) {
       await connection.send(`${domain}.enable`);
     }
@@ -193,9 +214,11 @@ export class BrowserPage {
   /**
    * Waits until an expression is true, and fails with its last value when that takes too long. What
    * throws is not true yet.
+   *
+   * @param patience Milliseconds.
    */
-  async until(expression: string): Promise<void> {
-    const end = performance.now() + PATIENCE;
+  async until(expression: string, patience = PATIENCE): Promise<void> {
+    const end = performance.now() + patience;
     for (;;) {
       const value = await this.evaluate<unknown>(
         `(() => { try { return (${expression}); } catch (error) { return String(error); } })()`,
@@ -234,8 +257,18 @@ export class BrowserPage {
     return Uint8Array.fromBase64(data as string);
   }
 
+  /** The memory that it takes now. */
+  async memory(): Promise<PageMemory> {
+    await this.connection.send("HeapProfiler.collectGarbage");
+    const { usedSize } = await this.connection.send("Runtime.getHeapUsage");
+    const { processInfo } = await this.browser.send("SystemInfo.getProcessInfo");
+    const gpu = (processInfo as { type: string; id: number }[]).find(({ type }) => type === "GPU");
+    return { heap: usedSize as number, gpuProcess: gpu ? residentBytes(gpu.id) : NaN };
+  }
+
   /** Ends the browser. */
   async close(): Promise<void> {
+    await this.browser.close();
     await this.connection.close();
     this.process.kill();
     await this.process.status;
@@ -248,6 +281,17 @@ export class BrowserPage {
         await new Promise((resolve) => setTimeout(resolve, 100));
       }
     }
+  }
+}
+
+/** Resident bytes of a process; NaN where there is no /proc. */
+function residentBytes(id: number): number {
+  try {
+    const [, kilobytes] = /^VmRSS:\s*(\d+) kB$/m.exec(Deno.readTextFileSync(`/proc/${id}/status`))!;
+    return 1024 * Number(kilobytes);
+  } catch (error) {
+    if (error instanceof Deno.errors.NotFound) return NaN;
+    throw error;
   }
 }
 
