@@ -409,16 +409,18 @@ export class Sampler {
       await this.gpu.finish();
       return;
     }
-    const seen = wants?.(i) ?? false;
-    const before = seen ? await this.#readImages(this.images.x, count) : null;
+    const seen = wants?.(i) ?? false, { x, predicted } = this.images;
     const evaluation = this.#evaluationOf(move);
     await evaluation.enter(move.timestep);
+    // Reads are in the queue's order, and awaited together: a wait takes milliseconds in a browser.
+    const before = seen ? this.gpu.readF32(x) : null;
     evaluation.run(move, keys, conditions);
     if ("known" in move && parts) this.#keep(parts, move.known, seeds, i);
-    await this.gpu.finish();
-    if (!before) return;
-    const predicted = await this.#readImages(this.images.predicted, count);
-    onImages?.(i, { before, predicted, after: await this.#readImages(this.images.x, count) });
+    if (!before) return await this.gpu.finish();
+    const read = await Promise.all([before, this.gpu.readF32(predicted), this.gpu.readF32(x)]);
+    const images = [];
+    for (const values of read) images.push(await this.#imagesOf(values, count));
+    onImages?.(i, { before: images[0]!, predicted: images[1]!, after: images[2]! });
   }
 
   async #partsWith(noise: KnownNoise): Promise<KnownParts> {
@@ -444,10 +446,14 @@ export class Sampler {
 
   /** The first images of a tensor, decoded where it holds none. */
   async #readImages(tensor: TensorRef, count: number): Promise<Float32Array<ArrayBuffer>> {
+    return await this.#imagesOf(await this.gpu.readF32(tensor), count);
+  }
+
+  /** The first images among the values of a tensor. */
+  async #imagesOf(values: Float32Array<ArrayBuffer>, count: number) {
     const { decoder } = this.parts;
-    if (!decoder) return await this.#read(tensor, count);
-    const images = await decoder.decode(await this.gpu.readF32(tensor));
-    return images.subarray(0, count * decoder.length);
+    if (!decoder) return values.slice(0, count * this.#length);
+    return (await decoder.decode(values)).subarray(0, count * decoder.length);
   }
 
   /** @throws {RangeError} Where what is drawn are no images, which given ones would have to become. */

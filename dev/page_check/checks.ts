@@ -15,8 +15,8 @@ import type { CountedSide, Side } from "./sides.ts";
 export const ROUND_OFF = 1e-5;
 /** The same of losses, as a share of them. */
 export const LOSS_ROUND_OFF = 1e-4;
-/** Bytes a step that the page's heap may grow by: it keeps a line of its charts every ten steps. */
-const HEAP_SLOPE = 512;
+/** What the page's heap may grow by: it keeps a line of its charts every ten steps, and breathes. */
+const HEAP_BYTES_A_STEP = 512, HEAP_BYTES = 32 * 1024;
 
 /** Something that was looked at. */
 export interface Finding {
@@ -124,13 +124,13 @@ function memoryTable(readings: readonly Reading[]): string {
 function memoryFindings(readings: readonly Reading[]): Finding[] {
   const settled = readings.slice(Math.ceil(readings.length / 5));
   const [first, last] = [settled[0]!, settled.at(-1)!];
-  const made = objects(last.counters) - objects(first.counters);
+  const steps = last.step - first.step, made = objects(last.counters) - objects(first.counters);
   const { slope, error } = leastSquares(settled.map(({ step: x, heap: y }) => ({ x, y })));
   return [
     {
       what: `JavaScript's heap, steps ${first.step} to ${last.step}`,
       found: `${round(slope)} bytes a step (standard error ${round(error)})`,
-      holds: slope < Math.max(HEAP_SLOPE, 2 * error),
+      holds: slope * steps < HEAP_BYTES_A_STEP * steps + HEAP_BYTES,
     },
     { what: "GPU objects made in these steps", found: `${made}`, holds: made === 0 },
   ];

@@ -96,19 +96,15 @@ export class LiveTraining {
    */
   async train(steps: number, onStep: () => void, signal?: AbortSignal): Promise<TrainingLine> {
     const first = this.#step, started = performance.now();
-    let before = Promise.resolve();
     while (this.#step < steps) {
       await this.trainer.step(this.#step++);
-      // The queue would take any number of steps; with one ahead the GPU need not wait for the page.
-      const done = this.gpu.finish();
-      await before;
-      before = done;
+      // The queue would take any number of steps.
+      await this.gpu.finish();
       onStep();
       await pause();
       this.gpu.health.check();
       signal?.throwIfAborted();
     }
-    await before;
     const milliseconds = (performance.now() - started) / (steps - first);
     const losses = await this.trainer.readLosses(first, steps);
     const loss = losses.reduce((sum, value) => sum + value, 0) / losses.length;

@@ -65,7 +65,7 @@ Deno.test("checkTraining() finds other losses, and what a page keeps", async () 
   assertEquals(await complaints(sideOf({ leak: { kept: 16 } })), [
     "bytes that buffers hold after a run, more than before",
   ]);
-  assertEquals(await complaints(sideOf(), 10 * 1024), ["JavaScript's heap, steps 30 to 60"]);
+  assertEquals(await complaints(sideOf(), 20 * 1024), ["JavaScript's heap, steps 30 to 60"]);
 });
 
 Deno.test("checkDrawing() lets round-off pass, and no more", async () => {
