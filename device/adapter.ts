@@ -92,10 +92,10 @@ export async function requestDevice(
 
 /**
  * Chromium's own CPU adapter, whose subgroups have 4 lanes, takes minutes to compile kernels of subgroups,
- * or its process dies of them.
+ * or its process dies of them. Deno tells its name as a description.
  */
-function losesSubgroups({ architecture, subgroupMaxSize }: GPUAdapterInfo): boolean {
-  return architecture === "swiftshader" && subgroupMaxSize === 4;
+function losesSubgroups({ architecture, description, subgroupMaxSize }: GPUAdapterInfo): boolean {
+  return subgroupMaxSize === 4 && /swiftshader/i.test(`${architecture} ${description}`);
 }
 
 /** All subsets, larger ones first, earlier elements kept longest. */
