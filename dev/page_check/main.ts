@@ -61,7 +61,8 @@ const command = defineCommand({
     },
     memorySteps: {
       value: "N",
-      parse: integer({ min: 10 }),
+      // Readings are every ten steps, the first fifth is left out, and a line wants three.
+      parse: integer({ min: 40 }),
       default: 200,
       description: "steps of the page over which memory is watched",
     },
