@@ -57,6 +57,33 @@ export async function writeCheckpoint(
   await atomicWrite(path, chunks(headerOf(facts, tensors), tensors));
 }
 
+/**
+ * A copy of all that a checkpoint holds, taken at once, so that it can be written while the tensors
+ * change.
+ *
+ * @returns Writes the file that {@linkcode writeCheckpoint} would have written; throws as it does. The sum
+ *   is computed on another thread.
+ */
+export async function copyCheckpoint(
+  path: string,
+  facts: CheckpointFacts,
+  tensors: readonly CheckpointTensor[],
+): Promise<() => Promise<void>> {
+  const header = headerOf(facts, tensors);
+  const content = new Uint8Array(checkpointBytes(facts, tensors) - sizeOf(CHECKSUM_SPEC.shape));
+  content.set(header);
+  let at = header.length;
+  for (const { read } of tensors) {
+    const { buffer, byteOffset, byteLength } = await read();
+    content.set(new Uint8Array(buffer, byteOffset, byteLength), at);
+    at += byteLength;
+  }
+  return async () => {
+    const sum = new Uint8Array(await crypto.subtle.digest("SHA-256", content));
+    await atomicWrite(path, [content, sum]);
+  };
+}
+
 /** Bytes of the file that {@linkcode writeCheckpoint} would write. */
 export function checkpointBytes(
   facts: CheckpointFacts,

@@ -4,9 +4,11 @@
  * @module
  */
 import { join, relative } from "node:path";
+import { BackgroundWork, HeldLog, type LoopLog } from "./background_save.ts";
 import {
   checkpointBytes,
   type CheckpointFacts,
+  copyCheckpoint,
   pruneCheckpoints,
   stepName,
   writeCheckpoint,
@@ -28,6 +30,9 @@ import { ensureFolder } from "../support/files.ts";
 /** Steps shorter than this are submitted several at a time before the loop waits for the GPU. */
 const QUICK_STEP_MS = 20;
 const QUICK_STEPS_IN_FLIGHT = 4;
+
+/** The largest checkpoint that is copied to be written beside training; a larger one is waited for. */
+const MOST_COPIED_BYTES = 1 << 30;
 
 /** Milliseconds that a look may still take once the run was asked to stop. */
 const LOOK_GRACE_MS = 2000;
@@ -88,7 +93,7 @@ export async function runLoop(options: LoopOptions): Promise<LoopResult> {
 }
 
 /** The log of ranks that write nothing. */
-const NO_LOG: Pick<Log, "write" | "ensure" | "sync" | "close"> = {
+const NO_LOG: LoopLog = {
   write: () => {},
   ensure: () => {},
   sync: () => {},
@@ -106,9 +111,12 @@ class Loop {
   readonly #clock: Clock;
   readonly #collector = new Collector();
   readonly #overdue = new AbortController();
+  readonly #saving = new BackgroundWork();
+  readonly log: HeldLog;
 
-  constructor(private readonly options: LoopOptions, readonly log: typeof NO_LOG) {
+  constructor(private readonly options: LoopOptions, log: LoopLog) {
     const { trainer, start, lossesKept } = options;
+    this.log = new HeldLog(log);
     this.#step = this.#checked = start;
     this.#logged = lossesKept ? start - start % trainer.lossSlots : start;
     this.#clock = new Clock(trainer);
@@ -122,10 +130,14 @@ class Loop {
     if (signal.aborted) hurry();
     else signal.addEventListener("abort", hurry);
     try {
-      return await this.#train();
+      const result = await this.#train();
+      await this.#saving.end();
+      return result;
     } finally {
       signal.removeEventListener("abort", hurry);
       clearTimeout(timer);
+      // Where the loop has failed, that is the error to tell, and what it saved is still completed.
+      await this.#saving.end().catch(() => {});
     }
   }
 
@@ -139,6 +151,7 @@ class Loop {
       await this.#clock.tick();
       await pauseForSignals();
       trainer.gpu.health.check();
+      this.#saving.check();
       this.#collector.afterStep();
       await this.#afterStep(this.#step === steps);
       // A wish that came after the last chance to save waits for the next step.
@@ -270,19 +283,31 @@ class Loop {
   async #save(): Promise<void> {
     const { trainer, folder, configText, freeSpace, observers } = this.options;
     const { keep } = trainer.config.train;
-    const path = checkpointPath(folder, this.#step);
-    await gatherState(trainer, observers, this.#step);
-    if (!this.#first) return void (this.#saved = { step: this.#step, path });
+    const step = this.#step, path = checkpointPath(folder, step);
+    await this.#saving.end();
+    await gatherState(trainer, observers, step);
+    if (!this.#first) return void (this.#saved = { step, path });
     const notes = imageNotes(trainer.images, trainer.network);
-    const facts: CheckpointFacts = { step: this.#step, config: configText, notes };
-    const tensors = trainer.state.checkpointTensors(this.#step);
+    const facts: CheckpointFacts = { step, config: configText, notes };
+    const tensors = trainer.state.checkpointTensors(step);
     const bytes = checkpointBytes(facts, tensors);
     await checkSpace(path, { folder: folder.checkpoints, bytes, keep }, freeSpace);
     // A checkpoint that outlives a loss of power needs a log that does.
     this.log.sync();
-    await writeCheckpoint(path, facts, tensors);
-    this.#saved = { step: this.#step, path };
-    await settleCheckpoint(this.log, folder, this.#step, keep);
+    const write = bytes > MOST_COPIED_BYTES
+      ? () => writeCheckpoint(path, facts, tensors)
+      : await copyCheckpoint(path, facts, tensors);
+    this.#saved = { step, path };
+    this.log.hold();
+    this.#saving.begin(async () => {
+      try {
+        await write();
+        await settleCheckpoint(this.log, folder, step, keep);
+      } finally {
+        this.log.release();
+      }
+    });
+    if (bytes > MOST_COPIED_BYTES) await this.#saving.end();
   }
 }
 

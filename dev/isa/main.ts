@@ -9,7 +9,7 @@
  */
 import { defineCommand, runCommand } from "../../support/command_line.ts";
 import { integer } from "../../support/numbers.ts";
-import { VARIANT_FAMILIES } from "../../kernels/shared/variants.ts";
+import { PORTABLE_FAMILIES } from "../../kernels/shared/variants.ts";
 import { type ChipName, CHIPS } from "./chips.ts";
 import { compileStep } from "./compile.ts";
 import { reportKernels, reportText } from "./report.ts";
@@ -36,7 +36,7 @@ const command = defineCommand({
     },
     variant: {
       value: "FAMILY",
-      choices: VARIANT_FAMILIES,
+      choices: PORTABLE_FAMILIES,
       description: "force this family of kernels; what such a card gets by default",
     },
     mesa: { value: "DIR", description: "folder where the packages of another Mesa are unpacked" },
