@@ -13,6 +13,7 @@ import {
 } from "./adapter.ts";
 import type { DType } from "./element.ts";
 import { DeviceHealth } from "./health.ts";
+import { IdleMeter, type IdleTime } from "./idle_meter.ts";
 import type { Kernel } from "./kernel.ts";
 import { type MatrixShape, matrixShapesOf } from "./matrix_units.ts";
 import { Pipelines } from "./pipelines.ts";
@@ -115,6 +116,7 @@ export class Gpu {
   readonly info: GPUAdapterInfo;
   readonly #pipelines: Pipelines;
   readonly #readback: Readback;
+  #meter: IdleMeter | undefined;
   #running = "";
   #destroyed = false;
 
@@ -322,6 +324,33 @@ export class Gpu {
   /** Reads a persistent f32 tensor. */
   async readF32(tensor: TensorRef): Promise<Float32Array<ArrayBuffer>> {
     return await this.read(tensor) as Float32Array<ArrayBuffer>;
+  }
+
+  /**
+   * Hands work over, counted.
+   *
+   * @internal
+   */
+  submit(work: readonly GPUCommandBuffer[]): void {
+    this.counters.submits++;
+    this.device.queue.submit([...this.#meter?.around(work) ?? work]);
+  }
+
+  /**
+   * Measures how long the GPU has nothing to do while `body` runs programs.
+   *
+   * @returns Null where the device has no timestamps.
+   * @internal
+   */
+  async measureIdle(body: () => Promise<void>): Promise<IdleTime | null> {
+    if (!this.has("timestamp-query")) return await body().then(() => null);
+    const meter = this.#meter = new IdleMeter(this);
+    try {
+      await body();
+    } finally {
+      this.#meter = undefined;
+    }
+    return await meter.end();
   }
 
   /** Waits until all submitted work is done. */

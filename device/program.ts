@@ -133,8 +133,7 @@ export class Program {
     this.gpu.running(this.name);
     const encoder = this.gpu.device.createCommandEncoder({ label: this.name });
     encodeInto(encoder, lists.flat(), { label: this.name });
-    this.gpu.counters.submits++;
-    this.gpu.device.queue.submit([encoder.finish()]);
+    this.gpu.submit([encoder.finish()]);
   }
 
   /**

@@ -13,6 +13,7 @@ import {
   stepName,
   writeCheckpoint,
 } from "./checkpoint.ts";
+import { Clock } from "./clock.ts";
 import { Collector } from "./gc_pacing.ts";
 import { Log, type LogEvent, type LogMirror } from "./log.ts";
 import { NonFiniteError } from "./non_finite.ts";
@@ -26,10 +27,6 @@ import { gatherObserved, gatherState } from "./shared_state.ts";
 import { EMA_PREFIX } from "./state.ts";
 import type { Trainer } from "./trainer.ts";
 import { ensureFolder } from "../support/files.ts";
-
-/** Steps shorter than this are submitted several at a time before the loop waits for the GPU. */
-const QUICK_STEP_MS = 20;
-const QUICK_STEPS_IN_FLIGHT = 4;
 
 /** The largest checkpoint that is copied to be written beside training; a larger one is waited for. */
 const MOST_COPIED_BYTES = 1 << 30;
@@ -329,50 +326,4 @@ export async function settleCheckpoint(
 ): Promise<void> {
   log.ensure(checkpointEvent(folder, step));
   await pruneCheckpoints(folder.checkpoints, step, keep);
-}
-
-/** Times the steps alone, and keeps the GPU a few steps behind at most. */
-class Clock {
-  /** Milliseconds and steps since the last rate was asked for. */
-  #ms = 0;
-  #steps = 0;
-  #since = performance.now();
-  #inFlight = 0;
-  #msAStep = Infinity;
-
-  constructor(private readonly trainer: Trainer) {}
-
-  /** After each step: waits for the GPU when enough is under way. */
-  async tick(): Promise<void> {
-    this.#steps++;
-    this.#inFlight++;
-    if (this.#inFlight < (this.#msAStep < QUICK_STEP_MS ? QUICK_STEPS_IN_FLIGHT : 1)) return;
-    await this.#wait();
-    this.#msAStep = (this.#ms + performance.now() - this.#since) / this.#steps;
-  }
-
-  /** Waits for the GPU and stops the time. */
-  async pause(): Promise<void> {
-    await this.#wait();
-    this.#ms += performance.now() - this.#since;
-    this.#since = performance.now();
-  }
-
-  /** Lets the time run again. */
-  resume(): void {
-    this.#since = performance.now();
-  }
-
-  /** Rate since the last call, rounded; call it while paused. */
-  imagesPerSecond(): number {
-    const { batchSize } = this.trainer.config.train;
-    const rate = this.#steps * batchSize * 1000 / Math.max(this.#ms, 1e-3);
-    this.#ms = this.#steps = 0;
-    return Number(rate.toPrecision(4));
-  }
-
-  async #wait(): Promise<void> {
-    await this.trainer.gpu.finish();
-    this.#inFlight = 0;
-  }
 }

@@ -5,6 +5,7 @@
  */
 import type { KernelTime } from "../../device/profile.ts";
 import { formatTable } from "../../support/terminal.ts";
+import { Clock } from "../../training/clock.ts";
 import type { Trainer } from "../../training/trainer.ts";
 
 /** Replays before anything is measured: drivers finish compiling in the first ones. */
@@ -16,6 +17,8 @@ export const MEASURED_STEPS = 3;
 export interface StepProfile {
   readonly kernels: readonly KernelTime[];
   readonly wallMs: number;
+  /** Share of the time in which the GPU had nothing to do, 0 to 1; null where it can't be measured. */
+  readonly idle?: number | null;
 }
 
 /** Measures training steps and prints a table, as `train --profile` does. */
@@ -23,20 +26,31 @@ export async function profileTraining(trainer: Trainer): Promise<void> {
   console.log(profileText(await measureTraining(trainer)));
 }
 
-/** Measures training steps from the first one on. */
+/** Measures training steps from the first one on, at the pace of a run. */
 export async function measureTraining(trainer: Trainer): Promise<StepProfile> {
   let step = 0;
-  for (; step < WARM_STEPS; step++) trainer.step(step);
+  for (; step < WARM_STEPS; step++) await trainer.step(step);
   await trainer.gpu.finish();
+  const clock = new Clock(trainer);
   const start = performance.now();
-  for (; step < WARM_STEPS + MEASURED_STEPS; step++) trainer.step(step);
-  await trainer.gpu.finish();
-  const wallMs = (performance.now() - start) / MEASURED_STEPS;
-  return { kernels: await trainer.profileStep(step), wallMs };
+  let wallMs = 0;
+  const time = await trainer.gpu.measureIdle(async () => {
+    for (; step < WARM_STEPS + MEASURED_STEPS; step++) {
+      await trainer.step(step);
+      await clock.tick();
+    }
+    await trainer.gpu.finish();
+    wallMs = (performance.now() - start) / MEASURED_STEPS;
+  });
+  const idle = time && time.idleMs / time.totalMs;
+  return { kernels: await trainer.profileStep(step), wallMs, idle };
 }
 
 /** The table of a profile: each kernel's dispatches, milliseconds and share. */
-export function profileText({ kernels, wallMs }: StepProfile, top = kernels.length): string {
+export function profileText(
+  { kernels, wallMs, idle = null }: StepProfile,
+  top = kernels.length,
+): string {
   const sum = kernels.reduce((total, { ms }) => total + ms, 0);
   const dispatches = kernels.reduce((total, kernel) => total + kernel.dispatches, 0);
   const row = (name: string, count: number, ms: number) => [
@@ -55,5 +69,5 @@ export function profileText({ kernels, wallMs }: StepProfile, top = kernels.leng
   return `${formatTable(["kernel", "dispatches", "ms", "%"], rows)}\n` +
     `${dispatches} dispatches, ${sum.toFixed(1)} ms of kernels; an ordinary step takes ${
       wallMs.toFixed(1)
-    } ms`;
+    } ms${idle === null ? "" : `, and the GPU is idle for ${(100 * idle).toFixed(1)} % of it`}`;
 }
