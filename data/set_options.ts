@@ -128,17 +128,17 @@ export const SET_FIELDS = {
   skipBroken: option(
     flag(),
     false,
-    "Pass over images of folder and parquet that cannot be used, and count them",
+    "Pass over images of files, Parquet and TFRecord that cannot be used, and count them",
   ),
   imageColumn: option(
     nullable(text()),
     null,
-    "Column of the images in Parquet files; null = image or img, or the only one of images",
+    "Column of the images in Parquet or TFRecord files; null = image or img, or the only one of images",
   ),
   labelColumn: option(
     nullable(text()),
     null,
-    "Column of the classes in Parquet files; null = label, labels or fine_label",
+    "Column of the classes in Parquet or TFRecord files; null = label, labels or fine_label",
   ),
   stream: option(
     flag(),

@@ -1,5 +1,5 @@
 /**
- * CRC-32C (Castagnoli), the checksum of records in event files.
+ * CRC-32C (Castagnoli), the checksum of records in event files and TFRecord files.
  *
  * @module
  */
@@ -18,4 +18,13 @@ export function crc32c(bytes: Uint8Array): number {
   let crc = 0xffffffff;
   for (let i = 0; i < bytes.length; i++) crc = TABLE[(crc ^ bytes[i]!) & 255]! ^ (crc >>> 8);
   return ~crc >>> 0;
+}
+
+/**
+ * The checksum as records store it: rotated and shifted, so that the checksum of data with checksums in
+ * it is no special one.
+ */
+export function maskedCrc32c(bytes: Uint8Array): number {
+  const crc = crc32c(bytes);
+  return (((crc >>> 15) | (crc << 17)) + 0xa282ead8) >>> 0;
 }

@@ -9,7 +9,7 @@
  *
  * @module
  */
-import { crc32c } from "./crc32c.ts";
+import { maskedCrc32c } from "./crc32c.ts";
 import { ProtobufWriter } from "./protobuf_writer.ts";
 
 /** A PNG with its size. */
@@ -101,14 +101,8 @@ function record(message: Uint8Array): Uint8Array<ArrayBuffer> {
   const bytes = new Uint8Array(12 + message.length + 4);
   const view = new DataView(bytes.buffer);
   view.setBigUint64(0, BigInt(message.length), true);
-  view.setUint32(8, maskedCrc(bytes.subarray(0, 8)), true);
+  view.setUint32(8, maskedCrc32c(bytes.subarray(0, 8)), true);
   bytes.set(message, 12);
-  view.setUint32(12 + message.length, maskedCrc(message), true);
+  view.setUint32(12 + message.length, maskedCrc32c(message), true);
   return bytes;
-}
-
-/** Rotated and shifted, so that the checksum of data with checksums in it is no special one. */
-function maskedCrc(bytes: Uint8Array): number {
-  const crc = crc32c(bytes);
-  return (((crc >>> 15) | (crc << 17)) + 0xa282ead8) >>> 0;
 }

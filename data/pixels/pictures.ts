@@ -7,6 +7,7 @@ import { namedBeginning } from "../../formats/beginnings.ts";
 import { decodeJpeg, isJpeg } from "../../formats/jpeg.ts";
 import { type Picture, withoutAlpha } from "../../formats/picture.ts";
 import { decodePng, isPng } from "../../formats/png_decode.ts";
+import { decodeWebp, isWebp } from "../../formats/webp.ts";
 import type { Pixels } from "../dataset.ts";
 import type { ImageSides } from "../set_options.ts";
 import { cropToShape, type FitOptions, resizeImages } from "./resize.ts";
@@ -20,16 +21,20 @@ export interface PictureShape extends FitOptions {
 }
 
 /**
- * Decodes a PNG or JPEG; which of them it is, is told by its first bytes.
+ * Decodes a PNG, JPEG or WebP; which of them it is, is told by its first bytes.
  *
- * @throws SyntaxError, TypeError, RangeError as {@linkcode decodePng} and {@linkcode decodeJpeg};
- * SyntaxError when the bytes are neither.
+ * @throws SyntaxError, TypeError, RangeError as {@linkcode decodePng}, {@linkcode decodeJpeg} and
+ * {@linkcode decodeWebp};
+ * SyntaxError when the bytes are none of them.
  */
 export function decodePicture(bytes: Uint8Array): Picture {
   if (isJpeg(bytes)) return decodeJpeg(bytes);
   if (isPng(bytes)) return decodePng(bytes);
+  if (isWebp(bytes)) return decodeWebp(bytes);
   throw new SyntaxError(
-    `Cannot decode picture: it must begin as a PNG or a JPEG does, got ${namedBeginning(bytes)}`,
+    `Cannot decode picture: it must begin as a PNG, a JPEG or a WebP does, got ${
+      namedBeginning(bytes)
+    }`,
   );
 }
 

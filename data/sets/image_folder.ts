@@ -1,5 +1,5 @@
 /**
- * Image files as a data set: PNG and JPEG in a folder or an archive, by class folders or flat.
+ * Image files as a data set: PNG, JPEG and WebP in a folder or an archive, by class folders or flat.
  *
  * @module
  */
@@ -43,7 +43,7 @@ export interface ImageFolderOptions extends PictureShape {
 }
 
 /** Raise it when {@linkcode planSplit} makes other splits of the same place. */
-const PLAN = 4;
+const PLAN = 5;
 /** Decoded images are held in memory. */
 const MAX_BYTES = 2 ** 33;
 
@@ -152,7 +152,7 @@ async function planImages(
   const closed = passOver(place, unreadable, options.skipBroken);
   if (all.length === strays.length) {
     throw new Error(
-      `Cannot read images from ${place.path}: it must hold PNG or JPEG files, got ` +
+      `Cannot read images from ${place.path}: it must hold PNG, JPEG or WebP files, got ` +
         `${strays.length === 0 ? "no files" : `only ${kindsOf(strays)}`}`,
     );
   }
@@ -274,7 +274,7 @@ function chances(strays: readonly string[]): string[] {
   const foreign = strays.filter(isForeignPicture), archives = strays.filter(isArchiveName);
   return [
     ...foreign.length === 0 ? [] : [
-      `note: only PNG and JPEG are read; convert ${kindsOf(foreign)} to train on them too`,
+      `note: only PNG, JPEG and WebP are read; convert ${kindsOf(foreign)} to train on them too`,
     ],
     ...archives.length === 0 ? [] : [
       `note: archives among images are not opened; unpack ${

@@ -4,7 +4,7 @@
  * @module
  */
 
-const IMAGE_NAME = /\.(png|jpe?g|jpe|jfif)$/i;
+const IMAGE_NAME = /\.(png|jpe?g|jpe|jfif|webp)$/i;
 /**
  * What systems leave behind: hidden files, macOS's notes in archives, thumbnails of network drives,
  * and bins.
@@ -23,7 +23,7 @@ export function isImageName(path: string): boolean {
 }
 
 /** Kinds of pictures that are not read. */
-const FOREIGN_PICTURE = /\.(webp|heic|heif|avif|jxl|gif|bmp|tiff?|jp2|tga|ppm|pgm|svg)$/i;
+const FOREIGN_PICTURE = /\.(heic|heif|avif|jxl|gif|bmp|tiff?|jp2|tga|ppm|pgm|svg)$/i;
 
 /** Whether a file's name is that of a picture of a kind that is not read. */
 export function isForeignPicture(path: string): boolean {

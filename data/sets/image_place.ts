@@ -1,5 +1,6 @@
 /**
- * A place with image files: a folder, or a tar, tar.gz or zip archive that stays packed.
+ * A place with image files: a folder, or a tar, tar.gz or zip archive or an LMDB database that stays
+ * packed.
  *
  * @module
  */
@@ -10,6 +11,7 @@ import { fingerprint } from "../fetching/decoded_cache.ts";
 import { MissingPlaceError } from "../fetching/locate_files.ts";
 import { tarFiles, zipFiles } from "./image_archive.ts";
 import { isImageName, shownName } from "./image_names.ts";
+import { isLmdb, LMDB_NAME, lmdbFiles } from "./lmdb_files.ts";
 import { type ImagePlace, type Listing, MAX_IMAGE_BYTES, Remarks } from "./image_listing.ts";
 
 const MAX_DEPTH = 32;
@@ -43,6 +45,7 @@ export async function openImagePlace(given: string): Promise<ImagePlace> {
     return { ...archive, ...zipFiles(path) };
   }
   if (isTar(head) || startsWith(0x1f, 0x8b)) return { ...archive, ...tarFiles(path) };
+  if (isLmdb(head)) return { ...archive, ...lmdbFiles(path) };
   const packed = PACKED.find(({ magic }) => startsWith(...magic));
   if (packed) {
     throw new Error(
@@ -112,7 +115,7 @@ const OTHER_ARCHIVE_NAME = /\.(7z|rar|tbz2?|txz|tzst|tar\.(bz2|xz|zst|lz4|Z))$/i
 
 /**
  * A folder without images, but with archives of them, as `train.zip` and `test.zip`: each stands for a
- * folder of its name.
+ * folder of its name. So do folders with an LMDB database.
  */
 async function withArchives(folder: ImagePlace): Promise<ImagePlace> {
   const own = await folder.list();
@@ -120,16 +123,21 @@ async function withArchives(folder: ImagePlace): Promise<ImagePlace> {
   const top = own.names.filter((name) => !/\//.test(name));
   const known = top.filter((name) => ARCHIVE_NAME.test(name));
   // With nothing else to read, opening one of the others says what to do.
-  const packed = known.length > 0 ? known : top.filter((name) => OTHER_ARCHIVE_NAME.test(name));
+  const databases = own.names.filter((name) => LMDB_NAME.test(name));
+  const packed = known.length + databases.length > 0
+    ? [...known, ...databases]
+    : top.filter((name) => OTHER_ARCHIVE_NAME.test(name));
   if (packed.length === 0) return folder;
   const parts = new Map<string, ImagePlace>();
   for (const name of packed) {
-    const stem = name.replace(ARCHIVE_NAME, "");
+    const stem = name.replace(ARCHIVE_NAME, "").replace(/\/?data\.mdb$/, "") || "data";
     parts.set(parts.has(stem) ? name : stem, await openImagePlace(join(folder.path, name)));
   }
   const partOf = (name: string): [ImagePlace | undefined, string] => {
-    const slash = name.indexOf("/");
-    return [parts.get(name.slice(0, slash)), name.slice(slash + 1)];
+    for (const [stem, part] of parts) {
+      if (name.startsWith(`${stem}/`)) return [part, name.slice(stem.length + 1)];
+    }
+    return [undefined, name];
   };
   return {
     ...folder,

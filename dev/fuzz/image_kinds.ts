@@ -10,6 +10,7 @@ import { decodeJpeg } from "../../formats/jpeg.ts";
 import type { Picture } from "../../formats/picture.ts";
 import { decodePng, encodePng } from "../../formats/png.ts";
 import { tarFiles } from "../../formats/tar.ts";
+import { decodeWebp } from "../../formats/webp.ts";
 import { writeZip } from "../../formats/zip.ts";
 import type { FuzzFormat, FuzzSeed, ReadArray } from "./format.ts";
 import { mutate, type Random } from "./mutate.ts";
@@ -25,6 +26,10 @@ export const IMAGE_FORMATS = {
     read: (bytes) => [asArray(decodePng(bytes))],
     recorded: { folder: "pictures", suffix: ".png" },
     mutateInside: mutatePng,
+  },
+  "webp": {
+    read: (bytes) => [asArray(decodeWebp(bytes))],
+    recorded: { folder: "pictures", suffix: ".webp", accept: (bytes) => bytes[12] === 0x56 },
   },
   "tar": { read: readTar, made: madeTars, mutateInside: mutateTar },
   "image-archive": { read: readArchive, made: madeArchives, mutateInside: mutateTar },

@@ -35,6 +35,7 @@ import type { FuzzFormat, FuzzSeed, ReadArray } from "./format.ts";
 import { IMAGE_FORMATS } from "./image_kinds.ts";
 import { NETWORK_FORMATS } from "./network_kinds.ts";
 import { mutate, type Random } from "./mutate.ts";
+import { RECORD_FORMATS } from "./record_kinds.ts";
 
 /** Kinds of files. */
 export const FUZZ_KINDS = [
@@ -58,8 +59,11 @@ export const FUZZ_KINDS = [
   "npz-signals",
   "mat",
   "parquet",
+  "tfrecord",
+  "lmdb",
   "jpeg",
   "png",
+  "webp",
   "tar",
   "image-archive",
 ] as const;
@@ -137,6 +141,7 @@ export const FUZZ_FORMATS: Readonly<Record<FuzzKind, FuzzFormat>> = {
     recorded: { folder: "formats", suffix: ".parquet" },
     mutateInside: mutateParquet,
   },
+  ...RECORD_FORMATS,
   ...IMAGE_FORMATS,
   ...NETWORK_FORMATS,
 };

@@ -20,6 +20,7 @@ export const FOREIGN_FILES = {
   npz: read("medmnist.npz"),
   cifar100Protocol2: read("cifar100-protocol-2.pickle"),
   cifar100Protocol4: read("cifar100-protocol-4.pickle"),
+  lmdb: read("pictures.mdb"),
 };
 
 /** Images by the files' formula, [count, height, width, channels]. */

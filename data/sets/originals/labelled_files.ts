@@ -7,6 +7,7 @@ import { labelsOf, type Split } from "../../dataset.ts";
 import { fixedOrder, HELD_OUT, isHeldOut } from "../../fixed_order.ts";
 import type { SetKind } from "../../set_kind.ts";
 import { type ImageFolderOptions, loadImageFolder, storeImageFolder } from "../image_folder.ts";
+import { isImageName } from "../image_names.ts";
 import type { SplitPlan } from "../image_tree.ts";
 import { fitOf, OPEN_SHAPE, openShape } from "../open_set.ts";
 
@@ -70,6 +71,26 @@ export function linesOf(bytes: Uint8Array): string[] {
 /** The name of a file without its folders. */
 export function baseName(name: string): string {
   return name.slice(name.lastIndexOf("/") + 1);
+}
+
+/**
+ * Images in folders of classes in folders of splits.
+ *
+ * @param splits What the folders of each split are called.
+ * @param classNames What the folders of classes are called.
+ */
+export function classFolders(
+  names: readonly string[],
+  splits: Readonly<Record<Split, readonly string[]>>,
+  classNames: readonly string[],
+): LabelledSplits {
+  const of = (folders: readonly string[]) =>
+    names.filter(isImageName).flatMap((name) => {
+      const [folder = "", inner = ""] = name.split("/").slice(-3);
+      const label = classNames.indexOf(inner);
+      return label >= 0 && folders.includes(folder) ? [{ name, label }] : [];
+    });
+  return { train: of(splits.train), test: of(splits.test), classNames };
 }
 
 /**

@@ -2,19 +2,20 @@ import { assertEquals, assertThrows } from "../../support/assert.ts";
 import { decodePicture, fitPicture, type PictureShape } from "../../../data/pixels/pictures.ts";
 import { encodePng } from "../../../formats/png.ts";
 import { JPEG_FIXTURES, jpegBytes } from "../../formats/jpeg_fixtures.ts";
+import { webpFile } from "../../formats/webp_fixtures.ts";
 import { bytesOf } from "../fixtures.ts";
 
 const SHAPE: PictureShape = { size: 2, channels: 3, crop: true, resize: "area" };
 
-Deno.test("decodePicture() tells PNG from JPEG by the bytes, and names what is neither", () => {
+Deno.test("decodePicture() tells PNG, JPEG and WebP by the bytes, and names what is none of them", () => {
   const png = { width: 2, height: 3, channels: 3, data: bytesOf(18, 1) };
   assertEquals(decodePicture(encodePng(png)), png);
   const { width, height, channels } = decodePicture(jpegBytes(JPEG_FIXTURES[0]!));
   assertEquals([width, height, channels], [32, 32, 3]);
+  assertEquals(decodePicture(webpFile("lossy")).width, 19);
   const text = new TextEncoder().encode("GIF89a");
   assertThrows(() => decodePicture(text), SyntaxError, "got a GIF picture");
   const beginnings: [bytes: string, part: string][] = [
-    ["RIFF\x20\0\0\0WEBPVP8 ", "a WebP picture"],
     ["\0\0\0\x18ftypheic", "a HEIC picture"],
     ["\0\0\0\x18ftypavif", "an AVIF picture"],
     ["MM\0*\0\0", "a TIFF picture"],

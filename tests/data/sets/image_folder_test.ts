@@ -267,7 +267,7 @@ Deno.test("loadImageFolder() says of other pictures and of archives how to train
     const set = join(folder, "set");
     await write(set, {
       ...FILES,
-      "train/cat/new.webp": new Uint8Array(3),
+      "train/cat/new.avif": new Uint8Array(3),
       "train/dog/IMG 1.HEIC": new Uint8Array(3),
       "train/dog/more.tar.gz": new Uint8Array(3),
       "train/dog/table.csv.gz": new Uint8Array(3),
@@ -276,7 +276,7 @@ Deno.test("loadImageFolder() says of other pictures and of archives how to train
     const { load, lines } = loader(folder);
     assertEquals((await seen(load(set))).length, 3);
     assertEquals(lines.filter((line) => line.startsWith("note:")), [
-      "note: only PNG and JPEG are read; convert 1 .webp file, 1 .heic file to train on them too",
+      "note: only PNG, JPEG and WebP are read; convert 1 .avif file, 1 .heic file to train on them too",
       "note: archives among images are not opened; unpack 1 .gz file to train on them too",
     ]);
   });
@@ -336,7 +336,7 @@ Deno.test("loadImageFolder() says in one line what is wrong with a place, and wh
     await refused(join(folder, "gone"), "that exists", "check the path");
     await assertRejects(() => load(join(folder, "gone")), MissingPlaceError);
     await Deno.mkdir(join(folder, "empty"));
-    await refused(join(folder, "empty"), "it must hold PNG or JPEG files, got no files");
+    await refused(join(folder, "empty"), "it must hold PNG, JPEG or WebP files, got no files");
     await write(join(folder, "text"), { "a.txt": new Uint8Array(1), "b.gif": new Uint8Array(1) });
     await refused(join(folder, "text"), "got only 1 .txt file, 1 .gif file");
     await Deno.writeFile(join(folder, "one.png"), flat(1));

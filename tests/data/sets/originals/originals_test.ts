@@ -128,6 +128,67 @@ const CASES: Readonly<Record<string, Case>> = {
     train: ["1 -", "2 -"],
     test: ["3 -"],
   },
+  "afhq": {
+    dir: "afhq_v2.zip",
+    files: async () => ({
+      "afhq_v2.zip": await writeZip(Object.entries({
+        "train/cat/pixabay_cat_000002.png": flat(1),
+        "train/wild/flickr_wild_000002.png": flat(2),
+        "test/dog/pixabay_dog_000001.png": flat(3),
+      })),
+    }),
+    train: ["1 cat", "2 wild"],
+    test: ["3 dog"],
+  },
+  "celeba-hq": {
+    files: () =>
+      Promise.resolve({
+        "CelebA-HQ-img/0.jpg": flat(1),
+        "CelebA-HQ-img/1.jpg": flat(2),
+        "CelebA-HQ-img/10.jpg": flat(3),
+        "CelebA-HQ-to-CelebA-mapping.txt": text([
+          "idx orig_idx orig_file",
+          "0 119613 119614.jpg",
+          "1 99094 099095.jpg",
+          "10 200121 200122.jpg",
+        ]),
+        "list_eval_partition.txt": text(["099095.jpg 0", "119614.jpg 1", "200122.jpg 2"]),
+      }),
+    train: ["1 -", "2 -"],
+    test: ["3 -"],
+  },
+  "imagenet": {
+    files: () =>
+      Promise.resolve({
+        "ILSVRC/Data/CLS-LOC/train/n01443537/n01443537_2.JPEG": flat(1),
+        "ILSVRC/Data/CLS-LOC/train/n01440764/n01440764_18.JPEG": flat(2),
+        "ILSVRC/Data/CLS-LOC/val/ILSVRC2012_val_00000001.JPEG": flat(3),
+        "ILSVRC/Data/CLS-LOC/test/ILSVRC2012_test_00000001.JPEG": flat(4),
+        "LOC_synset_mapping.txt": text(["n01440764 tench, Tinca tinca", "n01443537 goldfish"]),
+        "LOC_val_solution.csv": text([
+          "ImageId,PredictionString",
+          "ILSVRC2012_val_00000001,n01443537 111 108 441 193 ",
+        ]),
+      }),
+    train: ["1 goldfish", "2 tench, Tinca tinca"],
+    test: ["3 goldfish"],
+  },
+  "places365": {
+    files: () =>
+      Promise.resolve({
+        "train_256_places365standard.tar": writeTar(entries({
+          "data_256/a/airfield/00000001.jpg": flat(1),
+          "data_256/a/apartment_building/outdoor/00000001.jpg": flat(2),
+        })),
+        "val_256.tar": writeTar(entries({ "val_256/Places365_val_00000001.jpg": flat(3) })),
+        "filelist_places365-standard.tar": writeTar(entries({
+          "categories_places365.txt": text(["/a/airfield 0", "/a/apartment_building/outdoor 1"]),
+          "places365_val.txt": text(["Places365_val_00000001.jpg 1"]),
+        })),
+      }),
+    train: ["1 airfield", "2 apartment_building-outdoor"],
+    test: ["3 apartment_building-outdoor"],
+  },
   "edm": {
     dir: "cifar10-32x32.zip",
     files: async () => ({
@@ -175,6 +236,43 @@ for (const [name, { files, dir = "", train, test }] of Object.entries(CASES)) {
       const held = await loadImages(options, "train", () => {}, around);
       const streamed = await openImages({ ...options, stream: true }, "train", () => {}, around);
       assertEquals(streamed.checksum, held.checksum);
+    }));
+}
+
+for (
+  const [name, files, train, test] of [
+    ["celeba-hq", ["train/female/1.jpg", "train/male/2.jpg", "val/male/3.jpg"], 2, "male"],
+    [
+      "imagenet",
+      ["train/n01440764/1.JPEG", "val/n01440764/2.JPEG", "val/n02/3.JPEG"],
+      1,
+      "n01440764",
+    ],
+    [
+      "places365",
+      [
+        "places365_standard/train/airfield/1.jpg",
+        "places365_standard/train/zen_garden/2.jpg",
+        "places365_standard/val/zen_garden/3.jpg",
+      ],
+      2,
+      "zen_garden",
+    ],
+  ] as const
+) {
+  Deno.test(`${name} is read from folders of classes as well`, () =>
+    inFolder(async (folder) => {
+      for (const path of files) {
+        await Deno.mkdir(join(folder, "set", path, ".."), { recursive: true });
+        await Deno.writeFile(join(folder, "set", path), flat(1));
+      }
+      const options: DataOptions = { ...DEFAULTS, name, dir: join(folder, "set"), size: 4 };
+      const load = (split: "train" | "test") =>
+        loadImages(options, split, () => {}, alone(join(folder, "cache")));
+      assertEquals((await load("train")).count, train);
+      const { count, labels, classNames } = await load("test");
+      // One class is none.
+      assertEquals([count, labels && classNames![labels[0]!]], [1, train === 1 ? null : test]);
     }));
 }
 
