@@ -8,11 +8,10 @@ import { parseConfig } from "../../config/load.ts";
 import type { ImageSet } from "../../data/dataset.ts";
 import { type DataOptions, imageShape } from "../../data/options.ts";
 import { loadImages } from "../../data/registry.ts";
-import type { Gpu } from "../../device/gpu.ts";
 import { type Reconstruction, reconstructionMoves } from "../../diffusion/reconstruction.ts";
 import type { Sampler } from "../../diffusion/sampling.ts";
 import { encodePng } from "../../formats/png.ts";
-import { Lpips, type LpipsTensor } from "../../metrics/judges/lpips.ts";
+import type { Lpips } from "../../metrics/judges/lpips.ts";
 import {
   averagePrecision,
   reconstructionScores,
@@ -26,9 +25,8 @@ import { decimal, integer } from "../../support/numbers.ts";
 import { startProgress } from "../../support/terminal.ts";
 import { stepName } from "../../training/checkpoint.ts";
 import { processOf } from "../../training/run_process.ts";
-import { toF32 } from "../shared/checkpoints/floats.ts";
-import { readSource } from "../shared/checkpoints/source.ts";
 import { chooseData } from "../shared/data_choice.ts";
+import { loadLpips, PUBLISHED } from "../shared/evaluation/lpips.ts";
 import { dataPlace, evaluationFolder } from "../shared/evaluation/subject.ts";
 import { openScriptGpu } from "../shared/gpu.ts";
 import { histogramPicture } from "./histogram.ts";
@@ -77,7 +75,10 @@ const command = defineCommand({
       choices: SCORE_NAMES,
       description: "distance to the reconstruction; that of the training loss by default, or l2",
     },
-    lpips: { value: "FILE", description: "add LPIPS; the weights of lpips.LPIPS(net='alex')" },
+    lpips: {
+      value: "FILE",
+      description: "add LPIPS; the weights of lpips.LPIPS(net='alex'), or published to fetch them",
+    },
     ...SAMPLER_OPTIONS,
     ...WEIGHTS_OPTIONS,
     seed: {
@@ -139,14 +140,6 @@ function valuesOf({ images, height, width, channels }: ImageSet, count: number) 
   return Float32Array.from(images.subarray(0, length), (byte) => byte / 127.5 - 1);
 }
 
-async function loadLpips(gpu: Gpu, path: string, shape: ImageSet): Promise<Lpips> {
-  const state = new Map<string, LpipsTensor>();
-  for (const [name, tensor] of (await readSource(path)).tensors) {
-    state.set(name, { shape: tensor.shape, data: toF32(tensor.read()) });
-  }
-  return await Lpips.create(gpu, state, shape);
-}
-
 /** Scores of a set's first images. */
 async function scoreSet(
   set: ImageSet,
@@ -190,7 +183,7 @@ function scoreOfLoss(loss: string): typeof SCORE_NAMES[number] {
 }
 
 async function outliers(options: Options, overrides: readonly [string, string][]): Promise<void> {
-  await checkGivenFiles(options.lpips);
+  await checkGivenFiles(options.lpips === PUBLISHED ? undefined : options.lpips);
   const checkpoint = await findCheckpoint(options.checkpoint);
   const folder = options.out ?? evaluationFolder(checkpoint.path);
   await checkResultFolder(folder);
@@ -208,7 +201,9 @@ async function outliers(options: Options, overrides: readonly [string, string][]
     await loadSide(options.outSet, data, overrides),
   ] as const;
   const gpu = await openScriptGpu();
-  const lpips = options.lpips === undefined ? null : await loadLpips(gpu, options.lpips, sides[0]);
+  const lpips = options.lpips === undefined
+    ? null
+    : await loadLpips(gpu, options.lpips, sides[0], { say: console.log });
   const { sampler, destroy } = await loadSampler(gpu, { config, checkpoint, process }, options);
   const scoreName = lpips ? `${score} + LPIPS` : score;
   console.log(

@@ -3,9 +3,7 @@
  *
  * @module
  */
-import { dirname, join } from "node:path";
-import { cacheFolder } from "../../../data/fetching/cache.ts";
-import { download, type RemoteFile, sha256File } from "../../../data/fetching/download.ts";
+import { type RemoteFile, sha256File } from "../../../data/fetching/download.ts";
 import { exists } from "../../../data/fetching/locate_files.ts";
 import type { Gpu } from "../../../device/gpu.ts";
 import {
@@ -19,6 +17,7 @@ import {
 } from "../../../metrics/judges/features/inception_weights.ts";
 import { toF32 } from "../checkpoints/floats.ts";
 import { readSource } from "../checkpoints/source.ts";
+import { fetchPublished, publishedPath } from "./published.ts";
 
 /** The weights of pytorch-fid, converted from TensorFlow's network of 2015-12-05. */
 const PUBLISHED: RemoteFile = {
@@ -32,7 +31,7 @@ const PUBLISHED: RemoteFile = {
 
 /** Where published weights are kept once they are fetched. */
 export function inceptionPath(): string {
-  return join(cacheFolder("features"), PUBLISHED.name);
+  return publishedPath(PUBLISHED);
 }
 
 /** Whether published weights are at hand. */
@@ -53,8 +52,8 @@ export async function loadInception(
   say: (line: string) => void,
   resize: InceptionResize = "tensorflow",
 ): Promise<InceptionFeatures> {
-  const path = file ?? inceptionPath();
-  if (file === undefined && !await exists(path)) await fetchPublished(path, say);
+  const instead = "or give eval and stats its place by --inception-weights FILE";
+  const path = file ?? await fetchPublished(PUBLISHED, instead, { say });
   const { tensors } = await readSource(path);
   const state = new Map<string, StateTensor>();
   for (const [name, tensor] of tensors) {
@@ -63,18 +62,4 @@ export async function loadInception(
     state.set(name, { shape: tensor.shape, data: toF32(tensor.read()) });
   }
   return new InceptionFeatures(gpu, inceptionWeights(state), await sha256File(path), resize);
-}
-
-async function fetchPublished(path: string, say: (line: string) => void): Promise<void> {
-  try {
-    await download(PUBLISHED, path, { say });
-  } catch (cause) {
-    throw new Error(
-      `${(cause as Error).message}; put ${PUBLISHED.name} into ${
-        dirname(path)
-      }, or give eval and ` +
-        "stats its place by --inception-weights FILE",
-      { cause },
-    );
-  }
 }
