@@ -4,7 +4,7 @@
  *
  * @module
  */
-import { matchesGlob } from "node:path";
+import { posix } from "node:path";
 import { UsageError } from "../../support/errors.ts";
 import type { Split } from "../dataset.ts";
 import { isArchiveName, isImageName } from "./image_names.ts";
@@ -164,7 +164,7 @@ function filesOfConfig(
       split,
       inside.filter((path) =>
         globs.some((glob) =>
-          path === glob || matchesGlob(path, glob) || path.startsWith(`${glob}/`)
+          path === glob || posix.matchesGlob(path, glob) || path.startsWith(`${glob}/`)
         )
       ),
     );
