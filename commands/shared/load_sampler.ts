@@ -66,6 +66,7 @@ export const SAMPLER_OPTIONS = {
   end: optionSpec(MORE.end, "END"),
   order: optionSpec(MORE.order, "K"),
   coordinates: optionSpec(MORE.coordinates, "C"),
+  secondDifference: optionSpec(MORE.secondDifference, "WEIGHT"),
   churn: optionSpec(MORE.churn, "AMOUNT"),
   churnMin: optionSpec(MORE.churnMin, "SIGMA"),
   churnMax: optionSpec(MORE.churnMax, "SIGMA"),

@@ -184,7 +184,7 @@ function dpm(given: SchedulerCase): SchedulerPlan {
     throw new Unsupported("this solver_type, solver_order or variance_type is not known");
   }
   const moves = dpmMultistep(path, {
-    ...{ order, difference, asPublished: true },
+    ...{ order, difference, secondDifference: "diffusers" },
     predicted: algorithm.endsWith("++") ? "data" : "noise",
     stochastic: algorithm.startsWith("sde-"),
     lowerAtEnd: Boolean(config.lower_order_final),

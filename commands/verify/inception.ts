@@ -119,9 +119,17 @@ function repeatFirst(rows: Float32Array, count: number): number[] {
   return [...rows, ...rows.subarray(0, rows.length / count)];
 }
 
-/** A tensor of the recipe in the manifest. */
-export function hashedTensor(name: string, shape: readonly number[], salt: number): StateTensor {
-  const value = valueOf(name, shape);
+/**
+ * A tensor of the recipe in the manifest.
+ *
+ * @param value What is made of numbers in [0, 1); by the tensor's kind unless given.
+ */
+export function hashedTensor(
+  name: string,
+  shape: readonly number[],
+  salt: number,
+  value = valueOf(name, shape),
+): StateTensor {
   const data = new Float32Array(shape.reduce((a, b) => a * b, 1));
   const base = crc32(new TextEncoder().encode(name)) ^ salt;
   for (let i = 0; i < data.length; i++) {

@@ -52,6 +52,9 @@ function hashed(
   name: string,
   shape: readonly number[],
 ): Float32Array<ArrayBuffer> | undefined {
-  if (!manifest.weight_recipe) return undefined;
-  return Float32Array.from(hashedTensor(name, shape, manifest.salt as number).data);
+  const recipe = manifest.weight_recipe as { readonly spread?: number | null } | undefined;
+  if (!recipe) return undefined;
+  const { spread } = recipe;
+  const value = typeof spread === "number" ? (u: number) => (2 * u - 1) * spread : undefined;
+  return Float32Array.from(hashedTensor(name, shape, manifest.salt as number, value).data);
 }

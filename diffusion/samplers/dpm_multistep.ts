@@ -14,18 +14,35 @@
  * order; so is the last one to the clean image, where h is infinite.
  *
  * D2, the second divided difference in units of h, is half of h^2 times the second derivative. The
- * authors' code, diffusers and k-diffusion weigh it as if it were the whole, and diffusers' SDE has
- * another sign besides, which leaves the flow with order 2 and the SDE with order 1; `asPublished` does
- * the same. Here the weights are those of the integrals, and the order is 3.
+ * authors' code, diffusers and k-diffusion (`sample_dpmpp_3m_sde`) weigh it as if it were the whole,
+ * which leaves order 2, and diffusers' SDE has another sign besides, which leaves it order 1;
+ * `secondDifference` does the same. Else the weights are those of the integrals, and the order is 3.
  *
  * @module
  */
+import { choice, option } from "../../support/options.ts";
 import type { SamplerStep } from "../moves.ts";
 import { lambdaOf, nextOf, type NumberedLevel, type Path } from "../path.ts";
 import { multistep, type MultistepShares, type Predicted } from "./multistep.ts";
 
 /** Steps below which the last ones are of lower order, for stability. */
 const FEW_STEPS = 15;
+
+/** As the integrals have it, as the authors' code and k-diffusion do, or as diffusers does. */
+const SECOND_DIFFERENCES = ["exact", "published", "diffusers"] as const;
+
+/** See the module. */
+export type SecondDifference = typeof SECOND_DIFFERENCES[number];
+
+/** The option of samplers of third order. */
+export const SECOND_DIFFERENCE = {
+  secondDifference: option(
+    choice(SECOND_DIFFERENCES),
+    "exact",
+    "Weight of the second difference: the integral's; half of it, published, as the authors' code " +
+      "and k-diffusion have it; or as diffusers has it, where noise has another sign besides",
+  ),
+};
 
 /** See the module. */
 export interface DpmSettings {
@@ -38,8 +55,8 @@ export interface DpmSettings {
   readonly stochastic?: boolean;
   /** Whether the last steps are of lower order where there are few. */
   readonly lowerAtEnd?: boolean;
-  /** Whether the second difference is weighed as in the authors' code; see the module. */
-  readonly asPublished?: boolean;
+  /** How the second difference is weighed; `exact` unless given. */
+  readonly secondDifference?: SecondDifference;
   /** Whether the last step is of first order however many there are. */
   readonly eulerAtEnd?: boolean;
 }
@@ -60,9 +77,9 @@ function orderOf({ stops, end }: Path, i: number, settings: DpmSettings): number
 
 function stepShares(path: Path, i: number, settings: DpmSettings): MultistepShares {
   const { predicted = "data", difference = "midpoint", stochastic = false } = settings;
-  const { asPublished = false } = settings;
+  const { secondDifference = "exact" } = settings;
   const here = path.stops[i]!, there = nextOf(path, i);
-  const weights = weightsOf(here, there, { predicted, stochastic, asPublished });
+  const weights = weightsOf(here, there, { predicted, stochastic, secondDifference });
   const order = orderOf(path, i, settings);
   const { first, taylor, second } = weights;
   if (order === 1) return { ...weights, predictions: [first] };
@@ -91,13 +108,13 @@ function stepShares(path: Path, i: number, settings: DpmSettings): MultistepShar
 function weightsOf(
   here: NumberedLevel,
   there: NumberedLevel,
-  { predicted, stochastic, asPublished }: {
+  { predicted, stochastic, secondDifference }: {
     readonly predicted: Predicted;
     readonly stochastic: boolean;
-    readonly asPublished: boolean;
+    readonly secondDifference: SecondDifference;
   },
 ) {
-  const whole = asPublished ? 1 : 2;
+  const whole = secondDifference === "exact" ? 2 : 1;
   const h = lambdaOf(there) - lambdaOf(here);
   const { signal: a, noise: s } = there;
   const ratio = s / here.noise;
@@ -118,9 +135,8 @@ function weightsOf(
       first: a * added,
       taylor: () => a * (added / (-2 * h) + 1),
       second: () =>
-        asPublished
-          ? a * ((added - 2 * h) / (2 * h) ** 2 - 0.5)
-          : a * ((added - 2 * h) / (2 * h ** 2) + 1),
+        whole * a *
+        ((added - 2 * h) / (2 * h) ** 2 + (secondDifference === "diffusers" ? -0.5 : 0.5)),
       noise: s * Math.sqrt(Math.max(0, added)),
     };
   }

@@ -6,19 +6,24 @@
  */
 import type { SamplerStep } from "../moves.ts";
 import type { Path } from "../path.ts";
-import { dpmMultistep } from "./dpm_multistep.ts";
-import { onPath, type SamplerRecord, SPACING } from "./record.ts";
+import { dpmMultistep, type DpmSettings, SECOND_DIFFERENCE } from "./dpm_multistep.ts";
+import { onPath, type SamplerRecord, type SkippingSettings, SPACING } from "./record.ts";
+
+type Settings = Pick<DpmSettings, "secondDifference">;
 
 /** See the module. */
 export const DPMPP_3M = {
   description: "skips far, without noise, third order",
   steps: 20,
-  options: SPACING,
+  options: { ...SPACING, ...SECOND_DIFFERENCE },
   along: dpmpp3mMoves,
-  moves: onPath(dpmpp3mMoves),
+  moves: onPath<SkippingSettings & Settings>(dpmpp3mMoves),
 } as const satisfies SamplerRecord;
 
 /** The steps along a path. */
-export function dpmpp3mMoves(path: Path): SamplerStep[] {
-  return dpmMultistep(path, { order: 3 });
+export function dpmpp3mMoves(
+  path: Path,
+  { secondDifference = "exact" }: Settings = {},
+): SamplerStep[] {
+  return dpmMultistep(path, { order: 3, secondDifference });
 }

@@ -4,8 +4,8 @@
  *
  * @module
  */
-import { dpmMultistep } from "./dpm_multistep.ts";
-import { onPath, type SamplerRecord, SPACING } from "./record.ts";
+import { dpmMultistep, type DpmSettings, SECOND_DIFFERENCE } from "./dpm_multistep.ts";
+import { onPath, type SamplerRecord, type SkippingSettings, SPACING } from "./record.ts";
 
 /** Second order. */
 export const DPMPP_2M_SDE = {
@@ -19,6 +19,9 @@ export const DPMPP_2M_SDE = {
 export const DPMPP_3M_SDE = {
   description: "skips, with fresh noise in every step, third order",
   steps: 50,
-  options: SPACING,
-  moves: onPath((path) => dpmMultistep(path, { order: 3, stochastic: true })),
+  options: { ...SPACING, ...SECOND_DIFFERENCE },
+  moves: onPath<SkippingSettings & Pick<DpmSettings, "secondDifference">>(
+    (path, { secondDifference = "exact" }) =>
+      dpmMultistep(path, { order: 3, stochastic: true, secondDifference }),
+  ),
 } as const satisfies SamplerRecord;

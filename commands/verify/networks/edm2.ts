@@ -61,10 +61,11 @@ export const EDM2: RecordedNetwork = {
       },
       passes: {
         "": (pass) => {
+          const out = around(pass, ask(pass)), { uncertainty } = network;
+          if (!uncertainty) return { out };
           const level = conditionOf(pass, preconditioning, pass.recorded("sigma"));
-          const expected = network.uncertainty!.forward(pass.graph, level);
           const shape = [level.shape[0]!, 1, 1, 1];
-          return { out: around(pass, ask(pass)), logvar: reshape(expected, shape) };
+          return { out, logvar: reshape(uncertainty.forward(pass.graph, level), shape) };
         },
         "raw": (pass) => ({ out: ask(pass)(pass.image("x"), pass.numbers("noise_labels")) }),
         "uncond": (pass) => ({

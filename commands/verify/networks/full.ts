@@ -10,6 +10,7 @@ import { createNetwork } from "../../../model/networks/registry.ts";
 import { parameterSlots } from "../../../model/parameters.ts";
 import { Unsupported } from "../golden.ts";
 import type { RecordedNetwork } from "../recorded_network.ts";
+import type { RecordedState } from "../recorded_state.ts";
 
 /** The constructor's arguments as recorded. */
 interface Recorded {
@@ -19,10 +20,19 @@ interface Recorded {
   readonly time_emb_dim?: number;
 }
 
-/** `FullUNet`s, whose widths are fixed. */
+/** Widths of the levels and of the middle, told by the layers that end them. */
+function widthsOf(state: RecordedState): number[] {
+  const widths: number[] = [];
+  for (let level = 1; state.has(`up${level}.weight`); level++) {
+    widths.push(state.get(`b${level}.1.conv.weight`)!.shape[0]!);
+  }
+  return [...widths, state.get("b_mid.1.conv.weight")!.shape[0]!];
+}
+
+/** `FullUNet`s. */
 export const FULL_UNET: RecordedNetwork = {
   family: "full",
-  rebuild(golden) {
+  rebuild(golden, state) {
     const {
       in_c: channels = 1,
       out_c: outputs = 1,
@@ -33,8 +43,8 @@ export const FULL_UNET: RecordedNetwork = {
     const [, , height = 0, width = 0] = golden.get("x").shape;
     const network = createNetwork({
       name: "full",
-      channels: 64,
-      channelMultipliers: [1, 2, 4, 8, 16],
+      channels: 1,
+      channelMultipliers: widthsOf(state),
       timeChannels: time_emb_dim,
       timeTable: "notebook",
     }, { height, width, channels, timesteps });
@@ -49,6 +59,7 @@ export const FULL_UNET: RecordedNetwork = {
         "train": (pass) => {
           const inputs = { x: pass.image("x"), level: pass.level("t") };
           const out = network.forward(pass.graph, inputs);
+          if (!pass.has("out_eval_after")) return { out };
           const after = new Graph(pass.graph.capture, {
             parameters: parameterSlots(network, pass.weights),
           });
