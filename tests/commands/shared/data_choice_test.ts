@@ -22,7 +22,7 @@ Deno.test("chooseData() keeps the options of a base, but not the folder of anoth
 
 Deno.test("chooseData() refuses what is no data set, split or key of data", () => {
   const cases: [text: string, overrides: [string, string][], part: string][] = [
-    ["imagenet", [], "must be one of fashion-mnist"],
+    ["no-such-set", [], "must be one of fashion-mnist"],
     ["mnist:validation", [], "perhaps with :train or :test"],
     ["mnist:test:test", [], "perhaps with :train or :test"],
     ["mnist", [["train.steps", "3"]], "only keys below data"],
