@@ -75,9 +75,9 @@ Deno.test("verify finds every shipped case within its budget", async () => {
   const families = new Set(results.map(({ family }) => family));
   assertEquals([...families], [
     ...["ops", "unet-small", "unet-attention", "diffusion", "fid", "ckpt"],
-    ...["edm", "lucid-1d"],
+    ...["dit", "edm", "edm2", "full", "lucidrains", "lucid-1d"],
   ]);
-  assert(results.length >= 70);
+  assert(results.length >= 110);
 });
 
 Deno.test("verify fails a case whose recorded number is off, and exits with 1", async () => {
