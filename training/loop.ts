@@ -4,7 +4,7 @@
  * @module
  */
 import { join, relative } from "node:path";
-import { BackgroundWork, HeldLog, type LoopLog } from "./background_save.ts";
+import { type BackgroundWork, HeldLog, type LoopLog } from "./background_save.ts";
 import {
   checkpointBytes,
   type CheckpointFacts,
@@ -59,6 +59,8 @@ export interface LoopOptions {
   /** Aborted when the run should end after the step at hand. */
   readonly signal: AbortSignal;
   readonly freeSpace: FreeSpace;
+  /** Where checkpoints are written beside training; whoever made it waits for what is still written. */
+  readonly saving: BackgroundWork;
 }
 
 /** How a loop ended. */
@@ -108,7 +110,6 @@ class Loop {
   readonly #clock: Clock;
   readonly #collector = new Collector();
   readonly #overdue = new AbortController();
-  readonly #saving = new BackgroundWork();
   readonly log: HeldLog;
 
   constructor(private readonly options: LoopOptions, log: LoopLog) {
@@ -128,13 +129,13 @@ class Loop {
     else signal.addEventListener("abort", hurry);
     try {
       const result = await this.#train();
-      await this.#saving.end();
+      await this.options.saving.end();
       return result;
     } finally {
       signal.removeEventListener("abort", hurry);
       clearTimeout(timer);
       // Where the loop has failed, that is the error to tell, and what it saved is still completed.
-      await this.#saving.end().catch(() => {});
+      await this.options.saving.end().catch(() => {});
     }
   }
 
@@ -148,7 +149,7 @@ class Loop {
       await this.#clock.tick();
       await pauseForSignals();
       trainer.gpu.health.check();
-      this.#saving.check();
+      this.options.saving.check();
       this.#collector.afterStep();
       await this.#afterStep(this.#step === steps);
       // A wish that came after the last chance to save waits for the next step.
@@ -281,7 +282,7 @@ class Loop {
     const { trainer, folder, configText, freeSpace, observers } = this.options;
     const { keep } = trainer.config.train;
     const step = this.#step, path = checkpointPath(folder, step);
-    await this.#saving.end();
+    await this.options.saving.end();
     await gatherState(trainer, observers, step);
     if (!this.#first) return void (this.#saved = { step, path });
     const notes = imageNotes(trainer.images, trainer.network);
@@ -296,7 +297,7 @@ class Loop {
       : await copyCheckpoint(path, facts, tensors);
     this.#saved = { step, path };
     this.log.hold();
-    this.#saving.begin(async () => {
+    this.options.saving.begin(async () => {
       try {
         await write();
         await settleCheckpoint(this.log, folder, step, keep);
@@ -304,7 +305,7 @@ class Loop {
         this.log.release();
       }
     });
-    if (bytes > MOST_COPIED_BYTES) await this.#saving.end();
+    if (bytes > MOST_COPIED_BYTES) await this.options.saving.end();
   }
 }
 

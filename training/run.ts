@@ -24,10 +24,17 @@ import {
   writeCheckpoint,
 } from "./checkpoint.ts";
 import { explainNonFinite, withSavedState } from "./faults.ts";
+import { BackgroundWork } from "./background_save.ts";
 import { withRemedy } from "./fit.ts";
 import { LatentSpace } from "./latent_space.ts";
 import { Log, type LogMirror } from "./log.ts";
-import { type LoopDisplay, type LoopResult, runLoop, settleCheckpoint } from "./loop.ts";
+import {
+  type LoopDisplay,
+  type LoopOptions,
+  type LoopResult,
+  runLoop,
+  settleCheckpoint,
+} from "./loop.ts";
 import { ALONE, type Collective, inTurn } from "./collective.ts";
 import { networkShape } from "./network_shape.ts";
 import { NonFiniteError } from "./non_finite.ts";
@@ -149,14 +156,19 @@ export function checkBatch(
  *   device fails; the message says what is saved.
  */
 export async function trainRun(config: RunConfig, context: RunContext): Promise<RunResult> {
+  const saving = new BackgroundWork();
   try {
-    return await context.gpu.health.guard(() => prepareAndTrain(config, context));
+    return await context.gpu.health.guard(() => prepareAndTrain(config, { ...context, saving }));
   } catch (error) {
+    // That is the error to tell; what was being saved when it came is completed first.
+    await saving.end().catch(() => {});
     throw await withSavedState(error, context.dir);
   }
 }
 
-async function prepareAndTrain(config: RunConfig, context: RunContext): Promise<RunResult> {
+type Training = RunContext & Pick<LoopOptions, "saving">;
+
+async function prepareAndTrain(config: RunConfig, context: Training): Promise<RunResult> {
   const { gpu, dir, say, collective = ALONE } = context;
   if (collective.rank === 0) await checkRunFolder(dir);
   checkPrecision(gpu, config.train.precision, "--train.precision=f32");
@@ -232,7 +244,7 @@ async function train(
   trainer: Trainer,
   heldOut: ImageSet | null,
   begun: Beginning,
-  context: RunContext,
+  context: Training,
 ): Promise<RunResult> {
   const { start, lossesKept } = begun;
   const { dir, say, signal, freeSpace = systemFreeSpace } = context;
@@ -250,7 +262,7 @@ async function train(
   const observers = [validation, preview, ...others];
   try {
     const result = await runLoop({
-      ...{ trainer, folder, start, lossesKept, freeSpace },
+      ...{ trainer, folder, start, lossesKept, freeSpace, saving: context.saving },
       signal: trainer.collective.agree(signal),
       configText: context.checkpointConfig,
       observers: observers.filter((observer) => observer !== null),
