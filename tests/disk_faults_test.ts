@@ -19,6 +19,7 @@ import {
   assertSameEnd,
   assertSaved,
   checkpointPath,
+  namesBelow,
   QUIET,
   SMOKE,
   train,
@@ -187,6 +188,9 @@ Deno.test("a folder that turns read-only ends a run in one line, and it goes on 
           // Steps may go on while the checkpoint that fails is being written.
           if (locked) return null;
           locked = true;
+          while (!namesBelow(dir).includes("checkpoints/step-000002.safetensors")) {
+            await new Promise((resolve) => setTimeout(resolve, 5));
+          }
           // The log is open for writing, so the file system itself must stay as it is.
           assert(await command("mount", "--bind", folder, folder));
           assert(await command("mount", "-o", "remount,bind,ro", folder));
