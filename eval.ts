@@ -3,7 +3,6 @@
  *
  * @module
  */
-import { exists } from "./data/fetching/locate_files.ts";
 import type { FeatureExtractor } from "./metrics/judges/features/features.ts";
 import { needsFeatures } from "./metrics/judges/collection.ts";
 import { ADAPTER_OPTION } from "./commands/shared/adapter_choice.ts";
@@ -34,6 +33,7 @@ import {
   WEIGHTS_OPTIONS,
 } from "./commands/shared/load_sampler.ts";
 import { watchStopSignals } from "./training/stop_signals.ts";
+import { exists } from "./support/files.ts";
 
 /** Images drawn unless told otherwise; papers take 50,000. */
 const COUNT = 1000;

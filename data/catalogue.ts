@@ -8,9 +8,9 @@ import { join } from "node:path";
 import { datasetCache } from "./fetching/cache.ts";
 import type { Split } from "./dataset.ts";
 import { megabytes } from "./fetching/download.ts";
-import { exists } from "./fetching/locate_files.ts";
 import { setKind, SOURCE_NAMES, type SourceName } from "./options.ts";
 import type { FileFacts } from "./set_kind.ts";
+import { exists } from "../support/files.ts";
 
 /** The sets that are read from files with known names, as they were published. */
 export const CATALOGUE: ReadonlyMap<string, FileFacts> = new Map(

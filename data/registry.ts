@@ -21,7 +21,8 @@ import { UsageError } from "../support/errors.ts";
 import { mixImages } from "./sets/mix.ts";
 import { type DataOptions, imageShape, setKind, type SourceName } from "./options.ts";
 import { fitToSize } from "./pixels/resize.ts";
-import { exists, type Surroundings } from "./fetching/locate_files.ts";
+import type { Surroundings } from "./fetching/locate_files.ts";
+import { exists } from "../support/files.ts";
 
 /** Images of a set alone, with a mark where none may be mirrored. */
 async function loadAlone(

@@ -77,6 +77,24 @@ export async function atomicFile(
   path: string,
   fill: (file: Deno.FsFile) => Promise<void>,
 ): Promise<void> {
+  const writing = fillFile(path, fill);
+  underWay.add(writing);
+  try {
+    await writing;
+  } finally {
+    underWay.delete(writing);
+  }
+}
+
+/** Files that are being written, by whoever. */
+const underWay = new Set<Promise<void>>();
+
+/** Waits until every file that is being written is there, or has failed. */
+export async function writesEnd(): Promise<void> {
+  await Promise.allSettled(underWay);
+}
+
+async function fillFile(path: string, fill: (file: Deno.FsFile) => Promise<void>): Promise<void> {
   const temporary = temporaryName(path);
   const file = await attempt(
     "write",
@@ -197,13 +215,15 @@ async function isFolder(path: string): Promise<boolean> {
   return await exists(path) && (await Deno.stat(path)).isDirectory;
 }
 
-/** Whether there is anything of that name. */
+/** Whether there is a file or folder of that name. */
 export async function exists(path: string): Promise<boolean> {
   try {
     await Deno.stat(path);
     return true;
   } catch (error) {
-    if (error instanceof Deno.errors.NotFound) return false;
+    if (error instanceof Deno.errors.NotFound || error instanceof Deno.errors.NotADirectory) {
+      return false;
+    }
     throw error;
   }
 }

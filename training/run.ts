@@ -15,7 +15,7 @@ import { addLora } from "../model/lora.ts";
 import type { Network } from "../model/network.ts";
 import { createNetwork } from "../model/networks/registry.ts";
 import { UsageError } from "../support/errors.ts";
-import { atomicWrite, checkWritable } from "../support/files.ts";
+import { atomicWrite, checkWritable, writesEnd } from "../support/files.ts";
 import {
   type Checkpoint,
   checkpointBytes,
@@ -160,12 +160,14 @@ export async function trainRun(config: RunConfig, context: RunContext): Promise<
   try {
     return await context.gpu.health.guard(() => prepareAndTrain(config, { ...context, saving }));
   } catch (error) {
-    // That is the error to tell; what was being saved when it came is completed first.
+    // That is the error to tell; what was being written when it came is completed first.
     await saving.end().catch(() => {});
+    await writesEnd();
     throw await withSavedState(error, context.dir);
   }
 }
 
+/** What a run needs, and where its checkpoints are written. */
 type Training = RunContext & Pick<LoopOptions, "saving">;
 
 async function prepareAndTrain(config: RunConfig, context: Training): Promise<RunResult> {

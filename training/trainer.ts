@@ -181,7 +181,8 @@ export class Trainer {
   }
 
   /**
-   * Submits a step. Alone it returns at once, unless its images are read from the disk; else when all ranks have added their gradients.
+   * Submits a step. Alone it returns at once, unless its images are read from the disk; else when all
+   * ranks have added their gradients.
    *
    * @param step Completed steps before this one.
    */

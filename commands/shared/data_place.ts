@@ -5,8 +5,8 @@
  */
 import { basename, dirname } from "node:path";
 import { loadConfig } from "../../config/load.ts";
-import { exists } from "../../data/fetching/locate_files.ts";
 import { runFolder } from "../../training/run_folder.ts";
+import { exists } from "../../support/files.ts";
 
 /** Where the images of a checkpoint's run lie, which its run folder alone knows; null without one. */
 export async function dataPlace(path: string): Promise<string | null> {

@@ -5,9 +5,8 @@
  * @module
  */
 import { dirname, extname } from "node:path";
-import { exists } from "../../data/fetching/locate_files.ts";
 import { UsageError } from "../../support/errors.ts";
-import { checkNamedFile, checkOutput, checkWritable } from "../../support/files.ts";
+import { checkNamedFile, checkOutput, checkWritable, exists } from "../../support/files.ts";
 import { holdsRun, placesOf, runAround, runFolder } from "../../training/run_folder.ts";
 
 /** Codes that say that a path is not as it was meant; others say what the machine lacks. */

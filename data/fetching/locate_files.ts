@@ -6,7 +6,7 @@
  */
 import { join } from "node:path";
 import { UsageError } from "../../support/errors.ts";
-import { ensureFolder } from "../../support/files.ts";
+import { ensureFolder, exists } from "../../support/files.ts";
 import { datasetCache } from "./cache.ts";
 import type { Say } from "../dataset.ts";
 import { debianPackage, type RunCommand, runCommand } from "./debian.ts";
@@ -167,17 +167,4 @@ async function fetchFromNetwork<Found>(
     }
   }
   return null;
-}
-
-/** Whether there is a file or folder of that name. */
-export async function exists(path: string): Promise<boolean> {
-  try {
-    await Deno.stat(path);
-    return true;
-  } catch (error) {
-    if (error instanceof Deno.errors.NotFound || error instanceof Deno.errors.NotADirectory) {
-      return false;
-    }
-    throw error;
-  }
 }

@@ -22,13 +22,8 @@ import { cachedImages, fingerprint } from "../fetching/decoded_cache.ts";
 import type { RemoteFile } from "../fetching/download.ts";
 import type { SetKind } from "../set_kind.ts";
 import { MAX_FILE_BYTES, readFile, readingOf } from "../fetching/read_file.ts";
-import {
-  exists,
-  locate,
-  type Probe,
-  type Source,
-  type Surroundings,
-} from "../fetching/locate_files.ts";
+import { locate, type Probe, type Source, type Surroundings } from "../fetching/locate_files.ts";
+import { exists } from "../../support/files.ts";
 
 /** The sets that come in CIFAR's files. */
 export type CifarName = "cifar10" | "cifar100";

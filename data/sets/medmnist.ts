@@ -6,7 +6,7 @@
  */
 import { join, resolve } from "node:path";
 import { npzNames, type NpzSplit, npzSplits, readNpzImages } from "../../formats/npz_images.ts";
-import { readFileChecked } from "../../support/files.ts";
+import { exists, readFileChecked } from "../../support/files.ts";
 import { pickImages, type RawImages, type Say, type Split } from "../dataset.ts";
 import { HELD_OUT, heldOutMarks } from "../fixed_order.ts";
 import { cachedImages, fingerprint } from "../fetching/decoded_cache.ts";
@@ -18,7 +18,6 @@ import type { SetKind } from "../set_kind.ts";
 import { fitOf, OPEN_NEEDS, OPEN_SHAPE, openShape } from "./open_set.ts";
 import { readingOf } from "../fetching/read_file.ts";
 import {
-  exists,
   locate,
   MissingPlaceError,
   type Source,

@@ -12,13 +12,8 @@ import type { RawImages, Say, Split } from "../dataset.ts";
 import type { RemoteFile } from "../fetching/download.ts";
 import type { SetKind } from "../set_kind.ts";
 import { readFile, readingOf } from "../fetching/read_file.ts";
-import {
-  exists,
-  locate,
-  type Probe,
-  type Source,
-  type Surroundings,
-} from "../fetching/locate_files.ts";
+import { locate, type Probe, type Source, type Surroundings } from "../fetching/locate_files.ts";
+import { exists } from "../../support/files.ts";
 
 /** The sets that come in MNIST's files. */
 export type MnistName = "mnist" | "fashion-mnist";

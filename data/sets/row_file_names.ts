@@ -6,9 +6,10 @@
 import { basename, join, relative } from "node:path";
 import type { Split } from "../dataset.ts";
 import { UsageError } from "../../support/errors.ts";
-import { exists, MissingPlaceError } from "../fetching/locate_files.ts";
+import { MissingPlaceError } from "../fetching/locate_files.ts";
 import { isHidden } from "./image_names.ts";
 import { WEAK_TEST_WORDS } from "./split_folders.ts";
+import { exists } from "../../support/files.ts";
 
 const TRAIN_NAMES = ["train", "training"];
 const TEST_NAMES = ["test", "testing", "validation", "valid", "val", ...WEAK_TEST_WORDS];

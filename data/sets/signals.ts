@@ -5,9 +5,9 @@
  * @module
  */
 import { readNpzSignals, type SignalSplit, signalSplits } from "../../formats/npz_signals.ts";
-import { readFileChecked } from "../../support/files.ts";
+import { exists, readFileChecked } from "../../support/files.ts";
 import { pickImages, type RawImages, type Say, type Split } from "../dataset.ts";
-import { exists, MissingPlaceError } from "../fetching/locate_files.ts";
+import { MissingPlaceError } from "../fetching/locate_files.ts";
 import { readingOf } from "../fetching/read_file.ts";
 import { HELD_OUT, heldOutMarks } from "../fixed_order.ts";
 import type { SetKind } from "../set_kind.ts";

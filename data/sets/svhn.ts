@@ -11,7 +11,8 @@ import { cachedImages, fingerprint } from "../fetching/decoded_cache.ts";
 import type { RemoteFile } from "../fetching/download.ts";
 import type { SetKind } from "../set_kind.ts";
 import { readFile, readingOf } from "../fetching/read_file.ts";
-import { exists, locate, type Source, type Surroundings } from "../fetching/locate_files.ts";
+import { locate, type Source, type Surroundings } from "../fetching/locate_files.ts";
+import { exists } from "../../support/files.ts";
 
 const SIZE = 32, CHANNELS = 3, CLASSES = 10;
 const PIXELS = SIZE * SIZE * CHANNELS;

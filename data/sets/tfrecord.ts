@@ -9,7 +9,6 @@ import { dirname, join, resolve } from "node:path";
 import { type Feature, readExample, tfRecords } from "../../formats/tfrecord.ts";
 import type { Split } from "../dataset.ts";
 import { fingerprint } from "../fetching/decoded_cache.ts";
-import { exists } from "../fetching/locate_files.ts";
 import { readFile } from "../fetching/read_file.ts";
 import type { SetKind } from "../set_kind.ts";
 import { isHidden } from "./image_names.ts";
@@ -24,6 +23,7 @@ import {
   type RowPlace,
   storeRowFiles,
 } from "./row_files.ts";
+import { exists } from "../../support/files.ts";
 
 /** As TensorFlow Datasets calls them, and as the ImageNet records of TensorFlow's own models do. */
 const IMAGE_FEATURES = ["image", "image/encoded"];

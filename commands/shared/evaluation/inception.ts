@@ -4,7 +4,6 @@
  * @module
  */
 import { type RemoteFile, sha256File } from "../../../data/fetching/download.ts";
-import { exists } from "../../../data/fetching/locate_files.ts";
 import type { Gpu } from "../../../device/gpu.ts";
 import {
   InceptionFeatures,
@@ -18,6 +17,7 @@ import {
 import { toF32 } from "../checkpoints/floats.ts";
 import { readSource } from "../checkpoints/source.ts";
 import { fetchPublished, publishedPath } from "./published.ts";
+import { exists } from "../../../support/files.ts";
 
 /** The weights of pytorch-fid, converted from TensorFlow's network of 2015-12-05. */
 const PUBLISHED: RemoteFile = {

@@ -10,7 +10,7 @@ import {
   type DownloadOptions,
   type RemoteFile,
 } from "../../../data/fetching/download.ts";
-import { exists } from "../../../data/fetching/locate_files.ts";
+import { exists } from "../../../support/files.ts";
 
 /** Where a published file is kept once it is fetched. */
 export function publishedPath({ name }: RemoteFile): string {

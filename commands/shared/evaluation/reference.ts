@@ -4,7 +4,6 @@
  * @module
  */
 import { join } from "node:path";
-import { exists } from "../../../data/fetching/locate_files.ts";
 import { cacheFolder } from "../../../data/fetching/cache.ts";
 import type { ImageSet } from "../../../data/dataset.ts";
 import type { DataOptions } from "../../../data/options.ts";
@@ -12,7 +11,7 @@ import { loadImages } from "../../../data/registry.ts";
 import { type Reference, referenceOf } from "../../../metrics/judges/compare.ts";
 import { readStatistics, type Statistics } from "../../../metrics/judges/statistics_file.ts";
 import { UsageError } from "../../../support/errors.ts";
-import { ensureFolder } from "../../../support/files.ts";
+import { ensureFolder, exists } from "../../../support/files.ts";
 import { chooseData, namesDataset } from "../data_choice.ts";
 import { collect, collectionKey, type CollectOptions } from "./collect.ts";
 import { fileSet, holdsSamples } from "./image_files.ts";

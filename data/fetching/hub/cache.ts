@@ -12,9 +12,8 @@
  * @module
  */
 import { basename, dirname, join, relative } from "node:path";
-import { atomicWrite, ensureFolder } from "../../../support/files.ts";
+import { atomicWrite, ensureFolder, exists } from "../../../support/files.ts";
 import { download, type DownloadOptions } from "../download.ts";
-import { exists } from "../locate_files.ts";
 import { credentials, type HubFile, isHubFile, pageOf } from "./api.ts";
 import type { HubSettings } from "./settings.ts";
 

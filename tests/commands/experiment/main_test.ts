@@ -79,6 +79,16 @@ Deno.test("experiment runs a grid, goes on after it was killed at any point, and
     assertMatch(again.out, /^plain\/seed-2: steps .*going on after 2$/m);
     assertEquals(timeless(await filesBelow(join(dir, "grid"))), timeless(files));
 
+    // Fewer samples are drawn and judged anew.
+    const fewer = JSON.parse(await Deno.readTextFile(path));
+    fewer.samples.count = 12;
+    await Deno.writeTextFile(path, JSON.stringify(fewer));
+    assertEquals((await runScript("commands/experiment/main.ts", [path])).code, 0);
+    const judged = JSON.parse(
+      await Deno.readTextFile(at("low", "seed-2", "samples", "final.json")),
+    );
+    assertEquals(judged.samples.count, 12);
+
     const other = await runScript("commands/experiment/main.ts", [path, "--optim.lr=0.5"]);
     assertEquals(other.code, 2);
     assertStringIncludes(other.err, "it holds another");

@@ -2,14 +2,10 @@ import { createHash } from "node:crypto";
 import { assert, assertEquals, assertRejects } from "../../support/assert.ts";
 import { datasetCache } from "../../../data/fetching/cache.ts";
 import type { RunCommand } from "../../../data/fetching/debian.ts";
-import {
-  exists,
-  locate,
-  MissingPlaceError,
-  type Source,
-} from "../../../data/fetching/locate_files.ts";
+import { locate, MissingPlaceError, type Source } from "../../../data/fetching/locate_files.ts";
 import { alone, bytesOf, writeFiles } from "../fixtures.ts";
 import { inFolder } from "../../support/folder.ts";
+import { exists } from "../../../support/files.ts";
 
 const CONTENT = bytesOf(1000, 3);
 
