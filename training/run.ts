@@ -54,6 +54,7 @@ import { checkPrecision } from "./precision.ts";
 import { checkImages, imageNotes } from "./same_images.ts";
 import { checkWeights, keepStateOnce } from "./shared_state.ts";
 import { prepareRunFolder, type RunFolder, runFolder } from "./run_folder.ts";
+import { RunLock } from "./run_lock.ts";
 import { type FreeSpace, planSpace, systemFreeSpace } from "./disk_space.ts";
 import { Trainer } from "./trainer.ts";
 import { createValidation } from "./validation.ts";
@@ -157,22 +158,29 @@ export function checkBatch(
  */
 export async function trainRun(config: RunConfig, context: RunContext): Promise<RunResult> {
   const saving = new BackgroundWork();
+  const lock = new RunLock(context.dir);
   try {
-    return await context.gpu.health.guard(() => prepareAndTrain(config, { ...context, saving }));
+    const training = { ...context, saving, lock };
+    return await context.gpu.health.guard(() => prepareAndTrain(config, training));
   } catch (error) {
     // That is the error to tell; what was being written when it came is completed first.
     await saving.end().catch(() => {});
     await writesEnd();
     throw await withSavedState(error, context.dir);
+  } finally {
+    await lock.release();
   }
 }
 
-/** What a run needs, and where its checkpoints are written. */
-type Training = RunContext & Pick<LoopOptions, "saving">;
+/** What a run needs, where its checkpoints are written, and what keeps its folder to it. */
+type Training = RunContext & Pick<LoopOptions, "saving"> & { readonly lock: RunLock };
 
 async function prepareAndTrain(config: RunConfig, context: Training): Promise<RunResult> {
   const { gpu, dir, say, collective = ALONE } = context;
-  if (collective.rank === 0) await checkRunFolder(dir);
+  if (collective.rank === 0) {
+    await checkRunFolder(dir);
+    await context.lock.take();
+  }
   checkPrecision(gpu, config.train.precision, "--train.precision=f32");
   const network = networkOf(config);
   const taken = context.origin && takeOver(context.origin, network);
@@ -253,6 +261,7 @@ async function train(
   const first = trainer.collective.rank === 0;
   const folder = first ? await prepareRunFolder(dir) : runFolder(dir);
   if (first) {
+    await context.lock.take(); // a new folder's
     await checkPlannedSpace(trainer, folder, context);
     if (originOf(context, begun)) await keepOrigin(trainer, folder, context);
     await atomicWrite(folder.config, context.configText);
