@@ -8,6 +8,7 @@
 import { createHash, type Hash } from "node:crypto";
 import { join } from "node:path";
 import { sizeOf } from "../device/tensor.ts";
+import { fromHalf, type HalfDtype, toHalf } from "../formats/half.ts";
 import { looksLikePt } from "../formats/pt.ts";
 import { looksLikeTorchPickle } from "../formats/torch_pickle.ts";
 import {
@@ -26,6 +27,10 @@ const FORMAT = "diffract checkpoint 1";
 export const CHECKSUM = "checksum";
 const CHECKSUM_SPEC: TensorSpec = { dtype: "U8", shape: [32] };
 const READ_BYTES = 4 << 20;
+
+/** What numbers may be stored as; training stores f32 alone. */
+export type StoredDtype = "F32" | HalfDtype;
+const STORED: readonly string[] = ["F32", "F16", "BF16"] satisfies StoredDtype[];
 
 /** A tensor to be stored, fetched only when its turn comes. */
 export interface CheckpointTensor {
@@ -47,14 +52,16 @@ export interface CheckpointFacts {
 /**
  * Writes a checkpoint atomically. Equal content gives equal bytes.
  *
+ * @param dtype What all tensors are rounded to.
  * @throws {Error} One line, when the disk is full or the like; nothing is left behind then.
  */
 export async function writeCheckpoint(
   path: string,
   facts: CheckpointFacts,
   tensors: readonly CheckpointTensor[],
+  dtype: StoredDtype = "F32",
 ): Promise<void> {
-  await atomicWrite(path, chunks(headerOf(facts, tensors), tensors));
+  await atomicWrite(path, chunks(headerOf(facts, tensors, dtype), tensors, dtype));
 }
 
 /**
@@ -96,8 +103,9 @@ export function checkpointBytes(
 function headerOf(
   { step, config, notes = {} }: CheckpointFacts,
   tensors: readonly CheckpointTensor[],
+  dtype: StoredDtype = "F32",
 ): Uint8Array {
-  const specs = tensors.map(({ name, shape }) => [name, { dtype: "F32", shape }] as const);
+  const specs = tensors.map(({ name, shape }) => [name, { dtype, shape }] as const);
   const metadata = { format: FORMAT, step: `${step}`, config, ...notes };
   return safetensorsHeader([...specs, [CHECKSUM, CHECKSUM_SPEC]], metadata);
 }
@@ -105,11 +113,13 @@ function headerOf(
 async function* chunks(
   header: Uint8Array,
   tensors: readonly CheckpointTensor[],
+  dtype: StoredDtype,
 ): AsyncGenerator<Uint8Array> {
   const hash = createHash("sha256").update(header);
   yield header;
   for (const { read } of tensors) {
-    const { buffer, byteOffset, byteLength } = await read();
+    const values = await read();
+    const { buffer, byteOffset, byteLength } = dtype === "F32" ? values : toHalf(values, dtype);
     const bytes = new Uint8Array(buffer, byteOffset, byteLength);
     hash.update(bytes);
     yield bytes;
@@ -198,9 +208,9 @@ export class Checkpoint implements CheckpointFacts {
    */
   place(name: string, shape: readonly number[]): TensorPlace {
     const place = this.tensors.get(name);
-    if (place?.dtype === "F32" && place.shape.join() === shape.join()) return place;
+    if (place && STORED.includes(place.dtype) && place.shape.join() === shape.join()) return place;
     throw new Error(
-      `Cannot use checkpoint ${this.path}: tensor ${name} must be F32 of shape [${shape}], got ${
+      `Cannot use checkpoint ${this.path}: tensor ${name} must be F32, F16 or BF16 of shape [${shape}], got ${
         place ? `${place.dtype} of shape [${place.shape}]` : "none"
       }`,
     );
@@ -208,10 +218,13 @@ export class Checkpoint implements CheckpointFacts {
 
   /** The values of a tensor; throws as {@linkcode place}. */
   async read(name: string, shape: readonly number[]): Promise<Float32Array<ArrayBuffer>> {
-    const place = this.place(name, shape);
+    const { start, end, dtype } = this.place(name, shape);
     using file = await Deno.open(this.path, { read: true });
-    await file.seek(place.start, Deno.SeekMode.Start);
-    return new Float32Array((await readExactly(file, place.end - place.start)).buffer);
+    await file.seek(start, Deno.SeekMode.Start);
+    const { buffer } = await readExactly(file, end - start);
+    return dtype === "F32"
+      ? new Float32Array(buffer)
+      : fromHalf(new Uint16Array(buffer), dtype as HalfDtype);
   }
 }
 

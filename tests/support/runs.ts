@@ -122,11 +122,12 @@ export async function runScript(
   script: string,
   args: readonly string[],
   cwd = ROOT,
+  env: Readonly<Record<string, string>> = {},
 ): Promise<ScriptResult> {
   const { code, stdout, stderr } = await new Deno.Command(Deno.execPath(), {
     args: ["run", "-A", "--config", `${ROOT}deno.json`, `${ROOT}${script}`, ...args],
     cwd,
-    env: { NO_COLOR: "1" },
+    env: { NO_COLOR: "1", ...env },
   }).output();
   const decoder = new TextDecoder();
   return { code, out: decoder.decode(stdout), err: decoder.decode(stderr) };

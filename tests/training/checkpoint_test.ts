@@ -39,6 +39,23 @@ Deno.test("Checkpoint.open() gives back what writeCheckpoint() wrote, bit for bi
     assertEquals([...await checkpoint.read("model/scalar", [])], [12]);
   }));
 
+Deno.test("Checkpoint.read() gives halves that writeCheckpoint() has rounded to", () =>
+  inFolder(async (folder) => {
+    const path = join(folder, "half.safetensors");
+    const tensors = [{ name: "ema/w", shape: [2, 3], read: () => Promise.resolve(weights) }];
+    // 2^-24 is the smallest that f16 has; bf16 has 8 bits of fraction, counting the first.
+    const own = Float32Array.of(1 + 2 ** -11, -2.00390625, 3.5, 2 ** -24, 70000, -0);
+    const rounded = {
+      F16: [1, -2.00390625, 3.5, 2 ** -24, Infinity, -0],
+      BF16: [1, -2, 3.5, 2 ** -24, 70144, -0],
+    };
+    for (const dtype of ["F16", "BF16"] as const) {
+      const read = () => Promise.resolve(own);
+      await writeCheckpoint(path, { step: 1, config: "" }, [{ ...tensors[0]!, read }], dtype);
+      assertEquals([...await (await Checkpoint.open(path)).read("ema/w", [2, 3])], rounded[dtype]);
+    }
+  }));
+
 Deno.test("Checkpoint.open() takes no length of a header for the start of a pickle", () =>
   inFolder(async (folder) => {
     const path = join(folder, "model.safetensors");
@@ -67,7 +84,7 @@ Deno.test("Checkpoint.read() refuses another shape and an unknown name", () =>
     await assertRejects(
       () => checkpoint.read("model/w", [3, 2]),
       Error,
-      "tensor model/w must be F32 of shape [3,2], got F32 of shape [2,3]",
+      "tensor model/w must be F32, F16 or BF16 of shape [3,2], got F32 of shape [2,3]",
     );
     await assertRejects(() => checkpoint.read("ema/w", [2, 3]), Error, "got none");
   }));

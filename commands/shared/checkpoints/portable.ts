@@ -141,12 +141,16 @@ async function toCheckpoint(path: string, model: PortableModel): Promise<void> {
     }))
   );
   for (const extra of extras) tensors.push({ ...extra, name: `${EXTRA_PREFIX}${extra.name}` });
-  const placeless: Config = {
+  await writeCheckpoint(path, { step, config: formatConfig(withoutPlaces(config)) }, tensors);
+}
+
+/** A config without the paths of who trained it, which nobody else has. */
+export function withoutPlaces(config: Config): Config {
+  return {
     ...config,
     run: { ...config.run, dir: null },
     data: { ...config.data, dir: null },
   };
-  await writeCheckpoint(path, { step, config: formatConfig(placeless) }, tensors);
 }
 
 /**

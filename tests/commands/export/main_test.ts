@@ -94,5 +94,5 @@ Deno.test("export --to wandb writes an offline folder of a run once, and wrong u
     assertMatch(errorLines(again)[0]!, /must not be there yet, offline-run-.* is; remove that/);
     const lacking = await exported(folder, "runs/a");
     assertEquals(lacking.code, 2);
-    assertMatch(errorLines(lacking)[0]!, /--to trackio or wandb must be given/);
+    assertMatch(errorLines(lacking)[0]!, /--to trackio, wandb or hub must be given/);
   }));
