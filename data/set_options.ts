@@ -138,7 +138,7 @@ export const SET_FIELDS = {
   labelColumn: option(
     nullable(text()),
     null,
-    "Column of the classes in Parquet or TFRecord files; null = label, labels or fine_label",
+    "Column of the classes in Parquet or TFRecord files; null = label, labels, fine_label or cls",
   ),
   stream: option(
     flag(),

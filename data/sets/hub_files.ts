@@ -9,6 +9,7 @@ import { UsageError } from "../../support/errors.ts";
 import type { Split } from "../dataset.ts";
 import { isArchiveName, isImageName } from "./image_names.ts";
 import { isParquetName } from "./parquet.ts";
+import { isClassFile, isClassNames } from "./webdataset.ts";
 import {
   filesOfNamedSplits,
   filesOfSplit,
@@ -66,7 +67,7 @@ export function chooseHubFiles(
   }
   const parquet = paths.filter(isParquetName);
   if (parquet.length > 0) return setOfNames(parquet, config, repository);
-  const images = paths.filter((path) => isImageName(path) || isArchiveName(path));
+  const images = imagesIn(paths);
   const own = config === null ? images : images.filter((path) => path.startsWith(`${config}/`));
   if (images.length > 0 && own.length === 0) {
     throw new UsageError(
@@ -175,7 +176,15 @@ function filesOfConfig(
   return all.some(isParquetName) ? { kind: "parquet", ofSplit } : imagesAmong(all);
 }
 
+/** Images and archives, what names their classes, and what is labelled beside them. */
+function imagesIn(paths: readonly string[]): string[] {
+  const images = paths.filter((path) => isImageName(path) || isArchiveName(path));
+  if (images.length === 0) return [];
+  const isBeside = (path: string) => isClassNames(path) || isClassFile(path);
+  return paths.filter((path) => isImageName(path) || isArchiveName(path) || isBeside(path));
+}
+
 function imagesAmong(paths: readonly string[]): HubFiles | null {
-  const own = paths.filter((path) => isImageName(path) || isArchiveName(path));
+  const own = imagesIn(paths);
   return own.length > 0 ? { kind: "images", paths: own } : null;
 }

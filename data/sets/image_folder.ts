@@ -16,6 +16,7 @@ import {
   printable,
 } from "./image_names.ts";
 import { planSplit, type SplitPlan } from "./image_tree.ts";
+import { planWebDataset } from "./webdataset.ts";
 import type { SetKind } from "../set_kind.ts";
 import { sidesOf, sizeWord } from "../set_options.ts";
 import { fitOf, OPEN_NEEDS, OPEN_SHAPE, openShape } from "./open_set.ts";
@@ -42,8 +43,8 @@ export interface ImageFolderOptions extends PictureShape {
   };
 }
 
-/** Raise it when {@linkcode planSplit} makes other splits of the same place. */
-const PLAN = 5;
+/** Raise it when {@linkcode planSplit} makes other splits of the same place, or other labels. */
+const PLAN = 6;
 /** Decoded images are held in memory. */
 const MAX_BYTES = 2 ** 33;
 
@@ -146,11 +147,13 @@ async function planImages(
   const { format } = options;
   const plan = format
     ? await format.plan({ names: all, read: (path) => readBeside(place, all, path) }, split)
-    : planSplit(all.filter(isImageName), split);
-  const strays = all.filter((name) => !isImageName(name));
-  const { names } = plan;
+    : await planWebDataset(place, all, split, options.skipBroken) ??
+      planSplit(all.filter(isImageName), split);
+  const { names, beside } = plan;
+  const others = all.filter((name) => !isImageName(name));
+  const strays = others.filter((name) => !beside?.has(name));
   const closed = passOver(place, unreadable, options.skipBroken);
-  if (all.length === strays.length) {
+  if (all.length === others.length) {
     throw new Error(
       `Cannot read images from ${place.path}: it must hold PNG, JPEG or WebP files, got ` +
         `${strays.length === 0 ? "no files" : `only ${kindsOf(strays)}`}`,
@@ -159,7 +162,7 @@ async function planImages(
   if (names.length === 0) {
     throw new Error(
       `Cannot read ${split} images from ${place.path}: there must be some to hold out, got ` +
-        `${all.length - strays.length} images in all; add a folder "test", or more images`,
+        `${all.length - others.length} images in all; add a folder "test", or more images`,
     );
   }
   if (strays.length > 0 && !format) say(`Passed over in ${place.path}: ${kindsOf(strays)}`);

@@ -4,13 +4,13 @@
  *
  * @module
  */
-import { join, resolve } from "node:path";
+import { dirname, join, relative, resolve } from "node:path";
 import { isTar } from "../../formats/tar.ts";
-import { fileError } from "../../support/files.ts";
+import { exists, fileError } from "../../support/files.ts";
 import { fingerprint } from "../fetching/decoded_cache.ts";
 import { MissingPlaceError } from "../fetching/locate_files.ts";
 import { tarFiles, zipFiles } from "./image_archive.ts";
-import { isImageName, shownName } from "./image_names.ts";
+import { isHidden, isImageName, shownName } from "./image_names.ts";
 import { isLmdb, LMDB_NAME, lmdbFiles } from "./lmdb_files.ts";
 import { type ImagePlace, type Listing, MAX_IMAGE_BYTES, Remarks } from "./image_listing.ts";
 
@@ -23,6 +23,7 @@ const MAX_DEPTH = 32;
  */
 export async function openImagePlace(given: string): Promise<ImagePlace> {
   const path = resolve(given);
+  if (SHARDS.test(path) && !await exists(path)) return await shardsPlace(path, shardPaths(path));
   let isFile: boolean, head: Uint8Array | null;
   try {
     ({ isFile } = await Deno.stat(path));
@@ -114,36 +115,42 @@ const ARCHIVE_NAME = /\.(zip|tar|tar\.gz|tgz)$/i;
 const OTHER_ARCHIVE_NAME = /\.(7z|rar|tbz2?|txz|tzst|tar\.(bz2|xz|zst|lz4|Z))$/i;
 
 /**
- * A folder without images, but with archives of them, as `train.zip` and `test.zip`: each stands for a
- * folder of its name. So do folders with an LMDB database.
+ * A folder without images, but with archives of them, as `train.zip` and `test.zip`, at any depth: each
+ * stands for a folder of its name. So do folders with an LMDB database.
  */
 async function withArchives(folder: ImagePlace): Promise<ImagePlace> {
-  const own = await folder.list();
-  if (own.names.some(isImageName)) return folder;
-  const top = own.names.filter((name) => !/\//.test(name));
-  const known = top.filter((name) => ARCHIVE_NAME.test(name));
+  const { names } = await folder.list();
+  if (names.some(isImageName)) return folder;
+  const known = names.filter((name) =>
+    (ARCHIVE_NAME.test(name) || LMDB_NAME.test(name)) && !isHidden(name)
+  );
   // With nothing else to read, opening one of the others says what to do.
-  const databases = own.names.filter((name) => LMDB_NAME.test(name));
-  const packed = known.length + databases.length > 0
-    ? [...known, ...databases]
-    : top.filter((name) => OTHER_ARCHIVE_NAME.test(name));
-  if (packed.length === 0) return folder;
-  const parts = new Map<string, ImagePlace>();
+  const packed = known.length > 0
+    ? known
+    : names.filter((name) => !/\//.test(name) && OTHER_ARCHIVE_NAME.test(name));
+  return packed.length === 0 ? folder : await packedPlace(folder, packed);
+}
+
+/** Archives of a folder, each of which stands for a folder of its name. */
+async function packedPlace(folder: ImagePlace, packed: readonly string[]): Promise<ImagePlace> {
+  const own = await folder.list();
+  const parts = new Map<string, ImagePlace>(), opened = new Set(packed);
   for (const name of packed) {
     const stem = name.replace(ARCHIVE_NAME, "").replace(/\/?data\.mdb$/, "") || "data";
     parts.set(parts.has(stem) ? name : stem, await openImagePlace(join(folder.path, name)));
   }
-  const partOf = (name: string): [ImagePlace | undefined, string] => {
-    for (const [stem, part] of parts) {
-      if (name.startsWith(`${stem}/`)) return [part, name.slice(stem.length + 1)];
+  /** The archive that a name is in: of those that lie in one another's folders, the innermost. */
+  const stemOf = (name: string): string | null => {
+    for (let end = name.lastIndexOf("/"); end > 0; end = name.lastIndexOf("/", end - 1)) {
+      if (parts.has(name.slice(0, end))) return name.slice(0, end);
     }
-    return [undefined, name];
+    return null;
   };
   return {
     ...folder,
     isPacked: true,
     list: async () => {
-      const names = own.names.filter((name) => !packed.includes(name));
+      const names = own.names.filter((name) => !opened.has(name));
       const all = { names, unreadable: [...own.unreadable], remarks: [...own.remarks] };
       for (const [stem, part] of parts) {
         const { names, unreadable, remarks } = await part.list();
@@ -154,20 +161,67 @@ async function withArchives(folder: ImagePlace): Promise<ImagePlace> {
       return all;
     },
     show: (name) => {
-      const [part, inner] = partOf(name);
-      return part ? part.show(inner) : folder.show(name);
+      const stem = stemOf(name);
+      return stem === null ? folder.show(name) : parts.get(stem)!.show(name.slice(stem.length + 1));
     },
     files: async function* (wanted) {
-      const beside = [...wanted].filter((name) => !partOf(name)[0]);
-      yield* folder.files(new Set(beside));
+      const inside = Map.groupBy(wanted, stemOf);
+      yield* folder.files(new Set(inside.get(null)));
       for (const [stem, part] of parts) {
-        const inner = [...wanted].filter((name) => name.startsWith(`${stem}/`));
-        if (inner.length === 0) continue;
-        const own = new Set(inner.map((name) => name.slice(stem.length + 1)));
+        const names = inside.get(stem);
+        if (!names) continue;
+        const own = new Set(names.map((name) => name.slice(stem.length + 1)));
         for await (const { name, read } of part.files(own)) yield { name: `${stem}/${name}`, read };
       }
     },
   };
+}
+
+/** Shards that are named at once, at most. */
+const MAX_SHARDS = 1 << 16;
+/** WebDataset's notation for numbers in turn, as in "train-{0000..0099}.tar". */
+const SHARDS = /\{(\d{1,9})\.\.(\d{1,9})\}/;
+
+/** Paths that one with such numbers stands for. */
+function shardPaths(path: string): string[] {
+  const counts = Array.from(
+    path.matchAll(new RegExp(SHARDS, "g")),
+    ([, from, to]) => Math.max(0, Number(to) - Number(from) + 1),
+  );
+  const total = counts.reduce((product, count) => product * count, 1);
+  if (total < 1 || total > MAX_SHARDS) {
+    throw new RangeError(
+      `Cannot find the images: data.dir must name 1 to ${MAX_SHARDS} archives, ${path} names ${total}`,
+    );
+  }
+  const withNumber = (path: string): string[] => {
+    const [range = "", from = "", to = ""] = SHARDS.exec(path) ?? [];
+    if (range === "") return [path];
+    const numbers = Array.from(
+      { length: Number(to) - Number(from) + 1 },
+      (_, i) => `${Number(from) + i}`.padStart(from.length, "0"),
+    );
+    return numbers.flatMap((number) => withNumber(path.replace(range, number)));
+  };
+  return withNumber(path);
+}
+
+/** The archives that one name stands for, as those of a folder. */
+async function shardsPlace(path: string, shards: readonly string[]): Promise<ImagePlace> {
+  for (const shard of shards) {
+    if (await exists(shard)) continue;
+    throw new MissingPlaceError(
+      `Cannot find the images: data.dir must name archives that exist, ${shard} of ${path} does not`,
+    );
+  }
+  const above = dirname(path.slice(0, path.indexOf("{") + 1));
+  const folder: ImagePlace = {
+    ...{ path: above, isPacked: true, fingerprint: fingerprint(shards) },
+    list: () => Promise.resolve({ names: [], unreadable: [], remarks: [] }),
+    files: async function* () {},
+    show: (name) => join(above, shownName(name)),
+  };
+  return { ...await packedPlace(folder, shards.map((shard) => relative(above, shard))), path };
 }
 
 /** Small files by the ten thousand are read at once: waiting for each takes longer than reading it. */

@@ -21,16 +21,19 @@ export interface SplitPlan {
   readonly classNames: readonly string[];
   /** What a person should know, a line each. */
   readonly remarks: readonly string[];
+  /** Files that are no images and were read for what they say of them; none unless given. */
+  readonly beside?: ReadonlySet<string>;
 }
 
-interface Named {
+/** An image by the folders that tell of it. */
+export interface Named {
   readonly name: string;
   /** Folders below the split, and the file. */
   readonly parts: readonly string[];
 }
 
 /** The images of the two splits, below the folders that say so. */
-type Halves = Readonly<Record<Split, readonly Named[]>>;
+export type Halves = Readonly<Record<Split, readonly Named[]>>;
 
 /**
  * Sorts names into splits and classes. Folders that all names share are passed over. Folders of splits
@@ -45,13 +48,7 @@ type Halves = Readonly<Record<Split, readonly Named[]>>;
  */
 export function planSplit(files: readonly string[], split: Split): SplitPlan {
   const remarks: string[] = [];
-  const named = withoutSharedFolders(
-    files.map((name) => ({
-      name,
-      parts: name.split(/[\\/]/).filter((part) => !/^\.?$/.test(part)),
-    })),
-  );
-  const halves = halvesOf(named, remarks);
+  const halves = splitByFolders(files.map((name) => ({ name, parts: partsOf(name) })), remarks);
   const { classNames, labelled } = classesOf(halves, remarks);
   const ownTest = halves.test.length > 0;
   const shuffled = shuffle(halves[ownTest ? split : "train"]);
@@ -70,6 +67,16 @@ export function planSplit(files: readonly string[], split: Split): SplitPlan {
     classNames,
     remarks,
   };
+}
+
+/** Folders and file of a name. */
+export function partsOf(name: string): string[] {
+  return name.split(/[\\/]/).filter((part) => !/^\.?$/.test(part));
+}
+
+/** The splits that folders name; folders that all images share are passed over. */
+export function splitByFolders(named: readonly Named[], remarks: string[]): Halves {
+  return halvesOf(withoutSharedFolders(named), remarks);
 }
 
 /** By their names, and then by the fixed order. */

@@ -8,7 +8,7 @@ import type { ParquetFile } from "../../formats/parquet.ts";
 import { MAX_CLASSES } from "../dataset.ts";
 
 const IMAGE_COLUMNS = ["image.bytes", "img.bytes", "image", "img"];
-const LABEL_COLUMNS = ["label", "labels", "fine_label"];
+const LABEL_COLUMNS = ["label", "labels", "fine_label", "cls"];
 /** Physical types: booleans and whole numbers, and bytes. */
 const WHOLE = [0, 1, 2], BYTES = 6;
 

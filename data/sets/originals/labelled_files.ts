@@ -3,12 +3,11 @@
  *
  * @module
  */
-import { labelsOf, type Split } from "../../dataset.ts";
-import { fixedOrder, HELD_OUT, isHeldOut } from "../../fixed_order.ts";
+import type { Split } from "../../dataset.ts";
 import type { SetKind } from "../../set_kind.ts";
 import { type ImageFolderOptions, loadImageFolder, storeImageFolder } from "../image_folder.ts";
 import { isImageName } from "../image_names.ts";
-import type { SplitPlan } from "../image_tree.ts";
+import { type LabelledSplits, planOf } from "../labelled_plan.ts";
 import { fitOf, OPEN_SHAPE, openShape } from "../open_set.ts";
 
 /** The files of a place. */
@@ -23,44 +22,8 @@ export interface Files {
   readonly read: (path: string) => Promise<Uint8Array>;
 }
 
-/** An image, and its class where it has one. */
-export interface LabelledFile {
-  readonly name: string;
-  readonly label: number | null;
-}
-
-/** What a set says of its images. */
-export interface LabelledSplits {
-  readonly train: readonly LabelledFile[];
-  /** Empty where none is named: one image in ten is held out then. */
-  readonly test: readonly LabelledFile[];
-  readonly classNames: readonly string[];
-  readonly remarks?: readonly string[];
-}
-
 /** Reads what a set says. */
 export type LabelReader = (files: Files) => LabelledSplits | Promise<LabelledSplits>;
-
-/** The images of a split, in the fixed order of their names. */
-export function planOf({ train, test, classNames, remarks = [] }: LabelledSplits, split: Split) {
-  const named = test.length > 0;
-  const sorted = (named && split === "test" ? test : train).toSorted((a, b) =>
-    a.name < b.name ? -1 : 1
-  );
-  const shuffled = Array.from(fixedOrder(sorted.length), (index) => sorted[index]!);
-  const own = named
-    ? shuffled
-    : shuffled.filter((_, i) => isHeldOut(i, shuffled.length) === (split === "test"));
-  const labelled = classNames.length > 1 && own.every(({ label }) => label !== null);
-  return {
-    names: own.map(({ name }) => name),
-    labels: labelled ? labelsOf(own.map(({ label }) => label!), classNames.length) : null,
-    classNames,
-    remarks: named
-      ? remarks
-      : [...remarks, `There are no test images: one image in ${HELD_OUT} is held out`],
-  } satisfies SplitPlan;
-}
 
 /** Lines of text without what surrounds them; empty ones left out. */
 export function linesOf(bytes: Uint8Array): string[] {

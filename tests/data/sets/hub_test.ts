@@ -246,6 +246,30 @@ hubTest("hf: takes the hub's own conversion of a set, unless it is of a part", {
   assertEquals((await load("hf:someone/tar", "test", {}, { offline: true })).count, 1);
 });
 
+const sample = (key: string, value: number, label: number) => [
+  { name: `${key}.png`, bytes: flat(value) },
+  { name: `${key}.cls`, bytes: new TextEncoder().encode(`${label}`) },
+];
+
+hubTest("hf: takes WebDataset's shards with their labels and the names of classes", {
+  "someone/wds": {
+    branches: {
+      main: {
+        "classnames.txt": "cat\ndog\n",
+        "train/0.tar": writeTar([...sample("s0", 1, 0), ...sample("s1", 2, 1)]),
+        "train/1.tar": writeTar(sample("s0", 4, 1)),
+        "train/nshards.txt": "2\n",
+        "test/0.tar": writeTar(sample("s0", 3, 1)),
+      },
+    },
+  },
+}, async ({ load }) => {
+  const train = await load("hf:someone/wds"), test = await load("hf:someone/wds", "test");
+  assertEquals([train.count, test.count, test.images[0]], [3, 1, 3]);
+  assertEquals([train.classNames, [...test.labels!]], [["cat", "dog"], [1]]);
+  assertEquals([...train.labels!].sort(), [0, 1, 1]);
+});
+
 hubTest("hf: tells columns by features and by choice, and asks where there are several", {
   "someone/pairs": {
     branches: {
