@@ -46,7 +46,8 @@ const NLL = "nll";
 
 /** Options of what looks at samples. */
 const OF_IMAGES = [
-  ...["images", "draws", "protocol", "reference", "referenceCount", "inceptionWeights"],
+  ...["images", "draws", "protocol", "reference", "referenceCount"],
+  ...["inceptionWeights", "dinov2Weights"],
   ...Object.keys(SAMPLER_OPTIONS),
   ...Object.keys(CLASS_OPTIONS).filter((name) => name !== "guidanceCfgpp"),
 ];
@@ -118,9 +119,13 @@ const command = defineCommand({
       default: "auto",
       description:
         "own: a classifier of the reference; inception: what papers use; clean: the same by " +
-        "clean-fid's resize",
+        "clean-fid's resize; dinov2: a vision transformer, for FD-DINOv2",
     },
     inceptionWeights: { value: "FILE", description: "Inception's weights: .pth or .safetensors" },
+    dinov2Weights: {
+      value: "FILE",
+      description: "weights of a DINOv2 of any size: .pth or .safetensors; ViT-L/14 by default",
+    },
     ddof: {
       value: "0|1",
       parse: integer({ min: 0, max: 1 }),
@@ -240,9 +245,10 @@ async function evaluate(
   const metrics = options.metrics.split(",") as MetricName[];
   const processes = joinProcesses(), say = sayFirst;
   const draws = checkOptions(options, runs);
-  const { reference: named, inceptionWeights, features } = options;
+  const { reference: named, inceptionWeights, dinov2Weights, features } = options;
   await checkGivenFiles(
     inceptionWeights,
+    dinov2Weights,
     named?.toLowerCase().endsWith(".npz") ? named : undefined,
   );
   await checkResultFile(options.out, { extension: ".json", makesFolder: true });
@@ -267,7 +273,7 @@ async function evaluate(
   );
   let extractor: FeatureExtractor | null = null;
   if (needsFeatures(metrics)) {
-    const wanted = { features, inceptionWeights, own: choice.own, say };
+    const wanted = { features, inceptionWeights, dinov2Weights, own: choice.own, say };
     extractor = await inTurn(collective, () => chooseExtractor(gpu, wanted));
   }
   const stop = new AbortController(), { signal } = stop, { keep } = options;

@@ -6,6 +6,7 @@
 import { dirname } from "node:path";
 import { ownFeatures } from "../commands/shared/classifiers.ts";
 import { collect } from "../commands/shared/evaluation/collect.ts";
+import { loadDinoV2 } from "../commands/shared/evaluation/dinov2.ts";
 import { loadInception } from "../commands/shared/evaluation/inception.ts";
 import { collectReference } from "../commands/shared/evaluation/reference.ts";
 import { datasetSource, type ImageSource } from "../commands/shared/evaluation/source.ts";
@@ -31,6 +32,8 @@ export interface FeaturesChoice {
   readonly of?: Dataset;
   /** Inception instead: a file of its weights, or true for those that papers use, which are fetched. */
   readonly inception?: string | true;
+  /** DINOv2 instead, likewise; without a file ViT-L/14, which FD-DINOv2 is taken on. */
+  readonly dinov2?: string | true;
   /** Optimiser steps of a classifier that is trained now; 1200 unless given. */
   readonly steps?: number;
   /** The classifier's file; a place in the cache unless given. */
@@ -45,17 +48,22 @@ export interface FeaturesChoice {
  * Features to judge by. Numbers of different features do not compare.
  *
  * @throws {UsageError} When the set has no classes.
- * @throws {RangeError} When neither a set nor Inception is named.
+ * @throws {RangeError} When neither a set nor a network is named.
  * @throws {Error} When weights are nowhere or damaged.
  */
 export async function loadFeatures(choice: FeaturesChoice): Promise<FeatureExtractor> {
-  const { of, inception, steps, path, say = console.log } = choice;
+  const { of, inception, dinov2, steps, path, say = console.log } = choice;
   const gpu = choice.gpu ?? await sharedGpu();
   if (inception !== undefined) {
     return await loadInception(gpu, inception === true ? undefined : inception, say);
   }
+  if (dinov2 !== undefined) {
+    return await loadDinoV2(gpu, dinov2 === true ? undefined : dinov2, say);
+  }
   if (of) return await ownFeatures(gpu, of, of.options, { steps, path, say });
-  throw new RangeError("Cannot load features: `of` a data set, or `inception`, must be given");
+  throw new RangeError(
+    "Cannot load features: `of` a data set, `inception` or `dinov2` must be given",
+  );
 }
 
 /** How images are judged. */

@@ -6,6 +6,7 @@ import {
   assertMatch,
   assertStringIncludes,
 } from "./support/assert.ts";
+import { dinoV2File, dinoV2State, SMALL } from "./support/dinov2.ts";
 import {
   errorLines,
   inFolderWithCache,
@@ -83,6 +84,23 @@ Deno.test("eval compares several runs over draws and training seeds, each draw b
     assertEquals(alone, second);
   }));
 
+Deno.test("eval judges by DINOv2's features from a file, and leaves out what needs classes", () =>
+  inFolderWithCache(async (folder) => {
+    const weights = join(folder, "dinov2.safetensors"), out = join(folder, "out.json");
+    await Deno.writeFile(weights, dinoV2File(dinoV2State(SMALL)));
+    const judged = await evaluate(
+      ...["--images", "synthetic:test", "--reference", "synthetic", "--metrics", "fid,is,kid"],
+      ...["--features", "dinov2", "--dinov2-weights", weights, "--out", out],
+      ...["--data.synthetic.count=24", "--data.size=16", "--count", "24"],
+    );
+    assertEquals(judged.code, 0, judged.err);
+    assertMatch(judged.out, /^Inception Score left out: DINOv2 .* tells no classes apart$/m);
+    const { features, metrics } = JSON.parse(await Deno.readTextFile(out));
+    assertMatch(features, /^DINOv2 of 1 blocks, 128 channels, patches of 28 \([0-9a-f]{8}\)$/);
+    assertEquals(Object.keys(metrics), ["frechetDistance", "kernelDistance"]);
+    assert(metrics.frechetDistance.value > 0);
+  }));
+
 Deno.test("eval refuses wrong use with one line and code 2", async () => {
   await inFolderWithCache(async (folder) => {
     const cases: [args: string[], part: string][] = [
@@ -92,6 +110,10 @@ Deno.test("eval refuses wrong use with one line and code 2", async () => {
       [["--protocol", "edm", "--draws", "2"], "it has 3 draws"],
       [["--images", folder, "--draws", "2"], "only samples of a checkpoint are drawn"],
       [["a", "b", "--metrics", "nll"], "Cannot use several checkpoints with --metrics nll"],
+      [
+        ["--images", "synthetic", "--features", "own", "--dinov2-weights", "eval.ts"],
+        "Cannot use --dinov2-weights with --features own",
+      ],
       [["--images", folder], "must hold PNGs or JPEGs, it has none"],
       [["--checkpoint", join(folder, "none")], "there is no such file or folder"],
     ];

@@ -30,9 +30,10 @@ const command = defineCommand({
       value: "WHOSE",
       choices: FEATURES_NAMES,
       default: "auto",
-      description: "Inception's, or those of the data set's own classifier",
+      description: "Inception's, DINOv2's, or those of the data set's own classifier",
     },
     inceptionWeights: { value: "FILE", description: "Inception's weights: .pth or .safetensors" },
+    dinov2Weights: { value: "FILE", description: "weights of a DINOv2: .pth or .safetensors" },
     count: {
       value: "N",
       parse: integer({ min: 2 }),
@@ -55,15 +56,16 @@ if (import.meta.main) {
       throw new UsageError("Cannot take statistics: a data set and a file must be named");
     }
     const { data, split } = chooseData(name, { split: "train", overrides });
-    const { features, inceptionWeights } = options;
-    await checkGivenFiles(inceptionWeights);
+    const { features, inceptionWeights, dinov2Weights } = options;
+    await checkGivenFiles(inceptionWeights, dinov2Weights);
     await checkResultFile(out, { extension: ".npz" });
     const say = console.log;
     const train = await loadImages(data, "train", say);
     const images = split === "train" ? train : await loadImages(data, split, say);
     const gpu = await openScriptGpu();
     const own = { images: train, data };
-    const extractor = await chooseExtractor(gpu, { features, inceptionWeights, own, say });
+    const wanted = { features, inceptionWeights, dinov2Weights, own, say };
+    const extractor = await chooseExtractor(gpu, wanted);
     const count = Math.min(options.count ?? images.count, images.count);
     const state = `${out}.state`;
     const metrics = ["fid"] as const;

@@ -4,6 +4,7 @@
  * @module
  */
 import type { Gpu } from "../../device/gpu.ts";
+import { verifyDinoV2 } from "./dinov2.ts";
 import { verifySchedulers } from "./diffusers_schedulers.ts";
 import { verifyDiffusion } from "./diffusion.ts";
 import { verifyEdmAugment } from "./edm_augment.ts";
@@ -49,6 +50,7 @@ export const FAMILIES: Readonly<Record<string, VerifyFamily>> = {
   "diffusion": (gpu, golden, others) => verifyDiffusion(gpu, golden, others.get("unet-small")),
   "inception": verifyInception,
   "lpips-alex": verifyLpips,
+  "dinov2": verifyDinoV2,
   "schedules": (_, golden) => verifyScheduleTables(golden),
   "edm": (_, golden) => verifyEdmTables(golden),
   "objectives": verifyObjectives,

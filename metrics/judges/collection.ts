@@ -52,6 +52,7 @@ export function needsFeatures(metrics: readonly MetricName[]): boolean {
 /** What is known of one side. */
 export class Collection {
   readonly moments: Moments | null;
+  /** Null where it is not asked for, or the features tell no classes apart. */
   readonly scorer: InceptionScorer | null;
   readonly spectra: Moments | null;
   /** Null where classes are not asked for, or the features know others. */
@@ -69,7 +70,7 @@ export class Collection {
       throw new RangeError(`Cannot collect ${metrics.join(", ")}: features must be given`);
     }
     this.moments = extractor && wants("fid") ? new Moments(extractor.dimension) : null;
-    this.scorer = extractor && wants("is")
+    this.scorer = extractor && extractor.classes > 0 && wants("is")
       ? new InceptionScorer(count, extractor.classes, Math.min(SPLITS, count))
       : null;
     this.tally = extractor?.knowsLabels && wants("classes")

@@ -9,6 +9,7 @@ import { frechetDistance } from "../numerics/frechet.ts";
 import { countRows, type FeatureSet, kernelDistance, pickRows } from "./kid.ts";
 import { permutation } from "../../support/philox.ts";
 import type { Gaussian, Moments } from "../numerics/moments.ts";
+import { DINOV2_NAME } from "./features/dinov2_features.ts";
 import { CLEAN_NAME, PUBLISHED_NAME } from "./features/inception_features.ts";
 import type { FrechetEstimator } from "../numerics/newton_schulz.ts";
 import type { Metric } from "./metric.ts";
@@ -95,6 +96,8 @@ export async function judge(
       ...{ key: "inceptionScore", label, value: mean, spread: std, features, note },
       better: "higher",
     });
+  } else if (metrics.includes("is")) {
+    say(`Inception Score left out: ${features} tells no classes apart`);
   }
   for (
     const [name, what, least, measure] of [
@@ -137,17 +140,20 @@ function classMetrics(
   return shares;
 }
 
+/** What Frechet distances on published features are called. */
+const FRECHET_LABELS: ReadonlyMap<string, string> = new Map([
+  [PUBLISHED_NAME, "FID"],
+  [CLEAN_NAME, "clean FID"],
+  [DINOV2_NAME, "FD-DINOv2"],
+]);
+
 async function frechetMetric(
   side: Collection,
   reference: Gaussian,
   { estimator }: ReportOptions,
 ): Promise<Metric> {
   const features = side.options.extractor!.name;
-  const label = features === PUBLISHED_NAME
-    ? "FID"
-    : features === CLEAN_NAME
-    ? "clean FID"
-    : "Frechet distance";
+  const label = FRECHET_LABELS.get(features) ?? "Frechet distance";
   const gaussian = side.moments!.gaussian();
   const common = { key: "frechetDistance", label, features, better: "lower" } as const;
   const estimate = await estimator?.estimate(gaussian, reference) ?? null;

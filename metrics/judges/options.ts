@@ -34,9 +34,9 @@ export type MetricName = Known;
 
 /**
  * Whose features judge: `auto` takes Inception's where its weights are at hand, else our own; `clean`
- * are Inception's of images that are resized as clean-fid does.
+ * are Inception's of images that are resized as clean-fid does, `dinov2` those of a vision transformer.
  */
-export const FEATURES_NAMES = ["auto", "own", "inception", "clean"] as const;
+export const FEATURES_NAMES = ["auto", "own", "inception", "clean", "dinov2"] as const;
 
 /** Whose features judge. */
 export type FeaturesName = typeof FEATURES_NAMES[number];
@@ -63,7 +63,7 @@ export const METRICS = section("Evaluation of samples while training", {
   features: option(
     choice(FEATURES_NAMES),
     "own",
-    "Whose features judge: a classifier of the data set, or Inception; clean: by clean-fid's resize",
+    "Whose features judge: a classifier of the data set, Inception (clean: by clean-fid's resize) or DINOv2",
   ),
   estimate: option(flag(), false, "Estimate the Frechet distance on the GPU in f32"),
   best: option(

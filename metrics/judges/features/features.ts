@@ -11,7 +11,7 @@ import type { Pixels } from "../../../data/dataset.ts";
 export interface Features {
   /** `[count, dimension]` */
   readonly features: Float32Array;
-  /** `[count, classes]`, each row a distribution. */
+  /** `[count, classes]`, each row a distribution; empty without classes. */
   readonly probabilities: Float32Array;
 }
 
@@ -21,7 +21,7 @@ export interface FeatureExtractor {
   readonly name: string;
   /** Features of an image. */
   readonly dimension: number;
-  /** Classes that it tells apart. */
+  /** Classes that it tells apart; 0 where it knows none. */
   readonly classes: number;
   /** Whether its classes are those of the data set, by the same numbers; false unless given. */
   readonly knowsLabels?: boolean;

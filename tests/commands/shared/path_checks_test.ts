@@ -88,6 +88,7 @@ Deno.test("commands refuse mistaken places in one line with code 2, before any w
       [`eval.ts --checkpoint ${none} --out ${none}.txt`, "the file's name must end in .json"],
       [`eval.ts --checkpoint ${none} --reference ${none}.npz`, "there is no such file"],
       [`eval.ts --checkpoint ${none} --inception-weights ${none}.pth`, "there is no such file"],
+      [`eval.ts --checkpoint ${none} --dinov2-weights ${none}.pth`, "there is no such file"],
       [`dev/soak/main.ts --out ${json}`, "must name a file"],
       [`commands/features/main.ts synthetic --out ${folder}`, "must name a file"],
       [`commands/stats/main.ts synthetic ${npz}`, "must name a file"],
