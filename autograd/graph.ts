@@ -52,6 +52,8 @@ export interface GraphOptions {
   readonly accumulate?: boolean;
   /** What the backward pass makes again; nothing unless given. The bits are the same. */
   readonly recompute?: Recompute;
+  /** In how many stages the parameters' gradients are to be ready; 1 unless given. */
+  readonly stages?: number;
   /** Random numbers of this step: `[seedLow, seedHigh, step, firstSample]` as u32. */
   readonly random?: TensorRef;
 }
@@ -224,6 +226,7 @@ export class Graph implements Tape {
     endSums(capture, sums.map(([tensor, sum]) => ({ sum, slot: this.#slots.get(tensor)! })), {
       accumulate: options.accumulate ?? false,
       frugal: options.recompute === "blocks",
+      stages: options.stages ?? 1,
     });
   }
 

@@ -39,6 +39,8 @@ export interface Dispatch {
   readonly work: Work;
   /** What it computes, where another dispatch may be able to do it in passing. */
   readonly task?: Task;
+  /** All that it touches of a tensor of which a stretch is bound, where that is less. */
+  readonly touches?: readonly TensorRef[];
   /** How it does another's task in passing, if it can. */
   readonly takes?: (task: Task) => Fused | undefined;
 }

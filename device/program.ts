@@ -116,6 +116,19 @@ export class Program {
   }
 
   /**
+   * Like {@linkcode run}, in stretches: each is submitted when it is asked for.
+   *
+   * @param ends Numbers of the dispatches behind the stretches' last ones, in order.
+   */
+  *runInStages(values: InputValues, ends: readonly number[]): Generator<void> {
+    this.#writeInputs(values);
+    for (const [i, end] of ends.entries()) {
+      this.#submit(this.encoded.slice(ends[i - 1] ?? 0, end));
+      yield;
+    }
+  }
+
+  /**
    * Like {@linkcode run}, with another program right behind it in the same pass and submit.
    *
    * @param next Another one of the same GPU, and its inputs.

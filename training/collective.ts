@@ -12,12 +12,17 @@ export interface Collective {
   readonly rank: number;
   /** Number of processes. */
   readonly size: number;
+  /** Stages in which gradients are best handed over: several where adding them takes the GPU nothing. */
+  readonly stages: number;
   /**
    * Puts the sum over all ranks in the place of each f32 tensor, the same bits on every rank; all ranks
    * call it with tensors of the same sizes. The sum is taken in the order of the ranks, so that a run
    * stays a function of its config.
+   *
+   * @param stages What is ready to be added, time after time; asked for more, it may submit the work
+   *   that makes it, which the GPU does while what came before is added.
    */
-  allReduce(chunks: readonly TensorRef[]): Promise<void>;
+  allReduce(stages: Iterable<readonly TensorRef[]>): Promise<void>;
   /** What every rank gives, in their order; all give as many values, and the parts are as long. */
   gather(values: Float32Array<ArrayBuffer>): Promise<Float32Array<ArrayBuffer>[]>;
   /**
@@ -31,6 +36,7 @@ export interface Collective {
 export const ALONE: Collective = {
   rank: 0,
   size: 1,
+  stages: 1,
   allReduce: () => Promise.resolve(),
   gather: (values) => Promise.resolve([values]),
   agree: (wish) => wish,

@@ -15,6 +15,9 @@ import { addInOrder, type Collective } from "./collective.ts";
 /** Values that travel at once: long enough for the wire, short enough to overlap. */
 const PIECE = 1 << 20;
 
+/** Stages of a card's gradients. A CPU driver has no time to spare: who waits in MPI keeps a core busy. */
+const STAGES = 4;
+
 /** The ranks of `mpi`, whose gradients are on `gpu`. */
 export function mpiCollective(mpi: Mpi, gpu: Gpu): Collective {
   return new MpiCollective(mpi, gpu);
@@ -34,14 +37,22 @@ class MpiCollective implements Collective {
     return this.mpi.size;
   }
 
-  async allReduce(chunks: readonly TensorRef[]): Promise<void> {
+  get stages(): number {
+    return this.gpu.info.isFallbackAdapter ? 1 : STAGES;
+  }
+
+  async allReduce(stages: Iterable<readonly TensorRef[]>): Promise<void> {
     // One piece after the other, as ranks must make their calls in one order.
     let travel = Promise.resolve();
-    for (const piece of chunks.flatMap(cut)) {
-      const own = await this.gpu.readF32(piece);
-      travel = travel.then(async () => this.gpu.write(piece, await this.#add(own)));
-      // Heard of below.
-      travel.catch(() => {});
+    for (const ready of stages) {
+      // What the stage before left travels while the GPU works; a read could hold this thread up.
+      await travel;
+      for (const piece of ready.flatMap(cut)) {
+        const own = await this.gpu.readF32(piece);
+        travel = travel.then(async () => this.gpu.write(piece, await this.#add(own)));
+        // Heard of below.
+        travel.catch(() => {});
+      }
     }
     await travel;
     // Last, as a rank that waits in MPI keeps a core from its own GPU, where that is a CPU driver.

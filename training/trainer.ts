@@ -29,7 +29,15 @@ import { OPTIMIZER_SCALARS_SHAPE, optimizerScalars, recordOptimizer } from "../o
 import { learningRate } from "../optim/learning_rate.ts";
 import { seedKey } from "../support/philox.ts";
 import { type BatchSource, trainingBatches } from "./batch_source.ts";
-import { ALONE, type Collective, configOfShare, sumOver } from "./collective.ts";
+import {
+  ALONE,
+  checkAlike,
+  checksum,
+  type Collective,
+  configOfShare,
+  sumOver,
+} from "./collective.ts";
+import { type GradientStage, gradientStages } from "./gradient_stages.ts";
 import type { LatentSpace } from "./latent_space.ts";
 import type { Observer } from "./observer.ts";
 import type { ImageSize } from "./pictures.ts";
@@ -84,6 +92,8 @@ export class Trainer {
   #gradients!: Program;
   #ending!: Program;
   #gradNorm!: TensorRef;
+  /** How gradients become final, where others wait for them. */
+  #stages: readonly GradientStage[] = [];
   /** Number of the first dispatch of observers; all after it are theirs. */
   #observed = 0;
   #lastStep = 0;
@@ -153,9 +163,11 @@ export class Trainer {
     network: Network,
     images: ImageSet,
     observers: readonly Observer[] = [],
+    stages = 1,
   ): RecordedStep {
     const process = plannedProcessOn(config, planeOf(config, images));
-    return new Trainer(gpu, config, network, images, observers, process, ALONE).#record(observers);
+    const trainer = new Trainer(gpu, config, network, images, observers, process, ALONE);
+    return trainer.#record(observers, stages);
   }
 
   /** Size of an image. */
@@ -211,8 +223,7 @@ export class Trainer {
       this.#gradients.runWith(last, { program: this.#ending, values: ending });
       return undefined;
     }
-    this.#gradients.run(last);
-    return this.#addGradients().then(() => this.#ending.run(ending));
+    return this.collective.allReduce(this.#inStages(last)).then(() => this.#ending.run(ending));
   }
 
   /** Runs a step with each dispatch measured. */
@@ -242,8 +253,15 @@ export class Trainer {
     yield* this.#ending.trace(this.#endingInputs(step));
   }
 
+  /** Runs the last micro-batch; each time, what of its gradients is final. */
+  *#inStages(values: InputValues): Generator<readonly TensorRef[]> {
+    const ends = this.#stages.map(({ end }) => end);
+    let i = 0;
+    for (const _ of this.#gradients.runInStages(values, ends)) yield this.#stages[i++]!.ready;
+  }
+
   #addGradients(): Promise<void> {
-    return this.collective.allReduce(this.state.grads.chunks);
+    return this.collective.allReduce([this.state.grads.chunks]);
   }
 
   /**
@@ -281,22 +299,36 @@ export class Trainer {
   }
 
   async #plan(observers: readonly Observer[]): Promise<void> {
-    const { gradients, ending } = this.#record(observers);
+    const { stages } = this.collective;
+    const { gradients, ending } = this.#record(observers, stages);
+    this.#stages = gradientStages(gradients.dispatches, this.state.grads.tensors.values(), stages);
+    await this.#agreeOnStages();
     this.#gradients = await gradients.plan();
     this.#ending = await ending.plan();
   }
 
-  #record(observers: readonly Observer[]): RecordedStep {
+  /** @throws {Error} On all ranks, when their kernels make gradients ready in another order. */
+  async #agreeOnStages(): Promise<void> {
+    if (this.#stages.length < 2) return;
+    const numbers = this.#stages.flatMap(({ end, ready }) => [
+      end,
+      ...ready.flatMap(({ byteOffset, shape }) => [byteOffset, ...shape]),
+    ]);
+    const sum = checksum(Float32Array.from(numbers));
+    await checkAlike(this.collective, "the order in which gradients are ready", ...sum);
+  }
+
+  #record(observers: readonly Observer[], stages: number): RecordedStep {
     const accumulated = this.config.train.accumulate > 1;
     const gradients = new Capture(this.gpu, accumulated ? "training micro-batch" : "training step");
-    this.#recordGradients(gradients, observers);
+    this.#recordGradients(gradients, observers, stages);
     const ending = new Capture(this.gpu, "optimiser step");
     this.#gradNorm = this.#recordOptimizer(ending);
     if (accumulated) { for (const chunk of this.state.grads.chunks) fillZero(ending, chunk); }
     return { gradients, ending, state: this.state };
   }
 
-  #recordGradients(capture: Capture, observers: readonly Observer[]): void {
+  #recordGradients(capture: Capture, observers: readonly Observer[], stages: number): void {
     const { network, state } = this;
     const { accumulate } = this.config.train;
     const parts = accumulate * this.collective.size;
@@ -305,6 +337,7 @@ export class Trainer {
       training: true,
       accumulate: accumulate > 1,
       recompute: this.config.train.recompute,
+      stages,
       random: capture.input("key", [4], "u32"),
     });
     const batch = this.#batches.record(capture);

@@ -54,6 +54,8 @@ export interface EndSumsOptions {
   readonly accumulate: boolean;
   /** Let less memory wait, which takes more dispatches. */
   readonly frugal: boolean;
+  /** End an equal share of the gradients each time, as soon as its parts are complete. */
+  readonly stages: number;
 }
 
 /** Sums that are ended together. */
@@ -69,16 +71,20 @@ interface Batch {
 export function endSums(
   capture: Capture,
   sums: readonly EndedSum[],
-  { accumulate, frugal }: EndSumsOptions,
+  { accumulate, frugal, stages }: EndSumsOptions,
 ): void {
   const list = capture.dispatches;
+  const valuesOf = (ended: readonly EndedSum[]) =>
+    ended.reduce((total, { slot }) => total + sizeOf(slot.shape), 0);
+  const share = valuesOf(sums) / stages;
   const most = frugal ? FRUGAL_BYTES : MOST_BYTES;
   const begin = (): Batch => ({ together: new Map(), apart: new Map(), bytes: 0 });
-  let batch = begin(), complete = 0;
+  let batch = begin(), complete = 0, values = 0, stage = 1;
   const ends: { readonly at: number; readonly batch: Batch }[] = [];
   for (const [storage, ended] of inOrder(list, sums)) {
     const first = list.findIndex((dispatch) => binds(dispatch, storage));
     const last = list.findLastIndex((dispatch) => binds(dispatch, storage));
+    values += valuesOf(ended);
     if (last - first >= RECENT) {
       batch.apart.set(storage, ended);
       continue;
@@ -92,6 +98,11 @@ export function endSums(
     batch.together.set(storage, ended);
     batch.bytes += bytes;
     complete = last + 1;
+    if (values >= stage * share && stage < stages) {
+      ends.push({ at: complete, batch });
+      batch = begin();
+      stage = Math.floor(values / share) + 1;
+    }
   }
   ends.push({ at: list.length, batch });
   const record = (at: number) =>

@@ -29,7 +29,7 @@ if (import.meta.main) {
     for (let round = 0; round < ROUNDS; round++) {
       await barrier(collective);
       const start = performance.now();
-      await collective.allReduce(chunks);
+      await collective.allReduce([chunks]);
       await gpu.finish();
       times.push(performance.now() - start);
     }

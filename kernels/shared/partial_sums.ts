@@ -8,7 +8,7 @@
 import type { Capture } from "../../device/capture.ts";
 import { elementOf, full } from "../../device/element.ts";
 import { defineKernel } from "../../device/kernel.ts";
-import { sizeOf, type TensorRef } from "../../device/tensor.ts";
+import { sizeOf, slice, type TensorRef } from "../../device/tensor.ts";
 import { FLAT_INDEX, flatGrid, STREAM_WORKGROUP } from "./grid.ts";
 
 /** The tensor whose element j is the sum over k < count of element `start + k stride + j` of `parts`. */
@@ -104,6 +104,7 @@ function record(
     bindings: { parts, table: capture.constant([table.length], table, "places of sums"), result },
     params: { blocks, entries: sums.length },
     workgroups: flatGrid(blocks),
+    touches: sums.map(({ length, to }) => slice(result, to, [length])),
   });
 }
 

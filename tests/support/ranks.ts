@@ -7,7 +7,7 @@ import type { Gpu } from "../../device/gpu.ts";
 import { addInOrder, type Collective } from "../../training/collective.ts";
 
 /** Ranks that wait for each other; each must be driven by work of its own. */
-export function together(gpu: Gpu, size: number): Collective[] {
+export function together(gpu: Gpu, size: number, stages = 1): Collective[] {
   let arrived: Float32Array<ArrayBuffer>[] = [];
   let meeting = Promise.withResolvers<Float32Array<ArrayBuffer>[]>();
   return Array.from({ length: size }, (_, rank) => {
@@ -26,10 +26,13 @@ export function together(gpu: Gpu, size: number): Collective[] {
     return {
       rank,
       size,
+      stages,
       gather,
-      async allReduce(chunks) {
-        for (const chunk of chunks) {
-          gpu.write(chunk, addInOrder(await gather(await gpu.readF32(chunk))));
+      async allReduce(stages) {
+        for (const ready of stages) {
+          for (const tensor of ready) {
+            gpu.write(tensor, addInOrder(await gather(await gpu.readF32(tensor))));
+          }
         }
         const wishes = await gather(Float32Array.of(wish?.aborted ? 1 : 0));
         if (wishes.some(([it]) => it === 1)) stop.abort();

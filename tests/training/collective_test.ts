@@ -25,10 +25,10 @@ async function trainTogether(
   dir: string,
   size: number,
   changes: readonly string[],
-  options: TestRunOptions = {},
+  { stages, ...options }: TestRunOptions & { readonly stages?: number } = {},
 ) {
   const config = await smokeConfig(...CHANGES, ...changes);
-  const ranks = together(await testGpu(), size);
+  const ranks = together(await testGpu(), size, stages);
   const results = await Promise.all(
     ranks.map((collective) =>
       trainInFolder(config, dir, { ...options, collective, instruments: true })
@@ -75,6 +75,18 @@ Deno.test("trainRun() of two ranks writes what one with two micro-batches does, 
     bands.forEach((line, i) =>
       assertAllClose(numbers(otherBands[i]!), numbers(line), { rtol: 1e-3, atol: 1e-6 })
     );
+  }));
+
+Deno.test("trainRun() gives the same bits where gradients are added while others are computed", () =>
+  inFolder(async (dir) => {
+    const [whole, staged] = [join(dir, "whole"), join(dir, "staged")];
+    for (const more of [[], ["train.batchSize=8", "train.accumulate=2"]]) {
+      const changes = ["train.sampleEvery=0", "train.evalEvery=0", ...more];
+      await trainTogether(whole, 2, changes);
+      await trainTogether(staged, 2, changes, { stages: 4 });
+      assertEquals(await tensorsOf(staged), await tensorsOf(whole));
+      for (const run of [whole, staged]) await Deno.remove(run, { recursive: true });
+    }
   }));
 
 Deno.test("trainRun() goes on with another number of ranks, with the same images and noise", () =>

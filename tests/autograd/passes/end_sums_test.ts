@@ -18,7 +18,9 @@ const SHAPES: Readonly<Record<string, readonly number[]>> = {
 };
 
 /** Two convolutions and their gradients; with `shared` the first weight is used twice. */
-async function run(options: { accumulate?: boolean; shared?: boolean; variables?: boolean }) {
+async function run(
+  options: { accumulate?: boolean; shared?: boolean; variables?: boolean; stages?: number },
+) {
   const gpu = await testGpu();
   const entries = Object.entries(SHAPES).map(([name, shape]) => ({ name, shape }));
   const weights = Arena.create(gpu, "weights", entries);
@@ -39,6 +41,7 @@ async function run(options: { accumulate?: boolean; shared?: boolean; variables?
       }]),
     ),
     accumulate: options.accumulate ?? false,
+    stages: options.stages ?? 1,
   });
   const variables = new Map(entries.map(({ name }) => [name, graph.variable(weights.get(name))]));
   const of = (name: string) =>
@@ -77,6 +80,12 @@ Deno.test("Graph.backward() ends the gradients of all weights and biases in one 
   // One at a time they are the same sums in the same order.
   assertEquals(together.values, apart.values);
   assert(Object.values(together.values).every((grad) => grad.some((v) => Math.abs(v) > 1e-4)));
+});
+
+Deno.test("Graph.backward() ends gradients in stages where they are wanted early, to the same bits", async () => {
+  const [whole, staged] = [await run({}), await run({ stages: 3 })];
+  assertEquals(staged.sums, whole.sums + 1);
+  assertEquals(staged.values, whole.values);
 });
 
 Deno.test("Graph.backward() adds deferred sums to what an accumulating graph's slots hold", async () => {
@@ -152,7 +161,7 @@ Deno.test("endSums() leaves parts in their place that would keep all others aliv
   });
   const before = capture.dispatches.length;
   const sums = [of(old, 0, "old"), of(fresh, 0, "fresh"), of(old, 4, "older")];
-  endSums(capture, sums, { accumulate: false, frugal: false });
+  endSums(capture, sums, { accumulate: false, frugal: false, stages: 1 });
   assertEquals(capture.dispatches.length - before, 2);
   assertEquals([old, fresh].map((parts) => resolve(parts).storage === parts.storage), [
     true,
