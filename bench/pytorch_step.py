@@ -1,7 +1,8 @@
-"""PyTorch's side of `deno task bench --pytorch`: training and sampling steps of the ho2020 U-Net.
+"""PyTorch's side of `deno task bench --pytorch`: training and sampling steps of the ho2020 U-Net, and
+the kernels of pytorch_ops.py.
 
 Usage: python3 pytorch_step.py CASES [SECONDS], CASES as JSON: [{"name", "batch", "size", "images",
-"channels", "multipliers", "attention", "blocks", "groups"}]. Prints a JSON line a case and mode:
+"channels", "multipliers", "attention", "blocks", "groups"}], or {"name"} alone for a kernel. Prints a JSON line a case and mode:
 {"case", "mode", "ms", "mib", "device", "version"} or {"case", "mode", "error"}.
 
 A training step draws timesteps and noise, goes forward and backward, clips the norm of the gradient to
@@ -17,6 +18,8 @@ import time
 import torch
 import torch.nn as nn
 import torch.nn.functional as F
+
+from pytorch_ops import operations
 
 
 class Attention(nn.Module):
@@ -97,11 +100,13 @@ class UNet(nn.Module):
 
 
 def steps(case, mode, device):
-    """Functions that take a training step and a sampling step."""
+    """What is measured of a case, by its name: what prepares it, and a call."""
+    layout = torch.channels_last if "channels_last" in mode else torch.contiguous_format
+    if "channels" not in case:
+        return {case["name"]: (lambda: None, operations(device, layout)[case["name"]])}
     torch.manual_seed(0)
     names = ("images", "channels", "multipliers", "attention", "blocks", "groups")
     net = UNet(**{name: case[name] for name in names}).to(device)
-    layout = torch.channels_last if "channels_last" in mode else torch.contiguous_format
     net = net.to(memory_format=layout)
     average = [p.detach().clone() for p in net.parameters()]
     graphs = "graphs" in mode
@@ -131,7 +136,7 @@ def steps(case, mode, device):
         with torch.no_grad(), half():
             run(x0, at)
 
-    return {"step": (net.train, train), "sample": (net.eval, sample)}
+    return {f"{case['name']}_step": (net.train, train), f"{case['name']}_sample": (net.eval, sample)}
 
 
 def captured(work):
@@ -180,13 +185,15 @@ def main():
                 torch.backends.cudnn.allow_tf32 = "f32" != mode.split()[0]
                 torch.backends.cudnn.benchmark = True
             try:
-                for kind, (prepare, work) in steps(case, mode, device).items():
+                if "channels" not in case and ("compiled" in mode or "graphs" in mode):
+                    continue
+                for name, (prepare, work) in steps(case, mode, device).items():
                     prepare()
                     if cuda:
                         torch.cuda.reset_peak_memory_stats()
                     ms = measure(captured(work) if "graphs" in mode else work, seconds, wait)
                     mib = torch.cuda.max_memory_allocated() / 2**20 if cuda else None
-                    print(json.dumps({"case": f"{case['name']}_{kind}", "mode": mode, "ms": ms, "mib": mib, **where}), flush=True)
+                    print(json.dumps({"case": name, "mode": mode, "ms": ms, "mib": mib, **where}), flush=True)
             except Exception as error:  # A mode that this PyTorch or card cannot do is told of.
                 text = str(error).strip().split("\n")[0][:200]
                 print(json.dumps({"case": case["name"], "mode": mode, "error": text, **where}), flush=True)

@@ -96,7 +96,7 @@ const LATENT: UNetBench = {
 const NETWORKS = [SMALL, CIFAR10, LATENT];
 
 /** The networks as `pytorch_step.py` takes them. */
-export function pytorchCases(options: BenchOptions) {
+export function pytorchNetworks(options: BenchOptions) {
   return NETWORKS.map(({ name, batch, images, model }) => ({
     ...{ name, batch: batch(options), size: SIZE, images },
     ...{ channels: model.channels, multipliers: model.channelMultipliers },

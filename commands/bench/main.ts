@@ -20,9 +20,9 @@ import { defineCommand, runCommand } from "../../support/command_line.ts";
 import { UsageError } from "../../support/errors.ts";
 import { atomicWrite, readNamedFile } from "../../support/files.ts";
 import { integer } from "../../support/numbers.ts";
-import { pytorchCases } from "../../bench/unet_step.ts";
+import { pytorchNetworks } from "../../bench/unet_step.ts";
 import { measureAgainst, pairingTable } from "./against.ts";
-import { findPyTorch, measurePyTorch, pytorchTable } from "../shared/pytorch.ts";
+import { findPyTorch, measurePyTorch, PYTORCH_KERNELS, pytorchTable } from "../shared/pytorch.ts";
 import { ADAPTER_OPTION } from "../shared/adapter_choice.ts";
 import { openScriptGpu } from "../shared/gpu.ts";
 import { checkResultFile } from "../shared/path_checks.ts";
@@ -47,7 +47,7 @@ const command = defineCommand({
     },
     pytorch: {
       description:
-        "measure the same steps of U-Nets in a PyTorch that is there, and print the ratios",
+        "measure kernels and steps of U-Nets in a PyTorch that is there too, and print the ratios",
     },
     rounds: { value: "N", parse: integer({ min: 1 }), default: 5, description: "samples a case" },
     sampleMs: {
@@ -127,9 +127,12 @@ if (import.meta.main) {
     if (python !== null) {
       say("measuring PyTorch");
       const names = measurements.map((it) => it.case);
-      const chosen = pytorchCases({ batch }).filter(({ name }) =>
-        names.some((it) => it.startsWith(`${name}_`))
-      );
+      const chosen = [
+        ...PYTORCH_KERNELS.filter((name) => names.includes(name)).map((name) => ({ name })),
+        ...pytorchNetworks({ batch }).filter(({ name }) =>
+          names.some((it) => it.startsWith(`${name}_`))
+        ),
+      ];
       const lines = await measurePyTorch(python, chosen, rounds * sampleMs / 1e3);
       if (options.json) {
         for (const line of lines) console.log(JSON.stringify({ lib: "pytorch", ...line }));

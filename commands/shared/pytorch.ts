@@ -67,7 +67,20 @@ function run(python: string, args: readonly string[]): Deno.Command {
   });
 }
 
-/** A network as the script takes it. */
+/** The cases of one kernel, or of the peers' step, that the script knows by their names. */
+export const PYTORCH_KERNELS: readonly string[] = [
+  ...[
+    "matmul768",
+    "conv2d_fwd",
+    "conv2d_fwd_bwd",
+    "silu4M",
+    "group_norm_fwd",
+    "group_norm_fwd_bwd",
+  ],
+  ...["adam_ema", "fft2", "attention_fwd_bwd", "ddpm_step"],
+];
+
+/** A network as the script takes it, or the name of a kernel. */
 export interface PyTorchCase {
   readonly name: string;
 }
