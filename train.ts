@@ -9,7 +9,7 @@ import type { Config } from "./config/schema.ts";
 import { defineCommand, type Invocation, runCommand } from "./support/command_line.ts";
 import { UsageError } from "./support/errors.ts";
 import { startProgress } from "./support/terminal.ts";
-import { FLAG_DEFAULTS, readFlagOverrides } from "./commands/train/flagfile.ts";
+import { readFlagOverrides } from "./commands/train/flagfile.ts";
 import { tellDryRun } from "./commands/train/dry_run.ts";
 import { ADAPTER_OPTION } from "./commands/shared/adapter_choice.ts";
 import { runEvaluation } from "./commands/shared/evaluation/observer.ts";
@@ -233,13 +233,13 @@ async function train({ options, overrides }: Invocation<typeof command.options>)
   const { flagfile, resume, dryRun, profile: profiling } = options;
   const processes = joinProcesses();
   const say = !isFirstProcess() ? () => {} : dryRun ? console.error : console.log;
-  const flags = flagfile === undefined ? [] : await readFlagOverrides(flagfile, say);
-  const given = options.config ?? (flagfile === undefined ? undefined : FLAG_DEFAULTS);
+  const flags = flagfile === undefined ? undefined : await readFlagOverrides(flagfile, say);
+  const given = options.config ?? flags?.defaults;
   const choice = await chooseRun({
     origin: await originOf(options),
     file: given ?? QUICKSTART,
     named: given !== undefined,
-    overrides: [...flags, ...overrides],
+    overrides: [...flags?.overrides ?? [], ...overrides],
     resume,
     folderMatters: !dryRun && !profiling,
     say,

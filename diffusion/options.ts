@@ -21,6 +21,7 @@ import { LOSSES, type LossKind } from "../kernels/reduce/losses.ts";
 import { AUXILIARY, type AuxiliaryOptions } from "./auxiliary/registry.ts";
 import { LOSS_QUANTITIES } from "./loss_quantity.ts";
 import { NOISE } from "./noises/registry.ts";
+import { XPREV_OUTPUTS } from "./parameterization.ts";
 import { PARAMETERIZATIONS, TARGET_NAMES } from "./parameterizations/registry.ts";
 import { isLearned, LEARNED_VARIANCES, VARIANCE_NAMES } from "./posterior.ts";
 import {
@@ -143,6 +144,11 @@ const FIELDS = {
   ),
   processOptions: FORWARD_OPTIONS,
   target: option(choice(TARGET_NAMES), "epsilon", "What the network outputs"),
+  xprevOutput: option(
+    choice(XPREV_OUTPUTS),
+    "residual",
+    "Target xprev: what the noisy image does not tell of it, or the mean itself as in pytorch-ddpm",
+  ),
   weighting: option(
     choice(WEIGHTING_NAMES),
     "uniform",
@@ -152,7 +158,7 @@ const FIELDS = {
   sigmaData: option(
     decimal({ above: 0 }),
     SIGMA_DATA,
-    "Standard deviation of the images, for target edm and weightings edm and soft-min-snr",
+    "Standard deviation of the images, for targets edm and xprev and weightings edm and soft-min-snr",
   ),
   lossOn: option(
     choice(LOSS_QUANTITIES),
@@ -242,6 +248,15 @@ const targetHasSignal: Check<DiffusionOptions> = (options) => {
     hint: "v, velocity and x0 need none",
   };
 };
+
+const targetHasTimesteps: Check<DiffusionOptions> = ({ target, schedule }) =>
+  PARAMETERIZATIONS[target].needsTimesteps && isContinuous(schedule)
+    ? {
+      key: "target",
+      rule: `be another for schedule ${schedule}, whose levels are continuous`,
+      hint: "it is about the timestep before",
+    }
+    : null;
 
 const boundHasDensity: Check<DiffusionOptions> = ({ variance, noise }) =>
   !isLearned(variance) || noise.name === "gaussian" ? null : {
@@ -355,11 +370,21 @@ const noiseIsSeen: Warning<DiffusionOptions> = ({ spectralForcing, target }, at)
       `${target}, so that samples keep it; v, velocity and x0 go with it`
     : null;
 
+/** A network can learn the mean itself, but late. */
+const meanIsCopied: Warning<DiffusionOptions> = ({ target, xprevOutput }, at) =>
+  target === "xprev" && xprevOutput === "mean"
+    ? `${
+      at("xprevOutput")
+    } mean asks the network to copy its input to a part in a thousand before it ` +
+      "learns anything of images: short training draws noise; residual has the same loss and learns at once"
+    : null;
+
 /** The diffusion process of a run. */
 export const DIFFUSION = section("The diffusion process", FIELDS, {
   checks: [
     scheduleChecks,
     targetHasSignal,
+    targetHasTimesteps,
     samplerStepsExist,
     boundHasDensity,
     chainIsPlain,
@@ -367,5 +392,5 @@ export const DIFFUSION = section("The diffusion process", FIELDS, {
     binsFitTimesteps,
     frequenciesMayDiffer,
   ],
-  warnings: [noiseIsSeen],
+  warnings: [noiseIsSeen, meanIsCopied],
 });

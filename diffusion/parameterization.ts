@@ -35,27 +35,41 @@ export interface Parameterization {
   toNoise?(level: number): OutputShares;
   /** What x_t is multiplied by before the network gets it; 1 unless given. */
   inputScale?(level: number): number;
+  /**
+   * Whether the output is the mean of the next step itself, which ancestral sampling then takes as it is;
+   * false unless given.
+   */
+  readonly isMean?: boolean;
 }
 
 /** A way to say what a network outputs, for the table of them. */
 export interface ParameterizationRecord {
   /** What the network outputs, in a few words. */
   readonly description: string;
-  /**
-   * Whether the output may be the mean of the next step itself, which ancestral sampling then takes as
-   * it is; false unless given.
-   */
-  readonly isMean?: boolean;
+  /** Whether levels must be counted timesteps, as it knows of the one before; false unless given. */
+  readonly needsTimesteps?: boolean;
   /** Whether its output says nothing of the image where no signal is left; false unless given. */
   readonly needsSignal?: boolean;
   /** Its shares on the levels of a schedule. */
-  on(schedule: Schedule, settings: DataSettings): Parameterization;
+  on(schedule: Schedule, settings: TargetSettings): Parameterization;
 }
 
 /** What is known of the clean images. */
 export interface DataSettings {
   /** Their standard deviation. */
   readonly sigmaData: number;
+}
+
+/** How a network of target xprev says the mean of the image before. */
+export const XPREV_OUTPUTS = ["residual", "mean"] as const;
+
+/** How a network of target xprev says the mean of the image before; parameterizations/xprev.ts. */
+export type XprevOutput = typeof XPREV_OUTPUTS[number];
+
+/** What parameterizations go by besides the schedule. */
+export interface TargetSettings extends DataSettings {
+  /** Of target xprev; "mean" unless given. */
+  readonly xprevOutput?: XprevOutput | undefined;
 }
 
 /** The noise that an output implies, e = (x_t - signal x_0) / noise. */

@@ -9,7 +9,12 @@ import { type Compared, compared, type LossQuantity } from "./loss_quantity.ts";
 import type { Bands } from "./bands.ts";
 import type { DrawNoise } from "./noises/record.ts";
 import { noiseOf, type NoiseOptions, noiseOptions } from "./noises/registry.ts";
-import { type DataSettings, type OutputShares, outputToNoise } from "./parameterization.ts";
+import {
+  type OutputShares,
+  outputToNoise,
+  type TargetSettings,
+  type XprevOutput,
+} from "./parameterization.ts";
 import { PARAMETERIZATIONS, type TargetName } from "./parameterizations/registry.ts";
 import type { ReverseVariance } from "./posterior.ts";
 import { SIGMA_DATA } from "./preconditionings/edm.ts";
@@ -24,6 +29,8 @@ import { type WeightingName, weightingOf, type WeightingOptions } from "./weight
 export interface ProcessOptions extends ScheduleOptions, ProcessSettings {
   /** What the network is trained to output. Default "epsilon". */
   target: TargetName;
+  /** How a network of target xprev says the mean; "mean", as it is, unless given. */
+  xprevOutput?: XprevOutput;
   /** What the loss of each level is multiplied by. Default "uniform". */
   weighting: WeightingName;
   /** Options of weightings; their defaults unless given. */
@@ -114,12 +121,21 @@ export function processOn(
   options: LevelOptions,
 ): Process {
   const { target, weighting, variance, clipX0 } = options;
-  const data: DataSettings = { sigmaData: options.sigmaData ?? SIGMA_DATA };
+  const data: TargetSettings = {
+    sigmaData: options.sigmaData ?? SIGMA_DATA,
+    xprevOutput: options.xprevOutput,
+  };
   const record = PARAMETERIZATIONS[target];
   if (record.needsSignal && schedule.levels.at(-1)!.signal === 0) {
     throw new RangeError(
       `Cannot make a process: target ${target} needs some signal at every level, but the schedule ` +
         "ends without; v, velocity and x0 need none",
+    );
+  }
+  if (record.needsTimesteps && schedule.condition) {
+    throw new RangeError(
+      `Cannot make a process: target ${target} needs counted timesteps, but the levels of the schedule ` +
+        "are continuous; all other targets go with them",
     );
   }
   const shares = record.on(schedule, data);
@@ -165,7 +181,7 @@ export function processOn(
     inputScale: (level) => inputScale?.(level) ?? 1,
     forcing,
     drawNoise: noiseOf(noiseOptions(options.noise)),
-    outputsMean: record.isMean ?? false,
+    outputsMean: shares.isMean ?? false,
     variance,
     clipX0,
     first: (rows) => processOn(schedule.first(rows), options),

@@ -128,7 +128,14 @@ export interface ChosenGuide {
 }
 
 /** Keys of the process, beside those of its schedule, on which a network's output depends. */
-const OF_OUTPUT = ["process", "processOptions", "target", "sigmaData", "noise"] as const;
+const OF_OUTPUT = [
+  "process",
+  "processOptions",
+  "target",
+  "xprevOutput",
+  "sigmaData",
+  "noise",
+] as const;
 
 /**
  * The network of `--guide`; undefined where it is not given.

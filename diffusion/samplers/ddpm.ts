@@ -43,7 +43,7 @@ export function ancestralSteps(options: StepSettings, process: Process): Sampler
   }
   const { meanFromX0, meanFromXt } = makePosterior(schedule);
   const noiseAt = noiseOf(schedule, process.variance);
-  // The output of an xprev network is the mean itself; going through x0 would only add round-off.
+  // Where the output is the mean itself, going through x0 would only add round-off.
   const direct = process.outputsMean && !clipX0;
   return Array.from({ length: schedule.timesteps }, (_, i) => {
     const timestep = schedule.timesteps - 1 - i;

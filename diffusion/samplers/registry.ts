@@ -19,6 +19,7 @@ import { DDIM } from "./ddim.ts";
 import { DDPM } from "./ddpm.ts";
 import { DEIS } from "./deis.ts";
 import { DPMPP_2M } from "./dpmpp_2m.ts";
+import { DPMPP_2S_SDE } from "./dpmpp_2s_sde.ts";
 import { DPMPP_3M } from "./dpmpp_3m.ts";
 import { DPMPP_2M_SDE, DPMPP_3M_SDE } from "./dpmpp_sde.ts";
 import { DPMPP_1S, DPMPP_2S } from "./dpmpp_singlestep.ts";
@@ -45,6 +46,7 @@ const TABLE = {
   "dpmpp-1s": DPMPP_1S,
   "dpmpp-2s": DPMPP_2S,
   "dpmpp-3m": DPMPP_3M,
+  "dpmpp-2s-sde": DPMPP_2S_SDE,
   "dpmpp-2m-sde": DPMPP_2M_SDE,
   "dpmpp-3m-sde": DPMPP_3M_SDE,
   "unipc": UNIPC,

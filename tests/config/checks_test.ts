@@ -44,6 +44,10 @@ Deno.test("parseConfig() refuses fields that only together break a rule", () => 
       [["train.evalEvery", "5"], ["data.holdout", "9"]],
       "train.evalCount must be at most data.hold",
     ],
+    [
+      [["diffusion.target", "xprev"], ["diffusion.schedule", "karras"]],
+      'diffusion.target must be another for schedule karras, whose levels are continuous, got "xprev"',
+    ],
     [[["diffusion.betaStart", "0.5"]], "diffusion.betaEnd must be at least diffusion.betaStart"],
     [
       [["diffusion.sampler.steps", "50"]],

@@ -121,6 +121,7 @@ Deno.test("parseConfig() gives an empty config the settings of Ho et al. 2020", 
         fansGamma: 1,
       },
       target: "epsilon",
+      xprevOutput: "residual",
       weighting: "uniform",
       weightingOptions: {
         p2Gamma: 1,

@@ -71,6 +71,13 @@ Deno.test("configWarnings() tells that Spectral Forcing hides the noise that a n
   assertEquals(configWarnings(parse(on, ["diffusion.target", "v"])), []);
 });
 
+Deno.test("configWarnings() tells that a network which says the mean itself learns late", () => {
+  const xprev: Override = ["diffusion.target", "xprev"];
+  const [warning = ""] = configWarnings(parse(xprev, ["diffusion.xprevOutput", "mean"]));
+  assertStringIncludes(warning, "diffusion.xprevOutput mean asks the network to copy its input");
+  assertEquals(configWarnings(parse(xprev)), []);
+});
+
 Deno.test("parseConfig() refuses a cut that moves in, and auxiliary losses by the loss's levels by frequency", () => {
   const on: Override = ["diffusion.spectralForcing.on", "true"];
   assertStringIncludes(

@@ -42,6 +42,7 @@ export const PLAIN_TRAINING: Pick<
   | "process"
   | "processOptions"
   | "scheduleOptions"
+  | "xprevOutput"
   | "weighting"
   | "weightingOptions"
   | "sigmaData"
@@ -64,6 +65,7 @@ export const PLAIN_TRAINING: Pick<
   process: "ddpm",
   processOptions: forwardOptions(),
   scheduleOptions: withDefaults(SCHEDULE_FIELDS.scheduleOptions),
+  xprevOutput: "mean",
   weighting: "uniform",
   weightingOptions: withDefaults(WEIGHTING_OPTIONS),
   sigmaData: 0.5,

@@ -1,5 +1,7 @@
 import type { DiffusionOptions, SamplerOptions, SpacingName } from "../../diffusion/options.ts";
 import type { SamplerStep } from "../../diffusion/moves.ts";
+import { makePosterior } from "../../diffusion/posterior.ts";
+import { makeProcess } from "../../diffusion/process.ts";
 import { makeSchedule } from "../../diffusion/schedules/registry.ts";
 import { spaceTimesteps } from "../../diffusion/spacing.ts";
 import { assert, assertAllClose, assertEquals, assertThrows } from "../support/assert.ts";
@@ -120,6 +122,20 @@ Deno.test("stepsOf() of xprev without clipping equals the way through the predic
     const a = update(direct[i]!, 0.3, 0.29, 0.8);
     const b = update({ ...through[i]!, clip: false }, 0.3, 0.29, 0.8);
     assertAllClose([a.x, a.x0], [b.x, b.x0], { rtol: 1e-12, atol: 1e-12 });
+  }
+});
+
+Deno.test("stepsOf() of xprev as a residual lead where those of the mean do", () => {
+  const options = { ...base, target: "xprev", clipX0: false } as const;
+  const mean = stepsOf(options), residual = stepsOf({ ...options, xprevOutput: "residual" });
+  const { target } = makeProcess({ ...options, xprevOutput: "residual" }).tables;
+  const x0 = 0.7, x = 0.3;
+  for (const i of [0, 400, 998, 999]) {
+    const t = 999 - i, { meanFromX0, meanFromXt } = makePosterior(makeSchedule(base));
+    const said = meanFromX0[t]! * x0 + meanFromXt[t]! * x;
+    const a = update(mean[i]!, x, said, 0.8);
+    const b = update(residual[i]!, x, target.x0[t]! * x0 + target.xt[t]! * x, 0.8);
+    assertAllClose([b.x, b.x0], [a.x, a.x0], { rtol: 1e-9, atol: 1e-9 });
   }
 });
 

@@ -1,7 +1,9 @@
 import { TARGET_NAMES } from "../../diffusion/options.ts";
+import type { XprevOutput } from "../../diffusion/parameterization.ts";
 import { makePosterior } from "../../diffusion/posterior.ts";
+import { makeProcess, processOn } from "../../diffusion/process.ts";
 import { makeSchedule } from "../../diffusion/schedules/registry.ts";
-import { assertAllClose, assertEquals } from "../support/assert.ts";
+import { assert, assertAllClose, assertEquals, assertThrows } from "../support/assert.ts";
 import { sharesOf } from "./options.ts";
 
 const schedule = makeSchedule({
@@ -33,6 +35,52 @@ Deno.test("targetForm() of xprev is the posterior mean, and the clean image at t
   assertEquals(form.x0, posterior.meanFromX0);
   assertEquals(form.xt, posterior.meanFromXt);
   assertEquals([form.x0[0], form.noise[0], form.xt[0]], [1, 0, 0]);
+});
+
+const RESIDUAL = { target: "xprev", xprevOutput: "residual", weighting: "uniform" } as const;
+const SAMPLED = { variance: "fixedlarge", clipX0: false } as const;
+
+Deno.test("XPREV as a residual has the loss of the mean, but for one factor", () => {
+  const { target, toX0 } = processOn(schedule, { ...RESIDUAL, ...SAMPLED }).tables;
+  const { meanFromX0, meanFromXt } = makePosterior(schedule);
+  const ratios = [0, 1, 40, 400, 999].map((t) => {
+    const x0 = 0.8, xt = -0.3, output = 0.21;
+    const wanted = target.x0[t]! * x0 + target.xt[t]! * xt;
+    const mean = (clean: number) => meanFromX0[t]! * clean + meanFromXt[t]! * xt;
+    const said = mean(toX0.xt[t]! * xt + toX0.output[t]! * output);
+    return (said - mean(x0)) / (output - wanted);
+  });
+  assertAllClose(ratios, ratios.map(() => ratios[0]!), { rtol: 1e-9, atol: 0 });
+});
+
+Deno.test("XPREV as a residual starts from the best linear estimate of the image, and its target from variance 1", () => {
+  const sigmaData = 0.4;
+  const { tables } = processOn(schedule, { ...RESIDUAL, ...SAMPLED, sigmaData });
+  const variances = schedule.levels.map(({ signal, noise, noisePower, signalPower }, t) => {
+    // x_0 and e are independent, of variances sigmaData^2 and 1.
+    const total = sigmaData ** 2 * signalPower + noisePower;
+    assertAllClose([tables.toX0.xt[t]!], [sigmaData ** 2 * signal / total], { rtol: 1e-12 });
+    const { x0, xt } = tables.target;
+    return sigmaData ** 2 * (x0[t]! + xt[t]! * signal) ** 2 + (xt[t]! * noise) ** 2;
+  });
+  assertAllClose([variances[0]!], [1], { rtol: 1e-9 });
+  assert(variances.every((variance) => variance < 1 + 1e-9));
+});
+
+Deno.test("XPREV as a residual reads the same outputs where only the first timesteps are left", () => {
+  const process = processOn(schedule, { ...RESIDUAL, ...SAMPLED });
+  assertEquals(process.first(200).toX0(150), process.toX0(150));
+});
+
+Deno.test("processOn() refuses xprev where levels are continuous", () => {
+  const make = (xprevOutput: XprevOutput) =>
+    makeProcess({
+      ...{ timesteps: 100, schedule: "karras", betaStart: 1e-4, betaEnd: 0.02 },
+      ...{ ...RESIDUAL, ...SAMPLED, xprevOutput },
+    });
+  for (const output of ["residual", "mean"] as const) {
+    assertThrows(() => make(output), RangeError, "target xprev needs counted timesteps");
+  }
 });
 
 Deno.test("outputToX0() gives the recorded images of the PyTorch code", () => {

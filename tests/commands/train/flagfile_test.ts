@@ -1,7 +1,21 @@
-import { FLAG_DEFAULTS, FLAG_NAMES, flagOverrides } from "../../../commands/train/flagfile.ts";
+import { chainOverrides } from "../../../commands/train/chain_flags.ts";
+import {
+  CHAIN_DEFAULTS,
+  FLAG_DEFAULTS,
+  FLAG_NAMES,
+  flagOverrides,
+  readFlagOverrides,
+} from "../../../commands/train/flagfile.ts";
 import { loadConfig } from "../../../config/load.ts";
+import { changesBetween } from "../../../config/resume.ts";
 import { UsageError } from "../../../support/errors.ts";
-import { assertEquals, assertStringIncludes, assertThrows } from "../../support/assert.ts";
+import {
+  assertEquals,
+  assertRejects,
+  assertStringIncludes,
+  assertThrows,
+} from "../../support/assert.ts";
+import { inFolder } from "../../support/folder.ts";
 import { ROOT } from "../../support/runs.ts";
 
 /** As absl writes it for pytorch-ddpm: every flag, with another value than its default where it counts. */
@@ -82,13 +96,18 @@ Deno.test("flagOverrides() refuses what is no flag, is not known, or is not here
     ["--notrain=true", "--notrain must be true or false"],
     ["--ch_mult=wide", "--ch_mult must be a number, and given once for each item, got wide"],
     ["--mean_type=v", "--mean_type must be one of epsilon, xstart, xprev, got v"],
-    ["--tau=100", "--tau must not be given: chains of networks are not known, got 100"],
+    ["--resume_from_ckpt=a.pt", "--resume_from_ckpt must not be given: a run goes on by --resume"],
     ["--flagfile=b.txt", "--flagfile must not be given"],
   ];
   for (const [text = "", part = ""] of cases) {
     assertStringIncludes(refusal(`${text}\n`), part);
     assertStringIncludes(refusal(text), "Cannot use F.txt: ");
   }
+});
+
+Deno.test("flagOverrides() has xprev as that code means it: the mean itself", async () => {
+  const { diffusion } = await loadConfig(FLAG_DEFAULTS, overrides("--mean_type=xprev"));
+  assertEquals([diffusion.target, diffusion.xprevOutput], ["xprev", "mean"]);
 });
 
 Deno.test("flagOverrides() switches the average off by a decay of 0 and less", async () => {
@@ -124,4 +143,72 @@ Deno.test("FLAG_DEFAULTS is what the flags of CIFAR10.txt say", async () => {
   ];
   const said = overrides(flags.map((flag) => `--${flag}`).join("\n"));
   assertEquals(await loadConfig(FLAG_DEFAULTS, said), await loadConfig(FLAG_DEFAULTS));
+});
+
+/** The flags of the fork that trains a chain, of cifar10_unet_example.cfg and the defaults beside them. */
+const CHAIN_FLAGS = [
+  ...["train", "noeval", "nprocs=1", "batch_size=8", "beta_1=0.0001", "beta_T=0.02", "T=1000"],
+  ...["tau=100", "net_cfg=./networks/quarters.json", "dataset=CIFAR10", "img_size=32", "img_ch=3"],
+  ...["num_workers=4", "total_steps=800000", "warmup=200", "lr=0.0002", "grad_clip=1.0"],
+  ...["ema_decay=0.9999", "layer_loss_factor=1.0", "sample_step=100", "sample_size=64"],
+  ...["save_step=500", "eval_step=0", "num_images=1000", "eval_use_torch"],
+  ...["resume_from_ckpt=", "noresume_without_progress", "resume_layer_excluded="],
+].map((flag) => `--${flag}`).join("\n");
+
+/** A network of each quarter of the timesteps. */
+const QUARTERS = {
+  net_type: "UNet",
+  cfg: [8, 6, 4, 2].map((alpha) => ({ alpha, beta: alpha / 2 })),
+  ratio_cfg: [0.25, 0.25, 0.25, 0.25],
+};
+
+Deno.test("readFlagOverrides() takes the flags of a chain, and the networks that they name", async () => {
+  await inFolder(async (folder) => {
+    await Deno.mkdir(`${folder}/networks`);
+    await Deno.writeTextFile(`${folder}/networks/quarters.json`, JSON.stringify(QUARTERS));
+    await Deno.writeTextFile(`${folder}/chain.cfg`, CHAIN_FLAGS);
+    const { defaults, overrides } = await readFlagOverrides(`${folder}/chain.cfg`, () => {});
+    assertEquals(defaults, CHAIN_DEFAULTS);
+    const changes = changesBetween(
+      await loadConfig(CHAIN_DEFAULTS),
+      await loadConfig(defaults, overrides),
+    );
+    assertEquals(changes, [{ key: "data.size", before: null, after: 32 }]);
+    const fewer = CHAIN_FLAGS.replace("tau=100", "tau=50").replace("factor=1.0", "factor=2");
+    await Deno.writeTextFile(`${folder}/chain.cfg`, fewer);
+    const { model, diffusion } = await loadConfig(
+      defaults,
+      (await readFlagOverrides(`${folder}/chain.cfg`, () => {})).overrides,
+    );
+    assertEquals((model as unknown as { stages: number }).stages, 50);
+    assertEquals([diffusion.sampler.steps, diffusion.layerLossFactor], [50, 2]);
+  });
+});
+
+Deno.test("readFlagOverrides() says where a chain's networks are not, and takes those of the code's own example", async () => {
+  await inFolder(async (folder) => {
+    const path = `${folder}/chain.cfg`, said: string[] = [];
+    await Deno.writeTextFile(path, "--tau=100\n--net_cfg=./config/network/unet_example.json\n");
+    await readFlagOverrides(path, (line) => said.push(line));
+    assertStringIncludes(said[0]!, "./config/network/unet_example.json is not there");
+    await Deno.writeTextFile(path, "--tau=100\n--net_cfg=./mine.json\n");
+    const missing = await assertRejects(() => readFlagOverrides(path, () => {}), UsageError);
+    assertStringIncludes(missing.message, "mine.json");
+  });
+});
+
+Deno.test("chainOverrides() refuses networks that no chain here is", () => {
+  const cases: [change: object, part: string][] = [
+    [{ net_type: "ResNet" }, "net_type must be UNet"],
+    [{ cfg: [] }, "cfg must list networks"],
+    [{ cfg: [{ alpha: 8 }] }, "must have alpha and beta"],
+    [{ cfg: [{ ch: 128, num_res_blocks: 2 }] }, "must have alpha and beta"],
+    [{ ratio_cfg: [0.7, 0.1, 0.1, 0.1] }, "ratio_cfg must be 4 equal shares"],
+  ];
+  for (const [change, part] of cases) {
+    const text = JSON.stringify({ ...QUARTERS, ...change });
+    const error = assertThrows(() => chainOverrides(text, "net.json"), UsageError);
+    assertStringIncludes(error.message, "Cannot use net.json: ");
+    assertStringIncludes(error.message, part);
+  }
 });

@@ -157,6 +157,7 @@ const CASES: readonly Case[] = [
   ["euler-ancestral", onSigmas, 1, { name: "euler-ancestral", ...EVEN }, FAR],
   ["ddim of eta 0.5", onSigmas, 1, { name: "ddim", eta: 0.5, ...EVEN }, FAR],
   ["ancestral", onTimesteps, 1, { name: "ancestral", ...LINE }, [60, 120, 240, 480]],
+  ["dpmpp-2s-sde", onSigmas, 2, { name: "dpmpp-2s-sde", ...EVEN }, FAR],
   ["dpmpp-2m-sde", onSigmas, 2, { name: "dpmpp-2m-sde", ...EVEN }, FAR],
   // What the noise does within a step is left out of the polynomials, which leaves order 2.
   ["dpmpp-3m-sde", onSigmas, 2, { name: "dpmpp-3m-sde", ...OPEN }, FAR],
@@ -198,5 +199,20 @@ Deno.test("dpmpp-3m and dpmpp-3m-sde as others weigh the second difference lose 
   for (const [one, least, most] of cases) {
     const found = ordersOf(errorsOf(one)).at(-1)!;
     assert(found > least && found < most, `${one[0]}: order ${found}`);
+  }
+});
+
+Deno.test("consistency gives the data's deviation in any number of steps, asked of a consistency model", () => {
+  // What the probability flow takes an image to: its deviation goes to the data's, in one step.
+  const ask = (x: Float64Array, { timestep }: { timestep: number }) =>
+    x.map((value) => S * value / deviation(FLOW.schedule.at(timestep)));
+  for (const steps of [1, 2, 7]) {
+    const levels = Array.from({ length: steps }, (_, i) => 0.9 - 0.1 * i);
+    const moves = samplerMoves(FLOW, { name: "consistency", steps, levels });
+    const begun = deviation(FLOW.schedule.at(levels[0]!));
+    const of = (start: number, noisy: number) =>
+      follow(moves, [start], { network: ask, noise: (move) => [move === noisy ? 1 : 0] })[0]!;
+    const ended = Math.hypot(of(begun, -1), ...moves.map((_, i) => of(0, i)));
+    assert(Math.abs(ended / S - 1) < 1e-12, `${steps} steps give ${ended}`);
   }
 });
