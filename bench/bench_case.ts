@@ -34,6 +34,11 @@ export interface BenchCase {
 export interface BenchRun {
   /** Floating-point operations, or bytes read and written, of a call; asked for after `start`. */
   readonly work?: number;
+  /**
+   * Bytes that the dispatches of a call read and write, each tensor once a dispatch; asked for after
+   * `start`.
+   */
+  moved?(): number;
   /** Equal parts of a call that a time is divided by; 1 unless given. */
   readonly parts?: number;
   /** Makes pipelines and everything else that is made once. */

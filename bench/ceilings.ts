@@ -4,8 +4,8 @@
  *
  * @module
  */
+import { isCpu } from "../device/cpu_lanes.ts";
 import type { Capture } from "../device/capture.ts";
-import type { Gpu } from "../device/gpu.ts";
 import type { Kernel } from "../device/kernel.ts";
 import { sizeOf, type TensorRef } from "../device/tensor.ts";
 import { FLAT_INDEX, flatGrid, STREAM_WORKGROUP } from "../kernels/shared/grid.ts";
@@ -19,11 +19,6 @@ const UNROLLED = 64;
 
 const range = (n: number) => [...Array(n).keys()];
 
-/** Whether the adapter's lanes are vectors of a CPU, which wants less work at once. */
-function onCpu(gpu: Gpu): boolean {
-  return gpu.subgroupSize > 0 && gpu.subgroupSize <= 8;
-}
-
 /**
  * Chains c0 <- c0 m + c1, c1 <- c1 m + c2, ... in registers: each reads its neighbour, or the compiler
  * would put one whole chain after the other and only latency would be measured.
@@ -36,7 +31,8 @@ function multiplyAdd(type: "f32" | "vec4f", chains: number): BenchCase {
     unit: "GFLOP/s",
     measures: "multiply_add",
     open(gpu) {
-      const [groups, loops] = onCpu(gpu) ? [1024, 4] : [16384, 64];
+      // A CPU wants less work at once.
+      const [groups, loops] = isCpu(gpu) ? [1024, 4] : [16384, 64];
       const round = range(chains).map((j) => `c${j} = c${j} * m + c${(j + 1) % chains};`).join(" ");
       const sum = range(chains).map((j) => `c${j}`).join(" + ");
       const kernel: Kernel = {

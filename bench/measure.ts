@@ -19,6 +19,8 @@ export interface Measurement {
   readonly ms?: number;
   /** Share of the adapter's limit, 0 to 1; null where there is none. */
   readonly ofCeiling: number | null;
+  /** Bytes that the dispatches move, as a multiple of those that must be moved, of rates in bytes. */
+  readonly ofLeast?: number;
 }
 
 /** A case that was refused, and why. */
@@ -164,7 +166,7 @@ function ceilingsOf(list: readonly Ready[]): Map<Ceiling, number> {
 }
 
 function summarise(ready: Ready, limits: ReadonlyMap<Ceiling, number>): Measurement[] {
-  const { bench: { name, unit, ceiling }, run: { work }, firstMs, dispatches } = ready;
+  const { bench: { name, unit, ceiling }, run: { work, moved }, firstMs, dispatches } = ready;
   const seconds = median(ready.samples);
   const limit = ceiling && limits.get(ceiling);
   const results: Measurement[] = [
@@ -175,6 +177,7 @@ function summarise(ready: Ready, limits: ReadonlyMap<Ceiling, number>): Measurem
       best: inUnit(ready, Math.min(...ready.samples)),
       ms: 1e3 * seconds,
       ofCeiling: limit && work !== undefined ? work / seconds / limit : null,
+      ...unit === "GB/s" && moved && work ? { ofLeast: moved() / work } : {},
     },
     { case: `${name}.first`, value: firstMs, unit: "ms", ofCeiling: null },
   ];

@@ -30,6 +30,7 @@ export interface ProgramBench {
 export function programRun(gpu: Gpu, bench: ProgramBench): BenchRun {
   const { work, parts, inputs } = bench;
   let program: Program | undefined;
+  let moved = 0;
   let results: Readonly<Record<string, TensorRef>> = {};
   const started = () => {
     if (!program) throw new TypeError("Cannot run a case: it must be started first");
@@ -48,8 +49,10 @@ export function programRun(gpu: Gpu, bench: ProgramBench): BenchRun {
       results = bench.record(capture);
       for (const tensor of Object.values(results)) capture.keep(tensor);
       program = await capture.plan();
+      moved = capture.work.bytes;
     },
     run: () => started().run(),
+    moved: () => moved,
     validate: () => bench.validate(read),
     destroy() {
       program?.destroy();

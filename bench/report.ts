@@ -39,7 +39,7 @@ const round = (value: number) => Number(value.toPrecision(4));
 /** One JSON line, with the fields that peers' lines have. */
 export function jsonLine(outcome: Outcome, adapter: string): string {
   if (!isMeasurement(outcome)) return JSON.stringify({ lib: "diffract", ...outcome, adapter });
-  const { case: name, value, unit, ofCeiling, best, ms } = outcome;
+  const { case: name, value, unit, ofCeiling, best, ms, ofLeast } = outcome;
   return JSON.stringify({
     lib: "diffract",
     case: name,
@@ -49,6 +49,7 @@ export function jsonLine(outcome: Outcome, adapter: string): string {
     adapter,
     ...(best === undefined ? {} : { best: round(best) }),
     ...(ms === undefined ? {} : { ms: round(ms) }),
+    ...(ofLeast === undefined ? {} : { ofLeast: round(ofLeast) }),
   });
 }
 
@@ -61,11 +62,13 @@ export function measurementTable(outcomes: readonly Outcome[]): string {
     m.unit,
     m.ms === undefined ? "" : round(m.ms),
     m.ofCeiling === null ? "" : `${(100 * m.ofCeiling).toFixed(1)} %`,
+    m.ofLeast === undefined ? "" : m.ofLeast.toFixed(2),
   ]);
   const failures = outcomes.flatMap((outcome) =>
     isMeasurement(outcome) ? [] : [`${outcome.case}: ${outcome.error}`]
   );
-  const head = ["case", "median", "best", "unit", "ms a call", "of the ceiling"];
+  const limits = ["of the ceiling", "bytes of the least"];
+  const head = ["case", "median", "best", "unit", "ms a call", ...limits];
   return [formatTable(head, rows), ...failures].join("\n");
 }
 

@@ -1,14 +1,18 @@
 /**
- * Kernels that memory limits: SiLU, group normalisation, Adam with its average, Fourier transforms.
+ * Kernels that memory limits: SiLU, sums, concatenation, group normalisation, Adam with its average,
+ * Fourier transforms.
  * Bytes are those that must be read and written once.
  *
  * @module
  */
-import { sizeOf } from "../device/tensor.ts";
+import type { Capture } from "../device/capture.ts";
+import { sizeOf, type TensorRef } from "../device/tensor.ts";
 import { ADAM_SCALARS, adamScalars, adamStep } from "../kernels/optim/adam.ts";
 import { fourierTransform } from "../kernels/fft/fft2.ts";
 import { groupNormBackward, groupNormForward } from "../kernels/norm/group_norm.ts";
 import { sumParts } from "../kernels/shared/partial_sums.ts";
+import { addSame } from "../kernels/elementwise/add.ts";
+import { concatForward } from "../kernels/layout/concat.ts";
 import { siluForward } from "../kernels/elementwise/silu.ts";
 import { adamReference } from "../tests/reference/adam.ts";
 import { dft2 } from "../tests/reference/fft.ts";
@@ -41,6 +45,58 @@ const silu: BenchCase = {
 };
 
 const IMAGES = [16, 32, 32, 64] as const;
+/** An op of two operands of {@linkcode IMAGES}. */
+function ofTwo(
+  name: string,
+  summary: string,
+  /** Floats that are written, a multiple of an operand's. */
+  written: number,
+  record: (capture: Capture, a: TensorRef, b: TensorRef) => TensorRef,
+  expected: (a: Float32Array, b: Float32Array, i: number) => number,
+): BenchCase {
+  return {
+    name,
+    summary,
+    unit: "GB/s",
+    ceiling: "copy_vec4",
+    open(gpu) {
+      const count = sizeOf(IMAGES);
+      const a = randomValues(count, 1), b = randomValues(count, 2);
+      const refs = [a, b].map((data) => upload(gpu, IMAGES, data));
+      return programRun(gpu, {
+        work: 4 * count * (2 + written),
+        inputs: refs,
+        record: (capture) => ({ y: record(capture, refs[0]!, refs[1]!) }),
+        async validate(read) {
+          const y = await read("y");
+          assertAllClose(y, Float64Array.from(y, (_, i) => expected(a, b, i)), {
+            ...{ rtol: 1e-6, atol: 1e-6, name: "y" },
+          });
+        },
+      });
+    },
+  };
+}
+
+const residual = ofTwo(
+  "residual_add",
+  "the sum of two times 16 images of 32 x 32 x 64",
+  1,
+  addSame,
+  (a, b, i) => a[i]! + b[i]!,
+);
+
+const concatenation = ofTwo(
+  "concat",
+  "16 images of 32 x 32, 64 channels beside 64",
+  2,
+  concatForward,
+  (a, b, i) => {
+    const channels = IMAGES[3], at = i % (2 * channels), pixel = Math.floor(i / (2 * channels));
+    return at < channels ? a[pixel * channels + at]! : b[pixel * channels + at - channels]!;
+  },
+);
+
 const GROUPS = { groups: 32, eps: 1e-5, silu: true };
 
 function groupNorm(backward: boolean): BenchCase {
@@ -175,5 +231,13 @@ const fft: BenchCase = {
   },
 };
 
-/** SiLU, group normalisation, Adam and the Fourier transform. */
-export const STREAMS: readonly BenchCase[] = [silu, groupNorm(false), groupNorm(true), adam, fft];
+/** What memory limits. */
+export const STREAMS: readonly BenchCase[] = [
+  silu,
+  residual,
+  concatenation,
+  groupNorm(false),
+  groupNorm(true),
+  adam,
+  fft,
+];

@@ -3,6 +3,7 @@
  *
  * @module
  */
+import { isCpu } from "../device/cpu_lanes.ts";
 import { Graph } from "../autograd/graph.ts";
 import { parseConfig } from "../config/load.ts";
 import { imageSet } from "../data/dataset.ts";
@@ -221,9 +222,8 @@ type Slots = ReturnType<typeof parameterSlots>;
  * plain ones would take minutes.
  */
 async function firstImage(gpu: Gpu, network: Network, parameters: Slots, channels: number) {
-  const onCpu = gpu.subgroupSize > 0 && gpu.subgroupSize <= 8;
   const policy = variantPolicy(gpu);
-  setVariantPolicy(gpu, { forced: onCpu ? "tiled" : "plain" });
+  setVariantPolicy(gpu, { forced: isCpu(gpu) ? "tiled" : "plain" });
   let step: { x: TensorRef; program: Program; run: () => void };
   try {
     step = await planSampling(gpu, network, parameters, [1, channels]);

@@ -16,6 +16,7 @@ import {
   VARIANT_FAMILIES,
   type VariantFamily,
 } from "../../kernels/shared/variants.ts";
+import { widenCpuDriver } from "../../support/cpu_driver.ts";
 import { dawnFolder, loadDawn } from "../../support/dawn.ts";
 import { checkAdapter, wishedAdapter } from "./adapter_choice.ts";
 import { knownChoices } from "./tuning_tables.ts";
@@ -36,6 +37,7 @@ export async function openScriptGpu(): Promise<Gpu> {
     // Without it drivers complain about a window system that nobody wants.
     setUnlessSet("XDG_RUNTIME_DIR", Deno.env.get("TMPDIR") ?? "/tmp");
   }
+  widenCpuDriver();
   const wished = wishedAdapter();
   const gpu = await openGpu({
     provider: chosenProvider(wished?.name),

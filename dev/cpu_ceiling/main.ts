@@ -35,11 +35,13 @@ const command = defineCommand({
   ],
 });
 
-/** Vectors that the driver may use, and GALLIUM_OVERRIDE_CPU_CAPS for it. */
+/** Vectors that the driver may use, and what its environment says for them. */
 const MODES = [
-  { name: "SSE 4.1", caps: "sse4.1", needs: "sse4_1" },
-  { name: "AVX2", caps: "avx", needs: "avx2" },
-  { name: "AVX-512", caps: undefined, needs: "avx512vl" },
+  { name: "SSE 4.1", needs: "sse4_1", env: { GALLIUM_OVERRIDE_CPU_CAPS: "sse4.1" } },
+  // What the driver calls avx leaves AVX2 in.
+  { name: "AVX2", needs: "avx2", env: { GALLIUM_OVERRIDE_CPU_CAPS: "avx" } },
+  { name: "AVX-512, 8 floats", needs: "avx512vl", env: { LP_NATIVE_VECTOR_WIDTH: "256" } },
+  { name: "AVX-512, 16 floats", needs: "avx512vl", env: { LP_NATIVE_VECTOR_WIDTH: "512" } },
 ] as const;
 
 /** GFLOP/s of steps by the name of what they were compiled for. */
@@ -69,7 +71,7 @@ async function measureSteps(threads: number, rounds: number): Promise<Rates> {
 async function measureKernels(threads: number, rounds: number): Promise<Rates> {
   const rates: Rates = new Map();
   const flags = await cpuFlags();
-  for (const { name, caps, needs } of MODES) {
+  for (const { name, needs, env: vectors } of MODES) {
     if (!flags.has(needs)) continue;
     for (const family of ["subgroup", "texture"]) {
       const env: Record<string, string> = {
@@ -77,7 +79,7 @@ async function measureKernels(threads: number, rounds: number): Promise<Rates> {
         LP_NUM_THREADS: `${threads}`,
         // The cache does not know of the override.
         MESA_SHADER_CACHE_DISABLE: "1",
-        ...caps === undefined ? {} : { GALLIUM_OVERRIDE_CPU_CAPS: caps },
+        ...vectors,
       };
       const child = new URL("kernels.ts", import.meta.url).href;
       const { success, stdout, stderr } = await new Deno.Command(Deno.execPath(), {

@@ -15,6 +15,7 @@
  *
  * @module
  */
+import { isCpu } from "../../device/cpu_lanes.ts";
 import type { Capture } from "../../device/capture.ts";
 import { BYTES, typeFlag } from "../../device/element.ts";
 import type { TensorRef } from "../../device/tensor.ts";
@@ -34,7 +35,7 @@ import {
   wholeSlice,
 } from "./slices.ts";
 import { backwardStreamed, canStream, forwardStreamed, type StreamedRows } from "./streamed.ts";
-import { chooseVariant, CPU_LANES, type Variant } from "../shared/variants.ts";
+import { chooseVariant, type Variant } from "../shared/variants.ts";
 
 export type { AttentionGrads, AttentionInputs, AttentionNeeds, AttentionOptions };
 
@@ -129,12 +130,11 @@ function waysOf(
     });
   }
   if (canStream(sizes)) {
-    const { subgroupSize } = capture.gpu;
     ways.push({
       name: "streamed",
       family: "tiled",
       // Workgroup memory and barriers cost a CPU driver ten times as much as the products.
-      hopeless: subgroupSize > 0 && subgroupSize <= CPU_LANES,
+      hopeless: isCpu(capture.gpu),
       forward(capture) {
         const streamed = forwardStreamed(capture, inputs, options);
         return { y: streamed.y, saved: { streamed } };

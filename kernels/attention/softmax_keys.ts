@@ -5,11 +5,11 @@
  *
  * @module
  */
+import { isCpu } from "../../device/cpu_lanes.ts";
 import type { Capture } from "../../device/capture.ts";
 import { full, type VectorType } from "../../device/element.ts";
 import { type BindingSpec, defineKernel } from "../../device/kernel.ts";
 import { formatShape, type TensorRef } from "../../device/tensor.ts";
-import { CPU_LANES } from "../shared/variants.ts";
 import { FLAT_INDEX, flatGrid, STREAM_WORKGROUP } from "../shared/grid.ts";
 
 /** How the columns of one shape are given out on one device. */
@@ -31,11 +31,9 @@ function layOut(capture: Capture, x: TensorRef): ColumnLayout {
     );
   }
   const width = columns % 4 === 0 ? 4 : 1;
-  const { subgroupSize } = capture.gpu;
-  const onCpu = subgroupSize > 0 && subgroupSize <= CPU_LANES;
   const vectors = columns / width, items = batch * vectors;
   // Neighbouring invocations read neighbouring columns; a card shares out the keys as well.
-  const team = onCpu ? 1 : 16;
+  const team = isCpu(capture.gpu) ? 1 : 16;
   return { type: full(width), team, items, params: { keys, vectors, items } };
 }
 

@@ -44,16 +44,17 @@ export function concatForward(capture: Capture, a: TensorRef, b: TensorRef): Ten
 fn main(@builtin(global_invocation_id) global: vec3u, @builtin(num_workgroups) groups: vec3u) {
   let i = flatInvocation(global, groups);
   if (i >= params.items) { return; }
-  let row = i / (params.widthA + params.widthB);
-  let k = i % (params.widthA + params.widthB);
-  if (k < params.widthA) {
-    result[i] = a[row * params.widthA + k];
-  } else {
-    result[i] = b[row * params.widthB + (k - params.widthA)];
-  }
+  let widest = max(params.widthA, params.widthB);
+  let row = i / widest;
+  let k = i % widest;
+  let start = row * (params.widthA + params.widthB);
+  if (k < params.widthA) { result[start + k] = a[row * params.widthA + k]; }
+  if (k < params.widthB) { result[start + params.widthA + k] = b[row * params.widthB + k]; }
 }`,
   });
-  const items = sizeOf(result.shape) / width;
+  // An element of either operand each: where an invocation copied one of the two, the lanes of a CPU's
+  // vector would go both ways, each with part of them idle.
+  const items = sizeOf(outer) * Math.max(ca, cb) / width;
   capture.dispatch({
     kernel,
     bindings: { a, b, result },

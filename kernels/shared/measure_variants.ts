@@ -5,16 +5,11 @@
  *
  * @module
  */
+import { isCpu } from "../../device/cpu_lanes.ts";
 import { Capture } from "../../device/capture.ts";
 import type { Gpu } from "../../device/gpu.ts";
 import { resolve, type Storage, type TensorRef } from "../../device/tensor.ts";
-import {
-  CPU_LANES,
-  setVariantPolicy,
-  type Variant,
-  type VariantPolicy,
-  variantPolicy,
-} from "./variants.ts";
+import { setVariantPolicy, type Variant, type VariantPolicy, variantPolicy } from "./variants.ts";
 
 /** Names of the chosen variants by key. */
 export type VariantTable = ReadonlyMap<string, string>;
@@ -103,10 +98,9 @@ interface Trial {
 
 async function fastestOf(gpu: Gpu, variants: readonly Variant[]): Promise<Variant> {
   const trials: Trial[] = [];
-  const onCpu = gpu.subgroupSize > 0 && gpu.subgroupSize <= CPU_LANES;
   try {
     for (const variant of variants) {
-      if (onCpu && trials[0] && trials[0].best < SMALL_ON_CPU_MS) break;
+      if (isCpu(gpu) && trials[0] && trials[0].best < SMALL_ON_CPU_MS) break;
       const best = Math.min(...trials.map((trial) => trial.best));
       if (variant.name === "plain" && best > PLAIN_BELOW_MS) continue;
       const trial = await startTrial(gpu, variant);

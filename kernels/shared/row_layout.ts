@@ -5,6 +5,7 @@
  *
  * @module
  */
+import { isCpu } from "../../device/cpu_lanes.ts";
 import { full, type VectorType } from "../../device/element.ts";
 import type { Gpu } from "../../device/gpu.ts";
 import { formatShape, sizeOf, type TensorRef } from "../../device/tensor.ts";
@@ -40,8 +41,7 @@ export function layOutRows(gpu: Gpu, op: string, x: TensorRef): RowLayout {
   }
   const rows = sizeOf(x.shape) / length;
   const width = length % 4 === 0 ? 4 : 1;
-  const onCpu = gpu.subgroupSize > 0 && gpu.subgroupSize <= 8;
-  const team = onCpu ? 1 : length / width > 64 ? 16 : 8;
+  const team = isCpu(gpu) ? 1 : length / width > 64 ? 16 : 8;
   return {
     rows,
     length,

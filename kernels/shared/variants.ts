@@ -15,6 +15,7 @@
  *
  * @module
  */
+import { isCpu } from "../../device/cpu_lanes.ts";
 import type { Capture } from "../../device/capture.ts";
 import type { Gpu } from "../../device/gpu.ts";
 import { MATRIX_FEATURE } from "../../device/matrix_units.ts";
@@ -28,9 +29,6 @@ export const PORTABLE_FAMILIES = ["plain", "subgroup", "texture", "tiled"] as co
 
 /** A family of kernels. */
 export type VariantFamily = typeof VARIANT_FAMILIES[number];
-
-/** Widest subgroups that are taken for the vectors of a CPU. */
-export const CPU_LANES = 8;
 
 /** One way of computing an op. */
 export interface Variant {
@@ -99,9 +97,7 @@ export function chooseVariant(
       (family === "texture" ? of("subgroup") : family === "matrix" ? of("tiled") : undefined);
   const plain = of("plain");
   if (!plain) throw new TypeError(`Cannot choose a variant of ${key}: one must be plain`);
-  const { subgroupSize } = capture.gpu;
-  const onCpu = subgroupSize > 0 && subgroupSize <= CPU_LANES;
-  const guess = onCpu ? of("texture") ?? of("tiled") : of("tiled") ?? of("subgroup");
+  const guess = isCpu(capture.gpu) ? of("texture") ?? of("tiled") : of("tiled") ?? of("subgroup");
   const measured = variants.find(({ name }) => name === table?.get(key));
   const chosen = forced ? of(forced) ?? plain : measured ?? preferred ?? guess ?? plain;
   observe?.(key, variants, chosen);

@@ -63,6 +63,15 @@ Deno.test("measure() gives the rate, the share of the ceiling and the time of th
   assertAlmostEquals(results[3]!.value, 8, 1e-9);
 });
 
+Deno.test("measure() sets the bytes that are moved against the least", async () => {
+  const cases = [
+    busy([], { name: "pass", unit: "GB/s" }, 2, { moved: () => 1.5e6 }),
+    busy([], { name: "product" }, 2, { moved: () => 1.5e6 }),
+  ];
+  const results = (await measure(await testGpu(), cases, OPTIONS)).filter(isMeasurement);
+  assertEquals(results.map(({ ofLeast }) => ofLeast), [1.5, undefined, undefined, undefined]);
+});
+
 Deno.test("measure() counts the dispatches of a step and the time to encode one", async () => {
   const step = busy([], { name: "step", unit: "s/step" }, 4, { dispatches: () => 1000 });
   const results = (await measure(await testGpu(), [step], OPTIONS)).filter(isMeasurement);

@@ -18,6 +18,7 @@ const RATE: Measurement = {
   ms: 29,
   ofCeiling: 0.25,
 };
+const PASS: Measurement = { ...RATE, case: "adam", unit: "GB/s", ofLeast: 1.25 };
 const STEP: Measurement = { case: "ddpm_step", value: 0.2, unit: "s/step", ofCeiling: null };
 
 Deno.test("jsonLine() has the fields of peers' lines, rounded", () => {
@@ -32,6 +33,7 @@ Deno.test("jsonLine() has the fields of peers' lines, rounded", () => {
     ms: 29,
   });
   assertEquals(JSON.parse(jsonLine(STEP, "card")).ofCeiling, null);
+  assertEquals(JSON.parse(jsonLine(PASS, "card")).ofLeast, 1.25);
   assertEquals(JSON.parse(jsonLine({ case: "a", error: "wrong" }, "card")), {
     lib: "diffract",
     case: "a",
@@ -41,9 +43,10 @@ Deno.test("jsonLine() has the fields of peers' lines, rounded", () => {
 });
 
 Deno.test("measurementTable() shows shares as percentages and failures below", () => {
-  const text = measurementTable([RATE, STEP, { case: "fft2", error: "element 1 is off" }]);
+  const text = measurementTable([RATE, PASS, STEP, { case: "fft2", error: "element 1 is off" }]);
   assertStringIncludes(text, "25.0 %");
   assertStringIncludes(text, "31.23");
+  assertStringIncludes(text, "1.25");
   assertStringIncludes(text, "fft2: element 1 is off");
 });
 

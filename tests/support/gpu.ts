@@ -9,11 +9,14 @@ import { type Gpu, openGpu } from "../../device/gpu.ts";
 import type { PlanOptions } from "../../device/plan_memory.ts";
 import { type HostArray, sizeOf, type TensorRef, toHostArray } from "../../device/tensor.ts";
 import { setVariantPolicy } from "../../kernels/shared/variants.ts";
+import { widenCpuDriver } from "../../support/cpu_driver.ts";
 import { chosenProvider, forcedFamily } from "../../commands/shared/gpu.ts";
 
 if (Deno.build.os === "linux" && !Deno.env.get("DENO_WEBGPU_BACKEND")) {
   Deno.env.set("DENO_WEBGPU_BACKEND", "vulkan");
 }
+
+widenCpuDriver();
 
 let shared: Promise<Gpu> | undefined;
 

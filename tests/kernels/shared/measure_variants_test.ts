@@ -1,13 +1,9 @@
+import { isCpu } from "../../../device/cpu_lanes.ts";
 import { Capture } from "../../../device/capture.ts";
 import type { TensorRef } from "../../../device/tensor.ts";
 import { scaleForward } from "../../../kernels/elementwise/scale.ts";
 import { collectOps, tuneVariants } from "../../../kernels/shared/measure_variants.ts";
-import {
-  CPU_LANES,
-  recordVariant,
-  type Variant,
-  variantPolicy,
-} from "../../../kernels/shared/variants.ts";
+import { recordVariant, type Variant, variantPolicy } from "../../../kernels/shared/variants.ts";
 import { assertEquals } from "../../support/assert.ts";
 import { testGpu, upload } from "../../support/gpu.ts";
 
@@ -69,7 +65,7 @@ Deno.test("tuneVariants() finds the fastest over tensors that have no memory", a
 
 Deno.test("tuneVariants() leaves small ops of a CPU driver to the rules", async () => {
   const gpu = await testGpu();
-  if (gpu.subgroupSize === 0 || gpu.subgroupSize > CPU_LANES) return;
+  if (!isCpu(gpu)) return;
   const log: string[] = [];
   const x = new Capture(gpu, "never planned").transient([4], "x");
   const ops = new Map([["op", [passes(x, 3, "tiled", log), passes(x, 1, "subgroup", log)]]]);

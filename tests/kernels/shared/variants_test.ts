@@ -235,6 +235,8 @@ Deno.test("chooseVariant() takes subgroups on CPU drivers and tiles on cards unl
       "tiled1",
       "tiled1",
     ]);
+    // As wide as a CPU's widest vectors, and as some cards' subgroups.
+    assertEquals(choose(16), gpu.info.isFallbackAdapter ? "subgroup1" : "tiled1");
     const plain = NAMED.slice(2);
     assertEquals([8, 32].map((lanes) => choose(lanes, plain)), ["plain1", "plain1"]);
     setVariantPolicy(gpu, { table: new Map([["op 1", "tiled1"], ["op 2", "plain1"]]) });
