@@ -81,7 +81,7 @@ async function measureKernels(threads: number, rounds: number): Promise<Rates> {
         MESA_SHADER_CACHE_DISABLE: "1",
         ...vectors,
       };
-      const child = new URL("kernels.ts", import.meta.url).href;
+      const child = new URL("../../bench/cpu_kernels.ts", import.meta.url).href;
       const { success, stdout, stderr } = await new Deno.Command(Deno.execPath(), {
         args: ["run", "-A", "--no-check", child, `${rounds}`, `${threads}`, family],
         env,

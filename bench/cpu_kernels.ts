@@ -1,19 +1,19 @@
 /**
- * Measures the project's own products on the CPU driver that it finds, for main.ts, which runs it once
- * for each kind of vectors, as the driver is told by its environment. Takes the number of rounds, prints
- * a JSON line a case. By the time that the process ran, so that what else the machine does counts little.
+ * Measures products on the CPU driver that it finds, for `deno task cpu-ceiling`, which runs it once for
+ * each kind of vectors, as the driver is told by its environment. Takes the number of rounds and of
+ * threads and the family of kernels, prints a JSON line a case. By the time that the process ran, so that
+ * what else the machine does counts little.
  *
  * @module
  */
 import process from "node:process";
-import type { BenchRun } from "../../bench/bench_case.ts";
-import { CASES } from "../../bench/cases.ts";
-import { openGpu } from "../../device/gpu.ts";
-import { setVariantPolicy } from "../../kernels/shared/variants.ts";
-import type { StepRate } from "./build.ts";
+import type { BenchRun } from "./bench_case.ts";
+import { CASES } from "./cases.ts";
+import { openGpu } from "../device/gpu.ts";
+import { setVariantPolicy } from "../kernels/shared/variants.ts";
 
 /** What is measured: the ceiling of the benchmarks, and two products. */
-export const KERNEL_CASES = ["multiply_add_f32x12", "matmul768", "conv2d_fwd"] as const;
+const KERNEL_CASES = ["multiply_add_f32x12", "matmul768", "conv2d_fwd"] as const;
 
 if (import.meta.main) {
   const [rounds, threads, family] = Deno.args;
@@ -43,11 +43,7 @@ if (import.meta.main) {
   }
   for (const { name, run, rates } of runs) {
     const sorted = rates.toSorted((a, b) => a - b);
-    const line: StepRate = {
-      step: name,
-      gflops: sorted[sorted.length >> 1]!,
-      best: sorted.at(-1)!,
-    };
+    const line = { step: name, gflops: sorted[sorted.length >> 1], best: sorted.at(-1) };
     console.log(JSON.stringify(line));
     run.destroy();
   }
