@@ -9,7 +9,7 @@ import { makeProcess } from "../../diffusion/process.ts";
 import { keptPower, trainingNoise } from "../../diffusion/training_noise.ts";
 import { philox4x32 } from "../../support/philox.ts";
 import { assert, assertAllClose, assertAlmostEquals, assertEquals } from "../support/assert.ts";
-import { compute, randomTensor, testGpu, upload } from "../support/gpu.ts";
+import { compute, randomTensor, randomValues, testGpu, upload } from "../support/gpu.ts";
 import { smokeConfig } from "../support/runs.ts";
 
 const KEY = [7, 8, 9, 0];
@@ -85,6 +85,31 @@ Deno.test("trainingNoise() mixes more noise in than the network is asked for", a
   assertEquals(noise, plain.noise);
   const more = mixed.map((value, i) => value - noise[i]!);
   assertAlmostEquals(mean(more, (x) => x * x), 0.25, 0.02);
+});
+
+Deno.test("trainingNoise() gives images the noise of their batch that is nearest all in all", async () => {
+  const gpu = await testGpu(), samples = 6, shape = [samples, 4, 4, 1], length = 16;
+  const clean = randomValues(samples * length, 5);
+  const drawn = async (options: Partial<NoiseOptions>) => {
+    const all = noiseOptions(options);
+    const { noise } = await compute(gpu, (capture) => {
+      const key = upload(gpu, [4], KEY, "u32"), x0 = upload(gpu, shape, clean);
+      return { noise: trainingNoise(capture, key, x0, noiseOf(all), all).noise };
+    });
+    return Array.from(
+      { length: samples },
+      (_, i) => [...noise].slice(i * length, (i + 1) * length),
+    );
+  };
+  const plain = await drawn({}), near = await drawn({ immiscible: true });
+  const sorted = (rows: number[][]) => rows.map((row) => row.join()).sort();
+  assertEquals(sorted(near), sorted(plain));
+  const distance = (rows: number[][]) =>
+    rows.reduce(
+      (sum, row, i) => sum + Math.hypot(...row.map((value, k) => value - clean[i * length + k]!)),
+      0,
+    );
+  assert(distance(near) < distance(plain), `${distance(near)} against ${distance(plain)}`);
 });
 
 Deno.test("Objective.record() tells about half of the samples what was predicted of them", async () => {

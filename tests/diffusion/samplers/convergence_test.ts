@@ -5,9 +5,13 @@
 import { follow } from "../../../commands/verify/follow.ts";
 import { isEvaluation, type Move } from "../../../diffusion/moves.ts";
 import { makeProcess, processOn } from "../../../diffusion/process.ts";
-import { samplerMoves, type SamplerOptions } from "../../../diffusion/samplers/registry.ts";
+import {
+  SAMPLER_NAMES,
+  samplerMoves,
+  type SamplerOptions,
+} from "../../../diffusion/samplers/registry.ts";
 import { levelOf, type NoiseLevel, scheduleFromLevels } from "../../../diffusion/schedule.ts";
-import { assert } from "../../support/assert.ts";
+import { assert, assertEquals } from "../../support/assert.ts";
 
 const S = 0.5;
 /** Nothing may end at the clean image: the last step would be of first order. */
@@ -163,6 +167,12 @@ const CASES: readonly Case[] = [
   ["dpmpp-3m-sde", onSigmas, 2, { name: "dpmpp-3m-sde", ...OPEN }, FAR],
   ["heun with churn", onSigmas, 1, { name: "heun", churn: 1, ...KARRAS }, FAR],
 ];
+
+Deno.test("every solver has its order measured", () => {
+  const measured = new Set<string>(CASES.map(([, , , { name }]) => name));
+  // ddpm is ancestral over every timestep, of which there are no more; consistency has no order.
+  assertEquals(SAMPLER_NAMES.filter((name) => !measured.has(name)), ["ddpm", "consistency"]);
+});
 
 function errorsOf([, on, , sampler, steps]: Case): number[] {
   return steps.map((count) =>
