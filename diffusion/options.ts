@@ -379,6 +379,15 @@ const meanIsCopied: Warning<DiffusionOptions> = ({ target, xprevOutput }, at) =>
       "learns anything of images: short training draws noise; residual has the same loss and learns at once"
     : null;
 
+/** The score is as large as the noise is small, so that its plain square counts little else. */
+const scoreIsWeighted: Warning<DiffusionOptions> = ({ target, weighting, lossOn }, at) =>
+  target === "score" && weighting === "uniform" && lossOn === "output"
+    ? `${
+      at("target")
+    } score without a weighting counts levels by 1 / noise^2, so that the loss jumps by ` +
+      `the least noise that a batch has; ${at("lossOn")} epsilon counts them alike`
+    : null;
+
 /** The diffusion process of a run. */
 export const DIFFUSION = section("The diffusion process", FIELDS, {
   checks: [
@@ -392,5 +401,5 @@ export const DIFFUSION = section("The diffusion process", FIELDS, {
     binsFitTimesteps,
     frequenciesMayDiffer,
   ],
-  warnings: [noiseIsSeen, meanIsCopied],
+  warnings: [noiseIsSeen, meanIsCopied, scoreIsWeighted],
 });

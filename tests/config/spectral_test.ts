@@ -78,6 +78,17 @@ Deno.test("configWarnings() tells that a network which says the mean itself lear
   assertEquals(configWarnings(parse(xprev)), []);
 });
 
+Deno.test("configWarnings() tells that a score without a weighting counts levels of little noise alone", () => {
+  const score: Override = ["diffusion.target", "score"];
+  const [warning = ""] = configWarnings(parse(score));
+  assertStringIncludes(warning, "score without a weighting counts levels by 1 / noise^2");
+  for (
+    const remedy of [["lossOn", "epsilon"], ["weighting", "epsilon-loss"], ["weighting", "min-snr"]]
+  ) {
+    assertEquals(configWarnings(parse(score, [`diffusion.${remedy[0]}`, remedy[1]!])), []);
+  }
+});
+
 Deno.test("parseConfig() refuses a cut that moves in, and auxiliary losses by the loss's levels by frequency", () => {
   const on: Override = ["diffusion.spectralForcing.on", "true"];
   assertStringIncludes(
