@@ -11,7 +11,7 @@ import { loadImages } from "../../data/registry.ts";
 import { type Reconstruction, reconstructionMoves } from "../../diffusion/reconstruction.ts";
 import type { Sampler } from "../../diffusion/sampling.ts";
 import { encodePng } from "../../formats/png.ts";
-import type { Lpips } from "../../metrics/judges/lpips.ts";
+import { type Lpips, lpipsSides } from "../../metrics/judges/lpips.ts";
 import {
   averagePrecision,
   reconstructionScores,
@@ -176,6 +176,12 @@ async function scoreSet(
   return scores;
 }
 
+/** LPIPS, and at which size where it isn't the images' own. */
+function lpipsName({ height, width }: ImageSet): string {
+  const seen = lpipsSides({ height, width }).join("x");
+  return seen === `${height}x${width}` ? "LPIPS" : `LPIPS of images enlarged to ${seen}`;
+}
+
 /** The score that a training loss stands for. */
 function scoreOfLoss(loss: string): typeof SCORE_NAMES[number] {
   if (loss === "l1") return "l1";
@@ -205,7 +211,7 @@ async function outliers(options: Options, overrides: readonly [string, string][]
     ? null
     : await loadLpips(gpu, options.lpips, sides[0], { say: console.log });
   const { sampler, destroy } = await loadSampler(gpu, { config, checkpoint, process }, options);
-  const scoreName = lpips ? `${score} + LPIPS` : score;
+  const scoreName = lpips ? `${score} + ${lpipsName(sides[0])}` : score;
   console.log(
     `${sides[0].name} against ${sides[1].name}: ${scoreName} of reconstructions from timestep ` +
       `${way.timestep} of ${config.diffusion.timesteps} in ${steps} steps`,

@@ -5,7 +5,6 @@
  * @module
  */
 import type { Gpu } from "../../device/gpu.ts";
-import type { Move } from "../../diffusion/moves.ts";
 import { ancestralMoves } from "../../diffusion/samplers/ancestral.ts";
 import { ddimMoves } from "../../diffusion/samplers/ddim.ts";
 import { spaceTimesteps, type SpacingName } from "../../diffusion/spacing.ts";
@@ -26,6 +25,7 @@ import { affine, budgetFor, FAMILY, named, products, slot, timestepPath } from "
 import { verifySigmaSolvers } from "./sigma_solvers.ts";
 import { runInF64, runOnGpu } from "./solver_run.ts";
 import { verifyZooInpainting } from "./zoo_inpainting.ts";
+import { verifyZooOutliers } from "./zoo_outliers.ts";
 
 /** Replays the family. */
 export async function* verifySamplerFeatures(
@@ -85,6 +85,7 @@ async function* verifySpacings(golden: GoldenFile): AsyncGenerator<CaseResult> {
 interface ZooCase {
   readonly betas: string;
   readonly recon_factor: number;
+  readonly t0: number;
   readonly eta_of_outlier_and_inpaint?: number;
 }
 
@@ -101,7 +102,8 @@ async function* verifyZoo(
     yield unsupported(named(group, "ddim"), "its steps or betas are not known");
     return;
   }
-  const alphas = products(torchLinspace(Number(range[1]), Number(range[2]), timesteps));
+  const betas = torchLinspace(Number(range[1]), Number(range[2]), timesteps);
+  const alphas = products(betas);
   const start = golden.get(`${group}/x_T`), z = golden.get(`${group}/z`);
   const samples = start.shape[0]!, length = start.data.length;
   const network = affine(golden, group)(length);
@@ -147,61 +149,16 @@ async function* verifyZoo(
       return comparison.result();
     });
   }
-  const outlier = named(`${group}/outlier`, "reconstruction");
-  if (golden.has(`${outlier.case}/x0`)) {
-    yield* replay(outlier, async () => {
-      const t0 = Math.floor(timesteps * about.recon_factor) - 1;
-      const stride = Math.floor(timesteps / steps);
-      const visited = Array.from(
-        { length: Math.ceil((t0 + 1) / stride) },
-        (_, i) => t0 - i * stride,
-      );
-      const way = timestepPath(alphas, visited), { signal, noise } = way.stops[0]!;
-      const x0 = golden.get(`${outlier.case}/x0`).data,
-        e = golden.get(`${outlier.case}/noise`).data;
-      const moves: Move[] = [{ renoise: { signal, noise } }, ...ddimMoves(way, { eta: 1 })];
-      const run = {
-        moves,
-        start: x0,
-        samples,
-        network,
-        noise: (i: number) => i === 0 ? e : slot(z, Math.min(i - 1, z.shape[0]! - 1)),
-      };
-      const { images } = await runOnGpu(gpu, run);
-      const comparison = new Comparison(outlier.case, FAMILY, outlier.op);
-      const check = (tensor: string, found: ArrayLike<number>, scale: number) => {
-        const { data } = golden.get(`${outlier.case}/${tensor}`);
-        comparison.check(tensor, found, data, budgetFor(golden, `${group}/eta1.0/traj`) * scale);
-      };
-      check("x_t0", images[0]!, 1);
-      check("reconstruction", images.at(-1)!, 1);
-      const scores = scoresOf(x0, images.at(-1)!, samples);
-      for (const [kind, values] of Object.entries(scores)) check(`score_${kind}`, values, 2);
-      return comparison.result();
-    });
+  const { recon_factor: factor, t0, eta_of_outlier_and_inpaint: eta = 1 } = about;
+  const common = { group, betas, steps, eta };
+  if (golden.has(`${group}/outlier/x0`)) {
+    const name = named(`${group}/outlier`, "reconstruction");
+    yield* replay(name, () => verifyZooOutliers(gpu, golden, name, { ...common, factor, t0 }));
   }
   if (golden.has(`${group}/inpaint/mask`)) {
     const name = named(`${group}/inpaint`, "inpaint");
-    const { eta_of_outlier_and_inpaint: eta = 1 } = about;
-    const betas = torchLinspace(Number(range[1]), Number(range[2]), timesteps);
-    yield* replay(name, () => verifyZooInpainting(gpu, golden, name, { group, betas, steps, eta }));
+    yield* replay(name, () => verifyZooInpainting(gpu, golden, name, common));
   }
-}
-
-/** Mean differences of each sample. */
-function scoresOf(a: ArrayLike<number>, b: ArrayLike<number>, samples: number) {
-  const length = a.length / samples;
-  const mean = (of: (d: number) => number) =>
-    Array.from({ length: samples }, (_, n) => {
-      let sum = 0;
-      for (let i = 0; i < length; i++) sum += of(Math.abs(b[n * length + i]! - a[n * length + i]!));
-      return sum / length;
-    });
-  return {
-    l1: mean((d) => d),
-    l2: mean((d) => d * d),
-    huber: mean((d) => d < 1 ? 0.5 * d * d : d - 0.5),
-  };
 }
 
 /** Betas of the notebook's cases, first and last. */

@@ -15,6 +15,7 @@ import { Capture } from "../../device/capture.ts";
 import type { Gpu } from "../../device/gpu.ts";
 import type { Program } from "../../device/program.ts";
 import { formatShape, sizeOf, type TensorRef } from "../../device/tensor.ts";
+import { resizeBilinearForward } from "../../kernels/layout/resize_bilinear.ts";
 import { addResized, distanceGradient, EPSILON, pixelDistances } from "./lpips_distance.ts";
 import {
   type GradientProgram,
@@ -32,6 +33,8 @@ export interface LpipsTensor {
 
 /** Smallest side: below, nothing is left to pool. */
 const LEAST_SIDE = 31;
+/** Shorter side that smaller images are enlarged to: that of the patches which people compared. */
+const ENLARGED_SIDE = 64;
 /** Mean and deviation of ImageNet in [-1, 1], by channel. */
 const SHIFT = [-0.030, -0.088, -0.188], SCALE = [0.458, 0.448, 0.450];
 /** Pairs of images that run at once. */
@@ -43,6 +46,17 @@ export interface LpipsShape {
   readonly width: number;
   /** 3, or 1 for grey images, which are repeated. */
   readonly channels: number;
+}
+
+/**
+ * Sides of what AlexNet sees, `[height, width]`: the images' own, but where a side is below 31 the
+ * shorter one is 64, and the images are enlarged bilinearly.
+ */
+export function lpipsSides({ height, width }: Omit<LpipsShape, "channels">): [number, number] {
+  const shorter = Math.min(height, width);
+  if (shorter >= LEAST_SIDE) return [height, width];
+  const enlarged = (side: number) => Math.round(side * ENLARGED_SIDE / shorter);
+  return [enlarged(height), enlarged(width)];
 }
 
 /** The distance, for images of one size. */
@@ -63,7 +77,8 @@ export class Lpips {
   /**
    * Uploads the weights and plans.
    *
-   * @throws {RangeError} When a tensor is missing or has another shape, or images are too small.
+   * @throws {RangeError} When a tensor is missing or has another shape, or images have neither one
+   *   channel nor three.
    */
   static async create(
     gpu: Gpu,
@@ -71,9 +86,9 @@ export class Lpips {
     shape: LpipsShape,
   ): Promise<Lpips> {
     const { height, width, channels } = shape;
-    if (Math.min(height, width) < LEAST_SIDE || (channels !== 1 && channels !== 3)) {
+    if (channels !== 1 && channels !== 3) {
       throw new RangeError(
-        `Cannot compute LPIPS: images must have sides of at least ${LEAST_SIDE} and 1 or 3 channels, got ${height}x${width}x${channels}`,
+        `Cannot compute LPIPS: images must have 1 or 3 channels, got ${height}x${width}x${channels}`,
       );
     }
     const entries = LAYERS.flatMap(({ slice, inputs, outputs, kernel }) => [
@@ -83,6 +98,8 @@ export class Lpips {
     const arena = Arena.create(gpu, "LPIPS", entries);
     const capture = new Capture(gpu, "LPIPS");
     let x = capture.input("images", [2 * BATCH, height, width, 3]);
+    const sides = lpipsSides(shape);
+    if (sides[0] !== height || sides[1] !== width) x = resizeBilinearForward(capture, x, sides);
     const maps = LAYERS.map((layer) => {
       const { weight, bias } = readLayer(state, layer);
       gpu.write(arena.get(`${layer.slice}.weight`), weight);
@@ -126,7 +143,8 @@ export class Lpips {
   }
 
   /**
-   * The features that distances go by, `[count, h, w, c]` for each of the five layers.
+   * The features that distances go by, `[count, h, w, c]` for each of the five layers; of enlarged
+   * images where these are small, see {@linkcode lpipsSides}.
    *
    * @param images `[count, height, width, channels]` in [-1, 1].
    */
@@ -174,6 +192,7 @@ export class Lpips {
       this.gpu,
       this.arena,
       shape,
+      lpipsSides(this.shape),
     );
     const result = new Float32Array(a.length), images = new Float32Array(sizeOf(shape));
     await this.#visit(a, b, async (n, pairs) => {

@@ -11,6 +11,7 @@ import { mul } from "../../autograd/ops/mul.ts";
 import { maxPool2d } from "../../autograd/ops/pool.ts";
 import { sum } from "../../autograd/ops/reduce.ts";
 import { relu as rectified } from "../../autograd/ops/relu.ts";
+import { resizeBilinear } from "../../autograd/ops/resize_bilinear.ts";
 import type { Arena } from "../../device/arena.ts";
 import { Capture } from "../../device/capture.ts";
 import type { Gpu } from "../../device/gpu.ts";
@@ -72,16 +73,20 @@ export interface GradientProgram {
 /**
  * Plans the backward pass. Its inputs are `images` of `shape`, standardised, and `slope0` to `slope4`,
  * the gradients with respect to the features of the layers.
+ *
+ * @param sides What AlexNet sees the images as, `[height, width]`.
  */
 export async function planGradients(
   gpu: Gpu,
   arena: Arena,
   shape: readonly number[],
+  sides: readonly [number, number],
 ): Promise<GradientProgram> {
   const capture = new Capture(gpu, "LPIPS's gradient");
   const graph = new Graph(capture);
   const images = graph.variable(capture.input("images", shape));
-  let x: Tensor = images, total: Tensor | undefined;
+  const asIs = sides[0] === shape[1] && sides[1] === shape[2];
+  let x: Tensor = asIs ? images : resizeBilinear(images, sides), total: Tensor | undefined;
   for (const [i, { slice, stride, padding, pool }] of LAYERS.entries()) {
     if (pool) x = maxPool2d(x, POOL);
     const weight = graph.constant(arena.get(`${slice}.weight`));

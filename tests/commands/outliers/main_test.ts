@@ -9,6 +9,7 @@ import {
   assertEquals,
   assertStringIncludes,
 } from "../../support/assert.ts";
+import { lpipsFile } from "../../support/lpips.ts";
 import { inFolder } from "../../support/folder.ts";
 import { errorLines, runScript, smokeConfig, trainInFolder } from "../../support/runs.ts";
 
@@ -70,6 +71,16 @@ Deno.test("outliers scores two sets, the same again, and writes JSON and PNG", a
     assertEquals(again.code, 0, again.err);
     const same = JSON.parse(await Deno.readTextFile(join(folder, "b", json)));
     assertAlmostEquals(mean(same.outliers.scores), mean(facts.outliers.scores), 0);
+    const weights = join(folder, "lpips.safetensors");
+    await Deno.writeFile(weights, lpipsFile());
+    const perceptual = await run("d", "--lpips", weights);
+    assertEquals(perceptual.code, 0, perceptual.err);
+    const more = JSON.parse(await Deno.readTextFile(join(folder, "d", json)));
+    assertEquals(more.score, "l2 + LPIPS of images enlarged to 64x64");
+    for (const side of ["inliers", "outliers"]) {
+      const plain: number[] = facts[side].scores;
+      assert(plain.every((score, i) => more[side].scores[i] > score), `${side}: LPIPS adds to l2`);
+    }
     const wrong = await run("c", "--factor", "0.01");
     assertEquals(wrong.code, 2);
     assertStringIncludes(errorLines(wrong).join(), "Cannot reconstruct: the factor must be above");

@@ -75,7 +75,7 @@ Deno.test("verify finds every shipped case within its budget", async () => {
   const families = new Set(results.map(({ family }) => family));
   assertEquals([...families], [
     ...["ops", "unet-small", "unet-attention", "diffusion", "fid", "ckpt"],
-    ...["dinov2", "dit", "edm", "edm2", "full", "lucidrains", "lucid-1d"],
+    ...["samplers", "dinov2", "dit", "edm", "edm2", "full", "lucidrains", "lucid-1d"],
   ]);
   assert(results.length >= 110);
 });

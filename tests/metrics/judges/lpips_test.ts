@@ -1,4 +1,4 @@
-import { Lpips, type LpipsTensor } from "../../../metrics/judges/lpips.ts";
+import { Lpips, lpipsSides, type LpipsTensor } from "../../../metrics/judges/lpips.ts";
 import {
   assert,
   assertAllClose,
@@ -6,27 +6,9 @@ import {
   assertEquals,
   assertRejects,
 } from "../../support/assert.ts";
+import { LPIPS_LAYERS, randomLpips } from "../../support/lpips.ts";
+import { resizeBilinearReference } from "../../reference/resize_bilinear.ts";
 import { randomValues, testGpu } from "../../support/gpu.ts";
-
-const LAYERS = [
-  { name: "net.slice1.0", ci: 3, co: 64, k: 11, stride: 4, pad: 2, pool: false },
-  { name: "net.slice2.3", ci: 64, co: 192, k: 5, stride: 1, pad: 2, pool: true },
-  { name: "net.slice3.6", ci: 192, co: 384, k: 3, stride: 1, pad: 1, pool: true },
-  { name: "net.slice4.8", ci: 384, co: 256, k: 3, stride: 1, pad: 1, pool: false },
-  { name: "net.slice5.10", ci: 256, co: 256, k: 3, stride: 1, pad: 1, pool: false },
-];
-
-function randomState(): Map<string, LpipsTensor> {
-  const state = new Map<string, LpipsTensor>();
-  LAYERS.forEach(({ name, ci, co, k }, i) => {
-    const data = randomValues(co * ci * k * k, i + 1, 1 / Math.sqrt(ci * k * k));
-    state.set(`${name}.weight`, { shape: [co, ci, k, k], data });
-    state.set(`${name}.bias`, { shape: [co], data: randomValues(co, i + 11, 0.1) });
-    const factors = randomValues(co, i + 21).map(Math.abs);
-    state.set(`lin${i}.model.1.weight`, { shape: [1, co, 1, 1], data: factors });
-  });
-  return state;
-}
 
 interface Map3 {
   readonly side: number;
@@ -34,7 +16,11 @@ interface Map3 {
   readonly data: Float64Array;
 }
 
-function conv({ side, data }: Map3, layer: typeof LAYERS[number], state: Map<string, LpipsTensor>) {
+function conv(
+  { side, data }: Map3,
+  layer: typeof LPIPS_LAYERS[number],
+  state: Map<string, LpipsTensor>,
+) {
   const { name, ci, co, k, stride, pad } = layer;
   const weight = state.get(`${name}.weight`)!.data, bias = state.get(`${name}.bias`)!.data;
   const out = Math.floor((side + 2 * pad - k) / stride) + 1;
@@ -96,7 +82,7 @@ function reference(
     return { side, data };
   });
   let distance = 0;
-  LAYERS.forEach((layer, l) => {
+  LPIPS_LAYERS.forEach((layer, l) => {
     maps = maps.map((map) => conv(layer.pool ? pool(map, layer.ci) : map, layer, state));
     const factors = state.get(`lin${l}.model.1.weight`)!.data;
     const pixels = maps[0]!.side ** 2;
@@ -116,7 +102,7 @@ function reference(
 }
 
 Deno.test("Lpips matches a naive network in f64, and is 0 between equal images", async () => {
-  const gpu = await testGpu(), side = 33, state = randomState();
+  const gpu = await testGpu(), side = 33, state = randomLpips();
   const length = side * side * 3;
   const a = randomValues(2 * length, 41, 0.5), b = randomValues(2 * length, 42, 0.5);
   a.set(b.subarray(length), length);
@@ -129,7 +115,7 @@ Deno.test("Lpips matches a naive network in f64, and is 0 between equal images",
 });
 
 Deno.test("Lpips.gradients() is the slope of the naive network's distance", async () => {
-  const gpu = await testGpu(), side = 31, state = randomState(), length = side * side * 3;
+  const gpu = await testGpu(), side = 31, state = randomLpips(), length = side * side * 3;
   const a = randomValues(length, 51, 0.5), b = randomValues(length, 52, 0.5);
   const lpips = await Lpips.create(gpu, state, { height: side, width: side, channels: 3 });
   const gradient = await lpips.gradients(a, b);
@@ -142,7 +128,7 @@ Deno.test("Lpips.gradients() is the slope of the naive network's distance", asyn
 });
 
 Deno.test("Lpips.spatialMaps() and features() agree with distances of one image among several", async () => {
-  const gpu = await testGpu(), height = 31, width = 33, state = randomState();
+  const gpu = await testGpu(), height = 31, width = 33, state = randomLpips();
   const lpips = await Lpips.create(gpu, state, { height, width, channels: 1 });
   const count = 9, a = randomValues(count * height * width, 61, 0.5), b = a.slice();
   const last = (count - 1) * height * width;
@@ -172,7 +158,7 @@ Deno.test("Lpips.spatialMaps() and features() agree with distances of one image 
 });
 
 Deno.test("Lpips takes torchvision's names and repeats grey images", async () => {
-  const gpu = await testGpu(), side = 31, state = randomState();
+  const gpu = await testGpu(), side = 31, state = randomLpips();
   const renamed = new Map(
     Array.from(state, ([name, tensor]) => [name.replace(/^net\.slice\d/, "features"), tensor]),
   );
@@ -187,10 +173,40 @@ Deno.test("Lpips takes torchvision's names and repeats grey images", async () =>
   colour.destroy();
 });
 
-Deno.test("Lpips refuses small images and weights of another network", async () => {
-  const gpu = await testGpu(), state = randomState();
-  const shape = { height: 16, width: 16, channels: 1 };
-  await assertRejects(() => Lpips.create(gpu, state, shape), RangeError, "sides of at least 31");
+Deno.test("Lpips sees small images as enlarged ones, whose gradients and maps come back to their size", async () => {
+  const gpu = await testGpu(), state = randomLpips(), height = 16, width = 20;
+  assertEquals(lpipsSides({ height: 31, width: 47 }), [31, 47]);
+  assertEquals(lpipsSides({ height: 28, width: 28 }), [64, 64]);
+  const sides = lpipsSides({ height, width });
+  assertEquals(sides, [64, 80]);
+  const small = await Lpips.create(gpu, state, { height, width, channels: 3 });
+  const large = await Lpips.create(gpu, state, { height: 64, width: 80, channels: 3 });
+  const length = height * width * 3;
+  const [a, b] = [71, 72].map((seed) => randomValues(length, seed, 0.5)) as [
+    Float32Array,
+    Float32Array,
+  ];
+  const enlarge = (x: Float32Array) =>
+    Float32Array.from(resizeBilinearReference([1, height, width, 3], x, sides));
+  const [distance = 0] = await small.distances(a, b);
+  assert(distance > 0.01);
+  const [as, bs] = [enlarge(a), enlarge(b)];
+  assertAllClose([distance], await large.distances(as, bs), { rtol: 1e-4 });
+  assertEquals((await small.spatialMaps(a, b)).length, height * width);
+  // A step of the small image is one of the large image.
+  const step = randomValues(length, 73), slopes = await small.gradients(a, b);
+  const moved = enlarge(step), slopesOfLarge = await large.gradients(as, bs);
+  const along = (slope: Float32Array, way: Float32Array) =>
+    slope.reduce((sum, value, i) => sum + value * way[i]!, 0);
+  assertAllClose([along(slopes, step)], [along(slopesOfLarge, moved)], { rtol: 1e-3, atol: 1e-6 });
+  small.destroy();
+  large.destroy();
+});
+
+Deno.test("Lpips refuses images of other channels and weights of another network", async () => {
+  const gpu = await testGpu(), state = randomLpips();
+  const shape = { height: 16, width: 16, channels: 2 };
+  await assertRejects(() => Lpips.create(gpu, state, shape), RangeError, "1 or 3 channels, got");
   state.delete("lin3.model.1.weight");
   await assertRejects(
     () => Lpips.create(gpu, state, { height: 32, width: 32, channels: 1 }),
