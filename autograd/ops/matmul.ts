@@ -1,4 +1,5 @@
 import { reshape, sizeOf, type TensorRef } from "../../device/tensor.ts";
+import { exactLinear } from "../../kernels/matmul/exact_linear.ts";
 import { matmul } from "../../kernels/matmul/matmul.ts";
 import { sumMiddle } from "../../kernels/reduce/reduce.ts";
 import type { Tensor } from "../tensor.ts";
@@ -12,10 +13,17 @@ const FEW_ROWS = 512;
  * @param x `[..., in]`
  * @param weight `[in, out]`
  * @param bias `[out]`
+ * @param options `exact`: whether sums are rounded once, at several times the work; false unless given.
+ *   Only without a bias, and not of f16.
  * @returns `[..., out]`
  * @throws {RangeError} When the sizes do not fit.
  */
-export function linear(x: Tensor, weight: Tensor, bias?: Tensor): Tensor {
+export function linear(
+  x: Tensor,
+  weight: Tensor,
+  bias?: Tensor,
+  { exact = false }: { readonly exact?: boolean } = {},
+): Tensor {
   const { capture } = x.graph;
   const [k = 0, n = 0] = weight.shape;
   const rows = sizeOf(x.shape) / (x.shape.at(-1) ?? 1);
@@ -25,15 +33,17 @@ export function linear(x: Tensor, weight: Tensor, bias?: Tensor): Tensor {
     );
   }
   const stored = weight.storedAs(x.ref.dtype);
-  const product = matmul(capture, {
-    a: { tensor: x.ref, row: k },
-    b: { tensor: stored, row: n },
-    m: rows,
-    n,
-    k,
-    bias: bias?.ref,
-    label: "linear",
-  });
+  const product = exact && !bias && x.ref.dtype === "f32"
+    ? exactLinear(capture, x.ref, stored, rows)
+    : matmul(capture, {
+      a: { tensor: x.ref, row: k },
+      b: { tensor: stored, row: n },
+      m: rows,
+      n,
+      k,
+      bias: bias?.ref,
+      label: "linear",
+    });
   return x.graph.record({
     op: "linear",
     inputs: bias ? [x, weight, bias] : [x, weight],

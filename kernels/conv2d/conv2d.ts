@@ -11,7 +11,7 @@ import { type Epilogue, gatherConv } from "./gather.ts";
 import { type Conv2dShape, isPointwiseConv } from "./shape.ts";
 
 export { type Conv2dOptions, type Conv2dShape, conv2dShape, isPointwiseConv } from "./shape.ts";
-export { type Epilogue } from "./gather.ts";
+export { type Epilogue, type GatherChoices } from "./gather.ts";
 export { conv2dWeightGrad } from "./weight_grad.ts";
 export { type WeightGrads } from "./weight_grad_parts.ts";
 
@@ -22,6 +22,8 @@ export { type WeightGrads } from "./weight_grad_parts.ts";
  * @param weight `[kh, kw, ci, co]`
  * @param epilogue bias `[co]`, perImage `[n, C]`, of which the `co` columns from `perImageStart` are
  *   added, residual `[n, oh, ow, co]`, each optional.
+ * @param blocked Whether products are summed in blocks, see {@linkcode GatherChoices}; a 1x1 convolution
+ *   that adds no more than a bias is a matrix product, which has one sum all the same.
  * @returns `[n, oh, ow, co]`
  * @throws {RangeError} When an added tensor has the wrong shape.
  */
@@ -31,6 +33,7 @@ export function conv2dForward(
   weight: TensorRef,
   shape: Conv2dShape,
   epilogue: Epilogue = {},
+  blocked = false,
 ): TensorRef {
   const { n, oh, ow, ci, co } = shape;
   const { perImage, perImageStart = 0 } = epilogue;
@@ -65,13 +68,14 @@ export function conv2dForward(
     });
     return reshape(product, [n, oh, ow, co]);
   }
-  return gatherConv(capture, "forward", x, weight, shape, epilogue, "conv2d");
+  return gatherConv(capture, "forward", x, weight, shape, { epilogue, blocked, label: "conv2d" });
 }
 
 /**
  * Gradient with respect to x `[n, h, w, ci]` from dy `[n, oh, ow, co]`.
  *
  * @param plus Added to it: the gradient of x from elsewhere, of its shape.
+ * @param blocked As in {@linkcode conv2dForward}.
  */
 export function conv2dInputGrad(
   capture: Capture,
@@ -79,6 +83,7 @@ export function conv2dInputGrad(
   dy: TensorRef,
   shape: Conv2dShape,
   plus?: TensorRef,
+  blocked = false,
 ): TensorRef {
   const { n, h, w, ci, co } = shape;
   if (isPointwiseConv(shape) && !plus) {
@@ -92,6 +97,9 @@ export function conv2dInputGrad(
     });
     return reshape(product, [n, h, w, ci]);
   }
-  const epilogue = { residual: plus };
-  return gatherConv(capture, "input", dy, weight, shape, epilogue, "conv2d input gradient");
+  return gatherConv(capture, "input", dy, weight, shape, {
+    epilogue: { residual: plus },
+    blocked,
+    label: "conv2d input gradient",
+  });
 }

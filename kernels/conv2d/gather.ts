@@ -21,6 +21,7 @@ import {
   declareAccumulators,
   declareColumns,
   directB,
+  endBlock,
   fittingTiles,
   type GemmTile,
   multiplyAdd,
@@ -33,6 +34,7 @@ import {
   suitsTextures,
   tileColumns,
   tileName,
+  totalsOfBlocks,
   transposedB,
 } from "../shared/gemm.ts";
 import { matrixTiles } from "../shared/gemm_matrix.ts";
@@ -43,6 +45,7 @@ import {
   type Added,
   addedBy,
   bind,
+  BLOCK_TERMS,
   columnStrides,
   type Epilogue,
   epilogueTerms,
@@ -60,6 +63,14 @@ import { type Conv2dShape, convMultiplyAdds } from "./shape.ts";
 
 export { type Epilogue, type GatherMode } from "./gather_source.ts";
 
+/** How a sum is made besides its sizes. */
+export interface GatherChoices {
+  readonly epilogue: Epilogue;
+  /** Whether it is blocked where operands are f32, see {@linkcode BLOCK_TERMS}; false unless given. */
+  readonly blocked?: boolean;
+  readonly label: string;
+}
+
 /**
  * Records the sum over `source` into a new tensor.
  *
@@ -71,23 +82,29 @@ export function gatherConv(
   source: TensorRef,
   weight: TensorRef,
   shape: Conv2dShape,
-  epilogue: Epilogue,
-  label: string,
+  { epilogue, blocked: wanted = false, label }: GatherChoices,
 ): TensorRef {
   const { n, h, w, ci, co, kh, kw, stride } = shape;
   const added = addedBy(epilogue);
-  const product: GatherProduct = { mode, source, weight, shape, epilogue, added, label };
+  // Of halves, what a sum in f32 loses is far below the rounding of its terms.
+  const blocked = wanted && source.dtype === "f32";
+  const product: GatherProduct = { mode, source, weight, shape, epilogue, added, blocked, label };
   const key = [
     `conv2d.${mode}`,
     `${n}x${h}x${w} ${ci}-${co} ${kh}x${kw}`,
     stride > 1 && `stride${stride}`,
     ...added,
+    blocked && "blocked",
     source.dtype !== "f32" && source.dtype,
   ].filter(Boolean).join(" ");
   return recordVariant(capture, key, [
     ...subgroupVariants(capture, product, "buffer"),
     ...subgroupVariants(capture, product, "texture"),
-    ...tiledVariants(product, [...TILES, ...matrixTiles(capture.gpu, source.dtype, weight.dtype)]),
+    ...tiledVariants(product, [
+      ...TILES,
+      // Matrix units sum as they do.
+      ...blocked ? [] : matrixTiles(capture.gpu, source.dtype, weight.dtype),
+    ]),
     { family: "plain", name: "plain", record: (capture) => recordPlain(capture, product) },
   ]);
 }
@@ -97,7 +114,7 @@ function subgroupVariants(
   product: GatherProduct,
   from: OperandSource,
 ): Variant[] {
-  const { mode, shape, added } = product;
+  const { mode, shape, added, blocked } = product;
   const { rows, columns, depth, height, width } = gatherSizes(mode, shape);
   const powers = Number.isInteger(Math.log2(height)) && Number.isInteger(Math.log2(width));
   const vectors = depth % 4 === 0;
@@ -120,6 +137,7 @@ function subgroupVariants(
           from,
           tile,
           added,
+          blocked,
           stride: mode === "forward" ? undefined : shape.stride,
           powers,
           vectors,
@@ -152,11 +170,10 @@ function readsTextures(
 }
 
 function recordPlain(capture: Capture, product: GatherProduct): TensorRef {
-  const { mode, shape, added } = product;
-  const { rows, columns } = gatherSizes(mode, shape);
+  const { rows, columns } = gatherSizes(product.mode, product.shape);
   const { out, shared } = bind(capture, product);
   capture.dispatch({
-    kernel: plainKernel(mode, added, shape.stride),
+    kernel: plainKernel(product),
     ...shared,
     params: paramValues(product, 1),
     workgroups: flatGrid(rows * columns, STREAM_WORKGROUP),
@@ -172,6 +189,7 @@ interface SubgroupVariant {
   readonly tile: GemmTile;
   /** Names of the tensors that the epilogue adds. */
   readonly added: readonly Added[];
+  readonly blocked: boolean;
   /** Where it is part of the code; see {@linkcode sourceFunction}. */
   readonly stride: number | undefined;
   /** Whether both sides of the output are powers of two: shifts instead of divisions. */
@@ -183,7 +201,7 @@ interface SubgroupVariant {
 }
 
 function subgroupKernel(variant: SubgroupVariant): Kernel {
-  const { mode, from, tile, added, stride = 1, powers, vectors, oneImage } = variant;
+  const { mode, from, tile, added, blocked, stride = 1, powers, vectors, oneImage } = variant;
   const { width } = tile;
   const size = names(mode);
   const perLoad = (text: (i: number) => string) => perLoadOfA(tile, text);
@@ -200,7 +218,7 @@ function subgroupKernel(variant: SubgroupVariant): Kernel {
       stride === 1 ? "" : `.stride${stride}`
     }${powers ? ".pow2" : ""}${added.map((name) => `+${name}`).join("")}${
       atRow.includes("perImage") ? "s" : ""
-    }${from === "texture" ? ".texture" : ""}`,
+    }${blocked ? ".blocked" : ""}${from === "texture" ? ".texture" : ""}`,
     bindings: kernelBindings(mode, added, { depth: vectors ? 4 : 1, columns: width }, from),
     params: { ...paramTypes(added), widthShift: "u32", imageShift: "u32" },
     workgroupSize: [tile.lanes, 1, 1],
@@ -223,7 +241,7 @@ fn main(@builtin(workgroup_id) group: vec3u, @builtin(local_invocation_id) local
   let pn${i} = (p${i} ${by("n")}) * params.${size.sh};`
       )
     }
-  ${declareAccumulators(tile)}
+  ${declareAccumulators(tile)}${blocked ? `\n  ${declareAccumulators(tile, "total")}` : ""}
   var tap = 0u;
   for (var ky = 0u; ky < params.kh; ky++) {
     ${perLoad((i) => `let sy${i} = sourceOf(py${i}, ky, params.py, params.${size.sh});`)}
@@ -241,7 +259,7 @@ fn main(@builtin(workgroup_id) group: vec3u, @builtin(local_invocation_id) local
   }
   let rows = pixels - row;
   let start = row * columns;
-  ${
+  ${blocked ? `${totalsOfBlocks(tile)}\n  ` : ""}${
       perVector(tile, (j) => {
         const places = { image: `(row ${by("n")})`, column: `safe${j}`, at: "" };
         return `let added${j} = ${full(width)}()${epilogueTerms(atColumn, places)};`;
@@ -261,7 +279,7 @@ fn main(@builtin(workgroup_id) group: vec3u, @builtin(local_invocation_id) local
 
 /** WGSL: the loop over the channels of one tap. */
 function depthLoop(
-  { mode, from, tile, vectors }: SubgroupVariant,
+  { mode, from, tile, vectors, blocked }: SubgroupVariant,
   perLoad: (text: (i: number) => string) => string,
 ): string {
   // Forward: weight[tap, k, column]. Input gradient: weight[tap, column, k], transposed when loaded.
@@ -300,6 +318,8 @@ function depthLoop(
     body = `${loadB}\n${multiplyAddOne(tile)}`;
   }
   const zero = vectors ? "vec4f()" : "0.0";
+  const steps = BLOCK_TERMS / step;
+  const end = `if (k % ${steps}u == ${steps - 1}u || k + 1u == depth) {\n${endBlock(tile)}\n}`;
   return `${start}
       for (var k = 0u; k < depth; k++) {
         ${
@@ -308,26 +328,22 @@ function depthLoop(
     )
   }
         ${body}
-        ${next}
+        ${next}${blocked ? `\n        ${end}` : ""}
       }`;
 }
 
-function plainKernel(
-  mode: GatherMode,
-  added: readonly Added[],
-  stride: number,
-): Kernel {
+function plainKernel({ mode, added, blocked, shape: { stride } }: GatherProduct): Kernel {
   const size = names(mode);
   const weightAt = mode === "forward"
     ? "(tap * depth + k) * columns + column"
     : "(tap * columns + column) * depth + k";
-  const load = (value: string) => value;
+  const term = `source[at + k] * weight[${weightAt}]`;
   const places = { image: "image", column: "column", at: "item" };
   const terms = epilogueTerms(added, places);
   return {
     name: `conv2d.${mode}.plain${stride === 1 ? "" : `.stride${stride}`}${
       added.map((name) => `+${name}`).join("")
-    }`,
+    }${blocked ? ".blocked" : ""}`,
     bindings: kernelBindings(mode, added, { depth: 1, columns: 1 }),
     params: paramTypes(added),
     workgroupSize: [STREAM_WORKGROUP, 1, 1],
@@ -349,9 +365,15 @@ fn main(@builtin(global_invocation_id) global: vec3u, @builtin(num_workgroups) g
     let sx = sourceOf(px, tap % params.kw, params.px, params.${size.sw});
     if (sy < 0 || sx < 0) { continue; }
     let at = ((image * params.${size.sh} + u32(sy)) * params.${size.sw} + u32(sx)) * depth;
-    for (var k = 0u; k < depth; k++) { sum += ${load("source[at + k]")} * ${
-      load(`weight[${weightAt}]`)
-    }; }
+    ${
+      blocked
+        ? `for (var first = 0u; first < depth; first += ${BLOCK_TERMS}u) {
+      var block = 0.0;
+      for (var k = first; k < min(first + ${BLOCK_TERMS}u, depth); k++) { block += ${term}; }
+      sum += block;
+    }`
+        : `for (var k = 0u; k < depth; k++) { sum += ${term}; }`
+    }
   }
   out[item] = sum${terms};
 }`,

@@ -32,6 +32,7 @@ import {
 import {
   type Added,
   bind,
+  BLOCK_TERMS,
   columnStrides,
   epilogueTerms,
   type GatherMode,
@@ -73,7 +74,7 @@ function recordTiled(
   tile: WorkgroupTile,
   parts: number,
 ): TensorRef {
-  const { mode, shape } = product;
+  const { mode, shape, blocked } = product;
   const { rows, columns, depth } = gatherSizes(mode, shape);
   const wideColumns = columnStrides(product).every((n) => n % 4 === 0);
   // The parts' sum adds what the product would have.
@@ -84,6 +85,7 @@ function recordTiled(
       mode,
       tile,
       added,
+      blocked,
       stride: shape.stride,
       wideDepth: depth % 4 === 0,
       wideColumns,
@@ -106,6 +108,7 @@ interface TiledGather {
   readonly tile: WorkgroupTile;
   /** Names of the tensors that the epilogue adds. */
   readonly added: readonly Added[];
+  readonly blocked: boolean;
   readonly stride: number;
   /** Whether the summed channels are loaded four at a time. */
   readonly wideDepth: boolean;
@@ -118,7 +121,7 @@ interface TiledGather {
 }
 
 function gatherKernel(variant: TiledGather): Kernel {
-  const { mode, tile, added, stride, wideDepth, wideColumns, wholeTaps, split } = variant;
+  const { mode, tile, added, blocked, stride, wideDepth, wideColumns, wholeTaps, split } = variant;
   const flags = `${wideDepth ? "" : "d"}${wideColumns ? "" : "c"}`;
   const size = names(mode);
   const weightIsWide = mode === "forward" ? wideColumns : wideDepth;
@@ -128,7 +131,7 @@ function gatherKernel(variant: TiledGather): Kernel {
       flags && `.scalar-${flags}`
     }${wholeTaps ? "" : ".tail"}${split ? ".split" : ""}${
       added.map((name) => `+${name}`).join("")
-    }`,
+    }${blocked ? ".blocked" : ""}`,
     bindings: kernelBindings(mode, added, {
       depth: wideDepth ? 4 : 1,
       columns: wideColumns ? 4 : 1,
@@ -138,6 +141,7 @@ function gatherKernel(variant: TiledGather): Kernel {
       (wideDepth ? "" : quadFunction("quadA", "source", false)) +
       (weightIsWide ? "" : quadFunction("quadB", "weight", false)),
     store: storeGathered(variant, size),
+    blockEnds: blocked ? `next % ${BLOCK_TERMS}u == 0u` : undefined,
     ...(wholeTaps ? tapByTap(variant, size) : slicesAcrossTaps(variant, size)),
   });
 }

@@ -59,5 +59,8 @@ export function conv2dTransposedForward(
       }`,
     );
   }
-  return gatherConv(capture, "input", x, weight, shape, { bias }, "conv2d transposed");
+  return gatherConv(capture, "input", x, weight, shape, {
+    epilogue: { bias },
+    label: "conv2d transposed",
+  });
 }

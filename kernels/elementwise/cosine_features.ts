@@ -29,6 +29,8 @@ const cosines = defineKernel({
   params: { items: "u32", width: "u32" },
   workgroupSize: [STREAM_WORKGROUP, 1, 1],
   wgsl: `${FLAT_INDEX}${exactText("params.width >> 31u")}${CIRCLE}
+const ROOT = 1.41421354f;
+const ROOT_REST = 2.42032348e-8f;
 @compute @workgroup_size(WX, WY, WZ)
 fn main(@builtin(global_invocation_id) global: vec3u, @builtin(num_workgroups) groups: vec3u) {
   let i = flatInvocation(global, groups);
@@ -36,13 +38,16 @@ fn main(@builtin(global_invocation_id) global: vec3u, @builtin(num_workgroups) g
   let k = i % params.width;
   let x = numbers[i / params.width];
   let w = frequencies[k];
-  let product = x * w;
+  let product = rounded(x * w);
   let angle = exactSum(product, phases[k]);
   let lost = angle.y - remainder(product, x, w);
   // Quarters of a turn are taken off in two parts, of which the first is exact.
   let quarter = round(angle.x * 0.636619772);
   let rest = (angle.x - quarter * 1.5703125) - (quarter * 0.000483826795 - lost);
-  result[i] = 1.41421356 * circle(rest, quarter).y;
+  let cosine = circle(rest, quarter).y;
+  // The root of 2 in two floats, as its error would be that of all features.
+  let most = rounded(cosine * ROOT);
+  result[i] = most + (cosine * ROOT_REST - remainder(most, cosine, ROOT));
 }`,
 });
 

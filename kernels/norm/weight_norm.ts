@@ -88,14 +88,20 @@ const WRITE: BindingSpec = { type: full(1), access: "write" };
 
 /** WGSL: a column's scale, of its sum of squares in two floats. */
 const SCALE = `
-struct Scale { length: f32, divisor: f32, factor: f32 }
+struct Scale { length: f32, divisor: f32, factor: f32, rest: f32 }
 fn scaleOf(squares: vec2f) -> Scale {
   let length = sqrt(squares.x);
   let missing = (remainder(squares.x, length, length) + squares.y) / (2.0 * max(length, 1e-30));
   let divisor = exactSum(length, params.eps);
   let most = params.factor / divisor.x;
   let left = remainder(params.factor, most, divisor.x) + params.factorRest;
-  return Scale(length, divisor.x, most + (left - most * (divisor.y + missing)) / divisor.x);
+  let factor = exactSum(most, (left - most * (divisor.y + missing)) / divisor.x);
+  return Scale(length, divisor.x, factor.x, factor.y);
+}
+// w times the scale, rounded once.
+fn scaled(w: f32, scale: Scale) -> f32 {
+  let product = rounded(w * scale.factor);
+  return product + (w * scale.rest - remainder(product, w, scale.factor));
 }
 `;
 
@@ -145,11 +151,11 @@ fn main(@builtin(workgroup_id) group: vec3u, @builtin(local_invocation_id) local
 const KERNELS = {
   forward: kernel("forward", { weight: READ, y: WRITE }, {
     along: "0.0",
-    result: "y[i] = weight[i] * scale.factor;",
+    result: "y[i] = scaled(weight[i], scale);",
   }),
   inPlace: kernel("inPlace", { weight: { type: full(1), access: "read_write" } }, {
     along: "0.0",
-    result: "weight[i] = weight[i] * scale.factor;",
+    result: "weight[i] = scaled(weight[i], scale);",
   }),
   backward: kernel("backward", { weight: READ, dy: READ, dw: WRITE }, {
     along: "w * dy[i]",

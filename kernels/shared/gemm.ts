@@ -97,10 +97,23 @@ export function declareColumns(tile: GemmTile, first: string): string {
 }
 
 /** WGSL: declares the accumulators `c0_0`, `c0_1`, ... by row and vector. */
-export function declareAccumulators(tile: GemmTile): string {
-  return range(tile.rows).map((i) =>
-    range(tile.vectors).map((j) => `var c${i}_${j} = ${full(tile.width)}();`).join(" ")
-  ).join("\n");
+export function declareAccumulators(tile: GemmTile, name: "c" | "total" = "c"): string {
+  return perAccumulator(tile, (at) => `var ${name}${at} = ${full(tile.width)}();`);
+}
+
+/** WGSL: adds the accumulators to `total0_0`, `total0_1`, ... and begins them anew. */
+export function endBlock(tile: GemmTile): string {
+  return perAccumulator(tile, (at) => `total${at} += c${at}; c${at} = ${full(tile.width)}();`);
+}
+
+/** WGSL: what blocks were added to in the place of the accumulators. */
+export function totalsOfBlocks(tile: GemmTile): string {
+  return perAccumulator(tile, (at) => `c${at} = total${at};`);
+}
+
+function perAccumulator(tile: GemmTile, text: (at: string) => string): string {
+  return range(tile.rows).map((i) => range(tile.vectors).map((j) => text(`${i}_${j}`)).join(" "))
+    .join("\n");
 }
 
 /**

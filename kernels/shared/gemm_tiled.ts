@@ -70,6 +70,12 @@ export interface TiledProduct {
   readonly advance?: string;
   /** Statements after the loop; see {@linkcode storeTile}. */
   readonly store: string;
+  /**
+   * Where products are summed in blocks that are then added to the total: whether a block ends with the
+   * slice before the one at `next`, as an expression that is uniform in the workgroup. All are in one
+   * chain unless given. Not on matrix units.
+   */
+  readonly blockEnds?: string | undefined;
 }
 
 /**
@@ -144,7 +150,7 @@ export function tiledKernel(product: TiledProduct): Kernel {
   const onUnits = hasUnits(tile);
   const slices = onUnits
     ? matrixSlices(tile, a.along, b.along)
-    : registerSlices(tile, a.along, b.along);
+    : registerSlices(tile, a.along, b.along, product.blockEnds);
   const fetch = fetchText(tile, "a", a) + fetchText(tile, "b", b);
   return {
     name: product.name,
@@ -190,7 +196,20 @@ function hasUnits(tile: WorkgroupTile): tile is MatrixTile {
 }
 
 /** Slices whose products each invocation sums in its registers. */
-function registerSlices(tile: WorkgroupTile, alongA: Along, alongB: Along): Slices {
+function registerSlices(
+  tile: WorkgroupTile,
+  alongA: Along,
+  alongB: Along,
+  blockEnds: string | undefined,
+): Slices {
+  const perSum = (text: (at: string) => string) =>
+    range(tile.rows).map((i) => range(tile.vectors).map((j) => text(`${i}_${j}`)).join(" ")).join(
+      "\n  ",
+    );
+  const endBlock = perSum((at) => `total${at} += c${at}; c${at} = vec4f();`);
+  const products = range(tile.depth / 4).map((q) => multiplyAdd(tile, alongA, alongB, q)).join(
+    "\n    ",
+  );
   return {
     bytes: 4 * tile.depth * (tileRows(tile) + tileColumns(tile)),
     builtins: "",
@@ -200,13 +219,12 @@ var<workgroup> sliceB: ${
         ? arrayOf("f32", [tile.depth / 4, 4, tile.vectors, tile.across, 4])
         : arrayOf("vec4f", [tile.depth, tile.vectors, tile.across])
     };`,
-    sums: range(tile.rows).map((i) =>
-      range(tile.vectors).map((j) => `var c${i}_${j} = vec4f();`).join(" ")
-    ).join("\n  "),
+    sums: perSum((at) => `var c${at} = vec4f();`) +
+      (blockEnds ? `\n  ${perSum((at) => `var total${at} = vec4f();`)}` : ""),
     storeA: (n, value) => storeA(tile, alongA, n, value),
     storeB: (n, value) => storeB(tile, alongB, n, value),
-    multiply: range(tile.depth / 4).map((q) => multiplyAdd(tile, alongA, alongB, q)).join("\n    "),
-    finish: "",
+    multiply: blockEnds ? `${products}\n    if (${blockEnds}) {\n  ${endBlock}\n    }` : products,
+    finish: blockEnds ? perSum((at) => `c${at} += total${at};`) : "",
   };
 }
 

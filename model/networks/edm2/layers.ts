@@ -47,9 +47,11 @@ export class Weights extends Module {
       factor: factor / Math.sqrt(fanIn),
       eps: EPS,
     });
-    if (this.kernel === 0) return linear(x, weight);
+    // Without normalisation by statistics of images, round-off is carried on, that of the embedding into
+    // every pixel; it shows in the gains' gradients, which are sums of one number that nearly cancel.
+    if (this.kernel === 0) return linear(x, weight, undefined, { exact: true });
     const side = (this.kernel - 1) / 2;
-    return conv2d(x, weight, { padding: [side, side], residual });
+    return conv2d(x, weight, { padding: [side, side], residual, blocked: true });
   }
 }
 

@@ -118,3 +118,20 @@ Deno.test("cosineFeatures() are cosines of the exact angles, large ones too", as
   );
   assertAllClose(result as Float32Array, expected, { rtol: 0, atol: 3e-7 });
 });
+
+Deno.test("weightNorm() rounds each weight once", async () => {
+  const gpu = await testGpu();
+  const shape = [3, 3, 16, 64], columns = 64, rows = 144, eps = 1e-4, factor = 1 / 12;
+  const w = randomValues(rows * columns, 8, 0.3);
+  const { y } = await compute(gpu, (capture) => ({
+    y: weightNormForward(capture, upload(gpu, shape, w), { factor, eps }),
+  }));
+  const scales = Array.from({ length: columns }, (_, column) => {
+    let squares = 0;
+    for (let i = column; i < w.length; i += columns) squares += w[i]! ** 2;
+    return factor / (eps + Math.sqrt(squares / rows));
+  });
+  const others = w.filter((v, i) => y[i] !== Math.fround(v * scales[i % columns]!)).length;
+  // Squares are rounded before they are added, so what lies half-way between two floats may go either way.
+  assert(others <= w.length / 25, `${others} of ${w.length} weights are not the nearest float`);
+});
