@@ -51,8 +51,10 @@ export function repositoryName(text: string): string {
 
 /** Reads a branch's name. */
 export function branchName(text: string): string {
-  if (!/[\s~^:?*[\\\0]|^[-/]|\/$|\.\.|^refs\//.test(text)) return text;
-  throw new RangeError(`must be the name of a branch, got ${JSON.stringify(text)}`);
+  if (/^\w[\w./-]*$/.test(text) && !/\.\.|\/$|^refs\//.test(text)) return text;
+  throw new RangeError(
+    `must be a branch of letters, digits and - _ . /, got ${JSON.stringify(text)}`,
+  );
 }
 
 /**

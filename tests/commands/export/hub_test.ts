@@ -146,7 +146,7 @@ Deno.test("export --to hub says in one line what is missing or refused, and neve
         [send, [], /--repo OWNER\/NAME must be given, got no --repo/],
         [send, ["--repo", "shapes"], /--repo must be OWNER\/NAME/],
         [send, ["--repo", "me/a", "--out", "b"], /--out must go with --to trackio or wandb/],
-        [send, ["--repo", "me/a", "--revision", "a b"], /must be the name of a branch/],
+        [send, ["--repo", "me/a", "--revision", "a b"], /must be a branch of letters/],
       ];
       for (const [by, args, expected] of refusals) {
         const result = await by(...args);
