@@ -29,6 +29,7 @@ import {
   WEIGHTS_OPTIONS,
 } from "./commands/shared/load_sampler.ts";
 import { chooseSteering, CLASS_OPTIONS, loadGuidance } from "./commands/shared/guided_classes.ts";
+import { ofSize, parseSize } from "./commands/sample/other_size.ts";
 import { choosePlan } from "./commands/sample/choice.ts";
 import { describeSteps, drawJob, type Drawn } from "./commands/sample/draw.ts";
 import { ImageFolder } from "./commands/sample/image_folder.ts";
@@ -58,6 +59,13 @@ const command = defineCommand({
       value: "S",
       parse: integer({ min: 0 }),
       description: "seed of the first image; 0 by default",
+    },
+    size: {
+      value: "HxW",
+      parse: parseSize,
+      description:
+        "height and width of the images, where the network takes any, or a side; those " +
+        "of data.size by default",
     },
     seeds: { value: "LIST", parse: parseSeeds, description: "these seeds instead: 5,17,100-120" },
     out: {
@@ -137,6 +145,7 @@ const command = defineCommand({
       args: "--guidance 2 --guide runs/quickstart/checkpoints/step-000650.safetensors",
       does: "draws images away from what an earlier checkpoint makes of them",
     },
+    { args: "--size 24x40 --count 16", does: "draws wide images by a network that takes any size" },
     {
       args: "--interpolate 3,8 --count 12 --movie walk.gif",
       does: "goes from one seed to another",
@@ -159,7 +168,8 @@ async function sample(options: SampleOptions): Promise<number> {
   const processes = joinProcesses(), say = sayFirst;
   const checkpoint = await findCheckpoint(options.checkpoint);
   const stored = parseConfig(checkpoint.config, { path: checkpoint.path });
-  const config = inPrecision(stored, options.precision), { precision } = config.train;
+  const config = ofSize(inPrecision(stored, options.precision), options.size);
+  const { precision } = config.train;
   const { height, width, channels } = imageShape(config.data);
   const size = { height, width, channels };
   const steering = await chooseSteering(options, config, checkpoint, say);
@@ -187,6 +197,7 @@ async function sample(options: SampleOptions): Promise<number> {
     checkpoint: await sha256File(checkpoint.path),
     ...{ weights, sampler: choice, clip: !options.noClip, batch },
     ...precision !== "f32" && { precision },
+    ...options.size && { size: options.size },
     ...job.facts,
     ...steering.facts,
   };

@@ -28,10 +28,11 @@ import {
 import { profileTraining } from "./commands/shared/step_profile.ts";
 import { eventMirror } from "./run_log/event_file.ts";
 import { type TuneMode, writeChoices } from "./commands/shared/tuning_tables.ts";
-import { configOfShare, inTurn } from "./training/collective.ts";
+import { ALONE, configOfShare, inTurn } from "./training/collective.ts";
 import type { LoopDisplay } from "./training/loop.ts";
 import { openImages } from "./data/registry.ts";
 import type { Origin } from "./training/origin.ts";
+import { networkAt } from "./training/network_of.ts";
 import { imagesOf, networkOf, type RunResult, trainRun } from "./training/run.ts";
 import { runFolder } from "./training/run_folder.ts";
 import { measuredConfig, processOf } from "./training/run_process.ts";
@@ -132,7 +133,10 @@ async function profile(given: Config, mode: TuneMode): Promise<void> {
   const process = processOf(config);
   const instruments = stepInstruments(gpu, config, { process });
   const network = networkOf(config);
-  const trainer = await Trainer.create(gpu, config, network, images, instruments, process);
+  const trainer = await Trainer.create(
+    ...[gpu, config, network, images, instruments, process, ALONE] as const,
+    (size) => networkAt(config, size),
+  );
   trainer.state.initialize(config.run.seed);
   await profileTraining(trainer);
   trainer.destroy();

@@ -4,9 +4,10 @@
  * @module
  */
 import { augmentNumbers, augmentSettings } from "../data/augmentation/options.ts";
+import { bucketSizes } from "../data/buckets.ts";
 import { imageShape } from "../data/options.ts";
 import { isEvaluation } from "../diffusion/moves.ts";
-import { auxiliaryMisfit } from "../diffusion/auxiliary/registry.ts";
+import { auxiliaryMisfit, usesAuxiliary } from "../diffusion/auxiliary/registry.ts";
 import { isLearned } from "../diffusion/posterior.ts";
 import { makeProcess } from "../diffusion/process.ts";
 import { samplerMoves } from "../diffusion/samplers/registry.ts";
@@ -109,6 +110,39 @@ const lossesFitImages: Check<Config> = ({ data, model, diffusion: { auxiliary } 
   return misfit && { ...misfit, key: `diffusion.auxiliary.${misfit.key}` };
 };
 
+/** What a run with images of several sizes must leave alone: what goes by the frequencies of one. */
+const bucketsGoWithTheRest: Check<Config> = ({ data, model, diffusion }) => {
+  if (data.buckets === null) return null;
+  const { process, objective, spectralLoss, auxiliary } = diffusion;
+  if (model.latent.autoencoder !== null) {
+    return { key: "model.latent.autoencoder", rule: "be null with data.buckets" };
+  }
+  if (process !== "ddpm") return { key: "diffusion.process", rule: "be ddpm with data.buckets" };
+  if (objective !== "denoising") {
+    return { key: "diffusion.objective", rule: "be denoising with data.buckets" };
+  }
+  if (spectralLoss.lambda > 0) {
+    return { key: "diffusion.spectralLoss.lambda", rule: "be 0 with data.buckets" };
+  }
+  if (usesAuxiliary(auxiliary)) {
+    return { key: "data.buckets", rule: "be null with losses of diffusion.auxiliary" };
+  }
+  return null;
+};
+
+const networkFitsBuckets: Check<Config> = ({ data, model, diffusion: { timesteps } }) => {
+  const { channels } = imageShape(data);
+  for (const [height, width] of bucketSizes(data) ?? []) {
+    const shape = { height, width, channels, timesteps };
+    const misfit = networkMisfit(model, shape, (key) => `model.${key}`);
+    if (misfit?.key !== "size") continue;
+    const hint = data.buckets === "auto" ? `--data.bucketStep says of what` : misfit.hint;
+    const rule = `have sides that must ${misfit.rule}`;
+    return { key: "data.buckets", rule, got: [height, width], ...hint ? { hint } : {} };
+  }
+  return null;
+};
+
 const CHECKS = [
   lossesFitImages,
   augmentationIsTold,
@@ -117,6 +151,8 @@ const CHECKS = [
   networkGivesVariance,
   latentsFitImages,
   networkFitsImages,
+  bucketsGoWithTheRest,
+  networkFitsBuckets,
   batchFitsData,
   evaluationFitsHoldout,
   chainGoesByItself,

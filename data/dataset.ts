@@ -4,6 +4,7 @@
  * @module
  */
 import { createHash } from "node:crypto";
+import type { BucketSize } from "./buckets.ts";
 import type { RowFile } from "./fetching/stored_rows.ts";
 
 /** Images of one size, and their classes. */
@@ -68,6 +69,8 @@ export interface Latents {
 export interface ImageSet extends RawImages {
   /** Of a streamed set where its images are; `images` is not there then. */
   readonly stored?: StoredRows;
+  /** Of a set whose images have several sizes; `images` are rows of one length then. */
+  readonly buckets?: Buckets;
   /** Name of the set and split, as in "cifar10 train". */
   readonly name: string;
   /** SHA-256 of shape, images, labels and marks, in hex: equal sets have equal checksums. */
@@ -82,9 +85,23 @@ export interface StoredRows extends RowFile {
   readonly sample: ImageSet;
 }
 
-/** A set with images in memory: the sample of a streamed one, any other as it is. */
+/** Images of several sizes; the set's own is that of one of the buckets, and of as many pixels as any. */
+export interface Buckets {
+  readonly sizes: readonly BucketSize[];
+  /** [count], the number of each image's bucket. */
+  readonly of: Uint8Array;
+  /** Bytes of a row, of which an image takes the first `height * width * channels`. */
+  readonly rowBytes: number;
+  /** Images of the set's own size, for what wants them in memory; it may have none. */
+  readonly sample: ImageSet;
+}
+
+/**
+ * A set with images in memory and of one size: the sample of a streamed one or one in buckets, any other
+ * as it is.
+ */
 export function inMemory(set: ImageSet): ImageSet {
-  return set.stored?.sample ?? set;
+  return set.buckets?.sample ?? set.stored?.sample ?? set;
 }
 
 /** The two halves of a data set. */

@@ -18,6 +18,7 @@ import {
   text,
 } from "../support/options.ts";
 import { AUGMENT, augmentSettings } from "./augmentation/options.ts";
+import { bucketSizes, MAX_BUCKETS } from "./buckets.ts";
 import type { DataDims, NativeShape, SetKind } from "./set_kind.ts";
 import { type ImageSides, SET_FIELDS, sidesOf } from "./set_options.ts";
 import { hubSet } from "./sets/hub.ts";
@@ -225,6 +226,37 @@ const augmentationFits: Check<DataOptions> = (options, at) => {
     : null;
 };
 
+/** Only pictures of files come in shapes of their own, and every bucket must have room in a row. */
+const bucketsFit: Check<DataOptions> = (options, at) => {
+  const { name, buckets, size, resize, crop } = options;
+  if (buckets === null) return null;
+  if (name === "mix" || !setKind(name).store) {
+    return { key: "buckets", rule: `be null for ${name}, whose images have one size` };
+  }
+  if (resize === "pad") return { key: "resize", rule: `be another than pad with ${at("buckets")}` };
+  if (!crop) return { key: "crop", rule: `be true with ${at("buckets")}` };
+  const augmented = augmentSettings(options);
+  if (augmented !== null) {
+    return options.flipVertical
+      ? { key: "flipVertical", rule: `be false with ${at("buckets")}` }
+      : { key: "augment.probability", rule: `be 0 with ${at("buckets")}` };
+  }
+  const sizes = bucketSizes(options) ?? [];
+  if (sizes.length > MAX_BUCKETS) {
+    return { key: "buckets", rule: `be at most ${MAX_BUCKETS}`, got: sizes.length };
+  }
+  if (new Set(sizes.map(String)).size < sizes.length) {
+    return { key: "buckets", rule: "name each size once" };
+  }
+  const { height, width } = sidesOf(size ?? 0), pixels = height * width;
+  const large = sizes.find(([h, w]) => h * w > pixels);
+  if (large || !sizes.some(([h, w]) => h === height && w === width)) {
+    const rule = `have ${at("size")}, ${height}x${width}, among them, and none with more pixels`;
+    return { key: "buckets", rule, got: sizes };
+  }
+  return null;
+};
+
 /** The data set of a run. */
 export const DATA = section("The data set", FIELDS, {
   checks: [
@@ -232,6 +264,7 @@ export const DATA = section("The data set", FIELDS, {
     augmentationFits,
     classesAreOfOneSet,
     streamFits,
+    bucketsFit,
   ],
 });
 

@@ -15,6 +15,7 @@ import {
   type Say,
   type Split,
 } from "./dataset.ts";
+import { bucketsInMemory, streamedBuckets } from "./bucketed_set.ts";
 import { loadRows, type StoredImages, streamedSet } from "./fetching/stored_images.ts";
 import { fixedOrder, shuffleImages } from "./fixed_order.ts";
 import { UsageError } from "../support/errors.ts";
@@ -79,7 +80,7 @@ async function loadMix(
 
 /**
  * Loads a split of the data set that the options name, fetching it when it is nowhere, and brings
- * its images to the asked size. `classes` keeps those of some, `limit` cuts the training split; `holdout` is left to the caller
+ * its images to the asked size, whatever buckets there are. `classes` keeps those of some, `limit` cuts the training split; `holdout` is left to the caller
  * (see {@linkcode firstImages}), but says how many test images `synthetic` has.
  *
  * @param say Receives a line for everything that is fetched or surprising.
@@ -92,6 +93,21 @@ export async function loadImages(
   say: Say,
   surroundings: Surroundings = {},
 ): Promise<ImageSet> {
+  const plain = { ...options, buckets: null };
+  const raw = await loadChosen(plain, split, say, surroundings);
+  const { height, width } = imageShape(options);
+  const fits = raw.height === height && raw.width === width;
+  const resized = fits ? raw : fitToSize(raw, [height, width], options);
+  return imageSet(`${nameOf(options)} ${split}`, resized);
+}
+
+/** The images of a split that the options choose, as they come. */
+async function loadChosen(
+  options: DataOptions,
+  split: Split,
+  say: Say,
+  surroundings: Surroundings,
+): Promise<RawImages> {
   let raw = options.name === "mix"
     ? await loadMix(options, split, say, surroundings)
     : await loadAlone(options.name, options, split, say, surroundings);
@@ -100,10 +116,7 @@ export async function loadImages(
     sayLimit(options, raw.count, say);
     raw = firstImages(raw, options.limit);
   }
-  const { height, width } = imageShape(options);
-  const fits = raw.height === height && raw.width === width;
-  const resized = fits ? raw : fitToSize(raw, [height, width], options);
-  return imageSet(`${nameOf(options)} ${split}`, resized);
+  return raw;
 }
 
 function sayLimit({ limit, name }: DataOptions, count: number, say: Say): void {
@@ -114,7 +127,8 @@ function sayLimit({ limit, name }: DataOptions, count: number, say: Say): void {
 
 /**
  * A split for training: streamed from the disk where the options want that, else as
- * {@linkcode loadImages}. Either way it has the same images in the same order, and the same checksum.
+ * {@linkcode loadImages}. Either way it has the same images in the same order, and the same checksum. Its
+ * images are in buckets where the options want them.
  *
  * @throws Error as there.
  */
@@ -124,9 +138,15 @@ export async function openImages(
   say: Say,
   surroundings: Surroundings = {},
 ): Promise<ImageSet> {
-  if (!options.stream) return await loadImages(options, split, say, surroundings);
-  const { stored, rows } = await storedRows(options, split, say, surroundings);
-  return await streamedSet(`${nameOf(options)} ${split}`, stored, rows);
+  const name = `${nameOf(options)} ${split}`;
+  if (options.stream) {
+    const { stored, rows } = await storedRows(options, split, say, surroundings);
+    const set = await streamedSet(name, stored, rows);
+    return options.buckets === null ? set : streamedBuckets(set, stored, rows, options);
+  }
+  if (options.buckets === null) return await loadImages(options, split, say, surroundings);
+  const raw = await loadChosen(options, split, say, surroundings);
+  return bucketsInMemory(imageSet(name, raw), options);
 }
 
 /** The first images of a split, in memory: no others are held, where the options want that. */
@@ -137,7 +157,7 @@ export async function loadFirst(
   say: Say,
 ): Promise<ImageSet> {
   if (!options.stream) return firstImages(await loadImages(options, split, say), count);
-  const { stored, rows } = await storedRows(options, split, say, {});
+  const { stored, rows } = await storedRows({ ...options, buckets: null }, split, say, {});
   return await loadRows(`${nameOf(options)} ${split}`, stored, rows.subarray(0, count));
 }
 

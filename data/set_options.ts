@@ -9,6 +9,7 @@ import {
   either,
   flag,
   integer,
+  list,
   nullable,
   option,
   type OptionsOf,
@@ -124,6 +125,24 @@ export const SET_FIELDS = {
     flag(),
     true,
     "Crop images of another shape in their middle to that of data.size; false = squeeze them",
+  ),
+  buckets: option(
+    nullable(
+      either(choice(["auto"]), list(pair(SIDE)), "auto, or a list of [height, width]"),
+    ),
+    null,
+    "Sizes that training images are brought to, each to the nearest in shape, with data.size one of " +
+      "the largest; auto = sizes of as many pixels; null = data.size alone",
+  ),
+  bucketStep: option(
+    integer({ min: 1 }),
+    8,
+    "Of buckets auto: what sides are multiples of; as often as the network halves them",
+  ),
+  bucketRatio: option(
+    decimal({ min: 1 }),
+    2,
+    "Of buckets auto: the longer side is at most so many times the shorter one",
   ),
   skipBroken: option(
     flag(),

@@ -7,7 +7,7 @@
 import type { Recording, Work } from "./dispatch.ts";
 import { encodeAll, type EncodedDispatch, encodeInto, type Place } from "./encode.ts";
 import type { Gpu } from "./gpu.ts";
-import { type MemoryReport, planMemory, type PlanOptions } from "./plan_memory.ts";
+import { type MemoryPlan, type MemoryReport, planMemory, type PlanOptions } from "./plan_memory.ts";
 import { type KernelTime, profileDispatches } from "./profile.ts";
 import {
   formatShape,
@@ -55,9 +55,48 @@ export class Program {
 
   /** See {@linkcode Capture.plan}. */
   static async create(recording: Recording, options: PlanOptions): Promise<Program> {
+    return (await Program.createTogether([recording], options))[0]!;
+  }
+
+  /**
+   * Programs of which no two run at a time, whose transient tensors share their memory: it takes as much as
+   * the largest needs. What one keeps is lost when another runs; they are freed together.
+   */
+  static async createTogether(
+    recordings: readonly Recording[],
+    options: PlanOptions = {},
+  ): Promise<Program[]> {
+    const plans = recordings.map((recording) => planMemory(recording, options));
+    // The largest buffers of all share one, then the next.
+    const ranks = plans.map(({ bufferBytes }) =>
+      [...bufferBytes.keys()].sort((a, b) => bufferBytes[b]! - bufferBytes[a]! || a - b)
+    );
+    const sizes: number[] = [];
+    for (const [i, { bufferBytes }] of plans.entries()) {
+      for (const [rank, buffer] of ranks[i]!.entries()) {
+        sizes[rank] = Math.max(sizes[rank] ?? 0, bufferBytes[buffer]!);
+      }
+    }
+    const [{ gpu, name }] = recordings as [Recording];
+    const largest = plans.reduce((a, b) => b.memory.peakBytes > a.memory.peakBytes ? b : a);
+    const pool = await allocate(gpu, name, sizes, largest.memory);
+    const programs: Program[] = [];
+    for (const [i, recording] of recordings.entries()) {
+      const buffers: GPUBuffer[] = [];
+      for (const [rank, buffer] of ranks[i]!.entries()) buffers[buffer] = pool[rank]!;
+      programs.push(await Program.#createIn(recording, plans[i]!, buffers, i === 0 ? pool : []));
+    }
+    return programs;
+  }
+
+  /** @param owned Buffers that are freed with it. */
+  static async #createIn(
+    recording: Recording,
+    { placements, memory }: MemoryPlan,
+    buffers: readonly GPUBuffer[],
+    owned: readonly GPUBuffer[],
+  ): Promise<Program> {
     const { gpu, name } = recording;
-    const { placements, bufferBytes, memory } = planMemory(recording, options);
-    const buffers = await allocate(gpu, name, bufferBytes, memory);
     const inputBuffer = recording.inputBytes > 0
       ? gpu.createBuffer(recording.inputBytes, `${name} inputs`)
       : undefined;
@@ -84,7 +123,7 @@ export class Program {
       return { buffer: place.buffer, byteOffset: place.byteOffset + byteOffset };
     };
     const { encoded, buffers: paramBuffers, textures } = await encodeAll(recording, locate);
-    const ownBuffers = [...buffers, ...(inputBuffer ? [inputBuffer] : []), ...paramBuffers];
+    const ownBuffers = [...owned, ...(inputBuffer ? [inputBuffer] : []), ...paramBuffers];
     const block = new ArrayBuffer(recording.inputBytes);
     for (const { tensor, values } of recording.constants) writeValues(block, tensor, values);
     return new Program(

@@ -28,6 +28,8 @@ import { LatentSpace } from "../training/latent_space.ts";
 import type { Observer } from "../training/observer.ts";
 import { checkPrecision } from "../training/precision.ts";
 import { type Origin, takeOver, type WeightSource } from "../training/origin.ts";
+import { ALONE } from "../training/collective.ts";
+import { networkAt } from "../training/network_of.ts";
 import { checkBatch, networkOf } from "../training/run.ts";
 import { measuredConfig, processOf } from "../training/run_process.ts";
 import { checkImages, imageNotes, notedClasses } from "../training/same_images.ts";
@@ -247,7 +249,11 @@ export class Run implements Disposable {
     const observers = stepInstruments(gpu, config, { process, say });
     const trainer = await withRemedy(
       { gpu, config, network },
-      () => Trainer.create(gpu, config, network, images, observers, process),
+      () =>
+        Trainer.create(
+          ...[gpu, config, network, images, observers, process, ALONE] as const,
+          (size) => networkAt(config, size),
+        ),
     );
     trainer.latent = latent;
     if (this.#checkpoint) {

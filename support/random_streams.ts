@@ -44,6 +44,10 @@ export const STREAMS = {
   /** How two sets are mixed in either split. */
   mixTrain: 0xda7a0020,
   mixTest: 0xda7a0021,
+  /** Order of the buckets of training images. */
+  bucketOrder: 0xda7a0040,
+  /** Order of the images in the first bucket; each further one takes the next number. */
+  firstBucket: 0xda7a0100,
   /** Order of image files in folders. */
   shuffledFiles: 0xda7a0030,
 } as const;

@@ -15,6 +15,8 @@ import {
 import type { Augmentation, AugmentSettings } from "../data/augmentation/draw.ts";
 import { augmentNumbers } from "../data/augmentation/options.ts";
 import type { ImageSet, Labels, Pixels } from "../data/dataset.ts";
+import { BucketOrder } from "../data/bucket_order.ts";
+import type { BucketSize } from "../data/buckets.ts";
 import { type Batch, batchAt } from "../data/order.ts";
 import type { Capture } from "../device/capture.ts";
 import type { Gpu } from "../device/gpu.ts";
@@ -36,8 +38,16 @@ export type BatchTensors = Conditions & {
 
 /** Batches, one after the other. */
 export interface BatchSource {
-  /** Records the making of a batch; its inputs are {@linkcode inputs}'s. */
-  record(capture: Capture): BatchTensors;
+  /** Sizes of images of which each batch has one; null where all have the same. */
+  readonly sizes: readonly BucketSize[] | null;
+  /** Which of them a batch has; 0 where all have the same. */
+  sizeAt(step: number): number;
+  /**
+   * Records the making of a batch; its inputs are {@linkcode inputs}'s.
+   *
+   * @param size Which of the sizes its images have; the first unless given.
+   */
+  record(capture: Capture, size?: number): BatchTensors;
   /**
    * What tells one batch from another.
    *
@@ -67,7 +77,7 @@ export interface TrainingOrder {
 }
 
 /**
- * Training batches in the order of data/order.ts.
+ * Training batches in the order of data/order.ts, or of data/bucket_order.ts where images are in buckets.
  *
  * @param conditioning What the network wants to know.
  * @throws {RangeError} When the network wants classes that the images have not, or fewer numbers than
@@ -84,12 +94,19 @@ export function trainingBatches(
   const size = batchSize / parts;
   // The parts of a batch are asked for one after the other.
   let made: { readonly step: number; readonly batch: Batch } | undefined;
+  const buckets = images.buckets && new BucketOrder(
+    images.buckets.of,
+    images.buckets.sizes.length,
+    { seed, batchSize, flip, mirrorable },
+  );
+  const wholeAt = (step: number) =>
+    buckets?.batchAt(step) ?? batchAt(step, batchSize, count, seed, { flip, mirrorable });
   const withheld = withheldClasses(seed, conditioning);
   const augmented = augment &&
     ((step: number, sample: number) => augmentationAt(augment, { seed, step, sample }, images));
   const batchOf = (step: number, part: number): ConditionedBatch => {
     if (made?.step !== step) {
-      made = { step, batch: batchAt(step, batchSize, count, seed, { flip, mirrorable }) };
+      made = { step, batch: wholeAt(step) };
     }
     const { indices, flips, epoch } = made.batch;
     const first = part * size, end = first + size;
@@ -101,7 +118,8 @@ export function trainingBatches(
       },
     };
   };
-  return sourceOf(gpu, images, size, conditioning, batchOf, augmented?.(0, 0));
+  const source = sourceOf(gpu, images, size, conditioning, batchOf, augmented?.(0, 0));
+  return buckets ? { ...source, sizeAt: (step) => buckets.bucketAt(step) } : source;
 }
 
 /**
@@ -170,8 +188,11 @@ function sourceOf(
       ready: (step: number, parts: readonly number[]) =>
         ready(step, (step) => parts.map((part) => batchOf(step, part).indices)),
     },
-    record(capture) {
-      const x0 = bank.gather(capture, capture.input("images", [size], "u32"));
+    sizes: images.buckets?.sizes ?? null,
+    sizeAt: () => 0,
+    record(capture, sized = 0) {
+      const indices = capture.input("images", [size], "u32");
+      const x0 = bank.gather(capture, indices, images.buckets?.sizes[sized]);
       return {
         x0: like ? recordAugmentation(capture, x0, like) : x0,
         ...conditionInputs(capture, size, conditioning),
@@ -198,7 +219,8 @@ function sourceOf(
 
 /** Where the images of batches are. */
 interface Bank {
-  gather(capture: Capture, indices: TensorRef): TensorRef;
+  /** @param size Of the images; the set's unless given. */
+  gather(capture: Capture, indices: TensorRef, size?: BucketSize): TensorRef;
   indices(batch: Batch): Uint32Array;
   inputs?(batch: Batch): InputValues;
   ready?: StreamBank["ready"];
@@ -253,10 +275,13 @@ function checkedLabels({ name, labels }: ImageSet, classes: number): Labels {
 export class ImageBank {
   readonly #chunks: TensorRef[] = [];
   readonly #imagesPerChunk: number;
+  /** Bytes from one image to the next. */
+  readonly #rowBytes: number;
 
   /** @throws {RangeError} When finer values than bytes take more than one binding. */
-  constructor(private readonly gpu: Gpu, readonly images: Pixels) {
-    const length = images.height * images.width * images.channels;
+  constructor(private readonly gpu: Gpu, readonly images: Pixels & Pick<ImageSet, "buckets">) {
+    const length = images.buckets?.rowBytes ?? images.height * images.width * images.channels;
+    this.#rowBytes = length;
     const most = Math.min(gpu.limits.maxStorageBufferBindingSize, gpu.limits.maxBufferSize);
     const { count, values } = images;
     if (values) {
@@ -279,8 +304,9 @@ export class ImageBank {
   }
 
   /** Records the gathering of a batch: u32 `[n]` of {@linkcode indicesOf} to `[n, h, w, c]`. */
-  gather(capture: Capture, indices: TensorRef): TensorRef {
-    const { height, width, channels } = this.images;
+  gather(capture: Capture, indices: TensorRef, size?: BucketSize): TensorRef {
+    const { channels } = this.images;
+    const [height, width] = size ?? [this.images.height, this.images.width];
     const imagesPerChunk = this.#imagesPerChunk;
     if (this.images.values) {
       const rows = gatherRowsForward(capture, this.#chunks[0]!, indices);
@@ -290,6 +316,7 @@ export class ImageBank {
       height,
       width,
       channels,
+      rowBytes: this.#rowBytes,
       imagesPerChunk,
     });
   }

@@ -5,16 +5,10 @@
  */
 import { join } from "node:path";
 import { type ImageSet, saidOnce } from "../data/dataset.ts";
-import { imageShape } from "../data/options.ts";
 import { loadFirst, openImages } from "../data/registry.ts";
 import type { Gpu } from "../device/gpu.ts";
 import { usesTMax } from "../diffusion/options.ts";
 import type { Process } from "../diffusion/process.ts";
-import { freeze } from "../model/freeze.ts";
-import { addLora } from "../model/lora.ts";
-import type { Network } from "../model/network.ts";
-import { createNetwork } from "../model/networks/registry.ts";
-import { UsageError } from "../support/errors.ts";
 import { atomicWrite, checkWritable, writesEnd } from "../support/files.ts";
 import {
   type Checkpoint,
@@ -36,6 +30,7 @@ import {
   settleCheckpoint,
 } from "./loop.ts";
 import { ALONE, type Collective, inTurn } from "./collective.ts";
+import { networkAt, networkOf } from "./network_of.ts";
 import { networkShape } from "./network_shape.ts";
 import { NonFiniteError } from "./non_finite.ts";
 import type { Observer } from "./observer.ts";
@@ -58,6 +53,8 @@ import { RunLock } from "./run_lock.ts";
 import { type FreeSpace, planSpace, systemFreeSpace } from "./disk_space.ts";
 import { Trainer } from "./trainer.ts";
 import { createValidation } from "./validation.ts";
+
+export { networkOf };
 
 /** What a run needs besides its config. */
 export interface RunContext {
@@ -103,27 +100,6 @@ export interface RunContext {
 export interface RunResult extends LoopResult {
   /** The newest preview of this run, if there is one. */
   readonly picture: string | null;
-}
-
-/**
- * The network that a config describes, with its low-rank additions, and what is frozen marked.
- *
- * @throws {RangeError} When the images do not fit it.
- * @throws {UsageError} When a pattern of names means nothing.
- */
-export function networkOf(config: RunConfig): Network {
-  const { model, data, diffusion: { timesteps }, train: { precision } } = config;
-  const { size: _, ...shape } = imageShape(data);
-  const network = createNetwork(model, { ...shape, ...networkShape(config), timesteps });
-  try {
-    addLora(network, model.lora);
-    freeze(network, config.optim.freeze);
-  } catch (cause) {
-    // A pattern that means nothing is a person's.
-    throw cause instanceof RangeError ? new UsageError(cause.message, { cause }) : cause;
-  }
-  network.activations = precision;
-  return network;
 }
 
 /** The images of a config: the training set, and those held out if it wants any. */
@@ -202,6 +178,7 @@ async function prepareAndTrain(config: RunConfig, context: Training): Promise<Ru
     () =>
       Trainer.create(
         ...[gpu, config, network, images, context.observers, context.process, collective] as const,
+        (size) => networkAt(config, size),
       ),
   );
   trainer.latent = latent;

@@ -27,8 +27,15 @@ export function formatCount(count: number): string {
 }
 
 /** One line on a set of images. */
-export function describeImages({ count, height, width, channels, name }: ImageSet): string {
-  return `${formatCount(count)} images of ${height}x${width}x${channels}, ${name}`;
+export function describeImages(set: ImageSet): string {
+  const { count, height, width, channels, name, buckets } = set;
+  const start = `${formatCount(count)} images of`;
+  if (!buckets) return `${start} ${height}x${width}x${channels}, ${name}`;
+  const counts = buckets.sizes.map((size, bucket) => {
+    const own = buckets.of.reduce((sum, one) => sum + Number(one === bucket), 0);
+    return `${size.join("x")}: ${formatCount(own)}`;
+  });
+  return `${start} ${channels} channels in buckets, ${name}; ${counts.join(", ")}`;
 }
 
 /** One line on a plan's memory, with the biggest holders at its peak. */

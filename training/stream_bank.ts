@@ -5,6 +5,7 @@
  *
  * @module
  */
+import type { BucketSize } from "../data/buckets.ts";
 import type { ImageSet, StoredRows } from "../data/dataset.ts";
 import { RowReader } from "../data/fetching/stored_rows.ts";
 import type { Batch } from "../data/order.ts";
@@ -63,11 +64,12 @@ export class StreamBank {
   }
 
   /** Records the gathering of a batch: u32 `[n]` of {@linkcode indices} to `[n, h, w, c]`. */
-  gather(capture: Capture, indices: TensorRef): TensorRef {
-    const { height, width, channels } = this.images, { length } = this.stored;
+  gather(capture: Capture, indices: TensorRef, size?: BucketSize): TensorRef {
+    const { channels } = this.images, { length } = this.stored;
+    const [height, width] = size ?? [this.images.height, this.images.width];
     const words = Math.ceil(sizeOf(indices.shape) * length / 4);
     const bytes = capture.input("pixels", [words], "u32");
-    return gatherImages(capture, bytes, indices, { height, width, channels });
+    return gatherImages(capture, bytes, indices, { height, width, channels, rowBytes: length });
   }
 
   /** Places in the part of a batch, with the mark of those that are mirrored. */

@@ -6,13 +6,14 @@
  */
 import { Graph } from "../autograd/graph.ts";
 import { augmentSettings } from "../data/augmentation/options.ts";
+import type { BucketSize } from "../data/buckets.ts";
 import { type ImageSet, inMemory } from "../data/dataset.ts";
 import { Capture } from "../device/capture.ts";
 import type { Work } from "../device/dispatch.ts";
 import type { Gpu } from "../device/gpu.ts";
 import type { MemoryReport } from "../device/plan_memory.ts";
 import type { KernelTime } from "../device/profile.ts";
-import type { InputValues, Program } from "../device/program.ts";
+import { type InputValues, Program } from "../device/program.ts";
 import type { TensorRef } from "../device/tensor.ts";
 import type { TracedDispatch } from "../device/trace.ts";
 import { denoiserOf, denoiserWithVariance } from "../diffusion/denoiser.ts";
@@ -51,7 +52,7 @@ const UNLOGGED_SLOTS = 100;
 
 /** What the programs of a step are made from. */
 export interface RecordedStep {
-  /** Of the batch, or of one of its parts. */
+  /** Of the batch, or of one of its parts; of images of the config's size where there are several. */
   readonly gradients: Capture;
   /** Of the step's end: the optimiser, which reads nothing of the above but the gradients. */
   readonly ending: Capture;
@@ -78,6 +79,9 @@ export interface LossScale {
 
 type Worker = { readonly work: Work };
 
+/** The network of a config at another size of images, its parameters being the same by their names. */
+export type NetworkAt = (size: BucketSize) => Network;
+
 /** A network being trained. */
 export class Trainer {
   /** Length of the ring of losses. */
@@ -89,13 +93,14 @@ export class Trainer {
   /** The options of the process and its objective, with `tMax` as the images have it. */
   readonly diffusion: DiffusionOptions;
   readonly #batches: BatchSource;
-  #gradients!: Program;
+  /** One for each size of images that a batch can have; they share their memory. */
+  #gradients!: readonly Program[];
   #ending!: Program;
   #gradNorm!: TensorRef;
-  /** How gradients become final, where others wait for them. */
-  #stages: readonly GradientStage[] = [];
-  /** Number of the first dispatch of observers; all after it are theirs. */
-  #observed = 0;
+  /** How each program's gradients become final, where others wait for them. */
+  #stages: readonly (readonly GradientStage[])[] = [];
+  /** Number of each program's first dispatch of observers; all after it are theirs. */
+  readonly #observed: number[] = [];
   #lastStep = 0;
 
   private constructor(
@@ -106,6 +111,7 @@ export class Trainer {
     observers: readonly Observer[],
     readonly process: Process,
     readonly collective: Collective,
+    private readonly networkAt?: NetworkAt,
   ) {
     configOfShare(config, collective.size);
     this.lossSlots = config.train.logEvery || UNLOGGED_SLOTS;
@@ -140,6 +146,7 @@ export class Trainer {
    *
    * @param process The run's, where it is made already.
    * @param collective Who trains together; this process alone unless given.
+   * @param networkAt The network at other sizes, for images in buckets.
    * @throws {RangeError} When the batch can't be cut into equal parts for all micro-batches and ranks.
    */
   static async create(
@@ -150,8 +157,10 @@ export class Trainer {
     observers: readonly Observer[] = [],
     process = processOn(config, planeOf(config, images)),
     collective: Collective = ALONE,
+    networkAt?: NetworkAt,
   ): Promise<Trainer> {
-    const trainer = new Trainer(gpu, config, network, images, observers, process, collective);
+    const all = [gpu, config, network, images, observers, process, collective, networkAt] as const;
+    const trainer = new Trainer(...all);
     await trainer.#plan(observers);
     return trainer;
   }
@@ -176,15 +185,27 @@ export class Trainer {
     return { height, width, channels };
   }
 
-  /** Memory of the program that takes a batch, or with `accumulate` a part of one. */
+  /** Memory of the program that takes a batch, or with `accumulate` a part of one: the largest's. */
   get memory(): MemoryReport {
-    return this.#gradients.memory;
+    const reports = this.#gradients.map(({ memory }) => memory);
+    return reports.reduce((a, b) => b.peakBytes > a.peakBytes ? b : a);
   }
 
-  /** Work of a step. */
+  /** Work of a step, of images of the config's size. */
   get work(): Work {
-    const parts = { gradients: this.#gradients, ending: this.#ending };
+    const parts = { gradients: this.#gradients[this.#mainSize]!, ending: this.#ending };
     return stepWork(parts, this.config.train.accumulate);
+  }
+
+  /** The program for a step's images. */
+  #programOf(step: number): Program {
+    return this.#gradients[this.#batches.sizeAt(step)]!;
+  }
+
+  /** Which of the sizes is the config's. */
+  get #mainSize(): number {
+    const { height, width } = this.images;
+    return this.#batches.sizes?.findIndex(([h, w]) => h === height && w === width) ?? 0;
   }
 
   /** Learning rate of the last step. */
@@ -217,13 +238,14 @@ export class Trainer {
   #submit(step: number): Promise<void> | undefined {
     this.#lastStep = step;
     const inputs = this.#gradientInputs(step), last = inputs.pop()!;
-    const ending = this.#endingInputs(step);
-    for (const values of inputs) this.#gradients.run(values);
+    const ending = this.#endingInputs(step), program = this.#programOf(step);
+    for (const values of inputs) program.run(values);
     if (this.collective.size === 1) {
-      this.#gradients.runWith(last, { program: this.#ending, values: ending });
+      program.runWith(last, { program: this.#ending, values: ending });
       return undefined;
     }
-    return this.collective.allReduce(this.#inStages(last)).then(() => this.#ending.run(ending));
+    const stages = this.#inStages(step, last);
+    return this.collective.allReduce(stages).then(() => this.#ending.run(ending));
   }
 
   /** Runs a step with each dispatch measured. */
@@ -231,7 +253,7 @@ export class Trainer {
     const parts: KernelTime[] = [];
     await this.#ready(step);
     for (const values of this.#gradientInputs(step)) {
-      parts.push(...(await this.#gradients.profile(values)).kernels);
+      parts.push(...(await this.#programOf(step).profile(values)).kernels);
     }
     await this.#addGradients();
     parts.push(...(await this.#ending.profile(this.#endingInputs(step))).kernels);
@@ -246,18 +268,19 @@ export class Trainer {
    */
   async *traceStep(step: number): AsyncGenerator<TracedDispatch> {
     await this.#ready(step);
+    const observed = this.#observed[this.#batches.sizeAt(step)];
     for (const values of this.#gradientInputs(step)) {
-      yield* this.#gradients.trace(values).slice(0, this.#observed);
+      yield* this.#programOf(step).trace(values).slice(0, observed);
     }
     await this.#addGradients();
     yield* this.#ending.trace(this.#endingInputs(step));
   }
 
   /** Runs the last micro-batch; each time, what of its gradients is final. */
-  *#inStages(values: InputValues): Generator<readonly TensorRef[]> {
-    const ends = this.#stages.map(({ end }) => end);
+  *#inStages(step: number, values: InputValues): Generator<readonly TensorRef[]> {
+    const stages = this.#stages[this.#batches.sizeAt(step)]!, ends = stages.map(({ end }) => end);
     let i = 0;
-    for (const _ of this.#gradients.runInStages(values, ends)) yield this.#stages[i++]!.ready;
+    for (const _ of this.#programOf(step).runInStages(values, ends)) yield stages[i++]!.ready;
   }
 
   #addGradients(): Promise<void> {
@@ -291,7 +314,7 @@ export class Trainer {
 
   /** Frees everything. */
   destroy(): void {
-    this.#gradients.destroy();
+    for (const program of this.#gradients) program.destroy();
     this.#ending.destroy();
     this.#batches.destroy();
     this.objective.destroy();
@@ -300,17 +323,18 @@ export class Trainer {
 
   async #plan(observers: readonly Observer[]): Promise<void> {
     const { stages } = this.collective;
-    const { gradients, ending } = this.#record(observers, stages);
-    this.#stages = gradientStages(gradients.dispatches, this.state.grads.tensors.values(), stages);
+    const { ending, all } = this.#record(observers, stages);
+    const grads = [...this.state.grads.tensors.values()];
+    this.#stages = all.map(({ dispatches }) => gradientStages(dispatches, grads, stages));
     await this.#agreeOnStages();
-    this.#gradients = await gradients.plan();
+    this.#gradients = await Program.createTogether(all);
     this.#ending = await ending.plan();
   }
 
   /** @throws {Error} On all ranks, when their kernels make gradients ready in another order. */
   async #agreeOnStages(): Promise<void> {
-    if (this.#stages.length < 2) return;
-    const numbers = this.#stages.flatMap(({ end, ready }) => [
+    if (this.#stages.every((stages) => stages.length < 2)) return;
+    const numbers = this.#stages.flat().flatMap(({ end, ready }) => [
       end,
       ...ready.flatMap(({ byteOffset, shape }) => [byteOffset, ...shape]),
     ]);
@@ -318,18 +342,43 @@ export class Trainer {
     await checkAlike(this.collective, "the order in which gradients are ready", ...sum);
   }
 
-  #record(observers: readonly Observer[], stages: number): RecordedStep {
+  #record(
+    observers: readonly Observer[],
+    stages: number,
+  ): RecordedStep & { readonly all: readonly Capture[] } {
     const accumulated = this.config.train.accumulate > 1;
-    const gradients = new Capture(this.gpu, accumulated ? "training micro-batch" : "training step");
-    this.#recordGradients(gradients, observers, stages);
+    const name = accumulated ? "training micro-batch" : "training step";
+    const sizes = this.#batches.sizes ?? [null], main = this.#mainSize;
+    const all = sizes.map((size, i) => {
+      const capture = new Capture(this.gpu, size ? `${name} of ${size.join("x")}` : name);
+      const network = i === main ? this.network : this.#networkAt(size!);
+      // Instruments are of one size, that of the config.
+      const watching = i === main ? observers : [];
+      this.#recordGradients(capture, { network, size: i, observers: watching, stages });
+      return capture;
+    });
     const ending = new Capture(this.gpu, "optimiser step");
     this.#gradNorm = this.#recordOptimizer(ending);
     if (accumulated) { for (const chunk of this.state.grads.chunks) fillZero(ending, chunk); }
-    return { gradients, ending, state: this.state };
+    return { gradients: all[main]!, all, ending, state: this.state };
   }
 
-  #recordGradients(capture: Capture, observers: readonly Observer[], stages: number): void {
-    const { network, state } = this;
+  #networkAt(size: BucketSize): Network {
+    if (this.networkAt) return this.networkAt(size);
+    throw new TypeError("Cannot train on images in buckets: networkAt must be given");
+  }
+
+  #recordGradients(
+    capture: Capture,
+    { network, size, observers, stages }: {
+      readonly network: Network;
+      /** Number of the images' size. */
+      readonly size: number;
+      readonly observers: readonly Observer[];
+      readonly stages: number;
+    },
+  ): void {
+    const { state } = this;
     const { accumulate } = this.config.train;
     const parts = accumulate * this.collective.size;
     const graph = new Graph(capture, {
@@ -340,7 +389,7 @@ export class Trainer {
       stages,
       random: capture.input("key", [4], "u32"),
     });
-    const batch = this.#batches.record(capture);
+    const batch = this.#batches.record(capture, size);
     const slot = capture.input("slot", [2], "u32");
     const tensors = this.objective.record(graph, {
       ...batch,
@@ -350,7 +399,7 @@ export class Trainer {
     addToRing(capture, state.losses, slot, tensors.loss.ref, 1 / parts);
     // The step's loss is the mean over the micro-batches of all ranks, and so is its gradient.
     graph.backward(tensors.loss, state.lossSeed(1 / parts));
-    this.#observed = capture.dispatches.length;
+    this.#observed[size] = capture.dispatches.length;
     for (const observer of observers) observer.capture?.({ graph, ...batch, ...tensors });
   }
 

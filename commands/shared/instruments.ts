@@ -84,6 +84,11 @@ export async function runInstruments(
   try {
     checkAxes(config);
     const { gpu } = trainer, images = inMemory(trainer.images);
+    if (images.count < 2) {
+      throw new RangeError(
+        `${images.count} training images are nearest to data.size in shape, and two must be`,
+      );
+    }
     const count = referenceImages(images, spectraReference);
     const reference = await SpectralReference.create(gpu, images, count);
     return [

@@ -8,8 +8,9 @@ import { decodeJpeg, isJpeg } from "../../formats/jpeg.ts";
 import { type Picture, withoutAlpha } from "../../formats/picture.ts";
 import { decodePng, isPng } from "../../formats/png_decode.ts";
 import { decodeWebp, isWebp } from "../../formats/webp.ts";
+import { type BucketSize, nearestBucket } from "../buckets.ts";
 import type { Pixels } from "../dataset.ts";
-import type { ImageSides } from "../set_options.ts";
+import { type ImageSides, sidesOf } from "../set_options.ts";
 import { cropToShape, type FitOptions, resizeImages } from "./resize.ts";
 
 /** The shape that pictures are brought to, and how. */
@@ -18,6 +19,11 @@ export interface PictureShape extends FitOptions {
   readonly size: ImageSides;
   /** 1 (grey) or 3 (RGB). */
   readonly channels: 1 | 3;
+  /**
+   * Sizes of which the nearest in shape is taken instead. Its image is the first bytes of one of `size`,
+   * whose last row tells its number.
+   */
+  readonly buckets?: readonly BucketSize[];
 }
 
 /**
@@ -46,7 +52,16 @@ export function decodePicture(bytes: Uint8Array): Picture {
  * @throws RangeError when the way of resizing cannot reach the size.
  */
 export function fitPicture(picture: Picture, shape: PictureShape): Uint8Array {
-  return fitImages(asPixels(withoutAlpha(picture)), shape).images;
+  const pixels = asPixels(withoutAlpha(picture));
+  const { buckets } = shape;
+  if (!buckets) return fitImages(pixels, shape).images;
+  const bucket = nearestBucket(picture.height, picture.width, buckets);
+  const { images } = fitImages(pixels, { ...shape, size: buckets[bucket]! });
+  const { height, width } = sidesOf(shape.size), length = height * width * shape.channels;
+  const row = new Uint8Array(length);
+  row.set(images);
+  row[length - width * shape.channels] = bucket;
+  return row;
 }
 
 /**

@@ -90,7 +90,7 @@ export async function storeImageFolder(
 async function openPlace(
   dir: string | null,
   split: Split,
-  { channels, crop, resize, skipBroken, size, format }: ImageFolderOptions,
+  { channels, crop, resize, skipBroken, size, buckets, format }: ImageFolderOptions,
 ): Promise<{ place: ImagePlace; from: DecodedFrom }> {
   if (dir === null) {
     throw new MissingPlaceError(
@@ -99,7 +99,11 @@ async function openPlace(
   }
   const place = await openImagePlace(dir), { path } = place;
   const how = { size: sizeWord(size), channels, crop, resize, skipBroken };
-  const recipe = { path, split, ...how, plan: PLAN, ...(format ? { format: format.name } : {}) };
+  const recipe = {
+    ...{ path, split, ...how, plan: PLAN },
+    ...(format ? { format: format.name } : {}),
+    ...(buckets ? { buckets: buckets.map(sizeWord).join() } : {}),
+  };
   const { name = "folder" } = format ?? {};
   return { place, from: { name: `${name} ${split}`, recipe, source: place.fingerprint } };
 }

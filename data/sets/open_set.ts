@@ -3,6 +3,7 @@
  *
  * @module
  */
+import { bucketSizes } from "../buckets.ts";
 import type { PictureShape } from "../pixels/pictures.ts";
 import type { NativeShape } from "../set_kind.ts";
 import { type SetOptions, sidesOf } from "../set_options.ts";
@@ -25,5 +26,9 @@ export function fitOf(options: SetOptions): PictureShape {
   // `pad` takes any shape up to the size, and crops nothing.
   // The check of options leaves no other channels to images.
   const known = channels === 1 ? 1 : 3;
-  return { size: size ?? OPEN_SHAPE.size, channels: known, crop: crop && resize !== "pad", resize };
+  const how = { channels: known, crop: crop && resize !== "pad", resize } as const;
+  const buckets = bucketSizes(options);
+  if (buckets === null) return { ...how, size: size ?? OPEN_SHAPE.size };
+  const { height, width } = sidesOf(size ?? OPEN_SHAPE.size);
+  return { ...how, size: [height + 1, width], buckets };
 }

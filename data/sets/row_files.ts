@@ -82,7 +82,7 @@ export async function loadRowFiles(
 function decodedFrom(
   { title, shared, name, files, source }: RowPlace,
   split: Split,
-  { skipBroken, imageColumn, labelColumn, ...fit }: RowOptions,
+  { skipBroken, imageColumn, labelColumn, buckets, ...fit }: RowOptions,
   say: Say,
 ): DecodedFrom {
   if (shared && split === "train") {
@@ -94,6 +94,7 @@ function decodedFrom(
       ...{ files, split, ...fit, size: sizeWord(fit.size) },
       ...(shared ? { heldOut: "by the fixed order" } : {}),
       ...(skipBroken ? { skipBroken } : {}),
+      ...(buckets ? { buckets: buckets.map(sizeWord).join() } : {}),
       ...(imageColumn !== null ? { imageColumn } : {}),
       ...(labelColumn !== null ? { labelColumn } : {}),
     },

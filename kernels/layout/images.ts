@@ -17,6 +17,8 @@ export interface ImageShape {
   readonly height: number;
   readonly width: number;
   readonly channels: number;
+  /** Bytes from one image to the next; those of an image unless given. */
+  readonly rowBytes?: number;
   /** Images in each tensor but the last, where there are several. */
   readonly imagesPerChunk?: number;
 }
@@ -47,10 +49,15 @@ export function gatherImages(
   capture: Capture,
   images: TensorRef | readonly TensorRef[],
   indices: TensorRef,
-  { height, width, channels, imagesPerChunk }: ImageShape,
+  { height, width, channels, rowBytes, imagesPerChunk }: ImageShape,
 ): TensorRef {
   const chunks = Array.isArray(images) ? images as readonly TensorRef[] : [images as TensorRef];
-  const length = height * width * channels;
+  const length = height * width * channels, stride = rowBytes ?? length;
+  if (stride < length) {
+    throw new RangeError(
+      `Cannot gather images: rowBytes must be at least ${length}, the bytes of an image, got ${stride}`,
+    );
+  }
   if (chunks.length > 1 && imagesPerChunk === undefined) {
     throw new RangeError(
       `Cannot gather images: imagesPerChunk must be given for ${chunks.length} tensors of images`,
@@ -62,13 +69,13 @@ export function gatherImages(
   const items = batch * length / (packed ? 4 : 1);
   const result = capture.transient([batch, height, width, channels], "images");
   chunks.forEach((chunk, i) => {
-    const capacity = Math.floor(4 * sizeOf(chunk.shape) / length);
+    const capacity = Math.floor(4 * sizeOf(chunk.shape) / stride);
     const count = i < chunks.length - 1 ? imagesPerChunk! : capacity;
     if (count < 1 || count > capacity) {
       throw new RangeError(
         `Cannot gather images: tensor ${i} must hold at least ${
           Math.max(1, count)
-        } images of ${length} bytes, got ${4 * sizeOf(chunk.shape)} bytes`,
+        } images of ${stride} bytes, got ${4 * sizeOf(chunk.shape)} bytes`,
       );
     }
     capture.dispatch({
@@ -78,7 +85,7 @@ export function gatherImages(
       params: {
         items,
         imageItems: items / batch,
-        imageBytes: length,
+        imageBytes: stride,
         rowBytes: width * channels,
         channels,
         first: i * (imagesPerChunk ?? 0),

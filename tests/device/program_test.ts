@@ -1,5 +1,6 @@
 import { Arena } from "../../device/arena.ts";
 import { Capture } from "../../device/capture.ts";
+import { Program } from "../../device/program.ts";
 import { defineKernel } from "../../device/kernel.ts";
 import { placeAt, reshape, slice, type TensorRef } from "../../device/tensor.ts";
 import { addInto, addSame, copyInto } from "../../kernels/elementwise/add.ts";
@@ -30,6 +31,38 @@ Deno.test("Program gives equal bits with and without sharing of memory", async (
   }
   assertEquals(results[0], results[1]);
   assert(peaks[0]! * 4 < peaks[1]!, `sharing must save memory, got ${peaks}`);
+});
+
+Deno.test("Program.createTogether() shares memory among programs that run in turns", async () => {
+  const gpu = await testGpu();
+  const lengths = [1000, 3000, 50], keptIn = gpu.counters.bufferBytes;
+  const inputs = lengths.map((length) => upload(gpu, [length], randomValues(length)));
+  const ys: TensorRef[] = [];
+  const captures = inputs.map((x, i) => {
+    const capture = new Capture(gpu, `chain ${i}`);
+    ys.push(chain(capture, x));
+    return capture;
+  });
+  const alone = [];
+  for (const [i, capture] of captures.entries()) {
+    const program = await capture.plan();
+    program.run();
+    alone.push(await program.read(ys[i]!));
+    program.destroy();
+  }
+  const before = gpu.counters.bufferBytes;
+  const programs = await Program.createTogether(captures);
+  const most = Math.max(...programs.map(({ memory }) => memory.peakBytes));
+  const own = gpu.counters.bufferBytes - before;
+  assert(own >= most && own < 1.2 * most, `${own} bytes for a largest of ${most}`);
+  for (const i of [0, 2, 1, 0, 1]) {
+    programs[i]!.run();
+    assertEquals(await programs[i]!.read(ys[i]!), alone[i]!);
+  }
+  for (const program of programs) program.destroy();
+  assertEquals(gpu.counters.bufferBytes, before);
+  for (const x of inputs) gpu.destroyTensor(x);
+  assertEquals(gpu.counters.bufferBytes, keptIn);
 });
 
 Deno.test("Program makes no GPU object when it is replayed", async () => {

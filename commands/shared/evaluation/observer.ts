@@ -82,7 +82,8 @@ class Evaluation implements Observer {
   static async create(trainer: Trainer, options: RunEvaluation): Promise<Evaluation> {
     const { gpu, state, collective } = trainer;
     const { metrics: { names, features, reference: limit }, data, say } = options;
-    const images = trainer.images.stored ? await loadImages(data, "train", say) : trainer.images;
+    const { stored, buckets } = trainer.images;
+    const images = stored || buckets ? await loadImages(data, "train", say) : trainer.images;
     const own = { images, data };
     const extractor = needsFeatures(names)
       // What the first has trained the others find.

@@ -191,6 +191,7 @@ const OPTIONS: DataOptions = {
   resize: "area",
   channels: 3,
   crop: true,
+  ...{ buckets: null, bucketStep: 8, bucketRatio: 2 },
   skipBroken: false,
   imageColumn: null,
   labelColumn: null,

@@ -48,6 +48,26 @@ for (
   }
 }
 
+Deno.test("gatherImages() takes images from the beginning of longer rows", async () => {
+  const gpu = await testGpu();
+  // Rows of 7 bytes begin anywhere in a word.
+  const bytes = Uint8Array.from({ length: 35 }, (_, i) => byteOf(i));
+  const words = packBytes(bytes), indices = [4, 0, 3 + FLIP_BIT];
+  const images = upload(gpu, [words.length], words, "u32");
+  const at = upload(gpu, [3], indices, "u32");
+  const shape = { height: 2, width: 2, channels: 1 };
+  const { y } = await compute(gpu, (capture) => ({
+    y: gatherImages(capture, images, at, { ...shape, rowBytes: 7 }),
+  }));
+  const places = [28, 29, 30, 31, 0, 1, 2, 3, 22, 21, 24, 23];
+  assertAllClose(y, places.map((i) => (byteOf(i) / 255 - 0.5) / 0.5), { rtol: 0, atol: 3e-7 });
+  await compute(gpu, (capture) => {
+    const short = () => gatherImages(capture, images, at, { ...shape, rowBytes: 3 });
+    assertThrows(short, RangeError, "rowBytes must be at least 4");
+    return { y: gatherImages(capture, images, at, shape) };
+  });
+});
+
 Deno.test("gatherImages() maps 0 to -1 and 255 to 1 exactly", async () => {
   const gpu = await testGpu();
   const { y } = await compute(gpu, (capture) => ({
