@@ -2,10 +2,13 @@
 import { listTasks, loadDeclarations } from "../../commands/completion/declarations.ts";
 import { dottedFields } from "../../config/description.ts";
 import { loadConfig, type Override } from "../../config/load.ts";
+import { planningGpu } from "../../device/planning_gpu.ts";
 import { makeProcess } from "../../diffusion/process.ts";
 import { optionFlag } from "../../support/command_line.ts";
+import { planStep } from "../../training/step_plan.ts";
 import { networkOf } from "../../training/run.ts";
 import { assert, assertEquals } from "../support/assert.ts";
+import { testGpu } from "../support/gpu.ts";
 import { ROOT } from "../support/runs.ts";
 import { type Source, SOURCES } from "./coming_from_rows.ts";
 
@@ -58,7 +61,8 @@ for (const source of SOURCES) {
     );
   });
 
-  Deno.test(`loadConfig() takes what each row of docs/coming-from.md on ${source.title} sets`, async () => {
+  Deno.test(`planStep() plans what each row of docs/coming-from.md on ${source.title} sets`, async () => {
+    const gpu = planningGpu(await testGpu());
     for (const { name, left, right } of rows) {
       const keys = keysOf(right), example = source.rows[name], other = source.bases?.[name];
       if (keys.length === 0 && example === undefined) continue;
@@ -87,7 +91,8 @@ for (const source of SOURCES) {
           : [valueAt(config, key), value];
         assertEquals(plain(is), plain(wanted, config.train.batchSize), `${name}: ${key}`);
       }
-      assert(networkOf(config) && makeProcess(config.diffusion), name);
+      const plan = planStep({ gpu, config, network: networkOf(config) });
+      assert(makeProcess(config.diffusion) && plan.dispatches > 10, name);
     }
   });
 }
