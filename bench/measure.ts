@@ -38,6 +38,8 @@ export interface MeasureOptions extends BenchOptions {
   readonly rounds: number;
   /** Milliseconds that a sample aims at; a call that takes longer is a sample. */
   readonly sampleMs: number;
+  /** Seconds after which no further round begins; there is one at least. Unlimited unless given. */
+  readonly seconds?: number | undefined;
   /** Told what is going on. */
   readonly say?: (line: string) => void;
   /** Milliseconds; for tests. */
@@ -75,7 +77,8 @@ export async function measure(
   cases: readonly BenchCase[],
   options: MeasureOptions,
 ): Promise<Outcome[]> {
-  const { now = () => performance.now() } = options;
+  const { now = () => performance.now(), rounds, seconds = Infinity } = options;
+  const end = now() + 1e3 * seconds;
   const outcomes = new Map<string, Failure>();
   const list: Ready[] = [];
   for (const bench of cases) {
@@ -87,8 +90,8 @@ export async function measure(
       outcomes.set(bench.name, { case: bench.name, error: message });
     }
   }
-  for (let round = 0; round < options.rounds; round++) {
-    options.say?.(`round ${round + 1} of ${options.rounds}`);
+  for (let round = 0; round < rounds && (round === 0 || now() < end); round++) {
+    options.say?.(`round ${round + 1} of ${rounds}`);
     for (const ready of list) await sample(gpu, ready, now);
   }
   const limits = ceilingsOf(list);

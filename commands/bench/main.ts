@@ -56,6 +56,11 @@ const command = defineCommand({
       default: 200,
       description: "milliseconds that a sample aims at",
     },
+    seconds: {
+      value: "S",
+      parse: integer({ min: 1 }),
+      description: "begin no further round of samples after S seconds",
+    },
     batch: {
       value: "N",
       parse: integer({ min: 1 }),
@@ -117,9 +122,9 @@ if (import.meta.main) {
     const gpu = await openScriptGpu();
     if (options.variant) setVariantPolicy(gpu, { forced: options.variant });
     if (!options.json) console.log(`Adapter: ${gpu.description}`);
-    const { batch, rounds, sampleMs } = options;
+    const { batch, rounds, sampleMs, seconds } = options;
     const say = (line: string) => console.error(line);
-    const outcomes = await measure(gpu, cases, { batch, rounds, sampleMs, say });
+    const outcomes = await measure(gpu, cases, { batch, rounds, sampleMs, seconds, say });
     const measurements = outcomes.filter(isMeasurement);
     const adapter = gpu.description;
     if (options.json) outcomes.forEach((outcome) => console.log(jsonLine(outcome, adapter)));

@@ -46,6 +46,15 @@ Deno.test("measure() checks every case before it times any, and cases take turns
   ]);
 });
 
+Deno.test("measure() begins no further round once its time is over, and takes one at least", async () => {
+  for (const [seconds, rounds] of [[0.001, 1], [0.022, 2]] as const) {
+    const log: string[] = [];
+    // Three calls of 5 ms before the first round.
+    await measure(await testGpu(), [busy(log, { name: "a" }, 5)], { ...OPTIONS, seconds });
+    assertEquals(log.filter((it) => it === "a").length, 3 + rounds, `${seconds} s`);
+  }
+});
+
 Deno.test("measure() gives the rate, the share of the ceiling and the time of the first call", async () => {
   const cases = [
     busy([], { name: "limit", measures: "multiply_add" }, 2),
