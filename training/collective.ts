@@ -61,6 +61,19 @@ export function addInOrder(
   return sum;
 }
 
+/**
+ * The mean of parts of one length; where all are equal, that value to the bit.
+ *
+ * @throws {RangeError} When there is none.
+ */
+export function meanOf(parts: readonly Float32Array<ArrayBuffer>[]): Float32Array<ArrayBuffer> {
+  const [first] = parts;
+  if (!first) throw new RangeError("Cannot take a mean: there must be at least one part, got none");
+  return addInOrder(parts).map((sum, i) =>
+    parts.every((part) => part[i] === first[i]) ? first[i]! : sum / parts.length
+  );
+}
+
 /** The part of `count` things, in their order, that is a rank's; parts differ by one at most. */
 export function shareOf(
   count: number,

@@ -43,21 +43,25 @@ export function gradientStages(
   if (ends.at(-1) !== dispatches.length) ends.push(dispatches.length);
   return ends.map((end, i) => ({
     end,
-    ready: join(list.filter((it) => it.end <= end && it.end > (ends[i - 1] ?? -1))),
+    ready: joinNeighbours(
+      list.filter((it) => it.end <= end && it.end > (ends[i - 1] ?? -1)).map(({ tensor }) =>
+        tensor
+      ),
+    ),
   }));
 }
 
 /** Neighbours as one flat tensor, with what lies between them for alignment, which stays zero. */
-function join(list: readonly { readonly tensor: TensorRef }[]): TensorRef[] {
+export function joinNeighbours(list: readonly TensorRef[]): TensorRef[] {
   const joined: TensorRef[] = [];
-  for (const { tensor } of list) {
+  for (const tensor of list) {
     const { storage, byteOffset, dtype } = tensor, before = joined.at(-1);
     const gap = before?.storage === storage
       ? byteOffset - before.byteOffset - byteLengthOf(before)
       : Infinity;
     const first = before && gap < TENSOR_ALIGNMENT ? joined.pop()!.byteOffset : byteOffset;
     const values = (byteOffset + byteLengthOf(tensor) - first) / BYTES[dtype];
-    joined.push({ storage, byteOffset: first, dtype, shape: [values], label: "gradients" });
+    joined.push({ storage, byteOffset: first, dtype, shape: [values], label: tensor.label });
   }
   return joined;
 }

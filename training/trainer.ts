@@ -44,6 +44,7 @@ import type { Observer } from "./observer.ts";
 import type { ImageSize } from "./pictures.ts";
 import { powerAverageInputs, recordPowerAverages } from "./power_averages.ts";
 import type { RunConfig } from "./run_config.ts";
+import { averageStatistics, runningStatistics } from "./running_statistics.ts";
 import { planeOf, plannedProcessOn, processOn } from "./plane_process.ts";
 import { TrainState } from "./state.ts";
 
@@ -99,6 +100,8 @@ export class Trainer {
   #gradNorm!: TensorRef;
   /** How each program's gradients become final, where others wait for them. */
   #stages: readonly (readonly GradientStage[])[] = [];
+  /** What the programs change besides the gradients, and ranks have a mean of. */
+  #statistics: readonly TensorRef[] = [];
   /** Number of each program's first dispatch of observers; all after it are theirs. */
   readonly #observed: number[] = [];
   #lastStep = 0;
@@ -245,7 +248,9 @@ export class Trainer {
       return undefined;
     }
     const stages = this.#inStages(step, last);
-    return this.collective.allReduce(stages).then(() => this.#ending.run(ending));
+    return this.collective.allReduce(stages)
+      .then(() => averageStatistics(this.gpu, this.collective, this.#statistics))
+      .then(() => this.#ending.run(ending));
   }
 
   /** Runs a step with each dispatch measured. */
@@ -283,8 +288,10 @@ export class Trainer {
     for (const _ of this.#programOf(step).runInStages(values, ends)) yield stages[i++]!.ready;
   }
 
-  #addGradients(): Promise<void> {
-    return this.collective.allReduce([this.state.grads.chunks]);
+  async #addGradients(): Promise<void> {
+    if (this.collective.size === 1) return;
+    await this.collective.allReduce([this.state.grads.chunks]);
+    await averageStatistics(this.gpu, this.collective, this.#statistics);
   }
 
   /**
@@ -326,6 +333,7 @@ export class Trainer {
     const { ending, all } = this.#record(observers, stages);
     const grads = [...this.state.grads.tensors.values()];
     this.#stages = all.map(({ dispatches }) => gradientStages(dispatches, grads, stages));
+    this.#statistics = runningStatistics(all[0]!.dispatches, this.state.weights.tensors.values());
     await this.#agreeOnStages();
     this.#gradients = await Program.createTogether(all);
     this.#ending = await ending.plan();
