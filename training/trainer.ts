@@ -329,12 +329,14 @@ export class Trainer {
   }
 
   async #plan(observers: readonly Observer[]): Promise<void> {
-    const { stages } = this.collective;
+    const { stages, size } = this.collective;
     const { ending, all } = this.#record(observers, stages);
-    const grads = [...this.state.grads.tensors.values()];
-    this.#stages = all.map(({ dispatches }) => gradientStages(dispatches, grads, stages));
-    this.#statistics = runningStatistics(all[0]!.dispatches, this.state.weights.tensors.values());
-    await this.#agreeOnStages();
+    if (size > 1) {
+      const { grads, weights } = this.state, slots = [...grads.tensors.values()];
+      this.#stages = all.map(({ dispatches }) => gradientStages(dispatches, slots, stages));
+      this.#statistics = runningStatistics(all[0]!.dispatches, weights.tensors.values());
+      await this.#agreeOnStages();
+    }
     this.#gradients = await Program.createTogether(all);
     this.#ending = await ending.plan();
   }
