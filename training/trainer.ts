@@ -30,22 +30,14 @@ import { OPTIMIZER_SCALARS_SHAPE, optimizerScalars, recordOptimizer } from "../o
 import { learningRate } from "../optim/learning_rate.ts";
 import { seedKey } from "../support/philox.ts";
 import { type BatchSource, trainingBatches } from "./batch_source.ts";
-import {
-  ALONE,
-  checkAlike,
-  checksum,
-  type Collective,
-  configOfShare,
-  sumOver,
-} from "./collective.ts";
-import { type GradientStage, gradientStages } from "./gradient_stages.ts";
+import { ALONE, type Collective, configOfShare, sumOver } from "./collective.ts";
 import type { LatentSpace } from "./latent_space.ts";
 import type { Observer } from "./observer.ts";
 import type { ImageSize } from "./pictures.ts";
 import { powerAverageInputs, recordPowerAverages } from "./power_averages.ts";
 import type { RunConfig } from "./run_config.ts";
-import { averageStatistics, runningStatistics } from "./running_statistics.ts";
 import { planeOf, plannedProcessOn, processOn } from "./plane_process.ts";
+import { SharedStep } from "./shared_step.ts";
 import { TrainState } from "./state.ts";
 
 /** Losses kept on the GPU where the log wants none: they are still checked. */
@@ -98,10 +90,8 @@ export class Trainer {
   #gradients!: readonly Program[];
   #ending!: Program;
   #gradNorm!: TensorRef;
-  /** How each program's gradients become final, where others wait for them. */
-  #stages: readonly (readonly GradientStage[])[] = [];
-  /** What the programs change besides the gradients, and ranks have a mean of. */
-  #statistics: readonly TensorRef[] = [];
+  /** What is done with other ranks; null alone. */
+  #shared: SharedStep | null = null;
   /** Number of each program's first dispatch of observers; all after it are theirs. */
   readonly #observed: number[] = [];
   #lastStep = 0;
@@ -243,13 +233,11 @@ export class Trainer {
     const inputs = this.#gradientInputs(step), last = inputs.pop()!;
     const ending = this.#endingInputs(step), program = this.#programOf(step);
     for (const values of inputs) program.run(values);
-    if (this.collective.size === 1) {
+    if (!this.#shared) {
       program.runWith(last, { program: this.#ending, values: ending });
       return undefined;
     }
-    const stages = this.#inStages(step, last);
-    return this.collective.allReduce(stages)
-      .then(() => averageStatistics(this.gpu, this.collective, this.#statistics))
+    return this.#shared.run(program, this.#batches.sizeAt(step), last)
       .then(() => this.#ending.run(ending));
   }
 
@@ -260,7 +248,7 @@ export class Trainer {
     for (const values of this.#gradientInputs(step)) {
       parts.push(...(await this.#programOf(step).profile(values)).kernels);
     }
-    await this.#addGradients();
+    await this.#shared?.add();
     parts.push(...(await this.#ending.profile(this.#endingInputs(step))).kernels);
     return mergeTimes(parts);
   }
@@ -277,21 +265,8 @@ export class Trainer {
     for (const values of this.#gradientInputs(step)) {
       yield* this.#programOf(step).trace(values).slice(0, observed);
     }
-    await this.#addGradients();
+    await this.#shared?.add();
     yield* this.#ending.trace(this.#endingInputs(step));
-  }
-
-  /** Runs the last micro-batch; each time, what of its gradients is final. */
-  *#inStages(step: number, values: InputValues): Generator<readonly TensorRef[]> {
-    const stages = this.#stages[this.#batches.sizeAt(step)]!, ends = stages.map(({ end }) => end);
-    let i = 0;
-    for (const _ of this.#programOf(step).runInStages(values, ends)) yield stages[i++]!.ready;
-  }
-
-  async #addGradients(): Promise<void> {
-    if (this.collective.size === 1) return;
-    await this.collective.allReduce([this.state.grads.chunks]);
-    await averageStatistics(this.gpu, this.collective, this.#statistics);
   }
 
   /**
@@ -332,24 +307,11 @@ export class Trainer {
     const { stages, size } = this.collective;
     const { ending, all } = this.#record(observers, stages);
     if (size > 1) {
-      const { grads, weights } = this.state, slots = [...grads.tensors.values()];
-      this.#stages = all.map(({ dispatches }) => gradientStages(dispatches, slots, stages));
-      this.#statistics = runningStatistics(all[0]!.dispatches, weights.tensors.values());
-      await this.#agreeOnStages();
+      const recordings = all.map(({ dispatches }) => dispatches);
+      this.#shared = await SharedStep.create(this.gpu, this.collective, this.state, recordings);
     }
     this.#gradients = await Program.createTogether(all);
     this.#ending = await ending.plan();
-  }
-
-  /** @throws {Error} On all ranks, when their kernels make gradients ready in another order. */
-  async #agreeOnStages(): Promise<void> {
-    if (this.#stages.every((stages) => stages.length < 2)) return;
-    const numbers = this.#stages.flat().flatMap(({ end, ready }) => [
-      end,
-      ...ready.flatMap(({ byteOffset, shape }) => [byteOffset, ...shape]),
-    ]);
-    const sum = checksum(Float32Array.from(numbers));
-    await checkAlike(this.collective, "the order in which gradients are ready", ...sum);
   }
 
   #record(
