@@ -58,6 +58,11 @@ const latentsAreNotAugmented: Check<Config> = ({ data, model }) => {
     : { key: "data.flipVertical", rule: "be false with model.latent.autoencoder" };
 };
 
+const latentsAreCroppedOnce: Check<Config> = ({ data, model }) =>
+  data.crop === "random" && model.latent.autoencoder !== null
+    ? { key: "data.crop", rule: "be true or false with model.latent.autoencoder" }
+    : null;
+
 const latentsAreInMemory: Check<Config> = ({ data, model }) =>
   data.stream && model.latent.autoencoder !== null
     ? { key: "data.stream", rule: "be false with model.latent.autoencoder" }
@@ -147,6 +152,7 @@ const CHECKS = [
   lossesFitImages,
   augmentationIsTold,
   latentsAreNotAugmented,
+  latentsAreCroppedOnce,
   latentsAreInMemory,
   networkGivesVariance,
   latentsFitImages,

@@ -4,11 +4,12 @@
  *
  * @module
  */
-import { bucketSizes } from "./buckets.ts";
+import type { BucketSize } from "./buckets.ts";
 import { type Buckets, type ImageSet, imageSet, pickLabels } from "./dataset.ts";
+import { middleCorner, storedSizes } from "./random_crops.ts";
 import type { StoredImages } from "./fetching/stored_images.ts";
 import { readRows } from "./fetching/stored_rows.ts";
-import type { SetOptions } from "./set_options.ts";
+import { type SetOptions, sidesOf } from "./set_options.ts";
 
 /** Images, and bytes, that a sample has at most. */
 const SAMPLE_COUNT = 8192, SAMPLE_BYTES = 1 << 26;
@@ -51,12 +52,14 @@ function inBuckets(
   options: SetOptions,
   rowAt: (i: number) => Uint8Array,
 ): ImageSet {
-  const { width, channels, labels, mirrorable, name, classNames } = rows;
-  const height = rows.height - 1, rowBytes = rows.height * width * channels;
-  const sizes = bucketSizes(options)!, length = height * width * channels;
+  const { channels, labels, mirrorable, name, classNames } = rows;
+  const { height, width } = sidesOf(options.size!);
+  const rowBytes = rows.height * rows.width * channels;
+  const sizes = storedSizes(options)!, length = height * width * channels;
+  const crop = options.crop === "random";
   const own = sizes.findIndex(([h, w]) => h === height && w === width);
   const most = Math.min(SAMPLE_COUNT, Math.max(1, Math.floor(SAMPLE_BYTES / length)));
-  const all = Uint32Array.from(of.keys()).filter((i) => of[i] === own);
+  const all = Uint32Array.from(of.keys()).filter((i) => crop || of[i] === own);
   const count = Math.min(most, all.length);
   const chosen = Uint32Array.from(
     { length: count },
@@ -64,7 +67,7 @@ function inBuckets(
   );
   const images = new Uint8Array(count * length);
   for (const [to, i] of chosen.entries()) {
-    images.set(rowAt(i).subarray(0, length), to * length);
+    images.set(middleOf(rowAt(i), sizes[of[i]!]!, [height, width], channels), to * length);
   }
   const sample = imageSet(name, {
     ...{ images, count, height, width, channels },
@@ -72,7 +75,23 @@ function inBuckets(
     ...classNames && { classNames },
     ...mirrorable && { mirrorable: Uint8Array.from(chosen, (i) => mirrorable[i]!) },
   });
-  const buckets: Buckets = { sizes, of, rowBytes, sample };
+  const buckets: Buckets = { sizes, of, rowBytes, sample, ...crop && { crop: [height, width] } };
   // Images that are streamed are a property that throws, which must stay.
   return Object.assign(rows, { height, buckets });
+}
+
+/** The middle of an image of one size in another. */
+function middleOf(
+  image: Uint8Array,
+  from: BucketSize,
+  [height, width]: BucketSize,
+  channels: number,
+): Uint8Array {
+  const [top, left] = middleCorner(from, [height, width]);
+  const line = width * channels, middle = new Uint8Array(height * line);
+  for (let y = 0; y < height; y++) {
+    const start = ((top + y) * from[1] + left) * channels;
+    middle.set(image.subarray(start, start + line), y * line);
+  }
+  return middle;
 }

@@ -15,10 +15,11 @@ export type BucketSize = readonly [height: number, width: number];
 /** Most buckets: a byte of each stored image tells its own. */
 export const MAX_BUCKETS = 256;
 
-type Choice = Pick<SetOptions, "size" | "buckets" | "bucketStep" | "bucketRatio">;
+/** What they depend on. */
+export type BucketChoice = Pick<SetOptions, "size" | "buckets" | "bucketStep" | "bucketRatio">;
 
 /** The sizes that options ask for, ascending in height; null where all images have one. */
-export function bucketSizes(options: Choice): readonly BucketSize[] | null {
+export function bucketSizes(options: BucketChoice): readonly BucketSize[] | null {
   const { size, buckets } = options;
   if (buckets === null || size === null) return null;
   if (buckets === "auto") return autoBuckets(options);
@@ -29,7 +30,7 @@ export function bucketSizes(options: Choice): readonly BucketSize[] | null {
  * `data.size`, and of all multiples of the step the widest for each height, and highest for each width,
  * that have at most as many pixels, and sides of a ratio within the bound.
  */
-function autoBuckets({ size, bucketStep: step, bucketRatio }: Choice): BucketSize[] {
+function autoBuckets({ size, bucketStep: step, bucketRatio }: BucketChoice): BucketSize[] {
   const { height, width } = sidesOf(size!);
   const pixels = height * width, found = new Map<string, BucketSize>();
   const add = (...sides: BucketSize) => found.set(sides.join(), sides);

@@ -85,14 +85,19 @@ export interface StoredRows extends RowFile {
   readonly sample: ImageSet;
 }
 
-/** Images of several sizes; the set's own is that of one of the buckets, and of as many pixels as any. */
+/** Images of several sizes, of which the set's own is one. */
 export interface Buckets {
   readonly sizes: readonly BucketSize[];
   /** [count], the number of each image's bucket. */
   readonly of: Uint8Array;
   /** Bytes of a row, of which an image takes the first `height * width * channels`. */
   readonly rowBytes: number;
-  /** Images of the set's own size, for what wants them in memory; it may have none. */
+  /**
+   * The size that each image is cropped to wherever a batch has it. Without it images keep their own, and
+   * a batch has those of one bucket.
+   */
+  readonly crop?: BucketSize;
+  /** Images of the set's own size, cropped in the middle or alone, for what wants them in memory. */
   readonly sample: ImageSet;
 }
 

@@ -234,7 +234,7 @@ const bucketsFit: Check<DataOptions> = (options, at) => {
     return { key: "buckets", rule: `be null for ${name}, whose images have one size` };
   }
   if (resize === "pad") return { key: "resize", rule: `be another than pad with ${at("buckets")}` };
-  if (!crop) return { key: "crop", rule: `be true with ${at("buckets")}` };
+  if (crop !== true) return { key: "crop", rule: `be true with ${at("buckets")}` };
   const augmented = augmentSettings(options);
   if (augmented !== null) {
     return options.flipVertical
@@ -257,6 +257,17 @@ const bucketsFit: Check<DataOptions> = (options, at) => {
   return null;
 };
 
+/** Only pictures of files come in shapes that leave a choice. */
+const randomCropsFit: Check<DataOptions> = ({ name, crop, resize }, at) => {
+  if (crop !== "random") return null;
+  if (name === "mix" || !setKind(name).store) {
+    return { key: "crop", rule: `be true or false for ${name}, whose images have one size` };
+  }
+  return resize === "pad"
+    ? { key: "resize", rule: `be another than pad with ${at("crop")} random` }
+    : null;
+};
+
 /** The data set of a run. */
 export const DATA = section("The data set", FIELDS, {
   checks: [
@@ -265,6 +276,7 @@ export const DATA = section("The data set", FIELDS, {
     classesAreOfOneSet,
     streamFits,
     bucketsFit,
+    randomCropsFit,
   ],
 });
 

@@ -21,6 +21,7 @@ import { fixedOrder, shuffleImages } from "./fixed_order.ts";
 import { UsageError } from "../support/errors.ts";
 import { mixImages } from "./sets/mix.ts";
 import { type DataOptions, imageShape, setKind, type SourceName } from "./options.ts";
+import { storedSizes } from "./random_crops.ts";
 import { fitToSize } from "./pixels/resize.ts";
 import type { Surroundings } from "./fetching/locate_files.ts";
 import { exists } from "../support/files.ts";
@@ -93,8 +94,7 @@ export async function loadImages(
   say: Say,
   surroundings: Surroundings = {},
 ): Promise<ImageSet> {
-  const plain = { ...options, buckets: null };
-  const raw = await loadChosen(plain, split, say, surroundings);
+  const raw = await loadChosen(inOneSize(options), split, say, surroundings);
   const { height, width } = imageShape(options);
   const fits = raw.height === height && raw.width === width;
   const resized = fits ? raw : fitToSize(raw, [height, width], options);
@@ -128,7 +128,7 @@ function sayLimit({ limit, name }: DataOptions, count: number, say: Say): void {
 /**
  * A split for training: streamed from the disk where the options want that, else as
  * {@linkcode loadImages}. Either way it has the same images in the same order, and the same checksum. Its
- * images are in buckets where the options want them.
+ * images are in buckets, or not cropped yet, where the options want that.
  *
  * @throws Error as there.
  */
@@ -142,9 +142,9 @@ export async function openImages(
   if (options.stream) {
     const { stored, rows } = await storedRows(options, split, say, surroundings);
     const set = await streamedSet(name, stored, rows);
-    return options.buckets === null ? set : streamedBuckets(set, stored, rows, options);
+    return storedSizes(options) === null ? set : streamedBuckets(set, stored, rows, options);
   }
-  if (options.buckets === null) return await loadImages(options, split, say, surroundings);
+  if (storedSizes(options) === null) return await loadImages(options, split, say, surroundings);
   const raw = await loadChosen(options, split, say, surroundings);
   return bucketsInMemory(imageSet(name, raw), options);
 }
@@ -157,8 +157,13 @@ export async function loadFirst(
   say: Say,
 ): Promise<ImageSet> {
   if (!options.stream) return firstImages(await loadImages(options, split, say), count);
-  const { stored, rows } = await storedRows({ ...options, buckets: null }, split, say, {});
+  const { stored, rows } = await storedRows(inOneSize(options), split, say, {});
   return await loadRows(`${nameOf(options)} ${split}`, stored, rows.subarray(0, count));
+}
+
+/** The same with all images brought to `data.size`, cropped in the middle. */
+function inOneSize(options: DataOptions): DataOptions {
+  return { ...options, buckets: null, crop: options.crop !== false };
 }
 
 /** The file of a split, and which of its rows are wanted. */

@@ -122,9 +122,10 @@ export const SET_FIELDS = {
   ),
   /** `resize` pad does neither. */
   crop: option(
-    flag(),
+    either(flag(), choice(["random"]), "true, false or random"),
     true,
-    "Crop images of another shape in their middle to that of data.size; false = squeeze them",
+    "Crop images of another shape in their middle to that of data.size; random = training images " +
+      "anywhere, anew each time; false = squeeze them",
   ),
   buckets: option(
     nullable(
@@ -142,7 +143,7 @@ export const SET_FIELDS = {
   bucketRatio: option(
     decimal({ min: 1 }),
     2,
-    "Of buckets auto: the longer side is at most so many times the shorter one",
+    "Of buckets auto and random crops: the longer side is at most so many times the shorter one",
   ),
   skipBroken: option(
     flag(),

@@ -38,6 +38,8 @@ export const STREAMS = {
   withheldClasses: 0xda7a0002,
   /** How training images are augmented. */
   augmentation: 0xda7a0003,
+  /** Where training images are cropped. */
+  crops: 0xda7a0004,
   /** Synthetic images of either split. */
   syntheticTrain: 0xda7a0010,
   syntheticTest: 0xda7a0011,

@@ -17,6 +17,7 @@ import { augmentNumbers } from "../data/augmentation/options.ts";
 import type { ImageSet, Labels, Pixels } from "../data/dataset.ts";
 import { BucketOrder } from "../data/bucket_order.ts";
 import type { BucketSize } from "../data/buckets.ts";
+import { randomCorner } from "../data/random_crops.ts";
 import { type Batch, batchAt } from "../data/order.ts";
 import type { Capture } from "../device/capture.ts";
 import type { Gpu } from "../device/gpu.ts";
@@ -26,6 +27,7 @@ import { gatherRowsForward } from "../kernels/layout/gather_rows.ts";
 import { philox4x32, seedKey } from "../support/philox.ts";
 import { STREAMS } from "../support/random_streams.ts";
 import { augmentationAt, augmentInputs, recordAugmentation } from "./augmentation.ts";
+import { type CornerOf, cropsOf, type Gathering } from "./crops.ts";
 import { LatentBank } from "./latent_bank.ts";
 import { StreamBank } from "./stream_bank.ts";
 import { FLIP_BIT, gatherImages, packBytes } from "../kernels/layout/images.ts";
@@ -94,11 +96,13 @@ export function trainingBatches(
   const size = batchSize / parts;
   // The parts of a batch are asked for one after the other.
   let made: { readonly step: number; readonly batch: Batch } | undefined;
-  const buckets = images.buckets && new BucketOrder(
-    images.buckets.of,
-    images.buckets.sizes.length,
-    { seed, batchSize, flip, mirrorable },
-  );
+  const buckets = images.buckets && !images.buckets.crop
+    ? new BucketOrder(
+      images.buckets.of,
+      images.buckets.sizes.length,
+      { seed, batchSize, flip, mirrorable },
+    )
+    : null;
   const wholeAt = (step: number) =>
     buckets?.batchAt(step) ?? batchAt(step, batchSize, count, seed, { flip, mirrorable });
   const withheld = withheldClasses(seed, conditioning);
@@ -116,6 +120,7 @@ export function trainingBatches(
       ...augmented && {
         augmented: Array.from({ length: size }, (_, i) => augmented(step, first + i)),
       },
+      cropped: (i, from, to) => randomCorner(from, to, { seed, step, sample: first + i }),
     };
   };
   const source = sourceOf(gpu, images, size, conditioning, batchOf, augmented?.(0, 0));
@@ -160,10 +165,14 @@ function withheldClasses(
   };
 }
 
-/** A batch, whose classes in it are withheld, nobody's unless given, and how it is augmented. */
+/**
+ * A batch, whose classes in it are withheld, nobody's unless given, how it is augmented, and where its
+ * images are cropped, in the middle unless given.
+ */
 type ConditionedBatch = Batch & {
   readonly withheld?: (i: number) => boolean;
   readonly augmented?: readonly Augmentation[];
+  readonly cropped?: CornerOf;
 };
 
 /**
@@ -182,17 +191,20 @@ function sourceOf(
     .filter(([name]) => conditioning[name as ConditionName])
     .map(([name, of]) => [name, of(images, conditioning[name as ConditionName]!)] as const);
   const bank = bankOf(gpu, images);
-  const { ready } = bank;
+  const { ready } = bank, crops = cropsOf(images);
   return {
     ...ready && {
       ready: (step: number, parts: readonly number[]) =>
         ready(step, (step) => parts.map((part) => batchOf(step, part).indices)),
     },
-    sizes: images.buckets?.sizes ?? null,
+    sizes: crops ? null : images.buckets?.sizes ?? null,
     sizeAt: () => 0,
     record(capture, sized = 0) {
       const indices = capture.input("images", [size], "u32");
-      const x0 = bank.gather(capture, indices, images.buckets?.sizes[sized]);
+      const x0 = bank.gather(capture, indices, {
+        size: crops ? undefined : images.buckets?.sizes[sized],
+        crops: crops?.record(capture, size),
+      });
       return {
         x0: like ? recordAugmentation(capture, x0, like) : x0,
         ...conditionInputs(capture, size, conditioning),
@@ -210,6 +222,7 @@ function sourceOf(
         images: bank.indices(batch),
         ...bank.inputs?.(batch),
         ...augmented && augmentInputs(augmented, images),
+        ...crops?.inputs(batch, batch.cropped),
         ...conditionValues(size, conditioning, Object.fromEntries(values)),
       };
     },
@@ -219,8 +232,7 @@ function sourceOf(
 
 /** Where the images of batches are. */
 interface Bank {
-  /** @param size Of the images; the set's unless given. */
-  gather(capture: Capture, indices: TensorRef, size?: BucketSize): TensorRef;
+  gather(capture: Capture, indices: TensorRef, how?: Gathering): TensorRef;
   indices(batch: Batch): Uint32Array;
   inputs?(batch: Batch): InputValues;
   ready?: StreamBank["ready"];
@@ -304,7 +316,7 @@ export class ImageBank {
   }
 
   /** Records the gathering of a batch: u32 `[n]` of {@linkcode indicesOf} to `[n, h, w, c]`. */
-  gather(capture: Capture, indices: TensorRef, size?: BucketSize): TensorRef {
+  gather(capture: Capture, indices: TensorRef, { size, crops }: Gathering = {}): TensorRef {
     const { channels } = this.images;
     const [height, width] = size ?? [this.images.height, this.images.width];
     const imagesPerChunk = this.#imagesPerChunk;
@@ -317,6 +329,7 @@ export class ImageBank {
       width,
       channels,
       rowBytes: this.#rowBytes,
+      crops,
       imagesPerChunk,
     });
   }

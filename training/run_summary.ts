@@ -30,7 +30,9 @@ export function formatCount(count: number): string {
 export function describeImages(set: ImageSet): string {
   const { count, height, width, channels, name, buckets } = set;
   const start = `${formatCount(count)} images of`;
-  if (!buckets) return `${start} ${height}x${width}x${channels}, ${name}`;
+  if (!buckets || buckets.crop) {
+    return `${start} ${height}x${width}x${channels}${buckets ? " cropped at random" : ""}, ${name}`;
+  }
   const counts = buckets.sizes.map((size, bucket) => {
     const own = buckets.of.reduce((sum, one) => sum + Number(one === bucket), 0);
     return `${size.join("x")}: ${formatCount(own)}`;

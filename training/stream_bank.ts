@@ -5,7 +5,6 @@
  *
  * @module
  */
-import type { BucketSize } from "../data/buckets.ts";
 import type { ImageSet, StoredRows } from "../data/dataset.ts";
 import { RowReader } from "../data/fetching/stored_rows.ts";
 import type { Batch } from "../data/order.ts";
@@ -13,6 +12,7 @@ import type { Capture } from "../device/capture.ts";
 import type { InputValues } from "../device/program.ts";
 import { sizeOf, type TensorRef } from "../device/tensor.ts";
 import { FLIP_BIT, gatherImages, packBytes } from "../kernels/layout/images.ts";
+import type { Gathering } from "./crops.ts";
 
 /** Batches that are read ahead. */
 const AHEAD = 2;
@@ -64,12 +64,13 @@ export class StreamBank {
   }
 
   /** Records the gathering of a batch: u32 `[n]` of {@linkcode indices} to `[n, h, w, c]`. */
-  gather(capture: Capture, indices: TensorRef, size?: BucketSize): TensorRef {
+  gather(capture: Capture, indices: TensorRef, { size, crops }: Gathering = {}): TensorRef {
     const { channels } = this.images, { length } = this.stored;
     const [height, width] = size ?? [this.images.height, this.images.width];
     const words = Math.ceil(sizeOf(indices.shape) * length / 4);
     const bytes = capture.input("pixels", [words], "u32");
-    return gatherImages(capture, bytes, indices, { height, width, channels, rowBytes: length });
+    const shape = { height, width, channels, rowBytes: length, crops };
+    return gatherImages(capture, bytes, indices, shape);
   }
 
   /** Places in the part of a batch, with the mark of those that are mirrored. */

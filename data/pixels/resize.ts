@@ -4,13 +4,13 @@
  * @module
  */
 import type { Pixels } from "../dataset.ts";
-import { type ImageSides, type ResizeName, sidesOf } from "../set_options.ts";
+import { type ImageSides, type ResizeName, type SetOptions, sidesOf } from "../set_options.ts";
 import { resample } from "./resample.ts";
 
 /** How images are brought to a shape. */
 export interface FitOptions {
-  /** Whether the middle of the shape is taken; otherwise the whole is squeezed into it. */
-  readonly crop: boolean;
+  /** Whether the middle of the shape is taken, also where training crops at random; else all is squeezed. */
+  readonly crop: SetOptions["crop"];
   readonly resize: ResizeName;
 }
 

@@ -3,9 +3,9 @@
  *
  * @module
  */
-import { bucketSizes } from "../buckets.ts";
 import type { PictureShape } from "../pixels/pictures.ts";
 import type { NativeShape } from "../set_kind.ts";
+import { storedSizes } from "../random_crops.ts";
 import { type SetOptions, sidesOf } from "../set_options.ts";
 
 /** The shape of images when no size is asked for, which a config may not do. */
@@ -27,8 +27,9 @@ export function fitOf(options: SetOptions): PictureShape {
   // The check of options leaves no other channels to images.
   const known = channels === 1 ? 1 : 3;
   const how = { channels: known, crop: crop && resize !== "pad", resize } as const;
-  const buckets = bucketSizes(options);
+  const buckets = storedSizes(options);
   if (buckets === null) return { ...how, size: size ?? OPEN_SHAPE.size };
-  const { height, width } = sidesOf(size ?? OPEN_SHAPE.size);
-  return { ...how, size: [height + 1, width], buckets };
+  const { width } = sidesOf(size ?? OPEN_SHAPE.size);
+  const lines = Math.ceil(Math.max(...buckets.map(([h, w]) => h * w)) / width);
+  return { ...how, size: [lines + 1, width], buckets };
 }

@@ -5,7 +5,7 @@
  */
 import type { Capture } from "../../device/capture.ts";
 import { elementOf, full, type VectorType } from "../../device/element.ts";
-import { defineKernel } from "../../device/kernel.ts";
+import { type BindingSpec, defineKernel } from "../../device/kernel.ts";
 import { sizeOf, type TensorRef } from "../../device/tensor.ts";
 import { FLAT_INDEX, flatGrid, STREAM_WORKGROUP } from "../shared/grid.ts";
 
@@ -19,6 +19,11 @@ export interface ImageShape {
   readonly channels: number;
   /** Bytes from one image to the next; those of an image unless given. */
   readonly rowBytes?: number;
+  /**
+   * u32 `[B, 2]`: bytes of a line of the whole image and its first byte in the batch, of images that are cut
+   * out of larger ones; the whole image unless given.
+   */
+  readonly crops?: TensorRef | undefined;
   /** Images in each tensor but the last, where there are several. */
   readonly imagesPerChunk?: number;
 }
@@ -49,7 +54,7 @@ export function gatherImages(
   capture: Capture,
   images: TensorRef | readonly TensorRef[],
   indices: TensorRef,
-  { height, width, channels, rowBytes, imagesPerChunk }: ImageShape,
+  { height, width, channels, rowBytes, crops, imagesPerChunk }: ImageShape,
 ): TensorRef {
   const chunks = Array.isArray(images) ? images as readonly TensorRef[] : [images as TensorRef];
   const length = height * width * channels, stride = rowBytes ?? length;
@@ -79,8 +84,8 @@ export function gatherImages(
       );
     }
     capture.dispatch({
-      kernel: gatherKernel(type),
-      bindings: { images: chunk, indices, result },
+      kernel: gatherKernel(type, crops !== undefined),
+      bindings: { images: chunk, indices, ...crops && { crops }, result },
       bytes: { images: batch * length },
       params: {
         items,
@@ -97,17 +102,22 @@ export function gatherImages(
   return result;
 }
 
-function gatherKernel(type: VectorType) {
+function gatherKernel(type: VectorType, cropped: boolean) {
   const pixels = type === full(4)
-    ? "vec4f(load(base, 4u * k, flip), load(base, 4u * k + 1u, flip), load(base, 4u * k + 2u, flip), load(base, 4u * k + 3u, flip))"
-    : "load(base, k, flip)";
+    ? `vec4f(${[0, 1, 2, 3].map((i) => `load(origin, 4u * k + ${i}u)`).join(", ")})`
+    : "load(origin, k)";
+  const origin = cropped
+    ? "Origin(base + crops[2u * row + 1u], crops[2u * row], flip)"
+    : "Origin(base, params.rowBytes, flip)";
+  const words: BindingSpec = { type: elementOf("u32", 1), access: "read" };
+  const bindings: Record<string, BindingSpec> = {
+    ...{ images: words, indices: words },
+    ...cropped && { crops: words },
+    result: { type, access: "write" },
+  };
   return defineKernel({
-    name: `gatherImages.${type}`,
-    bindings: {
-      images: { type: elementOf("u32", 1), access: "read" },
-      indices: { type: elementOf("u32", 1), access: "read" },
-      result: { type, access: "write" },
-    },
+    name: `gatherImages${cropped ? ".cropped" : ""}.${type}`,
+    bindings,
     params: {
       items: "u32",
       imageItems: "u32",
@@ -119,27 +129,30 @@ function gatherKernel(type: VectorType) {
     },
     workgroupSize: [STREAM_WORKGROUP, 1, 1],
     wgsl: `${FLAT_INDEX}
-fn load(base: u32, element: u32, flip: bool) -> f32 {
-  var at = element;
-  if (flip) {
-    let inRow = element % params.rowBytes;
+struct Origin { first: u32, lineBytes: u32, flip: bool }
+fn load(origin: Origin, element: u32) -> f32 {
+  var inRow = element % params.rowBytes;
+  let line = element / params.rowBytes;
+  if (origin.flip) {
     let channel = inRow % params.channels;
-    at = element - inRow + (params.rowBytes - params.channels - (inRow - channel)) + channel;
+    inRow = (params.rowBytes - params.channels - (inRow - channel)) + channel;
   }
-  let byte = base + at;
+  let byte = origin.first + line * origin.lineBytes + inRow;
   return f32((images[byte >> 2u] >> (8u * (byte & 3u))) & 255u);
 }
 @compute @workgroup_size(WX, WY, WZ)
 fn main(@builtin(global_invocation_id) global: vec3u, @builtin(num_workgroups) groups: vec3u) {
   let i = flatInvocation(global, groups);
   if (i >= params.items) { return; }
-  let index = indices[i / params.imageItems];
+  let row = i / params.imageItems;
+  let index = indices[row];
   let k = i % params.imageItems;
   let image = (index & 0x7fffffffu) - params.first;
   // An index below \`first\` wraps to a large number.
   if (image >= params.count) { return; }
   let base = image * params.imageBytes;
   let flip = (index >> 31u) == 1u;
+  let origin = ${origin};
   result[i] = (${pixels} / 255.0 - 0.5) / 0.5;
 }`,
   });

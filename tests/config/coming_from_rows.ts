@@ -179,5 +179,51 @@ const NOTEBOOK: Source = {
   },
 };
 
+/** huggingface/diffusers' examples/unconditional_image_generation/train_unconditional.py. */
+const DIFFUSERS: Source = {
+  title: "diffusers' train_unconditional.py",
+  base: "sources/diffusers-unconditional.json",
+  small: 'model.blockOutChannels=[32,64] model.downBlockTypes=["DownBlock2D","AttnDownBlock2D"] ' +
+    'model.upBlockTypes=["AttnUpBlock2D","UpBlock2D"] data.size=16 train.batchSize=2',
+  options: "--dataset_name --dataset_config_name --model_config_name_or_path --train_data_dir " +
+    "--output_dir --overwrite_output_dir --cache_dir --resolution --center_crop --random_flip " +
+    "--train_batch_size --eval_batch_size --dataloader_num_workers --num_epochs " +
+    "--save_images_epochs --save_model_epochs --gradient_accumulation_steps --learning_rate " +
+    "--lr_scheduler --lr_warmup_steps --adam_beta1 --adam_beta2 --adam_weight_decay " +
+    "--adam_epsilon --use_ema --ema_inv_gamma --ema_power --ema_max_decay --push_to_hub " +
+    "--hub_token --hub_model_id --hub_private_repo --logger --logging_dir --local_rank " +
+    "--mixed_precision --prediction_type --ddpm_num_steps --ddpm_num_inference_steps " +
+    "--ddpm_beta_schedule --checkpointing_steps --checkpoints_total_limit " +
+    "--resume_from_checkpoint --enable_xformers_memory_efficient_attention " +
+    "--preserve_input_precision",
+  rows: {
+    "--dataset_name": "data.name=hf:huggan/smithsonian_butterflies_subset",
+    "--train_data_dir": "data.name=folder data.dir=butterflies",
+    "--model_config_name_or_path": "model.blockOutChannels=[32,32]",
+    "--output_dir": "run.dir=butterflies",
+    "--resolution": "data.size=32 data.resize=bilinear",
+    "--center_crop": "data.crop=true",
+    "--random_flip": "data.flip=true",
+    "--train_batch_size": "train.batchSize=4 train.accumulate=2",
+    "--eval_batch_size": "train.sampleCount=9",
+    "--num_epochs": "train.epochs=20",
+    "--logger": "train.tensorboard=true",
+    "--save_images_epochs": "train.sampleEvery=10 epochs",
+    "--save_model_epochs": "train.checkpointEvery=100",
+    "--checkpoints_total_limit": "train.keep=3",
+    "--learning_rate": "optim.lr=2e-4",
+    "--lr_scheduler": "optim.decay=restarts",
+    "--lr_warmup_steps": "optim.warmupSteps=100",
+    "--adam_beta1": "optim.betas=[0.9,0.99] optim.eps=1e-7 optim.weightDecay=1e-5 optim.name=adamw",
+    "--use_ema": "optim.ema.decay=0.9999 optim.ema.invGamma=1 optim.ema.power=0.75",
+    "--prediction_type": "diffusion.target=x0 diffusion.lossOn=epsilon",
+    "--ddpm_num_steps": "diffusion.timesteps=500 diffusion.schedule=linear",
+    "--ddpm_num_inference_steps": "diffusion.sampler.name=ddim diffusion.sampler.steps=50",
+    "--mixed_precision": "train.precision=f16",
+  },
+};
+
 /** The tables, in their order. */
-export const SOURCES: readonly Source[] = [PYTORCH_DDPM, GENERATIVE_ZOO, FLAX, NOTEBOOK];
+export const SOURCES: readonly Source[] = [
+  ...[PYTORCH_DDPM, GENERATIVE_ZOO, FLAX, DIFFUSERS, NOTEBOOK],
+];

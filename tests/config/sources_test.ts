@@ -33,13 +33,15 @@ async function load(name: string): Promise<Config> {
 const PARAMETERS: Readonly<Record<string, string>> = {
   "pytorch-ddpm-cifar10.json": "35,746,307",
   "pytorch-ddpm-cifar10-unet-example.json": "35,746,307",
+  // What the butterflies of diffusers' training notebook have, too.
+  "diffusers-unconditional.json": "113,673,219",
   // 41,433,384 that are learned, and the running means and variances of 5,888 channels.
   "notebook-mnist.json": "41,445,160",
 };
 
 Deno.test("loadConfig() reads every config of config/sources, whose network and process can be made", async () => {
   const names = Array.from(Deno.readDirSync(FOLDER), ({ name }) => name).sort();
-  assertEquals(names.length, 14);
+  assertEquals(names.length, 15);
   for (const name of names) {
     const config = await load(name);
     const network = networkOf(config);

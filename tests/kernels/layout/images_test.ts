@@ -68,6 +68,45 @@ Deno.test("gatherImages() takes images from the beginning of longer rows", async
   });
 });
 
+for (const [height, width, channels] of [[2, 3, 1], [3, 4, 3], [1, 1, 3]] as const) {
+  Deno.test(`gatherImages() cuts [${height}, ${width}, ${channels}] out of larger images, and flips what it cut`, async () => {
+    const gpu = await testGpu();
+    // By image: sides, and the corner of the crop; rows are longer than any image.
+    const sides = [[height, width + 3], [height + 2, width], [height, width], [height + 1, width]];
+    const corners = [[0, 2], [1, 0], [0, 0], [1, 0]];
+    const rowBytes = (height + 2) * (width + 3) * channels + 1;
+    const bytes = Uint8Array.from({ length: 4 * rowBytes }, (_, i) => byteOf(i));
+    const words = packBytes(bytes), order = [3, 0 + FLIP_BIT, 1, 0, 2 + FLIP_BIT];
+    const lines = order.map((index) => sides[index % FLIP_BIT]![1]! * channels);
+    const crops = order.flatMap((index, i) => {
+      const [top = 0, left = 0] = corners[index % FLIP_BIT]!;
+      return [lines[i]!, top * lines[i]! + left * channels];
+    });
+    const { y } = await compute(gpu, (capture) => ({
+      y: gatherImages(
+        capture,
+        upload(gpu, [words.length], words, "u32"),
+        upload(gpu, [order.length], order, "u32"),
+        {
+          ...{ height, width, channels, rowBytes },
+          crops: upload(gpu, [order.length, 2], crops, "u32"),
+        },
+      ),
+    }));
+    const expected = order.flatMap((index, i) => {
+      const image = index % FLIP_BIT, [top = 0, left = 0] = corners[image]!;
+      return Array.from({ length: height * width * channels }, (_, k) => {
+        const c = k % channels, column = Math.floor(k / channels) % width;
+        const row = Math.floor(k / channels / width);
+        const x = left + (index >= FLIP_BIT ? width - 1 - column : column);
+        return (byteOf(image * rowBytes + (top + row) * lines[i]! + x * channels + c) / 255 - 0.5) /
+          0.5;
+      });
+    });
+    assertAllClose(y, expected, { rtol: 0, atol: 3e-7 });
+  });
+}
+
 Deno.test("gatherImages() maps 0 to -1 and 255 to 1 exactly", async () => {
   const gpu = await testGpu();
   const { y } = await compute(gpu, (capture) => ({
