@@ -201,6 +201,14 @@ Deno.test("denow refuses a tarball whose digest differs, and leaves nothing of i
   });
 });
 
+/** Unpacks a driver with nothing in it. */
+const fakeDpkg = `#!/bin/sh
+mkdir -p "$3/usr/lib/x86_64-linux-gnu" "$3/lib/x86_64-linux-gnu" "$3/usr/share/vulkan/icd.d"
+: >"$3/usr/lib/x86_64-linux-gnu/libvulkan_lvp.so"
+echo '{"ICD": {"api_version": "1.1.0", "library_path": "/usr/lib/x/libvulkan_lvp.so"}}' \\
+  >"$3/usr/share/vulkan/icd.d/lvp_icd.x86_64.json"
+`;
+
 const ownDriver = { DIFFRACT_IGNORE_SYSTEM_VULKAN: "1" };
 
 Deno.test("denow runs Deno without a Vulkan driver, after one line that says what to install", {
@@ -235,15 +243,7 @@ case " $* " in
 esac
 `,
     );
-    program(
-      join(bin, "dpkg"),
-      `#!/bin/sh
-mkdir -p "$3/usr/lib/x86_64-linux-gnu" "$3/lib/x86_64-linux-gnu" "$3/usr/share/vulkan/icd.d"
-: >"$3/usr/lib/x86_64-linux-gnu/libvulkan_lvp.so"
-echo '{"ICD": {"api_version": "1.1.0", "library_path": "/usr/lib/x/libvulkan_lvp.so"}}' \\
-  >"$3/usr/share/vulkan/icd.d/lvp_icd.x86_64.json"
-`,
-    );
+    program(join(bin, "dpkg"), fakeDpkg);
     const first = await run(sandbox, ["task"], ownDriver);
     assertEquals(first.code, 0);
     assertEquals(first.stderrLines, [
@@ -270,6 +270,71 @@ echo '{"ICD": {"api_version": "1.1.0", "library_path": "/usr/lib/x/libvulkan_lvp
     );
     assertStringIncludes(second.stdout, "DENO_WEBGPU_BACKEND=vulkan\n");
     assertStringIncludes(second.stdout, `XDG_RUNTIME_DIR=${cache}/run\n`);
+  });
+});
+
+const onDebian = linuxX64 && existsSync("/etc/debian_version") &&
+  /^ID=debian$/m.test(Deno.readTextFileSync("/etc/os-release"));
+
+Deno.test(
+  "denow takes the driver of Debian's backports, with what it needs newer, where asked to",
+  {
+    ignore: !onDebian,
+  },
+  async () => {
+    await withSandbox(async (sandbox) => {
+      const { bin, cache, folder } = sandbox;
+      program(join(bin, "deno"), fakeDeno);
+      program(
+        join(bin, "apt-get"),
+        `#!/bin/sh
+echo "$*" >>"${folder}/apt"
+case " $* " in
+  *" update "*) cp "${cache}"/work.*/backports.list "${folder}" ;;
+  *" install "*)
+    echo "Inst libdrm2 [2.4.114-1] (2.4.123-1~bpo12+1 Debian Backports:stable-backports [amd64])"
+    echo "Inst libc6 [2.36-9] (2.36-10 Debian:12 [amd64])" ;;
+  *" download "*) for name; do :; done; : >all.deb ;;
+esac
+`,
+      );
+      program(join(bin, "dpkg"), fakeDpkg);
+      const backports = { DIFFRACT_MESA: "backports" };
+      const first = await run(sandbox, ["task"], backports);
+      assertEquals(first.stderrLines, [
+        `denow: unpacking a Vulkan driver (mesa-vulkan-drivers libvulkan1) into ${cache}`,
+      ]);
+      const calls = Deno.readTextFileSync(join(folder, "apt")).trim().split("\n");
+      for (const call of calls) assertMatch(call, / -t \w+-backports /);
+      assertMatch(calls.at(-1)!, / download libdrm2 mesa-vulkan-drivers libvulkan1$/);
+      assertMatch(
+        Deno.readTextFileSync(join(folder, "backports.list")),
+        /^deb \[signed-by=\S+\] http\S+ \w+-backports main$/m,
+      );
+      const second = await run(sandbox, ["task"], backports);
+      assertEquals([second.code, second.stderrLines], [0, []]);
+      assertStringIncludes(
+        second.stdout,
+        `VK_DRIVER_FILES=${cache}/vulkan-backports/lvp_icd.json\n`,
+      );
+    });
+  },
+);
+
+Deno.test("denow says so when the driver of backports can't be had, or another is asked for", {
+  ignore: !onDebian,
+}, async () => {
+  await withSandbox(async (sandbox) => {
+    program(join(sandbox.bin, "deno"), fakeDeno);
+    const failed = await run(sandbox, ["x"], { DIFFRACT_MESA: "backports" });
+    assertEquals([failed.code, failed.stdout], [1, ""]);
+    assertMatch(
+      failed.stderrLines.at(-1)!,
+      /Cannot unpack Mesa of \w+-backports .* leave DIFFRACT_MESA/,
+    );
+    const other = await run(sandbox, ["x"], { DIFFRACT_MESA: "git" });
+    assertEquals(other.code, 1);
+    assertEquals(other.stderrLines, ["denow: DIFFRACT_MESA must be system or backports, got git"]);
   });
 });
 
