@@ -50,9 +50,9 @@ export {
   type LoadedFrom,
   loadRun,
   type NewRun,
-  Run,
   type RunContext,
-} from "./lab/run.ts";
+} from "./lab/create_run.ts";
+export { Run } from "./lab/run.ts";
 export {
   type DataSettings,
   DEFAULTS,

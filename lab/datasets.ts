@@ -11,7 +11,9 @@ import {
   type Split,
 } from "../data/dataset.ts";
 import type { DataOptions } from "../data/options.ts";
-import { loadImages } from "../data/registry.ts";
+import { storedSizes } from "../data/random_crops.ts";
+import { loadImages, openImages } from "../data/registry.ts";
+import { UsageError } from "../support/errors.ts";
 import { dataOptions, type DataSettings } from "./settings.ts";
 
 /** Images, and the options that they were loaded by. */
@@ -32,7 +34,7 @@ export interface LoadOptions {
  * Loads a data set, and fetches it when it is nowhere.
  *
  * @param settings Keys of a config's section `data`, as in `{ name: "fashion-mnist", size: 16 }`.
- * @throws {UsageError} For keys or values that a config may not have.
+ * @throws {UsageError} For keys or values that a config may not have, and for images of several sizes.
  * @throws {Error} When its files are nowhere or damaged.
  */
 export async function loadData(
@@ -40,7 +42,21 @@ export async function loadData(
   { split = "train", say = console.log }: LoadOptions = {},
 ): Promise<Dataset> {
   const options = dataOptions(settings);
+  if (storedSizes(options) !== null) {
+    throw new UsageError(
+      "Cannot load images: buckets must be null and crop true or false where a program holds them; give " +
+        "the settings themselves to createRun, as its data",
+    );
+  }
   return { ...await loadImages(options, split, say), options };
+}
+
+/** The images that a run trains on, in memory. */
+export async function trainingImages(
+  { data }: { readonly data: DataOptions },
+  say: (line: string) => void,
+): Promise<ImageSet> {
+  return await openImages({ ...data, stream: false }, "train", say);
 }
 
 /** Pixels, and what is known of them. */

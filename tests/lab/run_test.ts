@@ -1,6 +1,7 @@
 import { join } from "node:path";
 import { createRun, dataOf, Images, loadData, loadRun, type NewRun, ofClass } from "../../lab.ts";
 import type { SamplingStep, TrainingStep } from "../../lab.ts";
+import { encodePng } from "../../formats/png.ts";
 import { planningGpu } from "../../device/planning_gpu.ts";
 import { UsageError } from "../../support/errors.ts";
 import { assert, assertEquals, assertRejects } from "../support/assert.ts";
@@ -18,6 +19,14 @@ async function small(settings: NewRun = {}): Promise<NewRun & { train: { steps: 
 async function same(a: string, b: string): Promise<boolean> {
   const [first, second] = await Promise.all([a, b].map((path) => Deno.readFile(path)));
   return first!.length === second!.length && first!.every((byte, i) => byte === second![i]);
+}
+
+/** The fourth step of a run of given settings beside the small one's. */
+async function lastStep({ data, model }: Pick<NewRun, "data" | "model">): Promise<TrainingStep> {
+  // A network begins by predicting zeros, whatever the images are.
+  const optim = { warmupSteps: 0, lr: 1e-2 };
+  using run = await createRun(await small({ data: data!, model: model!, optim }));
+  return (await collect(run.trainSteps({ steps: 4 }))).at(-1)!;
 }
 
 /** All steps of a training. */
@@ -199,4 +208,27 @@ Deno.test("Images and pictures of them are what notebooks and files want", () =>
       refused = error;
     }
     assert(refused instanceof RangeError, `${refused}`);
+  }));
+
+Deno.test("createRun() trains on random crops and buckets as they are asked for, which loadData() can't hold", () =>
+  inFolder(async (folder) => {
+    for (let i = 0; i < 16; i++) {
+      const [height, width] = i % 2 ? [12, 30] : [30, 12];
+      const data = Uint8Array.from({ length: height! * width! * 3 }, (_, k) => (k * (i + 3)) % 256);
+      const png = encodePng({ width: width!, height: height!, channels: 3, data });
+      await Deno.writeFile(join(folder, `${i}.png`), png);
+    }
+    const data = { name: "folder", dir: folder, size: 8 } as const;
+    const losses = new Set<number>();
+    const model = { channels: 8, channelMultipliers: [1, 2], dropout: 0, groups: 4 };
+    const ways = [{ crop: true }, { crop: "random" }, { buckets: "auto", bucketStep: 4 }] as const;
+    for (const way of ways) {
+      const { loss } = await lastStep({ data: { ...data, ...way }, model });
+      assert(Number.isFinite(loss));
+      losses.add(loss);
+    }
+    assertEquals(losses.size, 3);
+    for (const way of ways.slice(1)) {
+      await assertRejects(() => loadData({ ...data, ...way }), UsageError, "give the settings");
+    }
   }));
