@@ -109,13 +109,13 @@ export function checkGrid(
 
 /**
  * @throws {TypeError} When a tensor is missing or has another element type than the kernel's array; f16
- *   does for f32, see {@linkcode withHalves}.
+ *   does for f32, see {@linkcode withHalves}. When it is joined and the kernel does not know.
  * @throws {RangeError} When it is larger than a binding may be, or starts at an odd place.
  */
 export function checkBinding(
   kernel: Kernel,
   name: string,
-  { type }: BindingSpec,
+  { type, joined = false }: BindingSpec,
   tensor: TensorRef | undefined,
   { maxStorageBufferBindingSize: limit, minStorageBufferOffsetAlignment: alignment }:
     GPUSupportedLimits,
@@ -124,6 +124,11 @@ export function checkBinding(
     throw new TypeError(`Cannot dispatch ${kernel.name}: binding ${name} must be given`);
   }
   const { dtype } = partsOf(type);
+  if (tensor.seam !== undefined && !joined) {
+    throw new TypeError(
+      `Cannot dispatch ${kernel.name}: ${name} (${tensor.label}) must be one tensor, got two that are joined; concatenate them`,
+    );
+  }
   if (tensor.dtype !== dtype && !(tensor.dtype === "f16" && dtype === "f32")) {
     throw new TypeError(
       `Cannot dispatch ${kernel.name}: ${name} (${tensor.label}) must be ${dtype}, got ${tensor.dtype}`,

@@ -5,8 +5,9 @@
  * @module
  */
 import type { Dispatch, Recording } from "./dispatch.ts";
-import { copiesOf, createTextures, type OperandCopy, operandsOf } from "./operand_textures.ts";
+import { copiesOf, createTextures, type OperandCopy } from "./operand_textures.ts";
 import { byteLengthOf, type TensorRef } from "./tensor.ts";
+import { placeOperands } from "./texture_slots.ts";
 
 /** A range of a buffer. */
 export interface Place {
@@ -76,7 +77,8 @@ export async function encodeAll(
 ): Promise<{ encoded: EncodedDispatch[]; buffers: GPUBuffer[]; textures: readonly GPUTexture[] }> {
   const { gpu } = recording;
   const { buffer, offsets } = uploadParams(recording);
-  const textures = createTextures(recording);
+  const placed = placeOperands(recording);
+  const textures = createTextures(recording, placed);
   const views = new Map([...textures].map(([slot, texture]) => [slot, texture.createView()]));
   const encoded: EncodedDispatch[] = [];
   for (const [index, { kernel, bindings, params, workgroups }] of recording.dispatches.entries()) {
@@ -84,7 +86,7 @@ export async function encodeAll(
       const { buffer, byteOffset: offset } = locate(tensor);
       return { buffer, offset, size: byteLengthOf(tensor) };
     });
-    const operands = operandsOf({ kernel, bindings });
+    const operands = placed[index]!;
     const pipeline = await gpu.pipeline(kernel, readOnlyBindings(bindings, places, operands));
     const resources: GPUBindingResource[] = [...places];
     const copies = operands.flatMap((operand) => {

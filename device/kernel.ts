@@ -20,6 +20,8 @@ export interface BindingSpec {
   readonly access: Access;
   /** Whether it is read from a texture, as `NAME_at(index)`; see `device/operand_textures.ts`. */
   readonly textured?: boolean;
+  /** Whether the tensor may be a joined one; see `TensorRef.seam`. */
+  readonly joined?: boolean;
 }
 
 /** Types of uniform parameters, four bytes each. */

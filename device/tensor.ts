@@ -96,6 +96,11 @@ export interface TensorRef {
   readonly dtype: DType;
   /** Name used in errors and profiles. */
   readonly label: string;
+  /**
+   * Where a tensor `[..., C]` is two that lie one behind the other in memory, `[..., seam]` and
+   * `[..., C - seam]`: a concatenation that nobody had to copy. Only kernels that say so read it.
+   */
+  readonly seam?: number;
 }
 
 /** Number of elements of a shape. */
@@ -136,6 +141,13 @@ export function reshape(tensor: TensorRef, shape: readonly number[]): TensorRef 
       }, got ${sizeOf(shape)} against ${sizeOf(tensor.shape)}`,
     );
   }
+  if (tensor.seam !== undefined && shape.at(-1) !== tensor.shape.at(-1)) {
+    throw new RangeError(
+      `Cannot reshape ${tensor.label}: of a joined tensor the last axis must stay ${
+        tensor.shape.at(-1)
+      }, got ${formatShape(shape)}`,
+    );
+  }
   return { ...tensor, shape: [...shape] };
 }
 
@@ -158,6 +170,47 @@ export function slice(tensor: TensorRef, start: number, shape: readonly number[]
     shape: [...shape],
     byteOffset: tensor.byteOffset + start * BYTES[tensor.dtype],
   };
+}
+
+/** A new tensor that is joined as another is; see {@linkcode TensorRef.seam}. */
+export function joinedAs(tensor: TensorRef, seam: number | undefined): TensorRef {
+  return seam === undefined ? tensor : { ...tensor, seam };
+}
+
+/**
+ * Joins two tensors; see {@linkcode TensorRef.seam}.
+ *
+ * @returns Undefined where the second does not lie behind the first.
+ */
+export function joined(
+  first: TensorRef,
+  second: TensorRef,
+  label: string,
+): TensorRef | undefined {
+  const a = resolve(first), b = resolve(second);
+  const width = first.shape.at(-1) ?? 0;
+  if (a.storage !== b.storage || b.byteOffset !== a.byteOffset + byteLengthOf(first)) {
+    return undefined;
+  }
+  const shape = [...first.shape.slice(0, -1), width + (second.shape.at(-1) ?? 0)];
+  return { ...a, shape, dtype: first.dtype, label, seam: width };
+}
+
+/**
+ * The two tensors that a joined one is.
+ *
+ * @throws {TypeError} When it is one.
+ */
+export function partsOfJoined(tensor: TensorRef): [TensorRef, TensorRef] {
+  const { seam, ...rest } = tensor;
+  if (seam === undefined) {
+    throw new TypeError(`Cannot part ${tensor.label}: it must be two tensors that are joined`);
+  }
+  const outer = tensor.shape.slice(0, -1), width = tensor.shape.at(-1) ?? 0;
+  return [
+    slice(rest, 0, [...outer, seam]),
+    slice(rest, sizeOf(outer) * seam, [...outer, width - seam]),
+  ];
 }
 
 /** Follows placements: the storage and byte offset where a tensor's bytes finally are. */

@@ -8,9 +8,9 @@ import type { Tensor } from "../autograd/graph.ts";
 import { attention } from "../autograd/ops/attention.ts";
 import { concat } from "../autograd/ops/concat.ts";
 import { pointwiseConvs } from "../autograd/ops/conv2d.ts";
+import { join } from "../autograd/ops/join.ts";
 import { parallelLinear } from "../autograd/ops/parallel_linear.ts";
 import { reshape } from "../autograd/ops/reshape.ts";
-import { upsampleNearest2x } from "../autograd/ops/upsample.ts";
 import { Conv2d, GroupNorm, Linear } from "./layers.ts";
 import { Module } from "./module.ts";
 
@@ -112,7 +112,8 @@ export class ResidualBlock extends Module {
    */
   forward(x: Tensor, time: TimeColumns, skip?: Tensor): Tensor {
     const { graph } = x;
-    const sum = graph.checkpoint(() => this.#convolve(skip ? concat(x, skip) : x, time));
+    const both = this.shortcut ? join : concat;
+    const sum = graph.checkpoint(() => this.#convolve(skip ? both(x, skip) : x, time));
     const { attention } = this;
     return attention ? graph.checkpoint(() => attention.forward(sum)) : sum;
   }
@@ -179,6 +180,6 @@ export class Upsample extends Module {
 
   /** `[N, H, W, C]` to `[N, 2 H, 2 W, C]`. */
   forward(x: Tensor): Tensor {
-    return this.conv.forward(upsampleNearest2x(x));
+    return this.conv.forward(x, { doubled: true });
   }
 }

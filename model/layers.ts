@@ -48,7 +48,7 @@ export interface Conv2dOptions {
   readonly padAfter?: boolean;
 }
 
-/** What a convolution adds to its output while that is still at hand. */
+/** What a convolution does while its input or its output is at hand. */
 export interface ConvolutionExtras {
   /** Added to every pixel of an image: `co` columns of `[N, C]`. */
   readonly perImage?: Tensor;
@@ -56,6 +56,8 @@ export interface ConvolutionExtras {
   readonly perImageStart?: number;
   /** Added element by element: the output's shape. */
   readonly residual?: Tensor;
+  /** Whether the input is first made twice as high and wide, by nearest neighbours. */
+  readonly doubled?: boolean;
 }
 
 /** Square convolution, padded so that stride 1 keeps the image's size. */

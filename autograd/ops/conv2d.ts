@@ -8,7 +8,9 @@ import {
   conv2dShape,
   conv2dWeightGrad,
   isPointwiseConv,
+  withSeam,
 } from "../../kernels/conv2d/conv2d.ts";
+import { upsampleBackward } from "../../kernels/layout/upsample.ts";
 import { parallelLinearForward } from "../../kernels/matmul/parallel_linear.ts";
 import { sumMiddle, sumMiddleInto } from "../../kernels/reduce/reduce.ts";
 import type { Tensor } from "../tensor.ts";
@@ -30,20 +32,27 @@ export interface Conv2dArgs extends Conv2dOptions {
    * (a 1x1 convolution that adds no more than a bias).
    */
   readonly blocked?: boolean | undefined;
+  /**
+   * Whether each pixel of x is read as four, twice as high and wide, as after
+   * {@linkcode upsampleNearest2x}; false unless given.
+   */
+  readonly doubled?: boolean | undefined;
 }
 
 /**
  * 2-D convolution (cross-correlation) with a fused sum.
  *
- * @param x `[n, h, w, ci]`
+ * @param x `[n, h, w, ci]`; of {@linkcode join} where the kernel is 1x1.
  * @param weight `[kh, kw, ci, co]`
  * @returns `[n, oh, ow, co]`
  * @throws {RangeError} When the shapes do not fit.
  */
 export function conv2d(x: Tensor, weight: Tensor, args: Conv2dArgs = {}): Tensor {
   const { capture } = x.graph;
-  const { bias, perImage, perImageStart = 0, residual } = args;
-  const shape = conv2dShape(x.shape, weight.ref, args);
+  const { bias, perImage, perImageStart = 0, residual, doubled = false } = args;
+  const [n = 0, h = 0, w = 0, ci = 0] = x.shape;
+  const read = doubled ? [n, 2 * h, 2 * w, ci] : x.shape;
+  const shape = withSeam({ ...conv2dShape(read, weight.ref, args), doubled }, x.ref.seam);
   const output = conv2dForward(capture, x.ref, weight.storedAs(x.ref.dtype), shape, {
     bias: bias?.ref,
     perImage: perImage?.ref,
@@ -108,11 +117,11 @@ function rule(x: Tensor, weight: Tensor, shape: Conv2dShape, args: Conv2dArgs): 
       perImage?.shape[1] === co
         ? sumMiddle(capture, dy, perPixel)
         : (total: TensorRef) => sumMiddleInto(capture, dy, perPixel, total, perImageStart);
-    const dx = needsX
-      ? conv2dInputGrad(capture, weight.storedAs(dy.dtype), dy, shape, absorb(0)[0], args.blocked)
-      : null;
+    const ofInput = (plus?: TensorRef) =>
+      conv2dInputGrad(capture, weight.storedAs(dy.dtype), dy, shape, plus, args.blocked);
+    const dx = () => shape.doubled ? upsampleBackward(capture, ofInput()) : ofInput(absorb(0)[0]);
     return [
-      dx,
+      needsX ? dx() : null,
       made?.weight ?? null,
       ...(bias ? [bias.needsGrad ? dBias() : null] : []),
       ...(perImage ? [perImage.needsGrad ? dPerImage() : null] : []),

@@ -23,7 +23,7 @@ export interface GroupNormArgs {
  * Group normalisation (Wu and He 2018) over the pixels and channels of each group, then SiLU and dropout
  * as asked for.
  *
- * @param x `[N, H, W, C]`.
+ * @param x `[N, H, W, C]`; may be of {@linkcode join}.
  * @param weight `[C]`.
  * @param bias `[C]`.
  * @throws {RangeError} When shapes or groups do not fit.

@@ -10,7 +10,13 @@ import { matmul } from "../matmul/matmul.ts";
 import { type Epilogue, gatherConv } from "./gather.ts";
 import { type Conv2dShape, isPointwiseConv } from "./shape.ts";
 
-export { type Conv2dOptions, type Conv2dShape, conv2dShape, isPointwiseConv } from "./shape.ts";
+export {
+  type Conv2dOptions,
+  type Conv2dShape,
+  conv2dShape,
+  isPointwiseConv,
+  withSeam,
+} from "./shape.ts";
 export { type Epilogue, type GatherChoices } from "./gather.ts";
 export { conv2dWeightGrad } from "./weight_grad.ts";
 export { type WeightGrads } from "./weight_grad_parts.ts";
@@ -18,7 +24,7 @@ export { type WeightGrads } from "./weight_grad_parts.ts";
 /**
  * `y = conv(x, weight) + bias + perImage + residual`.
  *
- * @param x `[n, h, w, ci]`
+ * @param x `[n, h, w, ci]`, joined of two where the shape says so.
  * @param weight `[kh, kw, ci, co]`
  * @param epilogue bias `[co]`, perImage `[n, C]`, of which the `co` columns from `perImageStart` are
  *   added, residual `[n, oh, ow, co]`, each optional.
@@ -56,7 +62,8 @@ export function conv2dForward(
       );
     }
   }
-  if (isPointwiseConv(shape) && !epilogue.perImage && !epilogue.residual) {
+  const joined = shape.seam !== undefined;
+  if (isPointwiseConv(shape) && !epilogue.perImage && !epilogue.residual && !joined) {
     const product = matmul(capture, {
       a: { tensor: x, row: ci },
       b: { tensor: weight, row: co },
@@ -72,9 +79,9 @@ export function conv2dForward(
 }
 
 /**
- * Gradient with respect to x `[n, h, w, ci]` from dy `[n, oh, ow, co]`.
+ * Gradient with respect to x `[n, h, w, ci]` from dy `[n, oh, ow, co]`, joined where x is.
  *
- * @param plus Added to it: the gradient of x from elsewhere, of its shape.
+ * @param plus Added to it: the gradient of x from elsewhere, of its shape and joined as it is.
  * @param blocked As in {@linkcode conv2dForward}.
  */
 export function conv2dInputGrad(
@@ -86,7 +93,7 @@ export function conv2dInputGrad(
   blocked = false,
 ): TensorRef {
   const { n, h, w, ci, co } = shape;
-  if (isPointwiseConv(shape) && !plus) {
+  if (isPointwiseConv(shape) && !plus && shape.seam === undefined) {
     const product = matmul(capture, {
       a: { tensor: dy, row: co },
       b: { tensor: weight, row: co, transposed: true },

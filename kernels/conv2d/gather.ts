@@ -59,7 +59,7 @@ import {
   sourceFunction,
 } from "./gather_source.ts";
 import { tiledVariants } from "./gather_tiled.ts";
-import { type Conv2dShape, convMultiplyAdds } from "./shape.ts";
+import { type Conv2dShape, convMultiplyAdds, JOINED_AT, pixelText } from "./shape.ts";
 
 export { type Epilogue, type GatherMode } from "./gather_source.ts";
 
@@ -95,6 +95,7 @@ export function gatherConv(
     stride > 1 && `stride${stride}`,
     ...added,
     blocked && "blocked",
+    shape.seam !== undefined && "joined",
     source.dtype !== "f32" && source.dtype,
   ].filter(Boolean).join(" ");
   return recordVariant(capture, key, [
@@ -138,6 +139,8 @@ function subgroupVariants(
           tile,
           added,
           blocked,
+          joined: shape.seam !== undefined,
+          doubled: mode === "forward" && shape.doubled === true,
           stride: mode === "forward" ? undefined : shape.stride,
           powers,
           vectors,
@@ -190,6 +193,10 @@ interface SubgroupVariant {
   /** Names of the tensors that the epilogue adds. */
   readonly added: readonly Added[];
   readonly blocked: boolean;
+  /** Whether x or its gradient is. */
+  readonly joined: boolean;
+  /** Whether each pixel of the source is read as four. */
+  readonly doubled: boolean;
   /** Where it is part of the code; see {@linkcode sourceFunction}. */
   readonly stride: number | undefined;
   /** Whether both sides of the output are powers of two: shifts instead of divisions. */
@@ -201,7 +208,10 @@ interface SubgroupVariant {
 }
 
 function subgroupKernel(variant: SubgroupVariant): Kernel {
-  const { mode, from, tile, added, blocked, stride = 1, powers, vectors, oneImage } = variant;
+  const { mode, from, tile, added, blocked, joined, doubled, stride = 1, powers, vectors } =
+    variant;
+  const pixel = pixelText(doubled);
+  const forward = mode === "forward";
   const { width } = tile;
   const size = names(mode);
   const perLoad = (text: (i: number) => string) => perLoadOfA(tile, text);
@@ -210,7 +220,9 @@ function subgroupKernel(variant: SubgroupVariant): Kernel {
     : { x: "% params.{w}", y: "/ params.{w}", n: "/ (params.{w} * params.{h})" };
   const by = (axis: "x" | "y" | "n") =>
     divide[axis].replaceAll("{w}", size.width).replaceAll("{h}", size.height);
-  const atRow = added.filter((name) => name === "residual" || (name === "perImage" && !oneImage));
+  const atRow = added.filter((name) =>
+    name === "residual" || (name === "perImage" && !variant.oneImage)
+  );
   const atColumn = added.filter((name) => !atRow.includes(name));
   const rowOf = powers ? `& (params.${size.height} - 1u)` : `% params.${size.height}`;
   return {
@@ -218,12 +230,14 @@ function subgroupKernel(variant: SubgroupVariant): Kernel {
       stride === 1 ? "" : `.stride${stride}`
     }${powers ? ".pow2" : ""}${added.map((name) => `+${name}`).join("")}${
       atRow.includes("perImage") ? "s" : ""
-    }${blocked ? ".blocked" : ""}${from === "texture" ? ".texture" : ""}`,
-    bindings: kernelBindings(mode, added, { depth: vectors ? 4 : 1, columns: width }, from),
-    params: { ...paramTypes(added), widthShift: "u32", imageShift: "u32" },
+    }${blocked ? ".blocked" : ""}${joined ? ".joined" : ""}${doubled ? ".doubled" : ""}${
+      from === "texture" ? ".texture" : ""
+    }`,
+    bindings: kernelBindings(mode, added, { depth: vectors ? 4 : 1, columns: width }, joined, from),
+    params: { ...paramTypes(added, joined), widthShift: "u32", imageShift: "u32" },
     workgroupSize: [tile.lanes, 1, 1],
     subgroups: true,
-    wgsl: `${sourceFunction(mode, variant.stride)}
+    wgsl: `${sourceFunction(mode, variant.stride)}${joined ? JOINED_AT : ""}
 @compute @workgroup_size(WX, WY, WZ)
 fn main(@builtin(workgroup_id) group: vec3u, @builtin(local_invocation_id) local: vec3u) {
   let lane = local.x;
@@ -250,7 +264,15 @@ fn main(@builtin(workgroup_id) group: vec3u, @builtin(local_invocation_id) local
       perLoad((i) =>
         `let sx${i} = sourceOf(px${i}, kx, params.px, params.${size.sw});
       let in${i} = sy${i} >= 0 && sx${i} >= 0;
-      let at${i} = select(0u, ((pn${i} + u32(sy${i})) * params.${size.sw} + u32(sx${i})) * depth, in${i});`
+      let pixel${i} = ${pixel.line(`pn${i} + u32(sy${i})`, `params.${size.sw}`)} + ${
+          pixel.column(`u32(sx${i})`)
+        };
+      ${
+          joined && forward
+            ? `let near${i} = pixel${i} * (params.seam / 4u);
+      let far${i} = joinedAt(pixel${i}, params.seam) / 4u - params.seam / 4u;`
+            : `let at${i} = select(0u, pixel${i} * depth, in${i});`
+        }`
       )
     }
       ${depthLoop(variant, perLoad)}
@@ -267,7 +289,9 @@ fn main(@builtin(workgroup_id) group: vec3u, @builtin(local_invocation_id) local
     }
   ${
       storeTile(tile, (i, value, j) => {
-        const at = `start + ${i} * columns + column${j}`;
+        const at = joined && !forward
+          ? `joinedAt(row + ${i}, column${j} * ${width}u) / ${width}u`
+          : `start + ${i} * columns + column${j}`;
         const places = { image: `((row + ${i}) ${by("n")})`, column: `column${j}`, at };
         const terms = epilogueTerms(atRow, places, from);
         return `out[${at}] = ${value} + added${j}${terms}`;
@@ -279,7 +303,7 @@ fn main(@builtin(workgroup_id) group: vec3u, @builtin(local_invocation_id) local
 
 /** WGSL: the loop over the channels of one tap. */
 function depthLoop(
-  { mode, from, tile, vectors, blocked }: SubgroupVariant,
+  { mode, from, tile, vectors, blocked, joined }: SubgroupVariant,
   perLoad: (text: (i: number) => string) => string,
 ): string {
   // Forward: weight[tap, k, column]. Input gradient: weight[tap, column, k], transposed when loaded.
@@ -320,11 +344,13 @@ function depthLoop(
   const zero = vectors ? "vec4f()" : "0.0";
   const steps = BLOCK_TERMS / step;
   const end = `if (k % ${steps}u == ${steps - 1}u || k + 1u == depth) {\n${endBlock(tile)}\n}`;
+  const place = (i: number) =>
+    joined && forward ? `select(far${i}, near${i}, k < params.seam / 4u)` : `at${i}`;
   return `${start}
       for (var k = 0u; k < depth; k++) {
         ${
     perLoad((i) =>
-      `let a${i} = select(${zero}, ${operandAt("source", `at${i} + k`, from)}, in${i});`
+      `let a${i} = select(${zero}, ${operandAt("source", `${place(i)} + k`, from)}, in${i});`
     )
   }
         ${body}
@@ -332,22 +358,27 @@ function depthLoop(
       }`;
 }
 
-function plainKernel({ mode, added, blocked, shape: { stride } }: GatherProduct): Kernel {
+function plainKernel({ mode, added, blocked, shape }: GatherProduct): Kernel {
+  const { stride } = shape;
+  const joined = shape.seam !== undefined, forward = mode === "forward";
+  const doubled = forward && shape.doubled === true, pixel = pixelText(doubled);
   const size = names(mode);
-  const weightAt = mode === "forward"
+  const weightAt = forward
     ? "(tap * depth + k) * columns + column"
     : "(tap * columns + column) * depth + k";
-  const term = `source[at + k] * weight[${weightAt}]`;
-  const places = { image: "image", column: "column", at: "item" };
+  const sourceAt = joined && forward ? "joinedAt(pixel, k)" : "at + k";
+  const term = `source[${sourceAt}] * weight[${weightAt}]`;
+  const at = joined && !forward ? "joinedAt(pixel, column)" : "item";
+  const places = { image: "image", column: "column", at };
   const terms = epilogueTerms(added, places);
   return {
     name: `conv2d.${mode}.plain${stride === 1 ? "" : `.stride${stride}`}${
       added.map((name) => `+${name}`).join("")
-    }${blocked ? ".blocked" : ""}`,
-    bindings: kernelBindings(mode, added, { depth: 1, columns: 1 }),
-    params: paramTypes(added),
+    }${blocked ? ".blocked" : ""}${joined ? ".joined" : ""}${doubled ? ".doubled" : ""}`,
+    bindings: kernelBindings(mode, added, { depth: 1, columns: 1 }, joined),
+    params: paramTypes(added, joined),
     workgroupSize: [STREAM_WORKGROUP, 1, 1],
-    wgsl: `${FLAT_INDEX}${sourceFunction(mode, stride)}
+    wgsl: `${FLAT_INDEX}${sourceFunction(mode, stride)}${joined ? JOINED_AT : ""}
 @compute @workgroup_size(WX, WY, WZ)
 fn main(@builtin(global_invocation_id) global: vec3u, @builtin(num_workgroups) groups: vec3u) {
   let item = flatInvocation(global, groups);
@@ -364,7 +395,8 @@ fn main(@builtin(global_invocation_id) global: vec3u, @builtin(num_workgroups) g
     let sy = sourceOf(py, tap / params.kw, params.py, params.${size.sh});
     let sx = sourceOf(px, tap % params.kw, params.px, params.${size.sw});
     if (sy < 0 || sx < 0) { continue; }
-    let at = ((image * params.${size.sh} + u32(sy)) * params.${size.sw} + u32(sx)) * depth;
+    let line = ${pixel.line(`image * params.${size.sh} + u32(sy)`, `params.${size.sw}`)};
+    let at = (line + ${pixel.column("u32(sx)")}) * depth;
     ${
       blocked
         ? `for (var first = 0u; first < depth; first += ${BLOCK_TERMS}u) {
@@ -375,7 +407,7 @@ fn main(@builtin(global_invocation_id) global: vec3u, @builtin(num_workgroups) g
         : `for (var k = 0u; k < depth; k++) { sum += ${term}; }`
     }
   }
-  out[item] = sum${terms};
+  out[${at}] = sum${terms};
 }`,
   };
 }

@@ -7,9 +7,9 @@
 import type { Capture } from "../../device/capture.ts";
 import { full, type Width } from "../../device/element.ts";
 import type { BindingSpec } from "../../device/kernel.ts";
-import type { TensorRef } from "../../device/tensor.ts";
+import { joinedAs, type TensorRef } from "../../device/tensor.ts";
 import { operandAt, type OperandSource } from "../shared/gemm.ts";
-import { type Conv2dShape, convMultiplyAdds, SHAPE_PARAMS } from "./shape.ts";
+import { type Conv2dShape, convMultiplyAdds, shapeTypes, shapeValues } from "./shape.ts";
 
 /** Which of the two sums is computed. */
 export type GatherMode = "forward" | "input";
@@ -67,10 +67,11 @@ export function columnStrides({ mode, shape, epilogue }: GatherProduct): number[
 }
 
 /** Uniform parameters of every variant. */
-export function paramTypes(added: readonly Added[]): Record<string, "u32"> {
+export function paramTypes(added: readonly Added[], joined: boolean): Record<string, "u32"> {
+  const sizes = shapeTypes(joined);
   return added.includes("perImage")
-    ? { ...SHAPE_PARAMS, perImageRow: "u32", perImageStart: "u32" }
-    : SHAPE_PARAMS;
+    ? { ...sizes, perImageRow: "u32", perImageStart: "u32" }
+    : sizes;
 }
 
 /** Their values for vectors of `width` columns. */
@@ -78,9 +79,10 @@ export function paramValues(
   { shape, epilogue: { perImage, perImageStart = 0 } }: GatherProduct,
   width: number,
 ): Record<string, number> {
-  if (!perImage) return { ...shape };
+  const sizes = shapeValues(shape);
+  if (!perImage) return sizes;
   const perImageRow = (perImage.shape[1] ?? 0) / width;
-  return { ...shape, perImageRow, perImageStart: perImageStart / width };
+  return { ...sizes, perImageRow, perImageStart: perImageStart / width };
 }
 
 /** Sizes of the product: pixels by channels, and the sides of the result's images. */
@@ -96,7 +98,10 @@ export function bind(
   { mode, source, weight, shape, epilogue, added, label }: GatherProduct,
 ) {
   const { columns, height, width } = gatherSizes(mode, shape);
-  const out = capture.transient([shape.n, height, width, columns], label, source.dtype);
+  const out = joinedAs(
+    capture.transient([shape.n, height, width, columns], label, source.dtype),
+    mode === "input" ? shape.seam : undefined,
+  );
   const bindings: Record<string, TensorRef> = { source, weight, out };
   for (const name of added) bindings[name] = epilogue[name]!;
   return { out, shared: { bindings, multiplyAdds: convMultiplyAdds(shape) } };
@@ -154,23 +159,32 @@ export function epilogueTerms(
  * Bindings: source, weight, out and what is added.
  *
  * @param widths Elements of a load along the summed channels and along the result's.
+ * @param joined Whether x or its gradient is, and with that what is added to it.
  * @param from Where source, weight and residual are read from.
  */
 export function kernelBindings(
   mode: GatherMode,
   added: readonly Added[],
   widths: { readonly depth: Width; readonly columns: Width },
+  joined: boolean,
   from: OperandSource = "buffer",
 ): Record<string, BindingSpec> {
   const wide = full(widths.depth), vector = full(widths.columns);
+  const joins = { source: joined && mode === "forward", result: joined && mode === "input" };
   const textured = from === "texture";
   const bindings: Record<string, BindingSpec> = {
-    source: { type: wide, access: "read", textured },
+    source: { type: wide, access: "read", textured, joined: joins.source },
     weight: { type: mode === "forward" ? vector : wide, access: "read", textured },
-    out: { type: vector, access: "write" },
+    out: { type: vector, access: "write", joined: joins.result },
   };
   for (const name of added) {
-    bindings[name] = { type: vector, access: "read", textured: textured && name === "residual" };
+    const like = name === "residual";
+    bindings[name] = {
+      type: vector,
+      access: "read",
+      textured: textured && like,
+      joined: joins.result && like,
+    };
   }
   return bindings;
 }

@@ -45,6 +45,7 @@ import {
   sourceFunction,
 } from "./gather_source.ts";
 import { bindParts, sumParts } from "./gather_parts.ts";
+import { JOINED_AT, pixelText } from "./shape.ts";
 
 /** The ways of computing a convolution by these tiles, best guess first. */
 export function tiledVariants(product: GatherProduct, tiles: readonly RankedTile[]): Variant[] {
@@ -86,6 +87,8 @@ function recordTiled(
       tile,
       added,
       blocked,
+      joined: joinedImages(product, parts),
+      doubled: mode === "forward" && shape.doubled === true,
       stride: shape.stride,
       wideDepth: depth % 4 === 0,
       wideColumns,
@@ -102,6 +105,13 @@ function recordTiled(
   return parts > 1 ? sumParts(capture, product, out) : out;
 }
 
+/** The parts of a split product are whole; their sum is joined. */
+function joinedImages({ mode, shape }: GatherProduct, parts: number): TiledGather["joined"] {
+  if (shape.seam === undefined) return undefined;
+  if (mode === "forward") return "source";
+  return parts > 1 ? undefined : "result";
+}
+
 /** What the code depends on. */
 interface TiledGather {
   readonly mode: GatherMode;
@@ -109,6 +119,10 @@ interface TiledGather {
   /** Names of the tensors that the epilogue adds. */
   readonly added: readonly Added[];
   readonly blocked: boolean;
+  /** Which of the images is joined, if any; see `TensorRef.seam`. */
+  readonly joined: "source" | "result" | undefined;
+  /** Whether each pixel of the source is read as four. */
+  readonly doubled: boolean;
   readonly stride: number;
   /** Whether the summed channels are loaded four at a time. */
   readonly wideDepth: boolean;
@@ -121,7 +135,8 @@ interface TiledGather {
 }
 
 function gatherKernel(variant: TiledGather): Kernel {
-  const { mode, tile, added, blocked, stride, wideDepth, wideColumns, wholeTaps, split } = variant;
+  const { mode, tile, added, blocked, joined, doubled, stride, wideDepth, wideColumns } = variant;
+  const { wholeTaps, split } = variant;
   const flags = `${wideDepth ? "" : "d"}${wideColumns ? "" : "c"}`;
   const size = names(mode);
   const weightIsWide = mode === "forward" ? wideColumns : wideDepth;
@@ -131,13 +146,16 @@ function gatherKernel(variant: TiledGather): Kernel {
       flags && `.scalar-${flags}`
     }${wholeTaps ? "" : ".tail"}${split ? ".split" : ""}${
       added.map((name) => `+${name}`).join("")
-    }${blocked ? ".blocked" : ""}`,
+    }${blocked ? ".blocked" : ""}${joined ? ".joined" : ""}${doubled ? ".doubled" : ""}`,
     bindings: kernelBindings(mode, added, {
       depth: wideDepth ? 4 : 1,
       columns: wideColumns ? 4 : 1,
-    }),
-    params: split ? { ...paramTypes(added), partDepth: "u32" } : paramTypes(added),
-    functions: REST + sourceFunction(mode, stride) +
+    }, joined !== undefined),
+    params: {
+      ...paramTypes(added, joined !== undefined),
+      ...(split ? { partDepth: "u32" } as const : {}),
+    },
+    functions: REST + sourceFunction(mode, stride) + (joined ? JOINED_AT : "") +
       (wideDepth ? "" : quadFunction("quadA", "source", false)) +
       (weightIsWide ? "" : quadFunction("quadB", "weight", false)),
     store: storeGathered(variant, size),
@@ -167,14 +185,17 @@ function pixelsOfLoads(tile: WorkgroupTile, size: Sizes): string {
  * tap, `from`, and what the tap and the slice add, which is the same for all invocations.
  */
 function tapByTap(variant: TiledGather, size: Sizes): Loads {
-  const { mode, tile, split } = variant;
+  const { mode, tile, split, joined } = variant;
   const forward = mode === "forward";
   const slice = tile.depth / 4;
   const { linear, first, aim } = tapText(variant, size);
   return {
     a: {
       along: "k",
-      load: (n) => `source[from${n} + ${linear ? "tapAt + at" : "at"}]`,
+      load: (n) =>
+        joined === "source"
+          ? `source[joinedAt(p${n}, 4u * at + aK) / 4u]`
+          : `source[from${n} + ${linear ? "tapAt + at" : "at"}]`,
       valid: (n) => `inside${n}`,
     },
     b: {
@@ -224,11 +245,25 @@ function tapByTap(variant: TiledGather, size: Sizes): Loads {
  * WGSL of what a tap decides. Coordinates left of or above the image wrap around to large numbers, which
  * are outside too, and so do places, whose sum is right again.
  */
-function tapText({ mode, stride, tile }: TiledGather, size: Sizes) {
+function tapText({ mode, stride, tile, doubled }: TiledGather, size: Sizes) {
   const sh = `params.${size.sh}`, sw = `params.${size.sw}`;
   const times = stride === 1 ? "" : ` * ${stride}u`;
   const inside = (n: number) => `inside${n} = sy < ${sh} && sx < ${sw};`;
   const place = (y: string, x: string) => `((${y}) * ${sw} + ${x}) * depth + aK / 4u`;
+  if (doubled) {
+    const { line, column } = pixelText(true);
+    return {
+      linear: false,
+      first: (n: number) => `var from${n} = 0u;`,
+      aim: perLoad(tile, "a", (n) =>
+        `{
+        let sy = py${n}${times} + ky - params.py;
+        let sx = px${n}${times} + kx - params.px;
+        ${inside(n)}
+        from${n} = (${line(`pn${n} + sy`, sw)} + ${column("sx")}) * depth + aK / 4u;
+      }`),
+    };
+  }
   if (mode === "forward") {
     return {
       linear: true,
@@ -277,9 +312,12 @@ function tapText({ mode, stride, tile }: TiledGather, size: Sizes) {
 
 /** Slices that may have several taps. */
 function slicesAcrossTaps(variant: TiledGather, size: Sizes): Loads {
-  const { mode, tile, wideDepth } = variant;
+  const { mode, tile, wideDepth, joined, doubled } = variant;
+  const { line, column } = pixelText(doubled);
+  const pixel = (n: number) =>
+    `${line(`pn${n} + u32(sy${n})`, `params.${size.sw}`)} + ${column(`u32(sx${n})`)}`;
   const at = (n: number) =>
-    `((pn${n} + u32(sy${n})) * params.${size.sw} + u32(sx${n})) * depth + channel`;
+    joined === "source" ? `joinedAt(p${n}, channel)` : `(${pixel(n)}) * depth + channel`;
   return {
     a: {
       along: "k",
@@ -361,7 +399,7 @@ function inputWeight({ wideDepth }: TiledGather): TiledOperand {
 }
 
 function storeGathered(
-  { tile, added, wideColumns, split }: TiledGather,
+  { tile, added, wideColumns, split, joined }: TiledGather,
   size: Sizes,
 ): string {
   const image = added.includes("perImage")
@@ -374,7 +412,9 @@ function storeGathered(
     prepare: image,
     store: (value, column, index) => {
       const line = split ? "(group.z * pixels + r)" : "r";
-      const at = index(`${line} * all + ${column}`);
+      const at = index(
+        joined === "result" ? `joinedAt(r, ${column})` : `${line} * all + ${column}`,
+      );
       const places = { image: "image", column: index(column), at };
       const terms = epilogueTerms(added, places);
       return `out[${at}] = ${value}${terms};`;

@@ -29,6 +29,17 @@ export interface Conv2dShape {
   readonly px: number;
   readonly oh: number;
   readonly ow: number;
+  /**
+   * Channels of the first of two tensors that x, and with it its gradient, is joined of (see
+   * `TensorRef.seam`), a multiple of four as the others are; only of a convolution for which
+   * {@linkcode isPointwiseConv} holds.
+   */
+  readonly seam?: number | undefined;
+  /**
+   * Whether x is `[n, h / 2, w / 2, ci]` and each of its pixels is read as four, as after upsampling by
+   * nearest neighbours; false unless given. Its gradient is that of the large image.
+   */
+  readonly doubled?: boolean;
 }
 
 /**
@@ -62,7 +73,8 @@ export function conv2dShape(
 
 /** Whether the convolution is a matrix product over pixels. */
 export function isPointwiseConv(shape: Conv2dShape): boolean {
-  return shape.kh === 1 && shape.kw === 1 && shape.stride === 1 && shape.py === 0 && shape.px === 0;
+  return !shape.doubled && shape.kh === 1 && shape.kw === 1 && shape.stride === 1 &&
+    shape.py === 0 && shape.px === 0;
 }
 
 /** Multiply-adds of the convolution, and of either gradient; padding counts like pixels. */
@@ -70,8 +82,63 @@ export function convMultiplyAdds({ n, oh, ow, ci, co, kh, kw }: Conv2dShape): nu
   return n * oh * ow * kh * kw * ci * co;
 }
 
+/**
+ * Says where x is joined.
+ *
+ * @throws {RangeError} When the convolution is not one of 1x1.
+ */
+export function withSeam(shape: Conv2dShape, seam: number | undefined): Conv2dShape {
+  if (seam === undefined) return shape;
+  if (!isPointwiseConv(shape)) {
+    throw new RangeError(
+      `Cannot convolve: of two joined tensors the kernel must be 1x1 without stride and padding, got ${shape.kh}x${shape.kw}, stride ${shape.stride}, padding ${
+        formatShape([shape.py, shape.px])
+      }; concatenate them`,
+    );
+  }
+  return { ...shape, seam };
+}
+
+/** Types of the sizes as uniform parameters. */
+export function shapeTypes(joined: boolean): Record<string, "u32"> {
+  return joined ? { ...SHAPE_PARAMS, seam: "u32" } : SHAPE_PARAMS;
+}
+
 /** The sizes as uniform parameters. */
-export const SHAPE_PARAMS = {
+export function shapeValues({ seam, doubled: _, ...sizes }: Conv2dShape): Record<string, number> {
+  return seam === undefined ? sizes : { ...sizes, seam };
+}
+
+/**
+ * WGSL: the first pixel of a line of x, and one in it, where lines are counted through all images and lines
+ * and columns may be those of the image that is twice as large.
+ */
+export function pixelText(doubled: boolean) {
+  return doubled
+    ? {
+      line: (line: string, width: string) => `((${line}) >> 1u) * (${width} >> 1u)`,
+      column: (column: string) => `((${column}) >> 1u)`,
+    }
+    : {
+      line: (line: string, width: string) => `(${line}) * ${width}`,
+      column: (column: string) => column,
+    };
+}
+
+/**
+ * WGSL: `joinedAt(pixel, channel)`, the index of a float of x or its gradient, the `channel` of which may
+ * be the first of a vector.
+ */
+export const JOINED_AT = `fn joinedAt(pixel: u32, channel: u32) -> u32 {
+  let first = channel < params.seam;
+  let width = select(params.ci - params.seam, params.seam, first);
+  let start = select(params.n * params.h * params.w * params.seam - params.seam, 0u, first);
+  return start + pixel * width + channel;
+}
+`;
+
+/** Types of the sizes as uniform parameters, without a seam. */
+const SHAPE_PARAMS = {
   n: "u32",
   h: "u32",
   w: "u32",

@@ -38,7 +38,14 @@ import { matrixTiles } from "../shared/gemm_matrix.ts";
 import { FLAT_INDEX, flatGrid, STREAM_WORKGROUP } from "../shared/grid.ts";
 import { recordVariant, type Variant } from "../shared/variants.ts";
 import { TILES } from "../shared/workgroup_tiles.ts";
-import { type Conv2dShape, convMultiplyAdds, SHAPE_PARAMS } from "./shape.ts";
+import {
+  type Conv2dShape,
+  convMultiplyAdds,
+  JOINED_AT,
+  pixelText,
+  shapeTypes,
+  shapeValues,
+} from "./shape.ts";
 import { chooseNarrow, narrowKernel, type NarrowVariant } from "./weight_grad_narrow.ts";
 import {
   gradsOf,
@@ -85,7 +92,8 @@ function subgroupVariants(capture: Capture, product: WeightGradProduct): Variant
   const { ci, co } = shape;
   const lanes = capture.gpu.subgroupSize;
   const variants: Variant[] = [];
-  const narrow = lanes ? chooseNarrow(lanes, shape) : undefined;
+  const whole = shape.seam === undefined && !shape.doubled;
+  const narrow = lanes && whole ? chooseNarrow(lanes, shape) : undefined;
   if (narrow) {
     const record = (capture: Capture) => recordNarrow(capture, product, narrow);
     variants.push({ family: "subgroup", name: `narrow${narrow.tile.rows}`, record });
@@ -122,7 +130,7 @@ function recordNarrow(
     kernel: narrowKernel(narrow, stride),
     bindings: { x, dy, out },
     multiplyAdds: convMultiplyAdds(shape),
-    params: { ...shape, linesPerPart },
+    params: { ...shapeValues(shape), linesPerPart },
     workgroups: [
       Math.ceil(kh * kw * Math.min(ci, co) / narrow.tile.lanes),
       Math.ceil(Math.max(ci, co) / narrow.tile.rows),
@@ -143,10 +151,10 @@ function recordSubgroups(
   const { parts, linesPerPart } = partsOf(n * oh, ow, shape);
   const out = partialSums(capture, shape, parts, { bias: true });
   capture.dispatch({
-    kernel: subgroupKernel(tile, from),
+    kernel: subgroupKernel(tile, from, shape),
     bindings: { x, dy, out },
     multiplyAdds: convMultiplyAdds(shape),
-    params: { ...shape, linesPerPart },
+    params: { ...shapeValues(shape), linesPerPart },
     workgroups: [
       Math.ceil(co / tileColumns(tile)),
       kh * kw * Math.ceil(ci / tile.rows) + 1,
@@ -160,10 +168,10 @@ function recordPlain(capture: Capture, { x, dy, shape }: WeightGradProduct): Ten
   const { parts, linesPerPart } = partsOf(shape.n * shape.oh, shape.ow, shape);
   const out = partialSums(capture, shape, parts, { bias: true });
   capture.dispatch({
-    kernel: plainKernel(),
+    kernel: plainKernel(shape),
     bindings: { x, dy, out },
     multiplyAdds: convMultiplyAdds(shape),
-    params: { ...shape, linesPerPart, parts, rows: weightRows(shape) + 1 },
+    params: { ...shapeValues(shape), linesPerPart, parts, rows: weightRows(shape) + 1 },
     workgroups: flatGrid(sizeOf(out.shape), STREAM_WORKGROUP),
   });
   return out;
@@ -182,21 +190,32 @@ function partsOf(lines: number, width: number, shape: Conv2dShape) {
  * A workgroup owns `rows` input channels of one tap. Per step it takes four neighbouring output pixels;
  * pixels past the end of a line or outside the image load as zeros of x, which cancels their dy.
  */
-function subgroupKernel(tile: GemmTile, from: OperandSource): Kernel {
+function subgroupKernel(
+  tile: GemmTile,
+  from: OperandSource,
+  { seam, doubled = false }: Conv2dShape,
+): Kernel {
+  const joined = seam !== undefined, pixel = pixelText(doubled);
   const vector = full(tile.width);
   const textured = from === "texture";
   const dyAt = (index: string) => operandAt("dy", index, from);
+  const xAt = (i: number) => {
+    const at = `xLine + ${pixel.column(`u32(sx${i})`)}`;
+    return joined ? `joinedAt(${at}, 4u * quad${i}) / 4u` : `(${at}) * depth + quad${i}`;
+  };
   return {
-    name: `conv2d.weight.sub${tileName(tile)}${textured ? ".texture" : ""}`,
+    name: `conv2d.weight.sub${tileName(tile)}${joined ? ".joined" : ""}${
+      doubled ? ".doubled" : ""
+    }${textured ? ".texture" : ""}`,
     bindings: {
-      x: { type: full(4), access: "read", textured },
+      x: { type: full(4), access: "read", textured, joined },
       dy: { type: vector, access: "read", textured },
       out: { type: vector, access: "write" },
     },
-    params: { ...SHAPE_PARAMS, linesPerPart: "u32" },
+    params: { ...shapeTypes(joined), linesPerPart: "u32" },
     workgroupSize: [tile.lanes, 1, 1],
     subgroups: true,
-    wgsl: `
+    wgsl: `${joined ? JOINED_AT : ""}
 @compute @workgroup_size(WX, WY, WZ)
 fn main(@builtin(workgroup_id) group: vec3u, @builtin(local_invocation_id) local: vec3u) {
   let lane = local.x;
@@ -240,7 +259,7 @@ fn main(@builtin(workgroup_id) group: vec3u, @builtin(local_invocation_id) local
   for (var line = first; line < end; line++) {
     let sy = i32(oy * params.stride) + ky;
     if (sy >= 0 && sy < i32(params.h)) {
-      let xLine = (image * params.h + u32(sy)) * params.w;
+      let xLine = ${pixel.line("image * params.h + u32(sy)", "params.w")};
       let dyLine = line * params.ow;
       for (var ox = 0u; ox < params.ow; ox += 4u) {
         ${
@@ -248,7 +267,7 @@ fn main(@builtin(workgroup_id) group: vec3u, @builtin(local_invocation_id) local
         `let sx${i} = i32((ox + k${i}) * params.stride) + kx;
         let in${i} = sx${i} >= 0 && sx${i} < i32(params.w) && ox + k${i} < params.ow;
         let a${i} = select(vec4f(), ${
-          operandAt("x", `select(0u, (xLine + u32(sx${i})) * depth + quad${i}, in${i})`, from)
+          operandAt("x", `select(0u, ${xAt(i)}, in${i})`, from)
         }, in${i});`)
     }
         ${
@@ -273,17 +292,20 @@ fn main(@builtin(workgroup_id) group: vec3u, @builtin(local_invocation_id) local
   };
 }
 
-function plainKernel(): Kernel {
+function plainKernel({ seam, doubled = false }: Conv2dShape): Kernel {
+  const joined = seam !== undefined, pixel = pixelText(doubled);
+  const at = `xLine + ${pixel.column("u32(sx)")}`;
+  const xAt = joined ? `joinedAt(${at}, channel)` : `(${at}) * params.ci + channel`;
   return {
-    name: "conv2d.weight.plain",
+    name: `conv2d.weight.plain${joined ? ".joined" : ""}${doubled ? ".doubled" : ""}`,
     bindings: {
-      x: { type: full(1), access: "read" },
+      x: { type: full(1), access: "read", joined },
       dy: { type: full(1), access: "read" },
       out: { type: full(1), access: "write" },
     },
-    params: { ...SHAPE_PARAMS, linesPerPart: "u32", parts: "u32", rows: "u32" },
+    params: { ...shapeTypes(joined), linesPerPart: "u32", parts: "u32", rows: "u32" },
     workgroupSize: [STREAM_WORKGROUP, 1, 1],
-    wgsl: `${FLAT_INDEX}
+    wgsl: `${FLAT_INDEX}${joined ? JOINED_AT : ""}
 @compute @workgroup_size(WX, WY, WZ)
 fn main(@builtin(global_invocation_id) global: vec3u, @builtin(num_workgroups) groups: vec3u) {
   let item = flatInvocation(global, groups);
@@ -310,11 +332,11 @@ fn main(@builtin(global_invocation_id) global: vec3u, @builtin(num_workgroups) g
     }
     let sy = i32(line % params.oh * params.stride) + ky;
     if (sy < 0 || sy >= i32(params.h)) { continue; }
-    let xLine = (line / params.oh * params.h + u32(sy)) * params.w;
+    let xLine = ${pixel.line("line / params.oh * params.h + u32(sy)", "params.w")};
     for (var ox = 0u; ox < params.ow; ox++) {
       let sx = i32(ox * params.stride) + kx;
       if (sx < 0 || sx >= i32(params.w)) { continue; }
-      ofLine += x[(xLine + u32(sx)) * params.ci + channel] *
+      ofLine += x[${xAt}] *
         dy[(line * params.ow + ox) * params.co + column];
     }
     sum += ofLine;

@@ -19,7 +19,7 @@ import {
   rowsLoad,
   storeTile,
 } from "../shared/gemm.ts";
-import { type Conv2dShape, SHAPE_PARAMS } from "./shape.ts";
+import { type Conv2dShape, shapeTypes } from "./shape.ts";
 
 /** Channels below which a side counts as narrow. */
 const NARROW = 8;
@@ -59,7 +59,7 @@ export function narrowKernel({ scans, tile }: NarrowVariant, stride: number): Ke
       dy: { type: full(fromX ? 1 : 4), access: "read" },
       out: { type: full(1), access: "write" },
     },
-    params: { ...SHAPE_PARAMS, linesPerPart: "u32" },
+    params: { ...shapeTypes(false), linesPerPart: "u32" },
     workgroupSize: [tile.lanes, 1, 1],
     subgroups: true,
     wgsl: `

@@ -31,7 +31,14 @@ import {
   WANTED_INVOCATIONS,
   type WorkgroupTile,
 } from "../shared/workgroup_tiles.ts";
-import { type Conv2dShape, convMultiplyAdds, SHAPE_PARAMS } from "./shape.ts";
+import {
+  type Conv2dShape,
+  convMultiplyAdds,
+  JOINED_AT,
+  pixelText,
+  shapeTypes,
+  shapeValues,
+} from "./shape.ts";
 import { mostParts, partialSums, type WeightGradProduct } from "./weight_grad_parts.ts";
 
 /** Pixels that a part has at least, so that writing and adding its sums stays a small share. */
@@ -69,7 +76,7 @@ function recordTiled(
   wantedParts: number,
 ): TensorRef {
   const { x, dy, shape } = product;
-  const { n, oh, ow, ci, co, stride } = shape;
+  const { n, oh, ow, ci, co, stride, seam, doubled = false } = shape;
   const pixels = n * oh * ow;
   const wide = { x: ci % 4 === 0, out: co % 4 === 0 };
   const lines = wide.x && wide.out ? linesOf(shape, tile) : undefined;
@@ -80,10 +87,17 @@ function recordTiled(
   const out = partialSums(capture, shape, parts, { bias: true });
   const [columns, blocks, batches] = tileGrid(tile, paddedRows(product), co, parts);
   capture.dispatch({
-    kernel: weightGradKernel({ tile, stride, wide, lines }),
+    kernel: weightGradKernel({
+      tile,
+      stride,
+      wide,
+      lines,
+      joined: seam !== undefined,
+      doubled,
+    }),
     bindings: { x, dy, out },
     multiplyAdds: convMultiplyAdds(shape),
-    params: { ...shape, pixelsPerPart, blocks },
+    params: { ...shapeValues(shape), pixelsPerPart, blocks },
     workgroups: [columns, blocks + 1, batches],
   });
   return out;
@@ -105,10 +119,14 @@ interface TiledWeightGrad {
   /** Which images have channels in multiples of four. */
   readonly wide: { readonly x: boolean; readonly out: boolean };
   readonly lines: Lines | undefined;
+  /** Whether x is joined of two. */
+  readonly joined: boolean;
+  /** Whether each pixel of x is read as four. */
+  readonly doubled: boolean;
 }
 
 function weightGradKernel(variant: TiledWeightGrad): Kernel {
-  const { tile, stride, wide, lines } = variant;
+  const { tile, stride, wide, lines, joined, doubled } = variant;
   const flags = `${wide.x ? "" : "x"}${wide.out ? "" : "c"}`;
   const vector = full(wide.out ? 4 : 1);
   const loads = lines ? lineByLine(variant, lines) : slicesAnywhere(variant);
@@ -116,14 +134,17 @@ function weightGradKernel(variant: TiledWeightGrad): Kernel {
     tile,
     name: `conv2d.weight.${tileName(tile)}${stride === 1 ? "" : `.stride${stride}`}${
       flags && `.scalar-${flags}`
-    }${lines === "several" ? ".lines" : lines ? "" : ".tail"}`,
+    }${lines === "several" ? ".lines" : lines ? "" : ".tail"}${joined ? ".joined" : ""}${
+      doubled ? ".doubled" : ""
+    }`,
     bindings: {
-      x: { type: full(wide.x ? 4 : 1), access: "read" },
+      x: { type: full(wide.x ? 4 : 1), access: "read", joined },
       dy: { type: vector, access: "read" },
       out: { type: vector, access: "write" },
     },
-    params: { ...SHAPE_PARAMS, pixelsPerPart: "u32", blocks: "u32" },
-    functions: REST + (wide.x ? "" : quadFunction("quadA", "x", false)) +
+    params: { ...shapeTypes(joined), pixelsPerPart: "u32", blocks: "u32" },
+    functions: REST + (joined ? JOINED_AT : "") +
+      (wide.x ? "" : quadFunction("quadA", "x", false)) +
       quadFunction("quadB", "dy", wide.out),
     a: loads.a,
     b: loads.b,
@@ -173,14 +194,20 @@ interface Loads {
  * All slices are whole. A slice begins at pixel `ox` of line `oy`, alike for all invocations, and each
  * load is some pixels and lines further on.
  */
-function lineByLine({ tile, stride }: TiledWeightGrad, lines: Lines): Loads {
+function lineByLine(
+  { tile, stride, joined, doubled }: TiledWeightGrad,
+  lines: Lines,
+): Loads {
+  const pixel = pixelText(doubled);
   const times = stride === 1 ? "" : ` * ${stride}u`;
   // Coordinates left of or above the image wrap around to large numbers, which are outside too.
   const aim = (n: number, below: string) =>
     `{
       let sy = (oy${below})${times} + ky - params.py;
       inside${n} = sy < params.h;
-      line${n} = (image * params.h + sy) * params.w * width + channel / 4u;
+      line${n} = ${pixel.line("image * params.h + sy", "params.w")}${
+      joined ? "" : " * width + channel / 4u"
+    };
     }`;
   const aims = lines === "part"
     ? aim(0, "")
@@ -192,7 +219,10 @@ function lineByLine({ tile, stride }: TiledWeightGrad, lines: Lines): Loads {
     a: {
       along: "lines",
       prepare: perLoad(tile, "a", (n) => `let sx${n} = (${across(n)})${times} + kx - params.px;`),
-      load: (n) => `x[line${line(n)} + sx${n} * width]`,
+      load: (n) =>
+        joined
+          ? `x[joinedAt(line${line(n)} + sx${n}, channel) / 4u]`
+          : `x[line${line(n)} + ${pixel.column(`sx${n}`)} * width]`,
       valid: (n) => `inside${line(n)} && sx${n} < params.w`,
     },
     b: { along: "lines", load: (n) => `dy[dyAt${n}]` },
@@ -225,10 +255,14 @@ function lineByLine({ tile, stride }: TiledWeightGrad, lines: Lines): Loads {
 }
 
 /** Slices that begin anywhere, with loads of any width. */
-function slicesAnywhere({ tile, stride, wide }: TiledWeightGrad): Loads {
+function slicesAnywhere({ tile, stride, wide, joined, doubled }: TiledWeightGrad): Loads {
+  const { line, column } = pixelText(doubled);
   const times = stride === 1 ? "" : ` * ${stride}u`;
-  const at = (n: number) =>
-    `((image${n} * params.h + sy${n}) * params.w + sx${n}) * params.ci + channel`;
+  const at = (n: number) => {
+    const first = line(`image${n} * params.h + sy${n}`, "params.w");
+    const pixel = `${first} + ${column(`sx${n}`)}`;
+    return joined ? `joinedAt(${pixel}, channel)` : `(${pixel}) * params.ci + channel`;
+  };
   const dyAt = (n: number, first: string) => `(first + next + bK${n}) * params.co + ${first}`;
   return {
     a: {

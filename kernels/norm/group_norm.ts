@@ -17,7 +17,7 @@
  */
 import type { Capture } from "../../device/capture.ts";
 import type { Task } from "../../device/dispatch.ts";
-import { formatShape, sizeOf, type TensorRef } from "../../device/tensor.ts";
+import { formatShape, joinedAs, sizeOf, type TensorRef } from "../../device/tensor.ts";
 import { affineSums } from "./affine_parts.ts";
 import { type DropoutOptions, dropoutParams } from "../elementwise/dropout.ts";
 import { flatGrid } from "../shared/grid.ts";
@@ -43,7 +43,8 @@ export interface GroupNormOptions {
  * more storage bindings than the eight that WebGPU promises.
  */
 export function canFuseDropout({ gpu }: Capture, x: TensorRef): boolean {
-  return (x.shape.at(-1) ?? 0) % 4 === 0 && gpu.limits.maxStorageBuffersPerShaderStage >= 10;
+  const wide = [x.shape.at(-1) ?? 0, x.seam ?? 0].every((channels) => channels % 4 === 0);
+  return wide && gpu.limits.maxStorageBuffersPerShaderStage >= 10;
 }
 
 /** What the backward pass needs besides the input. */
@@ -57,7 +58,7 @@ export interface GroupNormSaved {
 /**
  * `y = silu?(groupnorm(x) weight + bias)`.
  *
- * @param x `[N, H, W, C]`.
+ * @param x `[N, H, W, C]`; may be joined of two.
  * @param weight `[C]`; or `[N, 2, C]`, of each image its weights and then its biases.
  * @param bias `[C]`; undefined where `weight` holds the biases.
  * @throws {RangeError} When shapes or groups do not fit.
@@ -134,6 +135,7 @@ export function canSumPixels({ gpu }: Capture, x: TensorRef, groups: number): bo
  * Gradients of {@linkcode groupNormForward} from the upstream gradient `dy`. The dispatch takes two tasks
  * of others in passing: sums of dx over pixels, and the output, made again in the place of dy.
  *
+ * @param saved What the forward pass was given and left. Where x is joined, so are dx and what is added.
  * @param dy Overwritten where the output is wanted.
  * @param options Those of the forward pass.
  * @param wanted Whether the gradient of x is wanted; else null stands for it.
@@ -149,7 +151,9 @@ export function groupNormBackward(
   const { x } = saved;
   const layout = layOutGroups(capture.gpu, x, options.groups);
   const parts = capture.transient([layout.images, 2, layout.channels], "groupNorm parts");
-  const dx = wanted.x ? capture.transient(x.shape, "groupNorm dx", x.dtype) : null;
+  const dx = wanted.x
+    ? joinedAs(capture.transient(x.shape, "groupNorm dx", x.dtype), x.seam)
+    : null;
   const plus = dx ? wanted.plus ?? [] : [];
   const inPassing = dx ? wanted : {};
   recordBackward(capture, { ...saved, dy, parts, dx, plus }, { layout, options }, inPassing);
@@ -207,7 +211,8 @@ function recordBackward(
       if (task instanceof OutputTask && task.options === how.options && !y) {
         return { record: also({ y: true }), over: rest.dy };
       }
-      const canSum = !sums && !plus && canSumPixels(capture, rest.x, how.options.groups);
+      const canSum = !sums && !plus && dx.seam === undefined &&
+        canSumPixels(capture, rest.x, how.options.groups);
       if (canSum && task instanceof PixelSumsTask && task.of.storage === dx.storage) {
         return { record: also({ sums: task.into }) };
       }

@@ -7,7 +7,14 @@
 import { elementOf, full, type VectorType } from "../../device/element.ts";
 import type { BindingSpec, Kernel } from "../../device/kernel.ts";
 import { DROPOUT_PARAMS, KEPT } from "../elementwise/dropout.ts";
-import { GROUP_MAIN, GROUP_PARAMS, type GroupNormLayout, groupText } from "./group_norm_layout.ts";
+import {
+  GROUP_MAIN,
+  type GroupNormLayout,
+  groupParamTypes,
+  groupText,
+  type PlaceInX,
+  placeInX,
+} from "./group_norm_layout.ts";
 import { SIGMOID } from "../elementwise/silu.ts";
 
 /** Pixels that are summed before they are merged into the running sums, which keeps round-off low. */
@@ -52,22 +59,24 @@ export function forwardKernel(layout: GroupNormLayout, variant: GroupNormVariant
   const type = full(layout.width);
   const scales = affine(each, type);
   return {
-    name: `${nameOf(variant)}.${type}.${layout.workgroup}.${layout.shared}`,
+    name: `${nameOf(variant)}.${type}.${layout.workgroup}.${layout.shared}${joinedName(layout)}`,
     bindings: {
-      x: { type, access: "read" },
+      x: { type, access: "read", joined: layout.seam !== undefined },
       ...scales.bindings,
       y: { type, access: "write" },
       mean: { type: full(1), access: "write" },
       rstd: { type: full(1), access: "write" },
       ...(dropout ? { key: KEY_BINDING } : {}),
     },
-    params: { ...GROUP_PARAMS, eps: "f32", ...(dropout ? DROPOUT_PARAMS : {}) },
+    params: { ...groupParamTypes(layout), eps: "f32", ...(dropout ? DROPOUT_PARAMS : {}) },
     workgroupSize: [layout.workgroup, 1, 1],
     workgroupBytes: 8 * layout.shared,
     wgsl: `${groupText(layout)}${CHUNKS}${SIGMOID}${dropout ? KEPT : ""}
-${activation(silu)}${MOMENTS}${GROUP_MAIN}${forwardText(dropout, scales)}`,
+${activation(silu)}${MOMENTS}${GROUP_MAIN}${forwardText(dropout, scales, placeInX(layout))}`,
   };
 }
+
+const joinedName = ({ seam }: GroupNormLayout) => seam === undefined ? "" : ".joined";
 
 const KEY_BINDING: BindingSpec = { type: elementOf("u32", 4), access: "read" };
 
@@ -77,8 +86,8 @@ function activation(silu: boolean): string {
 }
 
 /** WGSL: an element of the output, in the forward pass and where the gradient makes it again. */
-function outputText(dropout: boolean): string {
-  return keptText("activate((x[i] - m) * scale + shift)", dropout);
+function outputText(dropout: boolean, { at }: PlaceInX): string {
+  return keptText(`activate((x[${at}] - m) * scale + shift)`, dropout);
 }
 
 /** WGSL: what dropout leaves of vector `i` of the tensor. */
@@ -91,8 +100,8 @@ const MOMENTS = `struct Moments { mean: V, squares: V }
 
 // Mean and sum of squared deviations of a lane's pixels (Chan, Golub and LeVeque 1983): each chunk
 // is summed relative to the mean so far, so nothing cancels however far the data are from zero.
-fn momentsOf(at: u32, first: u32) -> Moments {
-  var mean = x[at + first * params.stride];
+fn momentsOf(at: u32, step: u32, first: u32) -> Moments {
+  var mean = x[at + first * step];
   var squares = V(0.0);
   var seen = 0.0;
   for (var start = first; start < params.pixels; start += rows * CHUNK) {
@@ -101,7 +110,7 @@ fn momentsOf(at: u32, first: u32) -> Moments {
     var sumOfSquares = V(0.0);
     var count = 0.0;
     for (var p = start; p < end; p += rows) {
-      let d = x[at + p * params.stride] - mean;
+      let d = x[at + p * step] - mean;
       sum += d;
       sumOfSquares += d * d;
       count += 1.0;
@@ -138,9 +147,10 @@ fn pixelsOfRow(row: u32) -> f32 {
 `;
 
 /** Statistics of the slab's groups, then the output. */
-const forwardText = (dropout: boolean, { weight, bias }: Affine) => `
+const forwardText = (dropout: boolean, { weight, bias }: Affine, place: PlaceInX) => `
   for (var v = lane; v < params.slab && firstPixel < params.pixels; v += params.lanes) {
-    let moments = momentsOf(origin + v, firstPixel);
+    ${place.prepare}
+    let moments = momentsOf(${place.first}, ${place.step}, firstPixel);
     store(row * slabChannels + v * W, moments.mean, moments.squares);
   }
   workgroupBarrier();
@@ -171,9 +181,10 @@ const forwardText = (dropout: boolean, { weight, bias }: Affine) => `
     let m = loadA(v * W);
     let scale = loadB(v * W) * ${weight("firstVector + v")};
     let shift = ${bias("firstVector + v")};
+    ${place.prepare}
     for (var p = firstPixel; p < params.pixels; p += rows) {
       let i = origin + v + p * params.stride;
-      y[i] = ${outputText(dropout)};
+      y[i] = ${outputText(dropout, place)};
     }
   }
 }`;
@@ -196,6 +207,8 @@ export function backwardKernel(
   const { silu, dropout, each, dx, plus, sums, y } = variant;
   const type = full(layout.width);
   const scales = affine(each, type);
+  const joined = layout.seam !== undefined;
+  const place = placeInX(layout);
   const gather = (name: string) =>
     Array.from(
       { length: layout.width },
@@ -204,22 +217,22 @@ export function backwardKernel(
   return {
     name: `${nameOf(variant)}Backward.${type}.${layout.workgroup}.${layout.shared}${
       dx ? "" : ".affine"
-    }${["", "+plus", "+plus2"][plus]}${sums ? "+sums" : ""}${y ? "+y" : ""}`,
+    }${["", "+plus", "+plus2"][plus]}${sums ? "+sums" : ""}${y ? "+y" : ""}${joinedName(layout)}`,
     bindings: {
-      x: { type, access: "read" },
+      x: { type, access: "read", joined },
       dy: { type, access: y ? "read_write" : "read" },
       ...scales.bindings,
       mean: { type: full(1), access: "read" },
       rstd: { type: full(1), access: "read" },
       parts: { type: full(1), access: "write" },
-      ...(dx ? { dx: { type, access: "write" } as const } : {}),
-      ...(plus > 0 ? { plus: { type, access: "read" } as const } : {}),
-      ...(plus > 1 ? { plus2: { type, access: "read" } as const } : {}),
+      ...(dx ? { dx: { type, access: "write", joined } as const } : {}),
+      ...(plus > 0 ? { plus: { type, access: "read", joined } as const } : {}),
+      ...(plus > 1 ? { plus2: { type, access: "read", joined } as const } : {}),
       ...(sums ? { sums: { type: full(1), access: "read_write" } as const } : {}),
       ...(dropout ? { key: KEY_BINDING } : {}),
     },
     params: {
-      ...GROUP_PARAMS,
+      ...groupParamTypes(layout),
       ...(sums ? { sumRow: "u32", sumStart: "u32" } as const : {}),
       ...(dropout ? DROPOUT_PARAMS : {}),
     },
@@ -239,18 +252,21 @@ ${
         : "  return dy;"
     }
 }
-${GROUP_MAIN}${backwardSums(dropout, scales)}${dx ? backwardDx(layout.width, variant, scales) : ""}
+${GROUP_MAIN}${backwardSums(dropout, scales, place)}${
+      dx ? backwardDx(layout.width, variant, scales, place) : ""
+    }
 }`,
   };
 }
 
 /** Sums of dz xhat and dz over the pixels of each channel. */
-const backwardSums = (dropout: boolean, { weight, bias }: Affine) => `
+const backwardSums = (dropout: boolean, { weight, bias }: Affine, place: PlaceInX) => `
   for (var v = lane; v < params.slab && firstPixel < params.pixels; v += params.lanes) {
     let m = meanOf(firstGroup, v * W);
     let r = rstdOf(firstGroup, v * W);
     let w = ${weight("firstVector + v")};
     let b = ${bias("firstVector + v")};
+    ${place.prepare}
     var sumX = V(0.0);
     var sum = V(0.0);
     for (var start = firstPixel; start < params.pixels; start += rows * CHUNK) {
@@ -259,7 +275,7 @@ const backwardSums = (dropout: boolean, { weight, bias }: Affine) => `
       var chunk = V(0.0);
       for (var p = start; p < end; p += rows) {
         let i = origin + v + p * params.stride;
-        let xhat = (x[i] - m) * r;
+        let xhat = (x[${place.at}] - m) * r;
         let dz = dzOf(${keptText("dy[i]", dropout)}, xhat, w, b);
         chunkX += dz * xhat;
         chunk += dz;
@@ -291,6 +307,7 @@ const backwardDx = (
   width: number,
   { plus, dropout, sums, y }: BackwardVariant,
   { weight, bias }: Affine,
+  place: PlaceInX,
 ) => `
   workgroupBarrier();
   let size = f32(params.pixels) * f32(groupChannels);
@@ -315,18 +332,19 @@ const backwardDx = (
     let b = ${bias("firstVector + v")};
     let meanDzX = loadA(v * W);
     let meanDz = loadB(v * W);
+    ${place.prepare}
     ${y ? "let scale = r * w;\n    let shift = b;" : ""}
     for (var start = firstPixel; start < params.pixels; start += rows * CHUNK) {
       let end = min(start + rows * CHUNK, params.pixels);
       ${sums ? "var chunk = V(0.0);" : ""}
       for (var p = start; p < end; p += rows) {
         let i = origin + v + p * params.stride;
-        let xhat = (x[i] - m) * r;
-        let d = ${["", "plus[i] + ", "plus[i] + plus2[i] + "][plus]}r * (w * dzOf(${
-  keptText("dy[i]", dropout)
-}, xhat, w, b) - (meanDz + xhat * meanDzX));
-        dx[i] = d;
-        ${y ? `dy[i] = ${outputText(dropout)};` : ""}
+        let xhat = (x[${place.at}] - m) * r;
+        let d = ${
+  ["", `plus[${place.at}] + `, `plus[${place.at}] + plus2[${place.at}] + `][plus]
+}r * (w * dzOf(${keptText("dy[i]", dropout)}, xhat, w, b) - (meanDz + xhat * meanDzX));
+        dx[${place.at}] = d;
+        ${y ? `dy[i] = ${outputText(dropout, place)};` : ""}
         ${sums ? "chunk += d;" : ""}
       }
       ${sums ? "total += chunk;" : ""}

@@ -40,7 +40,9 @@ export interface GroupNormLayout {
   readonly pixels: number;
   readonly channels: number;
   readonly groups: number;
-  /** Channels of a vector: 4, or 1 where channels are not a multiple of 4. */
+  /** Channels of the first of two tensors that x is joined of; see `TensorRef.seam`. */
+  readonly seam: number | undefined;
+  /** Channels of a vector: 4, or 1 where channels, or those before the seam, are not a multiple of 4. */
   readonly width: 1 | 4;
   /** Vectors of a slab. */
   readonly slab: number;
@@ -73,7 +75,8 @@ export function layOutGroups(gpu: Gpu, x: TensorRef, groups: number): GroupNormL
     );
   }
   const pixels = x.shape.slice(1, -1).reduce((product, n) => product * n, 1);
-  const width = channels % 4 === 0 ? 4 : 1;
+  const { seam } = x;
+  const width = channels % 4 === 0 && (seam ?? 0) % 4 === 0 ? 4 : 1;
   const tuning = isCpu(gpu)
     ? { ...gpu.subgroupSize > 8 ? WIDE_CPU_TUNING : CPU_TUNING, workgroup: gpu.subgroupSize }
     : GPU_TUNING;
@@ -95,6 +98,7 @@ export function layOutGroups(gpu: Gpu, x: TensorRef, groups: number): GroupNormL
     pixels,
     channels,
     groups,
+    seam,
     width,
     slab,
     slabs: channels / width / slab,
@@ -127,8 +131,8 @@ function chooseSlab(
   return best * least / width;
 }
 
-/** Uniform parameters of kernels over a cut; `stride` is the vectors of a pixel. */
-export const GROUP_PARAMS = {
+/** Uniform parameters of all kernels over a cut; `stride` is the vectors of a pixel. */
+const GROUP_PARAMS = {
   pixels: "u32",
   stride: "u32",
   slab: "u32",
@@ -139,9 +143,19 @@ export const GROUP_PARAMS = {
   items: "u32",
 } as const;
 
-/** Values of {@linkcode GROUP_PARAMS}. */
+/** More of them where x is joined, in vectors: of a pixel in the first tensor, and of all of that. */
+const SEAM_PARAMS = { seam: "u32", second: "u32" } as const;
+
+/** Types of the parameters of kernels over a cut. */
+export function groupParamTypes({ seam }: GroupNormLayout) {
+  return { ...GROUP_PARAMS, ...(seam === undefined ? {} : SEAM_PARAMS) };
+}
+
+/** Their values. */
 export function groupParams(layout: GroupNormLayout) {
+  const seam = (layout.seam ?? 0) / layout.width;
   return {
+    ...(seam > 0 ? { seam, second: layout.images * layout.pixels * seam } : {}),
     pixels: layout.pixels,
     stride: layout.channels / layout.width,
     slab: layout.slab,
@@ -189,6 +203,32 @@ fn loadB(channel: u32) -> V {
   });
 }
 `;
+}
+
+/** What a kernel has of x, its gradient, and what is added to that. */
+export interface PlaceInX {
+  /** WGSL ahead of the pixels of vector `v` of the slab. */
+  readonly prepare: string;
+  /** WGSL: the element of the first pixel, and how many vectors the next is further on. */
+  readonly first: string;
+  readonly step: string;
+  /** WGSL: the element at pixel `p`, where `i` is that of y. */
+  readonly at: string;
+}
+
+/** Where the vectors of x are. */
+export function placeInX({ seam }: GroupNormLayout): PlaceInX {
+  const first = "origin + v", step = "params.stride";
+  if (seam === undefined) return { prepare: "", first, step, at: "i" };
+  return {
+    prepare: `let inFirst = firstVector + v < params.seam;
+    let xStep = select(params.stride - params.seam, params.seam, inFirst);
+    let xStart = image * params.pixels * xStep + firstVector + v
+      + select(params.second - params.seam, 0u, inFirst);`,
+    first: "xStart",
+    step: "xStep",
+    at: "xStart + p * xStep",
+  };
 }
 
 /** Opening of `main`: where an invocation works. */

@@ -8,7 +8,7 @@
 import { isCpu } from "../../device/cpu_lanes.ts";
 import { Capture } from "../../device/capture.ts";
 import type { Gpu } from "../../device/gpu.ts";
-import { resolve, type Storage, type TensorRef } from "../../device/tensor.ts";
+import { joinedAs, resolve, type Storage, type TensorRef } from "../../device/tensor.ts";
 import { setVariantPolicy, type Variant, type VariantPolicy, variantPolicy } from "./variants.ts";
 
 /** Names of the chosen variants by key. */
@@ -142,11 +142,12 @@ async function startTrial(gpu: Gpu, variant: Variant): Promise<Trial> {
     const key = [storages.indexOf(storage), byteOffset, ...tensor.shape].join();
     let replacement = replacements.get(key);
     if (!replacement) {
-      const { shape, label, dtype } = tensor;
+      const { shape, label, dtype, seam } = tensor;
       const constant = recorded.constants.find((other) => other.tensor.storage === storage);
       const data = constant ? { data: constant.values } : {};
-      replacement = gpu.tensor(shape, { label, dtype, ...data });
-      scratch.push(replacement);
+      const made = gpu.tensor(shape, { label, dtype, ...data });
+      scratch.push(made);
+      replacement = joinedAs(made, seam);
       replacements.set(key, replacement);
     }
     return replacement;

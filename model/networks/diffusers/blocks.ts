@@ -8,6 +8,7 @@ import type { Tensor } from "../../../autograd/graph.ts";
 import { attention } from "../../../autograd/ops/attention.ts";
 import { columns } from "../../../autograd/ops/columns.ts";
 import { concat } from "../../../autograd/ops/concat.ts";
+import { join } from "../../../autograd/ops/join.ts";
 import { pointwiseConvs } from "../../../autograd/ops/conv2d.ts";
 import { dropout } from "../../../autograd/ops/dropout.ts";
 import { film } from "../../../autograd/ops/film.ts";
@@ -106,7 +107,8 @@ export class Resnet extends Module {
    * @param skip Joined to the channels of `x`.
    */
   forward(x: Tensor, time?: TimeColumns, skip?: Tensor): Tensor {
-    return x.graph.checkpoint(() => this.#convolve(skip ? concat(x, skip) : x, time));
+    const both = this.convShortcut && !this.resample ? join : concat;
+    return x.graph.checkpoint(() => this.#convolve(skip ? both(x, skip) : x, time));
   }
 
   #convolve(x: Tensor, time: TimeColumns | undefined): Tensor {
@@ -226,7 +228,7 @@ export class Upsampler extends Module {
 
   /** `[N, H, W, C]` to `[N, 2 H, 2 W, C]`. */
   forward(x: Tensor): Tensor {
-    return this.conv.forward(upsampleNearest2x(x));
+    return this.conv.forward(x, { doubled: true });
   }
 }
 

@@ -85,6 +85,11 @@ export class Block extends Module {
     this.proj = attends ? new Convolution(outputs, outputs, 1, start.last) : undefined;
   }
 
+  /** Whether its input may be of {@linkcode join}. */
+  get joins(): boolean {
+    return this.skip !== undefined && this.options.resample === undefined;
+  }
+
   /**
    * What is inside is made again in the backward pass of a graph that recomputes blocks.
    *

@@ -8,6 +8,7 @@ import type { Graph, Tensor } from "../../../autograd/graph.ts";
 import { add } from "../../../autograd/ops/add.ts";
 import { columns } from "../../../autograd/ops/columns.ts";
 import { concat } from "../../../autograd/ops/concat.ts";
+import { join } from "../../../autograd/ops/join.ts";
 import { filterResample } from "../../../autograd/ops/filter_resample.ts";
 import { fourierFeatures } from "../../../autograd/ops/fourier_features.ts";
 import { scale } from "../../../autograd/ops/scale.ts";
@@ -268,7 +269,10 @@ export class EdmUNet extends Module implements Network {
     for (const { middle, up, blocks, norm, conv } of this.decoder.toReversed()) {
       for (const block of middle) h = block.forward(h, told(block));
       if (up) h = up.forward(h, told(up));
-      for (const block of blocks) h = block.forward(concat(h, skips.pop()!), told(block));
+      for (const block of blocks) {
+        const both = block.joins ? join : concat;
+        h = block.forward(both(h, skips.pop()!), told(block));
+      }
       if (out) out = filterResample(out, { taps, way: "up" });
       if (norm && conv) {
         const normal = norm.forward(h, { silu: true });

@@ -63,6 +63,11 @@ export class GuidedBlock extends Module {
     this.shortcut = inputs === outputs ? undefined : conv(1, inputs);
   }
 
+  /** Whether its input may be of {@linkcode join}. */
+  get joins(): boolean {
+    return this.shortcut !== undefined && this.change === null;
+  }
+
   /**
    * @param x `[N, H, W, inputs]`.
    * @param time The embedding as projected for this block; of a row a slice where it is added.

@@ -8,6 +8,7 @@ import type { Graph, Tensor } from "../../../autograd/graph.ts";
 import type { Conditioning } from "../../../autograd/network_inputs.ts";
 import { add } from "../../../autograd/ops/add.ts";
 import { concat } from "../../../autograd/ops/concat.ts";
+import { join } from "../../../autograd/ops/join.ts";
 import { gatherRows } from "../../../autograd/ops/gather_rows.ts";
 import { reshape } from "../../../autograd/ops/reshape.ts";
 import { silu } from "../../../autograd/ops/silu.ts";
@@ -164,7 +165,8 @@ export class GuidedUNet extends Module implements Network {
     return parts.reduce(
       (h, part, i) =>
         x.graph.checkpoint(() => {
-          const joined = i === 0 && skip ? concat(h, skip) : h;
+          const both = part instanceof GuidedBlock && part.joins ? join : concat;
+          const joined = i === 0 && skip ? both(h, skip) : h;
           return part instanceof GuidedBlock
             ? part.forward(joined, time(part), depth)
             : part.forward(joined, depth);

@@ -5,11 +5,14 @@ import {
   conv2dInputGrad,
   conv2dShape,
   conv2dWeightGrad,
+  withSeam,
 } from "../../../kernels/conv2d/conv2d.ts";
 import { variantPolicy } from "../../../kernels/shared/variants.ts";
 import { conv2dGradReference, conv2dReference } from "../../reference/conv2d.ts";
+import { upsampleReference } from "../../reference/pool.ts";
 import { assert, assertAllClose, assertEquals, assertThrows } from "../../support/assert.ts";
 import { compute, randomValues, testGpu, upload } from "../../support/gpu.ts";
+import { asOne, uploadJoined } from "../../support/joined.ts";
 import { weightGrads } from "../../support/weight_grads.ts";
 
 interface Case {
@@ -17,6 +20,10 @@ interface Case {
   readonly weight: [number, number, number, number];
   readonly stride?: number;
   readonly padding?: [number, number];
+  /** Channels of the first of two tensors that x is joined of. */
+  readonly seam?: number;
+  /** Whether each pixel of x is read as four. */
+  readonly doubled?: boolean;
 }
 
 const CASES: Case[] = [
@@ -41,19 +48,34 @@ const CASES: Case[] = [
   { x: [2, 9, 6, 8], weight: [3, 3, 8, 1], padding: [1, 1], stride: 2 },
   { x: [2, 9, 7, 1], weight: [3, 3, 1, 8], padding: [1, 1], stride: 2 },
   { x: [4, 32, 32, 4], weight: [1, 1, 4, 4] },
+  { x: [2, 4, 4, 32], weight: [1, 1, 32, 16], seam: 20 },
+  { x: [1, 5, 3, 12], weight: [1, 1, 12, 9], seam: 4 },
+  { x: [3, 7, 5, 44], weight: [1, 1, 44, 40], seam: 28 },
+  { x: [2, 16, 16, 96], weight: [1, 1, 96, 64], seam: 64 },
+  { x: [1, 16, 16, 192], weight: [1, 1, 192, 128], seam: 64 },
+  { x: [4, 32, 32, 8], weight: [1, 1, 8, 3], seam: 4 },
+  { x: [2, 4, 4, 16], weight: [3, 3, 16, 16], padding: [1, 1], doubled: true },
+  { x: [2, 3, 5, 7], weight: [3, 3, 7, 6], padding: [1, 1], doubled: true },
+  { x: [1, 8, 16, 32], weight: [3, 3, 32, 32], padding: [1, 1], doubled: true },
+  { x: [3, 5, 2, 12], weight: [4, 2, 12, 8], padding: [2, 1], stride: 3, doubled: true },
+  { x: [2, 4, 4, 32], weight: [1, 1, 32, 16], doubled: true },
 ];
 
-for (const { x: xShape, weight: wShape, ...options } of CASES) {
-  const name = `x [${xShape}], weight [${wShape}], ${JSON.stringify(options)}`;
+for (const { x: xShape, weight: wShape, seam, doubled = false, ...options } of CASES) {
+  const name = `x [${xShape}], weight [${wShape}], ${
+    JSON.stringify({ ...options, seam, ...doubled && { doubled } })
+  }`;
   Deno.test(`conv2d() and its gradients match the f64 sums for ${name}`, async () => {
     const gpu = await testGpu();
     const size = (shape: number[]) => shape.reduce((a, b) => a * b);
     const x = randomValues(size(xShape), 1), w = randomValues(size(wShape), 2);
     const weight = upload(gpu, wShape, w);
-    const shape = conv2dShape(xShape, weight, options);
+    const [n, h, w0, ci] = xShape;
+    const read = doubled ? [n, 2 * h, 2 * w0, ci] as const : xShape;
+    const shape = withSeam({ ...conv2dShape(read, weight, options), doubled }, seam);
     const dy = randomValues(shape.n * shape.oh * shape.ow * shape.co, 3);
     const { y, dx, dw, db } = await compute<string>(gpu, (capture) => {
-      const xRef = upload(gpu, xShape, x);
+      const xRef = uploadJoined(gpu, xShape, x, seam);
       const dyRef = upload(gpu, [shape.n, shape.oh, shape.ow, shape.co], dy);
       return {
         y: conv2dForward(capture, xRef, weight, shape),
@@ -61,16 +83,18 @@ for (const { x: xShape, weight: wShape, ...options } of CASES) {
         ...weightGrads(capture, xRef, dyRef, shape),
       };
     });
-    const grads = conv2dGradReference(shape, x, w, dy);
-    assertAllClose(y!, conv2dReference(shape, x, w), { atol: 2e-5, rtol: 1e-5, name: "y" });
-    assertAllClose(dx!, grads.dx, { atol: 2e-5, rtol: 1e-5, name: "dx" });
+    const large = doubled ? upsampleReference(xShape, x) : x;
+    const grads = conv2dGradReference(shape, large, w, dy);
+    assertAllClose(y!, conv2dReference(shape, large, w), { atol: 2e-5, rtol: 1e-5, name: "y" });
+    assertAllClose(asOne(dx!, xShape[3], seam), grads.dx, { atol: 2e-5, rtol: 1e-5, name: "dx" });
     // Each weight sums over all pixels, and round-off grows with the root of their number.
     const atol = 5e-6 * Math.sqrt(shape.n * shape.oh * shape.ow);
     assertAllClose(dw!, grads.dw, { atol, rtol: 1e-5, name: "dw" });
     if (db) assertAllClose(db, grads.db, { atol, rtol: 1e-5, name: "db" });
-    const { ci, co } = shape;
+    const { co } = shape;
     // Of the families only that of subgroups has kernels for few channels, without the bias.
     const narrow = Math.min(ci, co) < 8 && Math.max(ci, co) % 4 === 0 &&
+      seam === undefined && !doubled &&
       variantPolicy(gpu).forced !== "plain" && variantPolicy(gpu).forced !== "tiled";
     assertEquals(db === undefined, narrow, "whether the bias's gradient comes along");
   });
@@ -104,6 +128,41 @@ for (const [height, width] of [[5, 3], [8, 12]] as const) {
     });
   }
 }
+
+for (const [co, seam] of [[8, 4], [64, 44], [5, 8]] as const) {
+  Deno.test(`conv2d() of two joined at ${seam} to ${co} channels adds bias and residual, and its gradient another`, async () => {
+    const gpu = await testGpu();
+    const xShape = [3, 5, 7, 52], outShape = [3, 5, 7, co], pixels = 105, ci = 52;
+    const x = randomValues(pixels * ci, 1), w = randomValues(ci * co, 2);
+    const bias = randomValues(co, 3), residual = randomValues(pixels * co, 4);
+    const dy = randomValues(pixels * co, 5), plus = randomValues(pixels * ci, 6);
+    const weight = upload(gpu, [1, 1, ci, co], w);
+    const shape = withSeam(conv2dShape(xShape, weight, {}), seam);
+    const { y, dx } = await compute(gpu, (capture) => ({
+      y: conv2dForward(capture, uploadJoined(gpu, xShape, x, seam), weight, shape, {
+        bias: upload(gpu, [co], bias),
+        residual: upload(gpu, outShape, residual),
+      }),
+      dx: conv2dInputGrad(
+        capture,
+        weight,
+        upload(gpu, outShape, dy),
+        shape,
+        uploadJoined(gpu, xShape, plus, seam),
+      ),
+    }));
+    const sums = conv2dReference(shape, x, w).map((v, i) => v + bias[i % co]! + residual[i]!);
+    assertAllClose(y, sums, { atol: 2e-5, rtol: 1e-5, name: "y" });
+    const grads = conv2dGradReference(shape, x, w, dy).dx.map((v, i) => v + plus[i]!);
+    assertAllClose(asOne(dx, ci, seam), grads, { atol: 2e-5, rtol: 1e-5, name: "dx" });
+  });
+}
+
+Deno.test("conv2d() refuses two joined tensors where the kernel is not 1x1", async () => {
+  const gpu = await testGpu();
+  const shape = conv2dShape([1, 5, 5, 8], gpu.tensor([3, 3, 8, 8]), {});
+  assertThrows(() => withSeam(shape, 4), RangeError, "must be 1x1");
+});
 
 Deno.test("conv2d() refuses channels that differ and names both shapes", async () => {
   const gpu = await testGpu();

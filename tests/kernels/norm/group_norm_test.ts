@@ -11,6 +11,7 @@ import { siluForward } from "../../../kernels/elementwise/silu.ts";
 import { normaliseReference } from "../../reference/normalise.ts";
 import { assertAllClose, assertEquals, assertThrows } from "../../support/assert.ts";
 import { compute, randomValues, testGpu, upload } from "../../support/gpu.ts";
+import { asOne, uploadJoined } from "../../support/joined.ts";
 import { withSubgroupSize } from "../../support/wide_gpu.ts";
 
 interface Case {
@@ -18,6 +19,8 @@ interface Case {
   readonly groups: number;
   /** Added to every input value. */
   readonly offset?: number;
+  /** Channels of the first of two tensors that x is joined of. */
+  readonly seam?: number;
 }
 
 const CASES: readonly Case[] = [
@@ -31,16 +34,26 @@ const CASES: readonly Case[] = [
   { shape: [1, 13, 11, 128], groups: 32 },
   { shape: [2, 2, 3, 1100], groups: 1 }, // more vectors than invocations
   { shape: [1, 1, 2, 1027], groups: 1 },
+  { shape: [2, 1, 1, 8], groups: 1, seam: 4 },
+  { shape: [2, 3, 5, 24], groups: 6, seam: 8 },
+  { shape: [3, 3, 3, 96], groups: 32, seam: 40 }, // a vector's groups lie on both sides
+  { shape: [1, 5, 7, 30], groups: 5, seam: 7 },
+  { shape: [2, 5, 3, 12], groups: 4, seam: 5 }, // a vector would lie on both sides
+  { shape: [2, 9, 7, 384], groups: 32, seam: 256 }, // as in the network for CIFAR-10
+  { shape: [2, 2, 3, 1100], groups: 1, seam: 400 },
 ];
 
 /** Layouts by the lanes of a subgroup; 16 are a CPU's where the adapter is one. */
 const TEAMS = [["CPU", 8], ["wide CPU", 16], ["GPU", 32]] as const;
 
+const nameOf = ({ shape, groups, seam }: Case) =>
+  `[${shape}] in ${groups} groups${seam ? `, joined at ${seam}` : ""}`;
+
 /** Random key of dropout. */
 const KEY = [0x12345678, 0x9abcdef0, 41, 7];
 
 async function run(given: Case, silu: boolean, subgroupSize: number) {
-  const { shape, groups, offset = 0 } = given;
+  const { shape, groups, offset = 0, seam } = given;
   const [images, height, width, channels] = shape;
   const count = images * height * width * channels;
   const gpu = await testGpu();
@@ -50,7 +63,7 @@ async function run(given: Case, silu: boolean, subgroupSize: number) {
   const actual = await compute(gpu, (outer) => {
     const capture = withSubgroupSize(outer, subgroupSize);
     const refs = {
-      x: upload(gpu, shape, x),
+      x: uploadJoined(gpu, shape, x, seam),
       weight: upload(gpu, [channels], weight),
       bias: upload(gpu, [channels], bias),
     };
@@ -65,6 +78,7 @@ async function run(given: Case, silu: boolean, subgroupSize: number) {
     return { y, dx: dx!, dweight: sumParts(capture, dweight), dbias: sumParts(capture, dbias) };
   });
   const pixels = height * width;
+  actual.dx = asOne(actual.dx, channels, seam);
   const arrays = { x, dy, weight, bias };
   const expected = normaliseReference({ ...arrays, images, pixels, channels, ...options });
   return { actual, expected };
@@ -73,7 +87,7 @@ async function run(given: Case, silu: boolean, subgroupSize: number) {
 for (const given of CASES) {
   for (const silu of [false, true]) {
     for (const [team, size] of TEAMS) {
-      const name = `[${given.shape}] in ${given.groups} groups`;
+      const name = nameOf(given);
       Deno.test(
         `groupNorm() and its gradients match the f64 formula for ${name}${
           silu ? " with SiLU" : ""
@@ -149,12 +163,13 @@ Deno.test("groupNormBackward() leaves out what is not wanted", async () => {
 
 for (const given of CASES) {
   for (const [team, size] of TEAMS) {
-    Deno.test(`groupNormBackward() leaves the forward pass's y in the place of dy for [${given.shape}] in ${given.groups} groups, ${team} layout`, async () => {
+    Deno.test(`groupNormBackward() leaves the forward pass's y in the place of dy for ${nameOf(given)}, ${team} layout`, async () => {
       const gpu = await testGpu();
-      const { shape, groups, offset = 0 } = given;
+      const { shape, groups, offset = 0, seam } = given;
       const count = sizeOf(shape), channels = shape[3];
       const values = randomValues(count, 1).map((v) => v + offset);
-      const dropouts = channels % 4 === 0 ? [undefined, { p: 0.3, stream: 20 }] : [undefined];
+      const wide = [channels, seam ?? 0].every((n) => n % 4 === 0);
+      const dropouts = wide ? [undefined, { p: 0.3, stream: 20 }] : [undefined];
       for (const silu of [false, true]) {
         for (const dropout of dropouts) {
           for (const fused of [0, 1, 2]) {
@@ -163,7 +178,7 @@ for (const given of CASES) {
               compute(gpu, (outer) => {
                 const capture = withSubgroupSize(outer, size);
                 const refs = {
-                  x: upload(gpu, shape, values),
+                  x: uploadJoined(gpu, shape, values, seam),
                   weight: upload(gpu, [channels], randomValues(channels, 3)),
                   bias: upload(gpu, [channels], randomValues(channels, 4)),
                 };
@@ -186,7 +201,7 @@ for (const given of CASES) {
                 const wanted = {
                   x: true,
                   y: wantsY,
-                  plus: plus.map((values) => upload(gpu, shape, values)),
+                  plus: plus.map((values) => uploadJoined(gpu, shape, values, seam)),
                   sums: fused > 0 && canSumPixels(capture, refs.x, groups)
                     ? { matrix, start: 0 }
                     : undefined,
