@@ -11,6 +11,21 @@ export interface Lifetime {
   readonly byteLength: number;
   readonly first: number;
   readonly last: number;
+  /** Ranges that are touched apart, in order and together all of it; it is one unless given. */
+  readonly spans?: readonly Span[];
+}
+
+/** A range of a tensor, in bytes, and the first and last dispatch that touch it. */
+export interface Span {
+  readonly start: number;
+  readonly end: number;
+  readonly first: number;
+  readonly last: number;
+}
+
+/** The ranges of a tensor that live by themselves. */
+export function spansOf({ byteLength, first, last, spans }: Lifetime): readonly Span[] {
+  return spans ?? [{ start: 0, end: byteLength, first, last }];
 }
 
 /** A place in one of the plan's buffers. */
@@ -29,7 +44,8 @@ export interface Packing {
 
 /**
  * Packs lifetimes greedily, largest first, each at the lowest free offset of the first buffer that
- * has room (Pisarchyk & Lee 2020, "greedy by size").
+ * has room (Pisarchyk & Lee 2020, "greedy by size"). Where ranges of one live apart, others may have the
+ * bytes of those that are not alive.
  *
  * @param lifetimes What must live when; `last` counts as alive.
  * @param alignment Every offset is a multiple of it, in bytes.
@@ -48,7 +64,7 @@ export function packLifetimes(
     lifetimes[b]!.byteLength - lifetimes[a]!.byteLength || a - b
   );
   const placements: Placement[] = new Array(lifetimes.length);
-  const buffers: { start: number; end: number; life: Lifetime }[][] = [];
+  const buffers: Span[][] = [];
   const bufferBytes: number[] = [];
   for (const i of order) {
     const life = lifetimes[i]!;
@@ -60,9 +76,10 @@ export function packLifetimes(
     }
     for (let buffer = 0;; buffer++) {
       const placed = buffers[buffer] ??= [];
-      const byteOffset = lowestGap(placed, life, size, alias);
+      const spans = alignedSpans(life, alignment);
+      const byteOffset = lowestGap(placed, spans, alias);
       if (byteOffset + size > maxBufferBytes) continue;
-      placed.push({ start: byteOffset, end: byteOffset + size, life });
+      placed.push(...spans.map((span) => movedBy(span, byteOffset)));
       placed.sort((a, b) => a.start - b.start);
       bufferBytes[buffer] = Math.max(bufferBytes[buffer] ?? 0, byteOffset + size);
       placements[i] = { buffer, byteOffset };
@@ -72,18 +89,40 @@ export function packLifetimes(
   return { placements, bufferBytes };
 }
 
-/** The lowest offset at which `size` bytes are free during `life`; `placed` is sorted by start. */
-function lowestGap(
-  placed: readonly { start: number; end: number; life: Lifetime }[],
-  life: Lifetime,
-  size: number,
-  alias: boolean,
-): number {
+/** Spans that begin and end where tensors may. */
+function alignedSpans(life: Lifetime, alignment: number): Span[] {
+  return spansOf(life).map((span) => ({
+    ...span,
+    start: Math.floor(span.start / alignment) * alignment,
+    end: Math.ceil(span.end / alignment) * alignment,
+  }));
+}
+
+function movedBy(span: Span, bytes: number): Span {
+  return { ...span, start: span.start + bytes, end: span.end + bytes };
+}
+
+/** The lowest offset at which all spans are free while they live; `placed` is sorted by start. */
+function lowestGap(placed: readonly Span[], spans: readonly Span[], alias: boolean): number {
   let offset = 0;
-  for (const other of placed) {
-    if (alias && (other.life.last < life.first || life.last < other.life.first)) continue;
-    if (other.start - offset >= size) break;
-    offset = Math.max(offset, other.end);
+  for (let again = true; again;) {
+    again = false;
+    for (const span of spans) {
+      const moved = offsetPast(placed, span, offset, alias);
+      again ||= moved > offset && spans.length > 1;
+      offset = moved;
+    }
   }
   return offset;
+}
+
+/** The lowest offset from `offset` on at which a span is free. */
+function offsetPast(placed: readonly Span[], span: Span, offset: number, alias: boolean): number {
+  let free = offset;
+  for (const other of placed) {
+    if (alias && (other.last < span.first || span.last < other.first)) continue;
+    if (other.start >= free + span.end) break;
+    if (other.end > free + span.start) free = other.end - span.start;
+  }
+  return free;
 }

@@ -6,9 +6,15 @@
  */
 import { checkOverlaps, type Recording } from "./dispatch.ts";
 import { TENSOR_ALIGNMENT } from "./gpu.ts";
-import { type Lifetime, packLifetimes, type Placement } from "./pack_lifetimes.ts";
+import {
+  type Lifetime,
+  packLifetimes,
+  type Placement,
+  type Span,
+  spansOf,
+} from "./pack_lifetimes.ts";
 import { textureBytes } from "./operand_textures.ts";
-import { resolve, type TransientStorage } from "./tensor.ts";
+import { byteLengthOf, resolve, type TransientStorage } from "./tensor.ts";
 
 /** Choices of {@linkcode Capture.plan}. */
 export interface PlanOptions {
@@ -53,35 +59,61 @@ export function planMemory(capture: Recording, { alias = true }: PlanOptions = {
 }
 
 /**
- * First and last use of each transient storage.
+ * First and last use of each transient storage, and of its ranges where tensors that lie in it have lives
+ * of their own.
  *
  * @throws {TypeError} When a transient is read before it is written, or bindings overlap.
  */
 function findLifetimes(capture: Recording): Map<TransientStorage, Lifetime> {
-  const lives = new Map<TransientStorage, { first: number; last: number }>();
+  const uses = new Map<TransientStorage, Map<string, Span>>();
   capture.dispatches.forEach((dispatch, index) => {
     // Once more: tensors may have got their places since the dispatch was recorded.
     checkOverlaps(dispatch);
     for (const { name, tensor, access } of dispatch.bindings) {
-      const { storage } = resolve(tensor);
+      const { storage, byteOffset: start } = resolve(tensor);
       if (storage.kind !== "transient") continue;
-      const life = lives.get(storage);
-      if (life) life.last = index;
-      else if (access === "write") lives.set(storage, { first: index, last: index });
-      else {
+      const ranges = uses.get(storage);
+      if (!ranges && access !== "write") {
         throw new TypeError(
           `Cannot plan ${capture.name}: ${tensor.label} must be written before ${dispatch.kernel.name} reads it as ${name}`,
         );
       }
+      const end = start + byteLengthOf(tensor), key = `${start} ${end}`;
+      const first = ranges?.get(key)?.first ?? index;
+      uses.set(storage, (ranges ?? new Map()).set(key, { start, end, first, last: index }));
     }
   });
   const end = capture.dispatches.length;
   const result = new Map<TransientStorage, Lifetime>();
-  for (const [storage, { first, last }] of lives) {
-    const { label, byteLength } = storage;
-    result.set(storage, { label, byteLength, first, last: capture.kept.has(storage) ? end : last });
+  for (const [storage, ranges] of uses) {
+    const { label, byteLength } = storage, kept = capture.kept.has(storage);
+    const spans = spansByUse([...ranges.values()], byteLength).map((span) =>
+      kept ? { ...span, last: end } : span
+    );
+    const first = Math.min(...spans.map((span) => span.first));
+    const last = Math.max(...spans.map((span) => span.last));
+    result.set(storage, { label, byteLength, first, last, ...spans.length > 1 && { spans } });
   }
   return result;
+}
+
+/** What is used of `byteLength` bytes, cut where another range begins or ends. */
+function spansByUse(ranges: readonly Span[], byteLength: number): Span[] {
+  const cuts = new Set([0, byteLength, ...ranges.flatMap(({ start, end }) => [start, end])]);
+  const edges = [...cuts].sort((a, b) => a - b);
+  const spans: Span[] = [];
+  for (const [i, end] of edges.slice(1).entries()) {
+    const start = edges[i]!;
+    const over = ranges.filter((range) => range.start < end && start < range.end);
+    if (over.length === 0) continue;
+    const first = Math.min(...over.map((range) => range.first));
+    const last = Math.max(...over.map((range) => range.last));
+    const before = spans.at(-1);
+    const same = before?.end === start && before.first === first && before.last === last;
+    if (same) spans[spans.length - 1] = { ...before, end };
+    else spans.push({ start, end, first, last });
+  }
+  return spans;
 }
 
 function reportMemory(
@@ -89,19 +121,22 @@ function reportMemory(
   bufferBytes: readonly number[],
   textureBytes: number,
 ): MemoryReport {
-  const sum = (list: readonly { byteLength: number }[]) =>
-    list.reduce((total, { byteLength }) => total + byteLength, 0);
-  let fullest: readonly Lifetime[] = [];
-  for (const { first } of lives) {
-    const alive = lives.filter((life) => life.first <= first && life.last >= first);
+  const sum = (list: readonly { bytes: number }[]) =>
+    list.reduce((total, { bytes }) => total + bytes, 0);
+  const all = lives.flatMap((life) =>
+    spansOf(life).map((span) => ({ ...span, label: life.label, bytes: span.end - span.start }))
+  );
+  let fullest: typeof all = [];
+  for (const { first } of all) {
+    const alive = all.filter((span) => span.first <= first && span.last >= first);
     if (sum(alive) > sum(fullest)) fullest = alive;
   }
-  const holders = fullest.map(({ label, byteLength }) => ({ label, bytes: byteLength }));
+  const holders = fullest.map(({ label, bytes }) => ({ label, bytes }));
   if (textureBytes > 0) holders.push({ label: "operands in textures", bytes: textureBytes });
   holders.sort((a, b) => b.bytes - a.bytes);
   return {
     peakBytes: bufferBytes.reduce((a, b) => a + b, textureBytes),
-    unsharedBytes: sum(lives) + textureBytes,
+    unsharedBytes: sum(all) + textureBytes,
     holders,
   };
 }

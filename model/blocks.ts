@@ -5,12 +5,10 @@
  * @module
  */
 import type { Tensor } from "../autograd/graph.ts";
-import { attention } from "../autograd/ops/attention.ts";
 import { concat } from "../autograd/ops/concat.ts";
-import { pointwiseConvs } from "../autograd/ops/conv2d.ts";
 import { join } from "../autograd/ops/join.ts";
 import { parallelLinear } from "../autograd/ops/parallel_linear.ts";
-import { reshape } from "../autograd/ops/reshape.ts";
+import { projectedAttention } from "../autograd/ops/projected_attention.ts";
 import { Conv2d, GroupNorm, Linear } from "./layers.ts";
 import { Module } from "./module.ts";
 
@@ -38,17 +36,15 @@ export class AttentionBlock extends Module {
 
   /** `[N, H, W, channels]` to the same shape. */
   forward(x: Tensor): Tensor {
-    const [n = 0, height = 0, width = 0] = x.shape;
-    const normal = this.norm.forward(x);
     const { graph } = x;
     const projections = [this.query, this.key, this.value].map(({ weight, bias }) => ({
       weight: graph.parameter(weight),
       bias: graph.parameter(bias),
     }));
-    const [query, key, value] = pointwiseConvs(normal, projections)
-      .map((tokens) => reshape(tokens, [n, height * width, this.channels]));
-    const mixed = attention(query!, key!, value!, { scale: this.channels ** -0.5 });
-    return this.output.forward(reshape(mixed, x.shape), { residual: x });
+    const mixed = projectedAttention(this.norm.forward(x), projections, {
+      scale: this.channels ** -0.5,
+    });
+    return this.output.forward(mixed, { residual: x });
   }
 }
 

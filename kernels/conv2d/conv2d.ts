@@ -18,7 +18,7 @@ export {
   withSeam,
 } from "./shape.ts";
 export { type Epilogue, type GatherChoices } from "./gather.ts";
-export { conv2dWeightGrad } from "./weight_grad.ts";
+export { conv2dWeightGrad, conv2dWeightGrads } from "./weight_grad.ts";
 export { type WeightGrads } from "./weight_grad_parts.ts";
 
 /**

@@ -49,6 +49,8 @@ import {
 import { chooseNarrow, narrowKernel, type NarrowVariant } from "./weight_grad_narrow.ts";
 import {
   gradsOf,
+  layerText,
+  layerTypes,
   mostParts,
   partialSums,
   type WeightGradProduct,
@@ -70,13 +72,25 @@ export function conv2dWeightGrad(
   dy: TensorRef,
   shape: Conv2dShape,
 ): WeightGrads {
+  return conv2dWeightGrads(capture, x, dy, shape, 1)[0]!;
+}
+
+/** The same of several convolutions of x, whose dy lie one behind the other. */
+export function conv2dWeightGrads(
+  capture: Capture,
+  x: TensorRef,
+  dy: TensorRef,
+  shape: Conv2dShape,
+  layers: number,
+): WeightGrads[] {
   const { n, h, w, ci, co, kh, kw, stride } = shape;
-  const product: WeightGradProduct = { x, dy, shape };
+  const product: WeightGradProduct = { x, dy, shape, layers };
   const units = matrixTiles(capture.gpu, x.dtype, dy.dtype);
   const key = [
     "conv2d.weight",
     `${n}x${h}x${w} ${ci}-${co} ${kh}x${kw}`,
     stride > 1 && `stride${stride}`,
+    layers > 1 && `x${layers}`,
     units.length > 0 && x.dtype,
   ].filter(Boolean).join(" ");
   const parts = recordVariant(capture, key, [
@@ -88,11 +102,11 @@ export function conv2dWeightGrad(
 }
 
 function subgroupVariants(capture: Capture, product: WeightGradProduct): Variant[] {
-  const { shape } = product;
+  const { shape, layers } = product;
   const { ci, co } = shape;
   const lanes = capture.gpu.subgroupSize;
   const variants: Variant[] = [];
-  const whole = shape.seam === undefined && !shape.doubled;
+  const whole = shape.seam === undefined && !shape.doubled && layers === 1;
   const narrow = lanes && whole ? chooseNarrow(lanes, shape) : undefined;
   if (narrow) {
     const record = (capture: Capture) => recordNarrow(capture, product, narrow);
@@ -111,8 +125,8 @@ function subgroupVariants(capture: Capture, product: WeightGradProduct): Variant
 }
 
 function readsTextures({ gpu }: Capture, product: WeightGradProduct, tile: GemmTile): boolean {
-  const { x, dy, shape } = product;
-  return suitsTextures(gpu, convMultiplyAdds(shape), [[x, 4], [dy, tile.width]]);
+  const { x, dy, shape, layers } = product;
+  return suitsTextures(gpu, layers * convMultiplyAdds(shape), [[x, 4], [dy, tile.width]]);
 }
 
 function recordNarrow(
@@ -124,8 +138,8 @@ function recordNarrow(
   const { n, h, w, ci, co, kh, kw, oh, ow, stride } = shape;
   // Lines of the images that are walked through.
   const [lines, width] = narrow.scans === "x" ? [n * h, w] : [n * oh, ow];
-  const { parts, linesPerPart } = partsOf(lines, width, shape);
-  const out = partialSums(capture, shape, parts, { bias: false });
+  const { parts, linesPerPart } = partsOf(lines, width, product);
+  const out = partialSums(capture, product, parts, { bias: false });
   capture.dispatch({
     kernel: narrowKernel(narrow, stride),
     bindings: { x, dy, out },
@@ -146,43 +160,45 @@ function recordSubgroups(
   tile: GemmTile,
   from: OperandSource,
 ): TensorRef {
-  const { x, dy, shape } = product;
+  const { x, dy, shape, layers } = product;
   const { n, ci, co, kh, kw, oh, ow } = shape;
-  const { parts, linesPerPart } = partsOf(n * oh, ow, shape);
-  const out = partialSums(capture, shape, parts, { bias: true });
+  const { parts, linesPerPart } = partsOf(n * oh, ow, product);
+  const out = partialSums(capture, product, parts, { bias: true });
   capture.dispatch({
-    kernel: subgroupKernel(tile, from, shape),
+    kernel: subgroupKernel(tile, from, product),
     bindings: { x, dy, out },
-    multiplyAdds: convMultiplyAdds(shape),
-    params: { ...shapeValues(shape), linesPerPart },
+    multiplyAdds: layers * convMultiplyAdds(shape),
+    params: { ...shapeValues(shape), linesPerPart, layers },
     workgroups: [
       Math.ceil(co / tileColumns(tile)),
       kh * kw * Math.ceil(ci / tile.rows) + 1,
-      parts,
+      parts * layers,
     ],
   });
   return out;
 }
 
-function recordPlain(capture: Capture, { x, dy, shape }: WeightGradProduct): TensorRef {
-  const { parts, linesPerPart } = partsOf(shape.n * shape.oh, shape.ow, shape);
-  const out = partialSums(capture, shape, parts, { bias: true });
+function recordPlain(capture: Capture, product: WeightGradProduct): TensorRef {
+  const { x, dy, shape, layers } = product;
+  const { parts, linesPerPart } = partsOf(shape.n * shape.oh, shape.ow, product);
+  const out = partialSums(capture, product, parts, { bias: true });
+  const rows = weightRows(shape) + 1;
   capture.dispatch({
-    kernel: plainKernel(shape),
+    kernel: plainKernel(product),
     bindings: { x, dy, out },
-    multiplyAdds: convMultiplyAdds(shape),
-    params: { ...shapeValues(shape), linesPerPart, parts, rows: weightRows(shape) + 1 },
+    multiplyAdds: layers * convMultiplyAdds(shape),
+    params: { ...shapeValues(shape), linesPerPart, parts: parts * layers, rows, layers },
     workgroups: flatGrid(sizeOf(out.shape), STREAM_WORKGROUP),
   });
   return out;
 }
 
 /** How many lines of the images that are walked through a part has. */
-function partsOf(lines: number, width: number, shape: Conv2dShape) {
-  const { ci, co } = shape;
+function partsOf(lines: number, width: number, product: WeightGradProduct) {
+  const { ci, co } = product.shape;
   const pixelsPerPart = Math.max(LEAST_PIXELS, PART_FLOATS / (ci + co));
   const wanted = Math.max(1, Math.floor(lines * width / pixelsPerPart));
-  const linesPerPart = Math.ceil(lines / Math.min(wanted, mostParts(shape)));
+  const linesPerPart = Math.ceil(lines / Math.min(wanted, mostParts(product)));
   return { parts: Math.ceil(lines / linesPerPart), linesPerPart };
 }
 
@@ -193,9 +209,10 @@ function partsOf(lines: number, width: number, shape: Conv2dShape) {
 function subgroupKernel(
   tile: GemmTile,
   from: OperandSource,
-  { seam, doubled = false }: Conv2dShape,
+  { shape: { seam, doubled = false }, layers }: WeightGradProduct,
 ): Kernel {
   const joined = seam !== undefined, pixel = pixelText(doubled);
+  const layer = layerText(layers, "group.z");
   const vector = full(tile.width);
   const textured = from === "texture";
   const dyAt = (index: string) => operandAt("dy", index, from);
@@ -206,13 +223,13 @@ function subgroupKernel(
   return {
     name: `conv2d.weight.sub${tileName(tile)}${joined ? ".joined" : ""}${
       doubled ? ".doubled" : ""
-    }${textured ? ".texture" : ""}`,
+    }${layers > 1 ? ".layers" : ""}${textured ? ".texture" : ""}`,
     bindings: {
       x: { type: full(4), access: "read", textured, joined },
       dy: { type: vector, access: "read", textured },
       out: { type: vector, access: "write" },
     },
-    params: { ...shapeTypes(joined), linesPerPart: "u32" },
+    params: { ...shapeTypes(joined), linesPerPart: "u32", ...layerTypes(layers) },
     workgroupSize: [tile.lanes, 1, 1],
     subgroups: true,
     wgsl: `${joined ? JOINED_AT : ""}
@@ -234,7 +251,7 @@ fn main(@builtin(workgroup_id) group: vec3u, @builtin(local_invocation_id) local
   let quad${i} = min(row / 4u + ${quad}, depth - 1u);`;
       })
     }
-  let first = group.z * params.linesPerPart;
+  let first = ${layer.part} * params.linesPerPart;
   let end = min(first + params.linesPerPart, params.n * params.oh);
   let weights = params.kh * params.kw * params.ci;
   let sums = group.z * (weights + 1u) * columns;
@@ -243,7 +260,9 @@ fn main(@builtin(workgroup_id) group: vec3u, @builtin(local_invocation_id) local
     for (var line = first; line < end; line++) {
       ${perVector(tile, (j) => `var ofLine${j} = ${vector}();`)}
       for (var at = line * params.ow; at < (line + 1u) * params.ow; at++) {
-        ${perVector(tile, (j) => `ofLine${j} += ${dyAt(`at * columns + safe${j}`)};`)}
+        ${
+      perVector(tile, (j) => `ofLine${j} += ${dyAt(`(${layer.pixel}at) * columns + safe${j}`)};`)
+    }
       }
       ${perVector(tile, (j) => `sum${j} += ofLine${j};`)}
     }
@@ -260,7 +279,7 @@ fn main(@builtin(workgroup_id) group: vec3u, @builtin(local_invocation_id) local
     let sy = i32(oy * params.stride) + ky;
     if (sy >= 0 && sy < i32(params.h)) {
       let xLine = ${pixel.line("image * params.h + u32(sy)", "params.w")};
-      let dyLine = line * params.ow;
+      let dyLine = ${layer.pixel}line * params.ow;
       for (var ox = 0u; ox < params.ow; ox += 4u) {
         ${
       perLoadOfA(tile, (i) =>
@@ -292,18 +311,27 @@ fn main(@builtin(workgroup_id) group: vec3u, @builtin(local_invocation_id) local
   };
 }
 
-function plainKernel({ seam, doubled = false }: Conv2dShape): Kernel {
+function plainKernel({ shape: { seam, doubled = false }, layers }: WeightGradProduct): Kernel {
+  const layer = layerText(layers, "item / (params.co * params.rows)");
   const joined = seam !== undefined, pixel = pixelText(doubled);
   const at = `xLine + ${pixel.column("u32(sx)")}`;
   const xAt = joined ? `joinedAt(${at}, channel)` : `(${at}) * params.ci + channel`;
   return {
-    name: `conv2d.weight.plain${joined ? ".joined" : ""}${doubled ? ".doubled" : ""}`,
+    name: `conv2d.weight.plain${joined ? ".joined" : ""}${doubled ? ".doubled" : ""}${
+      layers > 1 ? ".layers" : ""
+    }`,
     bindings: {
       x: { type: full(1), access: "read", joined },
       dy: { type: full(1), access: "read" },
       out: { type: full(1), access: "write" },
     },
-    params: { ...shapeTypes(joined), linesPerPart: "u32", parts: "u32", rows: "u32" },
+    params: {
+      ...shapeTypes(joined),
+      linesPerPart: "u32",
+      parts: "u32",
+      rows: "u32",
+      ...layerTypes(layers),
+    },
     workgroupSize: [STREAM_WORKGROUP, 1, 1],
     wgsl: `${FLAT_INDEX}${joined ? JOINED_AT : ""}
 @compute @workgroup_size(WX, WY, WZ)
@@ -311,8 +339,9 @@ fn main(@builtin(global_invocation_id) global: vec3u, @builtin(num_workgroups) g
   let item = flatInvocation(global, groups);
   let column = item % params.co;
   let row = item / params.co % params.rows;
-  let part = item / (params.co * params.rows);
-  if (part >= params.parts) { return; }
+  if (item / (params.co * params.rows) >= params.parts) { return; }
+  let part = ${layer.part};
+  let dyFirst = ${layer.pixel}0u;
   let channel = row % params.ci;
   let tap = row / params.ci;
   let isBias = tap == params.kh * params.kw;
@@ -325,7 +354,7 @@ fn main(@builtin(global_invocation_id) global: vec3u, @builtin(num_workgroups) g
     var ofLine = 0.0;
     if (isBias) {
       for (var ox = 0u; ox < params.ow; ox++) {
-        ofLine += dy[(line * params.ow + ox) * params.co + column];
+        ofLine += dy[(dyFirst + line * params.ow + ox) * params.co + column];
       }
       sum += ofLine;
       continue;
@@ -337,7 +366,7 @@ fn main(@builtin(global_invocation_id) global: vec3u, @builtin(num_workgroups) g
       let sx = i32(ox * params.stride) + kx;
       if (sx < 0 || sx >= i32(params.w)) { continue; }
       ofLine += x[${xAt}] *
-        dy[(line * params.ow + ox) * params.co + column];
+        dy[(dyFirst + line * params.ow + ox) * params.co + column];
     }
     sum += ofLine;
   }

@@ -12,9 +12,11 @@ import type { Conv2dShape } from "./shape.ts";
 export interface WeightGradProduct {
   /** `[n, h, w, ci]` */
   readonly x: TensorRef;
-  /** `[n, oh, ow, co]` */
+  /** `[n, oh, ow, co]`, or as many of it one behind the other as there are layers. */
   readonly dy: TensorRef;
   readonly shape: Conv2dShape;
+  /** Convolutions of x. */
+  readonly layers: number;
 }
 
 /** Gradients of a convolution's weight and bias. */
@@ -34,27 +36,48 @@ export function weightRows({ kh, kw, ci }: Conv2dShape): number {
 }
 
 /** How many parts fit; at least one. */
-export function mostParts(shape: Conv2dShape): number {
-  return Math.max(1, Math.floor(MOST_BYTES / (4 * (weightRows(shape) + 1) * shape.co)));
+export function mostParts({ shape, layers }: Pick<WeightGradProduct, "shape" | "layers">): number {
+  const floats = layers * (weightRows(shape) + 1) * shape.co;
+  return Math.max(1, Math.floor(MOST_BYTES / (4 * floats)));
 }
 
-/** A new tensor `[parts, rows, co]`: with the bias's row, the last, or without. */
+/**
+ * WGSL of a workgroup or an item by its number `z` among parts and layers: its part, and what its layer
+ * adds to a pixel of dy.
+ */
+export function layerText(layers: number, z: string) {
+  return layers === 1 ? { part: z, pixel: "" } : {
+    part: `${z} / params.layers`,
+    pixel: `${z} % params.layers * (params.n * params.oh * params.ow) + `,
+  };
+}
+
+/** Types of the parameters that {@linkcode layerText} names. */
+export function layerTypes(layers: number): Record<string, "u32"> {
+  return layers === 1 ? {} : { layers: "u32" };
+}
+
+/** A new tensor `[parts, layers, rows, co]`: with the bias's row, the last, or without. */
 export function partialSums(
   capture: Capture,
-  shape: Conv2dShape,
+  { shape, layers }: WeightGradProduct,
   parts: number,
   { bias }: { readonly bias: boolean },
 ): TensorRef {
   const rows = weightRows(shape) + (bias ? 1 : 0);
-  return capture.transient([parts, rows, shape.co], "conv2d weight gradient");
+  return capture.transient([parts, layers, rows, shape.co], "conv2d weight gradient");
 }
 
-/** What a tensor of {@linkcode partialSums} sums to. */
-export function gradsOf(parts: TensorRef, shape: Conv2dShape): WeightGrads {
+/** What a tensor of {@linkcode partialSums} sums to in each layer. */
+export function gradsOf(parts: TensorRef, shape: Conv2dShape): WeightGrads[] {
   const { kh, kw, ci, co } = shape;
-  const [count = 0, rows = 0] = parts.shape;
-  const sum = { parts, count, stride: rows * co };
-  const weight = { ...sum, shape: [kh, kw, ci, co] };
-  const start = weightRows(shape) * co;
-  return rows * co > start ? { weight, bias: { ...sum, start, shape: [co] } } : { weight };
+  const [count = 0, layers = 0, rows = 0] = parts.shape;
+  return Array.from({ length: layers }, (_, layer) => {
+    const start = layer * rows * co, ofBias = start + weightRows(shape) * co;
+    const sum = { parts, count, stride: layers * rows * co };
+    const weight = { ...sum, start, shape: [kh, kw, ci, co] };
+    return rows > weightRows(shape)
+      ? { weight, bias: { ...sum, start: ofBias, shape: [co] } }
+      : { weight };
+  });
 }

@@ -39,7 +39,13 @@ import {
   shapeTypes,
   shapeValues,
 } from "./shape.ts";
-import { mostParts, partialSums, type WeightGradProduct } from "./weight_grad_parts.ts";
+import {
+  layerText,
+  layerTypes,
+  mostParts,
+  partialSums,
+  type WeightGradProduct,
+} from "./weight_grad_parts.ts";
 
 /** Pixels that a part has at least, so that writing and adding its sums stays a small share. */
 const LEAST_PIXELS = 512;
@@ -52,10 +58,12 @@ export function tiledWeightGrads(
   const { n, oh, ow, co } = product.shape;
   const rows = paddedRows(product);
   const pixels = Math.max(1, Math.floor(n * oh * ow / LEAST_PIXELS));
-  const most = Math.min(65535, pixels, mostParts(product.shape));
+  const most = Math.min(Math.floor(65535 / product.layers), pixels, mostParts(product));
   return rankTiles(tiles, rows, co, most).map((tile) => {
     const [x, y] = tileGrid(tile, rows, co, 1);
-    const wanted = Math.ceil(WANTED_INVOCATIONS / (x * y * tile.across * tile.down));
+    const wanted = Math.ceil(
+      WANTED_INVOCATIONS / (x * y * product.layers * tile.across * tile.down),
+    );
     const parts = Math.min(wanted, most);
     return {
       family: familyOf(tile),
@@ -75,7 +83,7 @@ function recordTiled(
   tile: WorkgroupTile,
   wantedParts: number,
 ): TensorRef {
-  const { x, dy, shape } = product;
+  const { x, dy, shape, layers } = product;
   const { n, oh, ow, ci, co, stride, seam, doubled = false } = shape;
   const pixels = n * oh * ow;
   const wide = { x: ci % 4 === 0, out: co % 4 === 0 };
@@ -84,8 +92,8 @@ function recordTiled(
   const unit = lines ? Math.max(ow, tile.depth) : 1;
   const pixelsPerPart = Math.ceil(pixels / wantedParts / unit) * unit;
   const parts = Math.ceil(pixels / pixelsPerPart);
-  const out = partialSums(capture, shape, parts, { bias: true });
-  const [columns, blocks, batches] = tileGrid(tile, paddedRows(product), co, parts);
+  const out = partialSums(capture, product, parts, { bias: true });
+  const [columns, blocks, batches] = tileGrid(tile, paddedRows(product), co, parts * layers);
   capture.dispatch({
     kernel: weightGradKernel({
       tile,
@@ -94,10 +102,11 @@ function recordTiled(
       lines,
       joined: seam !== undefined,
       doubled,
+      layers,
     }),
     bindings: { x, dy, out },
-    multiplyAdds: convMultiplyAdds(shape),
-    params: { ...shapeValues(shape), pixelsPerPart, blocks },
+    multiplyAdds: layers * convMultiplyAdds(shape),
+    params: { ...shapeValues(shape), pixelsPerPart, blocks, layers },
     workgroups: [columns, blocks + 1, batches],
   });
   return out;
@@ -123,10 +132,13 @@ interface TiledWeightGrad {
   readonly joined: boolean;
   /** Whether each pixel of x is read as four. */
   readonly doubled: boolean;
+  /** Convolutions of x. */
+  readonly layers: number;
 }
 
 function weightGradKernel(variant: TiledWeightGrad): Kernel {
-  const { tile, stride, wide, lines, joined, doubled } = variant;
+  const { tile, stride, wide, lines, joined, doubled, layers } = variant;
+  const layer = layerText(layers, "group.z");
   const flags = `${wide.x ? "" : "x"}${wide.out ? "" : "c"}`;
   const vector = full(wide.out ? 4 : 1);
   const loads = lines ? lineByLine(variant, lines) : slicesAnywhere(variant);
@@ -136,13 +148,13 @@ function weightGradKernel(variant: TiledWeightGrad): Kernel {
       flags && `.scalar-${flags}`
     }${lines === "several" ? ".lines" : lines ? "" : ".tail"}${joined ? ".joined" : ""}${
       doubled ? ".doubled" : ""
-    }`,
+    }${layers > 1 ? ".layers" : ""}`,
     bindings: {
       x: { type: full(wide.x ? 4 : 1), access: "read", joined },
       dy: { type: vector, access: "read" },
       out: { type: vector, access: "write" },
     },
-    params: { ...shapeTypes(joined), pixelsPerPart: "u32", blocks: "u32" },
+    params: { ...shapeTypes(joined), pixelsPerPart: "u32", blocks: "u32", ...layerTypes(layers) },
     functions: REST + (joined ? JOINED_AT : "") +
       (wide.x ? "" : quadFunction("quadA", "x", false)) +
       quadFunction("quadB", "dy", wide.out),
@@ -155,7 +167,8 @@ function weightGradKernel(variant: TiledWeightGrad): Kernel {
   let channel = (row + aLine) % padded;
   let ky = tap / params.kw;
   let kx = tap % params.kw;
-  let first = group.z * params.pixelsPerPart;
+  let first = ${layer.part} * params.pixelsPerPart;
+  let dyFirst = ${layer.pixel}first;
   let end = min(params.pixelsPerPart, params.n * params.oh * params.ow - first);
   let sums = group.z * (taps * params.ci + 1u);
   if (group.y == params.blocks) {
@@ -233,7 +246,7 @@ function lineByLine(
   ${perLoad(tile, "a", (n) => line(n) === n ? `var inside${n} = false; var line${n} = 0u;` : "")}
   ${
       perLoad(tile, "b", (n) =>
-        `var dyAt${n} = ((first + bK${n}) * params.co + min(column + bLine, params.co - 4u)) / 4u;`)
+        `var dyAt${n} = ((dyFirst + bK${n}) * params.co + min(column + bLine, params.co - 4u)) / 4u;`)
     }
   let dyStep = ${tile.depth / 4}u * params.co;
   ${aims}`,
@@ -263,7 +276,7 @@ function slicesAnywhere({ tile, stride, wide, joined, doubled }: TiledWeightGrad
     const pixel = `${first} + ${column(`sx${n}`)}`;
     return joined ? `joinedAt(${pixel}, channel)` : `(${pixel}) * params.ci + channel`;
   };
-  const dyAt = (n: number, first: string) => `(first + next + bK${n}) * params.co + ${first}`;
+  const dyAt = (n: number, first: string) => `(dyFirst + next + bK${n}) * params.co + ${first}`;
   return {
     a: {
       along: "lines",
@@ -319,7 +332,7 @@ function biasSums(tile: WorkgroupTile, wide: boolean): string {
     let left = rest(at, params.co);
     var sum = vec4f();
     for (var p = thread / ${quads}u; p < end; p += ${shares}u) {
-      sum += quadB((first + p) * params.co + at, left);
+      sum += quadB((dyFirst + p) * params.co + at, left);
     }
     ${keepVector(tile, "lines", "thread", "sum")}
     workgroupBarrier();

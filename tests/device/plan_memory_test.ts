@@ -2,7 +2,7 @@ import { Capture } from "../../device/capture.ts";
 import { planMemory } from "../../device/plan_memory.ts";
 import type { Gpu } from "../../device/gpu.ts";
 import { planningGpu } from "../../device/planning_gpu.ts";
-import type { TensorRef } from "../../device/tensor.ts";
+import { placeAt, slice, type TensorRef } from "../../device/tensor.ts";
 import { addSame } from "../../kernels/elementwise/add.ts";
 import { siluForward } from "../../kernels/elementwise/silu.ts";
 import { assert, assertEquals, assertRejects, assertThrows } from "../support/assert.ts";
@@ -28,6 +28,24 @@ Deno.test("planMemory() gives the report and the sizes of the program that is pl
   const program = await capture.plan();
   assertEquals(program.memory, memory);
   program.destroy();
+});
+
+Deno.test("planMemory() lets parts of a tensor live by themselves, but not of one that is kept", async () => {
+  const gpu = await testGpu();
+  const record = (keeps: boolean) => {
+    const capture = new Capture(gpu, "test");
+    const first = siluForward(capture, gpu.tensor([1024]));
+    const last = siluForward(capture, siluForward(capture, siluForward(capture, first)));
+    const both = capture.transient([2048], "both");
+    placeAt(first, slice(both, 0, [1024]));
+    placeAt(last, slice(both, 1024, [1024]));
+    addSame(capture, siluForward(capture, last), last);
+    if (keeps) capture.keep(both);
+    return planMemory(capture).memory;
+  };
+  assertEquals([record(false).peakBytes, record(false).unsharedBytes], [3 * 4096, 6 * 4096]);
+  assertEquals(record(false).holders.map(({ bytes }) => bytes), [4096, 4096, 4096]);
+  assert(record(true).peakBytes > record(false).peakBytes);
 });
 
 Deno.test("planMemory() refuses a transient that nothing has written", async () => {

@@ -5,16 +5,14 @@
  * @module
  */
 import type { Tensor } from "../../../autograd/graph.ts";
-import { attention } from "../../../autograd/ops/attention.ts";
 import { columns } from "../../../autograd/ops/columns.ts";
 import { concat } from "../../../autograd/ops/concat.ts";
 import { join } from "../../../autograd/ops/join.ts";
-import { pointwiseConvs } from "../../../autograd/ops/conv2d.ts";
 import { dropout } from "../../../autograd/ops/dropout.ts";
 import { film } from "../../../autograd/ops/film.ts";
 import { gelu } from "../../../autograd/ops/gelu.ts";
 import { avgPool2d } from "../../../autograd/ops/pool.ts";
-import { reshape } from "../../../autograd/ops/reshape.ts";
+import { projectedAttention } from "../../../autograd/ops/projected_attention.ts";
 import { scale } from "../../../autograd/ops/scale.ts";
 import { silu } from "../../../autograd/ops/silu.ts";
 import { upsampleNearest2x } from "../../../autograd/ops/upsample.ts";
@@ -186,17 +184,13 @@ export class PixelAttention extends Module {
   #attend(x: Tensor): Tensor {
     const { graph } = x;
     const { heads, headChannels } = this;
-    const [n = 0, height = 0, width = 0] = x.shape;
     const normal = this.groupNorm ? this.groupNorm.forward(x) : x;
     const layers = [this.toQ, this.toK, this.toV].map(({ weight, bias }) => ({
       weight: graph.parameter(weight),
       bias: graph.parameter(bias),
     }));
-    const inner = heads * headChannels;
-    const [query, key, value] = pointwiseConvs(normal, layers)
-      .map((tokens) => reshape(tokens, [n, height * width, inner]));
-    const mixed = attention(query!, key!, value!, { heads, scale: headChannels ** -0.5 });
-    const sum = this.toOut[0].forward(reshape(mixed, [n, height, width, inner]), { residual: x });
+    const mixed = projectedAttention(normal, layers, { heads, scale: headChannels ** -0.5 });
+    const sum = this.toOut[0].forward(mixed, { residual: x });
     return divided(sum, this.style.divisor ?? 1);
   }
 }

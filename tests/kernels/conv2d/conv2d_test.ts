@@ -1,10 +1,12 @@
 import { Capture } from "../../../device/capture.ts";
-import { byteLengthOf } from "../../../device/tensor.ts";
+import { byteLengthOf, sizeOf } from "../../../device/tensor.ts";
+import { sumParts } from "../../../kernels/shared/partial_sums.ts";
 import {
   conv2dForward,
   conv2dInputGrad,
   conv2dShape,
   conv2dWeightGrad,
+  conv2dWeightGrads,
   withSeam,
 } from "../../../kernels/conv2d/conv2d.ts";
 import { variantPolicy } from "../../../kernels/shared/variants.ts";
@@ -155,6 +157,38 @@ for (const [co, seam] of [[8, 4], [64, 44], [5, 8]] as const) {
     assertAllClose(y, sums, { atol: 2e-5, rtol: 1e-5, name: "y" });
     const grads = conv2dGradReference(shape, x, w, dy).dx.map((v, i) => v + plus[i]!);
     assertAllClose(asOne(dx, ci, seam), grads, { atol: 2e-5, rtol: 1e-5, name: "dx" });
+  });
+}
+
+for (
+  const [xShape, wShape, padding] of [
+    [[2, 4, 4, 16], [1, 1, 16, 12], [0, 0]],
+    [[1, 16, 16, 32], [1, 1, 32, 64], [0, 0]],
+    [[2, 5, 3, 8], [3, 3, 8, 7], [1, 1]],
+    [[1, 5, 7, 3], [3, 3, 3, 4], [1, 1]],
+    [[5, 16, 32, 8], [3, 1, 8, 8], [1, 0]],
+  ] as const
+) {
+  Deno.test(`conv2dWeightGrads() of three layers [${wShape}] over [${xShape}] match the f64 sums`, async () => {
+    const gpu = await testGpu();
+    const x = randomValues(sizeOf(xShape), 1);
+    const shape = conv2dShape(xShape, gpu.tensor(wShape), { padding });
+    const { n, oh, ow, co } = shape, each = n * oh * ow * co;
+    const dy = randomValues(3 * each, 2);
+    const sums = await compute<string>(gpu, (capture) => {
+      const refs = [upload(gpu, xShape, x), upload(gpu, [3, n, oh, ow, co], dy)] as const;
+      const grads = conv2dWeightGrads(capture, ...refs, shape, 3);
+      return Object.fromEntries(grads.flatMap(({ weight, bias }, i) => [
+        [`dw${i}`, sumParts(capture, weight)],
+        [`db${i}`, sumParts(capture, bias!)],
+      ]));
+    });
+    const atol = 5e-6 * Math.sqrt(n * oh * ow), w = new Float32Array(sizeOf(wShape));
+    for (const i of [0, 1, 2]) {
+      const grads = conv2dGradReference(shape, x, w, dy.slice(i * each, (i + 1) * each));
+      assertAllClose(sums[`dw${i}`]!, grads.dw, { atol, rtol: 1e-5, name: `dw ${i}` });
+      assertAllClose(sums[`db${i}`]!, grads.db, { atol, rtol: 1e-5, name: `db ${i}` });
+    }
   });
 }
 
