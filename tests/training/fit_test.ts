@@ -65,7 +65,7 @@ Deno.test("planStep() plans config/cifar10.json at batch 128, whatever the adapt
   const gpu = await testGpu();
   const config = await loadConfig(`${ROOT}config/cifar10.json`);
   const { memory, largest, images } = planStep({ gpu, config, network: networkOf(config) }, true);
-  assertEquals([images, largest], [128, { label: "concat", bytes: 128 * 32 * 32 * 384 * 4 }]);
+  assertEquals([images, largest], [128, { label: "joined", bytes: 128 * 32 * 32 * 384 * 4 }]);
   const held = memory.holders.reduce((sum, { bytes }) => sum + bytes, 0);
   // Packing may leave gaps, and never less than what lives.
   assert(held <= memory.peakBytes && memory.peakBytes < 1.2 * held, `${held}, ${memory.peakBytes}`);

@@ -49,7 +49,7 @@ for (const accumulate of [1, 2]) {
       assertAllClose(numbers, kept.numbers, { rtol: 0, atol: 0, name });
     }
     const peaks = `${kept.peak}, ${cheap.peak} and ${blocks.peak} bytes`;
-    assert(cheap.peak < 0.9 * kept.peak && blocks.peak < 0.8 * cheap.peak, peaks);
+    assert(cheap.peak < 0.9 * kept.peak && blocks.peak < 0.9 * cheap.peak, peaks);
   });
 }
 
@@ -74,14 +74,14 @@ async function planCifar(recompute: Recompute) {
   return { dispatches, peak: planMemory(capture).memory.peakBytes };
 }
 
-Deno.test("Graph.backward() of the CIFAR-10 network takes at most 500 dispatches with recomputation", async () => {
+Deno.test("Graph.backward() of the CIFAR-10 network takes at most 435 dispatches with recomputation", async () => {
   const kept = await planCifar(false), cheap = await planCifar(true);
   const blocks = await planCifar("blocks");
   const counts = [kept, cheap, blocks].map(({ dispatches }) => dispatches);
   assert(
-    cheap.dispatches <= 500 && kept.dispatches <= 485 && blocks.dispatches <= 615,
+    cheap.dispatches <= 435 && kept.dispatches <= 435 && blocks.dispatches <= 540,
     `${counts}`,
   );
   const peaks = `${kept.peak}, ${cheap.peak} and ${blocks.peak} bytes`;
-  assert(cheap.peak < 0.65 * kept.peak && blocks.peak < 0.6 * cheap.peak, peaks);
+  assert(cheap.peak < 0.7 * kept.peak && blocks.peak < 0.6 * cheap.peak, peaks);
 });
