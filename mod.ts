@@ -142,7 +142,7 @@ export type {
   ScheduleOptions,
   VarianceName,
 } from "./diffusion/options.ts";
-export type { Denoiser, Predictor } from "./diffusion/denoiser.ts";
+export { type Denoiser, denoiserOf, type Forward, type Predictor } from "./diffusion/denoiser.ts";
 export { makePosterior, type Posterior, reverseLogVariance } from "./diffusion/posterior.ts";
 export {
   type InpaintingMove,
@@ -186,7 +186,7 @@ export type {
 } from "./diffusion/processes/registry.ts";
 export type { BandTransform } from "./kernels/fft/band_transform.ts";
 export type { Reconstruction } from "./diffusion/reconstruction.ts";
-export type { TargetName } from "./diffusion/parameterizations/registry.ts";
+export { type TargetName, targetOutputs } from "./diffusion/parameterizations/registry.ts";
 export type { WeightingName, WeightingOptions } from "./diffusion/weightings/registry.ts";
 export type { PathSettings, SpacingName } from "./diffusion/spacing.ts";
 export type {

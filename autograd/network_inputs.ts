@@ -61,6 +61,11 @@ export interface NetworkInputs extends Conditions {
   readonly level: TensorRef;
   /** Clean images predicted before, of the shape of `x`; for networks that know of it. */
   readonly selfCondition?: Tensor;
+  /**
+   * For who reads a network of two outputs, noise and image: shares of `x` and of that noise in the clean
+   * image, f32 `[N, 2]`. Not given where a process has networks of one.
+   */
+  readonly noiseBranch?: TensorRef;
   /** Which of its networks a chain is asked, 0 for that of the least noise. */
   readonly stage?: number | undefined;
 }

@@ -8,6 +8,7 @@ import { bucketSizes } from "../data/buckets.ts";
 import { imageShape } from "../data/options.ts";
 import { isEvaluation } from "../diffusion/moves.ts";
 import { auxiliaryMisfit, usesAuxiliary } from "../diffusion/auxiliary/registry.ts";
+import { targetOutputs } from "../diffusion/parameterizations/registry.ts";
 import { isLearned } from "../diffusion/posterior.ts";
 import { makeProcess } from "../diffusion/process.ts";
 import { samplerMoves } from "../diffusion/samplers/registry.ts";
@@ -22,14 +23,21 @@ import type { Violation } from "./schema.ts";
 const SHAPE_KEYS = {
   size: "data.size",
   channels: "data.channels",
+  outputs: "diffusion.target",
   timesteps: "diffusion.timesteps",
 } as const;
 
-const networkFitsImages: Check<Config> = ({ data, model, diffusion: { timesteps } }) => {
+const networkFitsImages: Check<Config> = ({ data, model, diffusion: { timesteps, target } }) => {
   const { size, ...image } = imageShape(data);
   const diffused = diffusedSize(image, model.latent);
-  const misfit = networkMisfit(model, { ...diffused, timesteps }, (key) => `model.${key}`);
+  const outputs = targetOutputs(target, diffused.channels);
+  const shape = { ...diffused, outputs, timesteps };
+  const misfit = networkMisfit(model, shape, (key) => `model.${key}`);
   if (misfit === null) return null;
+  if (misfit.key === "outputs") {
+    const rule = `be a target of one output for model ${model.name}`;
+    return { ...misfit, key: SHAPE_KEYS.outputs, rule, got: target };
+  }
   const got = { size, channels: diffused.channels, timesteps }[misfit.key];
   return { ...misfit, key: SHAPE_KEYS[misfit.key], got };
 };
@@ -87,6 +95,15 @@ const networkGivesVariance: Check<Config> = ({ model, diffusion: { variance } })
     hint:
       "guided, lucid and edm do with --model.learnedVariance=true, dit with --model.learnSigma=true",
   };
+};
+
+/** Channels of two outputs and of a variance would be the same ones. */
+const outputsAreTold: Check<Config> = ({ model, diffusion: { target } }) => {
+  const own = model as Record<string, unknown>;
+  const key = ["learnedVariance", "learnSigma"].find((key) => own[key] === true);
+  return key === undefined || targetOutputs(target, 1) === undefined
+    ? null
+    : { key: `model.${key}`, rule: `be false for diffusion.target ${target}` };
 };
 
 /** A chain is trained as a chain, and asked about the levels of its networks alone. */
@@ -155,6 +172,7 @@ const CHECKS = [
   latentsAreCroppedOnce,
   latentsAreInMemory,
   networkGivesVariance,
+  outputsAreTold,
   latentsFitImages,
   networkFitsImages,
   bucketsGoWithTheRest,

@@ -50,13 +50,19 @@ interface BandLevel extends NoiseLevel {
  * The process of the options.
  *
  * @throws {RangeError} if a frequency does not get noisier from step to step, the spectrum is missing or of
- *   another size, or the target needs signal where there is none
+ *   another size, the target needs signal where there is none, or networks give two outputs
  */
 export function bandedProcess(base: Schedule, options: ProcessOptions, plane: Plane): Process {
   const name = options.process ?? "ddpm";
   const record = FORWARD_PROCESSES[name], settings = forwardOptions(options.processOptions);
   const found = levelsOfBands(base, name, record, settings, plane);
   checkSignal(found, options, name);
+  if (PARAMETERIZATIONS[options.target].outputs) {
+    throw new RangeError(
+      `Cannot make process ${name}: target ${options.target} reads pixels, so that the process must be ` +
+        "alike at all frequencies; take ddpm, or target v or x0",
+    );
+  }
   return processOfBands(found, options, name);
 }
 
@@ -117,6 +123,7 @@ function tablesOfBands(processes: readonly Process[]): Omit<ProcessTables, "weig
       target: target((tables) => tables.loss!.target),
     },
     inputScale: null,
+    noiseBranch: null,
     condition: null,
   };
 }

@@ -6,7 +6,9 @@
 import type { Graph, Tensor } from "../autograd/graph.ts";
 import type { Conditioning, NetworkInputs } from "../autograd/network_inputs.ts";
 import { cast } from "../autograd/ops/cast.ts";
+import { dualOutput } from "../autograd/ops/dual_output.ts";
 import { firstChannels } from "../autograd/ops/first_channels.ts";
+import { dualChannels } from "../kernels/process/dual_output.ts";
 
 /** Records a network's prediction, of the shape of the noisy images. */
 export type Denoiser = (graph: Graph, inputs: NetworkInputs) => Tensor;
@@ -49,14 +51,36 @@ export function predictorOf(
 
 /**
  * A network as training, sampling and instruments ask it: of one that has more channels than the
- * images, such as a learned variance, the first are the prediction.
+ * images, such as a learned variance, the first are the prediction; of two outputs, where the inputs say
+ * so, the image that both make together.
  */
 export function denoiserOf(network: Pick<Forward, "forward" | "activations">): Denoiser {
   return (graph, inputs) => {
+    const { x, noiseBranch } = inputs;
+    if (noiseBranch) return dualOutput(dualOf(network, graph, inputs), x, noiseBranch, null);
     const output = cast(network.forward(graph, storedAs(network, inputs)), "f32");
-    const channels = inputs.x.shape.at(-1) ?? 0;
+    const channels = x.shape.at(-1) ?? 0;
     return (output.shape.at(-1) ?? 0) > channels ? firstChannels(output, channels) : output;
   };
+}
+
+/** A network of two outputs as its training asks it: noise, image and weights, as they are. */
+export function dualDenoiser(network: Pick<Forward, "forward" | "activations">): Denoiser {
+  return (graph, inputs) => dualOf(network, graph, inputs);
+}
+
+function dualOf(
+  network: Pick<Forward, "forward" | "activations">,
+  graph: Graph,
+  inputs: NetworkInputs,
+): Tensor {
+  const output = cast(network.forward(graph, storedAs(network, inputs)), "f32");
+  const wanted = dualChannels(inputs.x.shape.at(-1) ?? 0), found = output.shape.at(-1) ?? 0;
+  if (found === wanted) return output;
+  throw new RangeError(
+    `Cannot read a network of two outputs: it must give ${wanted} channels, noise, image and two ` +
+      `weights, got ${found}; make it with outputs ${wanted}, or choose another diffusion.target`,
+  );
 }
 
 /** The images as a network stores its activations, and so all that it makes of them. */

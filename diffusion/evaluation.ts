@@ -31,6 +31,7 @@ import { guidedParameters } from "./guidance.ts";
 import { scalarShape, scalarsOfBands } from "./known_parts.ts";
 import type { ProcessOnGpu } from "./level_tables.ts";
 import type { SamplerStep } from "./moves.ts";
+import type { OutputShares } from "./parameterization.ts";
 import { type PredictionParts, recordPrediction } from "./prediction.ts";
 import { roundHalfToEven } from "./spacing.ts";
 import { fourierTransform } from "../kernels/fft/fft2.ts";
@@ -198,7 +199,7 @@ export class Evaluation {
 
   #values(step: SamplerStep, keys: Uint32Array): InputValues {
     const { shape: [samples, ...image], guidance, scorer, process } = this.parts;
-    const { schedule, tables, inputScale, forcing } = process;
+    const { schedule, tables, inputScale, forcing, noiseBranch } = process;
     const { choosesVariance } = this.recorded;
     const told = schedule.condition?.(step.timestep);
     return {
@@ -217,11 +218,17 @@ export class Evaluation {
         ...!(scorer && guidance) && { places: Uint32Array.from({ length: samples }, (_, n) => n) },
         inputScales: new Float32Array(samples).fill(inputScale(step.timestep)),
       },
+      ...noiseBranch && { noiseBranch: pairs(noiseBranch(step.timestep), samples) },
       ...forcing && {
         cutoffs: new Float32Array(samples).fill(forcing.cutoff(schedule.at(step.timestep))),
       },
     };
   }
+}
+
+/** The same shares for each sample, [2 n]. */
+function pairs({ xt, output }: OutputShares, samples: number): Float32Array<ArrayBuffer> {
+  return Float32Array.from({ length: 2 * samples }, (_, i) => i % 2 === 0 ? xt : output);
 }
 
 function stageOf({ stages, stage }: EvaluationParts): number | undefined {

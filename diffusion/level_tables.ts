@@ -38,6 +38,8 @@ export interface ProcessTables {
   readonly weight: Float64Array | null;
   /** Factors of what the network gets; null where all are 1. */
   readonly inputScale: Float64Array | null;
+  /** Of networks of two outputs: shares of x_t and of their noise in the image, [2 T]; null for others. */
+  readonly noiseBranch: Float64Array | null;
   /** What the network is told; null where that is the row's number, u32. */
   readonly condition: Float64Array | null;
   /** Up to where the network sees frequencies, as spectral_forcing.ts has it; null where it sees all. */
@@ -132,7 +134,7 @@ export function tablesOnGpu(
     },
     step: samplerStep,
     inputs(graph, xt, rows) {
-      const { capture } = graph, { inputScale, condition, cutoff } = tables;
+      const { capture } = graph, { inputScale, condition, cutoff, noiseBranch: pairs } = tables;
       const scaled = inputScale
         ? process.combine(capture, rows, [{ share: inputScale, x: xt }])
         : xt;
@@ -143,6 +145,13 @@ export function tablesOnGpu(
             : scaled,
         ),
         level: condition ? process.gather(capture, rows, condition) : rows,
+        ...pairs && {
+          noiseBranch: gatherRowsForward(
+            capture,
+            reshape(upload(pairs), [pairs.length / 2, 2]),
+            rows,
+          ),
+        },
       };
     },
     destroy: () => uploaded.forEach((tensor) => gpu.destroyTensor(tensor)),

@@ -8,7 +8,7 @@
  * elementwise loss that the options name (the square), the distribution of t and its weights of
  * timesteps/, and the spectrum loss of spectral_loss.ts and those of auxiliary/ added; where the variance is learned, the
  * variational bound as well, of which the prediction learns nothing (Nichol and Dhariwal 2021, arXiv
- * 2102.09672, section 3.1).
+ * 2102.09672, section 3.1); where the network has two outputs, the losses of both (dual_output.ts).
  * Everything random comes from the graph's key, so a batch may be cut anywhere.
  *
  * @module
@@ -17,6 +17,7 @@ import type { Graph, Tensor } from "../autograd/graph.ts";
 import type { Conditioning, Conditions, NetworkInputs } from "../autograd/network_inputs.ts";
 import { add } from "../autograd/ops/add.ts";
 import { columns } from "../autograd/ops/columns.ts";
+import { dualOutput } from "../autograd/ops/dual_output.ts";
 import { meanLoss } from "../autograd/ops/losses.ts";
 import { mul } from "../autograd/ops/mul.ts";
 import { normHuber } from "../autograd/ops/norm_huber.ts";
@@ -27,7 +28,14 @@ import { mulForward } from "../kernels/elementwise/broadcast.ts";
 import { randomBernoulli } from "../kernels/process/random.ts";
 import { boundTable } from "../kernels/process/variational_bound.ts";
 import { STREAMS } from "../support/random_streams.ts";
-import { type Denoiser, denoiserOf } from "./denoiser.ts";
+import {
+  type Denoiser,
+  denoiserOf,
+  denoiserWithVariance,
+  dualDenoiser,
+  type Forward,
+} from "./denoiser.ts";
+import { branchLosses } from "./dual_output.ts";
 import type { ProcessOnGpu } from "./level_tables.ts";
 import { type NoiseOptions, noiseOptions } from "./noises/registry.ts";
 import { type DiffusionOptions, NORM_HUBER } from "./options.ts";
@@ -59,8 +67,12 @@ export interface ObjectiveTensors {
 
 /** What a network is trained by. */
 export interface TrainingObjective {
-  /** Whether the network must give a variance after its prediction. */
-  readonly learnsVariance: boolean;
+  /**
+   * A network as the objective asks it.
+   *
+   * @param plain Whether for the plain loss; false unless given.
+   */
+  denoiserOf(network: Forward, plain?: boolean): Denoiser;
   /** What the objective has learnt while training, by name: a checkpoint must hold it. */
   readonly state: ReadonlyMap<string, TensorRef>;
   /**
@@ -77,7 +89,7 @@ export interface TrainingObjective {
 export interface ObjectiveInputs extends Conditions {
   /** Clean images `[n, h, w, c]` in [-1, 1]. */
   readonly x0: TensorRef;
-  /** Gives the variance after the prediction where that is learned, unless the loss is plain. */
+  /** That of {@linkcode TrainingObjective.denoiserOf}. */
   readonly denoise: Denoiser;
   /** What the network wants to know; nothing unless given. */
   readonly conditioning?: Conditioning | undefined;
@@ -147,9 +159,13 @@ export class Objective implements TrainingObjective {
     this.#bound = boundOnGpu(gpu, process, options);
   }
 
-  /** Whether the network must give a variance after its prediction. */
-  get learnsVariance(): boolean {
-    return this.#bound !== null;
+  /**
+   * A network as the objective asks it: for the variance after the prediction where that is learned, unless
+   * the loss is plain, and for both outputs of one that has two.
+   */
+  denoiserOf(network: Forward, plain = false): Denoiser {
+    if (this.process.noiseBranch) return dualDenoiser(network);
+    return this.#bound && !plain ? denoiserWithVariance(network) : denoiserOf(network);
   }
 
   /** What the objective has learnt while training, by name: a checkpoint must hold it. */
@@ -183,15 +199,15 @@ export class Objective implements TrainingObjective {
     const given = { ...this.#onGpu.inputs(graph, xt, timesteps), ...conditions };
     const bound = plain ? null : this.#bound;
     const selfCondition = conditioning?.selfCondition
-      ? this.#selfCondition(bound ? denoiserOf({ forward: denoise }) : denoise, graph, {
-        given,
-        xt,
-        timesteps,
-      })
+      ? this.#selfCondition(denoiserOf({ forward: denoise }), graph, { given, xt, timesteps })
       : null;
     const output = denoise(graph, { ...given, ...selfCondition && { selfCondition } });
-    const channels = x0.shape.at(-1) ?? 0;
-    const prediction = bound ? columns(output, 0, channels) : output;
+    const channels = x0.shape.at(-1) ?? 0, { dualOutput: dual } = this.#options;
+    const prediction = given.noiseBranch
+      ? dualOutput(output, given.x, given.noiseBranch, dual.limit)
+      : bound
+      ? columns(output, 0, channels)
+      : output;
     const shares = this.process.tables.target;
     const target = this.#onGpu.combine(capture, timesteps, [
       { share: shares.x0, x: x0 },
@@ -202,18 +218,19 @@ export class Objective implements TrainingObjective {
     const judged = plain ? null : this.#judged({ timesteps, x0, noise, xt, prediction });
     const spectral = plain ? null : this.#spectral;
     const auxiliary = plain ? null : this.#auxiliary;
-    const { loss: kind, lossScale: turn } = this.#options, ofNorm = kind === NORM_HUBER;
-    const apart = perSample || ofNorm || weights !== null || factors !== null ||
+    const apart = perSample || this.#options.loss === NORM_HUBER || weights !== null ||
+      factors !== null ||
       learn !== undefined || spectral !== null || auxiliary !== null || bound !== null;
     const [found, wanted] = judged ?? [prediction, graph.constant(target)];
-    let loss = meanLoss(found, wanted, {
-      ...ofNorm ? { kind: "mse" } : { kind, turn },
-      perSample: apart,
-    });
-    if (ofNorm) loss = normHuber(loss, sizeOf(x0.shape) / (x0.shape[0] ?? 1), turn);
+    const lossOf = this.#lossOf(apart);
+    let loss = lossOf(found, wanted);
     learn?.(capture, timesteps, loss.ref);
     if (factors) {
       loss = mul(loss, graph.constant(this.#onGpu.gather(capture, timesteps, factors)));
+    }
+    if (given.noiseBranch && !plain) {
+      const both = branchLosses(output, { x0, noise }, dual, lossOf);
+      if (both) loss = add(loss, both);
     }
     if (spectral) loss = add(loss, spectral.record(graph, { x0, noise, timesteps, prediction }));
     if (auxiliary) {
@@ -233,6 +250,16 @@ export class Objective implements TrainingObjective {
     if (weights) loss = mul(loss, graph.constant(weights));
     if (apart && !perSample) loss = mean(loss);
     return { timesteps, noise, xt, target, prediction, loss };
+  }
+
+  /** The elementwise loss, averaged over everything or a sample. */
+  #lossOf(perSample: boolean): (found: Tensor, wanted: Tensor) => Tensor {
+    const { loss: kind, lossScale: turn } = this.#options;
+    return (found, wanted) => {
+      if (kind !== NORM_HUBER) return meanLoss(found, wanted, { kind, turn, perSample });
+      const squares = meanLoss(found, wanted, { kind: "mse", perSample });
+      return normHuber(squares, sizeOf(found.shape) / (found.shape[0] ?? 1), turn);
+    };
   }
 
   /**

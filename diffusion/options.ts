@@ -19,6 +19,7 @@ import {
 } from "../support/options.ts";
 import { LOSSES, type LossKind } from "../kernels/reduce/losses.ts";
 import { AUXILIARY, type AuxiliaryOptions } from "./auxiliary/registry.ts";
+import { DUAL_OUTPUT_LOSS, dualIsPlain } from "./dual_output.ts";
 import { LOSS_QUANTITIES } from "./loss_quantity.ts";
 import { NOISE } from "./noises/registry.ts";
 import { XPREV_OUTPUTS } from "./parameterization.ts";
@@ -144,6 +145,7 @@ const FIELDS = {
   ),
   processOptions: FORWARD_OPTIONS,
   target: option(choice(TARGET_NAMES), "epsilon", "What the network outputs"),
+  dualOutput: DUAL_OUTPUT_LOSS,
   xprevOutput: option(
     choice(XPREV_OUTPUTS),
     "residual",
@@ -330,6 +332,10 @@ const frequenciesMayDiffer: Check<DiffusionOptions> = (options) => {
   if (SCALED_TARGETS.includes(target)) {
     return { key: "target", rule: `be one that leaves the network's input as it is ${why}` };
   }
+  if (target === "dual-output") {
+    const hint = "it is read pixel by pixel; x0, v and velocity go with it";
+    return { key: "target", rule: `be one of a single output ${why}`, hint };
+  }
   if (isLearned(variance)) {
     const hint = `it is trained by the variational bound, but ${NO_BOUND}`;
     return { key: "variance", rule: `be one that is not learned ${why}`, hint };
@@ -396,6 +402,7 @@ export const DIFFUSION = section("The diffusion process", FIELDS, {
     targetHasTimesteps,
     samplerStepsExist,
     boundHasDensity,
+    dualIsPlain,
     chainIsPlain,
     tMaxIsInside,
     binsFitTimesteps,

@@ -36,6 +36,11 @@ export interface Parameterization {
   /** What x_t is multiplied by before the network gets it; 1 unless given. */
   inputScale?(level: number): number;
   /**
+   * Of networks of two outputs, noise and image (kernels/process/dual_output.ts): the clean image that
+   * the noise among them implies. What the others read as the output is then what both make together.
+   */
+  noiseBranch?(level: number): OutputShares;
+  /**
    * Whether the output is the mean of the next step itself, which ancestral sampling then takes as it is;
    * false unless given.
    */
@@ -50,6 +55,8 @@ export interface ParameterizationRecord {
   readonly needsTimesteps?: boolean;
   /** Whether its output says nothing of the image where no signal is left; false unless given. */
   readonly needsSignal?: boolean;
+  /** Channels of the network's output for images of `channels`; as many unless given. */
+  outputs?(channels: number): number;
   /** Its shares on the levels of a schedule. */
   on(schedule: Schedule, settings: TargetSettings): Parameterization;
 }

@@ -36,8 +36,8 @@ export interface Prediction {
 }
 
 /**
- * Records it, with the inputs `timesteps`, and `places` and `inputScales` where the process scales what the
- * network gets.
+ * Records it, with the inputs `timesteps`, `places` and `inputScales` where the process scales what the
+ * network gets, and `noiseBranch` where networks give two outputs.
  *
  * @param x Noisy images.
  * @param known What is known of them besides.
@@ -53,6 +53,7 @@ export function recordPrediction(
   const { schedule, tables, forcing } = process;
   const level = capture.input("timesteps", [samples], schedule.condition ? "f32" : "u32");
   const inputScale = tables.inputScale ? capture.input("inputScales", [samples]) : undefined;
+  const noiseBranch = process.noiseBranch ? capture.input("noiseBranch", [samples, 2]) : undefined;
   if (guidance && scorer) {
     if (process.banded || forcing) {
       throw new RangeError(
@@ -60,7 +61,7 @@ export function recordPrediction(
           "see all of them",
       );
     }
-    const inputs = { ...known, level, inputScale };
+    const inputs = { ...known, level, inputScale, ...noiseBranch && { noiseBranch } };
     return { output: guidedByClassifier(parts, scorer, graph, x, inputs) };
   }
   let given = x;
@@ -69,7 +70,7 @@ export function recordPrediction(
     given = linearCombination(capture, places, [{ table: inputScale, x }]);
   }
   if (forcing) given = forcedInput(capture, given, capture.input("cutoffs", [samples]), forcing);
-  const inputs = { x: graph.constant(given), level, ...known };
+  const inputs = { x: graph.constant(given), level, ...known, ...noiseBranch && { noiseBranch } };
   if (!guidance) return { output: parts.denoise(graph, inputs).ref };
   if (guidance.unconditionalNoise) {
     const { guided, unconditional } = guidedAndNot(parts, guidance, { channels }, graph, inputs);

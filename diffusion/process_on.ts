@@ -96,6 +96,8 @@ export interface Process {
   toNoise(level: number): OutputShares;
   /** What x is multiplied by for the network at a level. */
   inputScale(level: number): number;
+  /** What the noise of a network of two outputs implies at a level; null for networks of one. */
+  readonly noiseBranch: ((level: number) => OutputShares) | null;
   /** Which of its frequencies the network sees; null where it sees all. */
   readonly forcing: SpectralForcing | null;
   /** Draws its noise. */
@@ -139,7 +141,14 @@ export function processOn(
     );
   }
   const shares = record.on(schedule, data);
-  const { inputScale } = shares, forcing = spectralForcing(options.spectralForcing);
+  const { inputScale, noiseBranch = null } = shares;
+  const forcing = spectralForcing(options.spectralForcing);
+  if (noiseBranch && forcing) {
+    throw new RangeError(
+      `Cannot make a process: target ${target} needs images of all frequencies, spectral forcing hides ` +
+        "some; v, velocity and x0 go with it",
+    );
+  }
   const weight = weightingOf(weighting, options.weightingOptions, data);
   const toX0 = (level: number) => shares.toX0(level);
   const toNoise = (level: number) => outputToNoise(schedule, shares, level);
@@ -173,12 +182,14 @@ export function processOn(
           });
         }),
       inputScale: inputScale ? table(inputScale) : null,
+      noiseBranch: noiseBranch && branchTable(schedule, noiseBranch),
       condition: schedule.condition && table(schedule.condition),
       cutoff: forcing && table((_, row) => forcing.cutoff(schedule.levels[row]!)),
     },
     toX0,
     toNoise,
     inputScale: (level) => inputScale?.(level) ?? 1,
+    noiseBranch,
     forcing,
     drawNoise: noiseOf(noiseOptions(options.noise)),
     outputsMean: shares.isMean ?? false,
@@ -197,6 +208,12 @@ interface Reading {
 }
 
 type ByRow<T> = (level: number, row: number) => T;
+
+/** Both shares of each row, [2 T]. */
+function branchTable({ values }: Schedule, read: (level: number) => OutputShares): Float64Array {
+  const pairs = Array.from(values, (level) => read(level));
+  return Float64Array.from(pairs.flatMap(({ xt, output }) => [xt, output]));
+}
 
 /** What the loss compares at each row, or null where that is the output and its target. */
 function comparedOf(

@@ -20,6 +20,7 @@ import { meanLoss } from "../autograd/ops/losses.ts";
 import { scale } from "../autograd/ops/scale.ts";
 import type { Gpu } from "../device/gpu.ts";
 import type { TensorRef } from "../device/tensor.ts";
+import { type Denoiser, denoiserOf, type Forward } from "./denoiser.ts";
 import type { ProcessOnGpu } from "./level_tables.ts";
 import { noiseOptions } from "./noises/registry.ts";
 import type { ObjectiveInputs, ObjectiveTensors, TrainingObjective } from "./objective.ts";
@@ -60,7 +61,6 @@ export function stagesOf(
 
 /** See the module. */
 export class UnrolledObjective implements TrainingObjective {
-  readonly learnsVariance = false;
   readonly state: ReadonlyMap<string, TensorRef> = new Map();
   readonly #onGpu: ProcessOnGpu;
   readonly #stages: readonly Stage[];
@@ -76,6 +76,11 @@ export class UnrolledObjective implements TrainingObjective {
   ) {
     this.#onGpu = process.onGpu(gpu);
     this.#stages = stagesOf(process.schedule, timesteps, options.layerLossFactor);
+  }
+
+  /** A network as the objective asks it. */
+  denoiserOf(network: Forward): Denoiser {
+    return denoiserOf(network);
   }
 
   /**

@@ -19,8 +19,13 @@ export interface NetworkShape {
   readonly width: number;
   /** Slices of a volume, which lie one below the other in the image; 1 unless given. */
   readonly depth?: number;
-  /** Channels of the images that go in and come out. */
+  /** Channels of the images that go in. */
   readonly channels: number;
+  /**
+   * Channels that come out where the images' are not all, first the prediction's; as many as go in, or those
+   * of a learned variance as well, unless given.
+   */
+  readonly outputs?: number | undefined;
   /** Timesteps T of the diffusion process; the network is asked for 0 to T - 1. */
   readonly timesteps: number;
 }
@@ -55,7 +60,7 @@ export interface Network extends Module {
 
 /** What a network with such options can't serve: "<key> must <rule>; <hint>". */
 export interface Misfit {
-  readonly key: "size" | "channels" | "timesteps";
+  readonly key: "size" | "channels" | "outputs" | "timesteps";
   readonly rule: string;
   /** What to do about it. */
   readonly hint?: string;
@@ -68,6 +73,8 @@ export type NameMap<N extends Network> = (network: N) => readonly PytorchEntry[]
 export interface NetworkKind<O, N extends Network = Network> extends KeyRules<O> {
   /** Its keys of a config, and `checks` and `warnings` between them. */
   readonly options: FieldTable;
+  /** Whether it takes `outputs` of its shape; false unless given. */
+  readonly anyOutputs?: boolean;
   /**
    * What images and process have that these options don't fit, if anything.
    *

@@ -5,6 +5,7 @@
  */
 import type { BucketSize } from "../data/buckets.ts";
 import { imageShape } from "../data/options.ts";
+import { targetOutputs } from "../diffusion/parameterizations/registry.ts";
 import { formatShape } from "../device/tensor.ts";
 import { freeze } from "../model/freeze.ts";
 import { addLora } from "../model/lora.ts";
@@ -22,9 +23,10 @@ import type { RunConfig } from "./run_config.ts";
  * @throws {UsageError} When a pattern of names means nothing.
  */
 export function networkOf(config: RunConfig): Network {
-  const { model, data, diffusion: { timesteps }, train: { precision } } = config;
-  const { size: _, ...shape } = imageShape(data);
-  const network = createNetwork(model, { ...shape, ...networkShape(config), timesteps });
+  const { model, data, diffusion: { timesteps, target }, train: { precision } } = config;
+  const { size: _, ...images } = imageShape(data), diffused = networkShape(config);
+  const outputs = targetOutputs(target, diffused.channels);
+  const network = createNetwork(model, { ...images, ...diffused, outputs, timesteps });
   try {
     addLora(network, model.lora);
     freeze(network, config.optim.freeze);

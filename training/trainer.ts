@@ -16,7 +16,6 @@ import type { KernelTime } from "../device/profile.ts";
 import { type InputValues, Program } from "../device/program.ts";
 import type { TensorRef } from "../device/tensor.ts";
 import type { TracedDispatch } from "../device/trace.ts";
-import { denoiserOf, denoiserWithVariance } from "../diffusion/denoiser.ts";
 import type { DiffusionOptions } from "../diffusion/options.ts";
 import { Objective, type TrainingObjective } from "../diffusion/objective.ts";
 import type { Process } from "../diffusion/process.ts";
@@ -365,7 +364,7 @@ export class Trainer {
     const slot = capture.input("slot", [2], "u32");
     const tensors = this.objective.record(graph, {
       ...batch,
-      denoise: this.objective.learnsVariance ? denoiserWithVariance(network) : denoiserOf(network),
+      denoise: this.objective.denoiserOf(network),
       conditioning: network.conditioning,
     });
     addToRing(capture, state.losses, slot, tensors.loss.ref, 1 / parts);

@@ -7,7 +7,6 @@
 import { Graph } from "../autograd/graph.ts";
 import { firstImages, type ImageSet } from "../data/dataset.ts";
 import { Capture } from "../device/capture.ts";
-import { denoiserOf } from "../diffusion/denoiser.ts";
 import { parameterSlots } from "../model/parameters.ts";
 import { seedKey } from "../support/philox.ts";
 import { orderedBatches } from "./batch_source.ts";
@@ -43,7 +42,7 @@ export async function createValidation(
   });
   const { loss } = trainer.objective.record(graph, {
     ...batches.record(capture),
-    denoise: denoiserOf(network),
+    denoise: trainer.objective.denoiserOf(network, true),
     conditioning: network.conditioning,
     perSample: true,
     plain: true,

@@ -19,6 +19,7 @@ import {
   samplerStep,
 } from "../../kernels/process/sampler_step.ts";
 import { withDefaults } from "../../support/options.ts";
+import { checkDualOutput, type RecordedDual } from "./dual_output.ts";
 import { caseOf, checkRecorded, type Json } from "./feature_checks.ts";
 import {
   type CaseResult,
@@ -62,6 +63,13 @@ const SCHEDULES: Readonly<Record<string, (time: number) => number>> = {
 };
 
 async function* verifyCase(gpu: Gpu, golden: GoldenFile, key: string, recorded: RecordedCase) {
+  const names = golden.names.filter((name) => name.startsWith(`${key}/`));
+  if (recorded.class === "WeightedObjectiveGaussianDiffusion") {
+    const dual = { key, recorded: recorded as RecordedCase & RecordedDual };
+    return yield* caseOf({ case: key, family: FAMILY, op: "p_losses" }, names, async (to, done) => {
+      (await checkDualOutput(gpu, to, golden, dual)).forEach(done);
+    });
+  }
   const isV = recorded.class === "VParamContinuousTimeGaussianDiffusion";
   if (!isV && recorded.class !== "ContinuousTimeGaussianDiffusion") {
     throw new Unsupported(`${recorded.class} is not known`);
@@ -73,7 +81,6 @@ async function* verifyCase(gpu: Gpu, golden: GoldenFile, key: string, recorded: 
   } = recorded.kwargs_full ?? {};
   const logSnr = SCHEDULES[kind];
   if (!logSnr) throw new Unsupported(`noise schedule ${kind} is not known`);
-  const names = golden.names.filter((name) => name.startsWith(`${key}/`));
   const defaults = withDefaults(DIFFUSION) as DiffusionOptions;
   const options: DiffusionOptions = {
     ...defaults,

@@ -9,14 +9,16 @@ import { Graph, type Tensor } from "../../autograd/graph.ts";
 import { add } from "../../autograd/ops/add.ts";
 import { linear } from "../../autograd/ops/matmul.ts";
 import { mul } from "../../autograd/ops/mul.ts";
+import { reshape } from "../../autograd/ops/reshape.ts";
 import { Capture } from "../../device/capture.ts";
 import type { Gpu } from "../../device/gpu.ts";
-import { reshape, type TensorRef } from "../../device/tensor.ts";
+import type { TensorRef } from "../../device/tensor.ts";
 import type { Denoiser } from "../../diffusion/denoiser.ts";
 import { Objective } from "../../diffusion/objective.ts";
 import type { DiffusionOptions } from "../../diffusion/options.ts";
 import type { Process } from "../../diffusion/process.ts";
 import { definePointwise, pointwise } from "../../kernels/shared/pointwise.ts";
+import { levelNumbers } from "../../model/level_numbers.ts";
 import { checkRecorded } from "./feature_checks.ts";
 import type { Comparison, GoldenFile } from "./golden.ts";
 import { fromTorch, IMAGE, LINEAR, toTorch } from "./layout.ts";
@@ -43,6 +45,9 @@ function tanh(x: Tensor): Tensor {
     backward: (dy) => [pointwise(capture, backward, { y, dy }, {})],
   });
 }
+
+/** Counted timesteps that are recorded, at most. */
+const TIMESTEPS = 1000;
 
 /** Its parameters by name. */
 const LAYOUTS = { W1: LINEAR, b1: null, c1: null, W2: LINEAR, b2: null } as const;
@@ -77,7 +82,7 @@ export function tinyNetwork(
   return {
     parameters,
     denoise(graph, { x, level }) {
-      const told = graph.constant(reshape(level, [level.shape[0]!, 1, 1, 1]));
+      const told = reshape(levelNumbers(graph, level, TIMESTEPS), [level.shape[0]!, 1, 1, 1]);
       const perImage = mul(c1, mul(told, graph.constant(factor)));
       return linear(tanh(add(linear(x, W1, b1), perImage)), W2, b2);
     },

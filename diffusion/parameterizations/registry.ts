@@ -6,6 +6,7 @@
 import { type Names, namesOf } from "../names.ts";
 import type { ParameterizationRecord } from "../parameterization.ts";
 import { COLOURED_EPSILON } from "./coloured_epsilon.ts";
+import { DUAL_OUTPUT } from "./dual_output.ts";
 import { EDM } from "./edm.ts";
 import { EPSILON } from "./epsilon.ts";
 import { MINUS_EPSILON } from "./minus_epsilon.ts";
@@ -27,6 +28,7 @@ const TARGETS = {
   "minus-epsilon": MINUS_EPSILON,
   "scaled-epsilon": SCALED_EPSILON,
   "coloured-epsilon": COLOURED_EPSILON,
+  "dual-output": DUAL_OUTPUT,
 } as const satisfies Readonly<Record<string, ParameterizationRecord>>;
 
 /** Names of what the network may be trained to output. */
@@ -40,3 +42,8 @@ export type TargetName = Named;
 
 /** The parameterizations. A new one is a file and a line above. */
 export const PARAMETERIZATIONS: Readonly<Record<TargetName, ParameterizationRecord>> = TARGETS;
+
+/** Channels that a network of a target outputs for images of `channels`; undefined where as many. */
+export function targetOutputs(target: TargetName, channels: number): number | undefined {
+  return PARAMETERIZATIONS[target].outputs?.(channels);
+}

@@ -64,7 +64,18 @@ export function networkMisfit(
   shape: NetworkShape,
   at: KeyNames = (key) => key,
 ): Misfit | null {
-  return kindOf(options).check?.(options, shape, at) ?? null;
+  const kind = kindOf(options);
+  if (shape.outputs !== undefined && !kind.anyOutputs) {
+    const capable = Object.entries(NETWORKS).flatMap(([name, kind]) =>
+      "anyOutputs" in kind ? [name] : []
+    );
+    return {
+      key: "outputs",
+      rule: `be as many channels as the images have, for model ${options.name}`,
+      hint: `${capable.join(", ")} give others`,
+    };
+  }
+  return kind.check?.(options, shape, at) ?? null;
 }
 
 /**

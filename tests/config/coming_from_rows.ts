@@ -154,6 +154,24 @@ const FLAX: Source = {
   },
 };
 
+/** lucidrains' WeightedObjectiveGaussianDiffusion. */
+const WEIGHTED: Source = {
+  title: "The weighted objective of denoising-diffusion-pytorch",
+  base: "lucid.json",
+  small: "model.channels=8 model.channelMultipliers=[1,2] train.batchSize=2 " +
+    "diffusion.target=dual-output",
+  options: "WeightedObjectiveGaussianDiffusion out_dim pred_noise_loss_weight " +
+    "pred_x_start_loss_weight timesteps beta_schedule",
+  rows: {
+    WeightedObjectiveGaussianDiffusion: "diffusion.target=dual-output",
+    pred_noise_loss_weight: "diffusion.dualOutput.noiseWeight=0.2",
+    pred_x_start_loss_weight: "diffusion.dualOutput.imageWeight=0",
+    "clamp(-2., 2.)": "diffusion.dualOutput.limit=3",
+    timesteps: "diffusion.timesteps=200",
+    beta_schedule: "diffusion.schedule=cosine",
+  },
+};
+
 /** What dataflowr's notebook and dsc-capstone-b05 call. */
 const NOTEBOOK: Source = {
   title: "The notebook of the capstone project",
@@ -225,5 +243,5 @@ const DIFFUSERS: Source = {
 
 /** The tables, in their order. */
 export const SOURCES: readonly Source[] = [
-  ...[PYTORCH_DDPM, GENERATIVE_ZOO, FLAX, DIFFUSERS, NOTEBOOK],
+  ...[PYTORCH_DDPM, GENERATIVE_ZOO, FLAX, DIFFUSERS, WEIGHTED, NOTEBOOK],
 ];

@@ -122,6 +122,7 @@ Deno.test("parseConfig() gives an empty config the settings of Ho et al. 2020", 
         fansGamma: 1,
       },
       target: "epsilon",
+      dualOutput: { noiseWeight: 0.1, imageWeight: 0.1, limit: 2 },
       xprevOutput: "residual",
       weighting: "uniform",
       weightingOptions: {

@@ -1,4 +1,5 @@
 import { Graph } from "../../autograd/graph.ts";
+import { concat } from "../../autograd/ops/concat.ts";
 import { scale } from "../../autograd/ops/scale.ts";
 import { Capture } from "../../device/capture.ts";
 import type { TensorRef } from "../../device/tensor.ts";
@@ -28,7 +29,11 @@ const OPTIONS: DiffusionOptions = {
 const SHAPE = [6, 3, 5, 2], LENGTH = 30, SEED = 12345678901;
 
 /** A stand-in for a network. */
-const half: Denoiser = (_, { x }) => scale(x, 0.5);
+const half: Denoiser = (_, { x, noiseBranch }) => {
+  const one = scale(x, 0.5);
+  // Two outputs and two weights.
+  return noiseBranch ? concat(concat(one, one), one) : one;
+};
 
 interface Recorded {
   readonly timesteps: readonly number[];

@@ -5,6 +5,7 @@
  */
 import { isEvaluation, type SamplerStep } from "../../diffusion/moves.ts";
 import type { DiffusionOptions, SamplerOptions, TargetName } from "../../diffusion/options.ts";
+import { DUAL_OUTPUT_LOSS } from "../../diffusion/dual_output.ts";
 import { NO_AUXILIARY } from "../../diffusion/auxiliary/registry.ts";
 import type { ProcessTables } from "../../diffusion/level_tables.ts";
 import { noiseOptions } from "../../diffusion/noises/registry.ts";
@@ -42,6 +43,7 @@ export const PLAIN_TRAINING: Pick<
   | "process"
   | "processOptions"
   | "scheduleOptions"
+  | "dualOutput"
   | "xprevOutput"
   | "weighting"
   | "weightingOptions"
@@ -65,6 +67,7 @@ export const PLAIN_TRAINING: Pick<
   process: "ddpm",
   processOptions: forwardOptions(),
   scheduleOptions: withDefaults(SCHEDULE_FIELDS.scheduleOptions),
+  dualOutput: withDefaults(DUAL_OUTPUT_LOSS),
   xprevOutput: "mean",
   weighting: "uniform",
   weightingOptions: withDefaults(WEIGHTING_OPTIONS),

@@ -203,6 +203,7 @@ Deno.test("spectralForms() of ddim, x0 and epsilon leave no residual for a perfe
           ...{ v: [-b, a], score: [0, -1 / b], velocity: [-1, 1] },
           ...{ "minus-epsilon": [0, -1], "scaled-epsilon": [0, 1] },
           "coloured-epsilon": [0, 1],
+          "dual-output": [1, 0],
           edm: [(1 - skip * a) / out, -skip * b / out],
         }[target];
         assertAlmostEquals(x0[t]! + output[t]! * share[0]!, 0, 1e-9);

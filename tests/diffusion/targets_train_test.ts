@@ -42,6 +42,7 @@ const CASES: readonly (readonly string[])[] = [
   ["target=velocity", "schedule=flow", "timestepSampler.name=logit-normal"],
   ["target=edm", "schedule=karras", "timestepSampler.name=lognormal"],
   ["target=minus-epsilon", "schedule=ve", "scheduleOptions.sigmaMin=0.02"],
+  ["target=dual-output", "schedule=sigmoid"],
   ["target=scaled-epsilon", "schedule=iddpm", "weighting=soft-min-snr"],
 ];
 

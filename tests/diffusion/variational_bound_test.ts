@@ -8,7 +8,7 @@ import type {
   ReverseVariance,
 } from "../../diffusion/options.ts";
 import { Objective } from "../../diffusion/objective.ts";
-import { learnedLogVariances, makePosterior } from "../../diffusion/posterior.ts";
+import { isLearned, learnedLogVariances, makePosterior } from "../../diffusion/posterior.ts";
 import { makeProcess } from "../../diffusion/process.ts";
 import { ancestralSteps } from "../../diffusion/samplers/ddpm.ts";
 import { UsageError } from "../../support/errors.ts";
@@ -38,7 +38,7 @@ async function judge(variance: ReverseVariance, plain = false) {
   const { loss } = objective.judge(graph, {
     ...{ x0: upload(gpu, SHAPE, X0), noise: upload(gpu, SHAPE, E), perSample: true, plain },
     timesteps: gpu.tensor([4], { dtype: "u32", data: Uint32Array.from(TIMESTEPS) }),
-    denoise: () => objective.learnsVariance && !plain ? concat(f, v) : f,
+    denoise: () => isLearned(variance) && !plain ? concat(f, v) : f,
   });
   const grads = graph.backward(loss, upload(gpu, [4], [1, 1, 1, 1]));
   const kept = [loss.ref, grads.get(f)!, ...grads.get(v) ? [grads.get(v)!] : []];

@@ -65,7 +65,7 @@ function step(
         return noise * x / total - spread * signal * f[i]! / Math.sqrt(total);
     }
     const beta = 1 - a / before;
-    const clean = target === "x0"
+    const clean = target === "x0" || target === "dual-output"
       ? f[i]!
       : (f[i]! - Math.sqrt(a / before) * (1 - before) / (1 - a) * x) * (1 - a) /
         (Math.sqrt(before) * beta);

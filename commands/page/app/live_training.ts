@@ -6,6 +6,7 @@
 import type { ImageSet } from "../../../data/dataset.ts";
 import type { Gpu } from "../../../device/gpu.ts";
 import { predictorOf } from "../../../diffusion/denoiser.ts";
+import { targetOutputs } from "../../../diffusion/parameterizations/registry.ts";
 import { isLearned } from "../../../diffusion/posterior.ts";
 import type { Process } from "../../../diffusion/process.ts";
 import { samplerMoves } from "../../../diffusion/samplers/registry.ts";
@@ -67,8 +68,8 @@ export class LiveTraining {
     const config = configOf(plan);
     const { height, width, channels } = images;
     const process = processOn(config, planeOf(config, images));
-    const { timesteps } = config.diffusion;
-    const network = createNetwork(config.model, { height, width, channels, timesteps });
+    const { timesteps, target } = config.diffusion, outputs = targetOutputs(target, channels);
+    const network = createNetwork(config.model, { height, width, channels, outputs, timesteps });
     const everySteps = config.train.logEvery;
     const timestepBins = Math.min(BINS, timesteps);
     const bands = new BandLoss(gpu, { process, height, width, timestepBins, everySteps });

@@ -8,6 +8,7 @@ import type { Gpu } from "../../../device/gpu.ts";
 import { predictorOf } from "../../../diffusion/denoiser.ts";
 import type { Guidance } from "../../../diffusion/guidance.ts";
 import { isLearned } from "../../../diffusion/posterior.ts";
+import { targetOutputs } from "../../../diffusion/parameterizations/registry.ts";
 import { makeProcess, type Process } from "../../../diffusion/process.ts";
 import { Sampler } from "../../../diffusion/sampling.ts";
 import { fromHalf, type HalfDtype } from "../../../formats/half.ts";
@@ -43,8 +44,9 @@ export class LoadedModel {
    * @throws {RangeError} When they are not of this network.
    */
   static create(gpu: Gpu, site: SiteModel, bytes: Uint8Array): LoadedModel {
-    const { model, size, depth, diffusion: { timesteps } } = site;
-    const shape = { ...size, ...depth === undefined ? {} : { depth }, timesteps };
+    const { model, size, depth, diffusion: { timesteps, target } } = site;
+    const outputs = targetOutputs(target, size.channels);
+    const shape = { ...size, ...depth === undefined ? {} : { depth }, outputs, timesteps };
     const network = createNetwork(model, shape);
     const arena = createArena(gpu, "weights", network);
     writeArenas(gpu, [arena], valuesOf(bytes));

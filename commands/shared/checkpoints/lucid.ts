@@ -7,6 +7,7 @@
 import { parseConfig } from "../../../config/load.ts";
 import { setKind } from "../../../data/options.ts";
 import { makeSchedule } from "../../../diffusion/schedules/registry.ts";
+import { dualChannels } from "../../../kernels/process/dual_output.ts";
 import { lucidNames } from "../../../model/networks/lucid/names.ts";
 import { LucidUNet } from "../../../model/networks/lucid/unet.ts";
 import { checkTensors } from "../../../model/names/pytorch.ts";
@@ -39,13 +40,13 @@ export function importLucid(
   { overrides, prefix, say }: Omit<ImportOptions, "flags">,
 ): PortableModel {
   const found = findWeights(source, LUCID_ANCHOR, prefix);
-  const { model, channels, levels } = optionsOf(found.raw);
+  const { model, channels, levels, target } = optionsOf(found.raw);
   const name = channels === 1 ? "mnist" : "cifar10";
   // The network takes images of any side that it can halve; the files don't tell which.
   const tree = {
     data: dataOf(name, levels),
     model,
-    diffusion: processOf(source, found.raw.prefix),
+    diffusion: { ...processOf(source, found.raw.prefix), ...target && { target } },
   };
   const { path } = source;
   const config = parseConfig(JSON.stringify(tree), { path, overrides });
@@ -89,7 +90,8 @@ function optionsOf({ tensors }: WeightSet) {
     : kernel.length === 1
     ? "signals"
     : "pytorch";
-  const { channels, ...flags } = channelsOf(TITLE, inputs, outputs);
+  const dual = dualOf(inputs, outputs);
+  const { channels, ...flags } = dual ?? channelsOf(TITLE, inputs, outputs);
   const fourier = has("time_mlp.0.weights") ? 2 * (shapeOf("time_mlp.0.weights")[0] ?? 0) : null;
   const classes = style === "classes" ? shapeOf("classes_emb.weight")[0] : 0;
   const model = {
@@ -99,7 +101,14 @@ function optionsOf({ tensors }: WeightSet) {
     ...style === "pytorch" ? attentionOf(levels, has, shapeOf) : {},
     ...classes ? { classes, labelDropout: 0.5 } : {},
   };
-  return { model, channels, levels };
+  return { model, channels, levels, target: dual ? "dual-output" : undefined };
+}
+
+/** Channels of images whose network has two outputs and weights, as its weighted objective wants. */
+function dualOf(inputs: number, outputs: number) {
+  const channels = [1, 3].find((channels) => outputs === dualChannels(channels));
+  if (channels === undefined || (inputs !== channels && inputs !== 2 * channels)) return null;
+  return { channels, selfCondition: inputs === 2 * channels, learnedVariance: false };
 }
 
 /**

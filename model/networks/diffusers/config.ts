@@ -109,7 +109,7 @@ export function diffusersConfig(
     ...FIXED,
     ...writeKeys(keys),
     in_channels: shape.channels,
-    out_channels: shape.channels,
+    out_channels: shape.outputs ?? shape.channels,
     num_train_timesteps: options.timeEmbeddingType === "learned" ? shape.timesteps : null,
     sample_size: size,
   };

@@ -12,6 +12,7 @@ import { DiffusersUNet } from "./unet.ts";
 /** The network. */
 export const DIFFUSERS = {
   options: OPTIONS,
+  anyOutputs: true,
   checks: CHECKS,
   check: sideMisfit,
   create: (options, shape) => new DiffusersUNet(options, shape),

@@ -32,7 +32,7 @@ import type { DiffusersOptions } from "./options.ts";
 import { LearnedTimes, LogFourier, Sinusoids, TimePerceptron } from "./time.ts";
 
 /** What it depends on besides its options; images may have any size that halves evenly. */
-export type DiffusersShape = Pick<NetworkShape, "channels" | "timesteps">;
+export type DiffusersShape = Pick<NetworkShape, "channels" | "outputs" | "timesteps">;
 
 /** One resolution on the way down; the coarsest keeps its resolution. */
 class DownBlock extends Module {
@@ -107,7 +107,7 @@ export class DiffusersUNet extends Module implements Network {
     this.midBlock = midBlock(options, style);
     this.upBlocks = upBlocks(options, style, skips);
     this.convNormOut = new GroupNorm(first, groups, eps);
-    this.convOut = conv(first, shape.channels);
+    this.convOut = conv(first, shape.outputs ?? shape.channels);
   }
 
   /** See {@linkcode Network.forward}. */

@@ -163,8 +163,8 @@ export class DiT extends Module implements Network {
       { length: depth },
       () => new DiTBlock(channels, heads, Math.trunc(channels * mlpRatio)),
     );
-    const outputs = patchSize ** 2 * shape.channels * (learnSigma ? 2 : 1);
-    this.final = new FinalLayer(channels, outputs);
+    const { outputs = shape.channels * (learnSigma ? 2 : 1) } = shape;
+    this.final = new FinalLayer(channels, patchSize ** 2 * outputs);
   }
 
   /** See {@linkcode Network.forward}. */

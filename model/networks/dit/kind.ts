@@ -11,6 +11,7 @@ import { CHECKS, type DiTOptions, OPTIONS, patchMisfit } from "./options.ts";
 /** The network. */
 export const DIT = {
   options: OPTIONS,
+  anyOutputs: true,
   checks: CHECKS,
   check: patchMisfit,
   create: (options, shape) => new DiT(options, shape),

@@ -12,6 +12,7 @@ import { EdmUNet } from "./unet.ts";
 /** The network. */
 export const EDM = {
   options: OPTIONS,
+  anyOutputs: true,
   checks: CHECKS,
   check: sidesHalve,
   create: (options, shape) => new EdmUNet(options, shape),

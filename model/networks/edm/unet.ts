@@ -168,7 +168,7 @@ export class EdmUNet extends Module implements Network {
       }
       if (level === 0 || decoder === "skip") {
         made.norm = new GroupNorm(width, groupsOf(width), eps);
-        const channels = shape.channels * (options.learnedVariance ? 2 : 1);
+        const { outputs: channels = shape.channels * (options.learnedVariance ? 2 : 1) } = shape;
         made.conv = new Convolution(width, channels, 3, start.last);
       }
       this.decoder[level] = made;

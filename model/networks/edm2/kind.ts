@@ -12,6 +12,7 @@ import { Edm2UNet } from "./unet.ts";
 /** The network. */
 export const EDM2 = {
   options: OPTIONS,
+  anyOutputs: true,
   checks: CHECKS,
   check: sidesHalve,
   create: (options, shape) => new Edm2UNet(options, shape),

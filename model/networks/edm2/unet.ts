@@ -122,7 +122,7 @@ export class Edm2UNet extends Module implements Network {
       }
       this.decoder[level] = made;
     }
-    this.output = new Weights(width, shape.channels, 3);
+    this.output = new Weights(width, shape.outputs ?? shape.channels, 3);
     const { uncertaintyFeatures } = options;
     this.uncertainty = uncertaintyFeatures > 0 ? new Uncertainty(uncertaintyFeatures) : undefined;
   }

@@ -12,6 +12,7 @@ import { FullUNet } from "./unet.ts";
 /** The network. */
 export const FULL = {
   options: OPTIONS,
+  anyOutputs: true,
   checks: CHECKS,
   check: sidesHalve,
   create: (options, shape) => new FullUNet(options, shape),

@@ -183,7 +183,7 @@ export class FullUNet extends Module implements Network {
     });
     this.doubles = ways.map(({ double }) => double);
     this.up = ways.map(({ block }) => block);
-    this.tail = new Conv(finest, shape.channels);
+    this.tail = new Conv(finest, shape.outputs ?? shape.channels);
   }
 
   /** See {@linkcode Network.forward}. */

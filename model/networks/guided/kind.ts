@@ -12,6 +12,7 @@ import { GuidedUNet } from "./unet.ts";
 /** The network. */
 export const GUIDED = {
   options: OPTIONS,
+  anyOutputs: true,
   ...KEY_RULES,
   check: dataMisfit,
   create: (options, shape) => new GuidedUNet(options, shape),

@@ -25,10 +25,7 @@ import { type BlockStyle, GuidedAttention, GuidedBlock, GuidedResampling } from 
 import { type GuidedOptions, widthsOf } from "./options.ts";
 
 /** What it depends on besides its options. */
-export interface GuidedShape extends Pick<NetworkShape, "channels" | "timesteps" | "depth"> {
-  /** Channels of the prediction; the images', or twice as many, unless given. */
-  readonly outputs?: number;
-}
+export type GuidedShape = Pick<NetworkShape, "channels" | "outputs" | "timesteps" | "depth">;
 
 /** What runs one after the other between two joints of the network. */
 export class Stage extends Module {

@@ -13,6 +13,7 @@ import { UNet } from "./unet.ts";
 /** The U-Net. */
 export const HO2020 = {
   options: OPTIONS,
+  anyOutputs: true,
   ...KEY_RULES,
   check: sideMisfit,
   create: (options, shape) => new UNet(options, shape),

@@ -23,7 +23,7 @@ import { TimeEmbedding } from "../../time_embedding.ts";
 import { checkImageSides, checkUNetOptions } from "./checks.ts";
 
 /** What it depends on besides its options; images may have any size that halves evenly. */
-export type UNetShape = Pick<NetworkShape, "channels" | "timesteps">;
+export type UNetShape = Pick<NetworkShape, "channels" | "outputs" | "timesteps">;
 
 /** One resolution on the way down; the coarsest keeps its resolution. */
 export class DownLevel extends Module {
@@ -134,7 +134,7 @@ export class UNet extends Module implements Network {
     }).reverse();
     this.tail = new Tail(
       new GroupNorm(width, groups),
-      new Conv2d(width, shape.channels, { kernel: 3, gain: NEARLY_ZERO_GAIN }),
+      new Conv2d(width, shape.outputs ?? shape.channels, { kernel: 3, gain: NEARLY_ZERO_GAIN }),
     );
     const { classes, labelDropout } = options;
     this.classEmbedding = classes > 0

@@ -13,6 +13,7 @@ import { LucidUNet } from "./unet.ts";
 /** The network. */
 export const LUCID = {
   options: OPTIONS,
+  anyOutputs: true,
   checks: CHECKS,
   check({ channelMultipliers, style }, { height, width }, at) {
     const factor = 2 ** (channelMultipliers.length - 1);

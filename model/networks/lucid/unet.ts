@@ -105,7 +105,7 @@ export class LucidUNet extends Module implements Network {
       );
     });
     this.last = block(2 * first, first);
-    const outputs = shape.channels * (options.learnedVariance ? 2 : 1);
+    const { outputs = shape.channels * (options.learnedVariance ? 2 : 1) } = shape;
     this.tail = new Conv(style, first, outputs, { kernel: 1 });
   }
 

@@ -11,6 +11,7 @@ import { KarrasUNet } from "./unet.ts";
 /** The network. */
 export const LUCID_KARRAS = {
   options: OPTIONS,
+  anyOutputs: true,
   checks: CHECKS,
   check({ halvings }, { height, width }, at) {
     const factor = 2 ** halvings;

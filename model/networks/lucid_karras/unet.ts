@@ -69,7 +69,7 @@ export class KarrasUNet extends Module implements Network {
     const attention = attentionSizes.includes(side);
     this.middle = [0, 1].map(() => block(width, width, { attention }));
     this.up.push(...up.reverse());
-    this.tail = new Weights(channels, shape.channels, 3);
+    this.tail = new Weights(channels, shape.outputs ?? shape.channels, 3);
     this.gain = new Gain();
   }
 

@@ -71,6 +71,7 @@ export class Mlp extends Module implements Network {
   readonly first: Linear;
   readonly layers: MlpLayer[];
   readonly last: Linear;
+  readonly #outputs: number;
 
   /** Builds the network; its weights are made apart. */
   constructor(readonly options: MlpOptions, shape: NetworkShape) {
@@ -82,7 +83,9 @@ export class Mlp extends Module implements Network {
     this.classEmbedding = classes > 0 ? new ClassEmbedding(options, width) : undefined;
     this.first = new Linear(length, width);
     this.layers = Array.from({ length: depth }, () => new MlpLayer(width, residual));
-    this.last = new Linear(width, length, zeroInit);
+    const { outputs = shape.channels } = shape;
+    this.#outputs = outputs;
+    this.last = new Linear(width, length / shape.channels * outputs, zeroInit);
   }
 
   /** See {@linkcode Network.forward}. */
@@ -102,13 +105,14 @@ export class Mlp extends Module implements Network {
       const before = h;
       h = graph.checkpoint(() => layer.forward(before, columns(conditions, i * width, width)));
     }
-    return reshape(this.last.forward(h), x.shape);
+    return reshape(this.last.forward(h), [n, ...image.slice(0, -1), this.#outputs]);
   }
 }
 
 /** As a config names it. */
 export const MLP = {
   options: OPTIONS,
+  anyOutputs: true,
   checks: [pairsFit, classesCanBeWithheld],
   create: (options, shape) => new Mlp(options, shape),
 } satisfies NetworkKind<MlpOptions>;

@@ -17,8 +17,8 @@ const optionsOf = (model: Record<string, unknown>) => {
 };
 
 /** The file of their trainer: a network in its diffusion, and its average. */
-function trained(options: LucidOptions, channels = 1): Source {
-  const shape = { height: 28, width: 28, channels, timesteps: 1000 };
+function trained(options: LucidOptions, channels = 1, outputs?: number): Source {
+  const shape = { height: 28, width: 28, channels, outputs, timesteps: 1000 };
   const network = new LucidUNet(options, shape);
   const weights = (seed: number) =>
     lucidNames(network).map((entry, i): [string, SavedTensor] => {
@@ -68,6 +68,23 @@ for (
     const { tensors } = exportLucid(taken, "all");
     assertEquals(tensors.length, source.tensors.size - 4);
     for (const [name, tensor] of tensors) {
+      const { shape, data } = await tensor.read();
+      const before = source.tensors.get(name)!.read();
+      assertEquals([shape, data], [before.shape, before.data], name);
+    }
+  });
+}
+
+for (const [channels, selfCondition] of [[1, false], [3, false], [3, true]] as const) {
+  Deno.test(`importLucid() recognises a weighted objective of ${channels} channels by its outputs${selfCondition ? ", self-conditioned" : ""}`, async () => {
+    const options = optionsOf({ channelMultipliers: [1, 2], selfCondition });
+    const source = trained(options, channels, 2 * channels + 2);
+    const taken = importLucid(source, { overrides: [] });
+    const { model, diffusion: { target, schedule } } = taken.config;
+    assertEquals([target, schedule], ["dual-output", "cosine"]);
+    assertEquals((model as LucidOptions).selfCondition, selfCondition);
+    assertEquals((taken.network as LucidUNet).shape.outputs, 2 * channels + 2);
+    for (const [name, tensor] of exportLucid(taken, "all").tensors) {
       const { shape, data } = await tensor.read();
       const before = source.tensors.get(name)!.read();
       assertEquals([shape, data], [before.shape, before.data], name);
