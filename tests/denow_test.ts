@@ -209,7 +209,7 @@ echo '{"ICD": {"api_version": "1.1.0", "library_path": "/usr/lib/x/libvulkan_lvp
   >"$3/usr/share/vulkan/icd.d/lvp_icd.x86_64.json"
 `;
 
-const ownDriver = { DIFFRACT_IGNORE_SYSTEM_VULKAN: "1" };
+const ownDriver = { DIFFRACT_IGNORE_SYSTEM_VULKAN: "1", DIFFRACT_MESA: "system" };
 
 Deno.test("denow runs Deno without a Vulkan driver, after one line that says what to install", {
   ignore: Deno.build.os !== "linux",
@@ -273,13 +273,21 @@ esac
   });
 });
 
-const onDebian = linuxX64 && existsSync("/etc/debian_version") &&
-  /^ID=debian$/m.test(Deno.readTextFileSync("/etc/os-release"));
+/** Has the tools of the sandbox see a CPU that has, or lacks, AVX-512. */
+function pretendAvx512(bin: string, has: boolean): void {
+  const tool = join(bin, "grep");
+  Deno.removeSync(tool);
+  const asked = `case "$*" in *avx512f*) exit ${has ? 0 : 1} ;; esac`;
+  program(tool, `#!/bin/sh\n${asked}\nexec ${findOnPath("grep")} "$@"\n`);
+}
+
+const onBookworm = linuxX64 && existsSync("/etc/os-release") &&
+  /^VERSION_CODENAME=bookworm$/m.test(Deno.readTextFileSync("/etc/os-release"));
 
 Deno.test(
   "denow takes the driver of Debian's backports, with what it needs newer, where asked to",
   {
-    ignore: !onDebian,
+    ignore: !onBookworm,
   },
   async () => {
     await withSandbox(async (sandbox) => {
@@ -311,18 +319,22 @@ esac
         Deno.readTextFileSync(join(folder, "backports.list")),
         /^deb \[signed-by=\S+\] http\S+ \w+-backports main$/m,
       );
-      const second = await run(sandbox, ["task"], backports);
-      assertEquals([second.code, second.stderrLines], [0, []]);
-      assertStringIncludes(
-        second.stdout,
-        `VK_DRIVER_FILES=${cache}/vulkan-backports/lvp_icd.json\n`,
-      );
+      const own = `VK_DRIVER_FILES=${cache}/vulkan-backports/lvp_icd.json\n`;
+      for (
+        const [avx512, env, taken] of [
+          ...[[true, backports, true], [false, {}, true], [true, {}, false]] as const,
+        ]
+      ) {
+        pretendAvx512(bin, avx512);
+        const next = await run(sandbox, ["task"], { DIFFRACT_IGNORE_SYSTEM_VULKAN: "1", ...env });
+        assertEquals([next.code, next.stdout.includes(own)], [0, taken], `${avx512}`);
+      }
     });
   },
 );
 
 Deno.test("denow says so when the driver of backports can't be had, or another is asked for", {
-  ignore: !onDebian,
+  ignore: !onBookworm,
 }, async () => {
   await withSandbox(async (sandbox) => {
     program(join(sandbox.bin, "deno"), fakeDeno);
