@@ -25,12 +25,13 @@ function linspace(timesteps: number, steps: number): number[] {
     Math.trunc((steps - i) * timesteps / steps - 1));
 }
 
-/** round(T - i T / S) - 1 (Lin et al. 2024, arXiv 2305.08891, table 2): begins at T - 1. */
+/**
+ * round(T - i T / S) - 1 (Lin et al. 2024, arXiv 2305.08891, table 2): begins at T - 1. What lies half-way
+ * between two goes to the side that numpy's arange, which diffusers has, takes it to.
+ */
 function trailing(timesteps: number, steps: number): number[] {
-  return Array.from(
-    { length: steps },
-    (_, i) => roundHalfToEven((steps - i) * timesteps / steps) - 1,
-  );
+  const stride = (timesteps - timesteps / steps) - timesteps;
+  return Array.from({ length: steps }, (_, i) => roundHalfToEven(timesteps + i * stride) - 1);
 }
 
 /** i (T // S), i from S - 1 down to 0 (diffusers): exactly S, ends at 0. */
@@ -39,12 +40,17 @@ function leading(timesteps: number, steps: number): number[] {
   return Array.from({ length: steps }, (_, i) => (steps - 1 - i) * stride);
 }
 
+/** linspace(0, last, count)[i], rounded as numpy rounds it: it decides what lies half-way between two. */
+function evenly(last: number, count: number, i: number): number {
+  return i === count - 1 ? last : i * (last / (count - 1));
+}
+
 /** round(linspace(0, T - 1, S)) reversed (diffusers): both ends; of one step the noisiest. */
 function inclusive(timesteps: number, steps: number): number[] {
   if (steps === 1) return [timesteps - 1];
   return Array.from(
     { length: steps },
-    (_, i) => roundHalfToEven((steps - 1 - i) * (timesteps - 1) / (steps - 1)),
+    (_, i) => roundHalfToEven(evenly(timesteps - 1, steps, steps - 1 - i)),
   );
 }
 
@@ -53,7 +59,7 @@ function truncated(timesteps: number, steps: number): number[] {
   if (steps === 1) return [timesteps - 1];
   return Array.from(
     { length: steps },
-    (_, i) => Math.floor((steps - 1 - i) * (timesteps - 1) / (steps - 1)),
+    (_, i) => Math.floor(evenly(timesteps - 1, steps, steps - 1 - i)),
   );
 }
 
@@ -71,11 +77,10 @@ function fromLast(timesteps: number, steps: number): number[] {
  */
 function quadratic(timesteps: number, steps: number): number[] {
   const root = Math.sqrt(0.8 * timesteps);
-  return Array.from({ length: steps }, (_, i) => {
-    const share = steps === 1 ? 1 : (steps - 1 - i) / (steps - 1);
-    // A hair more, so that the square of a root is not just below a whole number.
-    return Math.floor((share * root) ** 2 + 1e-9);
-  });
+  return Array.from(
+    { length: steps },
+    (_, i) => Math.floor(evenly(root, steps, steps - 1 - i) ** 2),
+  );
 }
 
 /** Dense at both ends, by the quantiles of a beta distribution; some timesteps may come twice there. */

@@ -3,6 +3,7 @@
  *
  * @module
  */
+import { symmetricBetaQuantile } from "../../diffusion/beta_spacing.ts";
 import { levelOf, scheduleFromLevels } from "../../diffusion/schedule.ts";
 import { roundHalfToEven, spaceTimesteps } from "../../diffusion/spacing.ts";
 import { Unsupported } from "./golden.ts";
@@ -21,10 +22,13 @@ export function numberOf(config: SchedulerConfig, key: string): number {
   throw new Unsupported(`${key} ${JSON.stringify(value)} is not known`);
 }
 
-/** `count` numbers from `first` to `last`. */
+/** `count` numbers from `first` to `last`, rounded as numpy's `linspace` rounds them. */
 export function evenly(first: number, last: number, count: number): number[] {
-  if (count === 1) return [first];
-  return Array.from({ length: count }, (_, i) => first + i / (count - 1) * (last - first));
+  const step = (last - first) / (count - 1);
+  return Array.from({ length: count }, (_, i) => {
+    if (i === 0) return first;
+    return i === count - 1 ? last : i * step + first;
+  });
 }
 
 /** Betas whose product follows a function of time. */
@@ -120,7 +124,9 @@ export function solverTimesteps({ spacing, steps, offset, count }: Spaced, last:
 
 /** From `from` down in steps, above 0. */
 function arange(from: number, step: number): number[] {
-  return Array.from({ length: Math.ceil(from / step) }, (_, i) => from - i * step);
+  // As numpy's arange has it, whose stride is the difference of its first two.
+  const stride = (from - step) - from;
+  return Array.from({ length: Math.ceil(from / step) }, (_, i) => from + i * stride);
 }
 
 /** Sigmas at timesteps, linear between two. */
@@ -137,7 +143,9 @@ export function respaced(
   steps: number,
   [most, least]: readonly [number, number],
 ): number[] | null {
-  if (config.use_beta_sigmas) throw new Unsupported("use_beta_sigmas is not known");
+  if (config.use_beta_sigmas) {
+    return evenly(1, 0, steps).map((u) => least + symmetricBetaQuantile(u, 0.6) * (most - least));
+  }
   if (config.use_karras_sigmas) {
     return evenly(most ** (1 / 7), least ** (1 / 7), steps).map((root) => root ** 7);
   }

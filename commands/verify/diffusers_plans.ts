@@ -48,12 +48,17 @@ function only(given: Readonly<Record<string, unknown>>, known: readonly string[]
   if (strange) throw new Unsupported(`${strange} ${JSON.stringify(given[strange])} is not known`);
 }
 
+/** Timesteps that a case names itself. */
+const givenTimesteps = ({ set_timesteps: { timesteps } }: SchedulerCase) =>
+  (timesteps ?? null) as readonly number[] | null;
+
 /** How a case spaces its timesteps. */
-function spacedOf({ config_full: config, set_timesteps: set }: SchedulerCase): Spaced {
+function spacedOf(given: SchedulerCase): Spaced {
+  const { config_full: config, set_timesteps: set } = given;
   only(set, ["num_inference_steps", "timesteps"]);
   return {
     spacing: String(config.timestep_spacing ?? "linspace"),
-    steps: Number(set.num_inference_steps ?? 0),
+    steps: givenTimesteps(given)?.length ?? Number(set.num_inference_steps),
     offset: numberOf({ steps_offset: 0, ...config }, "steps_offset"),
     count: numberOf(config, "num_train_timesteps"),
   };
@@ -61,9 +66,9 @@ function spacedOf({ config_full: config, set_timesteps: set }: SchedulerCase): S
 
 /** The config and the timesteps of a case that goes by timesteps, and what it predicts. */
 function counted(given: SchedulerCase) {
-  const { config_full: config, set_timesteps: set } = given;
+  const { config_full: config } = given;
   const spaced = spacedOf(given), alphas = alphasOf(config);
-  const timesteps = (set.timesteps as readonly number[] | undefined) ?? spacedTimesteps(spaced);
+  const timesteps = givenTimesteps(given) ?? spacedTimesteps(spaced);
   const prediction = String(config.prediction_type);
   const clip = Boolean(config.thresholding) || Boolean(config.clip_sample);
   const stop = (t: number, to?: NumberedLevel): Stop => ({
@@ -100,7 +105,7 @@ function ddim(given: SchedulerCase): SchedulerPlan {
   only(given.step_kwargs, ["eta", "use_clipped_model_output"]);
   const { eta = 0, use_clipped_model_output: noiseOfClipped = false } = given.step_kwargs;
   const { config, timesteps, clip, stop, end, level, spaced } = counted(given);
-  if (given.set_timesteps.timesteps) throw new Unsupported("DDIM's own timesteps are not known");
+  if (givenTimesteps(given)) throw new Unsupported("DDIM's own timesteps are not known");
   const stride = Math.floor(spaced.count / spaced.steps);
   const path = recordedPath(timesteps.map((t) => stop(t, level(t - stride))), end, { clip });
   const moves = ddimMoves(path, { eta: Number(eta), noiseOfClipped: Boolean(noiseOfClipped) });
@@ -132,10 +137,15 @@ function pndm(given: SchedulerCase): SchedulerPlan {
 function solverPath(given: SchedulerCase, last: (sigmas: readonly number[]) => number) {
   const { config_full: config } = given, spaced = spacedOf(given);
   if (config.use_flow_sigmas) throw new Unsupported("use_flow_sigmas is not known");
-  if (given.set_timesteps.timesteps) throw new Unsupported("timesteps are not known here");
   const table = sigmasOf(config), clipped = keptTimesteps(config, table);
-  const other = respaced(config, spaced.steps, [table.at(-1)!, table[0]!]);
-  const timesteps = other ? timestepsOf(table, other) : solverTimesteps(spaced, clipped);
+  const ends = [
+    Number(config.sigma_max ?? table.at(-1)!),
+    Number(config.sigma_min ?? table[0]!),
+  ] as const;
+  const other = respaced(config, spaced.steps, ends);
+  const timesteps = other
+    ? timestepsOf(table, other)
+    : givenTimesteps(given) ?? solverTimesteps(spaced, clipped);
   const sigmas = other ?? sigmasAt(table, timesteps);
   const prediction = String(config.prediction_type);
   const stops = sigmas.map((sigma, i) => stopOf(varianceLevel(sigma), timesteps[i]!, prediction));
@@ -158,6 +168,10 @@ const lastSigma = (config: SchedulerConfig) => (sigmas: readonly number[]) => {
   if (config.final_sigmas_type === "sigma_min") return sigmas[0]!;
   throw new Unsupported(`final_sigmas_type ${config.final_sigmas_type} is not known`);
 };
+
+/** Whether solvers on whole timesteps cut what lies between two, as they do where they round nothing. */
+const fractional = (config: SchedulerConfig) =>
+  Boolean(config.use_exponential_sigmas || config.use_beta_sigmas);
 
 /** Timesteps as solvers on whole ones are told them. */
 function whole(moves: readonly Move[], round: (t: number) => number): number[] {
@@ -190,7 +204,7 @@ function dpm(given: SchedulerCase): SchedulerPlan {
     lowerAtEnd: Boolean(config.lower_order_final),
     eulerAtEnd: Boolean(config.euler_at_final),
   });
-  const cut = config.use_exponential_sigmas ||
+  const cut = fractional(config) ||
     (config.beta_schedule === "squaredcos_cap_v2" &&
       (config.use_karras_sigmas || config.use_lu_lambdas));
   const timesteps = whole(moves, cut ? Math.floor : roundHalfToEven);
@@ -211,7 +225,7 @@ function unipc(given: SchedulerCase): SchedulerPlan {
     lowerAtEnd: Boolean(config.lower_order_final),
     uncorrected: config.disable_corrector as readonly number[],
   });
-  const timesteps = whole(moves, config.use_exponential_sigmas ? Math.floor : roundHalfToEven);
+  const timesteps = whole(moves, fractional(config) ? Math.floor : roundHalfToEven);
   return { moves: boundedBy(config, moves), start: 1, sigmas, timesteps };
 }
 
@@ -219,22 +233,22 @@ function deis(given: SchedulerCase): SchedulerPlan {
   only(given.step_kwargs, []);
   const { config_full: config } = given;
   const last = (sigmas: readonly number[]) =>
-    config.use_karras_sigmas || config.use_exponential_sigmas ? sigmas.at(-1)! : sigmas[0]!;
+    config.use_karras_sigmas || fractional(config) ? sigmas.at(-1)! : sigmas[0]!;
   const { path, sigmas } = solverPath(given, last);
   const moves = deisMoves(path, {
     order: numberOf(config, "solver_order"),
     lowerAtEnd: Boolean(config.lower_order_final),
   });
-  const timesteps = whole(moves, config.use_exponential_sigmas ? Math.floor : roundHalfToEven);
+  const timesteps = whole(moves, fractional(config) ? Math.floor : roundHalfToEven);
   return { moves: boundedBy(config, moves), start: 1, sigmas, timesteps };
 }
 
 /** The path of a scheduler whose images have noise on top, unscaled. */
 function sigmaPath(given: SchedulerCase) {
   const { config_full: config } = given, spaced = spacedOf(given);
-  if (given.set_timesteps.timesteps) throw new Unsupported("timesteps are not known here");
   const table = sigmasOf(config);
-  let timesteps = spacedTimesteps(spaced, false), sigmas = sigmasAt(table, timesteps);
+  let timesteps = givenTimesteps(given) ?? spacedTimesteps(spaced, false);
+  let sigmas = sigmasAt(table, timesteps);
   if (config.interpolation_type === "log_linear") {
     throw new Unsupported("interpolation_type log_linear is not known");
   }
@@ -308,18 +322,23 @@ function shifted(config: SchedulerConfig, mu: unknown): (times: number[]) => num
   return (times) => times.map((t) => shift * t / (1 + (shift - 1) * t));
 }
 
+/** Times stretched so that the last is a given one. */
+function endingAt(terminal: unknown, times: number[]): number[] {
+  if (typeof terminal !== "number") return times;
+  const stretch = (1 - times.at(-1)!) / (1 - terminal);
+  return times.map((time) => 1 - (1 - time) / stretch);
+}
+
 function flowMatch(given: SchedulerCase): SchedulerPlan {
   only(given.step_kwargs, []);
   only(given.set_timesteps, ["num_inference_steps", "mu"]);
   const { config_full: config, set_timesteps: set } = given;
-  for (const key of ["shift_terminal", "invert_sigmas", "use_beta_sigmas"]) {
-    if (config[key]) throw new Unsupported(`${key} is not known`);
-  }
+  if (config.invert_sigmas) throw new Unsupported("invert_sigmas is not known");
   const count = numberOf(config, "num_train_timesteps"), steps = Number(set.num_inference_steps);
   const shift = shifted(config, set.mu);
   // Without dynamic shifting the ends are shifted already, and are shifted again.
   const ends = [1, 1 / count], [most, least] = config.use_dynamic_shifting ? ends : shift(ends);
-  let times = shift(evenly(most!, least!, steps));
+  let times = endingAt(config.shift_terminal, shift(evenly(most!, least!, steps)));
   times = respaced(config, steps, [times[0]!, times.at(-1)!]) ?? times;
   const stops = times.map((time) =>
     stopOf({ signal: 1 - time, noise: time }, time * count, "flow_prediction")

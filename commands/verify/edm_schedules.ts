@@ -37,8 +37,11 @@ function vp(betaD: number, betaMin: number): Schedule {
   return {
     sigma,
     slope: (t) => 0.5 * (betaMin + betaD * t) * (sigma(t) + 1 / sigma(t)),
+    // Of two roots the larger; without noise it is 0, which is the other where betaMin is below 0.
     time: (value) =>
-      (Math.sqrt(betaMin ** 2 + 2 * betaD * Math.log1p(value ** 2)) - betaMin) / betaD,
+      value === 0
+        ? 0
+        : (Math.sqrt(betaMin ** 2 + 2 * betaD * Math.log1p(value ** 2)) - betaMin) / betaD,
   };
 }
 
@@ -51,7 +54,7 @@ const LINEAR: Schedule = { sigma: (t) => t, slope: () => 1, time: (sigma) => sig
 
 /** The VP schedule whose sigmas at `epsilon` and 1 are given. */
 function vpBetween([least, most]: Range, epsilon: number): Schedule {
-  const low = Math.log(least ** 2 + 1), high = Math.log(most ** 2 + 1);
+  const low = Math.log1p(least ** 2), high = Math.log1p(most ** 2);
   const betaD = 2 * (low / epsilon - high) / (epsilon - 1);
   return vp(betaD, high - 0.5 * betaD);
 }

@@ -52,7 +52,7 @@ const SIGMAS: readonly [
     (_, [n, min, max]) => [...logSpaced(n!, max!, min!), 0],
   ],
   [new RegExp(`^sigmas/vp_n${NUMBER}$`), (golden, [n], group) => {
-    const known = (golden.manifest.cases as Json)[group] as Record<string, number>;
+    const known = ((golden.manifest.cases as Json)[group] ?? {}) as Record<string, number>;
     const { beta_d: vpBetaD = 19.9, beta_min: vpBetaMin = 0.1, eps_s: least = 1e-3 } = known;
     const times = powerSpaced(n!, 1, least, 1);
     return [...times.map((time) => vpSigma(time, { vpBetaD, vpBetaMin })), 0];
@@ -74,7 +74,8 @@ async function* verifySigmas(golden: GoldenFile, group: string, names: readonly 
     for (const name of names) {
       done(name);
       const expected = golden.get(name).data;
-      if (name === group) checkTable(comparison, name, ours, exact);
+      // Small sigmas are recorded as roots of differences of numbers near 1.
+      if (name === group) checkTable(comparison, name, ours, exact, 1e-2);
       else checkRounded(comparison, name, ours, expected, exact);
     }
   });

@@ -13,15 +13,20 @@ import {
 } from "./golden.ts";
 
 /** Relative budget of f64 tables, which span many orders of magnitude. */
-const TABLE_BUDGET = 1e-11;
+export const TABLE_BUDGET = 1e-11;
 
-/** Compares f64 numbers element by element, each by its own size, but none by less than `floor`. */
+/**
+ * Compares f64 numbers element by element, each by its own size, but none by less than `floor`.
+ *
+ * @param budget Relative.
+ */
 export function checkTable(
   comparison: Comparison,
   name: string,
   actual: ArrayLike<number>,
   expected: ArrayLike<number>,
   floor = 0,
+  budget = TABLE_BUDGET,
 ): void {
   let worst = actual.length === expected.length ? 0 : Infinity;
   for (let i = 0; i < actual.length; i++) {
@@ -30,7 +35,7 @@ export function checkTable(
     const error = Math.abs(actual[i]! - expected[i]!) / size;
     worst = Math.max(worst, Number.isNaN(error) ? Infinity : error);
   }
-  comparison.note(name, worst, TABLE_BUDGET, worst <= TABLE_BUDGET);
+  comparison.note(name, worst, budget, worst <= budget);
 }
 
 /**

@@ -38,7 +38,11 @@ const TARGETS: Readonly<Record<string, TargetName>> = {
 };
 
 /** Replays the family. */
-export async function* verifyObjectives(gpu: Gpu, golden: GoldenFile): AsyncGenerator<CaseResult> {
+export async function* verifyObjectives(
+  gpu: Gpu,
+  golden: GoldenFile,
+  others: ReadonlyMap<string, GoldenFile>,
+): AsyncGenerator<CaseResult> {
   const groups = new Map<string, string[]>();
   for (const name of golden.names) {
     const group = name.split("/")[0]!;
@@ -48,7 +52,7 @@ export async function* verifyObjectives(gpu: Gpu, golden: GoldenFile): AsyncGene
     const verify = GROUPS[group];
     yield* replay(named(group, group), () => {
       if (!verify) throw new Unsupported(`${group} is not known`);
-      return verify(gpu, golden, names);
+      return verify(gpu, golden, names, others);
     });
   }
 }
@@ -57,6 +61,7 @@ type VerifyGroup = (
   gpu: Gpu,
   golden: GoldenFile,
   names: readonly string[],
+  others: ReadonlyMap<string, GoldenFile>,
 ) => AsyncIterable<CaseResult>;
 
 const GROUPS: Readonly<Record<string, VerifyGroup>> = {
@@ -274,7 +279,24 @@ async function* verifyElementwise(gpu: Gpu, golden: GoldenFile, names: readonly 
   });
 }
 
-async function* verifyZooLosses(gpu: Gpu, golden: GoldenFile, names: readonly string[]) {
+/** The first of GenerativeZoo's schedules that is recorded beside the losses, which they go by. */
+function zooSchedule(schedules: GoldenFile | undefined): Partial<DiffusionOptions> {
+  const known = Object.entries((schedules?.manifest.cases ?? {}) as Readonly<Record<string, Json>>)
+    .find(([name]) => name.startsWith("generativezoo/"));
+  const [name, told] = known ?? ["generativezoo/linear1000", {}];
+  const { beta_start: betaStart = 1e-4, beta_end: betaEnd = 0.02 } = told as Record<string, number>;
+  return {
+    ...{ schedule: "linear-torch", betaStart, betaEnd },
+    timesteps: Number(/\d+$/.exec(name)?.[0]),
+  };
+}
+
+async function* verifyZooLosses(
+  gpu: Gpu,
+  golden: GoldenFile,
+  names: readonly string[],
+  others: ReadonlyMap<string, GoldenFile>,
+) {
   yield* caseOf(named("gzloss", "get_loss"), names, async (comparison, done) => {
     done("gzloss/t");
     for (
@@ -282,7 +304,7 @@ async function* verifyZooLosses(gpu: Gpu, golden: GoldenFile, names: readonly st
     ) {
       const options: DiffusionOptions = {
         ...optionsOf(golden, {}),
-        ...{ schedule: "linear-torch", betaStart: 1e-4, betaEnd: 0.02, loss: kind },
+        ...{ ...zooSchedule(others.get("schedules")), loss: kind },
       };
       const objective = new Objective(gpu, makeProcess(options), options);
       const found = await runOn(gpu, (capture) => {

@@ -155,9 +155,9 @@ function verifyRates(
     warmupSteps: 0,
     decayAfter: ref_batches!,
   };
-  const actual = list(golden, "lr/nimg").map((images) =>
-    learningRate(options, images / batch_size!, Infinity) *
-    Math.min(images / (rampup_Mimg! * 1e6), 1)
-  );
+  const actual = list(golden, "lr/nimg").map((images) => {
+    const rate = ref_batches! > 0 ? learningRate(options, images / batch_size!, Infinity) : ref_lr!;
+    return rate * (rampup_Mimg! > 0 ? Math.min(images / (rampup_Mimg! * 1e6), 1) : 1);
+  });
   check(comparison, "lr", actual, list(golden, "lr/out"));
 }

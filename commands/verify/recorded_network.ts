@@ -45,6 +45,9 @@ import { type RecordedState, recordedState } from "./recorded_state.ts";
 /** What a pass gives: on the GPU in our layout, or numbers in PyTorch's. */
 export type PassOutput = Tensor | TensorRef | ArrayLike<number>;
 
+/** Arguments of a recorded call. */
+export type PassArguments = Readonly<Record<string, unknown>>;
+
 /** Records one pass of a rebuilt network. */
 export type RecordPass = (pass: Pass) => Readonly<Record<string, PassOutput>>;
 
@@ -60,6 +63,8 @@ export interface Rebuilt {
    * the manifest; activations (`act/NAME`) may be among them, and are else found by their parameters.
    */
   readonly passes: Readonly<Record<string, RecordPass>>;
+  /** Passes that have any name, told by the arguments of the recorded call. */
+  readonly passOf?: (args: PassArguments) => RecordPass | undefined;
   /** What tells its layers' outputs from those that are recorded. */
   readonly layers?: LayerHabits;
 }
@@ -88,7 +93,7 @@ export class Pass {
     readonly golden: GoldenFile,
     readonly graph: Graph,
     /** Arguments of the recorded call. */
-    readonly args: Readonly<Record<string, unknown>>,
+    readonly args: PassArguments,
     /** The weights, which also hold what a forward pass changes. */
     readonly weights: Arena,
     private readonly prefix: string,
@@ -178,14 +183,14 @@ export async function* verifyNetwork(
 ): AsyncGenerator<CaseResult> {
   const state = recordedState(golden, base);
   const rebuilt = rebuild(golden, state);
-  const { network, names, passes, layers = {} } = rebuilt;
+  const { network, names, passes, passOf, layers = {} } = rebuilt;
   checkTensors(`the recorded ${family}`, names, state);
   const weights = createArena(gpu, "weights", network);
   const watch = new Watch(network, names, layers);
   for (const { name: pass, ...described } of describedPasses(golden)) {
     const own = caseName(golden);
     const name = { case: pass === "" ? own : `${own}.${pass}`, family, op: pass || "forward" };
-    const record = passes[pass];
+    const record = passes[pass] ?? passOf?.(described.args ?? {});
     if (!record) yield unsupported(name, `pass ${pass} is not known`);
     else {
       writeArenas(gpu, [weights], namedValues(names, state));

@@ -3,16 +3,20 @@
  *
  * @module
  */
+import { decimal, option, type OptionsOf } from "../../support/options.ts";
 import { scheduleFromBetas } from "../schedule.ts";
 import { betasOf, type ScheduleRecord } from "./record.ts";
 
-const OFFSET = 0.008;
+const OPTIONS = {
+  cosineOffset: option(decimal({ min: 0 }), 0.008, "cosine: s, which keeps the first beta from 0"),
+};
 
 /** See the module. */
-export const COSINE: ScheduleRecord = {
+export const COSINE = {
   description: "less noise at both ends; betaStart and betaEnd play no part",
-  make: ({ timesteps }) =>
+  options: OPTIONS,
+  make: ({ timesteps, cosineOffset: s }) =>
     scheduleFromBetas(
-      betasOf(timesteps, (u) => Math.cos((u + OFFSET) / (1 + OFFSET) * Math.PI / 2) ** 2),
+      betasOf(timesteps, (u) => Math.cos((u + s) / (1 + s) * Math.PI / 2) ** 2),
     ),
-};
+} as const satisfies ScheduleRecord<OptionsOf<typeof OPTIONS>>;

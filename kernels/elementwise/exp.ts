@@ -6,7 +6,7 @@ import { definePointwise, pointwise } from "../shared/pointwise.ts";
  * WGSL: `accurateExp(x)` with a relative error below 1.5e-7, as drivers err by several units in the
  * last place: x = k ln 2 + r, and the series of exp(r) times 2^k, which drivers give exactly.
  */
-const EXP = `
+export const ACCURATE_EXP = `
 fn accurateExp(x: V) -> V {
   let k = clamp(round(x * 1.44269504), V(-126.0), V(127.0));
   let r = (x - k * 0.693359375) + k * 0.000212194440;
@@ -19,7 +19,7 @@ fn accurateExp(x: V) -> V {
 const forward = definePointwise({
   name: "exp",
   inputs: ["x"],
-  functions: EXP,
+  functions: ACCURATE_EXP,
   result: "accurateExp(x)",
 });
 const backward = definePointwise({ name: "expBackward", inputs: ["y", "dy"], result: "y * dy" });

@@ -12,8 +12,16 @@
 import type { Capture } from "../../device/capture.ts";
 import type { TensorRef } from "../../device/tensor.ts";
 import { definePointwise, pointwise } from "../shared/pointwise.ts";
+import { ACCURATE_EXP } from "./exp.ts";
 
-const functions = `
+/** `beyondLine(v)` is exp(v) - 1 - v, of which little is left near 0: its series there. */
+const functions = `${ACCURATE_EXP}
+fn beyondLine(v: V) -> V {
+  let series = v * v * (0.5 + v * (0.166666667 + v * (0.0416666667 + v * (0.00833333333
+    + v * (0.00138888889 + v * (0.000198412698 + v * (2.48015873e-5 + v * (2.75573192e-6
+    + v * 2.75573192e-7))))))));
+  return select(accurateExp(v) - 1.0 - v, series, abs(v) < V(1.0));
+}
 fn bounded(v: V) -> V { return clamp(v, V(-30.0), V(20.0)); }
 fn inside(v: V, d: V) -> V { return select(V(0.0), d, v == bounded(v)); }
 `;
@@ -22,25 +30,25 @@ const deviation = definePointwise({
   name: "gaussianDeviation",
   inputs: ["v"],
   functions,
-  result: "exp(0.5 * bounded(v))",
+  result: "accurateExp(0.5 * bounded(v))",
 });
 const sample = definePointwise({
   name: "gaussianSample",
   inputs: ["m", "v", "e"],
   functions,
-  result: "m + exp(0.5 * bounded(v)) * e",
+  result: "m + accurateExp(0.5 * bounded(v)) * e",
 });
 const sampleBackward = definePointwise({
   name: "gaussianSampleBackward",
   inputs: ["v", "e", "dz"],
   functions,
-  result: "inside(v, 0.5 * dz * e * exp(0.5 * bounded(v)))",
+  result: "inside(v, 0.5 * dz * e * accurateExp(0.5 * bounded(v)))",
 });
 const divergence = definePointwise({
   name: "gaussianDivergence",
   inputs: ["m", "v"],
   functions,
-  result: "0.5 * (m * m + exp(bounded(v)) - 1.0 - bounded(v))",
+  result: "0.5 * (m * m + beyondLine(bounded(v)))",
 });
 const divergenceOfMean = definePointwise({
   name: "gaussianDivergenceOfMean",
@@ -51,7 +59,7 @@ const divergenceOfVariance = definePointwise({
   name: "gaussianDivergenceOfVariance",
   inputs: ["v", "dk"],
   functions,
-  result: "inside(v, 0.5 * dk * (exp(bounded(v)) - 1.0))",
+  result: "inside(v, 0.5 * dk * (bounded(v) + beyondLine(bounded(v))))",
 });
 
 /** A Gaussian of each element. */

@@ -5,6 +5,10 @@
  *     y = factor w / (eps + r),   r = sqrt(sum(w^2) / K)
  *     dw = factor (dy / (eps + r) - w sum(w dy) / (K r (eps + r)^2))
  *
+ * or with the least root mean square that is divided by, m, in the place of eps,
+ *
+ *     y = factor w / max(m, r),   dw = factor (dy / r - w sum(w dy) / (K r^3)), or factor dy / m below
+ *
  * Columns of a layer have sums of squares of about one size, and so errors of those sums, of roots and
  * of quotients lean to one side; a chain of such layers then has a factor of its own in all that it
  * gives. So y = s w where s = factor sqrt(K) / (eps sqrt(K) + |w|) is the nearest float: sums keep
@@ -25,8 +29,10 @@ const COLUMNS = 16, LANES = 8;
 /** Sizes and numbers of the kernels. */
 export interface WeightNormOptions {
   readonly factor: number;
-  /** Added to the root of the mean square. */
+  /** Added to the root of the mean square, or what that is at least. */
   readonly eps: number;
+  /** Whether it is added; true unless given. */
+  readonly added?: boolean;
 }
 
 /** `y`, of the shape of `weight`; its last axis counts outputs. */
@@ -66,7 +72,7 @@ function record(
   kind: keyof typeof KERNELS,
   { shape }: TensorRef,
   bindings: Readonly<Record<string, TensorRef>>,
-  { factor, eps }: WeightNormOptions,
+  { factor, eps, added = true }: WeightNormOptions,
 ): void {
   const columns = shape.at(-1) ?? 1, rows = sizeOf(shape) / columns, root = Math.sqrt(rows);
   capture.dispatch({
@@ -75,7 +81,8 @@ function record(
     params: {
       columns,
       rows,
-      eps: eps * root,
+      added: added ? eps * root : 0,
+      least: added ? 0 : eps * root,
       factor: Math.fround(factor * root),
       factorRest: factor * root - Math.fround(factor * root),
     },
@@ -90,13 +97,15 @@ const WRITE: BindingSpec = { type: full(1), access: "write" };
 const SCALE = `
 struct Scale { length: f32, divisor: f32, factor: f32, rest: f32 }
 fn scaleOf(squares: vec2f) -> Scale {
-  let length = sqrt(squares.x);
-  let missing = (remainder(squares.x, length, length) + squares.y) / (2.0 * max(length, 1e-30));
-  let divisor = exactSum(length, params.eps);
+  let root = sqrt(squares.x);
+  let missing = (remainder(squares.x, root, root) + squares.y) / (2.0 * max(root, 1e-30));
+  let length = max(root, params.least);
+  let divisor = exactSum(length, params.added);
   let most = params.factor / divisor.x;
   let left = remainder(params.factor, most, divisor.x) + params.factorRest;
-  let factor = exactSum(most, (left - most * (divisor.y + missing)) / divisor.x);
-  return Scale(length, divisor.x, factor.x, factor.y);
+  let beyond = select(missing, 0.0, root < params.least);
+  let factor = exactSum(most, (left - most * (divisor.y + beyond)) / divisor.x);
+  return Scale(root, divisor.x, factor.x, factor.y);
 }
 // w times the scale, rounded once.
 fn scaled(w: f32, scale: Scale) -> f32 {
@@ -114,7 +123,10 @@ function kernel(
   return defineKernel({
     name: `weightNorm.${name}`,
     bindings,
-    params: { columns: "u32", rows: "u32", factor: "f32", factorRest: "f32", eps: "f32" },
+    params: {
+      ...{ columns: "u32", rows: "u32", factor: "f32", factorRest: "f32" },
+      ...{ added: "f32", least: "f32" },
+    },
     workgroupSize: [COLUMNS, LANES, 1],
     wgsl: `${exactText("params.rows >> 31u")}${SCALE}
 var<workgroup> parts: array<vec3f, WX * WY>;
@@ -139,7 +151,8 @@ fn main(@builtin(workgroup_id) group: vec3u, @builtin(local_invocation_id) local
     total = vec3f(next.x, total.y + next.y + part.y, total.z + part.z);
   }
   let scale = scaleOf(total.xy);
-  let turned = total.z / (max(scale.length, 1e-30) * scale.divisor);
+  let along = total.z / (max(scale.length, 1e-30) * scale.divisor);
+  let turned = select(along, 0.0, scale.length < params.least);
   for (var row = local.y; there && row < params.rows; row += WY) {
     let i = row * params.columns + column;
     ${result}

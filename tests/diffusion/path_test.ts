@@ -1,7 +1,12 @@
 import { makeProcess } from "../../diffusion/process.ts";
 import { lambdaOf, pathOf, reversed } from "../../diffusion/path.ts";
 import { inversionMoves, samplerMoves } from "../../diffusion/samplers/registry.ts";
-import { sigmaOf, spaceTimesteps, TIMESTEP_SPACINGS } from "../../diffusion/spacing.ts";
+import {
+  sigmaOf,
+  spaceTimesteps,
+  type SpacingName,
+  TIMESTEP_SPACINGS,
+} from "../../diffusion/spacing.ts";
 import { isEvaluation } from "../../diffusion/moves.ts";
 import { follow } from "../../commands/verify/follow.ts";
 import { assert, assertAllClose, assertEquals, assertThrows } from "../support/assert.ts";
@@ -40,6 +45,113 @@ Deno.test("spaceTimesteps() gives every spacing's own timesteps", () => {
     // scipy.stats.beta.ppf(1 - i / 7, 0.6, 0.6)
     beta: [99, 92, 78, 59, 40, 21, 7],
   });
+});
+
+Deno.test("spaceTimesteps() rounds what lies half-way as numpy does", () => {
+  const all = (name: SpacingName, steps: number) => spaceTimesteps(name, 1000, steps);
+  // numpy 1.24: round(linspace(0, 999, 31)), round(arange(1000, 0, -1000 / 48)) - 1 and
+  // int(linspace(0, sqrt(800), 16)^2), all reversed where they ascend.
+  assertEquals(all("inclusive", 31), [
+    999,
+    966,
+    932,
+    899,
+    866,
+    832,
+    799,
+    766,
+    733,
+    699,
+    666,
+    633,
+    599,
+    566,
+    533,
+    499,
+    466,
+    433,
+    400,
+    366,
+    333,
+    300,
+    266,
+    233,
+    200,
+    166,
+    133,
+    100,
+    67,
+    33,
+    0,
+  ]);
+  assertEquals(all("trailing", 48), [
+    999,
+    978,
+    957,
+    936,
+    916,
+    895,
+    874,
+    853,
+    832,
+    811,
+    791,
+    770,
+    749,
+    728,
+    707,
+    686,
+    666,
+    645,
+    624,
+    603,
+    582,
+    561,
+    541,
+    520,
+    499,
+    478,
+    457,
+    436,
+    416,
+    395,
+    374,
+    353,
+    332,
+    311,
+    291,
+    270,
+    249,
+    228,
+    207,
+    186,
+    166,
+    145,
+    124,
+    103,
+    82,
+    61,
+    41,
+    20,
+  ]);
+  assertEquals(all("quadratic", 16), [
+    800,
+    696,
+    600,
+    511,
+    430,
+    355,
+    287,
+    227,
+    174,
+    127,
+    88,
+    56,
+    31,
+    14,
+    3,
+    0,
+  ]);
 });
 
 Deno.test("pathOf() spaces sigmas from the noisiest level to the least noisy", () => {

@@ -68,6 +68,9 @@ Deno.test("makeSchedule() has the betas that each definition says", () => {
   assertEquals(betas("quadratic"), betas("scaled-linear"));
   assertAllClose(betas("jump"), Array.from({ length: T }, (_, t) => 1 / (T - t)), exact);
   assertEquals([...betas("trained")], Array(T).fill(0.05));
+  const wave = (u: number) => Math.cos((u + 0.02) / 1.02 * Math.PI / 2) ** 2;
+  const first = 1 - wave(1 / T) / wave(0);
+  assertAllClose([betas("cosine", { cosineOffset: 0.02 })[0]!], [first], { rtol: 1e-10 });
   const s = (x: number) => 1 / (1 + Math.exp(-x / 0.8));
   const cumprod = (u: number) => (s(2) - s(-3 + 5 * u)) / (s(2) - s(-3));
   const sigmoid = makeSchedule(options("sigmoid", { sigmoidEnd: 2, sigmoidTau: 0.8 }));

@@ -18,7 +18,7 @@ import { describeWeights, findWeights, groupsOf } from "./weight_sets.ts";
 const TITLE = "a guided-diffusion state_dict";
 
 /** Keys of the network that no shape tells; files that are written here tell them. */
-const UNTOLD = ["heads", "headChannels", "qkvOrder", "groups", "dropout"] as const;
+const UNTOLD = ["heads", "headsUp", "headChannels", "qkvOrder", "groups", "dropout"] as const;
 
 /** Keys of the data that are told as well; where the files lie is of no use elsewhere. */
 const DATA = ["name", "size", "resize", "flip", "channels", "range", "synthetic"] as const;

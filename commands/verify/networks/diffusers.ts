@@ -15,9 +15,12 @@ export const DIFFUSERS: RecordedNetwork = {
   rebuild(golden) {
     const config = golden.manifest.config as Record<string, unknown>;
     const timesteps = Number(config.num_train_timesteps ?? 1000);
-    const model = fromDiffusersConfig(config, timesteps, refuse);
+    // The product samples with as many channels as come in; the network itself may give others.
+    const { in_channels: channels = 3, out_channels: outputs = 3 } = config;
+    const asked = { ...config, out_channels: channels };
+    const model = fromDiffusersConfig(asked, timesteps, refuse);
     if (!model) throw new Unsupported("such a UNet2DModel is not known");
-    const network = new DiffusersUNet(model.options, model.shape);
+    const network = new DiffusersUNet(model.options, { ...model.shape, outputs: Number(outputs) });
     return {
       network,
       names: diffusersNames(network),

@@ -54,23 +54,19 @@ export const EDM: RecordedNetwork = {
         ? own
         : preconditioningOf(String(args.precond), args, levels?.data);
     const loss: RecordPass = (pass) => {
-      const { draw, around } = lossOf(String(pass.args.loss), pass.args);
-      const preconditioning = preconditioningOf(String(pass.args.precond ?? around), pass.args);
-      return lossMap(pass, { draw, preconditioning, ask: asks(pass) });
+      const draw = lossOf(String(pass.args.loss), pass.args);
+      return lossMap(pass, { draw, preconditioning: preconditioningIn(pass), ask: asks(pass) });
     };
     return {
       network,
       names: edmNames(network, constants),
       passes: {
         "": (pass) => around(pass),
-        "vp": (pass) => around(pass),
-        "ve": (pass) => around(pass),
-        "edm": (pass) => around(pass),
         "uncond": (pass) => around(pass, {}),
-        "raw": (pass) => ({ out: asks(pass)(pass.image("x"), pass.numbers("noise_labels")) }),
-        "edm_loss": loss,
-        "vp_loss": loss,
-        "ve_loss": loss,
+        "raw": (pass) => {
+          const [x, level] = [pass.image("x"), pass.numbers("noise_labels")];
+          return { out: network.predictAll(pass.graph, x, level, toldOf(pass)) };
+        },
         "label_dropout": (pass) => around(pass, keptClasses(pass, network.options.labelDropout)),
         "round_sigma": (pass) => {
           const sigmas = Array.from(pass.recorded("sigmas"));
@@ -80,6 +76,8 @@ export const EDM: RecordedNetwork = {
           };
         },
       },
+      passOf: ({ loss: named, precond }) =>
+        named !== undefined ? loss : precond !== undefined ? (pass) => around(pass) : undefined,
     };
   },
 };

@@ -71,9 +71,9 @@ export const EDM2: RecordedNetwork = {
         "uncond": (pass) => ({
           out: around(pass, (x, level) => network.predict(pass.graph, x, level)),
         }),
-        "edm2_loss": loss,
         "train": loss,
       },
+      passOf: ({ P_mean }) => P_mean === undefined ? undefined : loss,
     };
   },
 };

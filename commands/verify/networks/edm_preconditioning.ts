@@ -67,16 +67,16 @@ export function preconditioningOf(
   throw new Unsupported(`the preconditioner ${name} is not known`);
 }
 
-/** The draw of a loss, and the preconditioner that goes with it. */
-export function lossOf(name: string, args: Recorded): { draw: SigmaDraw; around: string } {
+/** The draw of a loss. */
+export function lossOf(name: string, args: Recorded): SigmaDraw {
   const edm = { mean: "P_mean", deviation: "P_std", sigmaData: "sigma_data" } as const;
   switch (name) {
     case "EDMLoss":
-      return { draw: edmDraw(numbers(args, edm)), around: "EDMPrecond" };
+      return edmDraw(numbers(args, edm));
     case "VPLoss":
-      return { draw: vpDraw(numbers(args, VP_NAMES)), around: "VPPrecond" };
+      return vpDraw(numbers(args, VP_NAMES));
     case "VELoss":
-      return { draw: veDraw(numbers(args, VE_NAMES)), around: "VEPrecond" };
+      return veDraw(numbers(args, VE_NAMES));
   }
   throw new Unsupported(`the loss ${name} is not known`);
 }

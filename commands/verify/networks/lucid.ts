@@ -8,6 +8,7 @@ import { add } from "../../../autograd/ops/add.ts";
 import { mul } from "../../../autograd/ops/mul.ts";
 import { mean } from "../../../autograd/ops/reduce.ts";
 import { scale } from "../../../autograd/ops/scale.ts";
+import type { ScheduleName } from "../../../diffusion/options.ts";
 import { makeProcess, type Process } from "../../../diffusion/process.ts";
 import { ddimSteps } from "../../../diffusion/samplers/ddim.ts";
 import { reshape } from "../../../autograd/ops/reshape.ts";
@@ -58,10 +59,10 @@ function build(golden: GoldenFile, style: LucidOptions["style"]): LucidUNet {
   const config = golden.manifest.config as unknown as Recorded;
   const channels = config.channels ?? 3;
   const multipliers = [...config.dim_mults ?? [1, 2, 4, 8]];
-  const learnedVariance = config.learned_variance ?? false;
-  const outputs = channels * (learnedVariance ? 2 : 1);
-  if ((config.out_dim ?? outputs) !== outputs) {
-    throw new Unsupported(`out_dim ${config.out_dim} is not known`);
+  const outputs = config.out_dim ?? channels * (config.learned_variance ? 2 : 1);
+  const learnedVariance = outputs === 2 * channels;
+  if (!learnedVariance && outputs !== channels) {
+    throw new Unsupported(`out_dim ${config.out_dim} of ${channels} channels is not known`);
   }
   const full = config.full_attn ?? null;
   const levels = typeof full === "boolean" ? multipliers.map(() => full) : full;
@@ -147,16 +148,21 @@ export const LUCID_CLASSES: RecordedNetwork = {
             pass,
             (x, level) => network.forward(pass.graph, { x, level, labels: kept(pass) }),
           ),
-        "guided_plain": guided,
-        "guided_phi07": guided,
-        "guided_no_parallel": guided,
-        "guided_keep_frac": guided,
-        "guided_scale1": guided,
-        "ddim": (pass) => ({ out: ddimSample(pass, network) }),
-        "ddim_cfgpp": (pass) => ({ out: ddimSample(pass, network) }),
       },
+      passOf: ({ sampling_timesteps, cond_scale }) =>
+        sampling_timesteps !== undefined
+          ? (pass) => ({ out: ddimSample(pass, network) })
+          : cond_scale !== undefined
+          ? guided
+          : undefined,
     };
   },
+};
+
+/** Schedules there, and here. */
+const SCHEDULES: Readonly<Record<string, ScheduleName>> = {
+  linear: "linear-scaled",
+  cosine: "cosine",
 };
 
 /** Objectives there and targets here. */
@@ -180,14 +186,14 @@ function processOf(args: RecordedProcess): Process {
   const {
     timesteps = 1000,
     objective = "pred_noise",
-    beta_schedule: schedule = "cosine",
+    beta_schedule = "cosine",
     min_snr_loss_weight: minSnr = false,
     min_snr_gamma: snrGamma = 5,
     ...others
   } = args;
-  const [strange] = Object.keys(others);
-  if (strange !== undefined || schedule !== "cosine") {
-    throw new Unsupported(`${strange ?? schedule} of the process is not known`);
+  const [strange] = Object.keys(others), schedule = SCHEDULES[beta_schedule];
+  if (strange !== undefined || !schedule) {
+    throw new Unsupported(`${strange ?? beta_schedule} of the process is not known`);
   }
   return makeProcess({
     ...{ timesteps, schedule, betaStart: 1e-4, betaEnd: 0.02, target: TARGETS[objective] },
@@ -247,8 +253,11 @@ function ddimSample(pass: Pass, network: LucidUNet): TensorRef {
     "no classes",
   );
   const onGpu = process.onGpu(capture.gpu);
+  // Noise that the network predicts goes on as it is, whatever its image is clipped to.
+  const noiseOfClipped = (others.objective ?? "pred_noise") !== "pred_noise";
+  const options = { steps, eta, spacing: "linspace", noiseOfClipped } as const;
   let x = pass.slice("z", 0);
-  for (const [i, step] of ddimSteps({ steps, eta, spacing: "linspace" }, process).entries()) {
+  for (const [i, step] of ddimSteps(options, process).entries()) {
     const level = capture.constant([n], new Uint32Array(n).fill(step.timestep), `level ${i}`);
     const predict = (labels: TensorRef) =>
       network.forward(graph, { x: graph.constant(x), level, labels }).ref;

@@ -25,6 +25,7 @@ const DEFAULTS = {
   mp_cat_t: 0.5,
   mp_add_emb_t: 0.5,
   attn_res_mp_add_t: 0.3,
+  /** The recorded code takes it and adds in blocks by 0.3 whatever it is. */
   resnet_mp_add_t: 0.3,
   dropout: 0.1,
   self_condition: false,
@@ -53,7 +54,7 @@ export const LUCID_KARRAS_UNET: RecordedNetwork = {
       skipShare: config.mp_cat_t,
       classShare: config.mp_add_emb_t,
       attentionShare: config.attn_res_mp_add_t,
-      blockShare: config.resnet_mp_add_t,
+      blockShare: DEFAULTS.resnet_mp_add_t,
     }, {
       height: config.image_size,
       width: config.image_size,
@@ -67,7 +68,7 @@ export const LUCID_KARRAS_UNET: RecordedNetwork = {
         x: pass.image("x"),
         level: pass.level("t"),
         ...(network.options.classes > 0 ? { labels: pass.indices("y") } : {}),
-        ...(pass.has("self_cond") ? { selfCondition: pass.constant("self_cond") } : {}),
+        ...selfConditionIn(pass),
       });
     return {
       network,
@@ -88,3 +89,9 @@ export const LUCID_KARRAS_UNET: RecordedNetwork = {
     };
   },
 };
+
+/** The image predicted before, by the name that either code has for it. */
+function selfConditionIn(pass: Pass) {
+  const name = ["self_cond", "x_self_cond"].find((name) => pass.has(name));
+  return name === undefined ? {} : { selfCondition: pass.constant(name) };
+}

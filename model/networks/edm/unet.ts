@@ -187,7 +187,7 @@ export class EdmUNet extends Module implements Network {
 
   /** See {@linkcode Network.forwardWithVariance}. */
   forwardWithVariance(graph: Graph, inputs: NetworkInputs): Tensor {
-    return this.#predictAll(graph, inputs.x, inputs.level, this.#told(graph, inputs));
+    return this.predictAll(graph, inputs.x, inputs.level, this.#told(graph, inputs));
   }
 
   #told(graph: Graph, { labels, augment }: NetworkInputs): Told {
@@ -200,12 +200,13 @@ export class EdmUNet extends Module implements Network {
 
   /** The same of classes as numbers. */
   predict(graph: Graph, x: Tensor, level: TensorRef, told: Told = {}): Tensor {
-    const out = this.#predictAll(graph, x, level, told);
+    const out = this.predictAll(graph, x, level, told);
     const { channels } = this.shape;
     return this.options.learnedVariance ? columns(out, 0, channels) : out;
   }
 
-  #predictAll(graph: Graph, x: Tensor, level: TensorRef, told: Told): Tensor {
+  /** The same with the channels of a learned variance, where it has some. */
+  predictAll(graph: Graph, x: Tensor, level: TensorRef, told: Told = {}): Tensor {
     this.#checkImages(x);
     const tellBlock = this.#tell(graph, level, told);
     return this.#forwardUp(this.#forwardDown(x, tellBlock), tellBlock);

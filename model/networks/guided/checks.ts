@@ -24,17 +24,20 @@ const groupsDivideWidths: Check<GuidedOptions> = (options, at) => {
 };
 
 const headsDivideWidths: Check<GuidedOptions> = (options, at) => {
-  const { heads, headChannels, attentionFactors } = options;
+  const { heads, headsUp, headChannels, attentionFactors } = options;
   const widths = widthsOf(options), last = widths.length - 1;
   const attending = widths.filter((_, level) =>
     level === last || attentionFactors.includes(2 ** level)
   );
-  const wrong = attending.find((width) => width % (headChannels ?? heads) !== 0);
-  return wrong === undefined ? null : {
-    key: headChannels === null ? "heads" : "headChannels",
-    rule: `divide the width of every level with attention, ${wrong} of ${at("channels")} and ` +
-      at("channelMultipliers"),
-  };
+  const rule = (width: number) =>
+    `divide the width of every level with attention, ${width} of ${at("channels")} and ` +
+    at("channelMultipliers");
+  const counts = headChannels === null ? { heads, headsUp: headsUp ?? 1 } : { headChannels };
+  for (const [key, count] of Object.entries(counts)) {
+    const wrong = attending.find((width) => width % count !== 0);
+    if (wrong !== undefined) return { key: key as keyof typeof options, rule: rule(wrong) };
+  }
+  return null;
 };
 
 const factorsExist: Warning<GuidedOptions> = ({ attentionFactors, channelMultipliers }, at) => {

@@ -35,6 +35,11 @@ export const OPTIONS = {
   dropout: option(decimal({ min: 0, below: 1 }), 0, "Probability that an element is zeroed"),
   groups: option(integer({ min: 1 }), 32, "Groups of every group normalisation"),
   heads: option(integer({ min: 1 }), 4, "Heads of attention; only without headChannels"),
+  headsUp: option(
+    nullable(integer({ min: 1 })),
+    null,
+    "Heads of attention on the way up; null = heads. Only without headChannels",
+  ),
   headChannels: option(
     nullable(integer({ min: 1 })),
     32,

@@ -76,8 +76,8 @@ export class GuidedUNet extends Module implements Network {
     const conv = (from: number, to: number, init = pytorchInit) =>
       new SpatialConv(dims, from, to, { kernel: 3, init });
     const widths = widthsOf(options), last = widths.length - 1;
-    const attention = (width: number, level: number) =>
-      options.attentionFactors.includes(2 ** level) ? [attentionOf(options, width)] : [];
+    const attention = (width: number, level: number, heads = options.heads) =>
+      options.attentionFactors.includes(2 ** level) ? [attentionOf(options, width, heads)] : [];
     const resampling = (width: number, change: "halve" | "double") =>
       options.blockResample
         ? new GuidedBlock(width, width, style, change)
@@ -112,7 +112,7 @@ export class GuidedUNet extends Module implements Network {
         const block = new GuidedBlock(width + skips.pop()!, to, style);
         width = to;
         const up = level > 0 && i === blocks ? [resampling(to, "double")] : [];
-        return new Stage([block, ...attention(to, level), ...up]);
+        return new Stage([block, ...attention(to, level, options.headsUp ?? options.heads), ...up]);
       })
     );
     this.tail = new Tail(new GroupNorm(width, groups), conv(width, outputs, zeroInit));
@@ -227,8 +227,11 @@ export class GuidedUNet extends Module implements Network {
   }
 }
 
-function attentionOf(options: GuidedOptions, width: number): GuidedAttention {
-  const { groups, heads, headChannels, qkvOrder } = options;
+function attentionOf(
+  { groups, headChannels, qkvOrder, heads: own }: GuidedOptions,
+  width: number,
+  heads = own,
+): GuidedAttention {
   const count = headChannels === null ? heads : width / headChannels;
   return new GuidedAttention(width, groups, count, qkvOrder === "head-by-head");
 }

@@ -8,15 +8,13 @@ import type { Tensor } from "../../../autograd/graph.ts";
 import { concat } from "../../../autograd/ops/concat.ts";
 import { conv2d } from "../../../autograd/ops/conv2d.ts";
 import { gatherRows } from "../../../autograd/ops/gather_rows.ts";
-import { inverseRoot } from "../../../autograd/ops/inverse_root.ts";
 import { linear } from "../../../autograd/ops/matmul.ts";
 import { mul } from "../../../autograd/ops/mul.ts";
-import { sum } from "../../../autograd/ops/reduce.ts";
 import { scale } from "../../../autograd/ops/scale.ts";
 import { silu } from "../../../autograd/ops/silu.ts";
+import { weightNorm } from "../../../autograd/ops/weight_norm.ts";
 import { Parameter } from "../../../autograd/parameter.ts";
 import { sizeOf } from "../../../device/tensor.ts";
-import { copyInto } from "../../../kernels/elementwise/add.ts";
 import { gaussian, zeros } from "../../init.ts";
 import { Module } from "../../module.ts";
 
@@ -25,13 +23,6 @@ export const EPS = 1e-4;
 
 /** What SiLU of a standard normal variable is divided by for a mean square of 1. */
 const SILU_SCALE = 0.596;
-
-/** The weights of each output with a length of 1. */
-function unit(weight: Tensor): Tensor {
-  const axes = weight.shape.map((_, axis) => axis).slice(0, -1);
-  const squares = sum(mul(weight, weight), { axes, keepDims: true });
-  return mul(weight, inverseRoot(squares, EPS));
-}
 
 /** A linear layer, or a square convolution that keeps the sides, without a bias. */
 export class Weights extends Module {
@@ -61,14 +52,11 @@ export class Weights extends Module {
    */
   values(graph: Tensor["graph"], factor = 1): Tensor {
     const { shape } = this.weight;
-    const weight = graph.parameter(this.weight);
-    const size = Math.sqrt(sizeOf(shape) / (shape.at(-1) ?? 1));
-    if (graph.training) {
-      const forced = scale(unit(graph.constant(weight.ref)), size);
-      copyInto(graph.capture, weight.ref, forced.ref);
-    }
     const fanIn = this.inputs * Math.max(1, this.kernel) ** 2;
-    return scale(unit(weight), factor * size / Math.sqrt(fanIn));
+    // Lengths are at least a constant, and so are the roots of mean squares.
+    const size = Math.sqrt(sizeOf(shape) / (shape.at(-1) ?? 1));
+    const options = { factor: factor / Math.sqrt(fanIn), eps: EPS / size, added: false };
+    return weightNorm(graph.parameter(this.weight), options);
   }
 
   /**
@@ -79,9 +67,10 @@ export class Weights extends Module {
    */
   forward(x: Tensor, factor = 1, residual?: Tensor): Tensor {
     const weight = this.values(x.graph, factor);
-    if (this.kernel === 0) return linear(x, weight);
+    // As in EDM2's layers: round-off is carried on here, and shows in the gradients of the gains.
+    if (this.kernel === 0) return linear(x, weight, undefined, { exact: true });
     const side = (this.kernel - 1) / 2;
-    return conv2d(x, weight, { padding: [side, side], residual });
+    return conv2d(x, weight, { padding: [side, side], residual, blocked: true });
   }
 }
 

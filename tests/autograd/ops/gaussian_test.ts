@@ -54,6 +54,24 @@ for (const shape of [[2, 3, 1, 3], [3, 2, 2, 4]]) {
   });
 }
 
+Deno.test("gaussianDivergence() keeps its digits near the standard normal distribution", async () => {
+  const logVariances = Float32Array.of(1e-3, -2e-3, 0.03, 0.9, 1.1, -4);
+  const found: number[] = [];
+  for (const v of logVariances) {
+    const { y } = await differentiate(
+      await testGpu(),
+      [{ shape: [1, 1], values: new Float32Array(1) }, {
+        shape: [1, 1],
+        values: Float32Array.of(v),
+      }],
+      ([mean, logVariance]) => gaussianDivergence({ mean: mean!, logVariance: logVariance! }),
+    );
+    found.push(y[0]!);
+  }
+  const exact = Array.from(logVariances, (v) => (Math.expm1(v) - v) / 2);
+  assertAllClose(found, exact, { rtol: 1e-6, atol: 0 });
+});
+
 Deno.test("gaussianSample() cuts off variances that are out of bounds, and their gradients", async () => {
   const gpu = await testGpu();
   const logVariances = Float32Array.of(-31, -30, 20, 21);

@@ -85,6 +85,23 @@ Deno.test("verifyFolder() says what it does not know of a network, and replays t
   assertEquals(more, "unsupported: hidden cannot be given");
 });
 
+Deno.test("verifyFolder() tells a pass by its arguments, whatever its name", () =>
+  inFolder(async (folder) => {
+    const from = new URL("../../golden/networks/edm-ddpmpp", import.meta.url).pathname;
+    await Deno.copyFile(`${from}.safetensors`, `${folder}/network.safetensors`);
+    const manifest = JSON.parse(await Deno.readTextFile(`${from}.manifest.json`));
+    const again = { prefix: "", mode: "eval", grad: false };
+    manifest.passes = [
+      { ...again, name: "again", args: { precond: "EDMPrecond", sigma_data: 0.5 } },
+      { ...again, name: "other", args: { precond: "EDMPrecond", sigma_data: 0.6 } },
+    ];
+    const { out } = manifest.results;
+    manifest.results = { again: { out }, other: { out } };
+    await Deno.writeTextFile(`${folder}/network.manifest.json`, JSON.stringify(manifest));
+    const results = await Array.fromAsync(verifyFolder(await testGpu(), folder));
+    assertEquals(results.map((result) => "ok" in result && result.ok), [true, false]);
+  }));
+
 Deno.test("verifyFolder() finds recorded activations among our layers, and fails one that is off", () =>
   inFolder(async (folder) => {
     const from = new URL("../../golden/networks/lucid-unet1d", import.meta.url).pathname;

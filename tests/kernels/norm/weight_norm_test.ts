@@ -45,6 +45,28 @@ Deno.test("weightNorm() gives each output weights of a fixed size, over which tr
   }
 });
 
+Deno.test("weightNorm() divides by a least length where eps is not added", async () => {
+  const rows = 12, columns = 5, factor = 0.37, eps = 0.5;
+  // The first two columns are shorter than the least length.
+  const values = randomValues(rows * columns, 4).map((v, i) => i % columns < 2 ? v / 8 : v);
+  const { y, dy, grads } = await differentiate(
+    await testGpu(),
+    [{ shape: [rows, columns], values }],
+    ([weight]) => weightNorm(weight!, { factor, eps, added: false }),
+  );
+  for (let column = 0; column < columns; column++) {
+    const pick = (all: ArrayLike<number>) =>
+      Array.from({ length: rows }, (_, row) => all[row * columns + column]!);
+    const own = pick(values), short = column < 2;
+    const plain = normalised(own, pick(dy), factor, 0);
+    const expected = short
+      ? { y: own.map((v) => factor * v / eps), dx: pick(dy).map((v) => factor * v / eps) }
+      : plain;
+    assertAllClose(pick(y), expected.y, { rtol: 2e-6, atol: 1e-7 });
+    assertAllClose(pick(grads[0]!), expected.dx, { rtol: 2e-5, atol: 1e-6 });
+  }
+});
+
 Deno.test("weightNorm() has scales whose errors do not lean to one side", async () => {
   const gpu = await testGpu();
   // Of 11 bits, as those of half-precision checkpoints: their squares are equally rounded.

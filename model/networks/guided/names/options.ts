@@ -51,11 +51,8 @@ export function guidedOptions(
   const strange = Object.keys(given).find((key) => !(key in ARGUMENTS) && !IGNORED.includes(key));
   if (strange !== undefined) refuse(`${strange} of the network's arguments is not known`);
   const all = { ...ARGUMENTS, ...given } as typeof ARGUMENTS;
-  const { dims, num_heads: heads, num_heads_upsample: headsUp } = all;
+  const { dims } = all;
   if (dims !== 1 && dims !== 2 && dims !== 3) return refuse(`dims must be 1, 2 or 3, got ${dims}`);
-  if (all.num_head_channels === -1 && headsUp !== -1 && headsUp !== heads) {
-    refuse(`num_heads_upsample must be num_heads, ${heads}, got ${headsUp}`);
-  }
   const learnedVariance = all.out_channels === 2 * all.in_channels;
   const options: GuidedOptions = {
     name: "guided",
@@ -65,7 +62,8 @@ export function guidedOptions(
     blocks: all.num_res_blocks,
     dropout: all.dropout,
     groups: GROUPS,
-    heads,
+    heads: all.num_heads,
+    headsUp: all.num_heads_upsample === -1 ? null : all.num_heads_upsample,
     headChannels: all.num_head_channels === -1 ? null : all.num_head_channels,
     qkvOrder: all.use_new_attention_order ? "all-queries-first" : "head-by-head",
     scaleShift: all.use_scale_shift_norm,

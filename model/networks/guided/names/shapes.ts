@@ -16,7 +16,7 @@ export type Shapes = ReadonlyMap<string, { readonly shape: readonly number[] }>;
 
 /** What shapes tell. */
 export interface GuidedFromShapes {
-  readonly options: Omit<GuidedOptions, "heads" | "headChannels" | "qkvOrder">;
+  readonly options: Omit<GuidedOptions, "heads" | "headsUp" | "headChannels" | "qkvOrder">;
   /** Channels of the images. */
   readonly channels: number;
 }

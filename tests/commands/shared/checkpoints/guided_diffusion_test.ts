@@ -52,9 +52,9 @@ for (const variety of VARIETIES) {
       const found = guidedFromShapes(
         shapesOf(new GuidedUNet(options, { channels: 3, timesteps: 9 })),
       );
-      const { heads: _, headChannels: __, qkvOrder: ___, ...rest } = options;
+      const { heads: _, headsUp: __, headChannels: ___, qkvOrder: ____, ...rest } = options;
       // Keys that every network has, and that leave no trace in its shapes.
-      const { latent: ____, lora: _____, ...told } = rest as typeof rest & {
+      const { latent: _____, lora: ______, ...told } = rest as typeof rest & {
         latent: unknown;
         lora: unknown;
       };

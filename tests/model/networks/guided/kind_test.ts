@@ -115,6 +115,7 @@ const VARIETIES: readonly Record<string, unknown>[] = [
   { dims: 3, blockResample: true, classes: 3 },
   { dims: 3, scaleShift: true, learnedVariance: true },
   { headChannels: null, heads: 2, qkvOrder: "all-queries-first", blocks: 2 },
+  { headChannels: null, heads: 1, headsUp: 4 },
 ];
 
 for (const variety of VARIETIES) {
@@ -200,6 +201,7 @@ Deno.test("guided refuses groups and heads that don't divide its widths, and dat
   refused({ groups: 5 }, "model.groups must divide the width of every level, 8 of model.channels");
   refused({ headChannels: 8 }, "model.headChannels must divide the width of every level with");
   refused({ headChannels: null, heads: 5 }, "model.heads must divide the width");
+  refused({ headChannels: null, heads: 4, headsUp: 5 }, "model.headsUp must divide the width");
   refused({ channels: 7, groups: 1 }, "model.channels must be even");
   refused({ dims: 4 }, "model.dims must be 1 or 2 or 3");
   refused({ dims: 1 }, "be that of signals, as model.dims is 1");
