@@ -129,8 +129,13 @@ function pndm(given: SchedulerCase): SchedulerPlan {
     reached: level(from.level - half),
   });
   if (prediction === "sample") throw new Unsupported("PNDM of samples is not known");
+  // It goes to the second timestep from a stride before it, wherever the first is.
+  const again = (second: Stop) => ({
+    from: stop(second.level + stride),
+    to: level(second.level),
+  });
   const rungeKutta = config.skip_prk_steps !== true;
-  return { moves: pndmMoves(path, { rungeKutta, reads, middle }), start: 1 };
+  return { moves: pndmMoves(path, { rungeKutta, reads, middle, again }), start: 1 };
 }
 
 /** The stops of a scheduler that goes by sigma, scaled to variance 1, and the last sigma. */

@@ -56,6 +56,11 @@ export interface PndmSettings extends Settings {
   };
   /** The stop half way of a step, and where the image goes for it: the level half way unless given. */
   middle?(from: Stop, to: NumberedLevel): { readonly asked: Stop; readonly reached: NumberedLevel };
+  /**
+   * Between which levels the first step goes again, with what is said at the second stop; between those
+   * that it went, if it went to that stop, unless given.
+   */
+  again?(second: Stop): { readonly from: Stop; readonly to: NumberedLevel };
 }
 
 /** As {@linkcode pndmMoves}, on a path of equal steps. */
@@ -91,16 +96,19 @@ export function pndmMoves(path: Path, settings: PndmSettings): SamplerStep[] {
     if (i === 0) {
       const image = transfer(stop, next, IMAGE, reads.noise(stop, now, IMAGE));
       const here = stops[1];
-      const again = here?.level === next.level;
-      moves.push(
-        evaluate(path, stop, { to: next.level, image, keep: [...keep, IMAGE], midway: again }),
-      );
+      const same = here?.level === next.level ? { from: stop, to: next } : null;
+      const again = here && settings.again ? settings.again(here) : same;
+      const midway = again !== null;
+      moves.push(evaluate(path, stop, { to: next.level, image, keep: [...keep, IMAGE], midway }));
       if (!here || !again) continue;
       // The same step again, with the mean of both ends.
       const mean = combine([1 / 2, kept(0)], [1 / 2, reads.kept(here)]);
       moves.push(evaluate(path, here, {
-        to: here.level,
-        image: transfer(stop, next, kept(BEGUN), reads.noise(stop, mean, kept(BEGUN))),
+        to: again.to.level,
+        image: transfer(
+          ...[again.from, again.to, kept(BEGUN)] as const,
+          reads.noise(again.from, mean, kept(BEGUN)),
+        ),
       }));
       continue;
     }

@@ -24,6 +24,9 @@ const VARIANCES: Readonly<Record<string, string>> = {
   fixedsmall: "fixed_small",
 };
 
+/** Values that say the same as another: it takes a logarithm and undoes it. */
+const SAME: Readonly<Record<string, string>> = { fixed_small_log: "fixed_small" };
+
 /**
  * The config of a `DDPMScheduler`.
  *
@@ -121,8 +124,9 @@ export function fromScheduler(
 ): FoundScheduler {
   const value = (key: string) => Object.hasOwn(config, key) ? config[key] : undefined;
   const one = (key: string, names: Readonly<Record<string, string>>, fallback: string) => {
-    const given = value(key) ?? fallback;
-    const own = Object.keys(names).find((name) => names[name] === given);
+    const given = value(key) ?? fallback, text = String(given);
+    const meant = Object.hasOwn(SAME, text) ? SAME[text] : given;
+    const own = Object.keys(names).find((name) => names[name] === meant);
     if (own === undefined) {
       refuse(key, `be one of ${[...new Set(Object.values(names))].join(", ")}`, given);
     }

@@ -168,6 +168,12 @@ const SCHEDULES: Readonly<Record<string, ScheduleName>> = {
 /** Objectives there and targets here. */
 const TARGETS = { pred_noise: "epsilon", pred_x0: "x0", pred_v: "v" } as const;
 
+/** Arguments of `GaussianDiffusion` that change nothing here, or are told where they matter. */
+const APART: readonly string[] = [
+  ...["image_size", "auto_normalize", "sampling_timesteps"],
+  ...["ddim_sampling_eta", "use_cfg_plus_plus"],
+];
+
 /** Arguments of `GaussianDiffusion` as recorded. */
 type RecordedProcess = Partial<{
   timesteps: number;
@@ -191,7 +197,8 @@ function processOf(args: RecordedProcess): Process {
     min_snr_gamma: snrGamma = 5,
     ...others
   } = args;
-  const [strange] = Object.keys(others), schedule = SCHEDULES[beta_schedule];
+  const strange = Object.entries(others).find(([key, value]) => value && !APART.includes(key))?.[0];
+  const schedule = SCHEDULES[beta_schedule];
   if (strange !== undefined || !schedule) {
     throw new Unsupported(`${strange ?? beta_schedule} of the process is not known`);
   }

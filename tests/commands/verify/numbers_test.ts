@@ -1,7 +1,9 @@
 import { solverTimesteps } from "../../../commands/verify/diffusers_noise.ts";
+import { PLANS } from "../../../commands/verify/diffusers_plans.ts";
 import { ablationSchedule } from "../../../commands/verify/edm_schedules.ts";
 import type { GoldenFile } from "../../../commands/verify/golden.ts";
 import { LUCID_KARRAS_UNET } from "../../../commands/verify/networks/lucid_karras.ts";
+import { isEvaluation } from "../../../diffusion/moves.ts";
 import type { KarrasUNet } from "../../../model/networks/lucid_karras/unet.ts";
 import { assertEquals } from "../../support/assert.ts";
 
@@ -40,6 +42,19 @@ Deno.test("solverTimesteps() rounds what lies half-way as numpy does", () => {
     67,
     33,
   ]);
+});
+
+Deno.test("PNDM asks at the second timestep twice, wherever the first is", () => {
+  const { moves } = PLANS.PNDMScheduler!({
+    scheduler: "PNDMScheduler",
+    config_full: {
+      ...{ beta_schedule: "linear", num_train_timesteps: 1000, prediction_type: "epsilon" },
+      ...{ timestep_spacing: "trailing", skip_prk_steps: true, set_alpha_to_one: false },
+    },
+    ...{ set_timesteps: { num_inference_steps: 6 }, step_kwargs: {}, learned: null },
+  });
+  const asked = moves.filter(isEvaluation).map(({ timestep }) => timestep);
+  assertEquals(asked, [999, 832, 832, 666, 499, 332, 166]);
 });
 
 Deno.test("ablationSchedule() ends at time 0 where the VP schedule's least beta is below 0", () => {

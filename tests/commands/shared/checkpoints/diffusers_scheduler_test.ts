@@ -54,6 +54,14 @@ Deno.test("fromScheduler() takes given betas, bounds of predicted images and an 
   assertEquals([ddpm.sampler.name, ddpm.sampler.clipRange], ["ddpm", 3]);
 });
 
+Deno.test("fromScheduler() takes a small variance by its logarithm for the small variance", () => {
+  const { refused, diffusion } = taken({
+    _class_name: "DDPMScheduler",
+    variance_type: "fixed_small_log",
+  });
+  assertEquals([refused, diffusion.variance], [[], "fixedsmall"]);
+});
+
 Deno.test("fromScheduler() refuses a schedule and a prediction that are not known", () => {
   const { refused } = taken({ ...DDIM, beta_schedule: "laplace", prediction_type: "flow" });
   assertEquals(refused, ["beta_schedule", "prediction_type"]);
