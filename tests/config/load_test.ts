@@ -83,6 +83,7 @@ Deno.test("parseConfig() gives an empty config the settings of Ho et al. 2020", 
       scheduleOptions: {
         shift: 1,
         zeroTerminalSnr: false,
+        cosineOffset: 0.008,
         sigmoidStart: -3,
         sigmoidEnd: 3,
         sigmoidTau: 1,

@@ -30,7 +30,7 @@ export const GUIDED: RecordedNetwork = {
           const observed: Record<string, Tensor> = {};
           const out = network.forward(pass.graph, {
             x: pass.image("x"),
-            level: pass.indices("t"),
+            level: pass.level("t"),
             ...(pass.has("y") ? { labels: pass.indices("y") } : {}),
           }, (name, tensor) => {
             if (pass.has(`act/${name}`)) observed[`act/${name}`] = tensor;
