@@ -150,7 +150,7 @@ export function checkBinding(
 }
 
 /**
- * Two bindings of one dispatch may overlap only if both are read. wgpu lets the others pass, and what
+ * Two bindings of one dispatch may overlap only if both are read, or one is read from a texture. wgpu lets the others pass, and what
  * they compute is anyone's guess; Dawn refuses them.
  *
  * @throws {TypeError} When two overlap and one is written.
@@ -165,6 +165,7 @@ export function checkOverlaps({ kernel, bindings }: Pick<Dispatch, "kernel" | "b
     for (const b of ranges.slice(i + 1)) {
       if (a.space !== b.space || a.start >= b.end || b.start >= a.end) continue;
       if (a.binding.access === "read" && b.binding.access === "read") continue;
+      if ([a, b].some(({ binding }) => kernel.bindings[binding.name]?.textured)) continue;
       const [one, other] = [a, b].map(({ binding }) => `${binding.name} (${binding.tensor.label})`);
       throw new TypeError(
         `Cannot dispatch ${kernel.name}: ${one} and ${other} must not overlap, as one of them is written`,

@@ -29,7 +29,7 @@ export interface EncodedDispatch {
 /**
  * Encodes dispatches in as few passes as their copies allow, setting only what changes.
  *
- * @param descriptor Of every pass.
+ * @param descriptor Of the first pass; a name for each of the others would cost more than it tells.
  */
 export function encodeInto(
   encoder: GPUCommandEncoder,
@@ -38,6 +38,7 @@ export function encodeInto(
 ): void {
   let pass: GPUComputePassEncoder | undefined;
   let pipeline: GPUComputePipeline | undefined;
+  let next: GPUComputePassDescriptor | undefined = descriptor;
   for (const dispatch of list) {
     if (dispatch.copies.length > 0) {
       pass?.end();
@@ -47,7 +48,8 @@ export function encodeInto(
       }
     }
     if (!pass) {
-      pass = encoder.beginComputePass(descriptor);
+      pass = encoder.beginComputePass(next);
+      next = undefined;
       pipeline = undefined;
     }
     if (dispatch.pipeline !== pipeline) pass.setPipeline(pipeline = dispatch.pipeline);

@@ -12,7 +12,7 @@ import {
 } from "../../kernels/conv2d/conv2d.ts";
 import { upsampleBackward } from "../../kernels/layout/upsample.ts";
 import { parallelLinearForward } from "../../kernels/matmul/parallel_linear.ts";
-import { sumMiddle, sumMiddleInto } from "../../kernels/reduce/reduce.ts";
+import { sumMiddle, sumMiddleInto, sumRowsInParts } from "../../kernels/reduce/reduce.ts";
 import type { Tensor } from "../tensor.ts";
 import type { BackwardRule } from "../rule.ts";
 
@@ -112,7 +112,7 @@ function rule(x: Tensor, weight: Tensor, shape: Conv2dShape, args: Conv2dArgs): 
   const perPixel = [n, oh * ow, co] as const;
   return (dy, [needsX, needsWeight], absorb) => {
     const made = needsWeight ? conv2dWeightGrad(capture, x.saved(), dy, shape) : null;
-    const dBias = () => made?.bias ?? sumMiddle(capture, dy, [1, n * oh * ow, co]);
+    const dBias = () => made?.bias ?? sumRowsInParts(capture, dy, [n * oh * ow, co]);
     const dPerImage = () =>
       perImage?.shape[1] === co
         ? sumMiddle(capture, dy, perPixel)

@@ -3,14 +3,14 @@ import { TENSOR_ALIGNMENT } from "../../device/gpu.ts";
 import { placeAt, reshape as reshapeRef, slice, type TensorRef } from "../../device/tensor.ts";
 import { attentionBackward, attentionForward } from "../../kernels/attention/attention.ts";
 import {
-  conv2dInputGrad,
+  conv2dInputGradOfLayers,
   conv2dShape,
   conv2dWeightGrads,
   isPointwiseConv,
 } from "../../kernels/conv2d/conv2d.ts";
 import { copyInto } from "../../kernels/elementwise/add.ts";
 import { parallelLinearForward } from "../../kernels/matmul/parallel_linear.ts";
-import { sumMiddle } from "../../kernels/reduce/reduce.ts";
+import { sumRowsInParts } from "../../kernels/reduce/reduce.ts";
 import type { Tensor } from "../tensor.ts";
 import { attention, type AttentionArgs } from "./attention.ts";
 import { pointwiseConvs } from "./conv2d.ts";
@@ -81,13 +81,12 @@ function stackedConvs(x: Tensor, layers: readonly Projection[]): Tensor | undefi
         ? conv2dWeightGrads(capture, x.saved(), dy, shape, layers.length)
           .flatMap(({ weight, bias }, i) => [
             weight,
-            bias ?? sumMiddle(capture, dyOf(i), [1, rows, co]),
+            bias ?? sumRowsInParts(capture, dyOf(i), [rows, co]),
           ])
         : [];
-      const addOf = (sum: TensorRef | undefined, { weight }: Projection, i: number) =>
-        conv2dInputGrad(capture, weight.storedAs(dy.dtype), dyOf(i), shape, sum);
-      const dx = needsX ? layers.reduce(addOf, absorb(0)[0]) : null;
-      return [dx ?? null, ...needs.map((needed, i) => needed ? grads[i]! : null)];
+      const weights = layers.map(({ weight }) => weight.storedAs(dy.dtype));
+      const dx = needsX ? conv2dInputGradOfLayers(capture, weights, dy, shape, absorb(0)[0]) : null;
+      return [dx, ...needs.map((needed, i) => needed ? grads[i]! : null)];
     },
   });
 }

@@ -30,12 +30,6 @@ import { binds } from "./bindings.ts";
 const MOST_BYTES = 128 << 20;
 const FRUGAL_BYTES = 64 << 20;
 
-/**
- * Parts that a dispatch began to fill more than this many before they were complete stay where they are:
- * those that wait in one tensor keep it alive from the first to be filled.
- */
-const RECENT = 16;
-
 /** What parts and gradients of parameters are summed in. */
 const DTYPE = "f32";
 
@@ -60,10 +54,8 @@ export interface EndSumsOptions {
 
 /** Sums that are ended together. */
 interface Batch {
-  /** Parts that move into one tensor. */
-  readonly together: Map<Storage, EndedSum[]>;
-  /** Parts that stay where they are. */
-  readonly apart: Map<Storage, EndedSum[]>;
+  /** By the storage of their parts, which move into one tensor. */
+  readonly sums: Map<Storage, EndedSum[]>;
   bytes: number;
 }
 
@@ -78,24 +70,19 @@ export function endSums(
     ended.reduce((total, { slot }) => total + sizeOf(slot.shape), 0);
   const share = valuesOf(sums) / stages;
   const most = frugal ? FRUGAL_BYTES : MOST_BYTES;
-  const begin = (): Batch => ({ together: new Map(), apart: new Map(), bytes: 0 });
+  const begin = (): Batch => ({ sums: new Map(), bytes: 0 });
   let batch = begin(), complete = 0, values = 0, stage = 1;
   const ends: { readonly at: number; readonly batch: Batch }[] = [];
   for (const [storage, ended] of inOrder(list, sums)) {
-    const first = list.findIndex((dispatch) => binds(dispatch, storage));
     const last = list.findLastIndex((dispatch) => binds(dispatch, storage));
     values += valuesOf(ended);
-    if (last - first >= RECENT) {
-      batch.apart.set(storage, ended);
-      continue;
-    }
     const bytes = Math.ceil(storage.byteLength / ALIGNMENT) * ALIGNMENT;
     if (batch.bytes > 0 && batch.bytes + storage.byteLength > most) {
       // Ahead of what writes these parts, so that those that waited are not alive then.
       ends.push({ at: Math.max(last, complete), batch });
       batch = begin();
     }
-    batch.together.set(storage, ended);
+    batch.sums.set(storage, ended);
     batch.bytes += bytes;
     complete = last + 1;
     if (values >= stage * share && stage < stages) {
@@ -124,21 +111,18 @@ function inOrder(list: readonly Dispatch[], sums: readonly EndedSum[]): [Storage
     .map(({ storage, ended }) => [storage, ended]);
 }
 
-function recordBatch(capture: Capture, { together, apart, bytes }: Batch, accumulate: boolean) {
-  for (const ended of apart.values()) {
-    recordSums(capture, ended[0]!.sum.parts, ended, accumulate, () => 0);
-  }
-  if (together.size === 0) return;
+function recordBatch(capture: Capture, { sums, bytes }: Batch, accumulate: boolean) {
+  if (sums.size === 0) return;
   const pool = capture.transient([bytes / BYTES[DTYPE]], "parts of gradients");
   const places = new Map<Storage, number>();
   let place = 0;
-  for (const [storage, [first]] of together) {
+  for (const [storage, [first]] of sums) {
     const { parts } = first!.sum;
     places.set(storage, place / BYTES[DTYPE]);
     placeAt(parts, slice(pool, place / BYTES[DTYPE], [sizeOf(parts.shape)]));
     place += Math.ceil(byteLengthOf(parts) / ALIGNMENT) * ALIGNMENT;
   }
-  const all = [...together.values()].flat();
+  const all = [...sums.values()].flat();
   recordSums(capture, pool, all, accumulate, ({ parts }) => places.get(parts.storage)!);
 }
 

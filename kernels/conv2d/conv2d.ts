@@ -5,8 +5,9 @@
  * @module
  */
 import type { Capture } from "../../device/capture.ts";
-import { formatShape, reshape, sizeOf, type TensorRef } from "../../device/tensor.ts";
+import { formatShape, reshape, sizeOf, slice, type TensorRef } from "../../device/tensor.ts";
 import { matmul } from "../matmul/matmul.ts";
+import { spanOf } from "../matmul/parallel_linear.ts";
 import { type Epilogue, gatherConv } from "./gather.ts";
 import { type Conv2dShape, isPointwiseConv } from "./shape.ts";
 
@@ -109,4 +110,46 @@ export function conv2dInputGrad(
     blocked,
     label: "conv2d input gradient",
   });
+}
+
+/**
+ * The sum of the gradients of several convolutions of 1x1 with respect to the x that all read, `[n, h, w, ci]`.
+ *
+ * @param weights `[1, 1, ci, co]` each.
+ * @param dy `[layers, n, h, w, co]`
+ * @param shape Of one of them.
+ * @param plus As in {@linkcode conv2dInputGrad}.
+ */
+export function conv2dInputGradOfLayers(
+  capture: Capture,
+  weights: readonly TensorRef[],
+  dy: TensorRef,
+  shape: Conv2dShape,
+  plus?: TensorRef,
+): TensorRef {
+  const { n, h, w, co } = shape, each = [n, h, w, co];
+  const layerStep = stepOf(weights);
+  if (layerStep === undefined) {
+    const addOf = (sum: TensorRef | undefined, weight: TensorRef, i: number) =>
+      conv2dInputGrad(capture, weight, slice(dy, i * sizeOf(each), each), shape, sum);
+    return weights.reduce(addOf, plus)!;
+  }
+  const layers = { ...shape, kw: weights.length };
+  return gatherConv(capture, "input", dy, spanOf(weights).tensor, layers, {
+    epilogue: { residual: plus },
+    layerStep,
+    label: "conv2d input gradient",
+  });
+}
+
+/** Floats from one tensor of a storage to the next, where all are as far apart and vectors may begin there. */
+function stepOf(tensors: readonly TensorRef[]): number | undefined {
+  const [first, second] = tensors;
+  const alike = ({ dtype, storage }: TensorRef) =>
+    dtype === first?.dtype && storage === first.storage;
+  if (!second || !tensors.every(alike)) return undefined;
+  const { offsetOf } = spanOf(tensors);
+  const step = offsetOf(second);
+  const even = tensors.every((tensor, i) => offsetOf(tensor) === i * step);
+  return even && step > 0 && step % 4 === 0 ? step : undefined;
 }

@@ -6,10 +6,12 @@
  *     input:   dx[n, iy, ix, ci] = sum dy[n, (iy + py - ky) / s, (ix + px - kx) / s, co] w[ky, kx, ci, co]
  *
  * where terms outside the image, or with a remainder, are zero. A row of the product is a pixel, k runs
- * over taps and channels. The epilogue adds bias, a vector an image (time embedding) and a residual.
+ * over taps and channels. The epilogue adds bias, a vector an image (time embedding) and a residual. x may
+ * be joined of two, or half as large and read as if it were upsampled (shape.ts).
  *
  * Variants: `sub` (see gemm.ts) where the adapter has subgroups, four channels a load where their number
- * allows it, from buffers or from textures; `tiled` (gather_tiled.ts) and `plain` everywhere.
+ * allows it, from buffers or from textures; `tiled` (gather_tiled.ts) and `plain` (gather_plain.ts)
+ * everywhere.
  *
  * @module
  */
@@ -38,7 +40,6 @@ import {
   transposedB,
 } from "../shared/gemm.ts";
 import { matrixTiles } from "../shared/gemm_matrix.ts";
-import { FLAT_INDEX, flatGrid, STREAM_WORKGROUP } from "../shared/grid.ts";
 import { recordVariant, type Variant } from "../shared/variants.ts";
 import { TILES } from "../shared/workgroup_tiles.ts";
 import {
@@ -58,6 +59,7 @@ import {
   paramValues,
   sourceFunction,
 } from "./gather_source.ts";
+import { recordPlain } from "./gather_plain.ts";
 import { tiledVariants } from "./gather_tiled.ts";
 import { type Conv2dShape, convMultiplyAdds, JOINED_AT, pixelText } from "./shape.ts";
 
@@ -68,6 +70,8 @@ export interface GatherChoices {
   readonly epilogue: Epilogue;
   /** Whether it is blocked where operands are f32, see {@linkcode BLOCK_TERMS}; false unless given. */
   readonly blocked?: boolean;
+  /** See {@linkcode GatherProduct.layerStep}. */
+  readonly layerStep?: number;
   readonly label: string;
 }
 
@@ -82,13 +86,15 @@ export function gatherConv(
   source: TensorRef,
   weight: TensorRef,
   shape: Conv2dShape,
-  { epilogue, blocked: wanted = false, label }: GatherChoices,
+  { epilogue, blocked: wanted = false, layerStep, label }: GatherChoices,
 ): TensorRef {
   const { n, h, w, ci, co, kh, kw, stride } = shape;
   const added = addedBy(epilogue);
   // Of halves, what a sum in f32 loses is far below the rounding of its terms.
   const blocked = wanted && source.dtype === "f32";
-  const product: GatherProduct = { mode, source, weight, shape, epilogue, added, blocked, label };
+  const product: GatherProduct = {
+    ...{ mode, source, weight, shape, epilogue, added, blocked, layerStep, label },
+  };
   const key = [
     `conv2d.${mode}`,
     `${n}x${h}x${w} ${ci}-${co} ${kh}x${kw}`,
@@ -96,6 +102,7 @@ export function gatherConv(
     ...added,
     blocked && "blocked",
     shape.seam !== undefined && "joined",
+    layerStep !== undefined && "layers",
     source.dtype !== "f32" && source.dtype,
   ].filter(Boolean).join(" ");
   return recordVariant(capture, key, [
@@ -141,6 +148,7 @@ function subgroupVariants(
           blocked,
           joined: shape.seam !== undefined,
           doubled: mode === "forward" && shape.doubled === true,
+          layered: product.layerStep !== undefined,
           stride: mode === "forward" ? undefined : shape.stride,
           powers,
           vectors,
@@ -172,18 +180,6 @@ function readsTextures(
   ]);
 }
 
-function recordPlain(capture: Capture, product: GatherProduct): TensorRef {
-  const { rows, columns } = gatherSizes(product.mode, product.shape);
-  const { out, shared } = bind(capture, product);
-  capture.dispatch({
-    kernel: plainKernel(product),
-    ...shared,
-    params: paramValues(product, 1),
-    workgroups: flatGrid(rows * columns, STREAM_WORKGROUP),
-  });
-  return out;
-}
-
 /** What the code of a subgroup kernel depends on. */
 interface SubgroupVariant {
   readonly mode: GatherMode;
@@ -197,6 +193,8 @@ interface SubgroupVariant {
   readonly joined: boolean;
   /** Whether each pixel of the source is read as four. */
   readonly doubled: boolean;
+  /** Whether taps are layers; see {@linkcode GatherProduct.layerStep}. */
+  readonly layered: boolean;
   /** Where it is part of the code; see {@linkcode sourceFunction}. */
   readonly stride: number | undefined;
   /** Whether both sides of the output are powers of two: shifts instead of divisions. */
@@ -208,8 +206,8 @@ interface SubgroupVariant {
 }
 
 function subgroupKernel(variant: SubgroupVariant): Kernel {
-  const { mode, from, tile, added, blocked, joined, doubled, stride = 1, powers, vectors } =
-    variant;
+  const { mode, from, tile, added, blocked, joined, doubled, layered } = variant;
+  const { stride = 1, powers, vectors } = variant;
   const pixel = pixelText(doubled);
   const forward = mode === "forward";
   const { width } = tile;
@@ -231,10 +229,10 @@ function subgroupKernel(variant: SubgroupVariant): Kernel {
     }${powers ? ".pow2" : ""}${added.map((name) => `+${name}`).join("")}${
       atRow.includes("perImage") ? "s" : ""
     }${blocked ? ".blocked" : ""}${joined ? ".joined" : ""}${doubled ? ".doubled" : ""}${
-      from === "texture" ? ".texture" : ""
-    }`,
+      layered ? ".layers" : ""
+    }${from === "texture" ? ".texture" : ""}`,
     bindings: kernelBindings(mode, added, { depth: vectors ? 4 : 1, columns: width }, joined, from),
-    params: { ...paramTypes(added, joined), widthShift: "u32", imageShift: "u32" },
+    params: { ...paramTypes(added, { joined, layered }), widthShift: "u32", imageShift: "u32" },
     workgroupSize: [tile.lanes, 1, 1],
     subgroups: true,
     wgsl: `${sourceFunction(mode, variant.stride)}${joined ? JOINED_AT : ""}
@@ -262,11 +260,13 @@ fn main(@builtin(workgroup_id) group: vec3u, @builtin(local_invocation_id) local
     for (var kx = 0u; kx < params.kw; kx++) {
       ${
       perLoad((i) =>
-        `let sx${i} = sourceOf(px${i}, kx, params.px, params.${size.sw});
-      let in${i} = sy${i} >= 0 && sx${i} >= 0;
-      let pixel${i} = ${pixel.line(`pn${i} + u32(sy${i})`, `params.${size.sw}`)} + ${
-          pixel.column(`u32(sx${i})`)
+        `let sx${i} = ${
+          layered ? `i32(px${i})` : `sourceOf(px${i}, kx, params.px, params.${size.sw})`
         };
+      let in${i} = sy${i} >= 0 && sx${i} >= 0;
+      let pixel${i} = ${layered ? "kx * pixels + " : ""}${
+          pixel.line(`pn${i} + u32(sy${i})`, `params.${size.sw}`)
+        } + ${pixel.column(`u32(sx${i})`)};
       ${
           joined && forward
             ? `let near${i} = pixel${i} * (params.seam / 4u);
@@ -303,7 +303,7 @@ fn main(@builtin(workgroup_id) group: vec3u, @builtin(local_invocation_id) local
 
 /** WGSL: the loop over the channels of one tap. */
 function depthLoop(
-  { mode, from, tile, vectors, blocked, joined }: SubgroupVariant,
+  { mode, from, tile, vectors, blocked, joined, layered }: SubgroupVariant,
   perLoad: (text: (i: number) => string) => string,
 ): string {
   // Forward: weight[tap, k, column]. Input gradient: weight[tap, column, k], transposed when loaded.
@@ -314,6 +314,8 @@ function depthLoop(
     (j) =>
       forward
         ? `var wt${j} = tap * depth * ${step}u * columns + safe${j};`
+        : layered
+        ? `var wt${j} = tap * (params.layerStep / ${step}u) + safe${j} * ${tile.width}u * depth;`
         : `var wt${j} = (tap * columns + safe${j}) * ${tile.width}u * depth;`,
   );
   const next = perVector(tile, (j) => `wt${j} += ${forward ? `${step}u * columns` : "1u"};`);
@@ -356,58 +358,4 @@ function depthLoop(
         ${body}
         ${next}${blocked ? `\n        ${end}` : ""}
       }`;
-}
-
-function plainKernel({ mode, added, blocked, shape }: GatherProduct): Kernel {
-  const { stride } = shape;
-  const joined = shape.seam !== undefined, forward = mode === "forward";
-  const doubled = forward && shape.doubled === true, pixel = pixelText(doubled);
-  const size = names(mode);
-  const weightAt = forward
-    ? "(tap * depth + k) * columns + column"
-    : "(tap * columns + column) * depth + k";
-  const sourceAt = joined && forward ? "joinedAt(pixel, k)" : "at + k";
-  const term = `source[${sourceAt}] * weight[${weightAt}]`;
-  const at = joined && !forward ? "joinedAt(pixel, column)" : "item";
-  const places = { image: "image", column: "column", at };
-  const terms = epilogueTerms(added, places);
-  return {
-    name: `conv2d.${mode}.plain${stride === 1 ? "" : `.stride${stride}`}${
-      added.map((name) => `+${name}`).join("")
-    }${blocked ? ".blocked" : ""}${joined ? ".joined" : ""}${doubled ? ".doubled" : ""}`,
-    bindings: kernelBindings(mode, added, { depth: 1, columns: 1 }, joined),
-    params: paramTypes(added, joined),
-    workgroupSize: [STREAM_WORKGROUP, 1, 1],
-    wgsl: `${FLAT_INDEX}${sourceFunction(mode, stride)}${joined ? JOINED_AT : ""}
-@compute @workgroup_size(WX, WY, WZ)
-fn main(@builtin(global_invocation_id) global: vec3u, @builtin(num_workgroups) groups: vec3u) {
-  let item = flatInvocation(global, groups);
-  let columns = params.${size.columns};
-  let depth = params.${size.depth};
-  let pixel = item / columns;
-  if (pixel >= params.n * params.${size.height} * params.${size.width}) { return; }
-  let column = item % columns;
-  let px = pixel % params.${size.width};
-  let py = pixel / params.${size.width} % params.${size.height};
-  let image = pixel / (params.${size.width} * params.${size.height});
-  var sum = 0.0;
-  for (var tap = 0u; tap < params.kh * params.kw; tap++) {
-    let sy = sourceOf(py, tap / params.kw, params.py, params.${size.sh});
-    let sx = sourceOf(px, tap % params.kw, params.px, params.${size.sw});
-    if (sy < 0 || sx < 0) { continue; }
-    let line = ${pixel.line(`image * params.${size.sh} + u32(sy)`, `params.${size.sw}`)};
-    let at = (line + ${pixel.column("u32(sx)")}) * depth;
-    ${
-      blocked
-        ? `for (var first = 0u; first < depth; first += ${BLOCK_TERMS}u) {
-      var block = 0.0;
-      for (var k = first; k < min(first + ${BLOCK_TERMS}u, depth); k++) { block += ${term}; }
-      sum += block;
-    }`
-        : `for (var k = 0u; k < depth; k++) { sum += ${term}; }`
-    }
-  }
-  out[${at}] = sum${terms};
-}`,
-  };
 }

@@ -36,6 +36,11 @@ export interface GatherProduct {
   readonly epilogue: Epilogue;
   /** Names of what the epilogue adds. */
   readonly added: readonly Added[];
+  /**
+   * Where the sum goes over several convolutions of 1x1, which are taps then (so `kw` is their number), the
+   * sources of which lie one behind the other: floats from one's weight to the next one's.
+   */
+  readonly layerStep: number | undefined;
   /** Whether products are summed in blocks of {@linkcode BLOCK_TERMS}. */
   readonly blocked: boolean;
   readonly label: string;
@@ -67,8 +72,11 @@ export function columnStrides({ mode, shape, epilogue }: GatherProduct): number[
 }
 
 /** Uniform parameters of every variant. */
-export function paramTypes(added: readonly Added[], joined: boolean): Record<string, "u32"> {
-  const sizes = shapeTypes(joined);
+export function paramTypes(
+  added: readonly Added[],
+  { joined, layered }: { readonly joined: boolean; readonly layered: boolean },
+): Record<string, "u32"> {
+  const sizes = { ...shapeTypes(joined), ...(layered ? { layerStep: "u32" } as const : {}) };
   return added.includes("perImage")
     ? { ...sizes, perImageRow: "u32", perImageStart: "u32" }
     : sizes;
@@ -76,10 +84,10 @@ export function paramTypes(added: readonly Added[], joined: boolean): Record<str
 
 /** Their values for vectors of `width` columns. */
 export function paramValues(
-  { shape, epilogue: { perImage, perImageStart = 0 } }: GatherProduct,
+  { shape, epilogue: { perImage, perImageStart = 0 }, layerStep = 0 }: GatherProduct,
   width: number,
 ): Record<string, number> {
-  const sizes = shapeValues(shape);
+  const sizes = { ...shapeValues(shape), layerStep };
   if (!perImage) return sizes;
   const perImageRow = (perImage.shape[1] ?? 0) / width;
   return { ...sizes, perImageRow, perImageStart: perImageStart / width };

@@ -30,12 +30,10 @@ import {
   type WorkgroupTile,
 } from "../shared/workgroup_tiles.ts";
 import {
-  type Added,
   bind,
   BLOCK_TERMS,
   columnStrides,
   epilogueTerms,
-  type GatherMode,
   type GatherProduct,
   gatherSizes,
   kernelBindings,
@@ -45,6 +43,7 @@ import {
   sourceFunction,
 } from "./gather_source.ts";
 import { bindParts, sumParts } from "./gather_parts.ts";
+import { tapText, type TiledGather } from "./gather_taps.ts";
 import { JOINED_AT, pixelText } from "./shape.ts";
 
 /** The ways of computing a convolution by these tiles, best guess first. */
@@ -89,6 +88,7 @@ function recordTiled(
       blocked,
       joined: joinedImages(product, parts),
       doubled: mode === "forward" && shape.doubled === true,
+      layered: product.layerStep !== undefined,
       stride: shape.stride,
       wideDepth: depth % 4 === 0,
       wideColumns,
@@ -112,31 +112,9 @@ function joinedImages({ mode, shape }: GatherProduct, parts: number): TiledGathe
   return parts > 1 ? undefined : "result";
 }
 
-/** What the code depends on. */
-interface TiledGather {
-  readonly mode: GatherMode;
-  readonly tile: WorkgroupTile;
-  /** Names of the tensors that the epilogue adds. */
-  readonly added: readonly Added[];
-  readonly blocked: boolean;
-  /** Which of the images is joined, if any; see `TensorRef.seam`. */
-  readonly joined: "source" | "result" | undefined;
-  /** Whether each pixel of the source is read as four. */
-  readonly doubled: boolean;
-  readonly stride: number;
-  /** Whether the summed channels are loaded four at a time. */
-  readonly wideDepth: boolean;
-  /** Whether the result's channels are. */
-  readonly wideColumns: boolean;
-  /** See {@linkcode hasWholeTaps}. */
-  readonly wholeTaps: boolean;
-  /** Whether workgroups along z share out k. */
-  readonly split: boolean;
-}
-
 function gatherKernel(variant: TiledGather): Kernel {
   const { mode, tile, added, blocked, joined, doubled, stride, wideDepth, wideColumns } = variant;
-  const { wholeTaps, split } = variant;
+  const { wholeTaps, split, layered } = variant;
   const flags = `${wideDepth ? "" : "d"}${wideColumns ? "" : "c"}`;
   const size = names(mode);
   const weightIsWide = mode === "forward" ? wideColumns : wideDepth;
@@ -146,13 +124,15 @@ function gatherKernel(variant: TiledGather): Kernel {
       flags && `.scalar-${flags}`
     }${wholeTaps ? "" : ".tail"}${split ? ".split" : ""}${
       added.map((name) => `+${name}`).join("")
-    }${blocked ? ".blocked" : ""}${joined ? ".joined" : ""}${doubled ? ".doubled" : ""}`,
+    }${blocked ? ".blocked" : ""}${joined ? ".joined" : ""}${doubled ? ".doubled" : ""}${
+      layered ? ".layers" : ""
+    }`,
     bindings: kernelBindings(mode, added, {
       depth: wideDepth ? 4 : 1,
       columns: wideColumns ? 4 : 1,
     }, joined !== undefined),
     params: {
-      ...paramTypes(added, joined !== undefined),
+      ...paramTypes(added, { joined: joined !== undefined, layered }),
       ...(split ? { partDepth: "u32" } as const : {}),
     },
     functions: REST + sourceFunction(mode, stride) + (joined ? JOINED_AT : "") +
@@ -185,7 +165,7 @@ function pixelsOfLoads(tile: WorkgroupTile, size: Sizes): string {
  * tap, `from`, and what the tap and the slice add, which is the same for all invocations.
  */
 function tapByTap(variant: TiledGather, size: Sizes): Loads {
-  const { mode, tile, split, joined } = variant;
+  const { mode, tile, split, joined, layered } = variant;
   const forward = mode === "forward";
   const slice = tile.depth / 4;
   const { linear, first, aim } = tapText(variant, size);
@@ -213,7 +193,9 @@ function tapByTap(variant: TiledGather, size: Sizes): Loads {
           ? `let weight${n} = (bK${n} * all + min(column + bLine, all - 4u)) / 4u;`
           : `let weight${n} = min(column + bLine${n}, all - 1u) * depth + bK / 4u;`)
     }
-  let weightStep = ${forward ? `${slice}u * all` : "all * depth"};
+  let weightStep = ${
+      layered ? "params.layerStep / 4u" : forward ? `${slice}u * all` : "all * depth"
+    };
   ${
       split
         ? `let begin = group.z * params.partDepth / 4u;
@@ -241,81 +223,14 @@ function tapByTap(variant: TiledGather, size: Sizes): Loads {
   };
 }
 
-/**
- * WGSL of what a tap decides. Coordinates left of or above the image wrap around to large numbers, which
- * are outside too, and so do places, whose sum is right again.
- */
-function tapText({ mode, stride, tile, doubled }: TiledGather, size: Sizes) {
-  const sh = `params.${size.sh}`, sw = `params.${size.sw}`;
-  const times = stride === 1 ? "" : ` * ${stride}u`;
-  const inside = (n: number) => `inside${n} = sy < ${sh} && sx < ${sw};`;
-  const place = (y: string, x: string) => `((${y}) * ${sw} + ${x}) * depth + aK / 4u`;
-  if (doubled) {
-    const { line, column } = pixelText(true);
-    return {
-      linear: false,
-      first: (n: number) => `var from${n} = 0u;`,
-      aim: perLoad(tile, "a", (n) =>
-        `{
-        let sy = py${n}${times} + ky - params.py;
-        let sx = px${n}${times} + kx - params.px;
-        ${inside(n)}
-        from${n} = (${line(`pn${n} + sy`, sw)} + ${column("sx")}) * depth + aK / 4u;
-      }`),
-    };
-  }
-  if (mode === "forward") {
-    return {
-      linear: true,
-      first: (n: number) => `let from${n} = ${place(`pn${n} + py${n}${times}`, `px${n}${times}`)};`,
-      aim: `tapAt = ((ky - params.py) * ${sw} + kx - params.px) * depth;
-      ${
-        perLoad(tile, "a", (n) =>
-          `{
-        let sy = py${n}${times} + ky - params.py;
-        let sx = px${n}${times} + kx - params.px;
-        ${inside(n)}
-      }`)
-      }`,
-    };
-  }
-  if (stride === 1) {
-    return {
-      linear: true,
-      first: (n: number) => `let from${n} = ${place(`pn${n} + py${n}`, `px${n}`)};`,
-      aim: `tapAt = ((params.py - ky) * ${sw} + params.px - kx) * depth;
-      ${
-        perLoad(tile, "a", (n) =>
-          `{
-        let sy = py${n} + params.py - ky;
-        let sx = px${n} + params.px - kx;
-        ${inside(n)}
-      }`)
-      }`,
-    };
-  }
-  return {
-    linear: false,
-    first: (n: number) => `var from${n} = 0u;`,
-    aim: perLoad(tile, "a", (n) =>
-      `{
-        let vy = py${n} + params.py - ky;
-        let vx = px${n} + params.px - kx;
-        let sy = vy / ${stride}u;
-        let sx = vx / ${stride}u;
-        ${inside(n)}
-        inside${n} = inside${n} && vy % ${stride}u == 0u && vx % ${stride}u == 0u;
-        from${n} = ${place(`pn${n} + sy`, "sx")};
-      }`),
-  };
-}
-
 /** Slices that may have several taps. */
 function slicesAcrossTaps(variant: TiledGather, size: Sizes): Loads {
-  const { mode, tile, wideDepth, joined, doubled } = variant;
+  const { mode, tile, wideDepth, joined, doubled, layered } = variant;
   const { line, column } = pixelText(doubled);
   const pixel = (n: number) =>
-    `${line(`pn${n} + u32(sy${n})`, `params.${size.sw}`)} + ${column(`u32(sx${n})`)}`;
+    layered
+      ? `kx * pixels + p${n}`
+      : `${line(`pn${n} + u32(sy${n})`, `params.${size.sw}`)} + ${column(`u32(sx${n})`)}`;
   const at = (n: number) =>
     joined === "source" ? `joinedAt(p${n}, channel)` : `(${pixel(n)}) * depth + channel`;
   return {
@@ -326,7 +241,7 @@ function slicesAcrossTaps(variant: TiledGather, size: Sizes): Loads {
         "a",
         (n) =>
           `let sy${n} = sourceOf(py${n}, ky, params.py, params.${size.sh});
-  let sx${n} = sourceOf(px${n}, kx, params.px, params.${size.sw});
+  let sx${n} = ${layered ? `i32(px${n})` : `sourceOf(px${n}, kx, params.px, params.${size.sw})`};
   let in${n} = ky < params.kh && sy${n} >= 0 && sx${n} >= 0;`,
       ),
       ...(wideDepth
@@ -384,9 +299,11 @@ function forwardWeight({ tile, wideDepth, wideColumns }: TiledGather): TiledOper
 }
 
 /** weight[tap, column, k]: an invocation's k in B is that in A, so tap and channel are known. */
-function inputWeight({ wideDepth }: TiledGather): TiledOperand {
+function inputWeight({ wideDepth, layered }: TiledGather): TiledOperand {
   const at = (n: number) =>
-    `((ky * params.kw + kx) * all + min(column + bLine${n}, all - 1u)) * depth + channel`;
+    layered
+      ? `kx * params.layerStep + min(column + bLine${n}, all - 1u) * depth + channel`
+      : `((ky * params.kw + kx) * all + min(column + bLine${n}, all - 1u)) * depth + channel`;
   if (!wideDepth) {
     const left = "select(0u, depth - channel, ky < params.kh)";
     return { along: "k", load: (n) => `quadB(${at(n)}, ${left})` };

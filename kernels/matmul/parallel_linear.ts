@@ -209,13 +209,14 @@ function stripGroups(layers: readonly LinearLayer[]) {
 }
 
 /** One tensor over several of one storage. */
-interface Span {
+export interface Span {
   readonly tensor: TensorRef;
   /** Where one of them begins, in elements. */
   offsetOf(tensor: TensorRef): number;
 }
 
-function spanOf(tensors: readonly TensorRef[]): Span {
+/** The range of a storage that holds all of them. */
+export function spanOf(tensors: readonly TensorRef[]): Span {
   const { dtype, label } = tensors[0]!;
   const offsets = tensors.map((tensor) => resolve(tensor).byteOffset);
   const begin = Math.min(...offsets);

@@ -11,12 +11,14 @@
  * One dispatch forward and one backward, which leaves the gradients of weight and bias in parts and, if
  * asked to, y in the place of dy. A group may have any number of channels, so a vector of four may
  * straddle groups: sums are taken a channel first and combined a group in workgroup memory; the second
- * look at the image then comes from the cache.
+ * look at the image then comes from the cache. A CPU driver, to which each look costs as much, takes both
+ * from textures (`device/operand_textures.ts`).
  *
  * @module
  */
 import type { Capture } from "../../device/capture.ts";
 import type { Task } from "../../device/dispatch.ts";
+import { fitsTexture } from "../../device/operand_textures.ts";
 import { formatShape, joinedAs, sizeOf, type TensorRef } from "../../device/tensor.ts";
 import { affineSums } from "./affine_parts.ts";
 import { type DropoutOptions, dropoutParams } from "../elementwise/dropout.ts";
@@ -25,6 +27,7 @@ import { backwardKernel, forwardKernel } from "./group_norm_kernels.ts";
 import { type GroupNormLayout, groupParams, layOutGroups } from "./group_norm_layout.ts";
 import type { PartialSum } from "../shared/partial_sums.ts";
 import { type PixelSums, PixelSumsTask } from "../shared/pixel_sums.ts";
+import { readsTextures } from "../shared/variants.ts";
 
 /** Choices of group normalisation. */
 export interface GroupNormOptions {
@@ -77,7 +80,7 @@ export function groupNormForward(
   const mean = capture.transient([layout.images, layout.groups], "groupNorm mean");
   const rstd = capture.transient([layout.images, layout.groups], "groupNorm rstd");
   capture.dispatch({
-    kernel: forwardKernel(layout, variantOf(options, bias)),
+    kernel: forwardKernel(layout, variantOf(capture, options, bias, [x], layout)),
     bindings: {
       x,
       weight,
@@ -181,7 +184,7 @@ function recordBackward(
   const { layout, options: { dropout } } = how;
   const { sums, y = false } = inPassing;
   const kernel = backwardKernel(layout, {
-    ...variantOf(how.options, bias),
+    ...variantOf(capture, how.options, bias, [rest.x, rest.dy], layout),
     dx: dx !== null,
     plus: plus2 ? 2 : plus ? 1 : 0,
     sums: sums !== undefined,
@@ -194,6 +197,7 @@ function recordBackward(
     bindings: {
       ...rest,
       ...(bias ? { bias } : {}),
+      ...(y ? { again: rest.dy } : {}),
       ...(dx ? { dx } : {}),
       ...(plus ? { plus } : {}),
       ...(plus2 ? { plus2 } : {}),
@@ -221,8 +225,20 @@ function recordBackward(
   });
 }
 
-function variantOf({ silu, dropout }: GroupNormOptions, bias: TensorRef | undefined) {
-  return { silu, dropout: dropout !== undefined, each: bias === undefined };
+/** @param twice What is read twice. */
+function variantOf(
+  { gpu }: Capture,
+  { silu, dropout }: GroupNormOptions,
+  bias: TensorRef | undefined,
+  twice: readonly TensorRef[],
+  { width }: GroupNormLayout,
+) {
+  return {
+    silu,
+    dropout: dropout !== undefined,
+    each: bias === undefined,
+    textured: readsTextures(gpu) && twice.every((tensor) => fitsTexture(gpu, tensor, width)),
+  };
 }
 
 function checkAffine(

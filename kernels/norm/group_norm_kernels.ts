@@ -16,6 +16,7 @@ import {
   placeInX,
 } from "./group_norm_layout.ts";
 import { SIGMOID } from "../elementwise/silu.ts";
+import { operandAt } from "../shared/gemm.ts";
 
 /** Pixels that are summed before they are merged into the running sums, which keeps round-off low. */
 const CHUNKS = "const CHUNK = 32u;\n";
@@ -24,6 +25,8 @@ const CHUNKS = "const CHUNK = 32u;\n";
 export interface GroupNormVariant {
   readonly silu: boolean;
   readonly dropout: boolean;
+  /** Whether what is read twice is read from textures. */
+  readonly textured: boolean;
   /** Whether each image has weights and biases of its own, in one tensor `[N, 2, C]`. */
   readonly each: boolean;
 }
@@ -53,15 +56,28 @@ interface Affine {
 const nameOf = ({ silu, dropout, each }: GroupNormVariant) =>
   `groupNorm${each ? "Each" : ""}${silu ? "Silu" : ""}${dropout ? "Dropout" : ""}`;
 
+/** What ends a kernel's name. */
+const formOf = ({ seam }: GroupNormLayout, { textured }: GroupNormVariant) =>
+  `${seam === undefined ? "" : ".joined"}${textured ? ".texture" : ""}`;
+
+/** WGSL: an element of x or dy. */
+type Reader = (name: "x" | "dy", at: string) => string;
+
+const reader = (textured: boolean): Reader => (name, at) =>
+  operandAt(name, at, textured ? "texture" : "buffer");
+
 /** The forward pass. */
 export function forwardKernel(layout: GroupNormLayout, variant: GroupNormVariant): Kernel {
-  const { silu, dropout, each } = variant;
+  const { silu, dropout, each, textured } = variant;
+  const read = reader(textured);
   const type = full(layout.width);
   const scales = affine(each, type);
   return {
-    name: `${nameOf(variant)}.${type}.${layout.workgroup}.${layout.shared}${joinedName(layout)}`,
+    name: `${nameOf(variant)}.${type}.${layout.workgroup}.${layout.shared}${
+      formOf(layout, variant)
+    }`,
     bindings: {
-      x: { type, access: "read", joined: layout.seam !== undefined },
+      x: { type, access: "read", joined: layout.seam !== undefined, textured },
       ...scales.bindings,
       y: { type, access: "write" },
       mean: { type: full(1), access: "write" },
@@ -72,11 +88,11 @@ export function forwardKernel(layout: GroupNormLayout, variant: GroupNormVariant
     workgroupSize: [layout.workgroup, 1, 1],
     workgroupBytes: 8 * layout.shared,
     wgsl: `${groupText(layout)}${CHUNKS}${SIGMOID}${dropout ? KEPT : ""}
-${activation(silu)}${MOMENTS}${GROUP_MAIN}${forwardText(dropout, scales, placeInX(layout))}`,
+${activation(silu)}${moments(read)}${GROUP_MAIN}${
+      forwardText(dropout, scales, placeInX(layout), read)
+    }`,
   };
 }
-
-const joinedName = ({ seam }: GroupNormLayout) => seam === undefined ? "" : ".joined";
 
 const KEY_BINDING: BindingSpec = { type: elementOf("u32", 4), access: "read" };
 
@@ -86,8 +102,8 @@ function activation(silu: boolean): string {
 }
 
 /** WGSL: an element of the output, in the forward pass and where the gradient makes it again. */
-function outputText(dropout: boolean, { at }: PlaceInX): string {
-  return keptText(`activate((x[${at}] - m) * scale + shift)`, dropout);
+function outputText(dropout: boolean, { at }: PlaceInX, read: Reader): string {
+  return keptText(`activate((${read("x", at)} - m) * scale + shift)`, dropout);
 }
 
 /** WGSL: what dropout leaves of vector `i` of the tensor. */
@@ -96,12 +112,13 @@ function keptText(value: string, dropout: boolean): string {
 }
 
 /** Moments of a lane and of a channel, before they are combined a group. */
-const MOMENTS = `struct Moments { mean: V, squares: V }
+const moments = (read: Reader) =>
+  `struct Moments { mean: V, squares: V }
 
 // Mean and sum of squared deviations of a lane's pixels (Chan, Golub and LeVeque 1983): each chunk
 // is summed relative to the mean so far, so nothing cancels however far the data are from zero.
 fn momentsOf(at: u32, step: u32, first: u32) -> Moments {
-  var mean = x[at + first * step];
+  var mean = ${read("x", "at + first * step")};
   var squares = V(0.0);
   var seen = 0.0;
   for (var start = first; start < params.pixels; start += rows * CHUNK) {
@@ -110,7 +127,7 @@ fn momentsOf(at: u32, step: u32, first: u32) -> Moments {
     var sumOfSquares = V(0.0);
     var count = 0.0;
     for (var p = start; p < end; p += rows) {
-      let d = x[at + p * step] - mean;
+      let d = ${read("x", "at + p * step")} - mean;
       sum += d;
       sumOfSquares += d * d;
       count += 1.0;
@@ -147,7 +164,12 @@ fn pixelsOfRow(row: u32) -> f32 {
 `;
 
 /** Statistics of the slab's groups, then the output. */
-const forwardText = (dropout: boolean, { weight, bias }: Affine, place: PlaceInX) => `
+const forwardText = (
+  dropout: boolean,
+  { weight, bias }: Affine,
+  place: PlaceInX,
+  read: Reader,
+) => `
   for (var v = lane; v < params.slab && firstPixel < params.pixels; v += params.lanes) {
     ${place.prepare}
     let moments = momentsOf(${place.first}, ${place.step}, firstPixel);
@@ -184,7 +206,7 @@ const forwardText = (dropout: boolean, { weight, bias }: Affine, place: PlaceInX
     ${place.prepare}
     for (var p = firstPixel; p < params.pixels; p += rows) {
       let i = origin + v + p * params.stride;
-      y[i] = ${outputText(dropout, place)};
+      y[i] = ${outputText(dropout, place, read)};
     }
   }
 }`;
@@ -204,7 +226,8 @@ export function backwardKernel(
   layout: GroupNormLayout,
   variant: BackwardVariant,
 ): Kernel {
-  const { silu, dropout, each, dx, plus, sums, y } = variant;
+  const { silu, dropout, each, dx, plus, sums, y, textured } = variant;
+  const read = reader(textured);
   const type = full(layout.width);
   const scales = affine(each, type);
   const joined = layout.seam !== undefined;
@@ -217,10 +240,13 @@ export function backwardKernel(
   return {
     name: `${nameOf(variant)}Backward.${type}.${layout.workgroup}.${layout.shared}${
       dx ? "" : ".affine"
-    }${["", "+plus", "+plus2"][plus]}${sums ? "+sums" : ""}${y ? "+y" : ""}${joinedName(layout)}`,
+    }${["", "+plus", "+plus2"][plus]}${sums ? "+sums" : ""}${y ? "+y" : ""}${
+      formOf(layout, variant)
+    }`,
     bindings: {
-      x: { type, access: "read", joined },
-      dy: { type, access: y ? "read_write" : "read" },
+      x: { type, access: "read", joined, textured },
+      dy: { type, access: y && !textured ? "read_write" : "read", textured },
+      ...(y && textured ? { again: { type, access: "write" } as const } : {}),
       ...scales.bindings,
       mean: { type: full(1), access: "read" },
       rstd: { type: full(1), access: "read" },
@@ -252,15 +278,20 @@ ${
         : "  return dy;"
     }
 }
-${GROUP_MAIN}${backwardSums(dropout, scales, place)}${
-      dx ? backwardDx(layout.width, variant, scales, place) : ""
+${GROUP_MAIN}${backwardSums(dropout, scales, place, read)}${
+      dx ? backwardDx(layout.width, variant, scales, place, read) : ""
     }
 }`,
   };
 }
 
 /** Sums of dz xhat and dz over the pixels of each channel. */
-const backwardSums = (dropout: boolean, { weight, bias }: Affine, place: PlaceInX) => `
+const backwardSums = (
+  dropout: boolean,
+  { weight, bias }: Affine,
+  place: PlaceInX,
+  read: Reader,
+) => `
   for (var v = lane; v < params.slab && firstPixel < params.pixels; v += params.lanes) {
     let m = meanOf(firstGroup, v * W);
     let r = rstdOf(firstGroup, v * W);
@@ -275,8 +306,8 @@ const backwardSums = (dropout: boolean, { weight, bias }: Affine, place: PlaceIn
       var chunk = V(0.0);
       for (var p = start; p < end; p += rows) {
         let i = origin + v + p * params.stride;
-        let xhat = (x[${place.at}] - m) * r;
-        let dz = dzOf(${keptText("dy[i]", dropout)}, xhat, w, b);
+        let xhat = (${read("x", place.at)} - m) * r;
+        let dz = dzOf(${keptText(read("dy", "i"), dropout)}, xhat, w, b);
         chunkX += dz * xhat;
         chunk += dz;
       }
@@ -305,9 +336,10 @@ const backwardSums = (dropout: boolean, { weight, bias }: Affine, place: PlaceIn
 /** Means over each group of weight dz xhat and weight dz, then dx and y. */
 const backwardDx = (
   width: number,
-  { plus, dropout, sums, y }: BackwardVariant,
+  { plus, dropout, sums, y, textured }: BackwardVariant,
   { weight, bias }: Affine,
   place: PlaceInX,
+  read: Reader,
 ) => `
   workgroupBarrier();
   let size = f32(params.pixels) * f32(groupChannels);
@@ -339,12 +371,12 @@ const backwardDx = (
       ${sums ? "var chunk = V(0.0);" : ""}
       for (var p = start; p < end; p += rows) {
         let i = origin + v + p * params.stride;
-        let xhat = (x[${place.at}] - m) * r;
+        let xhat = (${read("x", place.at)} - m) * r;
         let d = ${
   ["", `plus[${place.at}] + `, `plus[${place.at}] + plus2[${place.at}] + `][plus]
-}r * (w * dzOf(${keptText("dy[i]", dropout)}, xhat, w, b) - (meanDz + xhat * meanDzX));
+}r * (w * dzOf(${keptText(read("dy", "i"), dropout)}, xhat, w, b) - (meanDz + xhat * meanDzX));
         dx[${place.at}] = d;
-        ${y ? `dy[i] = ${outputText(dropout, place)};` : ""}
+        ${y ? `${textured ? "again" : "dy"}[i] = ${outputText(dropout, place, read)};` : ""}
         ${sums ? "chunk += d;" : ""}
       }
       ${sums ? "total += chunk;" : ""}

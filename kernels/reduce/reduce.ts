@@ -12,6 +12,7 @@ import type { Capture } from "../../device/capture.ts";
 import { full, type VectorType } from "../../device/element.ts";
 import { defineKernel } from "../../device/kernel.ts";
 import { formatShape, reshape, sizeOf, type TensorRef } from "../../device/tensor.ts";
+import type { PartialSum } from "../shared/partial_sums.ts";
 import { PixelSumsTask } from "../shared/pixel_sums.ts";
 import { FLAT_INDEX, flatGrid, STREAM_WORKGROUP } from "../shared/grid.ts";
 import { IDENTITY, reduceRows, RUN_LANES } from "./reduce_rows.ts";
@@ -174,6 +175,21 @@ export function sumMiddleInto(
   }
   const task = new PixelSumsTask(x, { matrix, start });
   sumColumns(capture, x, sizes, { scale: 1, into: { matrix, row, start }, task });
+}
+
+/**
+ * The sum over the rows of `[rows, inner]`, of which the last step is left to whoever ends it with others.
+ *
+ * @param x Any shape with as many elements.
+ */
+export function sumRowsInParts(
+  capture: Capture,
+  x: TensorRef,
+  [rows, inner]: readonly [number, number],
+): PartialSum {
+  const count = rows <= SERIAL_ROWS ? 1 : Math.ceil(Math.sqrt(rows));
+  const parts = sumBlocks(capture, x, [1, rows, inner], count, { scale: 1 });
+  return { parts, count, stride: inner, shape: [inner] };
 }
 
 /** Columns of a matrix that sums are added to. */

@@ -76,6 +76,12 @@ export function variantPolicy(gpu: Gpu): VariantPolicy {
   return gpu.attached.get(POLICY) as VariantPolicy | undefined ?? {};
 }
 
+/** Whether kernels of one form take textures where those are faster: a CPU driver's. */
+export function readsTextures(gpu: Gpu): boolean {
+  const { forced = "texture" } = variantPolicy(gpu);
+  return isCpu(gpu) && forced === "texture";
+}
+
 /**
  * Picks a variant.
  *

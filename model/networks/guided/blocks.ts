@@ -157,6 +157,7 @@ export class GuidedResampling extends Module {
   forward(x: Tensor, depth: number): Tensor {
     const { conv, change, dims } = this;
     if (!conv) return resampled(x, change, dims);
+    if (change === "double" && dims === 2) return conv.forward(x, depth, { doubled: true });
     return conv.forward(change === "double" ? double(x, dims) : x, depth);
   }
 }

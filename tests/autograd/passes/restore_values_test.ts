@@ -63,7 +63,7 @@ Deno.test("restoreValues() has an op's gradient make its output again, and reade
     ...["scale", "scale", "groupNormSilu", "scale", "groupNormSiluBackward"],
   ]);
   assertEquals(brief(restored.names), ["scale", "scale", "groupNormSiluBackward", "scale"]);
-  assertEquals(restored.names[2]!.endsWith("+y"), true);
+  assertEquals(restored.names[2]!.includes("+y"), true);
 });
 
 const REFUSED: Readonly<Record<string, Case>> = {

@@ -1,9 +1,10 @@
 import { Capture } from "../../../device/capture.ts";
-import { byteLengthOf, sizeOf } from "../../../device/tensor.ts";
+import { byteLengthOf, sizeOf, slice } from "../../../device/tensor.ts";
 import { sumParts } from "../../../kernels/shared/partial_sums.ts";
 import {
   conv2dForward,
   conv2dInputGrad,
+  conv2dInputGradOfLayers,
   conv2dShape,
   conv2dWeightGrad,
   conv2dWeightGrads,
@@ -190,6 +191,49 @@ for (
       assertAllClose(sums[`db${i}`]!, grads.db, { atol, rtol: 1e-5, name: `db ${i}` });
     }
   });
+}
+
+for (
+  const [n, h, w, ci, co, gap] of [
+    [2, 4, 4, 16, 16, 64],
+    [1, 5, 3, 12, 8, 64],
+    [1, 16, 8, 64, 32, 128],
+    [2, 4, 8, 5, 7, 1], // weights that no vector can begin at
+    [1, 4, 4, 6, 10, 4],
+  ] as const
+) {
+  for (const added of [false, true]) {
+    Deno.test(`conv2dInputGradOfLayers() of three weights [${ci}, ${co}], ${gap} floats apart, over [${n},${h},${w}] match the f64 sums${added ? ", added to another" : ""}`, async () => {
+      const gpu = await testGpu();
+      const size = ci * co, step = Math.ceil((size + gap) / 64) * 64, pixels = n * h * w;
+      const all = randomValues(3 * step, 1), dy = randomValues(3 * pixels * co, 2);
+      const plus = randomValues(pixels * ci, 3);
+      const arena = upload(gpu, [all.length], all);
+      const weights = [0, 1, 2].map((i) => slice(arena, i * step, [1, 1, ci, co]));
+      const shape = conv2dShape([n, h, w, ci], weights[0]!, {});
+      const { dx, apart } = await compute(gpu, (capture) => {
+        const ref = upload(gpu, [3, n, h, w, co], dy);
+        const other = added ? upload(gpu, [n, h, w, ci], plus) : undefined;
+        const dx = conv2dInputGradOfLayers(capture, weights, ref, shape, other);
+        assertEquals(capture.dispatches.length, 1);
+        // In another order they are no even distance apart.
+        const swapped = [weights[0]!, weights[2]!, weights[1]!];
+        return { dx, apart: conv2dInputGradOfLayers(capture, swapped, ref, shape, other) };
+      });
+      const x = new Float32Array(pixels * ci);
+      const sum = (order: readonly number[]) => {
+        const total = Float64Array.from(added ? plus : x);
+        order.forEach((layer, i) => {
+          const weight = all.subarray(layer * step, layer * step + size);
+          const upstream = dy.subarray(i * pixels * co, (i + 1) * pixels * co);
+          conv2dGradReference(shape, x, weight, upstream).dx.forEach((v, j) => total[j]! += v);
+        });
+        return total;
+      };
+      assertAllClose(dx, sum([0, 1, 2]), { atol: 2e-5, rtol: 1e-5, name: "dx" });
+      assertAllClose(apart, sum([0, 2, 1]), { atol: 2e-5, rtol: 1e-5, name: "apart" });
+    });
+  }
 }
 
 Deno.test("conv2d() refuses two joined tensors where the kernel is not 1x1", async () => {

@@ -1,0 +1,97 @@
+/**
+ * The convolution of gather.ts with an invocation for each element: everywhere, and the measure of the
+ * other variants.
+ *
+ * @module
+ */
+import type { Capture } from "../../device/capture.ts";
+import type { Kernel } from "../../device/kernel.ts";
+import type { TensorRef } from "../../device/tensor.ts";
+import { FLAT_INDEX, flatGrid, STREAM_WORKGROUP } from "../shared/grid.ts";
+import {
+  bind,
+  BLOCK_TERMS,
+  epilogueTerms,
+  type GatherProduct,
+  gatherSizes,
+  kernelBindings,
+  names,
+  paramTypes,
+  paramValues,
+  sourceFunction,
+} from "./gather_source.ts";
+import { JOINED_AT, pixelText } from "./shape.ts";
+
+/** Records the sum. */
+export function recordPlain(capture: Capture, product: GatherProduct): TensorRef {
+  const { rows, columns } = gatherSizes(product.mode, product.shape);
+  const { out, shared } = bind(capture, product);
+  capture.dispatch({
+    kernel: plainKernel(product),
+    ...shared,
+    params: paramValues(product, 1),
+    workgroups: flatGrid(rows * columns, STREAM_WORKGROUP),
+  });
+  return out;
+}
+
+function plainKernel({ mode, added, blocked, shape, layerStep }: GatherProduct): Kernel {
+  const layered = layerStep !== undefined;
+  const { stride } = shape;
+  const joined = shape.seam !== undefined, forward = mode === "forward";
+  const doubled = forward && shape.doubled === true, pixel = pixelText(doubled);
+  const size = names(mode);
+  const weightAt = forward
+    ? "(tap * depth + k) * columns + column"
+    : layered
+    ? "tap * params.layerStep + column * depth + k"
+    : "(tap * columns + column) * depth + k";
+  const sourceAt = joined && forward ? "joinedAt(pixel, k)" : "at + k";
+  const term = `source[${sourceAt}] * weight[${weightAt}]`;
+  const at = joined && !forward ? "joinedAt(pixel, column)" : "item";
+  const places = { image: "image", column: "column", at };
+  const terms = epilogueTerms(added, places);
+  return {
+    name: `conv2d.${mode}.plain${stride === 1 ? "" : `.stride${stride}`}${
+      added.map((name) => `+${name}`).join("")
+    }${blocked ? ".blocked" : ""}${joined ? ".joined" : ""}${doubled ? ".doubled" : ""}${
+      layered ? ".layers" : ""
+    }`,
+    bindings: kernelBindings(mode, added, { depth: 1, columns: 1 }, joined),
+    params: paramTypes(added, { joined, layered }),
+    workgroupSize: [STREAM_WORKGROUP, 1, 1],
+    wgsl: `${FLAT_INDEX}${sourceFunction(mode, stride)}${joined ? JOINED_AT : ""}
+@compute @workgroup_size(WX, WY, WZ)
+fn main(@builtin(global_invocation_id) global: vec3u, @builtin(num_workgroups) groups: vec3u) {
+  let item = flatInvocation(global, groups);
+  let columns = params.${size.columns};
+  let depth = params.${size.depth};
+  let pixel = item / columns;
+  if (pixel >= params.n * params.${size.height} * params.${size.width}) { return; }
+  let column = item % columns;
+  let px = pixel % params.${size.width};
+  let py = pixel / params.${size.width} % params.${size.height};
+  let image = pixel / (params.${size.width} * params.${size.height});
+  var sum = 0.0;
+  for (var tap = 0u; tap < params.kh * params.kw; tap++) {
+    let sy = sourceOf(py, tap / params.kw, params.py, params.${size.sh});
+    let sx = ${layered ? "i32(px)" : `sourceOf(px, tap % params.kw, params.px, params.${size.sw})`};
+    if (sy < 0 || sx < 0) { continue; }
+    let line = ${pixel.line(`image * params.${size.sh} + u32(sy)`, `params.${size.sw}`)};
+    let at = (${layered ? `tap * params.n * params.h * params.w + ` : ""}line + ${
+      pixel.column("u32(sx)")
+    }) * depth;
+    ${
+      blocked
+        ? `for (var first = 0u; first < depth; first += ${BLOCK_TERMS}u) {
+      var block = 0.0;
+      for (var k = first; k < min(first + ${BLOCK_TERMS}u, depth); k++) { block += ${term}; }
+      sum += block;
+    }`
+        : `for (var k = 0u; k < depth; k++) { sum += ${term}; }`
+    }
+  }
+  out[${at}] = sum${terms};
+}`,
+  };
+}
