@@ -2,7 +2,7 @@
  * Attention whose scores never leave a workgroup (Dao et al. 2022, arXiv 2205.14135; backward as in
  * Dao 2023, arXiv 2307.08691), for graphics cards.
  *
- * A workgroup owns 32 rows and walks over the columns, 32 at a time: a square of scores is made, turned
+ * A workgroup owns 64 rows and walks over the columns, 32 or 64 at a time: a square of scores is made, turned
  * into weights, and multiplied by what lies along the columns into sums in registers. Forward, rows are
  * queries, and the softmax is kept up to date by the largest score and the sum of each row so far; both
  * are kept for the backward pass, which makes the same probabilities again, once with queries as rows
@@ -22,7 +22,7 @@ import {
 } from "./args.ts";
 import { gradientOfKeysKernel, gradientOfQueriesKernel } from "./streamed_backward.ts";
 import { forwardKernel } from "./streamed_forward.ts";
-import { SIDE, streamLanes } from "./tiles.ts";
+import { MOST_WIDTH, ROWS, streamLanes } from "./tiles.ts";
 import { definePointwise } from "../shared/pointwise.ts";
 import { reduceRows } from "../reduce/reduce_rows.ts";
 
@@ -40,8 +40,8 @@ const MOST_WORKGROUPS = 65535;
 export function canStream(
   { batch, heads, queries, keys, depth, valueDepth }: AttentionSizes,
 ): boolean {
-  return streamLanes(depth + valueDepth) !== undefined && batch * heads <= MOST_WORKGROUPS &&
-    Math.max(queries, keys) <= SIDE * MOST_WORKGROUPS;
+  return Math.max(depth, valueDepth) <= MOST_WIDTH && batch * heads <= MOST_WORKGROUPS &&
+    Math.max(queries, keys) <= ROWS * MOST_WORKGROUPS;
 }
 
 /**
@@ -103,7 +103,8 @@ export function backwardStreamed(
       multiplyAdds: pairs(sizes) * (2 * depth + valueDepth),
     });
   }
-  if (dk || dv) {
+  /** Makes either or both, in a kernel whose rows of sums are as wide as both. */
+  const overKeys = (dk: TensorRef | null, dv: TensorRef | null) => {
     const width = (dk ? depth : 0) + (dv ? valueDepth : 0);
     const outputs = { ...(dk && dots ? { dots, dk } : {}), ...(dv ? { dv } : {}) };
     capture.dispatch({
@@ -113,7 +114,11 @@ export function backwardStreamed(
       workgroups: gridOf(sizes, keys),
       multiplyAdds: pairs(sizes) * (depth + (dk ? valueDepth : 0) + width),
     });
-  }
+  };
+  if (dk && dv && depth + valueDepth > MOST_WIDTH) {
+    overKeys(dk, null);
+    overKeys(null, dv);
+  } else if (dk || dv) overKeys(dk, dv);
   return { dq, dk, dv };
 }
 
@@ -137,5 +142,5 @@ function gridOf(
   { batch, heads }: AttentionSizes,
   rows: number,
 ): [number, number, number] {
-  return [Math.ceil(rows / SIDE), batch * heads, 1];
+  return [Math.ceil(rows / ROWS), batch * heads, 1];
 }

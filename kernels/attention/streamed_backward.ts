@@ -1,5 +1,5 @@
 /**
- * Kernels of the gradients of streamed attention; see attention_streamed.ts. Both make squares of
+ * Kernels of the gradients of streamed attention; see streamed.ts. Both make squares of
  *
  *     P_ij = exp(scale q_i k_j - top_i) / total_i,   dS_ij = scale P_ij (dy_i v_j - dots_i)
  *
@@ -11,13 +11,13 @@ import { full } from "../../device/element.ts";
 import type { BindingSpec, Kernel } from "../../device/kernel.ts";
 import {
   addProduct,
-  columnOf,
+  columnsInside,
   columnsOf,
   declareSums,
   rowType,
-  SIDE,
-  squareAt,
+  scoreRows,
   squareProduct,
+  storeSquare,
   storeSums,
   STREAMED,
   streamedKernel,
@@ -30,34 +30,24 @@ const DOTS: BindingSpec = { type: full(1), access: "read" };
 /** dQ: `dS K`. */
 export function gradientOfQueriesKernel(shape: StreamShape): Kernel {
   const { q, k, v, dy } = STREAMED;
-  const lines = [0, 1, 2, 3];
-  const four = (text: (i: number) => string) => `vec4f(${lines.map(text).join(", ")})`;
+  const each = (text: (r: number) => string) => scoreRows(shape).map(text).join("\n    ");
   return streamedKernel(shape, {
     name: "dq",
     inputs: [q, k, v, dy],
     bindings: { rows: ROWS, dots: DOTS, dq: { type: rowType(shape), access: "write" } },
-    body: `${
-      lines.map((i) => `let at${i} = rowOf(row + 4u * ty + ${i}u, batch, head);`).join("\n  ")
-    }
-  let top = ${four((i) => `rows[at${i}].x`)};
-  let total = ${four((i) => `rows[at${i}].y`)};
-  let dot_ = ${four((i) => `dots[at${i}]`)};
-  ${declareSums(shape, "c", k)}
-  for (var column = 0u; column < params.keys; column += ${SIDE}u) {
+    body: `${declareSums(shape, "c", k)}
+  for (var column = 0u; column < params.keys; column += ${columnsOf(shape)}u) {
     ${squareProduct(shape, "s", q, k)}
-    ${squareProduct(shape, "g", dy, v)}
+    let inside = ${columnsInside("keys")};
     ${
-      columnsOf(shape).map((c) =>
-        `{
-      let p = exp(params.scale * s${c} - top) / total;
-      let ds = params.scale * p * (g${c} - dot_);
-      ${squareAt(columnOf(shape, c))} = select(vec4f(), ds, column + ${
-          columnOf(shape, c)
-        } < params.keys);
-    }`
-      ).join("\n    ")
+      each((r) =>
+        `let at${r} = rowOf(scoreRow + ${r}u, batch, head);
+    let kept${r} = rows[at${r}];
+    s${r} = select(vec4f(), exp(params.scale * s${r} - kept${r}.x) / kept${r}.y, inside);`
+      )
     }
-    workgroupBarrier();
+    ${squareProduct(shape, "g", dy, v)}
+    ${storeSquare(shape, (r) => `params.scale * s${r} * (g${r} - dots[at${r}])`)}
     ${addProduct(shape, "c", k)}
   }
   ${storeSums(shape, "c", q, "dq")}`,
@@ -70,24 +60,17 @@ export function gradientOfKeysKernel(
   wanted: { readonly dk: boolean; readonly dv: boolean },
 ): Kernel {
   const { q, k, v, dy } = STREAMED;
-  const columns = columnsOf(shape);
   const bindings: Record<string, BindingSpec> = { rows: ROWS };
   if (wanted.dk) {
     Object.assign(bindings, { dots: DOTS, dk: { type: rowType(shape), access: "write" } });
   }
   if (wanted.dv) bindings.dv = { type: rowType(shape), access: "write" };
-  const intoSquare = (value: (c: number) => string) =>
-    columns.map((c) =>
-      `${squareAt(columnOf(shape, c))} = select(vec4f(), ${value(c)}, column + ${
-        columnOf(shape, c)
-      } < params.queries);`
-    ).join("\n    ");
-  const addValues = `${intoSquare((c) => `p${c}`)}
-    workgroupBarrier();
+  const four = (text: (c: number) => string) => `vec4f(${[0, 1, 2, 3].map(text).join(", ")})`;
+  const addValues = `${storeSquare(shape, (r) => `s${r}`)}
     ${addProduct(shape, "e", dy)}`;
-  const addKeys = `workgroupBarrier();
-    ${intoSquare((c) => `params.scale * p${c} * (g${c} - dots[at${c}])`)}
-    workgroupBarrier();
+  const addKeys = `let dot_ = ${four((c) => `dots[at${c}]`)};
+    ${squareProduct(shape, "g", v, dy)}
+    { ${storeSquare(shape, (r) => `params.scale * s${r} * (g${r} - dot_)`)} }
     ${addProduct(shape, "c", q)}`;
   return streamedKernel(shape, {
     name: `${wanted.dk ? "dk" : ""}${wanted.dv ? "dv" : ""}`,
@@ -95,14 +78,20 @@ export function gradientOfKeysKernel(
     bindings,
     body: `${wanted.dk ? declareSums(shape, "c", q) : ""}
   ${wanted.dv ? declareSums(shape, "e", dy) : ""}
-  for (var column = 0u; column < params.queries; column += ${SIDE}u) {
+  for (var column = 0u; column < params.queries; column += ${columnsOf(shape)}u) {
     ${squareProduct(shape, "s", k, q)}
-    ${wanted.dk ? squareProduct(shape, "g", v, dy) : ""}
     ${
-      columns.map((c) =>
-        `let at${c} = rowOf(column + ${columnOf(shape, c)}, batch, head);
-    let row${c} = rows[at${c}];
-    let p${c} = exp(params.scale * s${c} - row${c}.x) / row${c}.y;`
+      [0, 1, 2, 3].map((c) =>
+        `let at${c} = rowOf(column + 4u * sx + ${c}u, batch, head);
+    let kept${c} = rows[at${c}];`
+      ).join("\n    ")
+    }
+    let top = ${four((c) => `kept${c}.x`)};
+    let total = ${four((c) => `kept${c}.y`)};
+    let inside = ${columnsInside("queries")};
+    ${
+      scoreRows(shape).map((r) =>
+        `s${r} = select(vec4f(), exp(params.scale * s${r} - top) / total, inside);`
       ).join("\n    ")
     }
     ${wanted.dv ? addValues : ""}

@@ -1,29 +1,32 @@
 import { full } from "../../device/element.ts";
 import type { Kernel } from "../../device/kernel.ts";
 import {
+  acrossColumns,
   addProduct,
-  columnOf,
+  columnsInside,
   columnsOf,
   declareSums,
   eachSum,
   rowType,
-  SIDE,
-  squareAt,
+  scoreRows,
   squareProduct,
+  storeSquare,
   storeSums,
   STREAMED,
   streamedKernel,
   type StreamShape,
+  toSums,
 } from "./tiles.ts";
 
 /** Below all scores. */
 const LOWEST = "-3.4e38";
 
-/** Streamed attention; see attention_streamed.ts. */
+/** Streamed attention; see streamed.ts. */
 export function forwardKernel(shape: StreamShape): Kernel {
   const { q, k, v } = STREAMED;
-  const columns = columnsOf(shape);
-  const each = (text: (c: number) => string) => columns.map(text).join("\n    ");
+  const rows = scoreRows(shape);
+  const each = (text: (r: number) => string) => rows.map(text).join("\n    ");
+  const highest = (r: number) => `max(max(s${r}.x, s${r}.y), max(s${r}.z, s${r}.w))`;
   // The output has the queries' rows and the values' columns.
   const y = { name: "y", lines: "queries", depth: "valueDepth" } as const;
   return streamedKernel(shape, {
@@ -35,40 +38,38 @@ export function forwardKernel(shape: StreamShape): Kernel {
     },
     body: `let yRow = valuesRow;
   let yStart = batch * params.queries * yRow + head * params.valueDepth;
-  var top = vec4f(${LOWEST});
-  var total = vec4f();
+  ${each((r) => `var top${r} = f32(${LOWEST}); var total${r} = 0.0;`)}
   ${declareSums(shape, "c", v)}
-  for (var column = 0u; column < params.keys; column += ${SIDE}u) {
+  for (var column = 0u; column < params.keys; column += ${columnsOf(shape)}u) {
     ${squareProduct(shape, "s", q, k)}
-    var best = vec4f(${LOWEST});
+    let inside = ${columnsInside("keys")};
     ${
-      each((c) =>
-        `s${c} = select(vec4f(${LOWEST}), params.scale * s${c}, column + ${
-          columnOf(shape, c)
-        } < params.keys);
-    best = max(best, s${c});`
+      each((r) =>
+        `s${r} = select(vec4f(${LOWEST}), params.scale * s${r}, inside); var before${r} = top${r};`
       )
     }
-    ${squareAt("tx")} = best;
-    workgroupBarrier();
-    var highest = top;
-    for (var i = 0u; i < ${shape.lanes}u; i++) { highest = max(highest, ${squareAt("i")}); }
-    let shrink = exp(top - highest);
-    top = highest;
-    total *= shrink;
-    ${eachSum(shape, "c", v, (sum, i) => `${sum} *= shrink[${i}];`)}
-    workgroupBarrier();
-    ${each((c) => `${squareAt(columnOf(shape, c))} = exp(s${c} - top);`)}
-    workgroupBarrier();
-    ${addProduct(shape, "c", v, "total += weight;")}
-  }
-  let share = 1.0 / total;
-  ${storeSums(shape, "c", y, "y", "share")}
-  for (var i = 0u; i < 4u; i++) {
-    let query = row + 4u * ty + i;
-    if (tx == 0u && query < params.queries) {
-      rows[rowOf(query, batch, head)] = vec2f(top[i], total[i]);
+    ${acrossColumns(shape, "top", highest, (a, b) => `max(${a}, ${b})`)}
+    ${each((r) => `let shrink${r} = exp(before${r} - top${r});`)}
+    ${toSums(shape, "factor", (r) => `shrink${r}`)}
+    ${eachSum(shape, "c", v, (sum, i) => `${sum} *= factor${i};`)}
+    ${
+      each((r) =>
+        `s${r} = exp(s${r} - top${r}); total${r} = total${r} * shrink${r} + dot(s${r}, vec4f(1));`
+      )
     }
-  }`,
+    ${storeSquare(shape, (r) => `s${r}`)}
+    ${addProduct(shape, "c", v)}
+  }
+  ${each((r) => `var all${r} = 0.0;`)}
+  ${acrossColumns(shape, "all", (r) => `total${r}`, (a, b) => `${a} + ${b}`)}
+  ${toSums(shape, "share", (r) => `1.0 / all${r}`)}
+  ${storeSums(shape, "c", y, "y", (i) => `share${i}`)}
+  ${
+      each((r) =>
+        `if (sx == 0u && scoreRow + ${r}u < params.queries) {
+    rows[rowOf(scoreRow + ${r}u, batch, head)] = vec2f(top${r}, all${r});
+  }`
+      )
+    }`,
   });
 }

@@ -1,9 +1,13 @@
 /**
- * WGSL that the kernels of streamed attention share: squares of 32 rows by 32 columns.
+ * WGSL that the kernels of streamed attention share: squares of 64 rows by 32 or 64 columns.
  *
- * An invocation has four neighbouring rows of a square, as the components of a vec4, and some of its
- * columns. Squares go through workgroup memory as such vectors, column by column, so that no store
- * touches part of a vector. All workgroup memory is 13.5 KiB.
+ * Two things take turns in a workgroup's invocations. Making a square of scores, an invocation has four
+ * or eight neighbouring rows, `sy`, by a vec4 of columns, `sx`. Multiplying a square by what lies along
+ * its columns, it has eight rows, `ty`, by some vec4 of the result, `tx`. Between the two the square goes
+ * through workgroup memory, where the slices of operands have been that it was made of.
+ *
+ * Workgroup memory has a dimension for each part of an index that varies by itself, as in
+ * ../shared/gemm_tiled.ts, and single floats, as what comes along the depth is stored along lines.
  *
  * @module
  */
@@ -11,17 +15,20 @@ import { full, type VectorType } from "../../device/element.ts";
 import type { BindingSpec, Kernel, ParamType } from "../../device/kernel.ts";
 import { quadFunction, REST } from "../shared/gemm_tiled.ts";
 
-/** Rows, and columns, of a square. */
-export const SIDE = 32;
+/** Rows of a square. */
+export const ROWS = 64;
 
-/** Invocations one above the other; each has four rows. */
-const DOWN = SIDE / 4;
+/** Rows of an invocation's sums. */
+const SUM_ROWS = 8;
 
-/** Vectors along the depth that are in workgroup memory at a time. */
-const DEPTH_VECTORS = 8;
+/** Invocations one above the other where sums are added to. */
+const DOWN = ROWS / SUM_ROWS;
 
-/** Vectors of a line in workgroup memory; the odd one avoids conflicts. */
-const LINE = DEPTH_VECTORS + 1;
+/** Depth of the slices that scores are made of. */
+const SLICE = 16;
+
+/** Widest rows of sums of a kernel: an invocation then has 128 floats of them. */
+export const MOST_WIDTH = 512;
 
 /** What the code of a kernel depends on besides its kind. */
 export interface StreamShape {
@@ -29,7 +36,7 @@ export interface StreamShape {
   readonly depth: number;
   /** e. */
   readonly valueDepth: number;
-  /** Invocations side by side. */
+  /** Invocations side by side where sums are added to. */
   readonly lanes: number;
   /** Whether all rows are whole vec4. */
   readonly wide: boolean;
@@ -53,34 +60,107 @@ export const STREAMED = {
 const range = (n: number) => [...Array(n).keys()];
 
 /**
- * Invocations side by side for rows of `width` sums, so that no invocation has more than 128.
+ * Invocations side by side for rows of `width` sums.
  *
  * @returns Undefined where rows are too wide.
  */
 export function streamLanes(width: number): number | undefined {
   if (width <= 64) return 8;
-  if (width <= 256) return 16;
-  return width <= 1024 ? 32 : undefined;
+  if (width <= 128) return 16;
+  return width <= MOST_WIDTH ? 32 : undefined;
 }
 
-/** Columns of a square that an invocation has. */
-export function columnsOf({ lanes }: StreamShape): number[] {
-  return range(SIDE / lanes);
+/** How the invocations of a workgroup share out a square. */
+function squareOf({ lanes }: StreamShape) {
+  const columns = lanes === 8 ? 32 : 64;
+  const threads = lanes * DOWN;
+  const across = columns / 4;
+  /** Vec4 of rows of an invocation. */
+  const vectors = ROWS / 4 / (threads / across);
+  return { columns, threads, across, vectors };
 }
 
-/** WGSL: the column of a square that is an invocation's `c`-th. */
-export function columnOf({ lanes }: StreamShape, c: number): string {
-  return `(tx + ${c * lanes}u)`;
+/** Columns of a square. */
+export function columnsOf(shape: StreamShape): number {
+  return squareOf(shape).columns;
 }
 
-/** WGSL of the place of a column's four rows in the square in workgroup memory. */
-export function squareAt(column: string): string {
-  return `square[${column} * ${DOWN + 1}u + ty]`;
+/** Rows of scores of an invocation, from `4 * vectors * sy` on. */
+export function scoreRows(shape: StreamShape): number[] {
+  return range(4 * squareOf(shape).vectors);
+}
+
+/** WGSL: a vec4 of rows from a line of workgroup memory, whose number is `4 * quad + i`. */
+function readRows(quad: string | number, i: number, vector: string): string {
+  return `vec4f(${range(4).map((r) => `memory[${quad}][${i}][${vector}][${r}]`).join(", ")})`;
+}
+
+/** WGSL: stores an invocation's rows, of which `value` gives each, in the line `4 * quad + i`. */
+function writeRows(shape: StreamShape, quad: string, i: number, value: (row: number) => string) {
+  return scoreRows(shape).map((r) =>
+    `memory[${quad}][${i}][rows${Math.floor(r / 4)}][${r % 4}] = ${value(r)};`
+  ).join(" ");
 }
 
 /**
- * WGSL: `name0`, ..., an invocation's columns of the square `a b^T`, rows of `a` from `row` on and rows
- * of `b` from `column` on. What lies outside repeats the last line.
+ * WGSL: reduces one float of each of an invocation's rows over all columns, into `name0`, ..., of which
+ * each must be declared and is the first operand.
+ */
+export function acrossColumns(
+  shape: StreamShape,
+  name: string,
+  value: (row: number) => string,
+  combine: (a: string, b: string) => string,
+): string {
+  const { across, vectors } = squareOf(shape);
+  return `workgroupBarrier();
+    ${writeRows(shape, "sx", 0, value)}
+    workgroupBarrier();
+    for (var i = 0u; i < ${across}u; i++) {
+      ${
+    range(vectors).map((h) =>
+      `let part${h} = ${readRows("i", 0, `rows${h}`)}; ${
+        range(4).map((r) =>
+          `${name}${4 * h + r} = ${combine(`${name}${4 * h + r}`, `part${h}[${r}]`)};`
+        ).join(" ")
+      }`
+    ).join("\n      ")
+  }
+    }`;
+}
+
+/**
+ * WGSL: hands one float of each row from those who made scores to those who have sums, as `name0`, ...
+ * by the sums' rows. After {@linkcode acrossColumns}, with whose place it does not collide.
+ */
+export function toSums(shape: StreamShape, name: string, value: (row: number) => string): string {
+  return `if (sx == 0u) { ${writeRows(shape, "0", 1, value)} }
+    workgroupBarrier();
+    ${
+    range(SUM_ROWS / 4).map((h) => {
+      const parts = range(4).map((r) => `let ${name}${4 * h + r} = ${name}Rows${h}[${r}];`);
+      return `let ${name}Rows${h} = ${readRows(0, 1, `sumRows${h}`)}; ${parts.join(" ")}`;
+    }).join("\n    ")
+  }
+    workgroupBarrier();`;
+}
+
+/** WGSL: puts a square into workgroup memory, of which `value` gives each row as a vec4 of columns. */
+export function storeSquare(shape: StreamShape, value: (row: number) => string): string {
+  return `workgroupBarrier();
+    ${scoreRows(shape).map((r) => `let cells${r} = ${value(r)};`).join("\n    ")}
+    ${range(4).map((c) => writeRows(shape, "sx", c, (r) => `cells${r}[${c}]`)).join("\n    ")}
+    workgroupBarrier();`;
+}
+
+/** WGSL: whether each of an invocation's columns exists. */
+export function columnsInside(lines: StreamMatrix["lines"]): string {
+  return `(vec4u(0, 1, 2, 3) + column + 4u * sx < vec4u(params.${lines}))`;
+}
+
+/**
+ * WGSL: `name0`, ..., an invocation's rows of the square `a b^T`, as vec4 of columns, of rows of `a` from
+ * `row` on and rows of `b` from `column` on. What lies outside repeats the last line.
  */
 export function squareProduct(
   shape: StreamShape,
@@ -88,32 +168,67 @@ export function squareProduct(
   a: StreamMatrix,
   b: StreamMatrix,
 ): string {
-  const columns = columnsOf(shape);
-  const load = (side: string, { name, lines, depth }: StreamMatrix, first: string) =>
-    `${side}[line * ${LINE}u + part] = ${name}Quad(
-        ${name}Start + min(${first} + line, params.${lines} - 1u) * ${name}Row + at,
-        rest(at, params.${depth}));`;
-  return `${columns.map((c) => `var ${name}${c} = vec4f();`).join(" ")}
-    for (var first = 0u; first < params.${a.depth}; first += ${4 * DEPTH_VECTORS}u) {
-      workgroupBarrier();
-      for (var i = thread; i < ${SIDE * DEPTH_VECTORS}u; i += WX) {
-        let line = i / ${DEPTH_VECTORS}u;
-        let part = i % ${DEPTH_VECTORS}u;
-        let at = first + 4u * part;
-        ${load("sideA", a, "row")}
-        ${load("sideB", b, "column")}
-      }
-      workgroupBarrier();
-      for (var part = 0u; part < ${DEPTH_VECTORS}u; part++) {
-        ${range(4).map((i) => `let a${i} = sideA[(4u * ty + ${i}u) * ${LINE}u + part];`).join(" ")}
-        ${
-    columns.map((c) => {
-      const dots = range(4).map((i) => `dot(a${i}, b${c})`).join(", ");
-      return `let b${c} = sideB[${columnOf(shape, c)} * ${LINE}u + part];
-        ${name}${c} += vec4f(${dots});`;
-    }).join("\n        ")
+  const { columns, threads, vectors } = squareOf(shape);
+  const { wide } = shape;
+  const depth = shape[a.depth];
+  const tail = depth % SLICE !== 0;
+  const sides = [
+    { ...a, at: `${name}A`, first: "row", loads: ROWS * SLICE / 4 / threads, quad: 0 },
+    {
+      ...b,
+      at: `${name}B`,
+      first: "column",
+      loads: columns * SLICE / 4 / threads,
+      quad: SLICE / 4,
+    },
+  ];
+  const all = (text: (side: typeof sides[number], n: number) => string) =>
+    sides.flatMap((side) => range(side.loads).map((n) => text(side, n))).join("\n    ");
+  // A slice past the last is loaded too, as nothing is on its way else while the last is multiplied.
+  const fetch = all(({ name: from, at, depth }, n) =>
+    wide
+      ? `${at}Next${n} = ${from}[${at}${n}];`
+      : `${at}Next${n} = ${from}Quad(${at}${n}, rest(${name}K, params.${depth}));`
+  );
+  const products = range(SLICE).flatMap((k) => [
+    ...range(vectors).map((h) =>
+      `let a${k}_${h} = ${readRows(Math.floor(k / 4), k % 4, `rows${h}`)};`
+    ),
+    `let b${k} = ${readRows(SLICE / 4 + Math.floor(k / 4), k % 4, "sx")};`,
+    ...range(4 * vectors).map((r) =>
+      `${name}${r} += a${k}_${Math.floor(r / 4)}[${r % 4}] * b${k};`
+    ),
+  ]);
+  return `${scoreRows(shape).map((r) => `var ${name}${r} = vec4f();`).join(" ")}
+    var ${name}K = loadK * 4u;
+    ${
+    all(({ name: from, lines, at, first }, n) =>
+      `var ${at}${n} = (${from}Start + min(${first} + loadLine + ${
+        n * threads / 4
+      }u, params.${lines} - 1u) * ${from}Row + ${name}K)${wide ? " / 4u" : ""};
+    var ${at}Next${n} = vec4f();`
+    )
   }
-      }
+    ${fetch}
+    for (var slice = 0u; slice < ${Math.ceil(depth / SLICE)}u; slice++) {
+      workgroupBarrier();
+      ${
+    all(({ at, quad, depth }, n) => {
+      const kept = wide && tail
+        ? `select(vec4f(), ${at}Next${n}, ${name}K < params.${depth})`
+        : `${at}Next${n}`;
+      const vector = `loadLine / 4u + ${n * threads / 16}u`;
+      const stores = range(4).map((p) =>
+        `memory[loadK + ${quad}u][${p}][${vector}][loadLine % 4u] = part[${p}];`
+      );
+      return `{ let part = ${kept}; ${stores.join(" ")} }`;
+    })
+  }
+      workgroupBarrier();
+      ${name}K += ${SLICE}u;
+      ${all(({ at }, n) => `${at}${n} += ${wide ? SLICE / 4 : SLICE}u;`)}
+      ${fetch}
+      ${products.join("\n      ")}
     }`;
 }
 
@@ -134,51 +249,58 @@ export function eachSum(
   matrix: StreamMatrix,
   text: (sum: string, row: number) => string,
 ): string {
-  return range(4).map((i) =>
+  return range(SUM_ROWS).map((i) =>
     vectorsOf(shape, matrix).map((j) => text(`${name}${i}_${j}`, i)).join(" ")
   ).join("\n    ");
 }
 
-/**
- * WGSL: adds the square in workgroup memory times the lines of `matrix` from `column` on.
- *
- * @param also WGSL for each column, whose four rows are `weight`.
- */
-export function addProduct(
-  shape: StreamShape,
-  name: string,
-  matrix: StreamMatrix,
-  also = "",
-): string {
+/** WGSL: adds the square in workgroup memory times the lines of `matrix` from `column` on. */
+export function addProduct(shape: StreamShape, name: string, matrix: StreamMatrix): string {
   const { name: from, lines, depth } = matrix;
+  const { wide } = shape;
   const vectors = vectorsOf(shape, matrix);
-  return `for (var n = 0u; n < ${SIDE}u; n++) {
-      let weight = ${squareAt("n")};
-      ${also}
-      let line = ${from}Start + min(column + n, params.${lines} - 1u) * ${from}Row;
-      ${
-    vectors.map((j) => {
-      const at = `4u * (tx + ${j * shape.lanes}u)`;
-      const adds = range(4).map((i) => `${name}${i}_${j} += weight[${i}] * m;`).join(" ");
-      return `{ let m = ${from}Quad(line + ${at}, rest(${at}, params.${depth})); ${adds} }`;
-    }).join("\n      ")
-  }
+  const place = (j: number) => `4u * (tx + ${j * shape.lanes}u)`;
+  // Sums beyond a row are not stored, so that they may be of anything.
+  const safe = (j: number) => `min(${place(j)}, params.${depth} - 4u) / 4u`;
+  const load = (j: number) =>
+    wide
+      ? `${from}[line / 4u + ${from}At${j}]`
+      : `${from}Quad(line + ${place(j)}, rest(${place(j)}, params.${depth}))`;
+  const column = (i: number) =>
+    `{
+        let line = ${from}Start + min(column + 4u * quad + ${i}u, params.${lines} - 1u) * ${from}Row;
+        ${
+      range(SUM_ROWS / 4).map((h) => `let w${h} = ${readRows("quad", i, `sumRows${h}`)};`).join(" ")
+    }
+        ${vectors.map((j) => `let m${j} = ${load(j)};`).join(" ")}
+        ${
+      eachSum(
+        shape,
+        name,
+        matrix,
+        (sum, row) => `${sum} += w${Math.floor(row / 4)}[${row % 4}] * m${sum.split("_")[1]};`,
+      )
+    }
+      }`;
+  return `${wide ? vectors.map((j) => `let ${from}At${j} = ${safe(j)};`).join(" ") : ""}
+    for (var quad = 0u; quad < ${columnsOf(shape) / 4}u; quad++) {
+      ${range(4).map(column).join("\n      ")}
     }`;
 }
 
-/** WGSL: stores the sums of the rows that exist to `to`, times the component of `factor`. */
+/** WGSL: stores the sums of the rows that exist to `to`, times what `factor` gives for a row. */
 export function storeSums(
   shape: StreamShape,
   name: string,
   matrix: StreamMatrix,
   to: string,
-  factor?: string,
+  factor?: (row: number) => string,
 ): string {
   const { name: from, lines, depth } = matrix;
-  return range(4).map((i) => {
+  return range(SUM_ROWS).map((i) => {
     const cells = vectorsOf(shape, matrix).map((j) => {
       const at = `let at = 4u * (tx + ${j * shape.lanes}u);`;
-      const value = `${name}${i}_${j}${factor ? ` * ${factor}[${i}]` : ""}`;
+      const value = `${name}${i}_${j}${factor ? ` * ${factor(i)}` : ""}`;
       const store = shape.wide
         ? `if (at < params.${depth}) { ${to}[(line + at) / 4u] = sum; }`
         : range(4).map((n) =>
@@ -186,8 +308,8 @@ export function storeSums(
         ).join(" ");
       return `{ ${at} let sum = ${value}; ${store} }`;
     });
-    return `if (row + 4u * ty + ${i}u < params.${lines}) {
-    let line = ${from}Start + (row + 4u * ty + ${i}u) * ${from}Row;
+    return `if (row + ${SUM_ROWS}u * ty + ${i}u < params.${lines}) {
+    let line = ${from}Start + (row + ${SUM_ROWS}u * ty + ${i}u) * ${from}Row;
     ${cells.join("\n    ")}
   }`;
   }).join("\n  ");
@@ -200,7 +322,7 @@ export interface StreamedKernel {
   readonly inputs: readonly StreamMatrix[];
   /** Other bindings. */
   readonly bindings: Readonly<Record<string, BindingSpec>>;
-  /** Statements; `row`, `thread`, `tx`, `ty`, `batch` and `head` are in scope. */
+  /** Statements; `row`, `thread`, `scoreRow`, `batch` and `head` are in scope. */
   readonly body: string;
 }
 
@@ -222,24 +344,20 @@ export function rowType({ wide }: StreamShape): VectorType {
 /** The kernel. */
 export function streamedKernel(shape: StreamShape, kernel: StreamedKernel): Kernel {
   const { lanes, wide, depth, valueDepth } = shape;
+  const { columns, threads, across, vectors } = squareOf(shape);
   const bindings: Record<string, BindingSpec> = {};
   for (const { name } of kernel.inputs) bindings[name] = { type: rowType(shape), access: "read" };
-  const squares = ["sideA", "sideB", "square"].map((name) =>
-    `var<workgroup> ${name}: array<vec4f, ${SIDE * LINE}>;`
-  );
+  const quads = wide ? "" : REST +
+    kernel.inputs.map(({ name }) => quadFunction(`${name}Quad`, name, false)).join("");
   return {
-    // The code has as many sums as the rows want.
-    name: `attention.${kernel.name}.${lanes}x${Math.ceil(depth / 4 / lanes)}x${
-      Math.ceil(valueDepth / 4 / lanes)
-    }${wide ? "" : ".scalar"}`,
+    // The lengths of loops are constants.
+    name: `attention.${kernel.name}.${lanes}.${depth}x${valueDepth}${wide ? "" : ".scalar"}`,
     bindings: { ...bindings, ...kernel.bindings },
     params: PARAMS,
-    workgroupSize: [lanes * DOWN, 1, 1],
-    workgroupBytes: 3 * SIDE * LINE * 16,
-    wgsl: `${REST}${
-      kernel.inputs.map(({ name }) => quadFunction(`${name}Quad`, name, wide)).join("")
-    }
-${squares.join("\n")}
+    workgroupSize: [threads, 1, 1],
+    workgroupBytes: columns * ROWS * 4,
+    wgsl: `${quads}
+var<workgroup> memory: array<array<array<array<f32, 4>, ${ROWS / 4}>, 4>, ${columns / 4}>;
 /** Number of a query's row of scores. */
 fn rowOf(query: u32, batch: u32, head: u32) -> u32 {
   return (batch * params.queries + min(query, params.queries - 1u)) * params.heads + head;
@@ -248,7 +366,14 @@ fn rowOf(query: u32, batch: u32, head: u32) -> u32 {
 fn main(@builtin(workgroup_id) group: vec3u, @builtin(local_invocation_index) thread: u32) {
   let tx = thread % ${lanes}u;
   let ty = thread / ${lanes}u;
-  let row = group.x * ${SIDE}u;
+  let sx = thread % ${across}u;
+  let sy = thread / ${across}u;
+  ${range(vectors).map((h) => `let rows${h} = sy * ${vectors}u + ${h}u;`).join(" ")}
+  ${range(SUM_ROWS / 4).map((h) => `let sumRows${h} = ty * ${SUM_ROWS / 4}u + ${h}u;`).join(" ")}
+  let loadK = thread % ${SLICE / 4}u;
+  let loadLine = thread / ${SLICE / 4}u;
+  let row = group.x * ${ROWS}u;
+  let scoreRow = row + sy * ${4 * vectors}u;
   let batch = group.y / params.heads;
   let head = group.y % params.heads;
   ${
