@@ -59,7 +59,7 @@ export async function compileStep(options: CompileOptions): Promise<CompiledKern
       if (code === 0) return text ? text.split("\n").map((line) => JSON.parse(line)) : [];
       said.push(new TextDecoder().decode(stderr).trim());
     }
-    throw new Error(`Cannot compile for ${chip}: ${said[0]}`);
+    throw new Error(`Cannot compile for ${chip}: ${said.join("; ")}`);
   } finally {
     await Deno.remove(folder, { recursive: true });
   }

@@ -52,6 +52,10 @@ const command = defineCommand({
       args: "--chip navi31 --wave 32 --match conv2d --top 10",
       does: "the longest convolutions on RDNA3, with waves of 32 lanes",
     },
+    {
+      args: "--variant tiled --match ^attention",
+      does: "attention as it is streamed, which the default is only where probabilities are large",
+    },
   ],
 });
 

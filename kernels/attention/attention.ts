@@ -8,8 +8,8 @@
  * ways agree within round-off:
  *
  * - `whole`: the probabilities, `[B * heads, L, S]`, are made in memory and kept for the backward pass;
- * - `sliced`: those of some queries at a time, made again in the backward pass (attention_slices.ts);
- * - `streamed`: scores never leave a workgroup (attention_streamed.ts); for graphics cards.
+ * - `sliced`: those of some queries at a time, made again in the backward pass (slices.ts);
+ * - `streamed`: scores never leave a workgroup (streamed.ts); for graphics cards.
  *
  * Probabilities that are larger than a limit are never made whole; below it a measurement may choose.
  *
