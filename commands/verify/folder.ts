@@ -71,7 +71,13 @@ async function* verifyOther(
   folder: string,
   name: string,
 ): AsyncGenerator<CaseResult> {
-  const manifest = await manifestOf(folder, name);
+  let manifest: Readonly<Record<string, unknown>>;
+  try {
+    manifest = await manifestOf(folder, name);
+  } catch (error) {
+    yield* replay(whole(name), () => Promise.reject(error));
+    return;
+  }
   if (typeof manifest.directory === "string" && manifest.runs) {
     const one = { case: name, family: PIPELINES, op: "pipeline" };
     const { directory } = manifest;
@@ -99,15 +105,22 @@ async function* verifyOther(
   });
 }
 
-/** What a manifest says; nothing where it cannot be read. */
+/**
+ * What a manifest says; nothing where there is none.
+ *
+ * @throws {UsageError} When it is damaged.
+ */
 async function manifestOf(
   folder: string,
   name: string,
 ): Promise<Readonly<Record<string, unknown>>> {
+  const path = `${folder}/${name}${MANIFEST}`;
   try {
-    return JSON.parse(await Deno.readTextFile(`${folder}/${name}${MANIFEST}`));
-  } catch {
-    return {};
+    return JSON.parse(await Deno.readTextFile(path));
+  } catch (error) {
+    if (error instanceof Deno.errors.NotFound) return {};
+    const reason = error instanceof Error ? error.message : String(error);
+    throw new UsageError(`Cannot verify ${name}: ${path} must be JSON: ${reason}`);
   }
 }
 

@@ -39,7 +39,6 @@ export const FULL_UNET: RecordedNetwork = {
       n_steps: timesteps = 1000,
       time_emb_dim = 100,
     } = golden.manifest.config as Recorded;
-    if (outputs !== channels) throw new Unsupported(`out_c ${outputs} of in_c ${channels}`);
     const [, , height = 0, width = 0] = golden.get("x").shape;
     const network = createNetwork({
       name: "full",
@@ -47,7 +46,7 @@ export const FULL_UNET: RecordedNetwork = {
       channelMultipliers: widthsOf(state),
       timeChannels: time_emb_dim,
       timeTable: "notebook",
-    }, { height, width, channels, timesteps });
+    }, { height, width, channels, outputs, timesteps });
     if (!(network instanceof FullUNet)) throw new Unsupported("such a FullUNet is not known");
     return {
       network,

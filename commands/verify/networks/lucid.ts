@@ -60,10 +60,6 @@ function build(golden: GoldenFile, style: LucidOptions["style"]): LucidUNet {
   const channels = config.channels ?? 3;
   const multipliers = [...config.dim_mults ?? [1, 2, 4, 8]];
   const outputs = config.out_dim ?? channels * (config.learned_variance ? 2 : 1);
-  const learnedVariance = outputs === 2 * channels;
-  if (!learnedVariance && outputs !== channels) {
-    throw new Unsupported(`out_dim ${config.out_dim} of ${channels} channels is not known`);
-  }
   const full = config.full_attn ?? null;
   const levels = typeof full === "boolean" ? multipliers.map(() => full) : full;
   const fourier = config.random_fourier_features
@@ -80,7 +76,7 @@ function build(golden: GoldenFile, style: LucidOptions["style"]): LucidUNet {
     initialChannels: config.init_dim ?? null,
     channelMultipliers: multipliers,
     selfCondition: config.self_condition ?? false,
-    learnedVariance,
+    learnedVariance: outputs === 2 * channels,
     timeFeatures: fourier,
     fourierChannels: config.learned_sinusoidal_dim ?? 16,
     longestPeriod: config.sinusoidal_pos_emb_theta ?? 10000,
@@ -91,7 +87,7 @@ function build(golden: GoldenFile, style: LucidOptions["style"]): LucidUNet {
     cosineAxis: "channels",
     classes: config.num_classes ?? 0,
     labelDropout: style === "classes" ? config.cond_drop_prob ?? 0.5 : 0,
-  }, { height, width, channels, timesteps: 1000 });
+  }, { height, width, channels, outputs, timesteps: 1000 });
   if (!(network instanceof LucidUNet)) throw new Unsupported("such a Unet is not known");
   return network;
 }

@@ -85,6 +85,16 @@ Deno.test("verifyFolder() says what it does not know of a network, and replays t
   assertEquals(more, "unsupported: hidden cannot be given");
 });
 
+Deno.test("verifyFolder() fails a network whose manifest is damaged", () =>
+  inFolder(async (folder) => {
+    await Deno.copyFile(`${CUT}.safetensors`, `${folder}/network.safetensors`);
+    await Deno.writeTextFile(`${folder}/network.manifest.json`, '{ "family": NaN }');
+    const [result, ...others] = await Array.fromAsync(verifyFolder(await testGpu(), folder));
+    assert(result && "ok" in result && !result.ok && others.length === 0);
+    assertEquals([result.case, result.family], ["all", "network"]);
+    assert(result.reason!.includes("network.manifest.json must be JSON"), result.reason);
+  }));
+
 Deno.test("verifyFolder() tells a pass by its arguments, whatever its name", () =>
   inFolder(async (folder) => {
     const from = new URL("../../golden/networks/edm-ddpmpp", import.meta.url).pathname;
