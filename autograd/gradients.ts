@@ -5,7 +5,7 @@
  * @module
  */
 import type { Capture } from "../device/capture.ts";
-import { formatShape, reshape, sizeOf, type TensorRef } from "../device/tensor.ts";
+import { formatShape, joinedAs, reshape, sizeOf, type TensorRef } from "../device/tensor.ts";
 import { addSame } from "../kernels/elementwise/add.ts";
 import { castTo } from "../kernels/elementwise/cast.ts";
 import { fillZero } from "../kernels/layout/fill.ts";
@@ -128,6 +128,10 @@ export class Gradients {
   }
 
   #sum(a: TensorRef, b: TensorRef): TensorRef {
-    return addSame(this.capture, a, b);
+    const { seam } = a;
+    if (seam === undefined || seam !== b.seam) return addSame(this.capture, a, b);
+    // Joined alike, they are added as they lie.
+    const flat = ({ seam: _, ...rest }: TensorRef) => reshape(rest, [sizeOf(rest.shape)]);
+    return joinedAs(reshape(addSame(this.capture, flat(a), flat(b)), a.shape), seam);
   }
 }

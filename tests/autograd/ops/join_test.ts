@@ -4,6 +4,7 @@ import { concat } from "../../../autograd/ops/concat.ts";
 import { conv2d } from "../../../autograd/ops/conv2d.ts";
 import { groupNorm } from "../../../autograd/ops/group_norm.ts";
 import { join } from "../../../autograd/ops/join.ts";
+import { reshape } from "../../../autograd/ops/reshape.ts";
 import { scale } from "../../../autograd/ops/scale.ts";
 import { Capture } from "../../../device/capture.ts";
 import type { DType } from "../../../device/element.ts";
@@ -25,7 +26,12 @@ type Both = (a: Tensor, b: Tensor) => Tensor;
 async function runBlock(
   { outer, ca, cb, co, groups }: Case,
   both: Both,
-  { recompute = false, dtype = "f32" }: { recompute?: Recompute; dtype?: DType } = {},
+  { recompute = false, dtype = "f32", stacked = false }: {
+    readonly recompute?: Recompute;
+    readonly dtype?: DType;
+    /** Whether the shortcut has the images one below the other. */
+    readonly stacked?: boolean;
+  } = {},
 ) {
   const gpu = await testGpu();
   const capture = new Capture(gpu, "test");
@@ -50,7 +56,10 @@ async function runBlock(
   const other = conv2d(groupNorm(b, weightB!, biasB!, { groups: 1 }), wB!);
   const block = graph.checkpoint(() => {
     const x = both(a, b);
-    const residual = conv2d(x, w1!);
+    const [n, height, width] = outer;
+    const residual = stacked
+      ? reshape(conv2d(reshape(x, [1, n * height, width, ca + cb]), w1!), [...outer, co])
+      : conv2d(x, w1!);
     const normal = groupNorm(x, weight!, bias!, { groups, silu: true });
     return conv2d(normal, w3!, { padding: [1, 1], residual });
   });
@@ -91,6 +100,15 @@ for (const given of CASES) {
     });
   }
 }
+
+Deno.test("join() has gradients of concat() where they come to it one by one", async () => {
+  const one = await runBlock(CASES[1]!, concat, { stacked: true });
+  const two = await runBlock(CASES[1]!, join, { stacked: true });
+  assertEquals(copies(two.names), 0);
+  two.values.forEach((values, i) =>
+    assertAllClose(values, one.values[i]!, { rtol: 1e-5, atol: 2e-5, name: `result ${i}` })
+  );
+});
 
 Deno.test("join() joins halves", async () => {
   const one = await runBlock(CASES[1]!, concat, { dtype: "f16" });
