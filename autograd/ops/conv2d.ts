@@ -10,7 +10,6 @@ import {
   isPointwiseConv,
   withSeam,
 } from "../../kernels/conv2d/conv2d.ts";
-import { upsampleBackward } from "../../kernels/layout/upsample.ts";
 import { parallelLinearForward } from "../../kernels/matmul/parallel_linear.ts";
 import { sumMiddle, sumMiddleInto, sumRowsInParts } from "../../kernels/reduce/reduce.ts";
 import type { Tensor } from "../tensor.ts";
@@ -117,11 +116,11 @@ function rule(x: Tensor, weight: Tensor, shape: Conv2dShape, args: Conv2dArgs): 
       perImage?.shape[1] === co
         ? sumMiddle(capture, dy, perPixel)
         : (total: TensorRef) => sumMiddleInto(capture, dy, perPixel, total, perImageStart);
-    const ofInput = (plus?: TensorRef) =>
-      conv2dInputGrad(capture, weight.storedAs(dy.dtype), dy, shape, plus, args.blocked);
-    const dx = () => shape.doubled ? upsampleBackward(capture, ofInput()) : ofInput(absorb(0)[0]);
+    const dx = needsX
+      ? conv2dInputGrad(capture, weight.storedAs(dy.dtype), dy, shape, absorb(0)[0], args.blocked)
+      : null;
     return [
-      needsX ? dx() : null,
+      dx,
       made?.weight ?? null,
       ...(bias ? [bias.needsGrad ? dBias() : null] : []),
       ...(perImage ? [perImage.needsGrad ? dPerImage() : null] : []),

@@ -80,7 +80,7 @@ export function conv2dForward(
 }
 
 /**
- * Gradient with respect to x `[n, h, w, ci]` from dy `[n, oh, ow, co]`, joined where x is.
+ * Gradient with respect to x, of its shape and joined where x is, from dy `[n, oh, ow, co]`.
  *
  * @param plus Added to it: the gradient of x from elsewhere, of its shape and joined as it is.
  * @param blocked As in {@linkcode conv2dForward}.

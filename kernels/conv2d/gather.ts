@@ -58,6 +58,7 @@ import {
   paramTypes,
   paramValues,
   sourceFunction,
+  tapsOf,
 } from "./gather_source.ts";
 import { recordPlain } from "./gather_plain.ts";
 import { tiledVariants } from "./gather_tiled.ts";
@@ -85,10 +86,13 @@ export function gatherConv(
   mode: GatherMode,
   source: TensorRef,
   weight: TensorRef,
-  shape: Conv2dShape,
+  given: Conv2dShape,
   { epilogue, blocked: wanted = false, layerStep, label }: GatherChoices,
 ): TensorRef {
-  const { n, h, w, ci, co, kh, kw, stride } = shape;
+  const { n, h, w, ci, co, kh, kw, stride } = given;
+  // The gradient of an image that was read as a doubled one is as small as that is.
+  const halves = mode === "input" && given.doubled;
+  const shape = halves ? { ...given, h: h / 2, w: w / 2 } : given;
   const added = addedBy(epilogue);
   // Of halves, what a sum in f32 loses is far below the rounding of its terms.
   const blocked = wanted && source.dtype === "f32";
@@ -147,7 +151,7 @@ function subgroupVariants(
           added,
           blocked,
           joined: shape.seam !== undefined,
-          doubled: mode === "forward" && shape.doubled === true,
+          doubled: shape.doubled === true,
           layered: product.layerStep !== undefined,
           stride: mode === "forward" ? undefined : shape.stride,
           powers,
@@ -191,7 +195,7 @@ interface SubgroupVariant {
   readonly blocked: boolean;
   /** Whether x or its gradient is. */
   readonly joined: boolean;
-  /** Whether each pixel of the source is read as four. */
+  /** Whether each pixel of x is read as four. */
   readonly doubled: boolean;
   /** Whether taps are layers; see {@linkcode GatherProduct.layerStep}. */
   readonly layered: boolean;
@@ -208,8 +212,8 @@ interface SubgroupVariant {
 function subgroupKernel(variant: SubgroupVariant): Kernel {
   const { mode, from, tile, added, blocked, joined, doubled, layered } = variant;
   const { stride = 1, powers, vectors } = variant;
-  const pixel = pixelText(doubled);
-  const forward = mode === "forward";
+  const forward = mode === "forward", halved = doubled && !forward;
+  const pixel = pixelText(doubled && forward), taps = tapsOf(halved);
   const { width } = tile;
   const size = names(mode);
   const perLoad = (text: (i: number) => string) => perLoadOfA(tile, text);
@@ -254,14 +258,21 @@ fn main(@builtin(workgroup_id) group: vec3u, @builtin(local_invocation_id) local
       )
     }
   ${declareAccumulators(tile)}${blocked ? `\n  ${declareAccumulators(tile, "total")}` : ""}
-  var tap = 0u;
-  for (var ky = 0u; ky < params.kh; ky++) {
-    ${perLoad((i) => `let sy${i} = sourceOf(py${i}, ky, params.py, params.${size.sh});`)}
-    for (var kx = 0u; kx < params.kw; kx++) {
+  ${halved ? "" : "var tap = 0u;"}
+  for (var ky = 0u; ky < ${taps.rows}; ky++) {
+    ${
+      perLoad((i) =>
+        `let sy${i} = sourceOf(${taps.py(`py${i}`)}, ${taps.ky}, params.py, params.${size.sh});`
+      )
+    }
+    for (var kx = 0u; kx < ${taps.columns}; kx++) {
+      ${halved ? `let tap = ${taps.ky} * params.kw + ${taps.kx};` : ""}
       ${
       perLoad((i) =>
         `let sx${i} = ${
-          layered ? `i32(px${i})` : `sourceOf(px${i}, kx, params.px, params.${size.sw})`
+          layered
+            ? `i32(px${i})`
+            : `sourceOf(${taps.px(`px${i}`)}, ${taps.kx}, params.px, params.${size.sw})`
         };
       let in${i} = sy${i} >= 0 && sx${i} >= 0;
       let pixel${i} = ${layered ? "kx * pixels + " : ""}${
@@ -276,7 +287,7 @@ fn main(@builtin(workgroup_id) group: vec3u, @builtin(local_invocation_id) local
       )
     }
       ${depthLoop(variant, perLoad)}
-      tap++;
+      ${halved ? "" : "tap++;"}
     }
   }
   let rows = pixels - row;

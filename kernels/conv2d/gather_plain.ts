@@ -19,6 +19,7 @@ import {
   paramTypes,
   paramValues,
   sourceFunction,
+  tapsOf,
 } from "./gather_source.ts";
 import { JOINED_AT, pixelText } from "./shape.ts";
 
@@ -39,7 +40,8 @@ function plainKernel({ mode, added, blocked, shape, layerStep }: GatherProduct):
   const layered = layerStep !== undefined;
   const { stride } = shape;
   const joined = shape.seam !== undefined, forward = mode === "forward";
-  const doubled = forward && shape.doubled === true, pixel = pixelText(doubled);
+  const doubled = shape.doubled === true, pixel = pixelText(doubled && forward);
+  const taps = tapsOf(doubled && !forward);
   const size = names(mode);
   const weightAt = forward
     ? "(tap * depth + k) * columns + column"
@@ -73,9 +75,14 @@ fn main(@builtin(global_invocation_id) global: vec3u, @builtin(num_workgroups) g
   let py = pixel / params.${size.width} % params.${size.height};
   let image = pixel / (params.${size.width} * params.${size.height});
   var sum = 0.0;
-  for (var tap = 0u; tap < params.kh * params.kw; tap++) {
-    let sy = sourceOf(py, tap / params.kw, params.py, params.${size.sh});
-    let sx = ${layered ? "i32(px)" : `sourceOf(px, tap % params.kw, params.px, params.${size.sw})`};
+  for (var walk = 0u; walk < ${taps.rows} * ${taps.columns}; walk++) {
+    let ky = walk / ${taps.columns};
+    let kx = walk % ${taps.columns};
+    let tap = ${taps.ky} * params.kw + ${taps.kx};
+    let sy = sourceOf(${taps.py("py")}, ${taps.ky}, params.py, params.${size.sh});
+    let sx = ${
+      layered ? "i32(px)" : `sourceOf(${taps.px("px")}, ${taps.kx}, params.px, params.${size.sw})`
+    };
     if (sy < 0 || sx < 0) { continue; }
     let line = ${pixel.line(`image * params.${size.sh} + u32(sy)`, `params.${size.sw}`)};
     let at = (${layered ? `tap * params.n * params.h * params.w + ` : ""}line + ${

@@ -143,6 +143,35 @@ export function sourceFunction(mode: GatherMode, stride: number | undefined): st
 }
 
 /**
+ * WGSL of the taps that are walked, `ky` and `kx`. The gradient of an image that was read as a doubled one
+ * sums over four pixels of that, so each tap comes once for each of them.
+ */
+export function tapsOf(halved: boolean) {
+  return halved
+    ? {
+      rows: "(2u * params.kh)",
+      columns: "(2u * params.kw)",
+      ky: "(ky % params.kh)",
+      kx: "(kx % params.kw)",
+      py: (position: string) => `(2u * ${position} + ky / params.kh)`,
+      px: (position: string) => `(2u * ${position} + kx / params.kw)`,
+    }
+    : {
+      rows: "params.kh",
+      columns: "params.kw",
+      ky: "ky",
+      kx: "kx",
+      py: (position: string) => position,
+      px: (position: string) => position,
+    };
+}
+
+/** How often each tap is walked; see {@linkcode tapsOf}. */
+export function walksOf({ mode, shape }: Pick<GatherProduct, "mode" | "shape">): number {
+  return mode === "input" && shape.doubled ? 4 : 1;
+}
+
+/**
  * WGSL: what the epilogue adds to one element, or to one vector.
  *
  * @param image Index of the element's image.

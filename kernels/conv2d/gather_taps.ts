@@ -4,7 +4,7 @@
  * @module
  */
 import { perLoad, type WorkgroupTile } from "../shared/workgroup_tiles.ts";
-import type { Added, GatherMode, names } from "./gather_source.ts";
+import { type Added, type GatherMode, type names, tapsOf } from "./gather_source.ts";
 import { pixelText } from "./shape.ts";
 
 /** What the code depends on. */
@@ -16,7 +16,7 @@ export interface TiledGather {
   readonly blocked: boolean;
   /** Which of the images is joined, if any; see `TensorRef.seam`. */
   readonly joined: "source" | "result" | undefined;
-  /** Whether each pixel of the source is read as four. */
+  /** Whether each pixel of x is read as four. */
   readonly doubled: boolean;
   /** Whether taps are layers; see {@linkcode GatherProduct.layerStep}. */
   readonly layered: boolean;
@@ -51,7 +51,8 @@ export function tapText(
       ${perLoad(tile, "a", (n) => `inside${n} = kx < params.kw;`)}`,
     };
   }
-  if (doubled) {
+  const taps = tapsOf(doubled && mode === "input");
+  if (doubled && mode === "forward") {
     const { line, column } = pixelText(true);
     return {
       linear: false,
@@ -80,7 +81,7 @@ export function tapText(
       }`,
     };
   }
-  if (stride === 1) {
+  if (stride === 1 && !doubled) {
     return {
       linear: true,
       first: (n: number) => `let from${n} = ${place(`pn${n} + py${n}`, `px${n}`)};`,
@@ -98,10 +99,11 @@ export function tapText(
   return {
     linear: false,
     first: (n: number) => `var from${n} = 0u;`,
-    aim: perLoad(tile, "a", (n) =>
-      `{
-        let vy = py${n} + params.py - ky;
-        let vx = px${n} + params.px - kx;
+    aim: (doubled ? `weightAt = (${taps.ky} * params.kw + ${taps.kx}) * weightStep;\n      ` : "") +
+      perLoad(tile, "a", (n) =>
+        `{
+        let vy = ${taps.py(`py${n}`)} + params.py - ${taps.ky};
+        let vx = ${taps.px(`px${n}`)} + params.px - ${taps.kx};
         let sy = vy / ${stride}u;
         let sx = vx / ${stride}u;
         ${inside(n)}

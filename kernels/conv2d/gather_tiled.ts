@@ -41,6 +41,8 @@ import {
   paramTypes,
   paramValues,
   sourceFunction,
+  tapsOf,
+  walksOf,
 } from "./gather_source.ts";
 import { bindParts, sumParts } from "./gather_parts.ts";
 import { tapText, type TiledGather } from "./gather_taps.ts";
@@ -49,7 +51,7 @@ import { JOINED_AT, pixelText } from "./shape.ts";
 /** The ways of computing a convolution by these tiles, best guess first. */
 export function tiledVariants(product: GatherProduct, tiles: readonly RankedTile[]): Variant[] {
   const { rows, columns, depth } = gatherSizes(product.mode, product.shape);
-  const k = product.shape.kh * product.shape.kw * depth;
+  const k = walksOf(product) * product.shape.kh * product.shape.kw * depth;
   const wanted = splitParts(rows, columns, k);
   return rankTiles(tiles, rows, columns, wanted).map((tile) => {
     const whole = hasWholeTaps(product, tile) && k / wanted % tile.depth === 0;
@@ -87,7 +89,7 @@ function recordTiled(
       added,
       blocked,
       joined: joinedImages(product, parts),
-      doubled: mode === "forward" && shape.doubled === true,
+      doubled: shape.doubled === true,
       layered: product.layerStep !== undefined,
       stride: shape.stride,
       wideDepth: depth % 4 === 0,
@@ -98,7 +100,7 @@ function recordTiled(
     ...shared,
     params: {
       ...paramValues(parts > 1 ? { ...product, epilogue: {} } : product, wideColumns ? 4 : 1),
-      ...(parts > 1 ? { partDepth: shape.kh * shape.kw * depth / parts } : {}),
+      ...(parts > 1 ? { partDepth: walksOf(product) * shape.kh * shape.kw * depth / parts } : {}),
     },
     workgroups: tileGrid(tile, rows, columns, parts),
   });
@@ -165,8 +167,8 @@ function pixelsOfLoads(tile: WorkgroupTile, size: Sizes): string {
  * tap, `from`, and what the tap and the slice add, which is the same for all invocations.
  */
 function tapByTap(variant: TiledGather, size: Sizes): Loads {
-  const { mode, tile, split, joined, layered } = variant;
-  const forward = mode === "forward";
+  const { mode, tile, split, joined, doubled, layered } = variant;
+  const forward = mode === "forward", halved = doubled && !forward, taps = tapsOf(halved);
   const slice = tile.depth / 4;
   const { linear, first, aim } = tapText(variant, size);
   return {
@@ -184,7 +186,7 @@ function tapByTap(variant: TiledGather, size: Sizes): Loads {
     },
     setup: `let depth = params.${size.depth} / 4u;
   let all = params.${size.columns};
-  let end = ${split ? "params.partDepth" : `params.kh * params.kw * params.${size.depth}`};
+  let end = ${split ? "params.partDepth" : `${taps.rows} * ${taps.columns} * params.${size.depth}`};
   ${pixelsOfLoads(tile, size)}
   ${perLoad(tile, "a", (n) => `var inside${n} = false; ${first(n)}`)}
   ${
@@ -200,8 +202,8 @@ function tapByTap(variant: TiledGather, size: Sizes): Loads {
       split
         ? `let begin = group.z * params.partDepth / 4u;
   let tap = begin / depth;
-  var kx = tap % params.kw;
-  var ky = tap / params.kw;
+  var kx = tap % ${taps.columns};
+  var ky = tap / ${taps.columns};
   var at = begin % depth;
   var weightAt = ${forward ? "begin * all" : "tap * weightStep"};`
         : `var kx = 0u;
@@ -215,9 +217,9 @@ function tapByTap(variant: TiledGather, size: Sizes): Loads {
     ${forward ? "weightAt += weightStep;" : ""}
     if (at == depth) {
       at = 0u;
-      ${forward ? "" : "weightAt += weightStep;"}
+      ${forward || halved ? "" : "weightAt += weightStep;"}
       kx++;
-      if (kx == params.kw) { kx = 0u; ky++; }
+      if (kx == ${taps.columns}) { kx = 0u; ky++; }
       ${aim}
     }`,
   };
@@ -226,7 +228,8 @@ function tapByTap(variant: TiledGather, size: Sizes): Loads {
 /** Slices that may have several taps. */
 function slicesAcrossTaps(variant: TiledGather, size: Sizes): Loads {
   const { mode, tile, wideDepth, joined, doubled, layered } = variant;
-  const { line, column } = pixelText(doubled);
+  const forward = mode === "forward", taps = tapsOf(doubled && !forward);
+  const { line, column } = pixelText(doubled && forward);
   const pixel = (n: number) =>
     layered
       ? `kx * pixels + p${n}`
@@ -240,9 +243,13 @@ function slicesAcrossTaps(variant: TiledGather, size: Sizes): Loads {
         tile,
         "a",
         (n) =>
-          `let sy${n} = sourceOf(py${n}, ky, params.py, params.${size.sh});
-  let sx${n} = ${layered ? `i32(px${n})` : `sourceOf(px${n}, kx, params.px, params.${size.sw})`};
-  let in${n} = ky < params.kh && sy${n} >= 0 && sx${n} >= 0;`,
+          `let sy${n} = sourceOf(${taps.py(`py${n}`)}, ${taps.ky}, params.py, params.${size.sh});
+  let sx${n} = ${
+            layered
+              ? `i32(px${n})`
+              : `sourceOf(${taps.px(`px${n}`)}, ${taps.kx}, params.px, params.${size.sw})`
+          };
+  let in${n} = ky < ${taps.rows} && sy${n} >= 0 && sx${n} >= 0;`,
       ),
       ...(wideDepth
         ? {
@@ -251,27 +258,28 @@ function slicesAcrossTaps(variant: TiledGather, size: Sizes): Loads {
         }
         : { load: (n) => `quadA(${at(n)}, select(0u, depth - channel, in${n}))` }),
     },
-    b: mode === "forward" ? forwardWeight(variant) : inputWeight(variant),
+    b: forward ? forwardWeight(variant) : inputWeight(variant),
     setup: `let depth = params.${size.depth};
   let padded = ${wideDepth ? "depth" : "(depth + 3u) / 4u * 4u"};
   let all = params.${size.columns};
-  let end = params.kh * params.kw * padded;
-  ${mode === "forward" ? "let columnsLeft = rest(column + bLine, all);" : ""}
+  let end = ${taps.rows} * ${taps.columns} * padded;
+  ${forward ? "let columnsLeft = rest(column + bLine, all);" : ""}
   ${pixelsOfLoads(tile, size)}
   var channel = aK;
   var kx = 0u;
   var ky = 0u;
-  ${CARRY}`,
+  ${carry(taps.columns)}`,
     advance: `channel += ${tile.depth}u;
-    ${CARRY}`,
+    ${carry(taps.columns)}`,
   };
 }
 
 /** WGSL: carries channels that went over the last into taps. */
-const CARRY = `while (channel >= padded) {
+const carry = (columns: string) =>
+  `while (channel >= padded) {
     channel -= padded;
     kx++;
-    if (kx == params.kw) { kx = 0u; ky++; }
+    if (kx == ${columns}) { kx = 0u; ky++; }
   }`;
 
 /** weight[tap, k, column]: without padding k runs on through the taps. */
@@ -299,19 +307,20 @@ function forwardWeight({ tile, wideDepth, wideColumns }: TiledGather): TiledOper
 }
 
 /** weight[tap, column, k]: an invocation's k in B is that in A, so tap and channel are known. */
-function inputWeight({ wideDepth, layered }: TiledGather): TiledOperand {
+function inputWeight({ wideDepth, layered, doubled }: TiledGather): TiledOperand {
+  const taps = tapsOf(doubled);
   const at = (n: number) =>
     layered
       ? `kx * params.layerStep + min(column + bLine${n}, all - 1u) * depth + channel`
-      : `((ky * params.kw + kx) * all + min(column + bLine${n}, all - 1u)) * depth + channel`;
+      : `((${taps.ky} * params.kw + ${taps.kx}) * all + min(column + bLine${n}, all - 1u)) * depth + channel`;
   if (!wideDepth) {
-    const left = "select(0u, depth - channel, ky < params.kh)";
+    const left = `select(0u, depth - channel, ky < ${taps.rows})`;
     return { along: "k", load: (n) => `quadB(${at(n)}, ${left})` };
   }
   return {
     along: "k",
     load: (n) => `weight[(${at(n)}) / 4u]`,
-    valid: () => "ky < params.kh",
+    valid: () => `ky < ${taps.rows}`,
   };
 }
 

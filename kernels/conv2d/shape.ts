@@ -37,7 +37,7 @@ export interface Conv2dShape {
   readonly seam?: number | undefined;
   /**
    * Whether x is `[n, h / 2, w / 2, ci]` and each of its pixels is read as four, as after upsampling by
-   * nearest neighbours; false unless given. Its gradient is that of the large image.
+   * nearest neighbours; false unless given.
    */
   readonly doubled?: boolean;
 }
