@@ -7,7 +7,8 @@
 import type { Capture } from "../device/capture.ts";
 import type { InputValues } from "../device/program.ts";
 import type { TensorRef } from "../device/tensor.ts";
-import type { Tensor } from "./graph.ts";
+import type { Graph } from "./graph.ts";
+import { Tensor } from "./tensor.ts";
 
 /**
  * What may be known of an image beside its noise: a class is a whole number below the number of
@@ -50,6 +51,28 @@ export type ConditionValue<C extends ConditionName> = typeof CONDITIONS[C] exten
 /** What is known of images by their place in a batch. */
 export type ConditionValues = { readonly [C in ConditionName]?: (i: number) => ConditionValue<C> };
 
+/** Noise levels: given, or a tensor that gradients flow to where they are learned. */
+export type Levels = TensorRef | Tensor;
+
+/** Levels as a tensor of the graph, with their gradient if they have one. */
+export function levelTensor(graph: Graph, level: Levels): Tensor {
+  return level instanceof Tensor ? level : graph.constant(level);
+}
+
+/**
+ * Levels for what has no gradient with respect to them.
+ *
+ * @throws {RangeError} When one is wanted.
+ */
+export function givenLevels(graph: Graph, level: Levels): TensorRef {
+  const { needsGrad, ref } = levelTensor(graph, level);
+  if (!needsGrad) return ref;
+  throw new RangeError(
+    "Cannot learn the noise schedule with this network: what it makes of noise levels has no gradient " +
+      "with respect to them; lucid, lucid-karras, ho2020, guided, dit, edm, edm2 and mlp have one",
+  );
+}
+
 /** The inputs of a batch of N images. */
 export interface NetworkInputs extends Conditions {
   /** Noisy images `[N, H, W, C]`, f32. */
@@ -58,7 +81,7 @@ export interface NetworkInputs extends Conditions {
    * Their noise levels `[N]`: timesteps, u32, where the process counts them; else what the process
    * tells networks of a level, f32.
    */
-  readonly level: TensorRef;
+  readonly level: Levels;
   /** Clean images predicted before, of the shape of `x`; for networks that know of it. */
   readonly selfCondition?: Tensor;
   /**

@@ -126,6 +126,25 @@ const chainGoesByItself: Check<Config> = ({ model, diffusion, train }) => {
   };
 };
 
+/** Networks that have no gradient with respect to the level that they are told. */
+const DEAF_NETWORKS: readonly string[] = ["linear", "full", "unrolled"];
+
+const scheduleReachesNetwork: Check<Config> = ({ model, diffusion: { schedule } }) => {
+  if (schedule !== "learned") return null;
+  if (DEAF_NETWORKS.includes(model.name)) {
+    return {
+      key: "diffusion.schedule",
+      rule:
+        `be one that is not learned for model ${model.name}, which has no gradient in the level`,
+      hint: "lucid, lucid-karras, ho2020, guided, dit, edm, edm2 and mlp have one",
+    };
+  }
+  const { selfCondition = false } = model as Record<string, unknown>;
+  return selfCondition
+    ? { key: "model.selfCondition", rule: "be false for diffusion.schedule learned" }
+    : null;
+};
+
 const lossesFitImages: Check<Config> = ({ data, model, diffusion: { auxiliary } }) => {
   const { size: _, ...image } = imageShape(data);
   const misfit = auxiliaryMisfit(auxiliary, diffusedSize(image, model.latent));
@@ -142,6 +161,9 @@ const bucketsGoWithTheRest: Check<Config> = ({ data, model, diffusion }) => {
   if (process !== "ddpm") return { key: "diffusion.process", rule: "be ddpm with data.buckets" };
   if (objective !== "denoising") {
     return { key: "diffusion.objective", rule: "be denoising with data.buckets" };
+  }
+  if (diffusion.schedule === "learned") {
+    return { key: "diffusion.schedule", rule: "be another than learned with data.buckets" };
   }
   if (spectralLoss.lambda > 0) {
     return { key: "diffusion.spectralLoss.lambda", rule: "be 0 with data.buckets" };
@@ -180,6 +202,7 @@ const CHECKS = [
   batchFitsData,
   evaluationFitsHoldout,
   chainGoesByItself,
+  scheduleReachesNetwork,
 ];
 
 /** The first rule between keys that `config` breaks, or null. */

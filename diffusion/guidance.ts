@@ -13,7 +13,7 @@
  */
 import { doubled, type GuidanceStrength, guide } from "../kernels/process/guidance.ts";
 import type { Graph, ParameterSlot } from "../autograd/graph.ts";
-import type { Conditioning, NetworkInputs } from "../autograd/network_inputs.ts";
+import { type Conditioning, givenLevels, type NetworkInputs } from "../autograd/network_inputs.ts";
 import type { Parameter } from "../autograd/parameter.ts";
 import type { TensorRef } from "../device/tensor.ts";
 import type { Denoiser, Predictor } from "./denoiser.ts";
@@ -203,7 +203,7 @@ export function guidedDenoiser(
   };
   return (graph, inputs) => {
     const { capture } = graph;
-    const { x, labels, selfCondition, stage: _, ...others } = inputs;
+    const { x, level, labels, selfCondition, stage: _, ...others } = inputs;
     if (!together || asked.guide) {
       return graph.constant(guidedAndNot(asked, guidance, { channels }, graph, inputs).guided);
     }
@@ -212,6 +212,7 @@ export function guidedDenoiser(
       graph,
       {
         x: graph.constant(twice(x.ref)),
+        level: twice(givenLevels(graph, level)),
         ...selfCondition && { selfCondition: graph.constant(twice(selfCondition.ref)) },
         ...Object.fromEntries(Object.entries(others).map(([name, ref]) => [name, twice(ref)])),
         labels: doubled(capture, labels!, none),

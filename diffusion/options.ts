@@ -20,6 +20,7 @@ import {
 import { LOSSES, type LossKind } from "../kernels/reduce/losses.ts";
 import { AUXILIARY, type AuxiliaryOptions } from "./auxiliary/registry.ts";
 import { DUAL_OUTPUT_LOSS, dualIsPlain } from "./dual_output.ts";
+import { learnedSchedule } from "./learned_rules.ts";
 import { LOSS_QUANTITIES } from "./loss_quantity.ts";
 import { NOISE } from "./noises/registry.ts";
 import { XPREV_OUTPUTS } from "./parameterization.ts";
@@ -39,6 +40,7 @@ import {
   SCHEDULE_FIELDS,
   scheduleChecks,
 } from "./schedules/registry.ts";
+import type { LearnedLogSnr } from "./schedules/learned.ts";
 import { SPECTRAL_FORCING } from "./spectral_forcing.ts";
 import { TIMESTEP_SAMPLER } from "./timesteps/registry.ts";
 import { WEIGHTING_NAMES, WEIGHTING_OPTIONS } from "./weightings/registry.ts";
@@ -223,6 +225,8 @@ type Described = OptionsOf<typeof FIELDS>;
 export type DiffusionOptions = Omit<Described, "sampler" | "auxiliary"> & {
   auxiliary: AuxiliaryOptions;
   sampler: SamplerOptions;
+  /** What schedule `learned` has learned; a checkpoint holds it, a config does not. */
+  readonly learnedLogSnr?: LearnedLogSnr;
 };
 
 /** Whether anything in `options` depends on `tMax`. */
@@ -404,6 +408,7 @@ export const DIFFUSION = section("The diffusion process", FIELDS, {
     boundHasDensity,
     dualIsPlain,
     chainIsPlain,
+    learnedSchedule,
     tMaxIsInside,
     binsFitTimesteps,
     frequenciesMayDiffer,

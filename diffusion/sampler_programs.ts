@@ -23,6 +23,12 @@ export async function planEvaluations(
   images: SampledImages,
   room?: Room,
 ): Promise<{ evaluation: Evaluation; unguided: Evaluation | null }> {
+  if (parts.process.schedule.provisional) {
+    throw new TypeError(
+      "Cannot sample: the schedule must be as it was learned, which withLearned of " +
+        "training/learned_schedule.ts takes from a checkpoint or from weights",
+    );
+  }
   const evaluation = await Evaluation.plan(gpu, parts, images, room);
   if (!parts.guidance?.interval) return { evaluation, unguided: null };
   try {

@@ -84,6 +84,8 @@ export interface Schedule extends Levels {
   readonly condition: ((level: number) => number) | null;
   /** Standard deviation of what sampling starts from; 1 unless given. */
   readonly start?: number;
+  /** Whether the levels stand for ones that are yet to be learned, so that nothing can be drawn by them. */
+  readonly provisional?: boolean;
   /** The schedule of the first rows alone. */
   first(rows: number): Schedule;
   /** beta_t: the variance that a step adds. */
@@ -108,7 +110,7 @@ export interface Schedule extends Levels {
 export type KnownLevels =
   & Omit<Levels, "find">
   & Partial<Pick<Levels, "find">>
-  & Pick<Schedule, "values" | "condition" | "start">;
+  & Pick<Schedule, "values" | "condition" | "start" | "provisional">;
 
 /** signal^2 + noise^2: exactly 1 where variance is preserved. */
 export function totalPower({ signalPower, noisePower }: Level): number {

@@ -14,7 +14,7 @@ import { imageShape } from "../data/options.ts";
 import { checkGuidedMoves, type Guidance } from "../diffusion/guidance.ts";
 import { levelOfMove, type Move } from "../diffusion/moves.ts";
 import { makeProcess, type Process } from "../diffusion/process.ts";
-import type { SamplerName } from "../diffusion/options.ts";
+import type { DiffusionOptions, SamplerName } from "../diffusion/options.ts";
 import { SAMPLE_BATCH } from "../diffusion/sampling.ts";
 import { networkShape } from "../training/network_shape.ts";
 import { pauseForSignals } from "../training/stop_signals.ts";
@@ -107,7 +107,8 @@ export function planDrawing(
   const guidance = guidanceOf(options.guidance);
   if (guidance) checkGuidedMoves(guidance, moves);
   const chosen = options.classes && labelsOf(options.classes, classes);
-  const key = JSON.stringify([weights, batch, clipX0, guidance]);
+  const { learnedLogSnr }: DiffusionOptions = config.diffusion;
+  const key = JSON.stringify([weights, batch, clipX0, guidance, learnedLogSnr]);
   return {
     ...{ seeds, moves, every, signal: options.signal },
     labels: chosen && seeds.map((_, i) => chosen[i % chosen.length]!),

@@ -23,6 +23,7 @@ import { checkPrecision } from "../training/precision.ts";
 import { type Origin, takeOver, type WeightSource } from "../training/origin.ts";
 import { ALONE } from "../training/collective.ts";
 import { networkAt } from "../training/network_of.ts";
+import { type LearnedSource, withLearned } from "../training/learned_schedule.ts";
 import { checkBatch, networkOf } from "../training/run.ts";
 import { processOf } from "../training/run_process.ts";
 import { checkImages, imageNotes, notedClasses } from "../training/same_images.ts";
@@ -252,12 +253,20 @@ export class Run implements Disposable {
         count: this.network.conditioning?.labels ?? 0,
         names: this.classNames,
       };
-      const drawing = planDrawing(this.config, options, classes);
+      const config = await withLearned(this.config, this.#learned(options.weights));
+      const drawing = planDrawing(config, options, classes);
       const sampler = await this.#samplerFor(drawing);
       return await this.gpu.health.guard(() => draw(sampler, this.config, drawing, look));
     } finally {
       release();
     }
+  }
+
+  /** Where the parameters of a learned schedule are. */
+  #learned(weights: DrawOptions["weights"] = "ema"): LearnedSource {
+    if (!this.#training) return { checkpoint: this.#checkpoint!, weights };
+    const { state } = this.#training.trainer;
+    return { gpu: this.gpu, arena: weights === "ema" ? state.ema : state.weights };
   }
 
   /** The sampler at hand where it is of that kind, else one that replaces it. */

@@ -6,6 +6,7 @@
 import type { Graph, Tensor } from "../autograd/graph.ts";
 import type { Conditioning, NetworkInputs } from "../autograd/network_inputs.ts";
 import type { FieldTable, KeyNames, KeyRules } from "../support/options.ts";
+import type { LogSnr } from "./log_snr.ts";
 import type { Module } from "./module.ts";
 import type { PytorchEntry } from "./names/pytorch.ts";
 
@@ -43,6 +44,8 @@ export interface Network extends Module {
    * none.
    */
   readonly stages?: readonly number[];
+  /** The network of the noise schedule, where that is learned with it; training/network_of.ts adds it. */
+  logSnr?: LogSnr;
 
   /**
    * Records a forward pass.

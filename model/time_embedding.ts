@@ -5,10 +5,11 @@
  * @module
  */
 import type { Graph, Tensor } from "../autograd/graph.ts";
+import { type Levels, levelTensor } from "../autograd/network_inputs.ts";
 import { gatherRows } from "../autograd/ops/gather_rows.ts";
 import { silu } from "../autograd/ops/silu.ts";
+import { sinusoids } from "../autograd/ops/sinusoids.ts";
 import type { TensorRef } from "../device/tensor.ts";
-import { sinusoidRows } from "../kernels/layout/sinusoids.ts";
 import { type LayerInit, xavierInit } from "./init.ts";
 import { Linear } from "./layers.ts";
 import { Module } from "./module.ts";
@@ -82,18 +83,18 @@ export class TimeEmbedding extends Module {
   }
 
   /** Levels `[N]`, timesteps as u32 or any numbers as f32, to `[N, outputs]`. */
-  forward(graph: Graph, levels: TensorRef): Tensor {
+  forward(graph: Graph, level: Levels): Tensor {
     const shape = [this.timesteps, this.channels] as const;
-    const { shift, table: given } = this;
+    const { shift, table: given } = this, levels = levelTensor(graph, level);
     const name = `time table ${shape.join("x")}${shift === 0 ? "" : ` shifted by ${shift}`}`;
     const table = graph.capture.table(
       given ? keyOf(given) : name,
       shape,
       () => given ?? sinusoidTable(...shape, shift),
     );
-    const rows = levels.dtype === "u32"
-      ? gatherRows(graph.constant(table), graph.constant(levels))
-      : graph.constant(sinusoidRows(graph.capture, table, this.#frequencies(graph), levels));
+    const rows = levels.ref.dtype === "u32"
+      ? gatherRows(graph.constant(table), levels)
+      : sinusoids(levels, table, this.#frequencies(graph));
     return this.second.forward(silu(this.first.forward(rows)));
   }
 

@@ -47,11 +47,12 @@ function areFields({ name, synthetic }: Config["data"]): boolean {
 }
 
 /**
- * Whether all frequencies are noised alike, by white Gaussian noise, and seen by the network: else each has
- * levels of its own.
+ * Whether all frequencies are noised alike, by white Gaussian noise at levels that stay, and seen by the
+ * network: else each has levels of its own.
  */
-function isPlain({ noise, process, spectralForcing }: Config["diffusion"]): boolean {
-  return noise.name === "gaussian" && process === "ddpm" && !spectralForcing.on;
+function isPlain({ noise, process, schedule, spectralForcing }: Config["diffusion"]): boolean {
+  return noise.name === "gaussian" && process === "ddpm" && schedule !== "learned" &&
+    !spectralForcing.on;
 }
 
 /** Variances of fields in [-1, 1] at each frequency; a byte's rounding adds its own. */

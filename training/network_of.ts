@@ -7,17 +7,21 @@ import type { BucketSize } from "../data/buckets.ts";
 import { imageShape } from "../data/options.ts";
 import { targetOutputs } from "../diffusion/parameterizations/registry.ts";
 import { formatShape } from "../device/tensor.ts";
+import { LOG_SNR_ENDS } from "../diffusion/schedules/learned.ts";
 import { freeze } from "../model/freeze.ts";
+import { LogSnr } from "../model/log_snr.ts";
 import { addLora } from "../model/lora.ts";
 import { namedParameters } from "../model/module.ts";
 import type { Network } from "../model/network.ts";
 import { createNetwork } from "../model/networks/registry.ts";
 import { UsageError } from "../support/errors.ts";
 import { networkShape } from "./network_shape.ts";
+import { learnsSchedule } from "./learned_schedule.ts";
 import type { RunConfig } from "./run_config.ts";
 
 /**
- * The network that a config describes, with its low-rank additions, and what is frozen marked.
+ * The network that a config describes, with its low-rank additions and that of a learned noise schedule, and
+ * what is frozen marked.
  *
  * @throws {RangeError} When the images do not fit it.
  * @throws {UsageError} When a pattern of names means nothing.
@@ -29,6 +33,10 @@ export function networkOf(config: RunConfig): Network {
   const network = createNetwork(model, { ...images, ...diffused, outputs, timesteps });
   try {
     addLora(network, model.lora);
+    if (learnsSchedule(config)) {
+      const { hidden, gradientShare } = config.diffusion.scheduleOptions;
+      network.logSnr = new LogSnr({ ...LOG_SNR_ENDS, hidden, gradientShare });
+    }
     freeze(network, config.optim.freeze);
   } catch (cause) {
     // A pattern that means nothing is a person's.

@@ -10,6 +10,7 @@ import { stepName } from "./checkpoint.ts";
 import { joinShares, shareOf } from "./collective.ts";
 import { isDue, type Observer } from "./observer.ts";
 import { writeGrid } from "./pictures.ts";
+import { learnsSchedule, processNow } from "./learned_schedule.ts";
 import type { RunFolder } from "./run_folder.ts";
 import { fittingSampler, imagesAtOnce } from "./sample_batch.ts";
 import { pauseForSignals } from "./stop_signals.ts";
@@ -36,15 +37,20 @@ export async function createPreview(
   observers: readonly Observer[] = [],
   memory = Infinity,
 ): Promise<Preview | null> {
-  const { gpu, network, process, state, config, imageSize: size, latent, collective } = trainer;
+  const { gpu, network, state, config, imageSize: size, latent, collective } = trainer;
   const { sampleEvery, sampleCount } = config.train;
   if (sampleEvery === 0) return null;
-  const moves = samplerMoves(process, config.diffusion.sampler);
   const seeds = Array.from({ length: sampleCount }, (_, i) => config.run.seed + i);
-  const sampler = await fittingSampler({ gpu, network, process, size, latent }, state.ema, {
-    verb: "draw previews",
-    remedy: "--train.sampleEvery=0 leaves previews out",
-  }, { memory, most: imagesAtOnce(size, Math.ceil(sampleCount / collective.size)) });
+  const most = imagesAtOnce(size, Math.ceil(sampleCount / collective.size));
+  const plan = async () => {
+    const process = await processNow(trainer, state.ema);
+    const sampler = await fittingSampler({ gpu, network, process, size, latent }, state.ema, {
+      verb: "draw previews",
+      remedy: "--train.sampleEvery=0 leaves previews out",
+    }, { memory, most });
+    return { sampler, moves: samplerMoves(process, config.diffusion.sampler) };
+  };
+  let { sampler, moves } = await plan();
   const { first, end } = shareOf(sampleCount, collective);
   let newest: string | null = null;
   return {
@@ -59,6 +65,10 @@ export async function createPreview(
     async read(step, overdue) {
       const path = join(folder.samples, `${stepName(step)}.png`);
       const watch = { onStep: pauseForSignals, ...(overdue ? { signal: overdue } : {}) };
+      if (learnsSchedule(config)) {
+        sampler.destroy();
+        ({ sampler, moves } = await plan());
+      }
       const own = await sampler.sample([...moves], seeds.slice(first, end), watch);
       const each = size.height * size.width * size.channels;
       const images = await joinShares(collective, own, { count: sampleCount, each });

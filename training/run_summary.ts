@@ -53,7 +53,10 @@ export function describeNetwork(network: Network, image: NetworkImage): string {
   const gigaflops = 2 * forwardWork(network, image).multiplyAdds / 1e9;
   const all = countParameters(network), learned = countParameters(network, true);
   const some = learned < all ? `, ${formatCount(learned)} of them learned` : "";
-  return `${formatCount(all)} parameters${some}, ${
+  const levels = network.logSnr
+    ? `, ${formatCount(countParameters(network.logSnr))} of them for the learned noise schedule`
+    : "";
+  return `${formatCount(all)} parameters${some}${levels}, ${
     gigaflops.toPrecision(3)
   } GFLOP an image forward`;
 }

@@ -17,6 +17,7 @@ import { type InputValues, Program } from "../device/program.ts";
 import type { TensorRef } from "../device/tensor.ts";
 import type { TracedDispatch } from "../device/trace.ts";
 import type { DiffusionOptions } from "../diffusion/options.ts";
+import { LearnedObjective } from "../diffusion/learned_objective.ts";
 import { Objective, type TrainingObjective } from "../diffusion/objective.ts";
 import type { Process } from "../diffusion/process.ts";
 import { resolveTMax } from "../diffusion/t_max.ts";
@@ -418,8 +419,9 @@ function makeObjective(
   gpu: Gpu,
   process: Process,
   options: DiffusionOptions,
-  { stages }: Network,
+  { stages, logSnr }: Network,
 ): TrainingObjective {
+  if (logSnr) return new LearnedObjective(gpu, process, options, logSnr);
   const unrolled = options.objective === "unrolled";
   if (unrolled && stages) return new UnrolledObjective(gpu, process, options, stages);
   if (!unrolled && !stages) return new Objective(gpu, process, options);

@@ -330,6 +330,7 @@ async function write(out: string, input: Input, options: Options): Promise<strin
   const { to = "diffract", weights } = options;
   if (to === "pytorch") {
     requireFile(out, to);
+    checkSchedule(model);
     const written = EXPORTS[model.config.model.name] ?? exportPytorchDdpm;
     const { tensors, metadata } = await written(model, (weights ?? "all") as WeightsChoice);
     await writeTensors(out, tensors, metadata);
@@ -347,6 +348,15 @@ async function write(out: string, input: Input, options: Options): Promise<strin
   const path = await writeModel(out, model);
   const what = path === out ? "a checkpoint of ours" : "a run with a checkpoint";
   return `${what}, step ${model.step}, to ${path}`;
+}
+
+/** Of code bases only lucidrains' has a place for a learned noise schedule. */
+function checkSchedule({ network, config: { model } }: PortableModel): void {
+  if (!network.logSnr || (model.name === "lucid" && model.style !== "flax")) return;
+  throw new UsageError(
+    `Cannot write ${model.name} under PyTorch's names: its noise schedule is learned, which the code ` +
+      "of model lucid alone has a place for; --to diffract keeps it",
+  );
 }
 
 /** The options with what --raw stands for. */

@@ -19,6 +19,7 @@ import { atomicWrite, removeFile } from "../../support/files.ts";
 import { newestCheckpoint } from "../../training/checkpoint.ts";
 import type { LoopDisplay } from "../../training/loop.ts";
 import { gridPng, toBytes } from "../../training/pictures.ts";
+import { withLearned } from "../../training/learned_schedule.ts";
 import { networkOf, trainRun } from "../../training/run.ts";
 import { holdsRun, runFolder } from "../../training/run_folder.ts";
 import { measuredConfig, processOf } from "../../training/run_process.ts";
@@ -174,7 +175,10 @@ async function drawSamples(
   const { height, width, channels } = imageShape(config.data);
   const arena = createArena(gpu, "weights", network);
   await loadWeights(gpu, arena, checkpoint, EMA_PREFIX);
-  const { diffusion } = parseConfig(checkpoint.config, { path: checkpoint.path });
+  const { diffusion } = await withLearned(
+    parseConfig(checkpoint.config, { path: checkpoint.path }),
+    { checkpoint, weights: "ema" },
+  );
   const process = processOf({ ...config, diffusion });
   const size = { height, width, channels };
   const latent = await LatentSpace.open(gpu, config.model.latent, size);

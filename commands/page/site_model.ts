@@ -13,6 +13,7 @@ import { countParameters } from "../../model/module.ts";
 import { UsageError } from "../../support/errors.ts";
 import type { Checkpoint } from "../../training/checkpoint.ts";
 import { shellWord } from "../../training/conversion.ts";
+import { withLearned } from "../../training/learned_schedule.ts";
 import { networkOf } from "../../training/run.ts";
 import { notedClasses } from "../../training/same_images.ts";
 import type { SiteModel, SiteSpectrum, WeightsDtype } from "./site.ts";
@@ -39,9 +40,14 @@ export async function siteModel(
   checkpoint: Checkpoint,
   { out, name, dtype, say }: ModelContext,
 ): Promise<SiteModel> {
-  const config = parseConfig(checkpoint.config, { path: checkpoint.path });
+  const config = await withLearned(
+    parseConfig(checkpoint.config, { path: checkpoint.path }),
+    { checkpoint, weights: "ema" },
+  );
   checkDrawable(checkpoint, config);
   const network = networkOf(config);
+  // The page gets what it has learned with the options of the process.
+  delete network.logSnr;
   const { height, width, channels, depth } = imageShape(config.data);
   const chunks = weightsChunks(checkpoint, network, dtype);
   const weights = await writeSiteFile(out, `weights/${name}.safetensors`, chunks);

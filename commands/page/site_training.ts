@@ -12,6 +12,7 @@ import { dataDims } from "../../data/options.ts";
 import { loadImages } from "../../data/registry.ts";
 import { encodePng, imageGrid } from "../../formats/png.ts";
 import { UsageError } from "../../support/errors.ts";
+import { learnsSchedule } from "../../training/learned_schedule.ts";
 import { measuredConfig } from "../../training/run_process.ts";
 import type { SiteRecipe, SiteTraining } from "./site.ts";
 import { writeSiteFile } from "./site_file.ts";
@@ -87,6 +88,12 @@ export async function siteTraining(
   const base = parseConfig(text, { path, overrides: BASE });
   if (dataDims(base.data) !== 2 || base.model.latent.autoencoder !== null) {
     throw new UsageError(`Cannot train by ${path} on a page: diffusion must be among images`);
+  }
+  if (learnsSchedule(base)) {
+    throw new UsageError(
+      `Cannot train by ${path} on a page: diffusion.schedule must be one that is not learned; ` +
+        "--diffusion.schedule=log-snr-linear has the same ends",
+    );
   }
   const images = firstImages(await loadImages(base.data, "train", say), most);
   const { name, height, width, channels, count, labels, mirrorable } = images;

@@ -24,6 +24,7 @@ import {
 } from "../../metrics/instruments/spectra.ts";
 import { DataModes } from "../../metrics/numerics/data_modes.ts";
 import { parameterSlots } from "../../model/parameters.ts";
+import { learnsSchedule } from "../../training/learned_schedule.ts";
 import type { Observer } from "../../training/observer.ts";
 import { plannedProcess } from "../../training/run_process.ts";
 import type { Trainer } from "../../training/trainer.ts";
@@ -51,6 +52,10 @@ export function stepInstruments(
   if (!instruments.bandLoss || train.logEvery === 0) return [];
   if (config.model.latent.autoencoder !== null) {
     say("note: losses by frequency and spectra are left out, as diffusion is among latents");
+    return [];
+  }
+  if (learnsSchedule(config)) {
+    say("note: losses by frequency and spectra are left out, as noise levels are learned");
     return [];
   }
   const size = imageShape(data), images = train.batchSize / train.accumulate;
@@ -92,7 +97,7 @@ export async function runInstruments(
     const count = referenceImages(images, spectraReference);
     const reference = await SpectralReference.create(gpu, images, count);
     return [
-      ...spectra ? await spectraOf(config, trainer, reference, say) : [],
+      ...spectra && !learnsSchedule(config) ? await spectraOf(config, trainer, reference, say) : [],
       ...emergence ? [emergenceOf(config, trainer, reference)] : [],
     ];
   } catch (error) {

@@ -5,6 +5,7 @@
  * @module
  */
 import { Graph } from "../../autograd/graph.ts";
+import { givenLevels } from "../../autograd/network_inputs.ts";
 import { add } from "../../autograd/ops/add.ts";
 import { scale } from "../../autograd/ops/scale.ts";
 import type { Gpu } from "../../device/gpu.ts";
@@ -122,7 +123,7 @@ async function verifyLoss(
     gpu.tensor([...images.shape], { data: Float32Array.from(data) });
   const found = await runOn(gpu, (capture) => {
     const denoise: Denoiser = (graph, { x, level }) => {
-      const told = graph.constant(reshape(level, [sigmas.length, 1, 1, 1]));
+      const told = graph.constant(reshape(givenLevels(graph, level), [sigmas.length, 1, 1, 1]));
       return add(scale(x, share), scale(told, condition));
     };
     const { loss } = objective.judge(new Graph(capture), {

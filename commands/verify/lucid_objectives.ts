@@ -7,17 +7,22 @@
 import { Graph } from "../../autograd/graph.ts";
 import { Capture } from "../../device/capture.ts";
 import type { Gpu } from "../../device/gpu.ts";
+import { LearnedObjective } from "../../diffusion/learned_objective.ts";
 import { DIFFUSION, type DiffusionOptions } from "../../diffusion/options.ts";
 import { processOn } from "../../diffusion/process.ts";
 import { ddimSteps } from "../../diffusion/samplers/ddim.ts";
 import { scheduleFromLevels } from "../../diffusion/schedule.ts";
 import { continuousSchedule } from "../../diffusion/schedules/continuous.ts";
+import { learnedLogSnr, LOG_SNR_ENDS } from "../../diffusion/schedules/learned.ts";
 import { cosineLogSnr, linearLogSnr, logSnrLevel } from "../../diffusion/schedules/log_snr.ts";
 import {
   SAMPLER_SCALARS,
   samplerScalars,
   samplerStep,
 } from "../../kernels/process/sampler_step.ts";
+import { LogSnr } from "../../model/log_snr.ts";
+import { namedParameters } from "../../model/module.ts";
+import { logSnrNames } from "../../model/names/log_snr.ts";
 import { withDefaults } from "../../support/options.ts";
 import { checkDualOutput, type RecordedDual } from "./dual_output.ts";
 import { caseOf, checkRecorded, type Json } from "./feature_checks.ts";
@@ -29,7 +34,7 @@ import {
   Unsupported,
 } from "./golden.ts";
 import { fromTorch, IMAGE, toTorch } from "./layout.ts";
-import { checkTinyLoss, tinyNetwork } from "./tiny_network.ts";
+import { checkTinyLoss, type OwnParameter, tinyNetwork } from "./tiny_network.ts";
 
 const FAMILY = "lucid-objectives";
 
@@ -41,6 +46,8 @@ interface RecordedCase {
     readonly min_snr_loss_weight?: boolean;
     readonly min_snr_gamma?: number;
     readonly clip_sample_denoised?: boolean;
+    readonly learned_schedule_net_hidden_dim?: number;
+    readonly learned_noise_schedule_frac_gradient?: number;
   };
   /** From the noisiest on, with the last one that is stepped to. */
   readonly sample_times?: readonly number[];
@@ -62,6 +69,33 @@ const SCHEDULES: Readonly<Record<string, (time: number) => number>> = {
   cosine: cosineLogSnr,
 };
 
+/** The network of a learned schedule as it was recorded: on the GPU, and in f64. */
+function recordedLevels(gpu: Gpu, golden: GoldenFile, key: string, recorded: RecordedCase) {
+  const {
+    learned_schedule_net_hidden_dim: hidden = 1024,
+    learned_noise_schedule_frac_gradient: gradientShare = 1,
+  } = recorded.kwargs_full ?? {};
+  const network = new LogSnr({ ...LOG_SNR_ENDS, hidden, gradientShare });
+  const parameters = new Map(namedParameters(network)), own = new Map<string, OwnParameter>();
+  const values = new Map<string, number[]>();
+  for (const { name, pytorchName } of logSnrNames(network)) {
+    const ours = name.replace("logSnr.", ""),
+      parameter = parameters.get(ours)!,
+      { shape } = parameter;
+    // Theirs have the axes turned around, of which one has length 1.
+    const { data } = golden.get(`${key}/param/${pytorchName}`);
+    values.set(ours, Array.from(data));
+    const value = gpu.tensor(shape, { data: Float32Array.from(data), label: pytorchName });
+    own.set(pytorchName, { parameter, slot: { value, grad: gpu.tensor(shape) } });
+  }
+  const of = (name: string) => values.get(name)!;
+  const logSnr = learnedLogSnr({
+    input: [of("input.weight")[0]!, of("input.bias")[0]!],
+    hidden: { weight: of("hidden.weight"), bias: of("hidden.bias"), output: of("output.weight") },
+  });
+  return { network, own, logSnr };
+}
+
 async function* verifyCase(gpu: Gpu, golden: GoldenFile, key: string, recorded: RecordedCase) {
   const names = golden.names.filter((name) => name.startsWith(`${key}/`));
   if (recorded.class === "WeightedObjectiveGaussianDiffusion") {
@@ -79,7 +113,8 @@ async function* verifyCase(gpu: Gpu, golden: GoldenFile, key: string, recorded: 
     min_snr_loss_weight: minSnr,
     min_snr_gamma: snrGamma = 5,
   } = recorded.kwargs_full ?? {};
-  const logSnr = SCHEDULES[kind];
+  const learned = kind === "learned" ? recordedLevels(gpu, golden, key, recorded) : null;
+  const logSnr = learned?.logSnr ?? SCHEDULES[kind];
   if (!logSnr) throw new Unsupported(`noise schedule ${kind} is not known`);
   const defaults = withDefaults(DIFFUSION) as DiffusionOptions;
   const options: DiffusionOptions = {
@@ -97,11 +132,14 @@ async function* verifyCase(gpu: Gpu, golden: GoldenFile, key: string, recorded: 
     level: (time) => logSnrLevel(logSnr(time)),
   });
   yield* caseOf({ case: key, family: FAMILY, op: "p_losses" }, names, async (comparison, done) => {
-    const compared = await checkTinyLoss(gpu, comparison, processOn(schedule, options), options, {
+    const process = processOn(schedule, options);
+    const objective = learned && new LearnedObjective(gpu, process, options, learned.network);
+    const compared = await checkTinyLoss(gpu, comparison, process, options, {
       ...{ golden, inputs: `${key}/`, parameters: `${key}/param/model.`, scale: recorded.tscale },
       ...{ results: `${key}/p_losses/`, gradients: "model." },
       rows: Uint32Array.from(times, (time) => values.indexOf(time)),
-    });
+      ...learned && { own: learned.own },
+    }, ...objective ? [objective] : []);
     for (const name of [...compared, ...["x0", "noise", "times"].map((name) => `${key}/${name}`)]) {
       done(name);
     }

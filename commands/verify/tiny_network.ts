@@ -5,16 +5,17 @@
  *
  * @module
  */
-import { Graph, type Tensor } from "../../autograd/graph.ts";
+import { Graph, type ParameterSlot, type Tensor } from "../../autograd/graph.ts";
 import { add } from "../../autograd/ops/add.ts";
 import { linear } from "../../autograd/ops/matmul.ts";
 import { mul } from "../../autograd/ops/mul.ts";
 import { reshape } from "../../autograd/ops/reshape.ts";
+import type { Parameter } from "../../autograd/parameter.ts";
 import { Capture } from "../../device/capture.ts";
 import type { Gpu } from "../../device/gpu.ts";
 import type { TensorRef } from "../../device/tensor.ts";
 import type { Denoiser } from "../../diffusion/denoiser.ts";
-import { Objective } from "../../diffusion/objective.ts";
+import { type JudgedInputs, Objective, type ObjectiveTensors } from "../../diffusion/objective.ts";
 import type { DiffusionOptions } from "../../diffusion/options.ts";
 import type { Process } from "../../diffusion/process.ts";
 import { definePointwise, pointwise } from "../../kernels/shared/pointwise.ts";
@@ -102,6 +103,20 @@ export interface TinyCase {
   /** Between "grad/" and a parameter's name. */
   readonly gradients: string;
   readonly scale: number;
+  /** Parameters of the objective itself, by the names of their gradients after "grad/". */
+  readonly own?: ReadonlyMap<string, OwnParameter>;
+}
+
+/** Where a parameter of an objective and its gradient are. */
+export interface OwnParameter {
+  readonly parameter: Parameter;
+  readonly slot: Required<Pick<ParameterSlot, "value" | "grad">>;
+}
+
+/** An objective that takes given timesteps and noise. */
+export interface Judge {
+  judge(graph: Graph, inputs: JudgedInputs): ObjectiveTensors;
+  destroy(): void;
 }
 
 /** Replays a loss and its gradients on the GPU; gives the names that it has compared. */
@@ -111,11 +126,12 @@ export async function checkTinyLoss(
   process: Process,
   options: DiffusionOptions,
   tiny: TinyCase,
+  objective: Judge = new Objective(gpu, process, options),
 ): Promise<string[]> {
-  const { golden, rows } = tiny, compared: string[] = [];
-  const objective = new Objective(gpu, process, options);
+  const { golden, rows, own = new Map<string, OwnParameter>() } = tiny, compared: string[] = [];
+  const parameters = new Map(Array.from(own.values(), ({ parameter, slot }) => [parameter, slot]));
   const run = async (perSample: boolean) => {
-    const capture = new Capture(gpu, tiny.results), graph = new Graph(capture, {});
+    const capture = new Capture(gpu, tiny.results), graph = new Graph(capture, { parameters });
     const network = tinyNetwork(graph, golden, tiny.parameters, tiny.scale);
     const image = (name: string) => {
       const { data, shape } = fromTorch(golden.get(`${tiny.inputs}${name}`), IMAGE);
@@ -130,6 +146,7 @@ export async function checkTinyLoss(
       const one = gpu.tensor([], { data: Float32Array.of(1) });
       const grads = graph.backward(loss, one);
       for (const name of NAMES) found[name] = grads.get(network.parameters[name])!;
+      for (const [name, { slot }] of own) found[name] = slot.grad;
     }
     for (const tensor of Object.values(found)) capture.keep(tensor);
     const program = await capture.plan();
@@ -154,6 +171,7 @@ export async function checkTinyLoss(
     if (!golden.has(recorded)) continue;
     check(recorded, toTorch(whole.get(name)!, golden.get(recorded).shape, LAYOUTS[name]));
   }
+  for (const name of own.keys()) check(`${tiny.results}grad/${name}`, whole.get(name)!);
   objective.destroy();
   return compared;
 }

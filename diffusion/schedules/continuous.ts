@@ -12,6 +12,8 @@ export interface ContinuousLevels {
   readonly values: readonly number[];
   /** Largest number that there is a level of; any unless given. */
   readonly largest?: number;
+  /** See {@linkcode Schedule.provisional}. */
+  readonly provisional?: boolean;
   /** Signal and noise of a number. */
   level(value: number): NoiseLevel;
   /** What networks are told of it. */
@@ -26,7 +28,7 @@ export interface ContinuousLevels {
  * @throws {RangeError} If a level has no signal before the last, or is not noisier than the one before.
  */
 export function continuousSchedule(continuous: ContinuousLevels): Schedule {
-  const { values, largest = Infinity, level, condition, place } = continuous;
+  const { values, largest = Infinity, provisional, level, condition, place } = continuous;
   return scheduleFromLevels(values.map(level), (full) => {
     const rows = Float64Array.from(values.slice(0, full.length));
     const from = rows.at(-1)!, to = rows[0]!;
@@ -34,6 +36,7 @@ export function continuousSchedule(continuous: ContinuousLevels): Schedule {
       clean: 0,
       values: rows,
       condition,
+      ...provisional && { provisional },
       // Where the signal stays as it is, noise grows far beyond 1, and that is where sampling starts.
       start: level(from).signal === 1 ? level(from).noise : 1,
       at(value) {

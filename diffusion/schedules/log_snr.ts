@@ -34,8 +34,13 @@ export function logSnrLevel(logSnr: number): { signal: number; noise: number } {
 }
 
 /** The schedule of an l that falls with time. */
-export function logSnrSchedule(rows: number, logSnr: (time: number) => number): Schedule {
+export function logSnrSchedule(
+  rows: number,
+  logSnr: (time: number) => number,
+  about: Pick<Schedule, "provisional"> = {},
+): Schedule {
   return continuousSchedule({
+    ...about,
     values: Array.from({ length: rows }, (_, i) => (i + 1) / rows),
     largest: 1,
     level: (time) => logSnrLevel(logSnr(time)),

@@ -18,6 +18,7 @@ import { COSINE } from "./cosine.ts";
 import { FLOW } from "./flow.ts";
 import { IDDPM } from "./iddpm.ts";
 import { JUMP } from "./jump.ts";
+import { LEARNED, type LearnedLogSnr } from "./learned.ts";
 import { LINEAR } from "./linear.ts";
 import { LINEAR_SCALED } from "./linear_scaled.ts";
 import { LINEAR_TORCH } from "./linear_torch.ts";
@@ -51,6 +52,7 @@ const SCHEDULES = {
   "iddpm": IDDPM,
   "log-snr-linear": LOG_SNR_LINEAR,
   "log-snr-cosine": LOG_SNR_COSINE,
+  "learned": LEARNED,
 } as const satisfies Readonly<Record<string, ScheduleRecord<never>>>;
 
 /** Names of noise schedules. */
@@ -76,7 +78,11 @@ type Described = OptionsOf<typeof SCHEDULE_FIELDS>;
 /** Options of the noise schedule; its own are their defaults where they are not given. */
 export type ScheduleOptions =
   & Omit<Described, "scheduleOptions">
-  & { readonly scheduleOptions?: Partial<Described["scheduleOptions"]> };
+  & {
+    readonly scheduleOptions?: Partial<Described["scheduleOptions"]>;
+    /** What schedule `learned` has learned; a checkpoint holds it, a config does not. */
+    readonly learnedLogSnr?: LearnedLogSnr;
+  };
 
 /** What a schedule goes by: all options side by side. */
 function settingsOf({ scheduleOptions, ...settings }: ScheduleOptions) {

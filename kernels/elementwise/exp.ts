@@ -4,7 +4,8 @@ import { definePointwise, pointwise } from "../shared/pointwise.ts";
 
 /**
  * WGSL: `accurateExp(x)` with a relative error below 1.5e-7, as drivers err by several units in the
- * last place: x = k ln 2 + r, and the series of exp(r) times 2^k, which drivers give exactly.
+ * last place: x = k ln 2 + r, and the series of exp(r) times 2^k, which drivers give exactly. `V` is an
+ * alias of the type.
  */
 export const ACCURATE_EXP = `
 fn accurateExp(x: V) -> V {

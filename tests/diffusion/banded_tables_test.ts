@@ -1,4 +1,5 @@
 import { Graph } from "../../autograd/graph.ts";
+import { givenLevels } from "../../autograd/network_inputs.ts";
 import { scale } from "../../autograd/ops/scale.ts";
 import { Parameter } from "../../autograd/parameter.ts";
 import { Capture } from "../../device/capture.ts";
@@ -242,7 +243,8 @@ Deno.test("bandedOnGpu() samples a Gaussian field of the right power at every fr
     });
     const sampler = await Sampler.create(gpu, {
       ...{ shape, parameters: new Map(), process },
-      denoise: (_, { x, level }) => tables.combineTensors(level, [{ share, x }]),
+      denoise: (graph, { x, level }) =>
+        tables.combineTensors(givenLevels(graph, level), [{ share, x }]),
     });
     const moves = samplerMoves(process, choice);
     const images = await sampler.sample(moves, Array.from({ length: count }, (_, seed) => seed));

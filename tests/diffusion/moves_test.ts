@@ -4,6 +4,7 @@
  * levels, inputs and what the network is told as Karras et al. 2022 (arXiv 2206.00364) have them.
  */
 import { Graph } from "../../autograd/graph.ts";
+import { givenLevels } from "../../autograd/network_inputs.ts";
 import { Capture } from "../../device/capture.ts";
 import type { Gpu } from "../../device/gpu.ts";
 import type { Denoiser } from "../../diffusion/denoiser.ts";
@@ -64,7 +65,8 @@ const gainOfLevel = definePointwise({
 
 /** The best network for Gaussian data: E[e | x] = sigma x / (sigma^2 + spread^2). */
 function gaussianDenoiser(gpu: Gpu): Denoiser {
-  return (graph, { x, level }) => {
+  return (graph, { x, level: told }) => {
+    const level = givenLevels(graph, told);
     assertEquals(level.dtype, "f32", "what the network is told of a continuous level");
     const places = upload(
       gpu,

@@ -1,4 +1,5 @@
 import { Graph } from "../../autograd/graph.ts";
+import { givenLevels } from "../../autograd/network_inputs.ts";
 import { Capture } from "../../device/capture.ts";
 import type { Denoiser } from "../../diffusion/denoiser.ts";
 import { meanOverPoints } from "../../diffusion/bands.ts";
@@ -46,7 +47,9 @@ async function logged(process: Process, field: Process, options: DiffusionOption
   const first = capture.constant([SAMPLES], new Uint32Array(SAMPLES), "the only row");
   const x0 = fields.combine(capture, first, [{ share: roots, x: white }]);
   const denoise: Denoiser = (graph, { x, level }) =>
-    graph.constant(fields.combine(graph.capture, level, [{ share: gains, x: x.ref }]));
+    graph.constant(
+      fields.combine(graph.capture, givenLevels(graph, level), [{ share: gains, x: x.ref }]),
+    );
   const objective = new Objective(gpu, process, options);
   const { loss } = objective.record(new Graph(capture, { random: key }), {
     ...{ x0, denoise, perSample: true },

@@ -10,7 +10,9 @@ import { makeSchedule } from "../../../diffusion/schedules/registry.ts";
 import { dualChannels } from "../../../kernels/process/dual_output.ts";
 import { lucidNames } from "../../../model/networks/lucid/names.ts";
 import { LucidUNet } from "../../../model/networks/lucid/unet.ts";
-import { checkTensors } from "../../../model/names/pytorch.ts";
+import { logSnrNames } from "../../../model/names/log_snr.ts";
+import { checkTensors, type PytorchEntry } from "../../../model/names/pytorch.ts";
+import type { Network } from "../../../model/network.ts";
 import { LUCID_ANCHOR } from "./code_bases.ts";
 import { toF32 } from "./floats.ts";
 import { type PortableModel, portableNetwork } from "./portable.ts";
@@ -51,15 +53,39 @@ export function importLucid(
   const { path } = source;
   const config = parseConfig(JSON.stringify(tree), { path, overrides });
   const network = lucidOf(portableNetwork(config), config.model.name);
-  const entries = lucidNames(network);
-  for (const { tensors } of [found.raw, found.ema]) checkTensors(TITLE, entries, tensors);
+  const entries = [...lucidNames(network), ...scheduleNames(network)];
+  const [raw, ema] = [found.raw, found.ema].map((set) => withSchedule(source, set, network));
+  for (const { tensors } of [raw!, ema!]) checkTensors(TITLE, entries, tensors);
   say?.(`Recognised lucidrains/denoising-diffusion-pytorch: ${describeWeights(found)}`);
-  if (found.others.length > 0) say?.(`note: left out: ${groupsOf(found.others)}`);
+  const others = scheduleNames(network).length > 0
+    ? found.others.filter((name) => !name.includes("log_snr.net."))
+    : found.others;
+  if (others.length > 0) say?.(`note: left out: ${groupsOf(others)}`);
   return {
     ...{ config, network, step: 0, moments: null, extras: [] },
-    weights: parameterReader(entries, found.raw),
-    ema: parameterReader(entries, found.ema),
+    weights: parameterReader(entries, raw!),
+    ema: parameterReader(entries, ema!),
   };
+}
+
+/** Names of a learned noise schedule, which lies beside the network. */
+function scheduleNames({ logSnr }: Network): PytorchEntry[] {
+  return logSnr ? logSnrNames(logSnr) : [];
+}
+
+/** The tensors of a network together with those of its schedule. */
+function withSchedule(source: Source, set: WeightSet, network: Network): WeightSet {
+  const tensors = new Map(set.tensors);
+  for (const { pytorchName } of scheduleNames(network)) {
+    const tensor = source.tensors.get(`${aroundNetwork(set.prefix)}${pytorchName}`);
+    if (tensor) tensors.set(pytorchName, tensor);
+  }
+  return { ...set, tensors };
+}
+
+/** What is before the names of the diffusion around a network. */
+function aroundNetwork(prefix: string): string {
+  return prefix.replace(/model\.$/, "");
 }
 
 /** Images of a set, padded to sides that so many levels can halve. */
@@ -148,10 +174,13 @@ function attentionOf(
 
 /** The process that the tables of the diffusion around the network tell of. */
 function processOf({ tensors }: Source, prefix: string): Record<string, unknown> {
+  const around = aroundNetwork(prefix);
   const table = (name: string) => {
-    const tensor = tensors.get(`${prefix.replace(/model\.$/, "")}${name}`);
+    const tensor = tensors.get(`${around}${name}`);
     return tensor && toF32(tensor.read());
   };
+  const [hidden] = tensors.get(`${around}log_snr.net.2.fn.0.net.weight`)?.shape ?? [];
+  if (hidden) return { schedule: "learned", scheduleOptions: { hidden } };
   const kept = table("alphas_cumprod"), weight = table("loss_weight");
   if (!kept) return {};
   const timesteps = kept.length;
@@ -185,9 +214,13 @@ export function exportLucid(
   choice: WeightsChoice,
 ): Exported {
   const network = lucidOf(model.network, model.config.model.name);
-  const before = { weights: "model.model.", ema: "ema.ema_model.model." };
+  const before = { weights: "model.", ema: "ema.ema_model." };
+  const inner = { weights: `${before.weights}model.`, ema: `${before.ema}model.` };
   return {
-    tensors: stateDicts(model, lucidNames(network), choice, { before }),
+    tensors: [
+      ...stateDicts(model, lucidNames(network), choice, { before: inner }),
+      ...stateDicts(model, scheduleNames(network), choice, { before }),
+    ],
     metadata: { format: "pt" },
   };
 }

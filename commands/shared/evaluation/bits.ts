@@ -16,6 +16,7 @@ import { UsageError } from "../../../support/errors.ts";
 import { atomicWrite, ensureFolder } from "../../../support/files.ts";
 import { bitsPerDimension } from "../../../training/bits_per_dimension.ts";
 import { stepName } from "../../../training/checkpoint.ts";
+import { withLearned } from "../../../training/learned_schedule.ts";
 import { checkPrecision, type Precision } from "../../../training/precision.ts";
 import { networkOf } from "../../../training/run.ts";
 import { EMA_PREFIX, loadWeights, WEIGHTS_PREFIX } from "../../../training/state.ts";
@@ -30,7 +31,7 @@ const COUNT = 100;
 export interface BitsChoice {
   readonly checkpoint: string | undefined;
   readonly count: number | undefined;
-  readonly weights: string;
+  readonly weights: "ema" | "raw";
   readonly batch: number;
   readonly precision: Precision | undefined;
   readonly seed: number;
@@ -49,7 +50,10 @@ export async function bitsReport(
   say: (line: string) => void,
 ): Promise<number> {
   const checkpoint = await findCheckpoint(options.checkpoint), { path, step } = checkpoint;
-  const config = inPrecision(parseConfig(checkpoint.config, { path }), options.precision);
+  const stored = await withLearned(parseConfig(checkpoint.config, { path }), {
+    ...{ checkpoint, weights },
+  });
+  const config = inPrecision(stored, options.precision);
   const { data, diffusion, model } = config;
   if (model.latent.autoencoder !== null || diffusion.noise.name !== "gaussian") {
     throw new UsageError(

@@ -19,12 +19,14 @@ import { writeCheckpoint } from "../../../training/checkpoint.ts";
 import { linesUpTo, Log } from "../../../training/log.ts";
 import { inTurn } from "../../../training/collective.ts";
 import type { Observer } from "../../../training/observer.ts";
+import { learnsSchedule, processNow } from "../../../training/learned_schedule.ts";
 import { runFolder } from "../../../training/run_folder.ts";
 import type { Trainer } from "../../../training/trainer.ts";
 import { collect } from "./collect.ts";
 import { chooseExtractor } from "./extractor.ts";
 import { collectReference } from "./reference.ts";
 import { type ImageSource, samplerSource } from "./source.ts";
+import type { Move } from "../../../diffusion/moves.ts";
 import { fittingSampler } from "../../../training/sample_batch.ts";
 import { samplerMoves } from "../../../diffusion/samplers/registry.ts";
 
@@ -75,7 +77,7 @@ class Evaluation implements Observer {
     private readonly options: RunEvaluation,
     private readonly extractor: FeatureExtractor | null,
     private readonly reference: Reference,
-    private readonly samplers: Readonly<Record<typeof KINDS[number], Sampler>>,
+    private readonly drawings: Record<typeof KINDS[number], Drawing>,
     private readonly estimator: FrechetEstimator | null,
   ) {}
 
@@ -95,14 +97,14 @@ class Evaluation implements Observer {
       ...{ keep: options.metrics.count, collective },
     });
     if (!reference) throw new Error("Cannot evaluate: the reference must be complete");
-    const samplers = {
-      ema: await samplerOf(trainer, state.ema),
-      raw: await samplerOf(trainer, state.weights),
+    const drawings = {
+      ema: await drawingOf(trainer, state.ema),
+      raw: await drawingOf(trainer, state.weights),
     };
     const estimator = options.metrics.estimate && extractor
       ? await FrechetEstimator.create(gpu, extractor.dimension)
       : null;
-    return new Evaluation(trainer, options, extractor, reference, samplers, estimator);
+    return new Evaluation(trainer, options, extractor, reference, drawings, estimator);
   }
 
   get everySteps(): number {
@@ -138,7 +140,7 @@ class Evaluation implements Observer {
   }
 
   destroy(): void {
-    for (const sampler of Object.values(this.samplers)) sampler.destroy();
+    for (const { sampler } of Object.values(this.drawings)) sampler.destroy();
     this.extractor?.destroy();
     this.estimator?.destroy();
   }
@@ -146,6 +148,7 @@ class Evaluation implements Observer {
   async #judge(kind: typeof KINDS[number], step: number): Promise<Metric[]> {
     const { metrics: { names, count }, say } = this.options;
     const { estimator } = this;
+    await this.#follow(kind);
     const side = await collect(this.#source(kind, step), {
       ...{ label: `evaluation (${kind})`, metrics: names, extractor: this.extractor },
       ...{ count, keep: count, say, quiet: true, collective: this.trainer.collective },
@@ -154,15 +157,25 @@ class Evaluation implements Observer {
     return await judge(side, this.reference, { metrics: names, estimator }, say);
   }
 
+  /** Draws by what a schedule has learned since. */
+  async #follow(kind: typeof KINDS[number]): Promise<void> {
+    const { config, state } = this.trainer;
+    if (!learnsSchedule(config)) return;
+    this.drawings[kind].sampler.destroy();
+    this.drawings[kind] = await drawingOf(
+      this.trainer,
+      kind === "ema" ? state.ema : state.weights,
+    );
+  }
+
   #source(kind: typeof KINDS[number], step: number): ImageSource {
-    const { config, imageSize, process, network } = this.trainer;
+    const { config, imageSize, network } = this.trainer;
     const { run: { seed } } = config, classes = network.conditioning?.labels ?? 0;
     return samplerSource({
       ...imageSize,
       name: `samples of step ${step} (${kind} weights)`,
       fingerprint: `${kind} ${step}`,
-      sampler: this.samplers[kind],
-      moves: samplerMoves(process, config.diffusion.sampler),
+      ...this.drawings[kind],
       seed,
       labelOf: classes > 0 ? (index) => (seed + index) % classes : undefined,
     });
@@ -176,12 +189,20 @@ class Evaluation implements Observer {
   }
 }
 
-function samplerOf(trainer: Trainer, weights: Arena): Promise<Sampler> {
-  const { gpu, network, process, imageSize: size, latent } = trainer;
-  return fittingSampler({ gpu, network, process, size, latent }, weights, {
+/** What draws with some weights. */
+interface Drawing {
+  readonly sampler: Sampler;
+  readonly moves: readonly Move[];
+}
+
+async function drawingOf(trainer: Trainer, weights: Arena): Promise<Drawing> {
+  const { gpu, network, config, imageSize: size, latent } = trainer;
+  const process = await processNow(trainer, weights);
+  const sampler = await fittingSampler({ gpu, network, process, size, latent }, weights, {
     verb: "evaluate the run",
     remedy: "--metrics.every=0 leaves its evaluation out",
   });
+  return { sampler, moves: samplerMoves(process, config.diffusion.sampler) };
 }
 
 /** The lowest value of the averaged weights in lines before a step; Infinity where there is none. */

@@ -11,6 +11,7 @@ import { loadImages } from "../../../data/registry.ts";
 import type { Gpu } from "../../../device/gpu.ts";
 import { UsageError } from "../../../support/errors.ts";
 import { stepName } from "../../../training/checkpoint.ts";
+import { withLearned } from "../../../training/learned_schedule.ts";
 import { processOf } from "../../../training/run_process.ts";
 import { chooseData, namesDataset } from "../data_choice.ts";
 import {
@@ -89,12 +90,13 @@ async function checkpointSubject(gpu: Gpu, options: Options): Promise<Subject> {
   const { path, step } = checkpoint;
   const stored = parseConfig(checkpoint.config, { path });
   const own = { ...stored, data: { ...stored.data, dir: await dataPlace(path) } };
-  const config = inPrecision(own, options.precision), { precision } = config.train;
+  const { weights, batch, seed } = options;
+  const learned = await withLearned(own, { checkpoint, weights });
+  const config = inPrecision(learned, options.precision), { precision } = config.train;
   const choice = chooseSampler(options, config.diffusion);
   const process = processOf(config);
   const moves = movesOf(process, choice);
   const steps = moves.filter(isEvaluation).length;
-  const { weights, batch, seed } = options;
   const say = (line: string) => console.log(line);
   const steering = await chooseSteering(options, config, checkpoint, say);
   const { classes, guidance, facts } = steering;

@@ -5,6 +5,7 @@
  * @module
  */
 import type { Graph, Tensor } from "../../../autograd/graph.ts";
+import { givenLevels, type Levels, levelTensor } from "../../../autograd/network_inputs.ts";
 import { columns } from "../../../autograd/ops/columns.ts";
 import { concat } from "../../../autograd/ops/concat.ts";
 import { fourierFeatures } from "../../../autograd/ops/fourier_features.ts";
@@ -12,7 +13,6 @@ import { gatherRows } from "../../../autograd/ops/gather_rows.ts";
 import { logOfLevels } from "../../../autograd/ops/levels.ts";
 import { silu } from "../../../autograd/ops/silu.ts";
 import { type Initializer, Parameter } from "../../../autograd/parameter.ts";
-import type { TensorRef } from "../../../device/tensor.ts";
 import { normals } from "../../init.ts";
 import type { Linear } from "../../layers.ts";
 import { Module } from "../../module.ts";
@@ -61,16 +61,17 @@ export class Sinusoids extends Module {
   }
 
   /** `[N]` to `[N, channels]`. */
-  forward(graph: Graph, level: TensorRef): Tensor {
+  forward(graph: Graph, level: Levels): Tensor {
     const { timesteps, channels, shift, cosinesFirst } = this.options;
     const name = `sinusoids ${timesteps}x${channels}, shift ${shift}, flipped ${cosinesFirst}`;
-    if (level.dtype === "u32") {
+    const levels = levelTensor(graph, level);
+    if (levels.ref.dtype === "u32") {
       const table = graph.capture.table(
         name,
         [timesteps, channels],
         () => sinusoids(this.options),
       );
-      return gatherRows(graph.constant(table), graph.constant(level));
+      return gatherRows(graph.constant(table), levels);
     }
     const half = channels / 2;
     const turns = graph.capture.table(
@@ -78,7 +79,7 @@ export class Sinusoids extends Module {
       [half],
       () => Float32Array.from(frequencies(this.options), (f) => f / (2 * Math.PI)),
     );
-    const both = fourierFeatures(graph.constant(level), graph.constant(turns));
+    const both = fourierFeatures(levels, graph.constant(turns));
     return cosinesFirst ? concat(columns(both, half, half), columns(both, 0, half)) : both;
   }
 }
@@ -104,8 +105,11 @@ export class LogFourier extends Module {
    *
    * @throws {RangeError} For timesteps that are counted.
    */
-  forward(graph: Graph, level: TensorRef): Tensor {
-    return fourierFeatures(logOfLevels(graph, level), graph.parameter(this.weight));
+  forward(graph: Graph, level: Levels): Tensor {
+    return fourierFeatures(
+      logOfLevels(graph, givenLevels(graph, level)),
+      graph.parameter(this.weight),
+    );
   }
 }
 
@@ -119,8 +123,8 @@ export class LearnedTimes extends Module {
   }
 
   /** u32 `[N]` to `[N, channels]`. */
-  forward(graph: Graph, level: TensorRef): Tensor {
-    return gatherRows(graph.parameter(this.weight), graph.constant(level));
+  forward(graph: Graph, level: Levels): Tensor {
+    return gatherRows(graph.parameter(this.weight), levelTensor(graph, level));
   }
 }
 

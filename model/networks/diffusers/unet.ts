@@ -5,6 +5,7 @@
  * @module
  */
 import type { Graph, Tensor } from "../../../autograd/graph.ts";
+import { givenLevels, type Levels, levelTensor } from "../../../autograd/network_inputs.ts";
 import { add } from "../../../autograd/ops/add.ts";
 import { gatherRows } from "../../../autograd/ops/gather_rows.ts";
 import { inverseLevels } from "../../../autograd/ops/levels.ts";
@@ -112,7 +113,7 @@ export class DiffusersUNet extends Module implements Network {
 
   /** See {@linkcode Network.forward}. */
   forward(graph: Graph, { x, level, labels }: NetworkInputs): Tensor {
-    this.#checkInputs(x, level, labels);
+    this.#checkInputs(x, levelTensor(graph, level), labels);
     const time = this.#projectTime(graph, level, labels);
     let h = this.convIn.forward(this.options.centerInputSample ? centred(x) : x);
     const skips = [h];
@@ -133,18 +134,20 @@ export class DiffusersUNet extends Module implements Network {
       for (const one of upsamplers) h = resampled(one, h, time);
     }
     const out = this.convOut.forward(this.convNormOut.forward(h, { silu: true }));
-    return this.timeProj instanceof LogFourier ? mul(out, inverseLevels(graph, level)) : out;
+    return this.timeProj instanceof LogFourier
+      ? mul(out, inverseLevels(graph, givenLevels(graph, level)))
+      : out;
   }
 
   /** The embedding of time in front of its perceptron, `[N, channels]`. */
-  project(graph: Graph, level: TensorRef): Tensor {
+  project(graph: Graph, level: Levels): Tensor {
     return this.timeProj.forward(graph, level);
   }
 
   /** Projects the embedding of time and class for all blocks in one product. */
   #projectTime(
     graph: Graph,
-    level: TensorRef,
+    level: Levels,
     labels: TensorRef | undefined,
   ): (block: Resnet) => TimeColumns | undefined {
     let embedding = this.timeEmbedding.forward(this.project(graph, level));
@@ -174,7 +177,7 @@ export class DiffusersUNet extends Module implements Network {
     }
   }
 
-  #checkInputs(x: Tensor, level: TensorRef, labels: TensorRef | undefined): void {
+  #checkInputs(x: Tensor, { ref: level }: Tensor, labels: TensorRef | undefined): void {
     const refuse = (rule: string, got: string) => {
       throw new RangeError(`Cannot run the U-Net of diffusers: ${rule}, got ${got}`);
     };

@@ -5,6 +5,7 @@
  * @module
  */
 import type { Graph, Tensor } from "../../../autograd/graph.ts";
+import { type Levels, levelTensor } from "../../../autograd/network_inputs.ts";
 import { columns } from "../../../autograd/ops/columns.ts";
 import { concat } from "../../../autograd/ops/concat.ts";
 import { fourierFeatures } from "../../../autograd/ops/fourier_features.ts";
@@ -20,17 +21,18 @@ import type { TensorRef } from "../../../device/tensor.ts";
  */
 export function levelNumbers(
   graph: Graph,
-  level: TensorRef,
+  level: Levels,
   timesteps: number,
   unit: number,
 ): Tensor {
-  if (level.dtype !== "u32") return graph.constant(level);
+  const levels = levelTensor(graph, level);
+  if (levels.ref.dtype !== "u32") return levels;
   const table = graph.capture.table(
     `timesteps below ${timesteps} times ${unit}`,
     [timesteps, 1],
     () => Float32Array.from({ length: timesteps }, (_, t) => t * unit),
   );
-  return reshape(gatherRows(graph.constant(table), graph.constant(level)), level.shape);
+  return reshape(gatherRows(graph.constant(table), levels), level.shape);
 }
 
 /**

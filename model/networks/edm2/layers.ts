@@ -7,13 +7,13 @@
 import type { Graph, Tensor } from "../../../autograd/graph.ts";
 import { concat } from "../../../autograd/ops/concat.ts";
 import { conv2d } from "../../../autograd/ops/conv2d.ts";
+import { cosineFeatures } from "../../../autograd/ops/cosine_features.ts";
 import { linear } from "../../../autograd/ops/matmul.ts";
 import { rmsNorm } from "../../../autograd/ops/rms_norm.ts";
 import { scale } from "../../../autograd/ops/scale.ts";
 import { weightNorm } from "../../../autograd/ops/weight_norm.ts";
 import { Parameter } from "../../../autograd/parameter.ts";
 import { sizeOf } from "../../../device/tensor.ts";
-import { cosineFeatures } from "../../../kernels/elementwise/cosine_features.ts";
 import { gaussian } from "../../init.ts";
 import { Module } from "../../module.ts";
 
@@ -73,9 +73,7 @@ export class Features extends Module {
   /** `[N]` to `[N, width]`. */
   forward(graph: Graph, numbers: Tensor): Tensor {
     const frequencies = graph.parameter(this.frequencies), phases = graph.parameter(this.phases);
-    return graph.constant(
-      cosineFeatures(graph.capture, numbers.ref, frequencies.ref, phases.ref),
-    );
+    return cosineFeatures(numbers, frequencies.ref, phases.ref);
   }
 }
 

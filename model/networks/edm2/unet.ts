@@ -5,12 +5,13 @@
  * @module
  */
 import type { Graph, Tensor } from "../../../autograd/graph.ts";
+import { type Levels, levelTensor } from "../../../autograd/network_inputs.ts";
 import { add } from "../../../autograd/ops/add.ts";
 import { concat } from "../../../autograd/ops/concat.ts";
 import { mul } from "../../../autograd/ops/mul.ts";
 import { silu } from "../../../autograd/ops/silu.ts";
 import { Parameter } from "../../../autograd/parameter.ts";
-import { formatShape, sizeOf, type TensorRef } from "../../../device/tensor.ts";
+import { formatShape, sizeOf } from "../../../device/tensor.ts";
 import { classConditioning } from "../../class_embedding.ts";
 import { zeros } from "../../init.ts";
 import { Module } from "../../module.ts";
@@ -58,8 +59,8 @@ export class Uncertainty extends Module {
   }
 
   /** ln of a variance, `[N, 1]`, of what the network is told of the noise, `[N]`. */
-  forward(graph: Graph, level: TensorRef): Tensor {
-    return this.linear.forward(this.features.forward(graph, graph.constant(level)));
+  forward(graph: Graph, level: Levels): Tensor {
+    return this.linear.forward(this.features.forward(graph, levelTensor(graph, level)));
   }
 }
 
@@ -139,7 +140,7 @@ export class Edm2UNet extends Module implements Network {
   }
 
   /** The same of classes as numbers, one-hot or otherwise, `[N, classes]`. */
-  predict(graph: Graph, x: Tensor, level: TensorRef, classes?: Tensor): Tensor {
+  predict(graph: Graph, x: Tensor, level: Levels, classes?: Tensor): Tensor {
     this.#checkImages(x);
     const embedding = silu(this.#embed(graph, level, classes));
     const ones = [...x.shape.slice(0, 3), 1];
@@ -163,7 +164,7 @@ export class Edm2UNet extends Module implements Network {
     return mul(this.output.forward(h), graph.parameter(this.outputGain));
   }
 
-  #embed(graph: Graph, level: TensorRef, classes: Tensor | undefined): Tensor {
+  #embed(graph: Graph, level: Levels, classes: Tensor | undefined): Tensor {
     const { timesteps } = this.shape;
     const numbers = levelNumbers(graph, level, timesteps, 1 / timesteps);
     const features = this.features.forward(graph, numbers);

@@ -5,6 +5,7 @@
  * @module
  */
 import type { Graph, Tensor } from "../../../autograd/graph.ts";
+import { type Levels, levelTensor } from "../../../autograd/network_inputs.ts";
 import { add } from "../../../autograd/ops/add.ts";
 import { batchNormEval, batchNormTrain } from "../../../autograd/ops/batch_norm.ts";
 import { concat } from "../../../autograd/ops/concat.ts";
@@ -17,7 +18,6 @@ import { relu } from "../../../autograd/ops/relu.ts";
 import { reshape } from "../../../autograd/ops/reshape.ts";
 import { silu } from "../../../autograd/ops/silu.ts";
 import { Parameter } from "../../../autograd/parameter.ts";
-import type { TensorRef } from "../../../device/tensor.ts";
 import { fanInUniform, ones, zeros } from "../../init.ts";
 import { Module } from "../../module.ts";
 import type { Network, NetworkInputs, NetworkShape } from "../../network.ts";
@@ -204,10 +204,11 @@ export class FullUNet extends Module implements Network {
   }
 
   /** `[N, timeChannels]` of timesteps `[N]`. */
-  #rows(graph: Graph, level: TensorRef): Tensor {
-    if (level.dtype !== "u32") {
+  #rows(graph: Graph, level: Levels): Tensor {
+    const levels = levelTensor(graph, level), { dtype } = levels.ref;
+    if (dtype !== "u32") {
       throw new RangeError(
-        `Cannot run the network: its table has rows for timesteps, u32, got levels of ${level.dtype}`,
+        `Cannot run the network: its table has rows for timesteps, u32, got levels of ${dtype}`,
       );
     }
     const { timeChannels, timeTable } = this.options;
@@ -217,6 +218,6 @@ export class FullUNet extends Module implements Network {
       shape,
       () => timeTable === "notebook" ? notebookTable(...shape) : sinusoidTable(...shape),
     );
-    return gatherRows(graph.constant(table), graph.constant(level));
+    return gatherRows(graph.constant(table), levels);
   }
 }

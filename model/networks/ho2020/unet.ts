@@ -5,8 +5,9 @@
  * @module
  */
 import type { Graph, Tensor } from "../../../autograd/graph.ts";
+import { levelTensor } from "../../../autograd/network_inputs.ts";
 import { silu } from "../../../autograd/ops/silu.ts";
-import { formatShape, type TensorRef } from "../../../device/tensor.ts";
+import { formatShape } from "../../../device/tensor.ts";
 import {
   Downsample,
   NEARLY_ZERO_GAIN,
@@ -145,7 +146,7 @@ export class UNet extends Module implements Network {
 
   /** See {@linkcode Network.forward}. */
   forward(graph: Graph, { x, level: timesteps, labels }: NetworkInputs): Tensor {
-    this.#checkInputs(x, timesteps);
+    this.#checkInputs(x, levelTensor(graph, timesteps));
     const embedded = withClass(
       this.timeEmbedding.forward(graph, timesteps),
       this.classEmbedding,
@@ -172,7 +173,7 @@ export class UNet extends Module implements Network {
     return this.tail.conv.forward(this.tail.norm.forward(h, { silu: true }));
   }
 
-  #checkInputs(x: Tensor, timesteps: TensorRef): void {
+  #checkInputs(x: Tensor, { ref: timesteps }: Tensor): void {
     const [n, height = 0, width = 0, channels] = x.shape;
     if (x.shape.length !== 4 || channels !== this.shape.channels) {
       throw new RangeError(

@@ -5,6 +5,7 @@
  * @module
  */
 import type { Graph, Tensor } from "../../../autograd/graph.ts";
+import { givenLevels } from "../../../autograd/network_inputs.ts";
 import { binnedLinear } from "../../../autograd/ops/binned_linear.ts";
 import { reshape } from "../../../autograd/ops/reshape.ts";
 import { Parameter } from "../../../autograd/parameter.ts";
@@ -49,7 +50,10 @@ export class LinearDenoiser extends Module implements Network {
     const [n = 0, ...image] = x.shape;
     const weight = graph.parameter(this.weight), bias = graph.parameter(this.bias);
     const flat = reshape(x, [n, sizeOf(image)]);
-    return reshape(binnedLinear(flat, weight, bias, level, this.shape.timesteps), x.shape);
+    return reshape(
+      binnedLinear(flat, weight, bias, givenLevels(graph, level), this.shape.timesteps),
+      x.shape,
+    );
   }
 }
 

@@ -4,6 +4,7 @@
  * @module
  */
 import type { Graph, Tensor } from "../../../autograd/graph.ts";
+import { type Levels, levelTensor } from "../../../autograd/network_inputs.ts";
 import { concat } from "../../../autograd/ops/concat.ts";
 import { fourierFeatures } from "../../../autograd/ops/fourier_features.ts";
 import { gatherRows } from "../../../autograd/ops/gather_rows.ts";
@@ -47,12 +48,12 @@ export class LevelEmbedding extends Module {
   }
 
   /** Levels `[N]`, timesteps as u32 or others as f32, to `[N, 4 * channels]`. */
-  forward(graph: Graph, level: TensorRef): Tensor {
+  forward(graph: Graph, level: Levels): Tensor {
     return perceptron(this.style, this, this.features(graph, level));
   }
 
   /** `[N]` to sines, then cosines; with Fourier features, the level before them. */
-  features(graph: Graph, level: TensorRef): Tensor {
+  features(graph: Graph, level: Levels): Tensor {
     if (this.frequencies) {
       const numbers = levelNumbers(graph, level, this.timesteps);
       const waves = fourierFeatures(numbers, graph.parameter(this.frequencies));
@@ -60,11 +61,11 @@ export class LevelEmbedding extends Module {
     }
     const { channels, longestPeriod } = this.options;
     const frequencies = sinusoidFrequencies(channels / 2, longestPeriod);
-    const { capture } = graph;
-    if (level.dtype !== "u32") {
+    const { capture } = graph, levels = levelTensor(graph, level);
+    if (levels.ref.dtype !== "u32") {
       const turns = Float32Array.from(frequencies, (w) => w / (2 * Math.PI));
       const table = capture.constant([turns.length], turns, "frequencies");
-      return fourierFeatures(graph.constant(level), graph.constant(table));
+      return fourierFeatures(levels, graph.constant(table));
     }
     const shape = [this.timesteps, channels];
     const table = capture.table(
@@ -78,7 +79,7 @@ export class LevelEmbedding extends Module {
         return Float32Array.from(rows.flat());
       },
     );
-    return gatherRows(graph.constant(table), graph.constant(level));
+    return gatherRows(graph.constant(table), levels);
   }
 }
 

@@ -1,4 +1,5 @@
 import { Graph } from "../../../autograd/graph.ts";
+import { givenLevels } from "../../../autograd/network_inputs.ts";
 import { mul } from "../../../autograd/ops/mul.ts";
 import { fft2 } from "../../../autograd/ops/fft.ts";
 import { fieldSpectrum, makeSynthetic } from "../../../data/sets/synthetic.ts";
@@ -64,7 +65,7 @@ function epsilonGain(a: number, power: number): number {
 function filter(gains: TensorRef): Denoiser {
   return (graph, { x, level: timesteps }) => {
     const { capture } = graph;
-    const rows = gatherRowsForward(capture, gains, timesteps);
+    const rows = gatherRowsForward(capture, gains, givenLevels(graph, timesteps));
     const [samples = 0] = rows.shape;
     const gain = graph.constant(reshape(rows, [samples, SIZE, SIZE, 1, 1]));
     const filtered = mul(fft2(x, { norm: "ortho" }), gain);

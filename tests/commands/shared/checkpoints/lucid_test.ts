@@ -3,6 +3,9 @@ import { exportLucid, importLucid } from "../../../../commands/shared/checkpoint
 import { type Source, sourceOf } from "../../../../commands/shared/checkpoints/source.ts";
 import { parseConfig } from "../../../../config/load.ts";
 import { makeSchedule } from "../../../../diffusion/schedules/registry.ts";
+import { LOG_SNR_ENDS } from "../../../../diffusion/schedules/learned.ts";
+import { LogSnr } from "../../../../model/log_snr.ts";
+import { logSnrNames } from "../../../../model/names/log_snr.ts";
 import { toPytorch } from "../../../../model/names/pytorch.ts";
 import { lucidNames } from "../../../../model/networks/lucid/names.ts";
 import type { LucidOptions } from "../../../../model/networks/lucid/options.ts";
@@ -91,6 +94,34 @@ for (const [channels, selfCondition] of [[1, false], [3, false], [3, true]] as c
     }
   });
 }
+
+Deno.test("importLucid() takes a learned noise schedule over, and exportLucid() gives the same bytes back", async () => {
+  const model = { channelMultipliers: [1, 2], timeFeatures: "learned" };
+  const fixed = trained(optionsOf(model)), hidden = 7;
+  const network = new LogSnr({ ...LOG_SNR_ENDS, hidden, gradientShare: 1 });
+  const schedule = ["model.", "ema.ema_model."].flatMap((before, set) =>
+    logSnrNames(network).map((entry, i) => {
+      const count = entry.shape.reduce((product, n) => product * n, 1);
+      const { shape, data } = toPytorch(entry, randomValues(count, 50 * set + i + 1));
+      const stored = { dtype: "F32", shape, data } as const;
+      return [`${before}${entry.pytorchName}`, { ...stored, read: () => stored }] as const;
+    })
+  );
+  const tables = [...fixed.tensors].filter(([name]) => !/alphas_cumprod|loss_weight/.test(name));
+  const source = { ...fixed, tensors: new Map([...tables, ...schedule]) };
+  const lines: string[] = [];
+  const taken = importLucid(source, { overrides: [], say: (line) => lines.push(line) });
+  const { diffusion } = taken.config;
+  assertEquals([diffusion.schedule, diffusion.scheduleOptions.hidden], ["learned", hidden]);
+  assert(!lines.join().includes("left out"), lines.join());
+  const { tensors } = exportLucid(taken, "all");
+  assertEquals(tensors.map(([name]) => name).sort(), [...source.tensors.keys()].sort());
+  for (const [name, tensor] of tensors) {
+    const { shape, data } = await tensor.read();
+    const before = source.tensors.get(name)!.read();
+    assertEquals([shape, data], [before.shape, before.data], name);
+  }
+});
 
 Deno.test("importLucid() refuses images of other channels, and a network that lacks a tensor", () => {
   const options = optionsOf({ channelMultipliers: [1, 2] });
