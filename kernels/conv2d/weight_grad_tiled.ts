@@ -22,6 +22,7 @@ import {
 import type { Variant } from "../shared/variants.ts";
 import {
   familyOf,
+  invocationsOf,
   perLoad,
   type RankedTile,
   rankTiles,
@@ -62,7 +63,7 @@ export function tiledWeightGrads(
   return rankTiles(tiles, rows, co, most).map((tile) => {
     const [x, y] = tileGrid(tile, rows, co, 1);
     const wanted = Math.ceil(
-      WANTED_INVOCATIONS / (x * y * product.layers * tile.across * tile.down),
+      WANTED_INVOCATIONS / (x * y * product.layers * invocationsOf(tile)),
     );
     const parts = Math.min(wanted, most);
     return {
@@ -321,7 +322,7 @@ function slicesAnywhere({ tile, stride, wide, joined, doubled }: TiledWeightGrad
 /** WGSL: the last workgroups of a part sum dy, whose pixels the invocations share out. */
 function biasSums(tile: WorkgroupTile, wide: boolean): string {
   const quads = tileColumns(tile) / 4;
-  const shares = tile.across * tile.down / quads;
+  const shares = invocationsOf(tile) / quads;
   const at = "(sums + taps * params.ci) * params.co + at";
   const store = wide
     ? `if (left > 0u) { out[(${at}) / 4u] = sum; }`

@@ -24,6 +24,7 @@ import {
 } from "./gemm_matrix.ts";
 import {
   type Along,
+  invocationsOf,
   perLoad,
   tileColumns,
   tileRows,
@@ -136,7 +137,7 @@ export function storeTile(
     });
     return `{
     let r = row + ty * ${tile.rows}u + ${i}u;
-    if (r < ${rows}) {
+    if (r < ${rows}${ownRow(tile, i)}) {
       ${prepare("r")}
       ${cells.join("\n      ")}
     }
@@ -144,9 +145,15 @@ export function storeTile(
   }).join("\n  ");
 }
 
+/** WGSL: and whether row `i` of the block is this invocation's to store; see {@linkcode addShares}. */
+function ownRow({ shares = 1 }: WorkgroupTile, i: number): string {
+  return shares > 1 ? ` && share == ${i % shares}u` : "";
+}
+
 /** The kernel of a product. */
 export function tiledKernel(product: TiledProduct): Kernel {
   const { tile, a, b } = product;
+  const { shares = 1 } = tile;
   const onUnits = hasUnits(tile);
   const slices = onUnits
     ? matrixSlices(tile, a.along, b.along)
@@ -156,7 +163,7 @@ export function tiledKernel(product: TiledProduct): Kernel {
     name: product.name,
     bindings: product.bindings,
     params: product.params,
-    workgroupSize: [tile.across * tile.down, 1, 1],
+    workgroupSize: [invocationsOf(tile), 1, 1],
     workgroupBytes: slices.bytes,
     ...onUnits && { matrices: true },
     wgsl: `${product.functions}
@@ -164,7 +171,8 @@ ${slices.memory}
 @compute @workgroup_size(WX, WY, WZ)
 fn main(@builtin(workgroup_id) group: vec3u, @builtin(local_invocation_index) thread: u32${slices.builtins}) {
   let tx = thread % ${tile.across}u;
-  let ty = thread / ${tile.across}u;
+  let ty = thread / ${tile.across}u${shares > 1 ? ` % ${tile.down}u` : ""};
+  ${shares > 1 ? `let share = thread / ${tile.across * tile.down}u;` : ""}
   let row = group.y * ${tileRows(tile)}u;
   let column = group.x * ${tileColumns(tile)}u;
   ${declareItems(tile, "a", a.along)}
@@ -207,25 +215,48 @@ function registerSlices(
       "\n  ",
     );
   const endBlock = perSum((at) => `total${at} += c${at}; c${at} = vec4f();`);
-  const products = range(tile.depth / 4).map((q) => multiplyAdd(tile, alongA, alongB, q)).join(
-    "\n    ",
-  );
+  const quads = range(tile.depth / 4 / (tile.shares ?? 1));
+  const products = quads.map((q) => multiplyAdd(tile, alongA, alongB, q)).join("\n    ");
   return {
     bytes: 4 * tile.depth * (tileRows(tile) + tileColumns(tile)),
     builtins: "",
     memory: `var<workgroup> sliceA: ${arrayOf("vec4f", shapeOfA(tile, alongA))};
 var<workgroup> sliceB: ${
       alongB === "k"
-        ? arrayOf("f32", [tile.depth / 4, 4, tile.vectors, tile.across, 4])
-        : arrayOf("vec4f", [tile.depth, tile.vectors, tile.across])
+        ? arrayOf("f32", [...depthOf(tile, tile.depth / 4), 4, tile.vectors, tile.across, 4])
+        : arrayOf("vec4f", [...depthOf(tile, tile.depth), tile.vectors, tile.across])
     };`,
     sums: perSum((at) => `var c${at} = vec4f();`) +
       (blockEnds ? `\n  ${perSum((at) => `var total${at} = vec4f();`)}` : ""),
     storeA: (n, value) => storeA(tile, alongA, n, value),
     storeB: (n, value) => storeB(tile, alongB, n, value),
     multiply: blockEnds ? `${products}\n    if (${blockEnds}) {\n  ${endBlock}\n    }` : products,
-    finish: blockEnds ? perSum((at) => `c${at} += total${at};`) : "",
+    finish: (blockEnds ? perSum((at) => `c${at} += total${at};`) : "") + addShares(tile, alongA),
   };
+}
+
+/**
+ * WGSL: where several invocations have shares of the same elements, adds them up row by row, each row in
+ * one of them.
+ */
+function addShares(tile: WorkgroupTile, alongA: Along): string {
+  const { across, down, rows, vectors, shares = 1 } = tile;
+  if (shares === 1) return "";
+  const lanes = across * down;
+  const slot = (order: string, j: number) =>
+    vectorOfA(tile, alongA, `((${order} * ${vectors}u + ${j}u) * ${lanes}u + thread % ${lanes}u)`);
+  return range(rows).map((i) => {
+    const own = `${i % shares}u`;
+    // The others, counted from the one that adds.
+    const order = `((share + ${shares - 1 - i % shares}u) % ${shares}u)`;
+    const each = (text: (j: number) => string) => range(vectors).map(text).join(" ");
+    const sums = range(shares - 1).map((n) => each((j) => `c${i}_${j} += ${slot(`${n}u`, j)};`));
+    return `
+  workgroupBarrier();
+  if (share != ${own}) { ${each((j) => `${slot(order, j)} = c${i}_${j};`)} }
+  workgroupBarrier();
+  if (share == ${own}) { ${sums.join(" ")} }`;
+  }).join("");
 }
 
 function declareLoads(tile: WorkgroupTile, name: "a" | "b", operand: TiledOperand): string {
@@ -255,7 +286,7 @@ function fetched(name: "a" | "b", { valid }: TiledOperand, n: number): string {
 
 /** WGSL: which k and which line of the tile each load of an invocation covers. */
 function declareItems(tile: WorkgroupTile, operand: "a" | "b", along: Along): string {
-  const invocations = tile.across * tile.down;
+  const invocations = invocationsOf(tile);
   const lines = operand === "a" ? tileRows(tile) : tileColumns(tile);
   // Vectors of a slice are counted along memory; as their number along memory divides the
   // invocations, that coordinate is the same for all loads of an invocation.
@@ -276,8 +307,27 @@ function declareItems(tile: WorkgroupTile, operand: "a" | "b", along: Along): st
  * varies by itself: WGSL's bounds checks then leave constants alone, which stay offsets of a load, and
  * cost one operation for what an invocation's place decides, outside of the loop.
  */
-function shapeOfA({ depth, down, rows }: WorkgroupTile, along: Along): number[] {
-  return along === "k" ? [down, rows, depth / 4] : [depth, down, rows / 4];
+function shapeOfA(tile: WorkgroupTile, along: Along): number[] {
+  const { depth, down, rows } = tile;
+  return along === "k"
+    ? [down, rows, ...depthOf(tile, depth / 4)]
+    : [...depthOf(tile, depth), down, rows / 4];
+}
+
+/** Dimensions of `size` k, or vectors of k, in workgroup memory: shares have one of their own. */
+function depthOf({ shares = 1 }: WorkgroupTile, size: number): number[] {
+  return shares > 1 ? [shares, size / shares] : [size];
+}
+
+/** WGSL: index in those dimensions of what is stored. */
+function storedAt(tile: WorkgroupTile, size: number, at: string): string {
+  const [, share] = depthOf(tile, size);
+  return share ? `[${at} / ${share}u][${at} % ${share}u]` : `[${at}]`;
+}
+
+/** WGSL: index in those dimensions of what an invocation reads. */
+function readAt({ shares = 1 }: WorkgroupTile, at: number): string {
+  return shares > 1 ? `[share][${at}]` : `[${at}]`;
 }
 
 function arrayOf(element: string, shape: readonly number[]): string {
@@ -285,10 +335,10 @@ function arrayOf(element: string, shape: readonly number[]): string {
 }
 
 function storeA(tile: WorkgroupTile, along: Along, n: number, value: string): string {
-  const { rows } = tile;
+  const { rows, depth } = tile;
   const slot = along === "k"
-    ? `[aLine${n} / ${rows}u][aLine${n} % ${rows}u][aK / 4u]`
-    : `[aK${n}][aLine / ${rows}u][aLine / 4u % ${rows / 4}u]`;
+    ? `[aLine${n} / ${rows}u][aLine${n} % ${rows}u]${storedAt(tile, depth / 4, "(aK / 4u)")}`
+    : `${storedAt(tile, depth, `aK${n}`)}[aLine / ${rows}u][aLine / 4u % ${rows / 4}u]`;
   return `sliceA${slot} = ${value};`;
 }
 
@@ -297,14 +347,16 @@ function storeA(tile: WorkgroupTile, along: Along, n: number, value: string): st
  * array has k in two parts then, as the four of a load are at constant distances.
  */
 function storeB(tile: WorkgroupTile, along: Along, n: number, value: string): string {
-  const { across } = tile;
+  const { across, depth } = tile;
   if (along === "lines") {
     const quad = `bLine / 4u`;
-    return `sliceB[bK${n}][${quad} / ${across}u][${quad} % ${across}u] = ${value};`;
+    const place = `[${quad} / ${across}u][${quad} % ${across}u]`;
+    return `sliceB${storedAt(tile, depth, `bK${n}`)}${place} = ${value};`;
   }
   const quad = `bLine${n} / 4u`;
   const place = `[${quad} / ${across}u][${quad} % ${across}u][bLine${n} % 4u]`;
-  const stores = range(4).map((p) => `sliceB[bK / 4u][${p}]${place} = v[${p}];`);
+  const k = storedAt(tile, depth / 4, "(bK / 4u)");
+  const stores = range(4).map((p) => `sliceB${k}[${p}]${place} = v[${p}];`);
   return `{ let v = ${value}; ${stores.join(" ")} }`;
 }
 
@@ -320,25 +372,30 @@ export function keptVector(tile: WorkgroupTile, along: Along, at: string): strin
 
 /** WGSL of a vector of A by its number. */
 function vectorOfA(tile: WorkgroupTile, along: Along, at: string): string {
-  const [, middle = 1, inner = 1] = shapeOfA(tile, along);
-  return `sliceA[${at} / ${middle * inner}u][${at} / ${inner}u % ${middle}u][${at} % ${inner}u]`;
+  const shape = shapeOfA(tile, along);
+  const index = shape.map((size, i) => {
+    const inner = shape.slice(i + 1).reduce((a, b) => a * b, 1);
+    return `[${at} / ${inner}u${i > 0 ? ` % ${size}u` : ""}]`;
+  });
+  return `sliceA${index.join("")}`;
 }
 
 /** WGSL: the multiply-adds of four k, those of vector `q` of the slice. */
 function multiplyAdd(tile: WorkgroupTile, alongA: Along, alongB: Along, q: number): string {
   const { rows, vectors } = tile;
   const lines: string[] = [];
+  const quad = readAt(tile, q);
   if (alongA === "k") {
-    for (const i of range(rows)) lines.push(`let x${i} = sliceA[ty][${i}][${q}];`);
+    for (const i of range(rows)) lines.push(`let x${i} = sliceA[ty][${i}]${quad};`);
   }
   for (const p of range(4)) {
-    const k = 4 * q + p;
+    const k = readAt(tile, 4 * q + p);
     if (alongA === "lines") {
-      for (const h of range(rows / 4)) lines.push(`let x${p}_${h} = sliceA[${k}][ty][${h}];`);
+      for (const h of range(rows / 4)) lines.push(`let x${p}_${h} = sliceA${k}[ty][${h}];`);
     }
     for (const j of range(vectors)) {
-      const floats = range(4).map((i) => `sliceB[${q}][${p}][${j}][tx][${i}]`);
-      const value = alongB === "lines" ? `sliceB[${k}][${j}][tx]` : `vec4f(${floats.join(", ")})`;
+      const floats = range(4).map((i) => `sliceB${quad}[${p}][${j}][tx][${i}]`);
+      const value = alongB === "lines" ? `sliceB${k}[${j}][tx]` : `vec4f(${floats.join(", ")})`;
       lines.push(`let y${p}_${j} = ${value};`);
     }
     for (const i of range(rows)) {

@@ -20,6 +20,11 @@ export interface WorkgroupTile {
   readonly vectors: number;
   /** k of a slice, a multiple of four. */
   readonly depth: number;
+  /**
+   * Invocations one behind the other, which share out the k of a slice in multiples of four. One unless
+   * given.
+   */
+  readonly shares?: number;
   /** Who multiplies, where it isn't the invocations; see gemm_matrix.ts. */
   readonly units?: MatrixUnits;
 }
@@ -44,15 +49,17 @@ export interface RankedTile extends WorkgroupTile {
  *
  * An invocation has 8 x 8 elements wherever the tile is large enough: on RDNA3, whose multiply-adds are
  * twice as fast as RDNA2's and whose workgroup memory is not, 4 x 8 leaves 63 % of the peak and 4 x 4
- * 47 %. Slices of 16 for the largest tiles take registers of which waves are made.
+ * 47 %, for which the smallest share out k. The narrowest does so as well, to be half as high: loads of
+ * 128 rows by 64 invocations hold too many registers. Slices of 16 for the largest tiles take registers of which
+ * waves are made.
  */
 export const TILES: readonly RankedTile[] = [
   { across: 16, down: 16, rows: 8, vectors: 2, depth: 8, gain: 1 },
   { across: 8, down: 16, rows: 8, vectors: 2, depth: 8, gain: 0.95 },
   { across: 8, down: 8, rows: 8, vectors: 2, depth: 8, gain: 0.9 },
   { across: 8, down: 8, rows: 4, vectors: 2, depth: 8, gain: 0.6 },
-  { across: 8, down: 8, rows: 4, vectors: 1, depth: 16, gain: 0.45 },
-  { across: 4, down: 16, rows: 8, vectors: 1, depth: 16, gain: 0.4 },
+  { across: 8, down: 4, rows: 8, vectors: 1, depth: 16, shares: 2, gain: 0.45 },
+  { across: 4, down: 8, rows: 8, vectors: 1, depth: 16, shares: 2, gain: 0.4 },
 ];
 
 /** Invocations that keep a card busy; fewer are taken to slow it down in proportion. */
@@ -72,6 +79,11 @@ export function tileRows({ down, rows }: WorkgroupTile): number {
 /** Columns of C that a tile covers. */
 export function tileColumns({ across, vectors }: WorkgroupTile): number {
   return across * vectors * 4;
+}
+
+/** Invocations of a workgroup. */
+export function invocationsOf({ across, down, shares = 1 }: WorkgroupTile): number {
+  return across * down * shares;
 }
 
 /** The family of kernels that a tile belongs to. */
@@ -106,7 +118,7 @@ export function rankTiles(
     const grid = tileGrid(tile, rows, columns, batches);
     const full = rows * columns / (grid[0] * tileColumns(tile) * grid[1] * tileRows(tile));
     const groups = grid[0] * grid[1] * grid[2];
-    const busy = Math.min(1, groups * tile.across * tile.down / BUSY_INVOCATIONS);
+    const busy = Math.min(1, groups * invocationsOf(tile) / BUSY_INVOCATIONS);
     const score = tile.gain * full * busy * Math.min(1, groups / COMPUTE_UNITS);
     return { tile, score, allowed: grid.every((n) => n <= most) };
   }).filter(({ allowed }) => allowed).sort((a, b) => b.score - a.score).map(({ tile }) => tile);
@@ -136,7 +148,7 @@ const range = (n: number) => [...Array(n).keys()];
 /** Loads that an invocation makes for a slice of A or B. */
 export function loadsOf(tile: WorkgroupTile, operand: "a" | "b"): number {
   const lines = operand === "a" ? tileRows(tile) : tileColumns(tile);
-  return lines * tile.depth / 4 / (tile.across * tile.down);
+  return lines * tile.depth / 4 / invocationsOf(tile);
 }
 
 /** WGSL lines, one a load of A or B. */

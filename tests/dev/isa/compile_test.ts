@@ -9,7 +9,8 @@ const missing = await missingTool();
 const skipped = missing === null ? "" : ` (skipped: ${missing})`;
 
 /** The kernels in which a CIFAR-10 step spends four fifths of its time. */
-const HOT = String.raw`^(conv2d\.(forward|input|weight)|matmul)\.tiled128x128(\+bias)?$`;
+const HOT = String
+  .raw`^(conv2d\.(forward|input|weight)|matmul)\.tiled128x128(\+\w+)*(\.joined|\.doubled)?$`;
 
 /** The least share of the FP32 peak that hot loops must leave. */
 const FLOORS: Readonly<Record<ChipName, number>> = { navi21: 0.88, navi31: 0.82 };
@@ -25,7 +26,8 @@ for (const chip of ["navi21", "navi31"] as const) {
         chip,
       );
       assertEquals(
-        [...new Set(kernels.map(({ name }) => name.replace("+bias", "")))].sort(),
+        [...new Set(kernels.map(({ name }) => name.replace(/\+.*|\.(joined|doubled)$/, "")))]
+          .sort(),
         ["conv2d.forward", "conv2d.input", "conv2d.weight", "matmul"].map((name) =>
           `${name}.tiled128x128`
         ),
@@ -38,6 +40,30 @@ for (const chip of ["navi21", "navi31"] as const) {
     },
   });
 }
+
+/** Small tiles, and attention as it is streamed. */
+const SMALL = String.raw`^(attention|.*\.tiled32x)`;
+
+Deno.test({
+  name: `compileStep() finds half of navi31's peak or more in small tiles and attention${skipped}`,
+  ignore: missing !== null,
+  async fn() {
+    const config = join(ROOT, "config/cifar10.json");
+    const kernels = reportKernels(
+      await compileStep({
+        ...{ config, overrides: [], match: SMALL, chip: "navi31", variant: "tiled" },
+      }),
+      "navi31",
+    );
+    for (const { name, spilled, loop, limit } of kernels) {
+      assert(loop.bound >= 0.5 || limit === "bandwidth", `${name}: ${loop.bound}`);
+      if (name.includes("tiled")) assertEquals(spilled, 0, name);
+    }
+    const kinds = new Set(kernels.map(({ name }) => name.split(".").slice(0, 2).join(".")));
+    for (const kind of ["forward", "dq", "dkdv"]) assert(kinds.has(`attention.${kind}`), kind);
+    for (const kind of ["conv2d.weight", "matmul.tiled32x32"]) assert(kinds.has(kind), kind);
+  },
+});
 
 Deno.test("compileStep() names what must be installed", async () => {
   const config = join(ROOT, "config/smoke.json");
