@@ -6,7 +6,7 @@ import { errorLines, ROOT, runScript, type ScriptResult } from "./support/runs.t
 
 const SMOKE = ["--config", "config/smoke.json"];
 
-/** A step that concatenates to four GiB, which is over every adapter's limit. */
+/** A step whose skip connections join to four GiB, which is over every adapter's limit. */
 const WIDE = [
   ...["--data.name=synthetic", "--data.size=32", "--data.synthetic.count=8192"],
   ...["--model.channels=64", "--train.batchSize=8192"],
@@ -78,8 +78,8 @@ Deno.test("train --dry-run plans a step that is too large, and train names what 
   const { train: { batchSize } } = parseConfig(dry.out, { path: "dry run" });
   const parts = Number(/use --train\.accumulate=(\d+): the same batch/.exec(dry.err)?.[1]);
   assert(parts > 1 && batchSize % parts === 0, dry.err);
-  assertMatch(dry.err, /concat would have .*iB, and a binding of this adapter may have/);
-  assertMatch(dry.err, /biggest at the peak[^]*│ concat /);
+  assertMatch(dry.err, /joined would have .*iB, and a binding of this adapter may have/);
+  assertMatch(dry.err, /biggest at the peak[^]*│ joined /);
   const fitting = await train(...WIDE, "--dry-run", `--train.accumulate=${parts}`);
   assert(!fitting.err.includes("not fit"), fitting.err);
   await inFolder(async (folder) => {
