@@ -11,6 +11,8 @@ import type { Tensor } from "../tensor.ts";
 export interface Conv2dTransposedArgs extends Conv2dTransposedOptions {
   /** `[co]` */
   readonly bias?: Tensor;
+  /** Whether the output and the gradient of x are summed in blocks, as of a convolution. */
+  readonly blocked?: boolean;
 }
 
 /**
@@ -24,18 +26,18 @@ export interface Conv2dTransposedArgs extends Conv2dTransposedOptions {
 export function conv2dTransposed(
   x: Tensor,
   weight: Tensor,
-  { bias, ...options }: Conv2dTransposedArgs,
+  { bias, blocked, ...options }: Conv2dTransposedArgs,
 ): Tensor {
   const { capture } = x.graph;
   const shape = transposedShape(x.shape, weight.ref, options);
   return x.graph.record({
     op: "conv2dTransposed",
     inputs: bias ? [x, weight, bias] : [x, weight],
-    output: conv2dTransposedForward(capture, x.ref, weight.ref, shape, bias?.ref),
+    output: conv2dTransposedForward(capture, x.ref, weight.ref, shape, bias?.ref, blocked),
     backward: (dy, [needsX, needsWeight, needsBias]) => {
       const { n, h, w, ci } = shape;
       return [
-        needsX ? conv2dForward(capture, dy, weight.ref, shape) : null,
+        needsX ? conv2dForward(capture, dy, weight.ref, shape, {}, blocked) : null,
         needsWeight ? conv2dWeightGrad(capture, dy, x.saved(), shape).weight : null,
         ...(bias ? [needsBias ? sumMiddle(capture, dy, [1, n * h * w, ci]) : null] : []),
       ];

@@ -35,7 +35,7 @@ export function film(
       return [
         needsX ? made.dx : null,
         needsMatrix
-          ? (total) => sumMiddleInto(capture, made.parts, made.sizes, total, start)
+          ? (total) => sumMiddleInto(capture, made.parts, made.sizes, total, start, true)
           : null,
       ];
     },

@@ -20,6 +20,7 @@ import { full, type Width } from "../../device/element.ts";
 import type { Kernel } from "../../device/kernel.ts";
 import type { TensorRef } from "../../device/tensor.ts";
 import {
+  BLOCK_TERMS,
   declareAccumulators,
   declareColumns,
   directB,
@@ -46,7 +47,6 @@ import {
   type Added,
   addedBy,
   bind,
-  BLOCK_TERMS,
   columnStrides,
   type Epilogue,
   epilogueTerms,

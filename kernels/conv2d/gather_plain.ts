@@ -7,10 +7,10 @@
 import type { Capture } from "../../device/capture.ts";
 import type { Kernel } from "../../device/kernel.ts";
 import type { TensorRef } from "../../device/tensor.ts";
+import { BLOCK_TERMS } from "../shared/gemm.ts";
 import { FLAT_INDEX, flatGrid, STREAM_WORKGROUP } from "../shared/grid.ts";
 import {
   bind,
-  BLOCK_TERMS,
   epilogueTerms,
   type GatherProduct,
   gatherSizes,
@@ -36,7 +36,7 @@ export function recordPlain(capture: Capture, product: GatherProduct): TensorRef
   return out;
 }
 
-function plainKernel({ mode, added, blocked, shape, layerStep }: GatherProduct): Kernel {
+function plainKernel({ mode, added, shape, layerStep }: GatherProduct): Kernel {
   const layered = layerStep !== undefined;
   const { stride } = shape;
   const joined = shape.seam !== undefined, forward = mode === "forward";
@@ -56,9 +56,7 @@ function plainKernel({ mode, added, blocked, shape, layerStep }: GatherProduct):
   return {
     name: `conv2d.${mode}.plain${stride === 1 ? "" : `.stride${stride}`}${
       added.map((name) => `+${name}`).join("")
-    }${blocked ? ".blocked" : ""}${joined ? ".joined" : ""}${doubled ? ".doubled" : ""}${
-      layered ? ".layers" : ""
-    }`,
+    }${joined ? ".joined" : ""}${doubled ? ".doubled" : ""}${layered ? ".layers" : ""}`,
     bindings: kernelBindings(mode, added, { depth: 1, columns: 1 }, joined),
     params: paramTypes(added, { joined, layered }),
     workgroupSize: [STREAM_WORKGROUP, 1, 1],
@@ -88,14 +86,10 @@ fn main(@builtin(global_invocation_id) global: vec3u, @builtin(num_workgroups) g
     let at = (${layered ? `tap * params.n * params.h * params.w + ` : ""}line + ${
       pixel.column("u32(sx)")
     }) * depth;
-    ${
-      blocked
-        ? `for (var first = 0u; first < depth; first += ${BLOCK_TERMS}u) {
+    for (var first = 0u; first < depth; first += ${BLOCK_TERMS}u) {
       var block = 0.0;
       for (var k = first; k < min(first + ${BLOCK_TERMS}u, depth); k++) { block += ${term}; }
       sum += block;
-    }`
-        : `for (var k = 0u; k < depth; k++) { sum += ${term}; }`
     }
   }
   out[${at}] = sum${terms};

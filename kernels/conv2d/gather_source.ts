@@ -41,19 +41,10 @@ export interface GatherProduct {
    * sources of which lie one behind the other: floats from one's weight to the next one's.
    */
   readonly layerStep: number | undefined;
-  /** Whether products are summed in blocks of {@linkcode BLOCK_TERMS}. */
+  /** Whether products are summed in blocks (../shared/gemm.ts), as those of `plain` always are. */
   readonly blocked: boolean;
   readonly label: string;
 }
-
-/**
- * Products of a block, where sums are blocked: the blocks' sums are added to the total one by one. A sum
- * of K random terms in one chain has an error that grows with the root of K, in roundings of the result;
- * with blocks of b terms it is that of b and of K / b terms together (Higham 2002, "Accuracy and
- * Stability of Numerical Algorithms", section 4.2; Blanchard, Higham and Mary 2020). A multiple of every
- * tile's step along k.
- */
-export const BLOCK_TERMS = 32;
 
 /** What an epilogue may add. */
 const ADDED = ["bias", "perImage", "residual"] as const;

@@ -10,6 +10,7 @@
 import type { Capture } from "../../device/capture.ts";
 import type { Kernel } from "../../device/kernel.ts";
 import type { TensorRef } from "../../device/tensor.ts";
+import { BLOCK_TERMS } from "../shared/gemm.ts";
 import {
   quadFunction,
   REST,
@@ -31,7 +32,6 @@ import {
 } from "../shared/workgroup_tiles.ts";
 import {
   bind,
-  BLOCK_TERMS,
   columnStrides,
   epilogueTerms,
   type GatherProduct,

@@ -44,13 +44,18 @@ export function transposedShape(
   return conv2dShape(large, weight, { stride, padding: [py, px] });
 }
 
-/** `[n, h, w, ci]` to `[n, h', w', co]`. */
+/**
+ * `[n, h, w, ci]` to `[n, h', w', co]`.
+ *
+ * @param blocked As of {@linkcode conv2dForward}.
+ */
 export function conv2dTransposedForward(
   capture: Capture,
   x: TensorRef,
   weight: TensorRef,
   shape: Conv2dShape,
   bias?: TensorRef,
+  blocked = false,
 ): TensorRef {
   if (bias && formatShape(bias.shape) !== formatShape([shape.ci])) {
     throw new RangeError(
@@ -61,6 +66,7 @@ export function conv2dTransposedForward(
   }
   return gatherConv(capture, "input", x, weight, shape, {
     epilogue: { bias },
+    blocked,
     label: "conv2d transposed",
   });
 }

@@ -13,6 +13,7 @@ import type { Capture } from "../../device/capture.ts";
 import { full } from "../../device/element.ts";
 import { type BindingSpec, defineKernel } from "../../device/kernel.ts";
 import { formatShape, sizeOf, type TensorRef } from "../../device/tensor.ts";
+import { exactText } from "../shared/exact.ts";
 import { FLAT_INDEX, flatGrid, STREAM_WORKGROUP } from "../shared/grid.ts";
 
 /**
@@ -32,12 +33,16 @@ fn circle(a: f32, quarter: f32) -> vec2f {
 }
 `;
 
-/** WGSL: `turn(u) -> vec2f`, sine and cosine of `2 pi u`, off by less than 1.5e-7. */
+/**
+ * WGSL: `turn(x, w) -> vec2f`, sine and cosine of `2 pi x w`, off by less than 1.5e-7. All that a network
+ * gives depends on them, so what rounding leaves of a product of many turns is kept.
+ */
 const TURN = `${CIRCLE}
-fn turn(u: f32) -> vec2f {
+fn turn(x: f32, w: f32) -> vec2f {
+  let u = rounded(x * w);
   let rest = u - round(u);
   let quarter = round(4.0 * rest);
-  return circle(6.28318531 * (rest - 0.25 * quarter), quarter);
+  return circle(6.28318531 * ((rest - 0.25 * quarter) - remainder(u, x, w)), quarter);
 }
 `;
 
@@ -56,10 +61,10 @@ const forwardKernel = defineKernel({
   bindings: { numbers: READ, frequencies: READ, result: WRITE },
   params: { items: "u32", half: "u32" },
   workgroupSize: [STREAM_WORKGROUP, 1, 1],
-  wgsl: `${FLAT_INDEX}${TURN}${MAIN}
+  wgsl: `${FLAT_INDEX}${exactText("params.half >> 31u")}${TURN}${MAIN}
   let n = i / params.half;
   let k = i % params.half;
-  let both = turn(numbers[n] * frequencies[k]);
+  let both = turn(numbers[n], frequencies[k]);
   result[2u * n * params.half + k] = both.x;
   result[(2u * n + 1u) * params.half + k] = both.y;
 }`,
@@ -70,11 +75,11 @@ const backwardKernel = defineKernel({
   bindings: { numbers: READ, frequencies: READ, dy: READ, result: WRITE },
   params: { items: "u32", count: "u32" },
   workgroupSize: [STREAM_WORKGROUP, 1, 1],
-  wgsl: `${FLAT_INDEX}${TURN}${MAIN}
+  wgsl: `${FLAT_INDEX}${exactText("params.count >> 31u")}${TURN}${MAIN}
   let half = params.items;
   var total = 0.0;
   for (var n = 0u; n < params.count; n++) {
-    let both = turn(numbers[n] * frequencies[i]);
+    let both = turn(numbers[n], frequencies[i]);
     let along = dy[2u * n * half + i] * both.y - dy[(2u * n + 1u) * half + i] * both.x;
     total += 6.28318531 * numbers[n] * along;
   }

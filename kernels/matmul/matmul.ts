@@ -15,6 +15,7 @@ import type { BindingSpec, Kernel } from "../../device/kernel.ts";
 import type { Gpu } from "../../device/gpu.ts";
 import type { TensorRef } from "../../device/tensor.ts";
 import {
+  BLOCK_TERMS,
   declareAccumulators,
   declareColumns,
   directB,
@@ -261,10 +262,15 @@ fn main(@builtin(global_invocation_id) global: vec3u, @builtin(num_workgroups) g
   var at = ${at.a} + row * ${transposed.a ? "1u" : "aRow"};
   var bt = ${at.b} + column * ${transposed.b ? "bRow" : "1u"};
   var sum = 0.0;
-  for (var k = 0u; k < params.k; k++) {
-    sum += ${"a[at]"} * ${"b[bt]"};
-    at += ${steps(transposed.a, "a")};
-    bt += ${steps(!transposed.b, "b")};
+  // Blocks are summed apart, which keeps round-off small.
+  for (var first = 0u; first < params.k; first += ${BLOCK_TERMS}u) {
+    var block = 0.0;
+    for (var k = first; k < min(first + ${BLOCK_TERMS}u, params.k); k++) {
+      block += ${"a[at]"} * ${"b[bt]"};
+      at += ${steps(transposed.a, "a")};
+      bt += ${steps(!transposed.b, "b")};
+    }
+    sum += block;
   }
   let outAt = ${at.out} + row * ${at.outRow} + column;
   out[outAt] = params.alpha * sum${added};

@@ -61,7 +61,7 @@ function layOut(x: TensorRef, matrix: TensorRef, start: number) {
 const functions = (silu: boolean) =>
   silu
     ? `${SIGMOID}
-fn activated(z: V) -> V { return z * sigmoid(z); }
+fn activated(z: V) -> V { return z / (1.0 + expOf(-z)); }
 fn before(z: V, dy: V) -> V { let s = sigmoid(z); return dy * s * (1.0 + z * (1.0 - s)); }
 `
     : `
@@ -106,7 +106,9 @@ export function filmForward(
       wgsl: `alias V = ${type};
 ${FLAT_INDEX}${functions(silu)}${MAIN}
   let at = i / params.channels / params.places * params.row + params.start + c;
-  y[i] = activated(x[i] * (1.0 + matrix[at]) + matrix[at + params.channels]);
+  let value = x[i];
+  // 1 + scale, rounded, would err alike in all places of an image.
+  y[i] = activated(value + value * matrix[at] + matrix[at + params.channels]);
 }`,
     }),
     bindings: { x, matrix, y },
@@ -146,25 +148,34 @@ export function filmBackward(
       params: { ...PARAMS, count: "u32", partPlaces: "u32" },
       workgroupSize: [STREAM_WORKGROUP, 1, 1],
       wgsl: `alias V = ${type};
+alias U = ${pack === 4 ? "vec4u" : "u32"};
+// The bits stay, but no compiler knows.
+fn rounded(a: V) -> V { return bitcast<V>(bitcast<U>(a) ^ U(params.items >> 31u)); }
 ${FLAT_INDEX}${functions(silu)}${MAIN}
   let n = i / params.channels / params.count;
   let part = i / params.channels % params.count;
   let at = n * params.row + params.start + c;
-  let factor = 1.0 + matrix[at];
+  let factor = matrix[at];
   let shift = matrix[at + params.channels];
   let end = min((part + 1u) * params.partPlaces, params.places);
   var scales = V(0.0);
   var shifts = V(0.0);
+  var lost = V(0.0);
   for (var place = part * params.partPlaces; place < end; place++) {
     let k = (n * params.places + place) * params.channels + c;
     let value = x[k];
-    let dz = before(value * factor + shift, dy[k]);
-    scales += dz * value;
+    let dz = before(value + value * factor + shift, dy[k]);
+    // A scale's gradient keeps what additions lose (Knuth's TwoSum).
+    let term = dz * value;
+    let next = rounded(scales + term);
+    let other = rounded(next - scales);
+    lost += (scales - rounded(next - other)) + (term - other);
+    scales = next;
     shifts += dz;
-    dx[k] = dz * factor;
+    dx[k] = dz + dz * factor;
   }
   let to = (n * params.count + part) * 2u * params.channels + c;
-  parts[to] = scales;
+  parts[to] = scales + lost;
   parts[to + params.channels] = shifts;
 }`,
     }),

@@ -98,7 +98,7 @@ const KEY_BINDING: BindingSpec = { type: elementOf("u32", 4), access: "read" };
 
 /** WGSL: what follows the normalisation, except dropout. */
 function activation(silu: boolean): string {
-  return `fn activate(z: V) -> V { return ${silu ? "z * sigmoid(z)" : "z"}; }\n`;
+  return `fn activate(z: V) -> V { return ${silu ? "z / (1.0 + expOf(-z))" : "z"}; }\n`;
 }
 
 /** WGSL: an element of the output, in the forward pass and where the gradient makes it again. */

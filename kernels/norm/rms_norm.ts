@@ -2,11 +2,12 @@
  * Root-mean-square normalisation along the last axis, of C elements (Zhang and Sennrich 2019), which is
  * a vector of a fixed length where there is no weight:
  *
- *     u = x / max(|x|, eps),   z = factor u weight,   y = z  or  y = z s(z)
- *     dx = factor / max(|x|, eps) (weight dz - u sum(u weight dz)),   the sum only where |x| > eps
- *     dweight = factor sum(dz u) over the rows,   dz = dy  or  dy s(z) (1 + z (1 - s(z)))
+ *     u = x / max(r, eps / factor),   r = |x| / factor,   z = u weight,   y = z  or  y = z s(z)
+ *     dx = (weight dz - u sum(u weight dz) / factor^2) / max(r, eps / factor),   the sum only where |x| > eps
+ *     dweight = sum(dz u) over the rows,   dz = dy  or  dy s(z) (1 + z (1 - s(z)))
  *
- * with the logistic function s.
+ * with the logistic function s. r is made of |x|^2 / factor^2, which is often C: the factor's own rounding
+ * would be the same for all rows.
  *
  * @module
  */
@@ -43,7 +44,7 @@ export interface RmsNormOptions {
 export interface RmsNormSaved {
   readonly x: TensorRef;
   readonly weight: TensorRef | undefined;
-  /** Lengths |x|, one a row. */
+  /** Lengths |x| divided by the factor, one a row. */
   readonly norm: TensorRef;
 }
 
@@ -124,17 +125,17 @@ export function rmsNormBackwardWeight(
 
 const paramsOf = (layout: RowLayout, { eps, factor }: RmsNormOptions) => ({
   ...rowParams(layout),
-  eps,
-  factor,
+  eps: eps / factor,
+  square: factor ** 2,
 });
 
-const PARAMS = { ...ROW_PARAMS, eps: "f32", factor: "f32" } as const;
+const PARAMS = { ...ROW_PARAMS, eps: "f32", square: "f32" } as const;
 
 /** WGSL over V: what follows the normalisation, and the gradient of z from that of y. */
 const activation = (silu: boolean) =>
   silu
     ? `${SIGMOID}
-fn activated(z: V) -> V { return z * sigmoid(z); }
+fn activated(z: V) -> V { return z / (1.0 + expOf(-z)); }
 fn before(z: V, dy: V) -> V { let s = sigmoid(z); return dy * s * (1.0 + z * (1.0 - s)); }
 `
     : `
@@ -185,8 +186,8 @@ function forwardKernel(layout: RowLayout, weighted: boolean, variant: Variant) {
     wgsl: `${teamText(layout)}${activation(variant.silu)}${ROW_MAIN}
   var squares = V(0.0);
   for (var i = first + lane; i < end; i += TEAM) { squares += x[i] * x[i]; }
-  let length = sqrt(rowSum(t, acrossSum(squares)));
-  let r = params.factor / (${divisor(variant)});
+  let length = sqrt(rowSum(t, acrossSum(squares)) / params.square);
+  let r = 1.0 / (${divisor(variant)});
   for (var i = first + lane; i < end; i += TEAM) {
     y[i] = activated(x[i] * r${weighted ? " * weight[i - first]" : ""});
   }
@@ -209,18 +210,17 @@ function backwardKernel(layout: RowLayout, weighted: boolean, variant: Variant) 
     workgroupSize: ROW_WORKGROUP,
     wgsl: `${teamText(layout)}${activation(variant.silu)}${ROW_MAIN}
   let length = norm[min(row, params.rows - 1u)];
-  let inverse = 1.0 / (${divisor(variant)});
-  let r = params.factor * inverse;
+  let r = 1.0 / (${divisor(variant)});
   var sum = V(0.0);
-  for (var i = first + lane; i < end; i += TEAM) { sum += x[i] * inverse * ${dz}; }
-  let total = rowSum(t, acrossSum(sum));
+  for (var i = first + lane; i < end; i += TEAM) { sum += x[i] * r * ${dz}; }
+  let total = rowSum(t, acrossSum(sum)) / params.square;
   ${
       variant.added
-        ? "let along = total / (max(length, 1e-30) * inverse);"
+        ? "let along = total / (max(length, 1e-30) * r);"
         : "// What is shorter than eps is not normalised.\n  let along = select(total, 0.0, length < params.eps);"
     }
   for (var i = first + lane; i < end; i += TEAM) {
-    dx[i] = r * (${dz} - x[i] * inverse * along);
+    dx[i] = r * (${dz} - x[i] * r * along);
   }
 }`,
   });
@@ -247,7 +247,7 @@ fn main(@builtin(global_invocation_id) global: vec3u, @builtin(num_workgroups) g
   var sum = V(0.0);
   for (var row = part * params.partRows; row < end; row++) {
     let i = row * params.vectors + v;
-    let u = x[i] * (params.factor / max(norm[row], params.eps));
+    let u = x[i] * (1.0 / max(norm[row], params.eps));
     sum += before(u * g, dy[i]) * u;
   }
   parts[part * params.vectors + v] = sum;

@@ -105,15 +105,16 @@ function forwardOp(kind: LossKind): Pointwise<"a" | "b", "turn"> {
 function backwardOp(
   kind: LossKind,
   inB: boolean,
-): Pointwise<"a" | "b" | "dy", "turn" | "factor"> {
+): Pointwise<"a" | "b" | "dy", "turn" | "count"> {
   const { slope, slopeInB }: LossText = LOSSES[kind];
   const own = inB ? slopeInB : undefined;
   return definePointwise({
     name: `${kind}LossBackward${own ? "InB" : ""}`,
     inputs: ["a", "b", "dy"],
-    params: { turn: "f32", factor: "f32" },
+    params: { turn: "f32", count: "f32" },
     functions: ofBoth("slope", own ?? slope),
-    result: "params.factor * dy * slope(a, b)",
+    // Divided, as the rounding of a factor would be in every gradient behind.
+    result: "dy * slope(a, b) / params.count",
   });
 }
 
@@ -163,11 +164,11 @@ export function lossBackward(
   const { kind, turn } = checked(options);
   const rows = sizeOf(dy.shape);
   const { inB = false } = options, { slopeInB }: LossText = LOSSES[kind];
-  const factor = (inB && !slopeInB ? -1 : 1) * rows / sizeOf(a.shape);
+  const count = (inB && !slopeInB ? -1 : 1) * sizeOf(a.shape) / rows;
   // Aligned at the first axis: a row's gradient is repeated along all others.
   const shape = a.shape.map((_, axis) => axis === 0 ? rows : 1);
   return broadcast(capture, backwardOp(kind, inB), { a, b, dy: { ...dy, shape } }, {
     turn,
-    factor,
+    count,
   });
 }

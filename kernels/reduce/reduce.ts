@@ -155,6 +155,7 @@ export function sumMiddle(
  * @param x Any shape whose elements are `[outer, rows, inner]`.
  * @param matrix `[outer, C]`.
  * @param start The first of the `inner` columns.
+ * @param exact Whether sums keep what additions lose, at more work.
  * @throws {RangeError} When the matrix lacks them.
  */
 export function sumMiddleInto(
@@ -163,6 +164,7 @@ export function sumMiddleInto(
   sizes: readonly [number, number, number],
   matrix: TensorRef,
   start: number,
+  exact = false,
 ): void {
   const [outer, , inner] = sizes;
   const [rows = 0, row = 0] = matrix.shape;
@@ -174,7 +176,7 @@ export function sumMiddleInto(
     );
   }
   const task = new PixelSumsTask(x, { matrix, start });
-  sumColumns(capture, x, sizes, { scale: 1, into: { matrix, row, start }, task });
+  sumColumns(capture, x, sizes, { scale: 1, into: { matrix, row, start }, task, exact });
 }
 
 /**
@@ -200,11 +202,19 @@ interface Columns {
   readonly start: number;
 }
 
+/** What the last pass of a sum of columns does. */
+interface LastPass {
+  readonly scale: number;
+  readonly into?: Columns | undefined;
+  readonly task?: PixelSumsTask;
+  readonly exact?: boolean;
+}
+
 function sumColumns(
   capture: Capture,
   x: TensorRef,
   [outer, rows, inner]: readonly [number, number, number],
-  last: { readonly scale: number; readonly into?: Columns; readonly task?: PixelSumsTask },
+  last: LastPass,
 ): TensorRef {
   const lanes = outer * inner / (inner % 4 === 0 ? 4 : 1);
   if (rows <= SERIAL_ROWS || (lanes >= ENOUGH_LANES && rows <= MOST_SERIAL_ROWS)) {
@@ -226,11 +236,7 @@ function sumBlocks(
   x: TensorRef,
   [outer, rows, inner]: readonly [number, number, number],
   blocks: number,
-  { scale, into, task }: {
-    readonly scale: number;
-    readonly into?: Columns | undefined;
-    readonly task?: PixelSumsTask;
-  },
+  { scale, into, task, exact = false }: LastPass,
 ): TensorRef {
   const { row = inner, start = 0 } = into ?? {};
   const width = [inner, row, start].every((n) => n % 4 === 0) ? 4 : 1;
@@ -240,7 +246,7 @@ function sumBlocks(
     capture.transient(blocks === 1 ? [outer, inner] : [outer, blocks, inner], "sum");
   const items = outer * blocks * columns / share;
   capture.dispatch({
-    kernel: columnsKernel(full(width), share, into !== undefined),
+    kernel: columnsKernel(full(width), share, { add: into !== undefined, exact }),
     bindings: { x, result },
     params: {
       scale,
@@ -262,11 +268,15 @@ function sumBlocks(
  * Eight lanes add `8 share` neighbouring columns of a block: with four a lane, rows of 128 floats
  * are read front to back, which on the CPU driver is twice as fast as one column a lane.
  */
-function columnsKernel(type: VectorType, share: number, add: boolean) {
+function columnsKernel(
+  type: VectorType,
+  share: number,
+  { add, exact }: { readonly add: boolean; readonly exact: boolean },
+) {
   const each = (line: (k: number) => string) =>
     Array.from({ length: share }, (_, k) => line(k)).join("\n  ");
   return defineKernel({
-    name: `sumColumns.${type}x${share}${add ? ".add" : ""}`,
+    name: `sumColumns.${type}x${share}${add ? ".add" : ""}${exact ? ".exact" : ""}`,
     bindings: {
       x: { type, access: "read" },
       result: { type, access: add ? "read_write" : "write" },
@@ -282,7 +292,7 @@ function columnsKernel(type: VectorType, share: number, add: boolean) {
       start: "u32",
     },
     workgroupSize: [STREAM_WORKGROUP, 1, 1],
-    wgsl: `${FLAT_INDEX}
+    wgsl: `${FLAT_INDEX}${exact ? roundedText(type) : ""}
 @compute @workgroup_size(WX, WY, WZ)
 fn main(@builtin(global_invocation_id) global: vec3u, @builtin(num_workgroups) groups: vec3u) {
   let i = flatInvocation(global, groups);
@@ -297,8 +307,20 @@ fn main(@builtin(global_invocation_id) global: vec3u, @builtin(num_workgroups) g
   let first = min(block * params.block, params.rows);
   let last = min(first + params.block, params.rows);
   let end = (outer * params.rows + last) * params.columns + column;
-  ${each((k) => `var total${k} = ${type}(0.0);`)}
   var k = (outer * params.rows + first) * params.columns + column;
+  ${exact ? exactSums(type, each) : chains(type, each)}
+  let at = (outer * params.blocks + block) * params.row + params.start + column;
+  ${each((k) => `result[at + ${k * RUN_LANES}u] ${add ? "+" : ""}= params.scale * total${k};`)}
+}`,
+  });
+}
+
+/** A WGSL line for each column of an invocation. */
+type EachColumn = (line: (k: number) => string) => string;
+
+/** WGSL: `total0`, ... of the rows from `k` to `end`. */
+const chains = (type: VectorType, each: EachColumn) =>
+  `${each((k) => `var total${k} = ${type}(0.0);`)}
   while (k < end) {
     let stop = min(k + ${CHAIN}u * params.columns, end);
     ${each((k) => `var chain${k} = ${type}(0.0);`)}
@@ -306,9 +328,31 @@ fn main(@builtin(global_invocation_id) global: vec3u, @builtin(num_workgroups) g
       ${each((k) => `chain${k} += x[k + ${k * RUN_LANES}u];`)}
     }
     ${each((k) => `total${k} += chain${k};`)}
+  }`;
+
+/** WGSL: the same with what additions lose (Knuth's TwoSum). */
+const exactSums = (type: VectorType, each: EachColumn) =>
+  `${each((k) => `var total${k} = ${type}(0.0); var lost${k} = ${type}(0.0);`)}
+  for (; k < end; k += params.columns) {
+    ${
+    each((k) =>
+      `{
+      let term = x[k + ${k * RUN_LANES}u];
+      let next = rounded(total${k} + term);
+      let other = rounded(next - total${k});
+      lost${k} += (total${k} - rounded(next - other)) + (term - other);
+      total${k} = next;
+    }`
+    )
   }
-  let at = (outer * params.blocks + block) * params.row + params.start + column;
-  ${each((k) => `result[at + ${k * RUN_LANES}u] ${add ? "+" : ""}= params.scale * total${k};`)}
-}`,
-  });
+  }
+  ${each((k) => `total${k} += lost${k};`)}`;
+
+/** WGSL: a value whose bits stay, though no compiler knows: they may take (a + b) - a for b. */
+function roundedText(type: VectorType): string {
+  const bits = type.startsWith("vec4") ? "vec4u" : "u32";
+  return `fn rounded(a: ${type}) -> ${type} {
+  return bitcast<${type}>(bitcast<${bits}>(a) ^ ${bits}(params.rows >> 31u));
+}
+`;
 }

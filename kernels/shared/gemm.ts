@@ -16,6 +16,15 @@ import type { Gpu } from "../../device/gpu.ts";
 import { fitsTexture } from "../../device/operand_textures.ts";
 import { sizeOf, type TensorRef } from "../../device/tensor.ts";
 
+/**
+ * Products of a block, where sums are blocked: the blocks' sums are added to the total one by one. A sum
+ * of K random terms in one chain has an error that grows with the root of K, in roundings of the result;
+ * with blocks of b terms it is that of b and of K / b terms together (Higham 2002, "Accuracy and
+ * Stability of Numerical Algorithms", section 4.2; Blanchard, Higham and Mary 2020). A multiple of every
+ * tile's step along k.
+ */
+export const BLOCK_TERMS = 32;
+
 /** Where operands are read from. */
 export type OperandSource = "buffer" | "texture";
 
@@ -131,32 +140,36 @@ export function rowsLoad(tile: GemmTile, load: number): { k: string; quad: strin
 /**
  * WGSL: the multiply-adds of one step of four k, over `a0`, `a1`, ... (vec4f, as loaded) and `b0_0`, ...
  * (column vectors by k and vector). Row by row: a CPU driver keeps the accumulators in memory, and so
- * loads and stores each once for four k (Mesa 25.0 runs this up to 1.75 times as fast as k by k).
+ * loads and stores each once for four k (Mesa 25.0 runs this up to 1.75 times as fast as k by k). The
+ * four products are added to each other first: a quarter of the additions round at the sum's size.
  */
 export function multiplyAdd(tile: GemmTile, contiguity: Contiguity): string {
-  const lines: string[] = [];
-  for (const i of range(tile.rows)) {
-    for (const q of range(4)) {
+  return range(tile.rows).map((i) => {
+    const factors = range(4).map((q) => {
       // Where element (row i, k q) of A was loaded.
       const item = contiguity === "k" ? i : q * (tile.rows / 4) + Math.floor(i / 4);
-      const component = contiguity === "k" ? q : i % 4;
-      lines.push(addProducts(tile, i, q, item, `[${component}]`));
-    }
-  }
-  return lines.join("\n");
+      return `let f${q} = ${broadcast(tile, item, `[${contiguity === "k" ? q : i % 4}]`)};`;
+    });
+    const sums = range(tile.vectors).map((j) => {
+      const [a, b, c, d] = range(4).map((q) => `f${q} * b${q}_${j}`);
+      return `c${i}_${j} += (${a} + ${b}) + (${c} + ${d});`;
+    });
+    return `{ ${factors.join(" ")} ${sums.join(" ")} }`;
+  }).join("\n");
 }
 
 /** WGSL: the multiply-adds of a single k, over `a0`, `a1`, ... (f32, contiguous in k) and `b0_0`, ... */
 export function multiplyAddOne(tile: GemmTile): string {
-  return range(tile.rows).map((i) => addProducts(tile, i, 0, i, "")).join("\n");
+  return range(tile.rows).map((i) => {
+    const sums = range(tile.vectors).map((j) => `c${i}_${j} += f * b0_${j};`);
+    return `{ let f = ${broadcast(tile, i, "")}; ${sums.join(" ")} }`;
+  }).join("\n");
 }
 
-function addProducts(tile: GemmTile, row: number, q: number, item: number, component: string) {
+/** WGSL: an element of A by the number of its load and lane. */
+function broadcast(tile: GemmTile, item: number, component: string): string {
   const load = Math.floor(item / tile.lanes), lane = item % tile.lanes;
-  const factor = `subgroupBroadcast(a${load}${component}, ${lane}u)`;
-  if (tile.vectors === 1) return `c${row}_0 += ${factor} * b${q}_0;`;
-  const sums = range(tile.vectors).map((j) => `c${row}_${j} += f * b${q}_${j};`);
-  return `{ let f = ${factor}; ${sums.join(" ")} }`;
+  return `subgroupBroadcast(a${load}${component}, ${lane}u)`;
 }
 
 /**

@@ -215,8 +215,9 @@ function registerSlices(
       "\n  ",
     );
   const endBlock = perSum((at) => `total${at} += c${at}; c${at} = vec4f();`);
-  const quads = range(tile.depth / 4 / (tile.shares ?? 1));
-  const products = quads.map((q) => multiplyAdd(tile, alongA, alongB, q)).join("\n    ");
+  const quads = blockEnds !== undefined;
+  const products = range(tile.depth / 4 / (tile.shares ?? 1))
+    .map((q) => multiplyAdd(tile, alongA, alongB, { q, quads })).join("\n    ");
   return {
     bytes: 4 * tile.depth * (tileRows(tile) + tileColumns(tile)),
     builtins: "",
@@ -380,11 +381,25 @@ function vectorOfA(tile: WorkgroupTile, along: Along, at: string): string {
   return `sliceA${index.join("")}`;
 }
 
-/** WGSL: the multiply-adds of four k, those of vector `q` of the slice. */
-function multiplyAdd(tile: WorkgroupTile, alongA: Along, alongB: Along, q: number): string {
+/**
+ * WGSL: the multiply-adds of four k, those of vector `q` of the slice.
+ *
+ * @param quads Whether four products are added to each other before they are to the sum.
+ */
+function multiplyAdd(
+  tile: WorkgroupTile,
+  alongA: Along,
+  alongB: Along,
+  { q, quads }: { readonly q: number; readonly quads: boolean },
+): string {
   const { rows, vectors } = tile;
   const lines: string[] = [];
   const quad = readAt(tile, q);
+  const cells = range(rows).flatMap((i) => range(vectors).map((j) => [i, j] as const));
+  const product = (p: number, i: number, j: number) => {
+    const factor = alongA === "k" ? `x${i}[${p}]` : `x${p}_${Math.floor(i / 4)}[${i % 4}]`;
+    return `${factor} * y${p}_${j}`;
+  };
   if (alongA === "k") {
     for (const i of range(rows)) lines.push(`let x${i} = sliceA[ty][${i}]${quad};`);
   }
@@ -398,10 +413,11 @@ function multiplyAdd(tile: WorkgroupTile, alongA: Along, alongB: Along, q: numbe
       const value = alongB === "lines" ? `sliceB${k}[${j}][tx]` : `vec4f(${floats.join(", ")})`;
       lines.push(`let y${p}_${j} = ${value};`);
     }
-    for (const i of range(rows)) {
-      const factor = alongA === "k" ? `x${i}[${p}]` : `x${p}_${Math.floor(i / 4)}[${i % 4}]`;
-      for (const j of range(vectors)) lines.push(`c${i}_${j} += ${factor} * y${p}_${j};`);
-    }
+    if (!quads) { for (const [i, j] of cells) lines.push(`c${i}_${j} += ${product(p, i, j)};`); }
+  }
+  for (const [i, j] of quads ? cells : []) {
+    const [a, b, c, d] = range(4).map((p) => product(p, i, j));
+    lines.push(`c${i}_${j} += (${a} + ${b}) + (${c} + ${d});`);
   }
   return `{\n      ${lines.join("\n      ")}\n    }`;
 }

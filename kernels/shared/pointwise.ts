@@ -1,6 +1,7 @@
 /**
  * Pointwise kernels from an expression: `y[i] = f(a[i], b[i], ...)`. Element counts that are multiples
- * of four are streamed as vec4, others one by one, from the same text: `V` is `vec4f` or `f32`.
+ * of four are streamed as vec4, others one by one, from the same text: `V` is `vec4f` or `f32`, and `U` its
+ * bits.
  *
  * @module
  */
@@ -84,6 +85,7 @@ function pointwiseKernel<I extends string, P extends string>(
     params: { ...op.params, items: "u32" },
     workgroupSize: [STREAM_WORKGROUP, 1, 1],
     wgsl: `alias V = ${type};
+alias U = ${width === 4 ? "vec4u" : "u32"};
 ${FLAT_INDEX}${op.functions ?? ""}
 fn f(${op.inputs.map((name) => `${name}: V`).join(", ")}) -> V { return ${op.result}; }
 @compute @workgroup_size(WX, WY, WZ)

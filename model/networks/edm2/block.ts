@@ -7,19 +7,17 @@ import type { Tensor } from "../../../autograd/graph.ts";
 import { attention } from "../../../autograd/ops/attention.ts";
 import { clip } from "../../../autograd/ops/clip.ts";
 import { columns } from "../../../autograd/ops/columns.ts";
-import { concat } from "../../../autograd/ops/concat.ts";
 import { dropout } from "../../../autograd/ops/dropout.ts";
-import { film } from "../../../autograd/ops/film.ts";
 import { filterResample } from "../../../autograd/ops/filter_resample.ts";
 import { mul } from "../../../autograd/ops/mul.ts";
 import { reshape } from "../../../autograd/ops/reshape.ts";
 import { scale } from "../../../autograd/ops/scale.ts";
 import { silu } from "../../../autograd/ops/silu.ts";
 import { Parameter } from "../../../autograd/parameter.ts";
-import { sizeOf } from "../../../device/tensor.ts";
 import { zeros } from "../../init.ts";
+import { scaledSilu, SILU_SCALE, sumFactors } from "../../magnitudes.ts";
 import { Module } from "../../module.ts";
-import { normalizePixels, SILU_SCALE, sumFactors, Weights } from "./layers.ts";
+import { normalizePixels, Weights } from "./layers.ts";
 import type { Edm2Options } from "./options.ts";
 
 /** What blocks differ in. */
@@ -80,14 +78,7 @@ export class Block extends Module {
     // The factors of SiLU and of the sum are taken into the weights that follow them.
     const first = this.residual0.forward(silu(x), 1 / SILU_SCALE);
     const told = mul(this.embedding.forward(embedding, 1 / SILU_SCALE), graph.parameter(this.gain));
-    const none = graph.constant(
-      graph.capture.table(
-        `zeros ${told.shape}`,
-        told.shape,
-        () => new Float32Array(sizeOf(told.shape)),
-      ),
-    );
-    const second = film(first, concat(told, none), { silu: true });
+    const second = scaledSilu(first, told);
     const [own, branch] = sumFactors(this.network.residualBalance);
     x = !down && this.skip ? this.skip.forward(x, own) : scale(x, own);
     return this.residual1.forward(dropout(second, this.network.dropout), branch / SILU_SCALE, x);

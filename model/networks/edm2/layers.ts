@@ -1,6 +1,6 @@
 /**
  * Layers that preserve magnitudes (Karras et al. 2024, arXiv 2312.02696, section B): weights of a fixed
- * size, sums and joins whose variance stays 1, activations scaled to it.
+ * size, joins whose variance stays 1.
  *
  * @module
  */
@@ -19,9 +19,6 @@ import { Module } from "../../module.ts";
 
 /** Added to roots of mean squares. */
 export const EPS = 1e-4;
-
-/** What SiLU of a standard normal variable is divided by for a mean square of 1. */
-export const SILU_SCALE = 0.596;
 
 /** A linear layer, or a square convolution that keeps the sides, without a bias. */
 export class Weights extends Module {
@@ -75,12 +72,6 @@ export class Features extends Module {
     const frequencies = graph.parameter(this.frequencies), phases = graph.parameter(this.phases);
     return cosineFeatures(numbers, frequencies.ref, phases.ref);
   }
-}
-
-/** Factors of a and b in their sum of equal variance, `b` having a share. */
-export function sumFactors(share: number): [a: number, b: number] {
-  const size = Math.sqrt((1 - share) ** 2 + share ** 2);
-  return [(1 - share) / size, share / size];
 }
 
 /** `[..., Ca]` and `[..., Cb]` to `[..., Ca + Cb]`, `b` having a share of the variance. */

@@ -14,11 +14,12 @@ import { Parameter } from "../../../autograd/parameter.ts";
 import { formatShape, sizeOf } from "../../../device/tensor.ts";
 import { classConditioning } from "../../class_embedding.ts";
 import { zeros } from "../../init.ts";
+import { sumFactors } from "../../magnitudes.ts";
 import { Module } from "../../module.ts";
 import type { Conditioning, Network, NetworkInputs, NetworkShape } from "../../network.ts";
 import { levelNumbers, oneHot } from "../edm/told.ts";
 import { Block } from "./block.ts";
-import { Features, join, sumFactors, Weights } from "./layers.ts";
+import { Features, join, Weights } from "./layers.ts";
 import { type Edm2Options, widthsOf } from "./options.ts";
 
 /** One resolution on the way down. */

@@ -74,7 +74,7 @@ class Conv extends Module {
   forward(x: Tensor): Tensor {
     const { graph } = x;
     const bias = graph.parameter(this.bias);
-    return conv2d(x, graph.parameter(this.weight), { bias, padding: [1, 1] });
+    return conv2d(x, graph.parameter(this.weight), { bias, padding: [1, 1], blocked: true });
   }
 }
 
@@ -152,7 +152,12 @@ export class Double extends Module {
   forward(x: Tensor): Tensor {
     const { graph } = x;
     const bias = graph.parameter(this.bias);
-    return conv2dTransposed(x, graph.parameter(this.weight), { bias, stride: 2, padding: [1, 1] });
+    return conv2dTransposed(x, graph.parameter(this.weight), {
+      bias,
+      stride: 2,
+      padding: [1, 1],
+      blocked: true,
+    });
   }
 }
 

@@ -4,18 +4,18 @@
  * @module
  */
 import type { Tensor } from "../../../autograd/graph.ts";
-import { add } from "../../../autograd/ops/add.ts";
 import { attention } from "../../../autograd/ops/attention.ts";
 import { columns } from "../../../autograd/ops/columns.ts";
 import { dropout } from "../../../autograd/ops/dropout.ts";
-import { mul } from "../../../autograd/ops/mul.ts";
 import { reshape } from "../../../autograd/ops/reshape.ts";
 import { resizeBilinear } from "../../../autograd/ops/resize_bilinear.ts";
 import { rmsNorm } from "../../../autograd/ops/rms_norm.ts";
 import { scale } from "../../../autograd/ops/scale.ts";
+import { silu } from "../../../autograd/ops/silu.ts";
+import { scaledSilu, SILU_SCALE, sumFactors } from "../../magnitudes.ts";
 import { Memories } from "../../memories.ts";
 import { Module } from "../../module.ts";
-import { EPS, Gain, mpSilu, sumFactors, Weights } from "./layers.ts";
+import { EPS, Gain, Weights } from "./layers.ts";
 import type { LucidKarrasOptions } from "./options.ts";
 
 /** Learned keys and values of a head. */
@@ -99,7 +99,7 @@ export class Block extends Module {
 
   /**
    * @param x `[N, H, W, inputs]`
-   * @param embedding `[N, 4 * channels]`
+   * @param embedding SiLU of it, not yet of mean square 1, `[N, 4 * channels]`.
    */
   forward(x: Tensor, embedding: Tensor): Tensor {
     const { dropout: probability, blockShare } = this.network;
@@ -107,14 +107,13 @@ export class Block extends Module {
     const resized = this.#resize(x);
     const matched = this.shortcut ? this.shortcut.forward(resized) : resized;
     const residual = down ? rmsNorm(matched, { eps: EPS }) : matched;
-    const first = this.conv1.forward(mpSilu(down ? residual : resized));
-    const scales = this.gain.forward(this.condition.forward(embedding));
-    const [n = 0, channels = 0] = scales.shape;
-    const scaled = add(first, mul(first, reshape(scales, [n, 1, 1, channels])));
+    // The factors of SiLU are taken into the weights that follow it.
+    const first = this.conv1.forward(silu(down ? residual : resized), 1 / SILU_SCALE);
+    const scales = this.gain.forward(this.condition.forward(embedding, 1 / SILU_SCALE));
     const [factor, own] = sumFactors(blockShare);
     const h = this.conv2.forward(
-      dropout(mpSilu(scaled), probability),
-      factor,
+      dropout(scaledSilu(first, scales), probability),
+      factor / SILU_SCALE,
       scale(residual, own),
     );
     return this.attention ? this.attention.forward(h) : h;

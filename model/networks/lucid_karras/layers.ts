@@ -11,18 +11,15 @@ import { gatherRows } from "../../../autograd/ops/gather_rows.ts";
 import { linear } from "../../../autograd/ops/matmul.ts";
 import { mul } from "../../../autograd/ops/mul.ts";
 import { scale } from "../../../autograd/ops/scale.ts";
-import { silu } from "../../../autograd/ops/silu.ts";
 import { weightNorm } from "../../../autograd/ops/weight_norm.ts";
 import { Parameter } from "../../../autograd/parameter.ts";
 import { sizeOf } from "../../../device/tensor.ts";
 import { gaussian, zeros } from "../../init.ts";
+import { sumFactors } from "../../magnitudes.ts";
 import { Module } from "../../module.ts";
 
 /** The least length that is divided by. */
 export const EPS = 1e-4;
-
-/** What SiLU of a standard normal variable is divided by for a mean square of 1. */
-const SILU_SCALE = 0.596;
 
 /** A linear layer, or a square convolution that keeps the sides, without a bias. */
 export class Weights extends Module {
@@ -89,17 +86,6 @@ export class Gain extends Module {
   forward(x: Tensor): Tensor {
     return mul(x, x.graph.parameter(this.weight));
   }
-}
-
-/** SiLU that keeps a mean square of 1. */
-export function mpSilu(x: Tensor): Tensor {
-  return scale(silu(x), 1 / SILU_SCALE);
-}
-
-/** Factors of a and b in their sum of equal variance, `b` having a share. */
-export function sumFactors(share: number): [a: number, b: number] {
-  const size = Math.sqrt((1 - share) ** 2 + share ** 2);
-  return [(1 - share) / size, share / size];
 }
 
 /** `[..., Ca]` and `[..., Cb]` to `[..., Ca + Cb]`, `b` having a share of the variance. */

@@ -8,14 +8,15 @@ import type { Graph, Tensor } from "../../../autograd/graph.ts";
 import { add } from "../../../autograd/ops/add.ts";
 import { concat } from "../../../autograd/ops/concat.ts";
 import { fourierFeatures } from "../../../autograd/ops/fourier_features.ts";
-import { scale } from "../../../autograd/ops/scale.ts";
+import { silu } from "../../../autograd/ops/silu.ts";
 import { Parameter } from "../../../autograd/parameter.ts";
 import { gaussian } from "../../init.ts";
 import { levelNumbers } from "../../level_numbers.ts";
+import { sumFactors } from "../../magnitudes.ts";
 import { Module } from "../../module.ts";
 import type { Conditioning, Network, NetworkInputs, NetworkShape } from "../../network.ts";
 import { Block } from "./blocks.ts";
-import { Gain, join, mpSilu, Rows, sumFactors, Weights } from "./layers.ts";
+import { Gain, join, Rows, Weights } from "./layers.ts";
 import type { LucidKarrasOptions } from "./options.ts";
 
 /** The network. Training overwrites weights in passing, so no block is ever run twice. */
@@ -87,18 +88,17 @@ export class KarrasUNet extends Module implements Network {
     return this.gain.forward(this.tail.forward(h));
   }
 
-  /** `[N, 4 * channels]` of levels and classes. */
+  /** SiLU of levels and classes, `[N, 4 * channels]`. */
   #embedding(graph: Graph, { level, labels }: NetworkInputs): Tensor {
     const numbers = levelNumbers(graph, level, this.shape.timesteps);
     const waves = fourierFeatures(numbers, graph.parameter(this.frequencies));
-    const levels = this.level.forward(waves, Math.SQRT2);
-    if (!this.labels) return mpSilu(levels);
+    if (!this.labels) return silu(this.level.forward(waves, Math.SQRT2));
     if (!labels) throw new RangeError("Cannot run the U-Net: it must be given labels, got none");
     const { classes, classShare } = this.options;
     const [ofLevel, ofClass] = sumFactors(classShare);
     // Classes come as vectors of zeros and a one, with a mean square of 1.
     const told = this.labels.forward(graph.constant(labels), ofClass * Math.sqrt(classes));
-    return mpSilu(add(scale(levels, ofLevel), told));
+    return silu(add(this.level.forward(waves, ofLevel * Math.SQRT2), told));
   }
 
   /** The noisy image behind a channel of ones, and behind the image predicted before if asked for. */

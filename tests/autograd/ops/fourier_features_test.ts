@@ -12,8 +12,7 @@ Deno.test("fourierFeatures() and its gradient match the f64 formula, for large a
     [{ shape: [4], values: frequencies }],
     ([w], graph) => fourierFeatures(graph.constant(upload(gpu, [5], numbers)), w!),
   );
-  const angle = (n: number, i: number) =>
-    2 * Math.PI * (Math.fround(numbers[n]! * frequencies[i]!) % 1);
+  const angle = (n: number, i: number) => 2 * Math.PI * (numbers[n]! * frequencies[i]! % 1);
   const expected = numbers.reduce<number[]>((all, _, n) => [
     ...all,
     ...Array.from(frequencies, (_, i) => Math.sin(angle(n, i))),

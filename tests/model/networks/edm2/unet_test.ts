@@ -1,7 +1,7 @@
 import { parseConfig } from "../../../../config/load.ts";
+import { sumFactors } from "../../../../model/magnitudes.ts";
 import { namedParameters } from "../../../../model/module.ts";
 import { fromPytorch, toPytorch } from "../../../../model/names/pytorch.ts";
-import { sumFactors } from "../../../../model/networks/edm2/layers.ts";
 import { edm2Names } from "../../../../model/networks/edm2/names.ts";
 import { type Edm2Options, OPTIONS } from "../../../../model/networks/edm2/options.ts";
 import { Edm2UNet } from "../../../../model/networks/edm2/unet.ts";
