@@ -12,18 +12,20 @@ import { definePointwise, pointwise } from "../shared/pointwise.ts";
 /**
  * WGSL: `expOf(x: V) -> V`, the exponential of what is within 87 of 0, and of the nearest such number of
  * others. WGSL lets exp err by several roundings; on Mesa they lean to one side, and with them all that
- * a network gives. A Taylor series of what is left of a whole power of two.
+ * a network gives. A Taylor series of what is left of a whole power of two, whose exponent is written as
+ * bits; `U` is the type of those of `V`.
  */
 const EXP = `fn expOf(x: V) -> V {
   let y = clamp(x, V(-87.0), V(87.0));
   let n = round(y * 1.44269504);
   let r = (y - n * 0.693359375) + n * 0.000212194440;
   let p = 0.166666667 + r * (0.0416666667 + r * (0.00833333333 + r * 0.00138888889));
-  return exp2(n) * (1.0 + (r + r * r * (0.5 + r * p)));
+  let power = bitcast<V>(bitcast<U>(n + 12583039.0) << U(23u));
+  return power * (1.0 + (r + r * r * (0.5 + r * p)));
 }
 `;
 
-/** WGSL: the logistic function, `sigmoid(x: V) -> V`. */
+/** WGSL: the logistic function, `sigmoid(x: V) -> V`, beside `expOf`. */
 export const SIGMOID = `${EXP}fn sigmoid(x: V) -> V { return 1.0 / (1.0 + expOf(-x)); }\n`;
 
 const forward = definePointwise({

@@ -16,6 +16,7 @@ import { full } from "../../device/element.ts";
 import { defineKernel, type ParamType } from "../../device/kernel.ts";
 import { formatShape, sizeOf, type TensorRef } from "../../device/tensor.ts";
 import { SIGMOID } from "../elementwise/silu.ts";
+import { bitsAlias } from "../shared/pointwise.ts";
 import { FLAT_INDEX, flatGrid, STREAM_WORKGROUP } from "../shared/grid.ts";
 
 /** Choices of {@linkcode filmForward}. */
@@ -104,7 +105,7 @@ export function filmForward(
       params: PARAMS,
       workgroupSize: [STREAM_WORKGROUP, 1, 1],
       wgsl: `alias V = ${type};
-${FLAT_INDEX}${functions(silu)}${MAIN}
+${bitsAlias(pack)}${FLAT_INDEX}${functions(silu)}${MAIN}
   let at = i / params.channels / params.places * params.row + params.start + c;
   let value = x[i];
   // 1 + scale, rounded, would err alike in all places of an image.
@@ -148,8 +149,7 @@ export function filmBackward(
       params: { ...PARAMS, count: "u32", partPlaces: "u32" },
       workgroupSize: [STREAM_WORKGROUP, 1, 1],
       wgsl: `alias V = ${type};
-alias U = ${pack === 4 ? "vec4u" : "u32"};
-// The bits stay, but no compiler knows.
+${bitsAlias(pack)}// The bits stay, but no compiler knows.
 fn rounded(a: V) -> V { return bitcast<V>(bitcast<U>(a) ^ U(params.items >> 31u)); }
 ${FLAT_INDEX}${functions(silu)}${MAIN}
   let n = i / params.channels / params.count;

@@ -11,6 +11,7 @@ import { full } from "../../device/element.ts";
 import type { Gpu } from "../../device/gpu.ts";
 import { formatShape, type TensorRef } from "../../device/tensor.ts";
 import { FLAT_INDEX } from "../shared/grid.ts";
+import { bitsAlias } from "../shared/pointwise.ts";
 
 /** Cuts for a kind of device. */
 interface Tuning {
@@ -174,7 +175,7 @@ export function groupText({ width, shared }: GroupNormLayout): string {
   const each = (line: (j: number) => string) =>
     Array.from({ length: width }, (_, j) => line(j)).join("\n");
   return `alias V = ${type};
-const W = ${width}u;
+${bitsAlias(width)}const W = ${width}u;
 ${FLAT_INDEX}
 // [row][channel of the slab]; after combining, a group's result is at its first channel of row 0.
 var<workgroup> sharedA: array<f32, ${shared}>;

@@ -27,6 +27,7 @@ import {
   rowParams,
   teamText,
 } from "../shared/row_layout.ts";
+import { bitsAlias } from "../shared/pointwise.ts";
 
 /** Choices of {@linkcode rmsNormForward}. */
 export interface RmsNormOptions {
@@ -235,7 +236,7 @@ function weightKernel(layout: RowLayout, silu: boolean) {
     params: { ...PARAMS, partRows: "u32", items: "u32" },
     workgroupSize: [STREAM_WORKGROUP, 1, 1],
     wgsl: `alias V = ${full(width)};
-${FLAT_INDEX}${activation(silu)}
+${bitsAlias(width)}${FLAT_INDEX}${activation(silu)}
 @compute @workgroup_size(WX, WY, WZ)
 fn main(@builtin(global_invocation_id) global: vec3u, @builtin(num_workgroups) groups: vec3u) {
   let item = flatInvocation(global, groups);

@@ -69,6 +69,11 @@ export function pointwise<I extends string, P extends string>(
   return result;
 }
 
+/** WGSL: `U`, the type of the bits of a vector of so many floats. */
+export function bitsAlias(width: 1 | 4): string {
+  return `alias U = ${width === 4 ? "vec4u" : "u32"};\n`;
+}
+
 function pointwiseKernel<I extends string, P extends string>(
   op: Pointwise<I, P>,
   width: 1 | 4,
@@ -85,8 +90,7 @@ function pointwiseKernel<I extends string, P extends string>(
     params: { ...op.params, items: "u32" },
     workgroupSize: [STREAM_WORKGROUP, 1, 1],
     wgsl: `alias V = ${type};
-alias U = ${width === 4 ? "vec4u" : "u32"};
-${FLAT_INDEX}${op.functions ?? ""}
+${bitsAlias(width)}${FLAT_INDEX}${op.functions ?? ""}
 fn f(${op.inputs.map((name) => `${name}: V`).join(", ")}) -> V { return ${op.result}; }
 @compute @workgroup_size(WX, WY, WZ)
 fn main(@builtin(global_invocation_id) global: vec3u, @builtin(num_workgroups) groups: vec3u) {

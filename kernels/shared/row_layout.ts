@@ -10,6 +10,7 @@ import { full, type VectorType } from "../../device/element.ts";
 import type { Gpu } from "../../device/gpu.ts";
 import { formatShape, sizeOf, type TensorRef } from "../../device/tensor.ts";
 import { FLAT_INDEX, flatGrid, STREAM_WORKGROUP } from "./grid.ts";
+import { bitsAlias } from "./pointwise.ts";
 
 /** How the rows of one shape are given out on one device. */
 export interface RowLayout {
@@ -70,7 +71,7 @@ export const ROW_WORKGROUP = [STREAM_WORKGROUP, 1, 1] as const;
 export function teamText({ width, type, team }: RowLayout): string {
   const folds = [["rowSum", "total + shared_[i]"], ["rowMax", "max(total, shared_[i])"]];
   return `alias V = ${type};
-const W = ${width}u;
+${bitsAlias(width)}const W = ${width}u;
 const TEAM = ${team}u;
 ${FLAT_INDEX}
 fn acrossSum(v: V) -> f32 { return ${width === 4 ? "(v.x + v.y) + (v.z + v.w)" : "v"}; }
