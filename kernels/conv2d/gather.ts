@@ -257,7 +257,9 @@ fn main(@builtin(workgroup_id) group: vec3u, @builtin(local_invocation_id) local
   let pn${i} = (p${i} ${by("n")}) * params.${size.sh};`
       )
     }
-  ${declareAccumulators(tile)}${blocked ? `\n  ${declareAccumulators(tile, "total")}` : ""}
+  ${declareAccumulators(tile)}${
+      blocked ? `\n  ${declareAccumulators(tile, "total")}\n  var inBlock = 0u;` : ""
+    }
   ${halved ? "" : "var tap = 0u;"}
   for (var ky = 0u; ky < ${taps.rows}; ky++) {
     ${
@@ -356,7 +358,8 @@ function depthLoop(
   }
   const zero = vectors ? "vec4f()" : "0.0";
   const steps = BLOCK_TERMS / step;
-  const end = `if (k % ${steps}u == ${steps - 1}u || k + 1u == depth) {\n${endBlock(tile)}\n}`;
+  // Blocks go on from tap to tap, so that few channels make no short ones.
+  const end = `inBlock++;\nif (inBlock == ${steps}u) {\ninBlock = 0u;\n${endBlock(tile)}\n}`;
   const place = (i: number) =>
     joined && forward ? `select(far${i}, near${i}, k < params.seam / 4u)` : `at${i}`;
   return `${start}

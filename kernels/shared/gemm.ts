@@ -115,9 +115,9 @@ export function endBlock(tile: GemmTile): string {
   return perAccumulator(tile, (at) => `total${at} += c${at}; c${at} = ${full(tile.width)}();`);
 }
 
-/** WGSL: what blocks were added to in the place of the accumulators. */
+/** WGSL: adds what blocks were added to to the accumulators, which hold the last. */
 export function totalsOfBlocks(tile: GemmTile): string {
-  return perAccumulator(tile, (at) => `c${at} = total${at};`);
+  return perAccumulator(tile, (at) => `c${at} += total${at};`);
 }
 
 function perAccumulator(tile: GemmTile, text: (at: string) => string): string {
