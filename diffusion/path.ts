@@ -67,8 +67,11 @@ export function pathOf(process: Process, settings: PathSettings): Path {
         const level = steering.next(sigma);
         return level === null ? null : definedAt(process, level);
       }
-      // Networks of continuous levels may know what to do with a clean image.
-      if (sigma === 0) return schedule.condition ? definedAt(process, schedule.clean) : null;
+      // Networks of continuous levels may know what to do with a clean image, of which a clipped one
+      // tells no noise.
+      if (sigma === 0) {
+        return schedule.condition && !clipX0 ? definedAt(process, schedule.clean) : null;
+      }
       return sigma < least! || sigma > most! ? null : stop(schedule.find(sigma));
     },
   };

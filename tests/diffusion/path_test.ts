@@ -255,3 +255,26 @@ Deno.test("samplerMoves() go along a flow, whose noisiest level has no signal, o
   const karras = () => samplerMoves(flow, { name: "euler", steps: 20, spacing: "karras" });
   assertThrows(karras, RangeError, "the noisiest level must have some signal");
 });
+
+Deno.test("samplerMoves() go to clean images on schedules of log SNR, clipped or not", () => {
+  for (const clipX0 of [true, false]) {
+    const continuous = makeProcess({ ...options, schedule: "log-snr-linear", clipX0 });
+    const best = (x: Float64Array, { timestep }: { timestep: number }) => {
+      const { noise, signalPower, noisePower } = continuous.schedule.at(timestep);
+      return x.map((value) => noise * value / (signalPower / 4 + noisePower));
+    };
+    for (
+      const name of [
+        ...["euler", "heun", "midpoint", "rk4", "ddim", "deis", "lms", "pndm"] as const,
+        ...["dpmpp-1s", "dpmpp-2s", "dpmpp-2m", "dpmpp-3m", "unipc"] as const,
+      ]
+    ) {
+      const moves = samplerMoves(continuous, { name, steps: 100 });
+      const [end] = follow(moves, [1], { network: best });
+      assertAllClose([end!], [0.5], { rtol: 0.05, name: `${name}, clipX0 ${clipX0}` });
+    }
+    // The last step of Heun's method has no second evaluation where a clipped image tells no noise.
+    const evaluations = samplerMoves(continuous, { name: "heun", steps: 8 }).length;
+    assertEquals(evaluations, clipX0 ? 15 : 16);
+  }
+});
