@@ -7,7 +7,7 @@
 import type { Capture } from "../../device/capture.ts";
 import type { Kernel } from "../../device/kernel.ts";
 import type { TensorRef } from "../../device/tensor.ts";
-import { BLOCK_TERMS } from "../shared/gemm.ts";
+import { exactText } from "../shared/exact.ts";
 import { FLAT_INDEX, flatGrid, STREAM_WORKGROUP } from "../shared/grid.ts";
 import {
   bind,
@@ -60,7 +60,9 @@ function plainKernel({ mode, added, shape, layerStep }: GatherProduct): Kernel {
     bindings: kernelBindings(mode, added, { depth: 1, columns: 1 }, joined),
     params: paramTypes(added, { joined, layered }),
     workgroupSize: [STREAM_WORKGROUP, 1, 1],
-    wgsl: `${FLAT_INDEX}${sourceFunction(mode, stride)}${joined ? JOINED_AT : ""}
+    wgsl: `${FLAT_INDEX}${exactText("params.kw >> 31u")}${sourceFunction(mode, stride)}${
+      joined ? JOINED_AT : ""
+    }
 @compute @workgroup_size(WX, WY, WZ)
 fn main(@builtin(global_invocation_id) global: vec3u, @builtin(num_workgroups) groups: vec3u) {
   let item = flatInvocation(global, groups);
@@ -72,7 +74,8 @@ fn main(@builtin(global_invocation_id) global: vec3u, @builtin(num_workgroups) g
   let px = pixel % params.${size.width};
   let py = pixel / params.${size.width} % params.${size.height};
   let image = pixel / (params.${size.width} * params.${size.height});
-  var sum = 0.0;
+  // The measure of the others keeps what additions lose.
+  var sum = vec2f();
   for (var walk = 0u; walk < ${taps.rows} * ${taps.columns}; walk++) {
     let ky = walk / ${taps.columns};
     let kx = walk % ${taps.columns};
@@ -86,13 +89,12 @@ fn main(@builtin(global_invocation_id) global: vec3u, @builtin(num_workgroups) g
     let at = (${layered ? `tap * params.n * params.h * params.w + ` : ""}line + ${
       pixel.column("u32(sx)")
     }) * depth;
-    for (var first = 0u; first < depth; first += ${BLOCK_TERMS}u) {
-      var block = 0.0;
-      for (var k = first; k < min(first + ${BLOCK_TERMS}u, depth); k++) { block += ${term}; }
-      sum += block;
+    for (var k = 0u; k < depth; k++) {
+      let next = exactSum(sum.x, ${term});
+      sum = vec2f(next.x, sum.y + next.y);
     }
   }
-  out[${at}] = sum${terms};
+  out[${at}] = sum.x + sum.y${terms};
 }`,
   };
 }

@@ -41,7 +41,7 @@ export interface GatherProduct {
    * sources of which lie one behind the other: floats from one's weight to the next one's.
    */
   readonly layerStep: number | undefined;
-  /** Whether products are summed in blocks (../shared/gemm.ts), as those of `plain` always are. */
+  /** Whether products are summed in blocks (../shared/gemm.ts); those of `plain` lose less than that in any case. */
   readonly blocked: boolean;
   readonly label: string;
 }
