@@ -16,9 +16,9 @@ import { definePointwise, pointwise } from "../shared/pointwise.ts";
  * bits; `U` is the type of those of `V`.
  */
 const EXP = `fn expOf(x: V) -> V {
-  let y = clamp(x, V(-87.0), V(87.0));
-  let n = round(y * 1.44269504);
-  let r = (y - n * 0.693359375) + n * 0.000212194440;
+  let near = clamp(x, V(-87.0), V(87.0));
+  let n = round(near * 1.44269504);
+  let r = (near - n * 0.693359375) + n * 0.000212194440;
   let p = 0.166666667 + r * (0.0416666667 + r * (0.00833333333 + r * 0.00138888889));
   let power = bitcast<V>(bitcast<U>(n + 12583039.0) << U(23u));
   return power * (1.0 + (r + r * r * (0.5 + r * p)));
