@@ -161,7 +161,10 @@ Deno.test("groupNormBackward() leaves out what is not wanted", async () => {
   assertAllClose(affine, expected.dweight, { rtol: 1e-5, atol: 1e-5 });
 });
 
-for (const given of CASES) {
+/** The whole ones, and of the joined ones one of each kind: a case makes thirty kernels a layout. */
+const IN_PLACE = CASES.filter(({ seam = 0 }) => [0, 5, 40, 256].includes(seam));
+
+for (const given of IN_PLACE) {
   for (const [team, size] of TEAMS) {
     Deno.test(`groupNormBackward() leaves the forward pass's y in the place of dy for ${nameOf(given)}, ${team} layout`, async () => {
       const gpu = await testGpu();
