@@ -21,6 +21,12 @@ const command = defineCommand({
   ],
 });
 
+/**
+ * Folders whose files run side by side, one a core: what they spend their time on is compiling kernels, and
+ * they start no processes, measure no times and change nothing that others see.
+ */
+const SIDE_BY_SIDE = ["autograd", "diffusion", "kernels", "model"].map((name) => `tests/${name}`);
+
 /** Documents whose examples are tests. */
 const DOCUMENTS = ["mod.ts", "lab.ts", "README.md", "docs/library.md"];
 
@@ -32,7 +38,8 @@ export function testRuns(files: readonly string[], filter?: string): string[][] 
   if (files.length > 0 || filter !== undefined) return [[...test, ...files]];
   return [
     ["run", "-A", "--frozen", `${ROOT}dev/layers/main.ts`],
-    test,
+    [...test, "--parallel", ...SIDE_BY_SIDE],
+    [...test, `--ignore=${SIDE_BY_SIDE.join()}`],
     [...test, "--doc", "--no-check", ...DOCUMENTS.map((name) => ROOT + name)],
   ];
 }

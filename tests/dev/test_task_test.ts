@@ -2,11 +2,16 @@ import { testRuns } from "../../dev/test/main.ts";
 import { assertEquals } from "../support/assert.ts";
 import { ROOT } from "../support/runs.ts";
 
-Deno.test("testRuns() without files are the layering, all tests and the documents' examples", () => {
-  const [layers, all, documents, ...rest] = testRuns([]);
+Deno.test("testRuns() without files are the layering, every test once, and the documents' examples", () => {
+  const [layers, together, others, documents, ...rest] = testRuns([]);
   assertEquals(layers!.at(-1), `${ROOT}dev/layers/main.ts`);
-  assertEquals(all, ["test", "-A", "--frozen"]);
-  assertEquals(documents!.slice(0, 4), ["test", "-A", "--frozen", "--doc"]);
+  const test = ["test", "-A", "--frozen"], folders = together!.slice(4);
+  assertEquals(together, [...test, "--parallel", ...folders]);
+  assertEquals(others, [...test, `--ignore=${folders.join()}`]);
+  for (const folder of folders) {
+    assertEquals(Deno.statSync(ROOT + folder).isDirectory, true, folder);
+  }
+  assertEquals(documents!.slice(0, 4), [...test, "--doc"]);
   for (const path of documents!.slice(5)) assertEquals(Deno.statSync(path).isFile, true, path);
   assertEquals(rest, []);
 });
