@@ -209,6 +209,27 @@ echo '{"ICD": {"api_version": "1.1.0", "library_path": "/usr/lib/x/libvulkan_lvp
   >"$3/usr/share/vulkan/icd.d/lvp_icd.x86_64.json"
 `;
 
+/**
+ * A stand-in for apt-get, which writes down what it is asked.
+ *
+ * @param installs What an installation would bring, a line each.
+ * @param more Further cases of the shell.
+ */
+function fakeApt({ bin, folder }: Sandbox, installs: readonly string[], more = ""): void {
+  const lines = installs.map((line) => `echo "Inst ${line}"`).join("; ");
+  program(
+    join(bin, "apt-get"),
+    `#!/bin/sh
+echo "$*" >>"${folder}/apt"
+case " $* " in
+  ${more}
+  *" install "*) ${lines} ;;
+  *" download "*) for name; do :; done; : >all.deb ;;
+esac
+`,
+  );
+}
+
 const ownDriver = { DIFFRACT_IGNORE_SYSTEM_VULKAN: "1", DIFFRACT_MESA: "system" };
 
 Deno.test("denow runs Deno without a Vulkan driver, after one line that says what to install", {
@@ -230,19 +251,11 @@ Deno.test("denow unpacks a driver without rights and points the loader at it", {
   await withSandbox(async (sandbox) => {
     const { bin, cache, folder } = sandbox;
     program(join(bin, "deno"), fakeDeno);
-    program(
-      join(bin, "apt-get"),
-      `#!/bin/sh
-echo "$*" >>"${folder}/apt"
-case " $* " in
-  *" install "*)
-    echo "Inst libexpat1 (2.5.0 Debian:12 [amd64])"
-    echo "Inst python3 (3.11 Debian:12 [amd64])"
-    echo "Inst libc6 [2.36-9] (2.36-10 Debian:12 [amd64])" ;;
-  *" download "*) for name; do :; done; : >all.deb ;;
-esac
-`,
-    );
+    fakeApt(sandbox, [
+      "libexpat1 (2.5.0 Debian:12 [amd64])",
+      "python3 (3.11 Debian:12 [amd64])",
+      "libc6 [2.36-9] (2.36-10 Debian:12 [amd64])",
+    ]);
     program(join(bin, "dpkg"), fakeDpkg);
     const first = await run(sandbox, ["task"], ownDriver);
     assertEquals(first.code, 0);
@@ -293,18 +306,13 @@ Deno.test(
     await withSandbox(async (sandbox) => {
       const { bin, cache, folder } = sandbox;
       program(join(bin, "deno"), fakeDeno);
-      program(
-        join(bin, "apt-get"),
-        `#!/bin/sh
-echo "$*" >>"${folder}/apt"
-case " $* " in
-  *" update "*) cp "${cache}"/work.*/backports.list "${folder}" ;;
-  *" install "*)
-    echo "Inst libdrm2 [2.4.114-1] (2.4.123-1~bpo12+1 Debian Backports:stable-backports [amd64])"
-    echo "Inst libc6 [2.36-9] (2.36-10 Debian:12 [amd64])" ;;
-  *" download "*) for name; do :; done; : >all.deb ;;
-esac
-`,
+      fakeApt(
+        sandbox,
+        [
+          "libdrm2 [2.4.114-1] (2.4.123-1~bpo12+1 Debian Backports:stable-backports [amd64])",
+          "libc6 [2.36-9] (2.36-10 Debian:12 [amd64])",
+        ],
+        `*" update "*) cp "${cache}"/work.*/backports.list "${folder}" ;;`,
       );
       program(join(bin, "dpkg"), fakeDpkg);
       const backports = { DIFFRACT_MESA: "backports" };
@@ -330,6 +338,39 @@ esac
         assertEquals([next.code, next.stdout.includes(own)], [0, taken], `${avx512}`);
       }
     });
+  },
+);
+
+Deno.test(
+  "denow takes the driver of backports by itself where the CPU lacks AVX-512 and it can be had",
+  {
+    ignore: !onBookworm,
+  },
+  async () => {
+    for (
+      const [avx512, failing, folder] of [
+        [false, "", "vulkan-backports"],
+        [true, "", "vulkan"],
+        [false, '*" -t "*) exit 100 ;;', "vulkan"],
+      ] as const
+    ) {
+      await withSandbox(async (sandbox) => {
+        const { bin, cache } = sandbox;
+        program(join(bin, "deno"), fakeDeno);
+        fakeApt(sandbox, ["libexpat1 (2.5.0 Debian:12 [amd64])"], failing);
+        program(join(bin, "dpkg"), fakeDpkg);
+        pretendAvx512(bin, avx512);
+        for (let start = 0; start < 2; start++) {
+          const { code, stdout } = await run(sandbox, ["x"], {
+            DIFFRACT_IGNORE_SYSTEM_VULKAN: "1",
+          });
+          assertEquals(code, 0);
+          assertStringIncludes(stdout, `VK_DRIVER_FILES=${cache}/${folder}/lvp_icd.json\n`);
+        }
+        const left = [...Deno.readDirSync(cache)].map(({ name }) => name);
+        assertEquals(left.filter((name) => /^(lock|work)/.test(name)), []);
+      });
+    }
   },
 );
 
