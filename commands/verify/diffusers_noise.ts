@@ -110,7 +110,7 @@ export function spacedTimesteps({ spacing, steps, offset, count }: Spaced, whole
 export function solverTimesteps({ spacing, steps, offset, count }: Spaced, last: number): number[] {
   switch (spacing) {
     case "linspace":
-      return evenly(0, last - 1, steps + 1).map(roundHalfToEven).reverse().slice(0, -1);
+      return spaceTimesteps("inclusive", last, steps + 1).slice(0, -1);
     case "leading": {
       const stride = Math.floor(last / (steps + 1));
       return Array.from({ length: steps }, (_, i) => (steps - i) * stride + offset);

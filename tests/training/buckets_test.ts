@@ -6,13 +6,13 @@ import { openImages } from "../../data/registry.ts";
 import type { Config } from "../../config/schema.ts";
 import { encodePng } from "../../formats/png.ts";
 import { UsageError } from "../../support/errors.ts";
-import { Checkpoint } from "../../training/checkpoint.ts";
 import { networkAt, networkOf } from "../../training/network_of.ts";
 import { Trainer } from "../../training/trainer.ts";
 import { assert, assertEquals, assertRejects, assertThrows } from "../support/assert.ts";
 import { inFolder } from "../support/folder.ts";
 import { testGpu } from "../support/gpu.ts";
-import { inFolderWithCache, smokeConfig, trainInFolder } from "../support/runs.ts";
+import { inFolderWithCache, smokeConfig } from "../support/runs.ts";
+import { assertSameWhenStreamed } from "../support/streamed_runs.ts";
 
 /** Sizes of pictures: nearest to 8x8, to 4x12, and to 12x4, eight of each but the last. */
 const SIZES = [[20, 21], [12, 40], [30, 10]] as const;
@@ -161,36 +161,14 @@ Deno.test("Trainer.step() of a bucket is that of a network of its size, to the b
 Deno.test("trainRun() goes on with buckets to the same bytes, from memory and as a stream", () =>
   inFolderWithCache(async (folder) => {
     await writePictures(folder);
-    const run = async (name: string, first: string[], then: string[] | null) => {
-      const dir = join(folder, name);
-      const config = await bucketConfig(folder, ...first);
-      const options = { instruments: true };
-      if (then) await trainInFolder(config, dir, { ...options, stopAfter: 5 });
-      const { step, checkpoint, lines } = await trainInFolder(
-        then ? await bucketConfig(folder, ...then) : config,
-        dir,
-        { ...options, resume: then !== null },
-      );
-      assertEquals(step, 12);
-      return { checkpoint: await Checkpoint.open(checkpoint), lines };
-    };
-    const whole = await run("whole", [], null);
-    assert(
-      whole.lines.some((line) => /18 images .*4x12: 8, 8x8: 8, 12x4: 2/.test(line)),
-      whole.lines.join("\n"),
+    const { lines } = await assertSameWhenStreamed(
+      folder,
+      (...overrides) => bucketConfig(folder, ...overrides),
     );
-    const halves = [[["data.stream=true"], []], [[], ["data.stream=true"]]];
-    for (const [i, [first, then]] of halves.entries()) {
-      const { checkpoint } = await run(`run-${i}`, first!, then!);
-      assertEquals(checkpoint.notes, whole.checkpoint.notes);
-      for (const [name, { shape }] of whole.checkpoint.tensors) {
-        assertEquals(
-          await checkpoint.read(name, shape),
-          await whole.checkpoint.read(name, shape),
-          name,
-        );
-      }
-    }
+    assert(
+      lines.some((line) => /18 images .*4x12: 8, 8x8: 8, 12x4: 2/.test(line)),
+      lines.join("\n"),
+    );
   }));
 
 Deno.test("networkAt() takes networks of any size, and refuses one whose parameters go by it", async () => {

@@ -14,6 +14,8 @@ import { assert, assertAllClose, assertEquals, assertRejects } from "../support/
 import { inFolder } from "../support/folder.ts";
 import { testGpu } from "../support/gpu.ts";
 import { inFolderWithCache, smokeConfig, trainInFolder } from "../support/runs.ts";
+import { assertSameWhenStreamed } from "../support/streamed_runs.ts";
+import { exampleBytes, tfRecordFile } from "../support/tfrecord_file.ts";
 
 /** Sizes of pictures, in turn: brought to 8x12, 13x8, 8x8, and, cut at its ends, 8x16. */
 const SIZES = [[16, 24], [26, 16], [16, 16], [16, 60]] as const;
@@ -93,6 +95,22 @@ Deno.test("openImages() leaves images uncropped for random crops, as a stream to
     assertEquals(test.checksum, centred.checksum);
   }));
 
+Deno.test("openImages() leaves images of TFRecord uncropped, too", () =>
+  inFolderWithCache(async (folder) => {
+    const images = Array.from({ length: 4 }, (_, i) => {
+      const { images: data, height, width } = pixelsOf(i);
+      return exampleBytes({ image: [encodePng({ width, height, channels: 3, data })] });
+    });
+    await Deno.writeFile(join(folder, "set-train.tfrecord"), tfRecordFile(images));
+    await Deno.writeFile(join(folder, "set-test.tfrecord"), tfRecordFile(images));
+    const { data } = await cropConfig(folder, "data.name=tfrecord", `data.dir=${folder}`);
+    for (const stream of [false, true]) {
+      const { buckets } = await openImages({ ...data, stream }, "train", () => {});
+      const found = Array.from(buckets!.of, (own) => buckets!.sizes[own]!.join("x"));
+      assertEquals(found.sort(), ["13x8", "8x12", "8x16", "8x8"]);
+    }
+  }));
+
 Deno.test("trainingBatches() crops each image at its place, however a batch is cut, and mirrors what it cut", () =>
   inFolderWithCache(async (folder) => {
     await writePictures(folder);
@@ -142,42 +160,19 @@ Deno.test("trainingBatches() crops each image at its place, however a batch is c
 Deno.test("trainRun() goes on with random crops to the same bytes, from memory and as a stream", () =>
   inFolderWithCache(async (folder) => {
     await writePictures(folder);
-    const run = async (name: string, first: string[], then: string[] | null) => {
-      const dir = join(folder, name);
-      const config = await cropConfig(folder, ...first);
-      const options = { instruments: true };
-      if (then) await trainInFolder(config, dir, { ...options, stopAfter: 5 });
-      const { step, checkpoint, lines } = await trainInFolder(
-        then ? await cropConfig(folder, ...then) : config,
-        dir,
-        { ...options, resume: then !== null },
-      );
-      assertEquals(step, 12);
-      return { checkpoint: await Checkpoint.open(checkpoint), lines };
-    };
-    const whole = await run("whole", [], null);
-    assert(
-      whole.lines.some((line) =>
-        line.includes("18 images of 8x8x3 cropped at random, folder train")
-      ),
-      whole.lines.join("\n"),
+    const { lines, checkpoint } = await assertSameWhenStreamed(
+      folder,
+      (...overrides) => cropConfig(folder, ...overrides),
     );
-    for (const [first, then] of [[["data.stream=true"], []], [[], ["data.stream=true"]]] as const) {
-      const { checkpoint } = await run(`run-${first.length}`, [...first], [...then]);
-      for (const [name, { shape }] of whole.checkpoint.tensors) {
-        assertEquals(
-          await checkpoint.read(name, shape),
-          await whole.checkpoint.read(name, shape),
-          name,
-        );
-      }
-    }
-    const middle = await run("middle", ["data.crop=true"], null);
-    const [[name, { shape }] = ["", { shape: [0] }]] = whole.checkpoint.tensors;
     assert(
-      String(await middle.checkpoint.read(name, shape)) !==
-        String(await whole.checkpoint.read(name, shape)),
+      lines.some((line) => line.includes("18 images of 8x8x3 cropped at random, folder train")),
+      lines.join("\n"),
     );
+    const config = await cropConfig(folder, "data.crop=true");
+    const middle = await trainInFolder(config, join(folder, "middle"), { instruments: true });
+    const [[name, { shape }] = ["", { shape: [0] }]] = checkpoint.tensors;
+    const other = await Checkpoint.open(middle.checkpoint);
+    assert(String(await other.read(name, shape)) !== String(await checkpoint.read(name, shape)));
   }));
 
 Deno.test("a config with random crops says what they do not go with", () =>
