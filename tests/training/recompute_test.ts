@@ -49,7 +49,9 @@ for (const accumulate of [1, 2]) {
       assertAllClose(numbers, kept.numbers, { rtol: 0, atol: 0, name });
     }
     const peaks = `${kept.peak}, ${cheap.peak} and ${blocks.peak} bytes`;
-    assert(cheap.peak < 0.9 * kept.peak && blocks.peak < 0.9 * cheap.peak, peaks);
+    // Blocks of half a batch are small beside what is not theirs.
+    const share = accumulate === 1 ? 0.8 : 0.9;
+    assert(cheap.peak < 0.9 * kept.peak && blocks.peak < share * cheap.peak, peaks);
   });
 }
 
@@ -84,4 +86,6 @@ Deno.test("Graph.backward() of the CIFAR-10 network takes at most 425 dispatches
   );
   const peaks = `${kept.peak}, ${cheap.peak} and ${blocks.peak} bytes`;
   assert(cheap.peak < 0.7 * kept.peak && blocks.peak < 0.6 * cheap.peak, peaks);
+  // As skip connections need no copies, keeping everything takes less too, so that shares say little.
+  assert(kept.peak < 2.1e9 && cheap.peak < 1.44e9 && blocks.peak < 8.24e8, peaks);
 });
