@@ -18,7 +18,17 @@
  */
 export type { SamplerValues } from "./commands/shared/load_sampler.ts";
 export type { Config } from "./config/schema.ts";
-export type { ImageSet, Latents, RawImages, Split } from "./data/dataset.ts";
+export type { BucketSize } from "./data/buckets.ts";
+export type { RowFile } from "./data/fetching/stored_rows.ts";
+export type {
+  Buckets,
+  ImageSet,
+  Labels,
+  Latents,
+  RawImages,
+  Split,
+  StoredRows,
+} from "./data/dataset.ts";
 export type { DataOptions } from "./data/options.ts";
 export type { SamplerName } from "./diffusion/options.ts";
 export type { FeatureExtractor, Features } from "./metrics/judges/features/features.ts";

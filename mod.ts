@@ -110,7 +110,8 @@ export { standardize } from "./autograd/ops/standardize.ts";
 export { type UpsampledAxes, upsampleNearest2x } from "./autograd/ops/upsample.ts";
 
 export { countParameters, Module, namedParameters } from "./model/module.ts";
-export type { ConditionName, Conditions } from "./autograd/network_inputs.ts";
+export type { ConditionName, Conditions, LevelInput } from "./autograd/network_inputs.ts";
+export type { LogSnr, PositiveLinear } from "./model/log_snr.ts";
 export type { Conditioning, Network, NetworkInputs, NetworkShape } from "./model/network.ts";
 export type { UNetOptions } from "./model/networks/ho2020/options.ts";
 export {
@@ -195,7 +196,7 @@ export type {
   SharedTensor,
   SharedTerm,
 } from "./diffusion/level_tables.ts";
-export type { OutputShares, TargetShares } from "./diffusion/parameterization.ts";
+export type { OutputShares, TargetShares, XprevOutput } from "./diffusion/parameterization.ts";
 export type { Move, NoiseColour, NoiseMove, SamplerStep, Shares } from "./diffusion/moves.ts";
 export { samplerMoves } from "./diffusion/samplers/registry.ts";
 export {
@@ -208,6 +209,7 @@ export {
 } from "./diffusion/sampling.ts";
 export type { Level, Levels, NoiseLevel, Schedule } from "./diffusion/schedule.ts";
 export { makeSchedule } from "./diffusion/schedules/registry.ts";
+export type { LearnedLogSnr } from "./diffusion/schedules/learned.ts";
 export { octaves, radialFrequencies, unitRings } from "./diffusion/frequency.ts";
 export { createRings, destroyRings, type Rings } from "./kernels/fft/rings.ts";
 export type { EmaOptions, LearningRateOptions, OptimOptions } from "./optim/options.ts";

@@ -52,10 +52,10 @@ export type ConditionValue<C extends ConditionName> = typeof CONDITIONS[C] exten
 export type ConditionValues = { readonly [C in ConditionName]?: (i: number) => ConditionValue<C> };
 
 /** Noise levels: given, or a tensor that gradients flow to where they are learned. */
-export type Levels = TensorRef | Tensor;
+export type LevelInput = TensorRef | Tensor;
 
 /** Levels as a tensor of the graph, with their gradient if they have one. */
-export function levelTensor(graph: Graph, level: Levels): Tensor {
+export function levelTensor(graph: Graph, level: LevelInput): Tensor {
   return level instanceof Tensor ? level : graph.constant(level);
 }
 
@@ -64,7 +64,7 @@ export function levelTensor(graph: Graph, level: Levels): Tensor {
  *
  * @throws {RangeError} When one is wanted.
  */
-export function givenLevels(graph: Graph, level: Levels): TensorRef {
+export function givenLevels(graph: Graph, level: LevelInput): TensorRef {
   const { needsGrad, ref } = levelTensor(graph, level);
   if (!needsGrad) return ref;
   throw new RangeError(
@@ -81,7 +81,7 @@ export interface NetworkInputs extends Conditions {
    * Their noise levels `[N]`: timesteps, u32, where the process counts them; else what the process
    * tells networks of a level, f32.
    */
-  readonly level: Levels;
+  readonly level: LevelInput;
   /** Clean images predicted before, of the shape of `x`; for networks that know of it. */
   readonly selfCondition?: Tensor;
   /**

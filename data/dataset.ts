@@ -87,6 +87,7 @@ export interface StoredRows extends RowFile {
 
 /** Images of several sizes, of which the set's own is one. */
 export interface Buckets {
+  /** Heights and widths. */
   readonly sizes: readonly BucketSize[];
   /** [count], the number of each image's bucket. */
   readonly of: Uint8Array;

@@ -67,11 +67,11 @@ export interface DataSettings {
   readonly sigmaData: number;
 }
 
-/** How a network of target xprev says the mean of the image before. */
-export const XPREV_OUTPUTS = ["residual", "mean"] as const;
-
 /** How a network of target xprev says the mean of the image before; parameterizations/xprev.ts. */
-export type XprevOutput = typeof XPREV_OUTPUTS[number];
+export type XprevOutput = "residual" | "mean";
+
+/** All of them. */
+export const XPREV_OUTPUTS = ["residual", "mean"] as const satisfies readonly XprevOutput[];
 
 /** What parameterizations go by besides the schedule. */
 export interface TargetSettings extends DataSettings {

@@ -15,11 +15,13 @@ import { pytorchInit } from "./init.ts";
 import { Module } from "./module.ts";
 
 /** Weights and biases of a layer, which count without their signs. */
-class PositiveLinear extends Module {
+export class PositiveLinear extends Module {
   /** `[in, out]` */
   readonly weight: Parameter;
+  /** `[out]` */
   readonly bias: Parameter;
 
+  /** A layer of so many inputs to so many outputs. */
   constructor(inputs: number, outputs: number) {
     super();
     const shape = [inputs, outputs], { weight, bias } = pytorchInit(shape);
@@ -42,11 +44,15 @@ export interface LogSnrOptions {
 
 /** See the module. */
 export class LogSnr extends Module {
+  /** Of the time. */
   readonly input: PositiveLinear;
+  /** Of what that gives. */
   readonly hidden: PositiveLinear;
+  /** Of the hidden units, added to what the first gives. */
   readonly output: PositiveLinear;
   readonly #options: LogSnrOptions;
 
+  /** A network with PyTorch's initial values. */
   constructor(options: LogSnrOptions) {
     super();
     this.#options = options;

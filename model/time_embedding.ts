@@ -5,7 +5,7 @@
  * @module
  */
 import type { Graph, Tensor } from "../autograd/graph.ts";
-import { type Levels, levelTensor } from "../autograd/network_inputs.ts";
+import { type LevelInput, levelTensor } from "../autograd/network_inputs.ts";
 import { gatherRows } from "../autograd/ops/gather_rows.ts";
 import { silu } from "../autograd/ops/silu.ts";
 import { sinusoids } from "../autograd/ops/sinusoids.ts";
@@ -83,7 +83,7 @@ export class TimeEmbedding extends Module {
   }
 
   /** Levels `[N]`, timesteps as u32 or any numbers as f32, to `[N, outputs]`. */
-  forward(graph: Graph, level: Levels): Tensor {
+  forward(graph: Graph, level: LevelInput): Tensor {
     const shape = [this.timesteps, this.channels] as const;
     const { shift, table: given } = this, levels = levelTensor(graph, level);
     const name = `time table ${shape.join("x")}${shift === 0 ? "" : ` shifted by ${shift}`}`;

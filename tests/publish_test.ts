@@ -28,3 +28,12 @@ Deno.test("deno publish ships the library and what its users read, and nothing e
   for (const face of ["mod.ts", "lab.ts"]) assert(files.includes(face), face);
   assertStringIncludes(files.join(), "kernels/matmul/");
 });
+
+Deno.test("deno doc finds everything in the library's faces documented, and all types that they name", async () => {
+  const { success, stdout, stderr } = await new Deno.Command(Deno.execPath(), {
+    args: ["doc", "--lint", "mod.ts", "lab.ts"],
+    cwd: ROOT,
+    env: { NO_COLOR: "1" },
+  }).output();
+  assert(success, [stdout, stderr].map((bytes) => new TextDecoder().decode(bytes)).join(""));
+});

@@ -7,6 +7,7 @@ import { fileError } from "../../support/files.ts";
 
 /** Where rows of one length lie in a file. */
 export interface RowFile {
+  /** The file. */
   readonly path: string;
   /** Byte at which the first begins. */
   readonly start: number;

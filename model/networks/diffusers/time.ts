@@ -5,7 +5,7 @@
  * @module
  */
 import type { Graph, Tensor } from "../../../autograd/graph.ts";
-import { givenLevels, type Levels, levelTensor } from "../../../autograd/network_inputs.ts";
+import { givenLevels, type LevelInput, levelTensor } from "../../../autograd/network_inputs.ts";
 import { columns } from "../../../autograd/ops/columns.ts";
 import { concat } from "../../../autograd/ops/concat.ts";
 import { fourierFeatures } from "../../../autograd/ops/fourier_features.ts";
@@ -61,7 +61,7 @@ export class Sinusoids extends Module {
   }
 
   /** `[N]` to `[N, channels]`. */
-  forward(graph: Graph, level: Levels): Tensor {
+  forward(graph: Graph, level: LevelInput): Tensor {
     const { timesteps, channels, shift, cosinesFirst } = this.options;
     const name = `sinusoids ${timesteps}x${channels}, shift ${shift}, flipped ${cosinesFirst}`;
     const levels = levelTensor(graph, level);
@@ -105,7 +105,7 @@ export class LogFourier extends Module {
    *
    * @throws {RangeError} For timesteps that are counted.
    */
-  forward(graph: Graph, level: Levels): Tensor {
+  forward(graph: Graph, level: LevelInput): Tensor {
     return fourierFeatures(
       logOfLevels(graph, givenLevels(graph, level)),
       graph.parameter(this.weight),
@@ -123,7 +123,7 @@ export class LearnedTimes extends Module {
   }
 
   /** u32 `[N]` to `[N, channels]`. */
-  forward(graph: Graph, level: Levels): Tensor {
+  forward(graph: Graph, level: LevelInput): Tensor {
     return gatherRows(graph.parameter(this.weight), levelTensor(graph, level));
   }
 }

@@ -5,7 +5,7 @@
  * @module
  */
 import type { Graph, Tensor } from "../../../autograd/graph.ts";
-import { givenLevels, type Levels, levelTensor } from "../../../autograd/network_inputs.ts";
+import { givenLevels, type LevelInput, levelTensor } from "../../../autograd/network_inputs.ts";
 import { add } from "../../../autograd/ops/add.ts";
 import { gatherRows } from "../../../autograd/ops/gather_rows.ts";
 import { inverseLevels } from "../../../autograd/ops/levels.ts";
@@ -140,14 +140,14 @@ export class DiffusersUNet extends Module implements Network {
   }
 
   /** The embedding of time in front of its perceptron, `[N, channels]`. */
-  project(graph: Graph, level: Levels): Tensor {
+  project(graph: Graph, level: LevelInput): Tensor {
     return this.timeProj.forward(graph, level);
   }
 
   /** Projects the embedding of time and class for all blocks in one product. */
   #projectTime(
     graph: Graph,
-    level: Levels,
+    level: LevelInput,
     labels: TensorRef | undefined,
   ): (block: Resnet) => TimeColumns | undefined {
     let embedding = this.timeEmbedding.forward(this.project(graph, level));

@@ -6,7 +6,7 @@
  * @module
  */
 import type { Graph, Tensor } from "../../../autograd/graph.ts";
-import type { Conditioning, Levels } from "../../../autograd/network_inputs.ts";
+import type { Conditioning, LevelInput } from "../../../autograd/network_inputs.ts";
 import { add } from "../../../autograd/ops/add.ts";
 import { attention } from "../../../autograd/ops/attention.ts";
 import { columns } from "../../../autograd/ops/columns.ts";
@@ -208,7 +208,7 @@ export class DiT extends Module implements Network {
   }
 
   /** What blocks are told: the embedding of time and of the class, `[N, channels]`. */
-  embed(graph: Graph, level: Levels, labels: TensorRef | undefined): Tensor {
+  embed(graph: Graph, level: LevelInput, labels: TensorRef | undefined): Tensor {
     return withClass(this.timeEmbedding.forward(graph, level), this.classEmbedding, labels);
   }
 

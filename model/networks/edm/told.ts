@@ -5,7 +5,7 @@
  * @module
  */
 import type { Graph, Tensor } from "../../../autograd/graph.ts";
-import { type Levels, levelTensor } from "../../../autograd/network_inputs.ts";
+import { type LevelInput, levelTensor } from "../../../autograd/network_inputs.ts";
 import { columns } from "../../../autograd/ops/columns.ts";
 import { concat } from "../../../autograd/ops/concat.ts";
 import { fourierFeatures } from "../../../autograd/ops/fourier_features.ts";
@@ -21,7 +21,7 @@ import type { TensorRef } from "../../../device/tensor.ts";
  */
 export function levelNumbers(
   graph: Graph,
-  level: Levels,
+  level: LevelInput,
   timesteps: number,
   unit: number,
 ): Tensor {

@@ -5,7 +5,7 @@
  * @module
  */
 import type { Graph, Tensor } from "../../../autograd/graph.ts";
-import type { Levels } from "../../../autograd/network_inputs.ts";
+import type { LevelInput } from "../../../autograd/network_inputs.ts";
 import { add } from "../../../autograd/ops/add.ts";
 import { columns } from "../../../autograd/ops/columns.ts";
 import { concat } from "../../../autograd/ops/concat.ts";
@@ -200,20 +200,20 @@ export class EdmUNet extends Module implements Network {
   }
 
   /** The same of classes as numbers. */
-  predict(graph: Graph, x: Tensor, level: Levels, told: Told = {}): Tensor {
+  predict(graph: Graph, x: Tensor, level: LevelInput, told: Told = {}): Tensor {
     const out = this.predictAll(graph, x, level, told);
     const { channels } = this.shape;
     return this.options.learnedVariance ? columns(out, 0, channels) : out;
   }
 
   /** The same with the channels of a learned variance, where it has some. */
-  predictAll(graph: Graph, x: Tensor, level: Levels, told: Told = {}): Tensor {
+  predictAll(graph: Graph, x: Tensor, level: LevelInput, told: Told = {}): Tensor {
     this.#checkImages(x);
     const tellBlock = this.#tell(graph, level, told);
     return this.#forwardUp(this.#forwardDown(x, tellBlock), tellBlock);
   }
 
-  #tell(graph: Graph, level: Levels, { classes, augment }: Told) {
+  #tell(graph: Graph, level: LevelInput, { classes, augment }: Told) {
     const { timesteps } = this.shape;
     const unit = this.frequencies ? 1 / timesteps : 1;
     const numbers = levelNumbers(graph, level, timesteps, unit);

@@ -5,7 +5,7 @@
  * @module
  */
 import type { Graph, Tensor } from "../../../autograd/graph.ts";
-import { type Levels, levelTensor } from "../../../autograd/network_inputs.ts";
+import { type LevelInput, levelTensor } from "../../../autograd/network_inputs.ts";
 import { add } from "../../../autograd/ops/add.ts";
 import { concat } from "../../../autograd/ops/concat.ts";
 import { mul } from "../../../autograd/ops/mul.ts";
@@ -60,7 +60,7 @@ export class Uncertainty extends Module {
   }
 
   /** ln of a variance, `[N, 1]`, of what the network is told of the noise, `[N]`. */
-  forward(graph: Graph, level: Levels): Tensor {
+  forward(graph: Graph, level: LevelInput): Tensor {
     return this.linear.forward(this.features.forward(graph, levelTensor(graph, level)));
   }
 }
@@ -141,7 +141,7 @@ export class Edm2UNet extends Module implements Network {
   }
 
   /** The same of classes as numbers, one-hot or otherwise, `[N, classes]`. */
-  predict(graph: Graph, x: Tensor, level: Levels, classes?: Tensor): Tensor {
+  predict(graph: Graph, x: Tensor, level: LevelInput, classes?: Tensor): Tensor {
     this.#checkImages(x);
     const embedding = silu(this.#embed(graph, level, classes));
     const ones = [...x.shape.slice(0, 3), 1];
@@ -165,7 +165,7 @@ export class Edm2UNet extends Module implements Network {
     return mul(this.output.forward(h), graph.parameter(this.outputGain));
   }
 
-  #embed(graph: Graph, level: Levels, classes: Tensor | undefined): Tensor {
+  #embed(graph: Graph, level: LevelInput, classes: Tensor | undefined): Tensor {
     const { timesteps } = this.shape;
     const numbers = levelNumbers(graph, level, timesteps, 1 / timesteps);
     const features = this.features.forward(graph, numbers);

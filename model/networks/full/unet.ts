@@ -5,7 +5,7 @@
  * @module
  */
 import type { Graph, Tensor } from "../../../autograd/graph.ts";
-import { type Levels, levelTensor } from "../../../autograd/network_inputs.ts";
+import { type LevelInput, levelTensor } from "../../../autograd/network_inputs.ts";
 import { add } from "../../../autograd/ops/add.ts";
 import { batchNormEval, batchNormTrain } from "../../../autograd/ops/batch_norm.ts";
 import { concat } from "../../../autograd/ops/concat.ts";
@@ -209,7 +209,7 @@ export class FullUNet extends Module implements Network {
   }
 
   /** `[N, timeChannels]` of timesteps `[N]`. */
-  #rows(graph: Graph, level: Levels): Tensor {
+  #rows(graph: Graph, level: LevelInput): Tensor {
     const levels = levelTensor(graph, level), { dtype } = levels.ref;
     if (dtype !== "u32") {
       throw new RangeError(

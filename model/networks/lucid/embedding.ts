@@ -4,7 +4,7 @@
  * @module
  */
 import type { Graph, Tensor } from "../../../autograd/graph.ts";
-import { type Levels, levelTensor } from "../../../autograd/network_inputs.ts";
+import { type LevelInput, levelTensor } from "../../../autograd/network_inputs.ts";
 import { concat } from "../../../autograd/ops/concat.ts";
 import { fourierFeatures } from "../../../autograd/ops/fourier_features.ts";
 import { gatherRows } from "../../../autograd/ops/gather_rows.ts";
@@ -48,12 +48,12 @@ export class LevelEmbedding extends Module {
   }
 
   /** Levels `[N]`, timesteps as u32 or others as f32, to `[N, 4 * channels]`. */
-  forward(graph: Graph, level: Levels): Tensor {
+  forward(graph: Graph, level: LevelInput): Tensor {
     return perceptron(this.style, this, this.features(graph, level));
   }
 
   /** `[N]` to sines, then cosines; with Fourier features, the level before them. */
-  features(graph: Graph, level: Levels): Tensor {
+  features(graph: Graph, level: LevelInput): Tensor {
     if (this.frequencies) {
       const numbers = levelNumbers(graph, level, this.timesteps);
       const waves = fourierFeatures(numbers, graph.parameter(this.frequencies));
