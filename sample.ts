@@ -5,10 +5,9 @@
  */
 import { KNOWN_NOISES } from "./diffusion/inpainting.ts";
 import { checkGuidedMoves } from "./diffusion/guidance.ts";
-import { parseConfig } from "./config/load.ts";
 import { sha256File } from "./data/fetching/download.ts";
 import { imageShape } from "./data/options.ts";
-import { withLearned } from "./training/learned_schedule.ts";
+import { storedConfig } from "./commands/shared/stored_config.ts";
 import { networkShape } from "./training/network_shape.ts";
 import { defineCommand, type OptionValues, runCommand } from "./support/command_line.ts";
 import { atomicWrite } from "./support/files.ts";
@@ -168,10 +167,7 @@ export type SampleOptions = OptionValues<typeof command.options>;
 async function sample(options: SampleOptions): Promise<number> {
   const processes = joinProcesses(), say = sayFirst;
   const checkpoint = await findCheckpoint(options.checkpoint);
-  const stored = await withLearned(
-    parseConfig(checkpoint.config, { path: checkpoint.path }),
-    { checkpoint, weights: options.weights },
-  );
+  const stored = await storedConfig(checkpoint, options.weights);
   const config = ofSize(inPrecision(stored, options.precision), options.size);
   const { precision } = config.train;
   const { height, width, channels } = imageShape(config.data);

@@ -5,7 +5,7 @@
  * @module
  */
 import { join } from "node:path";
-import { formatConfig, loadConfig, parseConfig } from "../../config/load.ts";
+import { formatConfig, loadConfig } from "../../config/load.ts";
 import type { EarlyEnd, ExperimentRun, ExperimentSamples } from "../../config/experiment.ts";
 import { END_REASONS, EndWatch, readEnd } from "./early_end.ts";
 import { imageShape } from "../../data/options.ts";
@@ -19,7 +19,7 @@ import { atomicWrite, removeFile } from "../../support/files.ts";
 import { newestCheckpoint } from "../../training/checkpoint.ts";
 import type { LoopDisplay } from "../../training/loop.ts";
 import { gridPng, toBytes } from "../../training/pictures.ts";
-import { withLearned } from "../../training/learned_schedule.ts";
+import { storedConfig } from "../shared/stored_config.ts";
 import { networkOf, trainRun } from "../../training/run.ts";
 import { holdsRun, runFolder } from "../../training/run_folder.ts";
 import { measuredConfig, processOf } from "../../training/run_process.ts";
@@ -175,10 +175,7 @@ async function drawSamples(
   const { height, width, channels } = imageShape(config.data);
   const arena = createArena(gpu, "weights", network);
   await loadWeights(gpu, arena, checkpoint, EMA_PREFIX);
-  const { diffusion } = await withLearned(
-    parseConfig(checkpoint.config, { path: checkpoint.path }),
-    { checkpoint, weights: "ema" },
-  );
+  const { diffusion } = await storedConfig(checkpoint, "ema");
   const process = processOf({ ...config, diffusion });
   const size = { height, width, channels };
   const latent = await LatentSpace.open(gpu, config.model.latent, size);

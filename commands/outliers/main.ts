@@ -4,7 +4,6 @@
  * @module
  */
 import { join } from "node:path";
-import { parseConfig } from "../../config/load.ts";
 import type { ImageSet } from "../../data/dataset.ts";
 import { type DataOptions, imageShape } from "../../data/options.ts";
 import { loadImages } from "../../data/registry.ts";
@@ -24,7 +23,7 @@ import { atomicWrite, ensureFolder } from "../../support/files.ts";
 import { decimal, integer } from "../../support/numbers.ts";
 import { startProgress } from "../../support/terminal.ts";
 import { stepName } from "../../training/checkpoint.ts";
-import { withLearned } from "../../training/learned_schedule.ts";
+import { storedConfig } from "../shared/stored_config.ts";
 import { processOf } from "../../training/run_process.ts";
 import { chooseData } from "../shared/data_choice.ts";
 import { loadLpips, PUBLISHED } from "../shared/evaluation/lpips.ts";
@@ -194,10 +193,7 @@ async function outliers(options: Options, overrides: readonly [string, string][]
   const checkpoint = await findCheckpoint(options.checkpoint);
   const folder = options.out ?? evaluationFolder(checkpoint.path);
   await checkResultFolder(folder);
-  const config = await withLearned(
-    parseConfig(checkpoint.config, { path: checkpoint.path }),
-    { checkpoint, weights: options.weights },
-  );
+  const config = await storedConfig(checkpoint, options.weights);
   const chosen = chooseSampler(options, config.diffusion);
   // Starts at t0 itself, where uniform spacing would stop short of it.
   const choice = { ...chosen, spacing: options.spacing ?? "trailing" as const };

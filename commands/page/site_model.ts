@@ -4,7 +4,6 @@
  * @module
  */
 import type { Config } from "../../config/schema.ts";
-import { parseConfig } from "../../config/load.ts";
 import { firstImages, type ImageSet } from "../../data/dataset.ts";
 import { imageShape } from "../../data/options.ts";
 import { loadImages } from "../../data/registry.ts";
@@ -13,7 +12,7 @@ import { countParameters } from "../../model/module.ts";
 import { UsageError } from "../../support/errors.ts";
 import type { Checkpoint } from "../../training/checkpoint.ts";
 import { shellWord } from "../../training/conversion.ts";
-import { withLearned } from "../../training/learned_schedule.ts";
+import { storedConfig } from "../shared/stored_config.ts";
 import { networkOf } from "../../training/run.ts";
 import { notedClasses } from "../../training/same_images.ts";
 import type { SiteModel, SiteSpectrum, WeightsDtype } from "./site.ts";
@@ -40,10 +39,7 @@ export async function siteModel(
   checkpoint: Checkpoint,
   { out, name, dtype, say }: ModelContext,
 ): Promise<SiteModel> {
-  const config = await withLearned(
-    parseConfig(checkpoint.config, { path: checkpoint.path }),
-    { checkpoint, weights: "ema" },
-  );
+  const config = await storedConfig(checkpoint, "ema");
   checkDrawable(checkpoint, config);
   const network = networkOf(config);
   // The page gets what it has learned with the options of the process.

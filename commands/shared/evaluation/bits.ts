@@ -4,7 +4,6 @@
  * @module
  */
 import { join } from "node:path";
-import { parseConfig } from "../../../config/load.ts";
 import { firstImages } from "../../../data/dataset.ts";
 import { loadImages } from "../../../data/registry.ts";
 import type { Gpu } from "../../../device/gpu.ts";
@@ -16,7 +15,7 @@ import { UsageError } from "../../../support/errors.ts";
 import { atomicWrite, ensureFolder } from "../../../support/files.ts";
 import { bitsPerDimension } from "../../../training/bits_per_dimension.ts";
 import { stepName } from "../../../training/checkpoint.ts";
-import { withLearned } from "../../../training/learned_schedule.ts";
+import { storedConfig } from "../stored_config.ts";
 import { checkPrecision, type Precision } from "../../../training/precision.ts";
 import { networkOf } from "../../../training/run.ts";
 import { EMA_PREFIX, loadWeights, WEIGHTS_PREFIX } from "../../../training/state.ts";
@@ -50,9 +49,7 @@ export async function bitsReport(
   say: (line: string) => void,
 ): Promise<number> {
   const checkpoint = await findCheckpoint(options.checkpoint), { path, step } = checkpoint;
-  const stored = await withLearned(parseConfig(checkpoint.config, { path }), {
-    ...{ checkpoint, weights },
-  });
+  const stored = await storedConfig(checkpoint, weights);
   const config = inPrecision(stored, options.precision);
   const { data, diffusion, model } = config;
   if (model.latent.autoencoder !== null || diffusion.noise.name !== "gaussian") {

@@ -4,14 +4,13 @@
  * @module
  */
 import { basename, dirname, join } from "node:path";
-import { parseConfig } from "../../../config/load.ts";
 import { sha256File } from "../../../data/fetching/download.ts";
 import { type DataOptions, imageShape } from "../../../data/options.ts";
 import { loadImages } from "../../../data/registry.ts";
 import type { Gpu } from "../../../device/gpu.ts";
 import { UsageError } from "../../../support/errors.ts";
 import { stepName } from "../../../training/checkpoint.ts";
-import { withLearned } from "../../../training/learned_schedule.ts";
+import { storedConfig } from "../stored_config.ts";
 import { processOf } from "../../../training/run_process.ts";
 import { chooseData, namesDataset } from "../data_choice.ts";
 import {
@@ -88,11 +87,10 @@ export async function chooseSubject(
 async function checkpointSubject(gpu: Gpu, options: Options): Promise<Subject> {
   const checkpoint = await findCheckpoint(options.checkpoint);
   const { path, step } = checkpoint;
-  const stored = parseConfig(checkpoint.config, { path });
-  const own = { ...stored, data: { ...stored.data, dir: await dataPlace(path) } };
   const { weights, batch, seed } = options;
-  const learned = await withLearned(own, { checkpoint, weights });
-  const config = inPrecision(learned, options.precision), { precision } = config.train;
+  const stored = await storedConfig(checkpoint, weights);
+  const own = { ...stored, data: { ...stored.data, dir: await dataPlace(path) } };
+  const config = inPrecision(own, options.precision), { precision } = config.train;
   const choice = chooseSampler(options, config.diffusion);
   const process = processOf(config);
   const moves = movesOf(process, choice);
