@@ -117,6 +117,23 @@ export interface JudgedInputs extends ObjectiveInputs {
   readonly learn?: TimestepSampler["learn"];
 }
 
+/** A batch as the loss knows it. */
+type Given = Readonly<Record<"x0" | "noise" | "timesteps" | "xt", TensorRef>>;
+
+/** What a network says of it. */
+interface Answer {
+  readonly graph: Graph;
+  /** All that it says. */
+  readonly output: Tensor;
+  /** What is compared with the target. */
+  readonly prediction: Tensor;
+  /** Whether the output is two, noise and image. */
+  readonly branched: boolean;
+}
+
+/** The elementwise loss, averaged over everything or a sample. */
+type LossOf = (found: Tensor, wanted: Tensor) => Tensor;
+
 /** Share of the samples that are told what the network predicted of them. */
 const SELF_CONDITIONED = 0.5;
 
@@ -191,69 +208,95 @@ export class Objective implements TrainingObjective {
 
   /** Records the objective of a batch with given timesteps and noise. */
   judge(graph: Graph, inputs: JudgedInputs): ObjectiveTensors {
-    const { x0, denoise, perSample = false, plain = false, ...rest } = inputs;
-    const { timesteps, noise, mixed = noise, weights = null, learn, ...known } = rest;
-    const { conditioning, ...conditions } = known;
+    const { x0, perSample = false, plain = false, ...rest } = inputs;
+    const { timesteps, noise, mixed = noise, weights = null, learn, ...asked } = rest;
     const { capture } = graph;
     const xt = this.#onGpu.noised(capture, x0, mixed, timesteps);
-    const given = { ...this.#onGpu.inputs(graph, xt, timesteps), ...conditions };
-    const bound = plain ? null : this.#bound;
-    const selfCondition = conditioning?.selfCondition
-      ? this.#selfCondition(denoiserOf({ forward: denoise }), graph, { given, xt, timesteps })
-      : null;
-    const output = denoise(graph, { ...given, ...selfCondition && { selfCondition } });
-    const channels = x0.shape.at(-1) ?? 0, { dualOutput: dual } = this.#options;
-    const prediction = given.noiseBranch
-      ? dualOutput(output, given.x, given.noiseBranch, dual.limit)
-      : bound
-      ? columns(output, 0, channels)
-      : output;
+    const given = { x0, noise, timesteps, xt };
+    const answer = this.#ask(graph, given, { ...asked, plain });
+    const { prediction } = answer;
     const shares = this.process.tables.target;
     const target = this.#onGpu.combine(capture, timesteps, [
       { share: shares.x0, x: x0 },
       { share: shares.noise, x: noise },
       { share: shares.xt, x: xt },
     ]);
-    const factors = plain ? null : this.process.tables.weight;
-    const judged = plain ? null : this.#judged({ timesteps, x0, noise, xt, prediction });
-    const spectral = plain ? null : this.#spectral;
-    const auxiliary = plain ? null : this.#auxiliary;
-    const apart = perSample || this.#options.loss === NORM_HUBER || weights !== null ||
-      factors !== null ||
-      learn !== undefined || spectral !== null || auxiliary !== null || bound !== null;
+    const judged = plain ? null : this.#judged({ ...given, prediction });
     const [found, wanted] = judged ?? [prediction, graph.constant(target)];
+    const apart = perSample || weights !== null || learn !== undefined ||
+      this.#options.loss === NORM_HUBER || !plain && this.#countsSamples;
     const lossOf = this.#lossOf(apart);
     let loss = lossOf(found, wanted);
     learn?.(capture, timesteps, loss.ref);
-    if (factors) {
-      loss = mul(loss, graph.constant(this.#onGpu.gather(capture, timesteps, factors)));
-    }
-    if (given.noiseBranch && !plain) {
-      const both = branchLosses(output, { x0, noise }, dual, lossOf);
-      if (both) loss = add(loss, both);
-    }
-    if (spectral) loss = add(loss, spectral.record(graph, { x0, noise, timesteps, prediction }));
-    if (auxiliary) {
-      loss = add(loss, auxiliary.record(graph, this.#onGpu, { x0, xt, timesteps, prediction }));
-    }
-    if (bound) {
-      const clean = this.#cleanOf(graph, { xt, timesteps, found: prediction.ref });
-      loss = add(
-        loss,
-        boundInBits(
-          columns(output, channels, channels),
-          { x0, clean, timesteps, table: bound },
-          this.#options.vlbWeight * this.process.schedule.timesteps,
-        ),
-      );
-    }
+    if (!plain) loss = this.#withOthers(loss, lossOf, given, answer);
     if (weights) loss = mul(loss, graph.constant(weights));
     if (apart && !perSample) loss = mean(loss);
     return { timesteps, noise, xt, target, prediction, loss };
   }
 
+  /** What the network says of noisy images. */
+  #ask(
+    graph: Graph,
+    { xt, timesteps }: Given,
+    { denoise, plain, conditioning, ...conditions }:
+      & Pick<ObjectiveInputs, "denoise" | "conditioning" | "plain">
+      & Conditions,
+  ): Answer {
+    const given = { ...this.#onGpu.inputs(graph, xt, timesteps), ...conditions };
+    const selfCondition = conditioning?.selfCondition
+      ? this.#selfCondition(denoiserOf({ forward: denoise }), graph, { given, xt, timesteps })
+      : null;
+    const output = denoise(graph, { ...given, ...selfCondition && { selfCondition } });
+    const { noiseBranch } = given;
+    if (noiseBranch) {
+      const { limit } = this.#options.dualOutput;
+      const prediction = dualOutput(output, given.x, noiseBranch, limit);
+      return { graph, output, prediction, branched: true };
+    }
+    const withVariance = this.#bound && !plain;
+    const prediction = withVariance ? columns(output, 0, xt.shape.at(-1) ?? 0) : output;
+    return { graph, output, prediction, branched: false };
+  }
+
+  /** Whether a loss has parts that are of single samples. */
+  get #countsSamples(): boolean {
+    const parts = [this.process.tables.weight, this.#spectral, this.#auxiliary, this.#bound];
+    return parts.some((part) => part !== null);
+  }
+
+  /** The loss as levels are weighted, and with those that are added to it. */
+  #withOthers(
+    loss: Tensor,
+    lossOf: LossOf,
+    { x0, noise, timesteps, xt }: Given,
+    { graph, output, prediction, branched }: Answer,
+  ): Tensor {
+    const { capture } = graph;
+    const { weight } = this.process.tables, { dualOutput: dual, vlbWeight } = this.#options;
+    let sum = weight
+      ? mul(loss, graph.constant(this.#onGpu.gather(capture, timesteps, weight)))
+      : loss;
+    const both = branched ? branchLosses(output, { x0, noise }, dual, lossOf) : null;
+    if (both) sum = add(sum, both);
+    if (this.#spectral) {
+      sum = add(sum, this.#spectral.record(graph, { x0, noise, timesteps, prediction }));
+    }
+    if (this.#auxiliary) {
+      const about = { x0, xt, timesteps, prediction };
+      sum = add(sum, this.#auxiliary.record(graph, this.#onGpu, about));
+    }
+    if (this.#bound) {
+      const channels = x0.shape.at(-1) ?? 0;
+      const clean = this.#cleanOf(graph, { xt, timesteps, found: prediction.ref });
+      const about = { x0, clean, timesteps, table: this.#bound };
+      const lambda = vlbWeight * this.process.schedule.timesteps;
+      sum = add(sum, boundInBits(columns(output, channels, channels), about, lambda));
+    }
+    return sum;
+  }
+
   /** The elementwise loss, averaged over everything or a sample. */
-  #lossOf(perSample: boolean): (found: Tensor, wanted: Tensor) => Tensor {
+  #lossOf(perSample: boolean): LossOf {
     const { loss: kind, lossScale: turn } = this.#options;
     return (found, wanted) => {
       if (kind !== NORM_HUBER) return meanLoss(found, wanted, { kind, turn, perSample });

@@ -10,7 +10,6 @@ import {
   either,
   flag,
   integer,
-  list,
   nullable,
   option,
   type OptionsOf,
@@ -42,6 +41,7 @@ import {
 } from "./schedules/registry.ts";
 import type { LearnedLogSnr } from "./schedules/learned.ts";
 import { SPECTRAL_FORCING } from "./spectral_forcing.ts";
+import { SPECTRAL_LOSS } from "./spectral_loss_options.ts";
 import { TIMESTEP_SAMPLER } from "./timesteps/registry.ts";
 import { WEIGHTING_NAMES, WEIGHTING_OPTIONS } from "./weightings/registry.ts";
 
@@ -61,68 +61,17 @@ export {
 export { SCHEDULE_NAMES, type ScheduleName, type ScheduleOptions } from "./schedules/registry.ts";
 export { SPACING_NAMES, type SpacingName } from "./spacing.ts";
 export {
+  SPECTRAL_MODE_NAMES,
+  type SpectralLossOptions,
+  SPECTRUM_NAMES,
+} from "./spectral_loss_options.ts";
+export {
   TIMESTEP_SAMPLER,
   TIMESTEP_SAMPLER_NAMES,
   type TimestepOptions,
   type TimestepSamplerName,
 } from "./timesteps/registry.ts";
 export { WEIGHTING_NAMES, type WeightingName } from "./weightings/registry.ts";
-
-/** What the spectrum loss compares; diffusion/spectral_loss.ts has the equations. */
-export const SPECTRAL_MODE_NAMES = ["ddim", "eta", "x0", "epsilon", "printed"] as const;
-
-/** What the spectrum loss compares. */
-export type SpectralModeName = typeof SPECTRAL_MODE_NAMES[number];
-
-/** Spectra that the spectrum loss can be taken on. */
-export const SPECTRUM_NAMES = [
-  "complex",
-  "amplitude",
-  "log1p-amplitude",
-  "radial-power",
-] as const;
-
-/** A spectrum that the spectrum loss can be taken on. */
-export type SpectrumName = typeof SPECTRUM_NAMES[number];
-
-const SPECTRAL_LOSS_FIELDS = {
-  lambda: option(decimal({ min: 0 }), 0, "Its weight beside the loss; 0 = off"),
-  mode: option(choice(SPECTRAL_MODE_NAMES), "ddim", "What is compared"),
-  spectrum: option(choice(SPECTRUM_NAMES), "complex", "On which spectrum"),
-  power: option(decimal(), 1, "Exponent p of the weight |k|^p"),
-  /** Octaves are 1 <= |k| < 2, 2 <= |k| < 4, ... */
-  bands: option(
-    nullable(list(decimal({ min: 0 }))),
-    null,
-    "Weights of the mean and of the octaves of |k|, the last for all above; null = |k|^p",
-  ),
-  allowPrinted: option(flag(), false, "Let mode printed pass, which trains nothing"),
-};
-
-/** Options of the spectrum loss. */
-export type SpectralLossOptions = OptionsOf<typeof SPECTRAL_LOSS_FIELDS>;
-
-/** Why mode "printed" is refused. */
-export const PRINTED_REASON =
-  "its coefficient sqrt(1 - A_{t-1}) - sqrt(1 - A_{t-1}) is identically 0, " +
-  "so the network drops out of the loss and its gradient is zero; ddim and eta are what it may mean";
-
-const printedIsMeant: Check<SpectralLossOptions> = ({ lambda, mode, allowPrinted }, at) =>
-  lambda === 0 || mode !== "printed" || allowPrinted ? null : {
-    key: "mode",
-    rule: "be one that trains",
-    hint: `${PRINTED_REASON}; ${at("allowPrinted")}=true lets it pass`,
-  };
-
-const bandsWeighSomething: Check<SpectralLossOptions> = ({ lambda, bands }) =>
-  lambda === 0 || bands === null || bands.some((weight) => weight > 0)
-    ? null
-    : { key: "bands", rule: "have a weight above 0" };
-
-/** The spectrum loss. */
-export const SPECTRAL_LOSS = section("The spectrum loss, for t < tMax", SPECTRAL_LOSS_FIELDS, {
-  checks: [printedIsMeant, bandsWeighSomething],
-});
 
 /** The loss of a sample's norm: autograd/ops/norm_huber.ts. */
 export const NORM_HUBER = "norm-huber";

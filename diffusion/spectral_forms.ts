@@ -23,7 +23,7 @@
  *
  * @module
  */
-import type { SpectralModeName } from "./options.ts";
+import type { SpectralModeName } from "./spectral_loss_options.ts";
 import type { Process } from "./process.ts";
 import { CLEAN } from "./schedule.ts";
 

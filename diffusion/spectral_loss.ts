@@ -26,7 +26,8 @@ import { reshape, type TensorRef } from "../device/tensor.ts";
 import { createRings, destroyRings, type Rings } from "../kernels/fft/rings.ts";
 import { gatherRowsForward } from "../kernels/layout/gather_rows.ts";
 import { octaveOf, radialFrequencies, unitRings } from "./frequency.ts";
-import { type DiffusionOptions, PRINTED_REASON, type SpectralLossOptions } from "./options.ts";
+import type { DiffusionOptions } from "./options.ts";
+import { PRINTED_REASON, type SpectralLossOptions } from "./spectral_loss_options.ts";
 import type { Process } from "./process.ts";
 import { type SpectralForm, spectralForms } from "./spectral_forms.ts";
 

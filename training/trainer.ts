@@ -4,11 +4,8 @@
  *
  * @module
  */
-import { Graph } from "../autograd/graph.ts";
 import { augmentSettings } from "../data/augmentation/options.ts";
-import type { BucketSize } from "../data/buckets.ts";
 import { type ImageSet, inMemory } from "../data/dataset.ts";
-import { Capture } from "../device/capture.ts";
 import type { Work } from "../device/dispatch.ts";
 import type { Gpu } from "../device/gpu.ts";
 import type { MemoryReport } from "../device/plan_memory.ts";
@@ -22,11 +19,8 @@ import { Objective, type TrainingObjective } from "../diffusion/objective.ts";
 import type { Process } from "../diffusion/process.ts";
 import { resolveTMax } from "../diffusion/t_max.ts";
 import { UnrolledObjective } from "../diffusion/unrolled.ts";
-import { fillZero } from "../kernels/layout/fill.ts";
-import { addToRing } from "../kernels/reduce/loss_ring.ts";
 import type { Network } from "../model/network.ts";
-import { parameterSlots } from "../model/parameters.ts";
-import { OPTIMIZER_SCALARS_SHAPE, optimizerScalars, recordOptimizer } from "../optim/adam.ts";
+import { optimizerScalars } from "../optim/adam.ts";
 import { learningRate } from "../optim/learning_rate.ts";
 import { seedKey } from "../support/philox.ts";
 import { type BatchSource, trainingBatches } from "./batch_source.ts";
@@ -34,23 +28,22 @@ import { ALONE, type Collective, configOfShare, sumOver } from "./collective.ts"
 import type { LatentSpace } from "./latent_space.ts";
 import type { Observer } from "./observer.ts";
 import type { ImageSize } from "./pictures.ts";
-import { powerAverageInputs, recordPowerAverages } from "./power_averages.ts";
+import { powerAverageInputs } from "./power_averages.ts";
+import {
+  type NetworkAt,
+  type RecordedPrograms,
+  type RecordedStep,
+  recordStep,
+} from "./record_step.ts";
 import type { RunConfig } from "./run_config.ts";
 import { planeOf, plannedProcessOn, processOn } from "./plane_process.ts";
 import { SharedStep } from "./shared_step.ts";
 import { TrainState } from "./state.ts";
 
+export type { NetworkAt, RecordedStep };
+
 /** Losses kept on the GPU where the log wants none: they are still checked. */
 const UNLOGGED_SLOTS = 100;
-
-/** What the programs of a step are made from. */
-export interface RecordedStep {
-  /** Of the batch, or of one of its parts; of images of the config's size where there are several. */
-  readonly gradients: Capture;
-  /** Of the step's end: the optimiser, which reads nothing of the above but the gradients. */
-  readonly ending: Capture;
-  readonly state: TrainState;
-}
 
 /** Work of a step: of all its parts and of its end. */
 export function stepWork(
@@ -72,9 +65,6 @@ export interface LossScale {
 
 type Worker = { readonly work: Work };
 
-/** The network of a config at another size of images, its parameters being the same by their names. */
-export type NetworkAt = (size: BucketSize) => Network;
-
 /** A network being trained. */
 export class Trainer {
   /** Length of the ring of losses. */
@@ -93,7 +83,7 @@ export class Trainer {
   /** What is done with other ranks; null alone. */
   #shared: SharedStep | null = null;
   /** Number of each program's first dispatch of observers; all after it are theirs. */
-  readonly #observed: number[] = [];
+  #observed!: readonly number[];
   #lastStep = 0;
 
   private constructor(
@@ -305,91 +295,22 @@ export class Trainer {
 
   async #plan(observers: readonly Observer[]): Promise<void> {
     const { stages, size } = this.collective;
-    const { ending, all } = this.#record(observers, stages);
+    const { ending, gradNorm, observed, all } = this.#record(observers, stages);
     if (size > 1) {
       const recordings = all.map(({ dispatches }) => dispatches);
       this.#shared = await SharedStep.create(this.gpu, this.collective, this.state, recordings);
     }
     this.#gradients = await Program.createTogether(all);
     this.#ending = await ending.plan();
+    this.#gradNorm = gradNorm;
+    this.#observed = observed;
   }
 
-  #record(
-    observers: readonly Observer[],
-    stages: number,
-  ): RecordedStep & { readonly all: readonly Capture[] } {
-    const accumulated = this.config.train.accumulate > 1;
-    const name = accumulated ? "training micro-batch" : "training step";
-    const sizes = this.#batches.sizes ?? [null], main = this.#mainSize;
-    const all = sizes.map((size, i) => {
-      const capture = new Capture(this.gpu, size ? `${name} of ${size.join("x")}` : name);
-      const network = i === main ? this.network : this.#networkAt(size!);
-      // Instruments are of one size, that of the config.
-      const watching = i === main ? observers : [];
-      this.#recordGradients(capture, { network, size: i, observers: watching, stages });
-      return capture;
-    });
-    const ending = new Capture(this.gpu, "optimiser step");
-    this.#gradNorm = this.#recordOptimizer(ending);
-    if (accumulated) { for (const chunk of this.state.grads.chunks) fillZero(ending, chunk); }
-    return { gradients: all[main]!, all, ending, state: this.state };
-  }
-
-  #networkAt(size: BucketSize): Network {
-    if (this.networkAt) return this.networkAt(size);
-    throw new TypeError("Cannot train on images in buckets: networkAt must be given");
-  }
-
-  #recordGradients(
-    capture: Capture,
-    { network, size, observers, stages }: {
-      readonly network: Network;
-      /** Number of the images' size. */
-      readonly size: number;
-      readonly observers: readonly Observer[];
-      readonly stages: number;
-    },
-  ): void {
-    const { state } = this;
-    const { accumulate } = this.config.train;
-    const parts = accumulate * this.collective.size;
-    const graph = new Graph(capture, {
-      parameters: parameterSlots(network, state.weights, state.grads),
-      training: true,
-      accumulate: accumulate > 1,
-      recompute: this.config.train.recompute,
-      stages,
-      random: capture.input("key", [4], "u32"),
-    });
-    const batch = this.#batches.record(capture, size);
-    const slot = capture.input("slot", [2], "u32");
-    const tensors = this.objective.record(graph, {
-      ...batch,
-      denoise: this.objective.denoiserOf(network),
-      conditioning: network.conditioning,
-    });
-    addToRing(capture, state.losses, slot, tensors.loss.ref, 1 / parts);
-    // The step's loss is the mean over the micro-batches of all ranks, and so is its gradient.
-    graph.backward(tensors.loss, state.lossSeed(1 / parts));
-    this.#observed[size] = capture.dispatches.length;
-    for (const observer of observers) observer.capture?.({ graph, ...batch, ...tensors });
-  }
-
-  #recordOptimizer(capture: Capture): TensorRef {
-    const { weights, grads, firstMoments, secondMoments, ema, lossScale } = this.state;
-    const share = 1 / (this.config.train.accumulate * this.collective.size);
-    const { norm } = recordOptimizer(capture, {
-      lossScale: lossScale ? { state: lossScale, share } : undefined,
-      params: weights,
-      grads,
-      m: firstMoments,
-      v: secondMoments,
-      ema,
-      options: this.config.optim,
-      scalars: capture.input("optimizer", OPTIMIZER_SCALARS_SHAPE),
-    });
-    recordPowerAverages(capture, this.state.powerAverages, weights);
-    return capture.keep(norm);
+  #record(observers: readonly Observer[], stages: number): RecordedPrograms {
+    const { gpu, config, network, networkAt, objective, state, collective } = this;
+    const parts = { gpu, config, network, networkAt, objective, state, collective };
+    const batches = { batches: this.#batches, mainSize: this.#mainSize };
+    return recordStep({ ...parts, ...batches, observers, stages });
   }
 
   /** Inputs of this rank's micro-batches. A sample's random key is its index in the whole batch. */

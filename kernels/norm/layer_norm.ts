@@ -13,6 +13,7 @@ import { defineKernel } from "../../device/kernel.ts";
 import { formatShape, sizeOf, type TensorRef } from "../../device/tensor.ts";
 import { affineSums } from "./affine_parts.ts";
 import { FLAT_INDEX, flatGrid, STREAM_WORKGROUP } from "../shared/grid.ts";
+import { rowNormGradientText, rowNormText, rowParts } from "./row_norm.ts";
 import type { PartialSum } from "../shared/partial_sums.ts";
 import {
   layOutRows,
@@ -31,10 +32,6 @@ export interface LayerNormSaved {
   /** `1 / sqrt(variance + eps)`, one a row. */
   readonly rstd: TensorRef;
 }
-
-/** Rows of a partial sum of dweight and dbias, and the most such parts. */
-const PART_ROWS = 32;
-const MOST_PARTS = 256;
 
 /**
  * `y = xhat weight + bias` along the last axis.
@@ -97,8 +94,7 @@ export function layerNormBackwardAffine(
   dy: TensorRef,
 ): { dweight: PartialSum; dbias: PartialSum } {
   const layout = layOutRows(capture.gpu, "layerNorm", x);
-  const partRows = Math.max(PART_ROWS, Math.ceil(layout.rows / MOST_PARTS));
-  const count = Math.ceil(layout.rows / partRows);
+  const { partRows, count } = rowParts(layout);
   const parts = capture.transient([count, 2, layout.length], "layerNorm parts");
   const items = count * layout.length / layout.width;
   capture.dispatch({
@@ -124,26 +120,9 @@ function forwardKernel(layout: RowLayout) {
     },
     params: { ...ROW_PARAMS, eps: "f32" },
     workgroupSize: ROW_WORKGROUP,
-    // Two passes, the first relative to the row's first element, so that nothing cancels.
-    wgsl: `${teamText(layout)}${ROW_MAIN}
-  let length = f32(params.vectors * W);
-  let pivot = x[min(first, (params.rows - 1u) * params.vectors)]${layout.width === 4 ? ".x" : ""};
-  var sum = V(0.0);
-  for (var i = first + lane; i < end; i += TEAM) { sum += x[i] - pivot; }
-  let rowMean = pivot + rowSum(t, acrossSum(sum)) / length;
-  var squares = V(0.0);
-  for (var i = first + lane; i < end; i += TEAM) {
-    let d = x[i] - rowMean;
-    squares += d * d;
-  }
-  let rowRstd = 1.0 / sqrt(rowSum(t, acrossSum(squares)) / length + params.eps);
-  for (var i = first + lane; i < end; i += TEAM) {
-    y[i] = (x[i] - rowMean) * rowRstd * weight[i - first] + bias[i - first];
-  }
-  if (lane == 0u && row < params.rows) {
-    mean[row] = rowMean;
-    rstd[row] = rowRstd;
-  }
+    wgsl: `${teamText(layout)}${ROW_MAIN}${
+      rowNormText(layout, (xhat) => `${xhat} * weight[i - first] + bias[i - first]`)
+    }
 }`,
   });
 }
@@ -162,24 +141,7 @@ function backwardKernel(layout: RowLayout) {
     },
     params: ROW_PARAMS,
     workgroupSize: ROW_WORKGROUP,
-    wgsl: `${teamText(layout)}${ROW_MAIN}
-  let length = f32(params.vectors * W);
-  let known = min(row, params.rows - 1u);
-  let m = mean[known];
-  let r = rstd[known];
-  var sumX = V(0.0);
-  var sum = V(0.0);
-  for (var i = first + lane; i < end; i += TEAM) {
-    let g = weight[i - first] * dy[i];
-    sumX += g * ((x[i] - m) * r);
-    sum += g;
-  }
-  let meanX = rowSum(t, acrossSum(sumX)) / length;
-  let meanG = rowSum(t, acrossSum(sum)) / length;
-  for (var i = first + lane; i < end; i += TEAM) {
-    let xhat = (x[i] - m) * r;
-    dx[i] = r * (weight[i - first] * dy[i] - (meanG + xhat * meanX));
-  }
+    wgsl: `${teamText(layout)}${ROW_MAIN}${rowNormGradientText("weight[i - first]")}
 }`,
   });
 }

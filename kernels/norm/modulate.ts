@@ -26,6 +26,7 @@ import {
   teamText,
 } from "../shared/row_layout.ts";
 import type { LayerNormSaved } from "./layer_norm.ts";
+import { rowNormGradientText, rowNormText } from "./row_norm.ts";
 
 /** First columns of what a normalisation takes from the matrix. */
 export interface ModulationColumns {
@@ -66,28 +67,11 @@ export function modulatedNormForward(
       },
       params: { ...ROW_PARAMS, ...M_PARAMS, eps: "f32" },
       workgroupSize: ROW_WORKGROUP,
-      // Two passes, the first relative to the row's first element, so that nothing cancels.
       wgsl: `${teamText(layout)}${ROW_MAIN}
-  let length = f32(params.vectors * W);
-  let pivot = x[min(first, (params.rows - 1u) * params.vectors)]${layout.width === 4 ? ".x" : ""};
-  var sum = V(0.0);
-  for (var i = first + lane; i < end; i += TEAM) { sum += x[i] - pivot; }
-  let rowMean = pivot + rowSum(t, acrossSum(sum)) / length;
-  var squares = V(0.0);
-  for (var i = first + lane; i < end; i += TEAM) {
-    let d = x[i] - rowMean;
-    squares += d * d;
-  }
-  let rowRstd = 1.0 / sqrt(rowSum(t, acrossSum(squares)) / length + params.eps);
-  let own = (row / params.tokens) * params.columns;
-  for (var i = first + lane; i < end; i += TEAM) {
-    let at = own + i - first;
-    y[i] = (x[i] - rowMean) * rowRstd * (1.0 + m[at + params.scale]) + m[at + params.shift];
-  }
-  if (lane == 0u && row < params.rows) {
-    mean[row] = rowMean;
-    rstd[row] = rowRstd;
-  }
+  let own = (row / params.tokens) * params.columns;${
+        rowNormText(layout, (xhat) =>
+          `${xhat} * (1.0 + m[own + i - first + params.scale]) + m[own + i - first + params.shift]`)
+      }
 }`,
     }),
     bindings: { x, m, y, mean, rstd },
@@ -127,24 +111,9 @@ export function modulatedNormBackwardInput(
       params: { ...ROW_PARAMS, ...M_PARAMS },
       workgroupSize: ROW_WORKGROUP,
       wgsl: `${teamText(layout)}${ROW_MAIN}
-  let length = f32(params.vectors * W);
-  let known = min(row, params.rows - 1u);
-  let mu = mean[known];
-  let r = rstd[known];
-  let own = (known / params.tokens) * params.columns + params.scale;
-  var sumX = V(0.0);
-  var sum = V(0.0);
-  for (var i = first + lane; i < end; i += TEAM) {
-    let g = (1.0 + m[own + i - first]) * dy[i];
-    sumX += g * ((x[i] - mu) * r);
-    sum += g;
-  }
-  let meanX = rowSum(t, acrossSum(sumX)) / length;
-  let meanG = rowSum(t, acrossSum(sum)) / length;
-  for (var i = first + lane; i < end; i += TEAM) {
-    let g = (1.0 + m[own + i - first]) * dy[i];
-    dx[i] = r * (g - (meanG + (x[i] - mu) * r * meanX));
-  }
+  let own = (min(row, params.rows - 1u) / params.tokens) * params.columns + params.scale;${
+        rowNormGradientText("(1.0 + m[own + i - first])")
+      }
 }`,
     }),
     bindings: { x, m, dy, mean, rstd, dx },

@@ -18,6 +18,7 @@ import { formatShape, sizeOf, type TensorRef } from "../../device/tensor.ts";
 import { SIGMOID } from "../elementwise/silu.ts";
 import { FLAT_INDEX, flatGrid, STREAM_WORKGROUP } from "../shared/grid.ts";
 import type { PartialSum } from "../shared/partial_sums.ts";
+import { rowParts } from "./row_norm.ts";
 import {
   layOutRows,
   ROW_MAIN,
@@ -48,10 +49,6 @@ export interface RmsNormSaved {
   /** Lengths |x| divided by the factor, one a row. */
   readonly norm: TensorRef;
 }
-
-/** Rows of a partial sum of dweight, and the most such parts. */
-const PART_ROWS = 32;
-const MOST_PARTS = 256;
 
 /**
  * `y = silu?(factor x / max(|x|, eps) weight)` along the last axis.
@@ -111,8 +108,7 @@ export function rmsNormBackwardWeight(
   options: RmsNormOptions,
 ): PartialSum {
   const layout = layOutRows(capture.gpu, "rmsNorm", x);
-  const partRows = Math.max(PART_ROWS, Math.ceil(layout.rows / MOST_PARTS));
-  const count = Math.ceil(layout.rows / partRows);
+  const { partRows, count } = rowParts(layout);
   const parts = capture.transient([count, layout.length], "rmsNorm parts");
   const items = count * layout.length / layout.width;
   capture.dispatch({

@@ -17,7 +17,8 @@ import { fromAutoencoderConfig } from "../../../model/autoencoder/config.ts";
 import { toLatents } from "../../../model/autoencoder/latents.ts";
 import { diffusersNames } from "../../../model/networks/diffusers/names.ts";
 import { Unsupported } from "../golden.ts";
-import type { Pass, RecordedNetwork } from "../recorded_network.ts";
+import type { RecordedNetwork } from "../recorded_network.ts";
+import type { Pass } from "../replayed_pass.ts";
 
 /** `AutoencoderKL`s. */
 export const AUTOENCODER_KL: RecordedNetwork = {

@@ -13,7 +13,8 @@ import { DiT } from "../../../model/networks/dit/dit.ts";
 import { ditNames } from "../../../model/networks/dit/names.ts";
 import { sinusoidTable } from "../../../model/time_embedding.ts";
 import { type GoldenFile, Unsupported } from "../golden.ts";
-import type { Pass, RecordedNetwork } from "../recorded_network.ts";
+import type { RecordedNetwork } from "../recorded_network.ts";
+import type { Pass } from "../replayed_pass.ts";
 
 /** Timesteps of the original code. */
 const TIMESTEPS = 1000;

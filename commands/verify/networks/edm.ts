@@ -10,7 +10,8 @@ import { EdmUNet, type Told } from "../../../model/networks/edm/unet.ts";
 import { createNetwork } from "../../../model/networks/registry.ts";
 import { nearestLevel } from "../../../diffusion/preconditionings/iddpm.ts";
 import { Unsupported } from "../golden.ts";
-import type { Pass, RecordedNetwork, RecordPass } from "../recorded_network.ts";
+import type { RecordedNetwork } from "../recorded_network.ts";
+import type { Pass, RecordPass } from "../replayed_pass.ts";
 import {
   type Ask,
   denoised,

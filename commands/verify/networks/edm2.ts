@@ -10,7 +10,8 @@ import { edm2Names } from "../../../model/networks/edm2/names.ts";
 import { Edm2UNet } from "../../../model/networks/edm2/unet.ts";
 import { createNetwork } from "../../../model/networks/registry.ts";
 import { Unsupported } from "../golden.ts";
-import type { Pass, RecordedNetwork } from "../recorded_network.ts";
+import type { RecordedNetwork } from "../recorded_network.ts";
+import type { Pass } from "../replayed_pass.ts";
 import { type Ask, conditionOf, denoised, lossMap, type Recorded } from "./edm_preconditioning.ts";
 
 /** Our network of a preconditioner's arguments. */

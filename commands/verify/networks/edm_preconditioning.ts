@@ -17,7 +17,7 @@ import { iddpmPreconditioning } from "../../../diffusion/preconditionings/iddpm.
 import { veDraw, vePreconditioning } from "../../../diffusion/preconditionings/ve.ts";
 import { vpDraw, vpPreconditioning } from "../../../diffusion/preconditionings/vp.ts";
 import { Unsupported } from "../golden.ts";
-import type { Pass } from "../recorded_network.ts";
+import type { Pass } from "../replayed_pass.ts";
 
 /** Arguments of a preconditioner or of a loss, as recorded. */
 export type Recorded = Readonly<Record<string, unknown>>;

@@ -20,7 +20,8 @@ import type { LucidOptions } from "../../../model/networks/lucid/options.ts";
 import { LucidUNet } from "../../../model/networks/lucid/unet.ts";
 import { createNetwork } from "../../../model/networks/registry.ts";
 import { type GoldenFile, Unsupported } from "../golden.ts";
-import type { Pass, RecordedNetwork } from "../recorded_network.ts";
+import type { RecordedNetwork } from "../recorded_network.ts";
+import type { Pass } from "../replayed_pass.ts";
 
 /** The constructor's arguments as recorded. */
 interface Recorded {

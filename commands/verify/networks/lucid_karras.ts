@@ -7,7 +7,8 @@ import { lucidKarrasNames } from "../../../model/networks/lucid_karras/names.ts"
 import { KarrasUNet } from "../../../model/networks/lucid_karras/unet.ts";
 import { createNetwork } from "../../../model/networks/registry.ts";
 import { Unsupported } from "../golden.ts";
-import type { Pass, RecordedNetwork } from "../recorded_network.ts";
+import type { RecordedNetwork } from "../recorded_network.ts";
+import type { Pass } from "../replayed_pass.ts";
 
 /** Arguments of its constructor, with what it takes unless given. */
 const DEFAULTS = {
