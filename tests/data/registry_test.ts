@@ -1,8 +1,7 @@
-import { AUGMENT } from "../../data/augmentation/options.ts";
 import { withDefaults } from "../../support/options.ts";
 import { assert, assertEquals, assertRejects, assertThrows } from "../support/assert.ts";
 import { firstImages, imageSet } from "../../data/dataset.ts";
-import type { DataOptions } from "../../data/options.ts";
+import { DATA, type DataOptions } from "../../data/options.ts";
 import { loadImages } from "../../data/registry.ts";
 import { areaDown } from "../../data/pixels/resize.ts";
 import { encodePng } from "../../formats/png.ts";
@@ -10,35 +9,8 @@ import { alone, bytesOf, cifarFiles, idxPair, writeFiles } from "./fixtures.ts";
 import { inFolder } from "../support/folder.ts";
 
 const OPTIONS: DataOptions = {
-  name: "synthetic",
-  dir: null,
-  size: null,
-  resize: "area",
-  channels: 3,
-  crop: true,
-  ...{ buckets: null, bucketStep: 8, bucketRatio: 2 },
-  skipBroken: false,
-  imageColumn: null,
-  labelColumn: null,
-  stream: false,
-  classes: null,
-  flipVertical: false,
-  augment: withDefaults(AUGMENT),
-  flip: false,
-  limit: null,
-  holdout: 5,
-  range: [-1, 1],
+  ...withDefaults(DATA, { name: "synthetic", flip: false, holdout: 5 }),
   synthetic: { kind: "field", power: 2, dims: 2, depth: null, channels: 3, count: 12 },
-  mix: {
-    first: "cifar10",
-    second: "mnist",
-    kind: "union",
-    ratio: null,
-    position: "random",
-    blend: "max",
-    opacity: 1,
-    secondSplit: "same",
-  },
 };
 
 Deno.test("loadImages() makes synthetic splits of the asked size", async () => {

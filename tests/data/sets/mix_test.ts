@@ -1,8 +1,8 @@
-import { AUGMENT } from "../../../data/augmentation/options.ts";
 import { withDefaults } from "../../../support/options.ts";
 import type { RawImages } from "../../../data/dataset.ts";
 import { mixImages, type MixPlan } from "../../../data/sets/mix.ts";
 import {
+  DATA,
   type DataOptions,
   imageShape,
   type MixOptions,
@@ -185,24 +185,7 @@ Deno.test("batchAt() mirrors no image that may not be", () => {
 });
 
 const OPTIONS: DataOptions = {
-  name: "mix",
-  dir: null,
-  size: null,
-  resize: "area",
-  channels: 3,
-  crop: true,
-  ...{ buckets: null, bucketStep: 8, bucketRatio: 2 },
-  skipBroken: false,
-  imageColumn: null,
-  labelColumn: null,
-  stream: false,
-  classes: null,
-  flipVertical: false,
-  augment: withDefaults(AUGMENT),
-  flip: true,
-  limit: null,
-  holdout: 5,
-  range: [-1, 1],
+  ...withDefaults(DATA, { name: "mix", holdout: 5 }),
   synthetic: { kind: "shapes", power: 2, dims: 2, depth: null, channels: 1, count: 12 },
   mix: MIX,
 };
