@@ -15,6 +15,7 @@ import { full, type Width } from "../../device/element.ts";
 import type { Gpu } from "../../device/gpu.ts";
 import { fitsTexture } from "../../device/operand_textures.ts";
 import { sizeOf, type TensorRef } from "../../device/tensor.ts";
+import { variantPolicy } from "./variants.ts";
 
 /**
  * Products of a block, where sums are blocked: the blocks' sums are added to the total one by one. A sum
@@ -32,7 +33,8 @@ export type OperandSource = "buffer" | "texture";
 const LEAST_REUSE = 48;
 
 /**
- * Whether a product is worth reading from textures, and fits.
+ * Whether a product is worth reading from textures, and fits; where that family is forced, whether it
+ * fits, so that what tests force is what runs.
  *
  * @param operands What would be copied, and the floats of an element.
  */
@@ -42,8 +44,8 @@ export function suitsTextures(
   operands: readonly (readonly [TensorRef, Width])[],
 ): boolean {
   const floats = operands.reduce((sum, [{ shape }]) => sum + sizeOf(shape), 0);
-  return multiplyAdds >= LEAST_REUSE * floats &&
-    operands.every(([tensor, width]) => fitsTexture(gpu, tensor, width));
+  const pays = multiplyAdds >= LEAST_REUSE * floats || variantPolicy(gpu).forced === "texture";
+  return pays && operands.every(([tensor, width]) => fitsTexture(gpu, tensor, width));
 }
 
 /** WGSL: element `index` of an operand; see `device/operand_textures.ts`. */

@@ -20,16 +20,21 @@ widenCpuDriver();
 
 let shared: Promise<Gpu> | undefined;
 
-/** The GPU of this test file, with the kernels that DIFFRACT_VARIANT names. */
+/** The GPU of this test file, with kernels as {@linkcode restorePolicy} says. */
 export function testGpu(): Promise<Gpu> {
   return shared ??= open();
 }
 
 async function open(): Promise<Gpu> {
   const gpu = await openGpu({ provider: chosenProvider(), platform: Deno.build.os });
-  const forced = forcedFamily();
-  if (forced) setVariantPolicy(gpu, { forced });
+  restorePolicy(gpu);
   return gpu;
+}
+
+/** Has variants picked as tests find it: from the family that DIFFRACT_VARIANT names, or by default. */
+export function restorePolicy(gpu: Gpu): void {
+  const forced = forcedFamily();
+  setVariantPolicy(gpu, forced ? { forced } : {});
 }
 
 /** A persistent tensor filled with `data`. */

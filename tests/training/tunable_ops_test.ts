@@ -6,7 +6,7 @@ import { networkOf } from "../../training/run.ts";
 import { Trainer } from "../../training/trainer.ts";
 import { stepOps } from "../../training/tunable_ops.ts";
 import { assert, assertEquals } from "../support/assert.ts";
-import { testGpu } from "../support/gpu.ts";
+import { restorePolicy, testGpu } from "../support/gpu.ts";
 
 Deno.test("stepOps() lists every op that a trainer then chooses variants for, and sampling batches", async () => {
   const gpu = await testGpu();
@@ -28,7 +28,7 @@ Deno.test("stepOps() lists every op that a trainer then chooses variants for, an
     setVariantPolicy(gpu, { observe: (key) => void trained.add(key) });
     (await Trainer.create(gpu, config, network, images)).destroy();
   } finally {
-    setVariantPolicy(gpu, {});
+    restorePolicy(gpu);
   }
   assertEquals([...trained].filter((key) => !ops.has(key)), []);
   assert(trained.size > 20, `${trained.size}`);

@@ -3,7 +3,7 @@ import { relu } from "../../../autograd/ops/relu.ts";
 import { PORTABLE_FAMILIES, setVariantPolicy } from "../../../kernels/shared/variants.ts";
 import { checkGradients } from "../../support/check_gradients.ts";
 import { operand } from "../../support/gradients.ts";
-import { testGpu } from "../../support/gpu.ts";
+import { restorePolicy, testGpu } from "../../support/gpu.ts";
 
 for (
   const [n, h, w, ci, co, k, stride, padding] of [
@@ -42,7 +42,7 @@ for (
         },
       });
     }
-    setVariantPolicy(gpu, {});
+    restorePolicy(gpu);
   });
 }
 

@@ -8,7 +8,7 @@ import { Capture } from "../../../device/capture.ts";
 import { PORTABLE_FAMILIES, setVariantPolicy } from "../../../kernels/shared/variants.ts";
 import { matmulReference } from "../../reference/matmul.ts";
 import { assertAllClose, assertEquals, assertThrows } from "../../support/assert.ts";
-import { randomValues, testGpu, upload } from "../../support/gpu.ts";
+import { randomValues, restorePolicy, testGpu, upload } from "../../support/gpu.ts";
 import { differentiate, type Operand, operand } from "../../support/gradients.ts";
 
 /** Sizes that share no divisor, that share one, and those of a U-Net. */
@@ -42,7 +42,7 @@ for (const { n, k, widths } of CASES) {
         );
         check(y, dy, grads);
       } finally {
-        setVariantPolicy(gpu, {});
+        restorePolicy(gpu);
       }
 
       function check(y: Float32Array, dy: Float32Array, grads: Float32Array[]) {

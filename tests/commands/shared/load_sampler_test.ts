@@ -19,7 +19,7 @@ import {
   assertStringIncludes,
   assertThrows,
 } from "../../support/assert.ts";
-import { testGpu } from "../../support/gpu.ts";
+import { restorePolicy, testGpu } from "../../support/gpu.ts";
 import { inFolder } from "../../support/folder.ts";
 import { smokeConfig, trainInFolder } from "../../support/runs.ts";
 import { torchLegacy, torchZip } from "../../support/torch_file.ts";
@@ -143,7 +143,8 @@ Deno.test("loadSampler() gives a seed bit-equal floats at 1, 3 and 64 images, by
     const process = makeProcess(config.diffusion);
     try {
       for (const forced of [undefined, ...PORTABLE_FAMILIES]) {
-        setVariantPolicy(gpu, forced ? { forced } : {});
+        if (forced) setVariantPolicy(gpu, { forced });
+        else restorePolicy(gpu);
         const options = { weights: "ema", batch: 16 } as const;
         const run = { config, checkpoint, process };
         const { sampler, destroy } = await loadSampler(gpu, run, options);
@@ -173,7 +174,7 @@ Deno.test("loadSampler() gives a seed bit-equal floats at 1, 3 and 64 images, by
         assert(freed > 4 * countParameters(networkOf(config)), `${freed} bytes, weights included`);
       }
     } finally {
-      setVariantPolicy(gpu, {});
+      restorePolicy(gpu);
     }
   }));
 

@@ -13,7 +13,7 @@ import {
 } from "../../../commands/shared/tuning_tables.ts";
 import { assert, assertEquals } from "../../support/assert.ts";
 import { inFolder } from "../../support/folder.ts";
-import { testGpu } from "../../support/gpu.ts";
+import { restorePolicy, testGpu } from "../../support/gpu.ts";
 
 /** An op whose default takes ten passes and its other variant one. */
 function exampleOps(gpu: Gpu): Map<string, readonly Variant[]> {
@@ -30,7 +30,7 @@ function exampleOps(gpu: Gpu): Map<string, readonly Variant[]> {
   return new Map([["op", [variant("tiled", 10), variant("tiled", 1), variant("plain", 50)]]]);
 }
 
-/** Runs `body` with a context over a folder of its own and puts the default policy back. */
+/** Runs `body` with a context over a folder of its own and the default policy. */
 async function withFolder(
   body: (
     context: (given: Partial<TuningContext>) => TuningContext,
@@ -42,9 +42,10 @@ async function withFolder(
   const base = { gpu, mode: "cached", ops: exampleOps(gpu), say: () => {} } as const;
   const folders = { userFolder: join(folder, "cache"), shippedFolder: join(folder, "shipped") };
   try {
+    setVariantPolicy(gpu, {});
     await body((given) => ({ ...base, ...folders, ...given }), folder);
   } finally {
-    setVariantPolicy(gpu, {});
+    restorePolicy(gpu);
     await Deno.remove(folder, { recursive: true });
   }
 }

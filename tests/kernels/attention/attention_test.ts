@@ -17,7 +17,7 @@ import { tuneVariants } from "../../../kernels/shared/measure_variants.ts";
 import { setVariantPolicy, type Variant } from "../../../kernels/shared/variants.ts";
 import { attentionReference } from "../../reference/attention.ts";
 import { assert, assertAllClose, assertEquals, assertThrows } from "../../support/assert.ts";
-import { compute, randomValues, testGpu, upload } from "../../support/gpu.ts";
+import { compute, randomValues, restorePolicy, testGpu, upload } from "../../support/gpu.ts";
 import { withSubgroupSize } from "../../support/wide_gpu.ts";
 
 const EVERY = { q: true, k: true, v: true };
@@ -167,7 +167,7 @@ Deno.test("attentionBackward() makes only the gradients that are wanted, every w
       }
     }
   } finally {
-    setVariantPolicy(gpu, {});
+    restorePolicy(gpu);
   }
 });
 
@@ -258,7 +258,7 @@ Deno.test("tuneVariants() measures the ways of attention that may be fastest on 
     setVariantPolicy(gpu, { observe: (key, variants) => void ops.set(key, variants.map(watch)) });
     const q = capture.transient([2, 16, 8], "q"), options = { heads: 1, scale: 1 };
     attentionForward(withSubgroupSize(capture, lanes), { q, k: q, v: q }, options);
-    setVariantPolicy(gpu, {});
+    restorePolicy(gpu);
     const key = "attention 2x1 16x16x8 gradients";
     const only = new Map([[key, ops.get(key)!]]);
     const table = await tuneVariants(gpu, only, { budgetMs: 60_000 });

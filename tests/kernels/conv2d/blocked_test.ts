@@ -2,7 +2,7 @@ import { conv2dForward, conv2dInputGrad, conv2dShape } from "../../../kernels/co
 import { PORTABLE_FAMILIES, setVariantPolicy } from "../../../kernels/shared/variants.ts";
 import { conv2dGradReference, conv2dReference } from "../../reference/conv2d.ts";
 import { assert, assertAllClose, assertEquals } from "../../support/assert.ts";
-import { compute, randomValues, testGpu, upload } from "../../support/gpu.ts";
+import { compute, randomValues, restorePolicy, testGpu, upload } from "../../support/gpu.ts";
 
 /** Each exercises other code: channels by vectors and one by one, blocks that end early, strides. */
 const SHAPES = [
@@ -57,7 +57,7 @@ for (const { x: xShape, weight: wShape, padding, stride } of SHAPES) {
         }
       }
     } finally {
-      setVariantPolicy(gpu, {});
+      restorePolicy(gpu);
     }
   });
 }

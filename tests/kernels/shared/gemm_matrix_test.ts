@@ -15,7 +15,7 @@ import { dawnFolder, loadDawn } from "../../../support/dawn.ts";
 import { conv2dGradReference, conv2dReference } from "../../reference/conv2d.ts";
 import { matmulReference } from "../../reference/matmul.ts";
 import { assert, assertEquals, assertRejects, assertThrows } from "../../support/assert.ts";
-import { compute, randomValues, testGpu, upload } from "../../support/gpu.ts";
+import { compute, randomValues, restorePolicy, testGpu, upload } from "../../support/gpu.ts";
 import { recordOnUnits, withMatrixUnits } from "../../support/matrix_units.ts";
 import { weightGrads } from "../../support/weight_grads.ts";
 
@@ -127,7 +127,7 @@ for (const { m, n, k, batches, aT, bT, shape, lanes: [lanes, least], tile } of P
         )].map((v, i) => 0.5 * v + bias[i % n]!)).flat();
       assertNear(y, expected, 1e-5, name);
     } finally {
-      setVariantPolicy(gpu, {});
+      restorePolicy(gpu);
     }
   });
 }
@@ -178,7 +178,7 @@ for (const { x: xShape, weight: wShape, stride, shape: units, lanes, tile } of C
       assertNear(results.dw!, grads.dw, 5e-5, "dw");
       assertNear(results.db!, grads.db, 5e-5, "db");
     } finally {
-      setVariantPolicy(gpu, {});
+      restorePolicy(gpu);
     }
   });
 }
@@ -195,7 +195,7 @@ Deno.test("matrix units compute what is stored as they take it, and nothing else
     const [a, b] = ["a", "b"].map((label) => capture.transient([64, 64], label, dtype));
     const sizes = { m: 64, n: 64, k: 64 };
     matmul(capture, { a: { tensor: a!, row: 64 }, b: { tensor: b!, row: 64 }, ...sizes });
-    setVariantPolicy(units, {});
+    restorePolicy(units);
     return found;
   };
   const units = withMatrixUnits(gpu, { shapes: [SHAPES.nvidia], lanes: 32 });

@@ -12,7 +12,7 @@ import {
 import { conv2dGradReference, conv2dReference } from "../../reference/conv2d.ts";
 import { matmulReference } from "../../reference/matmul.ts";
 import { assert, assertAllClose, assertEquals, assertThrows } from "../../support/assert.ts";
-import { compute, randomValues, testGpu, upload } from "../../support/gpu.ts";
+import { compute, randomValues, restorePolicy, testGpu, upload } from "../../support/gpu.ts";
 import { weightGrads } from "../../support/weight_grads.ts";
 import { withSubgroupSize } from "../../support/wide_gpu.ts";
 
@@ -52,7 +52,7 @@ async function eachVariant(
       check(results, ran.join(", "));
     }
   } finally {
-    setVariantPolicy(gpu, {});
+    restorePolicy(gpu);
   }
   return known;
 }
@@ -229,6 +229,7 @@ Deno.test("chooseVariant() takes subgroups on CPU drivers and tiles on cards unl
   const choose = (lanes: number, variants = NAMED) =>
     chooseVariant(withSubgroupSize(capture, lanes), "op 1", variants).name;
   try {
+    setVariantPolicy(gpu, {});
     assertEquals([8, 4, 32, 0].map((lanes) => choose(lanes)), [
       "subgroup1",
       "subgroup1",
@@ -254,10 +255,11 @@ Deno.test("chooseVariant() takes subgroups on CPU drivers and tiles on cards unl
     setVariantPolicy(gpu, { forced: "tiled", table: new Map([["op 1", "subgroup1"]]) });
     assertEquals(choose(8), "tiled1");
     assertEquals(choose(8, plain), "plain1");
-  } finally {
     setVariantPolicy(gpu, {});
+    assertEquals(choose(8), "subgroup1");
+  } finally {
+    restorePolicy(gpu);
   }
-  assertEquals(choose(8), "subgroup1");
 });
 
 Deno.test("chooseVariant() refuses an op without a plain variant", async () => {

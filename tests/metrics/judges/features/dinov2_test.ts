@@ -21,7 +21,7 @@ import {
   assertThrows,
 } from "../../../support/assert.ts";
 import { dinoV2State, SMALL, transformersState } from "../../../support/dinov2.ts";
-import { testGpu } from "../../../support/gpu.ts";
+import { restorePolicy, testGpu } from "../../../support/gpu.ts";
 
 /** Numbers of PyTorch in f64; make_dinov2.py made the file. */
 const GOLDEN = new URL("../../../golden/networks", import.meta.url).pathname;
@@ -36,7 +36,7 @@ for (const forced of PORTABLE_FAMILIES) {
     try {
       for await (const result of verifyDinoV2(gpu, golden)) results.push(result);
     } finally {
-      setVariantPolicy(gpu, {});
+      restorePolicy(gpu);
     }
     assertEquals(
       results.map((result) => [result.case, "ok" in result && result.ok]),

@@ -22,7 +22,7 @@ import {
   writeArenas,
 } from "../../../../model/parameters.ts";
 import { assert, assertAllClose, assertThrows } from "../../../support/assert.ts";
-import { testGpu } from "../../../support/gpu.ts";
+import { restorePolicy, testGpu } from "../../../support/gpu.ts";
 
 /** Numbers of diffusers 0.40.0 under PyTorch; cut_diffusers.py made the files. */
 const GOLDEN = new URL("../../../golden/diffusers/", import.meta.url);
@@ -78,7 +78,8 @@ async function replay(name: string, families: readonly (VariantFamily | undefine
   const labels = tensors.has("y") ? { y: whole("y") } : {};
   try {
     for (const forced of families) {
-      setVariantPolicy(gpu, forced ? { forced } : {});
+      if (forced) setVariantPolicy(gpu, { forced });
+      else restorePolicy(gpu);
       const grads = createArena(gpu, "gradients", network);
       const capture = new Capture(gpu, "a UNet2DModel");
       const graph = new Graph(capture, { parameters: parameterSlots(network, weights, grads) });
@@ -113,7 +114,7 @@ async function replay(name: string, families: readonly (VariantFamily | undefine
       grads.destroy(gpu);
     }
   } finally {
-    setVariantPolicy(gpu, {});
+    restorePolicy(gpu);
     weights.destroy(gpu);
   }
 }
