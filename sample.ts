@@ -164,43 +164,53 @@ const command = defineCommand({
 /** What sample's command line asks for. */
 export type SampleOptions = OptionValues<typeof command.options>;
 
-async function sample(options: SampleOptions): Promise<number> {
-  const processes = joinProcesses(), say = sayFirst;
+/** What is drawn and how, checked before anything is computed. */
+async function planSampling(options: SampleOptions) {
   const checkpoint = await findCheckpoint(options.checkpoint);
   const stored = await storedConfig(checkpoint, options.weights);
   const config = ofSize(inPrecision(stored, options.precision), options.size);
-  const { precision } = config.train;
   const { height, width, channels } = imageShape(config.data);
   const size = { height, width, channels };
-  const steering = await chooseSteering(options, config, checkpoint, say);
-  const { guidance } = steering;
-  const { job, sampler: choice, process, given } = await choosePlan(
-    options,
-    config.diffusion,
-    size,
-    steering.classes,
-    networkShape(config),
-  );
-  if (guidance) usage(() => checkGuidedMoves(guidance, movesOf(process, choice)));
-  const pictures = new Pictures(options, job, size, given);
-  if (processes.size > 1 && (pictures.wanted || options.images === undefined)) {
+  const steering = await chooseSteering(options, config, checkpoint, sayFirst);
+  const { guidance, classes } = steering;
+  const shape = networkShape(config);
+  const plan = await choosePlan(options, config.diffusion, size, classes, shape);
+  if (guidance) usage(() => checkGuidedMoves(guidance, movesOf(plan.process, plan.sampler)));
+  const pictures = new Pictures(options, plan.job, size, plan.given);
+  await checkPlaces(options);
+  return { checkpoint, config, size, steering, ...plan, pictures };
+}
+
+type Planned = Awaited<ReturnType<typeof planSampling>>;
+
+/** What a folder's images depend on: it goes on only with the same. */
+async function factsOf(
+  { weights, batch, noClip, size }: SampleOptions,
+  { checkpoint, config: { train: { precision } }, sampler, job, steering }: Planned,
+) {
+  return {
+    checkpoint: await sha256File(checkpoint.path),
+    ...{ weights, sampler, clip: !noClip, batch },
+    ...precision !== "f32" && { precision },
+    ...size && { size },
+    ...job.facts,
+    ...steering.facts,
+  };
+}
+
+async function sample(options: SampleOptions): Promise<number> {
+  const processes = joinProcesses(), say = sayFirst;
+  const planned = await planSampling(options);
+  const { checkpoint, config, size, job, process, steering, pictures } = planned;
+  const { images, weights } = options;
+  if (processes.size > 1 && (pictures.wanted || images === undefined)) {
     throw new UsageError(
       `Cannot sample in ${processes.size} processes: it must be into a folder alone, by --images`,
     );
   }
-  await checkPlaces(options);
-  const { weights, batch } = options;
   const gpu = await openScriptGpu();
   const collective = processes.collective(gpu);
-  const { images } = options;
-  const facts = {
-    checkpoint: await sha256File(checkpoint.path),
-    ...{ weights, sampler: choice, clip: !options.noClip, batch },
-    ...precision !== "f32" && { precision },
-    ...options.size && { size: options.size },
-    ...job.facts,
-    ...steering.facts,
-  };
+  const facts = await factsOf(options, planned);
   // All see the folder as it is before the first image comes.
   const folder = images === undefined ? null : await inTurn(
     collective,
@@ -218,21 +228,13 @@ async function sample(options: SampleOptions): Promise<number> {
   const { sampler, destroy } = await loadSampler(gpu, run, options, most, loaded);
   say(
     `Sampling ${counted(count, "image")} from ${checkpoint.path} (${weights} weights, step ` +
-      `${checkpoint.step}) by ${choice.name} in ${describeSteps(job, sampler.batch)}`,
+      `${checkpoint.step}) by ${planned.sampler.name} in ${describeSteps(job, sampler.batch)}`,
   );
   let drawn: Drawn;
   try {
-    drawn = await drawJob(job, sampler, {
-      ...{
-        batch: sampler.batch,
-        size,
-        folder,
-        all: pictures.wanted,
-        onlookers: pictures.onlookers,
-        collective,
-      },
-      signal: stop.signal,
-    });
+    const { batch } = sampler, { wanted: all, onlookers } = pictures, { signal } = stop;
+    const task = { batch, size, folder, all, onlookers, collective, signal };
+    drawn = await drawJob(job, sampler, task);
   } finally {
     unwatch();
     destroy();
@@ -240,8 +242,16 @@ async function sample(options: SampleOptions): Promise<number> {
   }
   processes.close();
   if (!isFirstProcess()) return 0;
-  if (drawn.stopped) return tellStopped(drawn, folder, count);
-  if (folder) tellFolder(drawn, folder, count);
+  return drawn.stopped ? tellStopped(drawn, folder, count) : await keep(drawn, folder, planned);
+}
+
+/** Writes the pictures, and tells what there is now. */
+async function keep(
+  drawn: Drawn,
+  folder: ImageFolder | null,
+  { job, config, pictures }: Planned,
+): Promise<number> {
+  if (folder) tellFolder(drawn, folder, job.names.length);
   const summary = job.summary?.();
   if (summary) console.log(summary);
   const array = () => sampleArray(config.data, drawn);

@@ -4,7 +4,7 @@
  * @module
  */
 import { CASES } from "../../bench/cases.ts";
-import { measure, selectCases } from "../../bench/measure.ts";
+import { measure, type Measurement, selectCases } from "../../bench/measure.ts";
 import {
   compareRuns,
   comparisonTable,
@@ -16,7 +16,7 @@ import {
   type SavedRun,
 } from "../../bench/report.ts";
 import { setVariantPolicy, VARIANT_FAMILIES } from "../../kernels/shared/variants.ts";
-import { defineCommand, runCommand } from "../../support/command_line.ts";
+import { defineCommand, type OptionValues, runCommand } from "../../support/command_line.ts";
 import { UsageError } from "../../support/errors.ts";
 import { atomicWrite, readNamedFile } from "../../support/files.ts";
 import { integer } from "../../support/numbers.ts";
@@ -90,74 +90,92 @@ async function readRun(path: string): Promise<SavedRun> {
   return parseRun(new TextDecoder().decode(await readNamedFile("the run", path)), path);
 }
 
+type Options = OptionValues<typeof command.options>;
+
+const say = (line: string) => console.error(line);
+
+/** Prints objects as JSON lines, or all of them as a table. */
+function print<T>({ json }: Options, lines: readonly T[], table: (lines: readonly T[]) => string) {
+  if (json) { for (const line of lines) console.log(JSON.stringify(line)); }
+  else console.log(table(lines));
+}
+
+/** By turns with another checkout. */
+async function benchAgainst(folder: string, options: Options): Promise<void> {
+  const { filter, rounds, sampleMs, batch, variant } = options;
+  const shared = [
+    ...["--rounds", "1", "--sample-ms", `${sampleMs}`, "--batch", `${batch}`],
+    ...(filter ? ["--filter", filter] : []),
+    ...(variant ? ["--variant", variant] : []),
+  ];
+  print(options, await measureAgainst(folder, shared, rounds, say), pairingTable);
+}
+
+/** The same cases in PyTorch, as far as it has them. */
+async function benchPyTorch(
+  python: string,
+  options: Options,
+  measurements: readonly Measurement[],
+): Promise<void> {
+  const { batch, rounds, sampleMs } = options;
+  say("measuring PyTorch");
+  const names = measurements.map((it) => it.case);
+  const chosen = [
+    ...PYTORCH_KERNELS.filter((name) => names.includes(name)).map((name) => ({ name })),
+    ...pytorchNetworks({ batch }).filter(({ name }) =>
+      names.some((it) => it.startsWith(`${name}_`))
+    ),
+  ];
+  const lines = await measurePyTorch(python, chosen, rounds * sampleMs / 1e3);
+  if (options.json) {
+    for (const line of lines) console.log(JSON.stringify({ lib: "pytorch", ...line }));
+  } else console.log(pytorchTable(measurements, lines));
+}
+
+/** @throws {UsageError} Where no case is chosen. */
+function chosenCases({ filter = "" }: Options): ReturnType<typeof selectCases> {
+  try {
+    return selectCases(CASES, filter);
+  } catch (cause) {
+    if (!(cause instanceof RangeError)) throw cause;
+    throw new UsageError(cause.message, { cause });
+  }
+}
+
+/** @returns The exit code: 1 where a case is wrong. */
+async function bench(options: Options): Promise<number> {
+  const { json, compare, save, batch, rounds, sampleMs, seconds } = options;
+  const python = options.pytorch ? await findPyTorch() : null;
+  await checkResultFile(save, { extension: ".json" });
+  const before = compare === undefined ? undefined : await readRun(compare);
+  const cases = chosenCases(options);
+  const gpu = await openScriptGpu();
+  const adapter = gpu.description;
+  if (options.variant) setVariantPolicy(gpu, { forced: options.variant });
+  if (!json) console.log(`Adapter: ${adapter}`);
+  const outcomes = await measure(gpu, cases, { batch, rounds, sampleMs, seconds, say });
+  const measurements = outcomes.filter(isMeasurement);
+  if (json) outcomes.forEach((outcome) => console.log(jsonLine(outcome, adapter)));
+  else console.log(measurementTable(outcomes));
+  if (python !== null) await benchPyTorch(python, options, measurements);
+  if (before) {
+    if (!json) console.log(`Against ${compare} of ${before.date} on ${before.adapter}:`);
+    print(options, compareRuns(before.measurements, measurements), comparisonTable);
+  }
+  if (save) {
+    const runtime = `Deno ${Deno.version.deno}, ${Deno.build.os} ${Deno.build.arch}`;
+    const run = { adapter, date: new Date().toISOString(), runtime, measurements };
+    await atomicWrite(save, formatRun(run));
+  }
+  gpu.destroy();
+  return outcomes.every(isMeasurement) ? 0 : 1;
+}
+
 if (import.meta.main) {
   await runCommand(command, async ({ options }) => {
     if (options.list) {
       for (const { name, summary } of CASES) console.log(`${name.padEnd(22)} ${summary}`);
-      return;
-    }
-    if (options.against) {
-      const { filter, rounds, sampleMs, batch, variant } = options;
-      const shared = [
-        ...["--rounds", "1", "--sample-ms", `${sampleMs}`, "--batch", `${batch}`],
-        ...(filter ? ["--filter", filter] : []),
-        ...(variant ? ["--variant", variant] : []),
-      ];
-      const say = (line: string) => console.error(line);
-      const pairings = await measureAgainst(options.against, shared, rounds, say);
-      if (options.json) pairings.forEach((pairing) => console.log(JSON.stringify(pairing)));
-      else console.log(pairingTable(pairings));
-      return;
-    }
-    const python = options.pytorch ? await findPyTorch() : null;
-    await checkResultFile(options.save, { extension: ".json" });
-    const before = options.compare ? await readRun(options.compare) : undefined;
-    let cases;
-    try {
-      cases = selectCases(CASES, options.filter ?? "");
-    } catch (cause) {
-      if (!(cause instanceof RangeError)) throw cause;
-      throw new UsageError(cause.message, { cause });
-    }
-    const gpu = await openScriptGpu();
-    if (options.variant) setVariantPolicy(gpu, { forced: options.variant });
-    if (!options.json) console.log(`Adapter: ${gpu.description}`);
-    const { batch, rounds, sampleMs, seconds } = options;
-    const say = (line: string) => console.error(line);
-    const outcomes = await measure(gpu, cases, { batch, rounds, sampleMs, seconds, say });
-    const measurements = outcomes.filter(isMeasurement);
-    const adapter = gpu.description;
-    if (options.json) outcomes.forEach((outcome) => console.log(jsonLine(outcome, adapter)));
-    else console.log(measurementTable(outcomes));
-    if (python !== null) {
-      say("measuring PyTorch");
-      const names = measurements.map((it) => it.case);
-      const chosen = [
-        ...PYTORCH_KERNELS.filter((name) => names.includes(name)).map((name) => ({ name })),
-        ...pytorchNetworks({ batch }).filter(({ name }) =>
-          names.some((it) => it.startsWith(`${name}_`))
-        ),
-      ];
-      const lines = await measurePyTorch(python, chosen, rounds * sampleMs / 1e3);
-      if (options.json) {
-        for (const line of lines) console.log(JSON.stringify({ lib: "pytorch", ...line }));
-      } else console.log(pytorchTable(measurements, lines));
-    }
-    if (before) {
-      const comparisons = compareRuns(before.measurements, measurements);
-      if (options.json) comparisons.forEach((line) => console.log(JSON.stringify(line)));
-      else {
-        console.log(`Against ${options.compare} of ${before.date} on ${before.adapter}:`);
-        console.log(comparisonTable(comparisons));
-      }
-    }
-    if (options.save) {
-      const { deno } = Deno.version;
-      const runtime = `Deno ${deno}, ${Deno.build.os} ${Deno.build.arch}`;
-      const run = { adapter, date: new Date().toISOString(), runtime, measurements };
-      await atomicWrite(options.save, formatRun(run));
-    }
-    gpu.destroy();
-    return outcomes.every(isMeasurement) ? 0 : 1;
+    } else if (options.against) await benchAgainst(options.against, options);
+    else return await bench(options);
   });
 }
