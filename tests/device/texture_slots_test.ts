@@ -50,13 +50,21 @@ function record(capture: Capture) {
   };
 }
 
-/** What each dispatch of textures reads, as `texture` or, where it is copied there first, `texture!`. */
+/**
+ * What each dispatch of textures reads, as `texture` or, where it is copied there first, `texture!`, behind
+ * `|` where the copies end a pass.
+ */
 const readings = (capture: Capture) =>
-  placeOperands(capture).filter((operands) => operands.length > 0).map((operands) =>
-    operands.map(({ slot, copied }) => `${slot.split(" ")[1]}${copied ? "!" : ""}`).join(" ")
+  placeOperands(capture).filter(({ operands }) => operands.length > 0).map((
+    { operands, startsPass },
+  ) =>
+    [
+      ...startsPass ? ["|"] : [],
+      ...operands.map(({ slot, copied }) => `${slot.split(" ")[1]}${copied ? "!" : ""}`),
+    ].join(" ")
   );
 
-Deno.test("Operands stay in their textures until they are written or give way, and values are right", async () => {
+Deno.test("Operands stay in their textures until they are written or give way to others, copied before a pass if they can be", async () => {
   const gpu = await testGpu();
   const capture = new Capture(gpu, "test");
   const { sum, next } = record(capture);
@@ -65,13 +73,27 @@ Deno.test("Operands stay in their textures until they are written or give way, a
   const results = [
     sum(a, b),
     sum(b, a), // both lie there, the other way round
-    sum(p!, b), // b stays where it is, p takes the place of a
-    sum(a, p!), // p is no transient: it is copied
   ];
   next(q!, a);
-  results.push(sum(a, b)); // a was written
-  results.push(sum(b, b)); // twice the same in one dispatch
-  assertEquals(readings(capture), ["0! 1!", "1 0", "0! 1", "0! 1!", "0! 1!", "1 0!"]);
+  results.push(
+    sum(a, b), // a was written in this pass, so it is copied behind it
+    sum(p!, b), // the one to spare takes p, before the pass
+    sum(a, p!), // p is no transient: it is copied, and all were read in this pass
+  );
+  next(p!, a);
+  results.push(
+    sum(a, b), // a was written, and b has given way
+    sum(b, b), // twice the same in one dispatch; p gives way, read before a
+  );
+  assertEquals(readings(capture), [
+    "| 0! 1!",
+    "1 0",
+    "| 0! 1",
+    "2! 1",
+    "| 0 1!",
+    "| 0! 2!",
+    "2 1!",
+  ]);
   for (const result of results) capture.keep(result);
   const program = await capture.plan();
   const [x, y] = [1, 2].map((seed) => randomValues(4 * COUNT, seed));
@@ -79,13 +101,22 @@ Deno.test("Operands stay in their textures until they are written or give way, a
   const expected = [
     (i: number) => f(f(x![i]! + 1) + f(2 * f(y![i]! + 1))),
     (i: number) => f(f(y![i]! + 1) + f(2 * f(x![i]! + 1))),
-    (i: number) => f(x![i]! + f(2 * f(y![i]! + 1))),
-    (i: number) => f(f(x![i]! + 1) + f(2 * x![i]!)),
     (i: number) => f(f(y![i]! + 1) + f(2 * f(y![i]! + 1))),
+    (i: number) => f(x![i]! + f(2 * f(y![i]! + 1))),
+    (i: number) => f(f(y![i]! + 1) + f(2 * x![i]!)),
+    (i: number) => f(f(x![i]! + 1) + f(2 * f(y![i]! + 1))),
     (i: number) => f(f(y![i]! + 1) + f(2 * f(y![i]! + 1))),
   ];
-  for (let run = 0; run < 2; run++) {
-    program.run();
+  const count = capture.dispatches.length;
+  const runs = [
+    () => program.run(),
+    () => program.run(),
+    // In pieces that begin and end within a pass, and one by one.
+    () => [...program.runInStages({}, [4, 5, count])],
+    () => program.trace().forEach((dispatch) => dispatch.run()),
+  ];
+  for (const run of runs) {
+    run();
     for (const [n, result] of results.entries()) {
       const values = Array.from({ length: 4 * COUNT }, (_, i) => expected[n]!(i));
       assertEquals([...await program.readF32(result)], values, `sum ${n}`);
@@ -111,5 +142,20 @@ Deno.test("A part of a tensor is no operand that lies there, and writing it make
   sum(two, second!);
   next(given, second!);
   sum(first!, two);
-  assertEquals(readings(capture), ["0! 1!", "0 1!", "0! 1!"]);
+  assertEquals(readings(capture), ["| 0! 1!", "0 2!", "| 1 0!"]);
+});
+
+Deno.test("A program's first copies come behind what the program before it wrote", async () => {
+  const gpu = await testGpu();
+  const values = randomValues(4 * COUNT);
+  const [given, between] = [upload(gpu, [4 * COUNT], values), upload(gpu, [4 * COUNT], values)];
+  const first = new Capture(gpu, "first"), second = new Capture(gpu, "second");
+  record(first).next(given, between);
+  const result = second.keep(record(second).sum(between, between));
+  const programs = [await first.plan(), await second.plan()];
+  programs[0]!.runWith({}, { program: programs[1]!, values: {} });
+  const f = Math.fround;
+  const expected = [...values].map((x) => f(f(x + 1) + f(2 * f(x + 1))));
+  assertEquals([...await programs[1]!.readF32(result)], expected);
+  for (const program of programs) program.destroy();
 });
