@@ -23,7 +23,8 @@ import { formatShape, joinedAs, sizeOf, type TensorRef } from "../../device/tens
 import { affineSums } from "./affine_parts.ts";
 import { type DropoutOptions, dropoutParams } from "../elementwise/dropout.ts";
 import { flatGrid } from "../shared/grid.ts";
-import { backwardKernel, forwardKernel } from "./group_norm_kernels.ts";
+import { backwardKernel } from "./group_norm_backward.ts";
+import { forwardKernel } from "./group_norm_kernels.ts";
 import { type GroupNormLayout, groupParams, layOutGroups } from "./group_norm_layout.ts";
 import type { PartialSum } from "../shared/partial_sums.ts";
 import { type PixelSums, PixelSumsTask } from "../shared/pixel_sums.ts";
@@ -125,13 +126,9 @@ class OutputTask implements Task {
   ) {}
 }
 
-/**
- * Whether sums over pixels can be fused: each invocation must have one vector of channels, and there must
- * be more storage bindings than the eight that WebGPU promises.
- */
-export function canSumPixels({ gpu }: Capture, x: TensorRef, groups: number): boolean {
-  const { slab, lanes } = layOutGroups(gpu, x, groups);
-  return slab <= lanes && gpu.limits.maxStorageBuffersPerShaderStage >= 10;
+/** Whether sums over pixels can be fused: there must be more storage bindings than WebGPU's eight. */
+export function canSumPixels({ gpu }: Capture): boolean {
+  return gpu.limits.maxStorageBuffersPerShaderStage >= 10;
 }
 
 /**
@@ -215,8 +212,7 @@ function recordBackward(
       if (task instanceof OutputTask && task.options === how.options && !y) {
         return { record: also({ y: true }), over: rest.dy };
       }
-      const canSum = !sums && !plus && dx.seam === undefined &&
-        canSumPixels(capture, rest.x, how.options.groups);
+      const canSum = !sums && !plus && dx.seam === undefined && canSumPixels(capture);
       if (canSum && task instanceof PixelSumsTask && task.of.storage === dx.storage) {
         return { record: also({ sums: task.into }) };
       }

@@ -18,6 +18,8 @@ interface Tuning {
   readonly workgroup: number;
   /** Widest slab that is wanted, in vectors of 16 bytes. */
   readonly slab: number;
+  /** Widest slab that is taken where narrower ones leave invocations idle. */
+  readonly most: number;
   /** Workgroups below which slabs are made narrower. */
   readonly enough: number;
 }
@@ -28,9 +30,9 @@ interface Tuning {
  * a third longer). With vectors of 16 floats a slab as wide as the subgroup, whose rows need not be
  * added up, takes half as long. A GPU reads 128 bytes together.
  */
-const CPU_TUNING = { slab: 4, enough: 4 };
-const WIDE_CPU_TUNING = { slab: 16, enough: 4 };
-const GPU_TUNING: Tuning = { workgroup: 256, slab: 8, enough: 128 };
+const CPU_TUNING = { slab: 4, most: 96, enough: 4 };
+const WIDE_CPU_TUNING = { slab: 16, most: 96, enough: 4 };
+const GPU_TUNING: Tuning = { workgroup: 256, slab: 8, most: 8, enough: 128 };
 
 /** Most f32 of one array of workgroup memory; two such arrays are WebGPU's guaranteed 16 KiB. */
 const MOST_SHARED = 2048;
@@ -111,8 +113,9 @@ export function layOutGroups(gpu: Gpu, x: TensorRef, groups: number): GroupNormL
 }
 
 /**
- * Vectors of a slab: the most, up to the tuning's width, that holds whole groups, divides the
- * channels and leaves enough workgroups; the fewest possible where nothing does.
+ * Vectors of a slab that holds whole groups, divides the channels and leaves enough workgroups: the most
+ * up to the tuning's width, or the fewest beyond it that keep more invocations busy; the fewest possible
+ * where nothing does.
  */
 function chooseSlab(
   images: number,
@@ -124,12 +127,20 @@ function chooseSlab(
   const perGroup = channels / groups;
   let least = perGroup;
   while (least % width !== 0) least += perGroup;
-  const units = channels / least;
-  let best = 1;
-  for (let n = 2; n * least <= tuning.slab * width; n++) {
-    if (units % n === 0 && images * units / n >= tuning.enough) best = n;
+  const units = channels / least, vectors = least / width;
+  let best = vectors;
+  for (let n = 2; n * least <= tuning.most * width; n++) {
+    if (units % n !== 0 || images * units / n < tuning.enough) continue;
+    const slab = n * vectors;
+    if (n * least <= tuning.slab * width || busy(slab, tuning) > busy(best, tuning)) best = slab;
   }
-  return best * least / width;
+  return best;
+}
+
+/** Share of a workgroup's invocations that have pixels, over all turns. */
+function busy(slab: number, { workgroup }: Tuning): number {
+  if (slab <= workgroup) return Math.floor(workgroup / slab) * slab / workgroup;
+  return slab / (Math.ceil(slab / workgroup) * workgroup);
 }
 
 /** Uniform parameters of all kernels over a cut; `stride` is the vectors of a pixel. */

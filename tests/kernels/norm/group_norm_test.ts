@@ -205,9 +205,7 @@ for (const given of IN_PLACE) {
                   x: true,
                   y: wantsY,
                   plus: plus.map((values) => uploadJoined(gpu, shape, values, seam)),
-                  sums: fused > 0 && canSumPixels(capture, refs.x, groups)
-                    ? { matrix, start: 0 }
-                    : undefined,
+                  sums: fused > 0 && canSumPixels(capture) ? { matrix, start: 0 } : undefined,
                 };
                 const { dx, dweight } = groupNormBackward(
                   capture,
@@ -228,6 +226,15 @@ for (const given of IN_PLACE) {
             const { again: dy, ...without } = await run(false);
             assertEquals(again, withY.y);
             assertEquals(dy, randomValues(count, 2));
+            if (fused > 0) {
+              const dx = asOne(without.dx, channels, seam), pixels = shape[1] * shape[2];
+              const sums = Float64Array.from(randomValues(shape[0] * channels));
+              const scale = dx.reduce((most, v) => Math.max(most, Math.abs(v)), 1);
+              dx.forEach((v, i) => {
+                sums[Math.floor(i / channels / pixels) * channels + i % channels]! += v;
+              });
+              assertAllClose(without.sums, sums, { rtol: 1e-5, atol: 1e-5 * scale, name: "sums" });
+            }
             assertEquals(withY, without, "the gradients are the same bits");
             if (fused === 2) {
               const { again: _, ...summed } = await run(false, [a.map((v, i) => v + b[i]!)]);
