@@ -2,7 +2,7 @@
  * Attention whose scores never leave a workgroup (Dao et al. 2022, arXiv 2205.14135; backward as in
  * Dao 2023, arXiv 2307.08691), for graphics cards.
  *
- * A workgroup owns 64 rows and walks over the columns, 32 or 64 at a time: a square of scores is made, turned
+ * A workgroup owns 32 or 64 rows and walks over the columns, 32 to 128 at a time: a square of scores is made, turned
  * into weights, and multiplied by what lies along the columns into sums in registers. Forward, rows are
  * queries, and the softmax is kept up to date by the largest score and the sum of each row so far; both
  * are kept for the backward pass, which makes the same probabilities again, once with queries as rows
@@ -22,7 +22,7 @@ import {
 } from "./args.ts";
 import { gradientOfKeysKernel, gradientOfQueriesKernel } from "./streamed_backward.ts";
 import { forwardKernel } from "./streamed_forward.ts";
-import { MOST_WIDTH, ROWS, streamLanes } from "./tiles.ts";
+import { LEAST_ROWS, MOST_WIDTH, type StreamShape, streamTile } from "./squares.ts";
 import { definePointwise } from "../shared/pointwise.ts";
 import { reduceRows } from "../reduce/reduce_rows.ts";
 
@@ -41,7 +41,7 @@ export function canStream(
   { batch, heads, queries, keys, depth, valueDepth }: AttentionSizes,
 ): boolean {
   return Math.max(depth, valueDepth) <= MOST_WIDTH && batch * heads <= MOST_WORKGROUPS &&
-    Math.max(queries, keys) <= ROWS * MOST_WORKGROUPS;
+    Math.max(queries, keys) <= LEAST_ROWS * MOST_WORKGROUPS;
 }
 
 /**
@@ -58,11 +58,12 @@ export function forwardStreamed(
   const { batch, queries, depth, valueDepth } = sizes;
   const y = capture.transient([batch, queries, heads * valueDepth], "attention", q.dtype);
   const rows = capture.transient([batch, queries, heads, 2], "attention rows");
+  const shape = streamShape(sizes, valueDepth);
   capture.dispatch({
-    kernel: forwardKernel(streamShape(sizes, valueDepth)),
+    kernel: forwardKernel(shape),
     bindings: { q, k, values: v, y, rows },
     params: paramsOf(sizes, scale),
-    workgroups: gridOf(sizes, queries),
+    workgroups: gridOf(sizes, queries, shape),
     multiplyAdds: pairs(sizes) * (depth + valueDepth),
   });
   return { y, rows };
@@ -94,11 +95,12 @@ export function backwardStreamed(
     ? reduceRows(capture, product, { a: y, b: inputs.dy }, {}, { shape: [batch, queries, heads] })
     : undefined;
   if (dq && dots) {
+    const shape = streamShape(sizes, depth);
     capture.dispatch({
-      kernel: gradientOfQueriesKernel(streamShape(sizes, depth)),
+      kernel: gradientOfQueriesKernel(shape),
       bindings: { ...inputs, dots, dq },
       params,
-      workgroups: gridOf(sizes, queries),
+      workgroups: gridOf(sizes, queries, shape),
       // Scores and their gradient are made again, in both kernels.
       multiplyAdds: pairs(sizes) * (2 * depth + valueDepth),
     });
@@ -106,12 +108,13 @@ export function backwardStreamed(
   /** Makes either or both, in a kernel whose rows of sums are as wide as both. */
   const overKeys = (dk: TensorRef | null, dv: TensorRef | null) => {
     const width = (dk ? depth : 0) + (dv ? valueDepth : 0);
+    const shape = streamShape(sizes, width);
     const outputs = { ...(dk && dots ? { dots, dk } : {}), ...(dv ? { dv } : {}) };
     capture.dispatch({
-      kernel: gradientOfKeysKernel(streamShape(sizes, width), { dk: dk !== null, dv: dv !== null }),
+      kernel: gradientOfKeysKernel(shape, { dk: dk !== null, dv: dv !== null }),
       bindings: { ...inputs, ...outputs },
       params,
-      workgroups: gridOf(sizes, keys),
+      workgroups: gridOf(sizes, keys, shape),
       multiplyAdds: pairs(sizes) * (depth + (dk ? valueDepth : 0) + width),
     });
   };
@@ -123,10 +126,10 @@ export function backwardStreamed(
 }
 
 /** What the code depends on; `width` is that of the sums of a row. */
-function streamShape({ depth, valueDepth }: AttentionSizes, width: number) {
-  const lanes = streamLanes(width);
-  if (!lanes) throw new RangeError(`Cannot stream attention: rows of ${width} sums are too wide`);
-  return { depth, valueDepth, lanes, wide: depth % 4 === 0 && valueDepth % 4 === 0 };
+function streamShape({ depth, valueDepth }: AttentionSizes, width: number): StreamShape {
+  const tile = streamTile(width);
+  if (!tile) throw new RangeError(`Cannot stream attention: rows of ${width} sums are too wide`);
+  return { ...tile, depth, valueDepth, wide: depth % 4 === 0 && valueDepth % 4 === 0 };
 }
 
 function paramsOf({ queries, keys, heads, depth, valueDepth }: AttentionSizes, scale: number) {
@@ -140,7 +143,8 @@ function pairs({ batch, heads, queries, keys }: AttentionSizes): number {
 
 function gridOf(
   { batch, heads }: AttentionSizes,
-  rows: number,
+  lines: number,
+  { rows }: StreamShape,
 ): [number, number, number] {
-  return [Math.ceil(rows / ROWS), batch * heads, 1];
+  return [Math.ceil(lines / rows), batch * heads, 1];
 }

@@ -9,19 +9,16 @@
  */
 import { full } from "../../device/element.ts";
 import type { BindingSpec, Kernel } from "../../device/kernel.ts";
+import { scoreRows, storeSquare, type StreamShape, withoutRow } from "./squares.ts";
 import {
   addProduct,
   columnsInside,
-  columnsOf,
   declareSums,
   rowType,
-  scoreRows,
   squareProduct,
-  storeSquare,
   storeSums,
   STREAMED,
   streamedKernel,
-  type StreamShape,
 } from "./tiles.ts";
 
 const ROWS: BindingSpec = { type: full(2), access: "read" };
@@ -36,7 +33,7 @@ export function gradientOfQueriesKernel(shape: StreamShape): Kernel {
     inputs: [q, k, v, dy],
     bindings: { rows: ROWS, dots: DOTS, dq: { type: rowType(shape), access: "write" } },
     body: `${declareSums(shape, "c", k)}
-  for (var column = 0u; column < params.keys; column += ${columnsOf(shape)}u) {
+  for (var column = 0u; column < params.keys; column += ${shape.columns}u) {
     ${squareProduct(shape, "s", q, k)}
     let inside = ${columnsInside("keys")};
     ${
@@ -46,8 +43,8 @@ export function gradientOfQueriesKernel(shape: StreamShape): Kernel {
     s${r} = select(vec4f(), exp(params.scale * s${r} - kept${r}.x) / kept${r}.y, inside);`
       )
     }
-    ${squareProduct(shape, "g", dy, v)}
-    ${storeSquare(shape, (r) => `params.scale * s${r} * (g${r} - dots[at${r}])`)}
+    ${squareProduct(shape, "g", dy, v, (r) => `vec4f(-dots[at${r}])`)}
+    ${storeSquare(shape, (r) => `params.scale * s${r} * g${r}`)}
     ${addProduct(shape, "c", k)}
   }
   ${storeSums(shape, "c", q, "dq")}`,
@@ -69,8 +66,8 @@ export function gradientOfKeysKernel(
   const addValues = `${storeSquare(shape, (r) => `s${r}`)}
     ${addProduct(shape, "e", dy)}`;
   const addKeys = `let dot_ = ${four((c) => `dots[at${c}]`)};
-    ${squareProduct(shape, "g", v, dy)}
-    { ${storeSquare(shape, (r) => `params.scale * s${r} * (g${r} - dot_)`)} }
+    ${withoutRow(shape, "s0", squareProduct(shape, "g", v, dy, () => "-dot_"))}
+    { ${storeSquare(shape, (r) => `params.scale * s${r} * g${r}`)} }
     ${addProduct(shape, "c", q)}`;
   return streamedKernel(shape, {
     name: `${wanted.dk ? "dk" : ""}${wanted.dv ? "dv" : ""}`,
@@ -78,7 +75,7 @@ export function gradientOfKeysKernel(
     bindings,
     body: `${wanted.dk ? declareSums(shape, "c", q) : ""}
   ${wanted.dv ? declareSums(shape, "e", dy) : ""}
-  for (var column = 0u; column < params.queries; column += ${columnsOf(shape)}u) {
+  for (var column = 0u; column < params.queries; column += ${shape.columns}u) {
     ${squareProduct(shape, "s", k, q)}
     ${
       [0, 1, 2, 3].map((c) =>

@@ -1,21 +1,16 @@
 import { full } from "../../device/element.ts";
 import type { Kernel } from "../../device/kernel.ts";
+import { acrossColumns, scoreRows, storeSquare, type StreamShape, toSums } from "./squares.ts";
 import {
-  acrossColumns,
   addProduct,
   columnsInside,
-  columnsOf,
   declareSums,
   eachSum,
   rowType,
-  scoreRows,
   squareProduct,
-  storeSquare,
   storeSums,
   STREAMED,
   streamedKernel,
-  type StreamShape,
-  toSums,
 } from "./tiles.ts";
 
 /** Below all scores. */
@@ -40,7 +35,7 @@ export function forwardKernel(shape: StreamShape): Kernel {
   let yStart = batch * params.queries * yRow + head * params.valueDepth;
   ${each((r) => `var top${r} = f32(${LOWEST}); var total${r} = 0.0;`)}
   ${declareSums(shape, "c", v)}
-  for (var column = 0u; column < params.keys; column += ${columnsOf(shape)}u) {
+  for (var column = 0u; column < params.keys; column += ${shape.columns}u) {
     ${squareProduct(shape, "s", q, k)}
     let inside = ${columnsInside("keys")};
     ${

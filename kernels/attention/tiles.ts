@@ -1,46 +1,26 @@
 /**
- * WGSL that the kernels of streamed attention share: squares of 64 rows by 32 or 64 columns.
+ * WGSL that the kernels of streamed attention share.
  *
  * Two things take turns in a workgroup's invocations. Making a square of scores, an invocation has four
  * or eight neighbouring rows, `sy`, by a vec4 of columns, `sx`. Multiplying a square by what lies along
- * its columns, it has eight rows, `ty`, by some vec4 of the result, `tx`. Between the two the square goes
- * through workgroup memory, where the slices of operands have been that it was made of.
- *
- * Workgroup memory has a dimension for each part of an index that varies by itself, as in
- * ../shared/gemm_tiled.ts, and single floats, as what comes along the depth is stored along lines.
+ * its columns, it has four or eight rows, `ty`, by some vec4 of the result, `tx`. Between the two the square
+ * goes through workgroup memory (squares.ts), where the slices of operands have been that it was made of.
  *
  * @module
  */
 import { full, type VectorType } from "../../device/element.ts";
 import type { BindingSpec, Kernel, ParamType } from "../../device/kernel.ts";
 import { quadFunction, REST } from "../shared/gemm_tiled.ts";
-
-/** Rows of a square. */
-export const ROWS = 64;
-
-/** Rows of an invocation's sums. */
-const SUM_ROWS = 8;
-
-/** Invocations one above the other where sums are added to. */
-const DOWN = ROWS / SUM_ROWS;
-
-/** Depth of the slices that scores are made of. */
-const SLICE = 16;
-
-/** Widest rows of sums of a kernel: an invocation then has 128 floats of them. */
-export const MOST_WIDTH = 512;
-
-/** What the code of a kernel depends on besides its kind. */
-export interface StreamShape {
-  /** d. */
-  readonly depth: number;
-  /** e. */
-  readonly valueDepth: number;
-  /** Invocations side by side where sums are added to. */
-  readonly lanes: number;
-  /** Whether all rows are whole vec4. */
-  readonly wide: boolean;
-}
+import {
+  declareMemory,
+  quadAt,
+  readRows,
+  scoreRows,
+  SLICE,
+  SLICE_QUADS,
+  squareOf,
+  type StreamShape,
+} from "./squares.ts";
 
 /** A matrix of a head: binding, and parameters that say how many rows and columns it has. */
 export interface StreamMatrix {
@@ -59,100 +39,6 @@ export const STREAMED = {
 
 const range = (n: number) => [...Array(n).keys()];
 
-/**
- * Invocations side by side for rows of `width` sums.
- *
- * @returns Undefined where rows are too wide.
- */
-export function streamLanes(width: number): number | undefined {
-  if (width <= 64) return 8;
-  if (width <= 128) return 16;
-  return width <= MOST_WIDTH ? 32 : undefined;
-}
-
-/** How the invocations of a workgroup share out a square. */
-function squareOf({ lanes }: StreamShape) {
-  const columns = lanes === 8 ? 32 : 64;
-  const threads = lanes * DOWN;
-  const across = columns / 4;
-  /** Vec4 of rows of an invocation. */
-  const vectors = ROWS / 4 / (threads / across);
-  return { columns, threads, across, vectors };
-}
-
-/** Columns of a square. */
-export function columnsOf(shape: StreamShape): number {
-  return squareOf(shape).columns;
-}
-
-/** Rows of scores of an invocation, from `4 * vectors * sy` on. */
-export function scoreRows(shape: StreamShape): number[] {
-  return range(4 * squareOf(shape).vectors);
-}
-
-/** WGSL: a vec4 of rows from a line of workgroup memory, whose number is `4 * quad + i`. */
-function readRows(quad: string | number, i: number, vector: string): string {
-  return `vec4f(${range(4).map((r) => `memory[${quad}][${i}][${vector}][${r}]`).join(", ")})`;
-}
-
-/** WGSL: stores an invocation's rows, of which `value` gives each, in the line `4 * quad + i`. */
-function writeRows(shape: StreamShape, quad: string, i: number, value: (row: number) => string) {
-  return scoreRows(shape).map((r) =>
-    `memory[${quad}][${i}][rows${Math.floor(r / 4)}][${r % 4}] = ${value(r)};`
-  ).join(" ");
-}
-
-/**
- * WGSL: reduces one float of each of an invocation's rows over all columns, into `name0`, ..., of which
- * each must be declared and is the first operand.
- */
-export function acrossColumns(
-  shape: StreamShape,
-  name: string,
-  value: (row: number) => string,
-  combine: (a: string, b: string) => string,
-): string {
-  const { across, vectors } = squareOf(shape);
-  return `workgroupBarrier();
-    ${writeRows(shape, "sx", 0, value)}
-    workgroupBarrier();
-    for (var i = 0u; i < ${across}u; i++) {
-      ${
-    range(vectors).map((h) =>
-      `let part${h} = ${readRows("i", 0, `rows${h}`)}; ${
-        range(4).map((r) =>
-          `${name}${4 * h + r} = ${combine(`${name}${4 * h + r}`, `part${h}[${r}]`)};`
-        ).join(" ")
-      }`
-    ).join("\n      ")
-  }
-    }`;
-}
-
-/**
- * WGSL: hands one float of each row from those who made scores to those who have sums, as `name0`, ...
- * by the sums' rows. After {@linkcode acrossColumns}, with whose place it does not collide.
- */
-export function toSums(shape: StreamShape, name: string, value: (row: number) => string): string {
-  return `if (sx == 0u) { ${writeRows(shape, "0", 1, value)} }
-    workgroupBarrier();
-    ${
-    range(SUM_ROWS / 4).map((h) => {
-      const parts = range(4).map((r) => `let ${name}${4 * h + r} = ${name}Rows${h}[${r}];`);
-      return `let ${name}Rows${h} = ${readRows(0, 1, `sumRows${h}`)}; ${parts.join(" ")}`;
-    }).join("\n    ")
-  }
-    workgroupBarrier();`;
-}
-
-/** WGSL: puts a square into workgroup memory, of which `value` gives each row as a vec4 of columns. */
-export function storeSquare(shape: StreamShape, value: (row: number) => string): string {
-  return `workgroupBarrier();
-    ${scoreRows(shape).map((r) => `let cells${r} = ${value(r)};`).join("\n    ")}
-    ${range(4).map((c) => writeRows(shape, "sx", c, (r) => `cells${r}[${c}]`)).join("\n    ")}
-    workgroupBarrier();`;
-}
-
 /** WGSL: whether each of an invocation's columns exists. */
 export function columnsInside(lines: StreamMatrix["lines"]): string {
   return `(vec4u(0, 1, 2, 3) + column + 4u * sx < vec4u(params.${lines}))`;
@@ -161,27 +47,26 @@ export function columnsInside(lines: StreamMatrix["lines"]): string {
 /**
  * WGSL: `name0`, ..., an invocation's rows of the square `a b^T`, as vec4 of columns, of rows of `a` from
  * `row` on and rows of `b` from `column` on. What lies outside repeats the last line.
+ *
+ * @param first What is added to each row; zeros unless given.
  */
 export function squareProduct(
   shape: StreamShape,
   name: string,
   a: StreamMatrix,
   b: StreamMatrix,
+  first: (row: number) => string = () => "vec4f()",
 ): string {
-  const { columns, threads, vectors } = squareOf(shape);
-  const { wide } = shape;
+  const { vectors, together, pieces: [pieces, inLoad] } = squareOf(shape);
+  const { wide, rows } = shape;
   const depth = shape[a.depth];
   const tail = depth % SLICE !== 0;
+  const whole = pieces * inLoad === 1;
+  const piece = `sx / ${inLoad * rows / 4}u][sx / ${rows / 4}u % ${inLoad}u`;
   const sides = [
-    { ...a, at: `${name}A`, first: "row", loads: ROWS * SLICE / 4 / threads, quad: 0 },
-    {
-      ...b,
-      at: `${name}B`,
-      first: "column",
-      loads: columns * SLICE / 4 / threads,
-      quad: SLICE / 4,
-    },
-  ];
+    { ...b, at: `${name}B`, first: "column", count: shape.columns, side: 1 },
+    { ...a, at: `${name}A`, first: "row", count: shape.rows, side: 0 },
+  ].map((side) => ({ ...side, loads: Math.ceil(side.count / together) }));
   const all = (text: (side: typeof sides[number], n: number) => string) =>
     sides.flatMap((side) => range(side.loads).map((n) => text(side, n))).join("\n    ");
   // A slice past the last is loaded too, as nothing is on its way else while the last is multiplied.
@@ -192,20 +77,24 @@ export function squareProduct(
   );
   const products = range(SLICE).flatMap((k) => [
     ...range(vectors).map((h) =>
-      `let a${k}_${h} = ${readRows(Math.floor(k / 4), k % 4, `rows${h}`)};`
+      `let a${k}_${h} = ${readRows(`0][${Math.floor(k / 4)}][0][0`, k % 4, `rows${h}`)};`
     ),
-    `let b${k} = ${readRows(SLICE / 4 + Math.floor(k / 4), k % 4, "sx")};`,
+    `let b${k} = ${
+      whole
+        ? readRows(`1][${Math.floor(k / 4)}][0][0`, k % 4, "sx")
+        : readRows(`1][${Math.floor(k / 4)}][${piece}`, k % 4, `sx % ${rows / 4}u`)
+    };`,
     ...range(4 * vectors).map((r) =>
       `${name}${r} += a${k}_${Math.floor(r / 4)}[${r % 4}] * b${k};`
     ),
   ]);
-  return `${scoreRows(shape).map((r) => `var ${name}${r} = vec4f();`).join(" ")}
+  return `${scoreRows(shape).map((r) => `var ${name}${r} = ${first(r)};`).join(" ")}
     var ${name}K = loadK * 4u;
     ${
-    all(({ name: from, lines, at, first }, n) =>
-      `var ${at}${n} = (${from}Start + min(${first} + loadLine + ${
-        n * threads / 4
-      }u, params.${lines} - 1u) * ${from}Row + ${name}K)${wide ? " / 4u" : ""};
+    all(({ name: from, lines, at, first, count }, n) =>
+      `var ${at}${n} = (${from}Start + min(${first} + loadLine${
+        count < together ? ` % ${count}u` : ` + ${n * together}u`
+      }, params.${lines} - 1u) * ${from}Row + ${name}K)${wide ? " / 4u" : ""};
     var ${at}Next${n} = vec4f();`
     )
   }
@@ -213,15 +102,20 @@ export function squareProduct(
     for (var slice = 0u; slice < ${Math.ceil(depth / SLICE)}u; slice++) {
       workgroupBarrier();
       ${
-    all(({ at, quad, depth }, n) => {
+    all(({ at, side, depth, count }, n) => {
       const kept = wide && tail
         ? `select(vec4f(), ${at}Next${n}, ${name}K < params.${depth})`
         : `${at}Next${n}`;
-      const vector = `loadLine / 4u + ${n * threads / 16}u`;
+      // Places are found each time, as an address kept is a register less.
+      const place = (p: number) =>
+        whole
+          ? `[0][0][${p}][loadLine / 4u + ${n * together / 4}u]`
+          : `[${n}][loadLine / ${rows}u][${p}][loadLine / 4u % ${rows / 4}u]`;
       const stores = range(4).map((p) =>
-        `memory[loadK + ${quad}u][${p}][${vector}][loadLine % 4u] = part[${p}];`
+        `memory[${side}][loadK]${place(p)}[loadLine % 4u] = part[${p}];`
       );
-      return `{ let part = ${kept}; ${stores.join(" ")} }`;
+      const loaded = count < together ? `if (loadLine < ${count}u) ` : "";
+      return `${loaded}{ let part = ${kept}; ${stores.join(" ")} }`;
     })
   }
       workgroupBarrier();
@@ -249,7 +143,7 @@ export function eachSum(
   matrix: StreamMatrix,
   text: (sum: string, row: number) => string,
 ): string {
-  return range(SUM_ROWS).map((i) =>
+  return range(shape.sumRows).map((i) =>
     vectorsOf(shape, matrix).map((j) => text(`${name}${i}_${j}`, i)).join(" ")
   ).join("\n    ");
 }
@@ -260,17 +154,22 @@ export function addProduct(shape: StreamShape, name: string, matrix: StreamMatri
   const { wide } = shape;
   const vectors = vectorsOf(shape, matrix);
   const place = (j: number) => `4u * (tx + ${j * shape.lanes}u)`;
+  const isInside = (j: number) => 4 * (j + 1) * shape.lanes <= shape[depth];
   // Sums beyond a row are not stored, so that they may be of anything.
-  const safe = (j: number) => `min(${place(j)}, params.${depth} - 4u) / 4u`;
   const load = (j: number) =>
-    wide
-      ? `${from}[line / 4u + ${from}At${j}]`
-      : `${from}Quad(line + ${place(j)}, rest(${place(j)}, params.${depth}))`;
+    !wide
+      ? `${from}Quad(line + ${place(j)}, rest(${place(j)}, params.${depth}))`
+      : isInside(j)
+      ? `${from}[line / 4u + tx + ${j * shape.lanes}u]`
+      : `${from}[line / 4u + ${from}At${j}]`;
+  const ends = wide ? vectors.filter((j) => !isInside(j)) : [];
   const column = (i: number) =>
     `{
         let line = ${from}Start + min(column + 4u * quad + ${i}u, params.${lines} - 1u) * ${from}Row;
         ${
-      range(SUM_ROWS / 4).map((h) => `let w${h} = ${readRows("quad", i, `sumRows${h}`)};`).join(" ")
+      range(shape.sumRows / 4).map((h) =>
+        `let w${h} = ${readRows(quadAt(shape, "quad"), i, `sumRows${h}`)};`
+      ).join(" ")
     }
         ${vectors.map((j) => `let m${j} = ${load(j)};`).join(" ")}
         ${
@@ -282,8 +181,10 @@ export function addProduct(shape: StreamShape, name: string, matrix: StreamMatri
       )
     }
       }`;
-  return `${wide ? vectors.map((j) => `let ${from}At${j} = ${safe(j)};`).join(" ") : ""}
-    for (var quad = 0u; quad < ${columnsOf(shape) / 4}u; quad++) {
+  return `${
+    ends.map((j) => `let ${from}At${j} = min(${place(j)}, params.${depth} - 4u) / 4u;`).join(" ")
+  }
+    for (var quad = 0u; quad < ${shape.columns / 4}u; quad++) {
       ${range(4).map(column).join("\n      ")}
     }`;
 }
@@ -297,7 +198,7 @@ export function storeSums(
   factor?: (row: number) => string,
 ): string {
   const { name: from, lines, depth } = matrix;
-  return range(SUM_ROWS).map((i) => {
+  return range(shape.sumRows).map((i) => {
     const cells = vectorsOf(shape, matrix).map((j) => {
       const at = `let at = 4u * (tx + ${j * shape.lanes}u);`;
       const value = `${name}${i}_${j}${factor ? ` * ${factor(i)}` : ""}`;
@@ -308,8 +209,9 @@ export function storeSums(
         ).join(" ");
       return `{ ${at} let sum = ${value}; ${store} }`;
     });
-    return `if (row + ${SUM_ROWS}u * ty + ${i}u < params.${lines}) {
-    let line = ${from}Start + (row + ${SUM_ROWS}u * ty + ${i}u) * ${from}Row;
+    const line = `(row + ${shape.sumRows}u * ty + ${i}u)`;
+    return `if (${line} < params.${lines}) {
+    let line = ${from}Start + ${line} * ${from}Row;
     ${cells.join("\n    ")}
   }`;
   }).join("\n  ");
@@ -343,21 +245,23 @@ export function rowType({ wide }: StreamShape): VectorType {
 
 /** The kernel. */
 export function streamedKernel(shape: StreamShape, kernel: StreamedKernel): Kernel {
-  const { lanes, wide, depth, valueDepth } = shape;
-  const { columns, threads, across, vectors } = squareOf(shape);
+  const { rows, columns, lanes, sumRows, wide, depth, valueDepth } = shape;
+  const { threads, across, vectors } = squareOf(shape);
   const bindings: Record<string, BindingSpec> = {};
   for (const { name } of kernel.inputs) bindings[name] = { type: rowType(shape), access: "read" };
   const quads = wide ? "" : REST +
     kernel.inputs.map(({ name }) => quadFunction(`${name}Quad`, name, false)).join("");
   return {
     // The lengths of loops are constants.
-    name: `attention.${kernel.name}.${lanes}.${depth}x${valueDepth}${wide ? "" : ".scalar"}`,
+    name: `attention.${kernel.name}.${rows}x${columns}.${lanes}.${depth}x${valueDepth}${
+      wide ? "" : ".scalar"
+    }`,
     bindings: { ...bindings, ...kernel.bindings },
     params: PARAMS,
     workgroupSize: [threads, 1, 1],
-    workgroupBytes: columns * ROWS * 4,
+    workgroupBytes: columns * rows * 4,
     wgsl: `${quads}
-var<workgroup> memory: array<array<array<array<f32, 4>, ${ROWS / 4}>, 4>, ${columns / 4}>;
+${declareMemory(shape)}
 /** Number of a query's row of scores. */
 fn rowOf(query: u32, batch: u32, head: u32) -> u32 {
   return (batch * params.queries + min(query, params.queries - 1u)) * params.heads + head;
@@ -369,10 +273,10 @@ fn main(@builtin(workgroup_id) group: vec3u, @builtin(local_invocation_index) th
   let sx = thread % ${across}u;
   let sy = thread / ${across}u;
   ${range(vectors).map((h) => `let rows${h} = sy * ${vectors}u + ${h}u;`).join(" ")}
-  ${range(SUM_ROWS / 4).map((h) => `let sumRows${h} = ty * ${SUM_ROWS / 4}u + ${h}u;`).join(" ")}
-  let loadK = thread % ${SLICE / 4}u;
-  let loadLine = thread / ${SLICE / 4}u;
-  let row = group.x * ${ROWS}u;
+  ${range(sumRows / 4).map((h) => `let sumRows${h} = ty * ${sumRows / 4}u + ${h}u;`).join(" ")}
+  let loadK = thread % ${SLICE_QUADS}u;
+  let loadLine = thread / ${SLICE_QUADS}u;
+  let row = group.x * ${rows}u;
   let scoreRow = row + sy * ${4 * vectors}u;
   let batch = group.y / params.heads;
   let head = group.y % params.heads;

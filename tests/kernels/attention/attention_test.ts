@@ -34,6 +34,8 @@ const CASES = [
   { batch: 3, queries: 67, keys: 131, heads: 1, depth: 36 },
   { batch: 1, queries: 33, keys: 65, heads: 1, depth: 68 },
   { batch: 1, queries: 35, keys: 40, heads: 1, depth: 260 },
+  { batch: 2, queries: 67, keys: 131, heads: 2, depth: 144 },
+  { batch: 1, queries: 150, keys: 70, heads: 1, depth: 133 },
 ] as const;
 
 interface Operands extends Record<"q" | "k" | "v" | "dy", TensorRef> {
