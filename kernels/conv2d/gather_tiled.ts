@@ -48,12 +48,27 @@ import { bindParts, sumParts } from "./gather_parts.ts";
 import { tapText, type TiledGather } from "./gather_taps.ts";
 import { JOINED_AT, pixelText } from "./shape.ts";
 
+/**
+ * k below which a result takes longer to store than to make. Single channels are loaded by code that takes more
+ * registers than that of vectors, so that narrow tiles, which have fewer sums, keep more of a card at work.
+ */
+const SHORT_K = 64;
+
+/** Vec4 of sums of an invocation that count as few. */
+const FEW_SUMS = 8;
+
 /** The ways of computing a convolution by these tiles, best guess first. */
 export function tiledVariants(product: GatherProduct, tiles: readonly RankedTile[]): Variant[] {
   const { rows, columns, depth } = gatherSizes(product.mode, product.shape);
   const k = walksOf(product) * product.shape.kh * product.shape.kw * depth;
   const wanted = splitParts(rows, columns, k);
-  return rankTiles(tiles, rows, columns, wanted).map((tile) => {
+  const ranked = rankTiles(tiles, rows, columns, wanted);
+  const isNarrow = ({ rows, vectors, units }: WorkgroupTile) =>
+    units !== undefined || rows * vectors <= FEW_SUMS;
+  const ordered = depth % 4 !== 0 && k < SHORT_K
+    ? [...ranked.filter(isNarrow), ...ranked.filter((tile) => !isNarrow(tile))]
+    : ranked;
+  return ordered.map((tile) => {
     const whole = hasWholeTaps(product, tile) && k / wanted % tile.depth === 0;
     const parts = whole ? wanted : 1;
     return {
