@@ -19,6 +19,7 @@ import { endSums } from "./passes/end_sums.ts";
 import { fuseSums } from "./passes/fuse_sums.ts";
 import { removeUnread } from "./passes/remove_unread.ts";
 import { restoreValues, storagesOf } from "./passes/restore_values.ts";
+import { storeSums } from "./passes/store_sums.ts";
 import { type OpRecord, type Tape, Tensor } from "./tensor.ts";
 
 export { Tensor } from "./tensor.ts";
@@ -220,6 +221,7 @@ export class Graph implements Tape {
   #improve(first: number): void {
     const { capture, options } = this;
     fuseSums(capture, first);
+    storeSums(capture, first);
     const held = storagesOf(this.#grads.held());
     restoreValues(capture, { first, remade: this.#remade, held });
     const sums = [...this.#grads.takeSums()];

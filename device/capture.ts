@@ -34,7 +34,7 @@ import {
 
 /** Arguments of {@linkcode Capture.dispatch}. */
 export interface DispatchArgs<B extends string, P extends string>
-  extends Pick<Dispatch, "task" | "takes" | "touches"> {
+  extends Pick<Dispatch, "task" | "takes" | "touches" | "adds"> {
   /** What runs. */
   readonly kernel: Kernel<B, P>;
   /** What it reads and writes. */
@@ -197,7 +197,7 @@ export class Capture implements Recording {
    */
   dispatch<B extends string, P extends string>(args: DispatchArgs<B, P>): void {
     const asked = args.kernel as Kernel;
-    const { workgroups, task, takes, touches } = args;
+    const { workgroups, task, takes, touches, adds } = args;
     const { limits } = this.gpu;
     checkGrid(asked, workgroups, limits);
     if (workgroups.includes(0)) return;
@@ -226,6 +226,7 @@ export class Capture implements Recording {
       ...(task ? { task } : {}),
       ...(takes ? { takes } : {}),
       ...(touches ? { touches } : {}),
+      ...(adds ? { adds } : {}),
     });
   }
 

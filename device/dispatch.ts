@@ -43,6 +43,8 @@ export interface Dispatch {
   readonly touches?: readonly TensorRef[];
   /** How it does another's task in passing, if it can. */
   readonly takes?: (task: Task) => Fused | undefined;
+  /** What it adds to, where it could as well store there. */
+  readonly adds?: AddedColumns;
 }
 
 /** The result of one dispatch or of several, which then share this object. */
@@ -59,6 +61,18 @@ export interface Fused {
   record(): void;
   /** The tensor that the task's result is written over; its own values are lost. */
   readonly over?: TensorRef;
+}
+
+/** Columns of a matrix that a dispatch adds to. */
+export interface AddedColumns {
+  /** `[N, M]` */
+  readonly matrix: TensorRef;
+  /** The first column. */
+  readonly start: number;
+  /** How many they are. */
+  readonly columns: number;
+  /** Records the dispatch in the form that stores instead. */
+  store(): void;
 }
 
 /** What dispatches have to do, whichever way they do it. */

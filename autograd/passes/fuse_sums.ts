@@ -7,6 +7,7 @@
 import type { Capture } from "../../device/capture.ts";
 import type { Dispatch, Task } from "../../device/dispatch.ts";
 import { resolve } from "../../device/tensor.ts";
+import { fillsWithZeros } from "../../kernels/layout/fill.ts";
 import { binds, written } from "./bindings.ts";
 
 /** Fuses what it can in the dispatches of `capture` from number `first` on. */
@@ -28,7 +29,7 @@ function fuse(capture: Capture, first: number, task: Task): void {
   const result = resolve(task.result).storage;
   const between = list.slice(first + at + 1, start).filter((other) => binds(other, result));
   // Zeros that it is added to can be there earlier, other sums can't.
-  if (between.some(({ bindings }) => bindings.length > 1)) return;
+  if (!between.every(fillsWithZeros)) return;
   const moved = new Set<Dispatch>(between);
   const made = capture.apart(() => fused.record());
   capture.rewrite(list.flatMap((dispatch) => {

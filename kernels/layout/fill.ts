@@ -4,10 +4,13 @@
  * @module
  */
 import type { Capture } from "../../device/capture.ts";
+import type { Dispatch } from "../../device/dispatch.ts";
 import { full } from "../../device/element.ts";
 import { defineKernel } from "../../device/kernel.ts";
 import { sizeOf, type TensorRef } from "../../device/tensor.ts";
 import { FLAT_INDEX, flatGrid, STREAM_WORKGROUP } from "../shared/grid.ts";
+
+const NAME = "fillZero";
 
 /** `target = 0`, f32 of any shape. */
 export function fillZero(capture: Capture, target: TensorRef): void {
@@ -16,7 +19,7 @@ export function fillZero(capture: Capture, target: TensorRef): void {
   const type = full(width);
   capture.dispatch({
     kernel: defineKernel({
-      name: `fillZero.${type}`,
+      name: `${NAME}.${type}`,
       bindings: { result: { type, access: "write" } },
       params: { items: "u32" },
       workgroupSize: [STREAM_WORKGROUP, 1, 1],
@@ -31,4 +34,9 @@ fn main(@builtin(global_invocation_id) global: vec3u, @builtin(num_workgroups) g
     params: { items: count / width },
     workgroups: flatGrid(count / width, STREAM_WORKGROUP),
   });
+}
+
+/** Whether a dispatch is one of {@linkcode fillZero}. */
+export function fillsWithZeros({ kernel }: Dispatch): boolean {
+  return kernel.name.startsWith(`${NAME}.`);
 }

@@ -184,7 +184,7 @@ function recordBackward(
     ...variantOf(capture, how.options, bias, [rest.x, rest.dy], layout),
     dx: dx !== null,
     plus: plus2 ? 2 : plus ? 1 : 0,
-    sums: sums !== undefined,
+    sums: sums && (sums.alone ? "store" : "add"),
     y,
   });
   const also = (more: InPassing) => () =>
@@ -207,6 +207,16 @@ function recordBackward(
       ...(dropout ? dropoutParams(dropout.key, layout.images, dropout) : {}),
     },
     workgroups: flatGrid(layout.images * layout.slabs),
+    ...(sums && !sums.alone
+      ? {
+        adds: {
+          matrix: sums.matrix,
+          start: sums.start,
+          columns: layout.channels,
+          store: also({ sums: { ...sums, alone: true } }),
+        },
+      }
+      : {}),
     takes: (task) => {
       if (!dx) return undefined;
       if (task instanceof OutputTask && task.options === how.options && !y) {

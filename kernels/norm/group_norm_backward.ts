@@ -35,7 +35,8 @@ interface BackwardVariant extends GroupNormVariant {
   readonly dx: boolean;
   /** Tensors that are added to dx. */
   readonly plus: 0 | 1 | 2;
-  readonly sums: boolean;
+  /** Whether sums of dx over pixels are taken, and whether they are added to others. */
+  readonly sums: "add" | "store" | undefined;
   /** Whether y takes the place of dy; only with `dx`. */
   readonly y: boolean;
 }
@@ -59,9 +60,9 @@ export function backwardKernel(
   return {
     name: `${nameOf(variant)}Backward.${type}.${layout.workgroup}.${layout.shared}${
       dx ? "" : ".affine"
-    }${["", "+plus", "+plus2"][plus]}${sums ? "+sums" : ""}${y ? "+y" : ""}${
-      formOf(layout, variant)
-    }`,
+    }${["", "+plus", "+plus2"][plus]}${sums ? sums === "add" ? "+sums" : "+ownSums" : ""}${
+      y ? "+y" : ""
+    }${formOf(layout, variant)}`,
     bindings: {
       x: { type, access: "read", joined, textured },
       dy: { type, access: y && !textured ? "read_write" : "read", textured },
@@ -73,7 +74,9 @@ export function backwardKernel(
       ...(dx ? { dx: { type, access: "write", joined } as const } : {}),
       ...(plus > 0 ? { plus: { type, access: "read", joined } as const } : {}),
       ...(plus > 1 ? { plus2: { type, access: "read", joined } as const } : {}),
-      ...(sums ? { sums: { type: full(1), access: "read_write" } as const } : {}),
+      ...(sums
+        ? { sums: { type: full(1), access: sums === "add" ? "read_write" : "write" } as const }
+        : {}),
       ...(dropout ? { key: KEY_BINDING } : {}),
     },
     params: {
@@ -152,6 +155,9 @@ const backwardSums = (
   }
 `;
 
+/** How sums over pixels are written. */
+const ASSIGN = { add: "+=", store: "=" } as const;
+
 /** Means over each group of weight dz xhat and weight dz, then dx and y. */
 const backwardDx = (
   { width, slab, lanes }: GroupNormLayout,
@@ -204,22 +210,22 @@ const backwardDx = (
       }
       ${sums ? "total += chunk;" : ""}
     }
-    ${sums && inTurns ? sumsOfTurn(width) : ""}
-  }${sums && !inTurns ? PIXEL_SUMS : ""}`;
+    ${sums && inTurns ? sumsOfTurn(width, ASSIGN[sums]) : ""}
+  }${sums && !inTurns ? pixelSums(ASSIGN[sums]) : ""}`;
 };
 
 /** Writes down the sums of dx of one vector, whose pixels are all one invocation's. */
-const sumsOfTurn = (width: number) =>
+const sumsOfTurn = (width: number, assign: string) =>
   `let to = image * params.sumRow + params.sumStart + (firstVector + v) * W;
 ${
     Array.from(
       { length: width },
-      (_, j) => `    sums[to + ${j}u] += total${width === 4 ? `[${j}]` : ""};`,
+      (_, j) => `    sums[to + ${j}u] ${assign} total${width === 4 ? `[${j}]` : ""};`,
     ).join("\n")
   }`;
 
 /** Adds up `total`, one of an invocation, over rows; after all have read the groups' means. */
-const PIXEL_SUMS = `
+const pixelSums = (assign: string) => `
   workgroupBarrier();
   if (lane < params.slab && firstPixel < params.pixels) {
     store(row * slabChannels + lane * W, total, total);
@@ -228,5 +234,5 @@ const PIXEL_SUMS = `
   for (var c = t; c < slabChannels; c += WX) {
     var sum = sharedA[c];
     for (var r = 1u; r < usedRows; r++) { sum += sharedA[r * slabChannels + c]; }
-    sums[image * params.sumRow + params.sumStart + firstVector * W + c] += sum;
+    sums[image * params.sumRow + params.sumStart + firstVector * W + c] ${assign} sum;
   }`;

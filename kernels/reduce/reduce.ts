@@ -200,6 +200,8 @@ interface Columns {
   /** Elements from one row to the next. */
   readonly row: number;
   readonly start: number;
+  /** Whether nothing is there to add to. */
+  readonly alone?: boolean;
 }
 
 /** What the last pass of a sum of columns does. */
@@ -236,9 +238,11 @@ function sumBlocks(
   x: TensorRef,
   [outer, rows, inner]: readonly [number, number, number],
   blocks: number,
-  { scale, into, task, exact = false }: LastPass,
+  last: LastPass,
 ): TensorRef {
+  const { scale, into, task, exact = false } = last;
   const { row = inner, start = 0 } = into ?? {};
+  const add = into !== undefined && !into.alone;
   const width = [inner, row, start].every((n) => n % 4 === 0) ? 4 : 1;
   const columns = inner / width;
   const share = [4, 2].find((n) => columns % (n * RUN_LANES) === 0) ?? 1;
@@ -246,7 +250,7 @@ function sumBlocks(
     capture.transient(blocks === 1 ? [outer, inner] : [outer, blocks, inner], "sum");
   const items = outer * blocks * columns / share;
   capture.dispatch({
-    kernel: columnsKernel(full(width), share, { add: into !== undefined, exact }),
+    kernel: columnsKernel(full(width), share, { add, exact }),
     bindings: { x, result },
     params: {
       scale,
@@ -260,6 +264,18 @@ function sumBlocks(
     },
     workgroups: flatGrid(items, STREAM_WORKGROUP),
     ...(task ? { task } : {}),
+    ...(add
+      ? {
+        adds: {
+          ...{ matrix: into.matrix, start, columns: inner },
+          store: () =>
+            void sumBlocks(capture, x, [outer, rows, inner], blocks, {
+              ...last,
+              into: { ...into, alone: true },
+            }),
+        },
+      }
+      : {}),
   });
   return result;
 }

@@ -11,6 +11,8 @@ export interface PixelSums {
   readonly matrix: TensorRef;
   /** The first column. */
   readonly start: number;
+  /** Whether nothing is there to add to, so that the sums are stored; false unless given. */
+  readonly alone?: boolean;
 }
 
 /** Adds the sums of `of` over the pixels of each image to columns of a matrix. */
