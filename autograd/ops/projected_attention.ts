@@ -10,7 +10,6 @@ import {
 } from "../../kernels/conv2d/conv2d.ts";
 import { copyInto } from "../../kernels/elementwise/add.ts";
 import { parallelLinearForward } from "../../kernels/matmul/parallel_linear.ts";
-import { sumRowsInParts } from "../../kernels/reduce/reduce.ts";
 import type { Tensor } from "../tensor.ts";
 import { attention, type AttentionArgs } from "./attention.ts";
 import { pointwiseConvs } from "./conv2d.ts";
@@ -76,13 +75,9 @@ function stackedConvs(x: Tensor, layers: readonly Projection[]): Tensor | undefi
     inputs: [x, ...layers.flatMap(({ weight, bias }) => [weight, bias])],
     output: reshapeRef(all, [layers.length, n, h, w, co]),
     backward: (dy, [needsX, ...needs], absorb) => {
-      const dyOf = (layer: number) => slice(dy, layer * rows * co, [n, h, w, co]);
       const grads = needs.includes(true)
         ? conv2dWeightGrads(capture, x.saved(), dy, shape, layers.length)
-          .flatMap(({ weight, bias }, i) => [
-            weight,
-            bias ?? sumRowsInParts(capture, dyOf(i), [rows, co]),
-          ])
+          .flatMap(({ weight, bias }) => [weight, bias])
         : [];
       const weights = layers.map(({ weight }) => weight.storedAs(dy.dtype));
       const dx = needsX ? conv2dInputGradOfLayers(capture, weights, dy, shape, absorb(0)[0]) : null;

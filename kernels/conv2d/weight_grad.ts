@@ -139,15 +139,15 @@ function recordNarrow(
   // Lines of the images that are walked through.
   const [lines, width] = narrow.scans === "x" ? [n * h, w] : [n * oh, ow];
   const { parts, linesPerPart } = partsOf(lines, width, product);
-  const out = partialSums(capture, product, parts, { bias: false });
+  const out = partialSums(capture, product, parts);
   capture.dispatch({
     kernel: narrowKernel(narrow, stride),
     bindings: { x, dy, out },
     multiplyAdds: convMultiplyAdds(shape),
-    params: { ...shapeValues(shape), linesPerPart },
+    params: { ...shapeValues(shape), linesPerPart, dyLinesPerPart: Math.ceil(n * oh / parts) },
     workgroups: [
       Math.ceil(kh * kw * Math.min(ci, co) / narrow.tile.lanes),
-      Math.ceil(Math.max(ci, co) / narrow.tile.rows),
+      Math.ceil(Math.max(ci, co) / narrow.tile.rows) + 1,
       parts,
     ],
   });
@@ -163,7 +163,7 @@ function recordSubgroups(
   const { x, dy, shape, layers } = product;
   const { n, ci, co, kh, kw, oh, ow } = shape;
   const { parts, linesPerPart } = partsOf(n * oh, ow, product);
-  const out = partialSums(capture, product, parts, { bias: true });
+  const out = partialSums(capture, product, parts);
   capture.dispatch({
     kernel: subgroupKernel(tile, from, product),
     bindings: { x, dy, out },
@@ -181,7 +181,7 @@ function recordSubgroups(
 function recordPlain(capture: Capture, product: WeightGradProduct): TensorRef {
   const { x, dy, shape, layers } = product;
   const { parts, linesPerPart } = partsOf(shape.n * shape.oh, shape.ow, product);
-  const out = partialSums(capture, product, parts, { bias: true });
+  const out = partialSums(capture, product, parts);
   const rows = weightRows(shape) + 1;
   capture.dispatch({
     kernel: plainKernel(product),

@@ -2,7 +2,7 @@
  * The weight gradient where one side has few channels: the first and the last convolution of a network.
  * Taps times the few channels are the columns, one a lane; the many channels are the rows, and the
  * images that hold them are walked through pixel by pixel while each lane gathers what its tap pairs
- * with that pixel from the narrow images.
+ * with that pixel from the narrow images. The last workgroups of a part sum dy, for the bias.
  *
  * @module
  */
@@ -39,7 +39,7 @@ export function chooseNarrow(lanes: number, { ci, co, kh, kw }: Conv2dShape) {
   return tile && { scans: ci < co ? "dy" : "x", tile } satisfies NarrowVariant;
 }
 
-/** The kernel of a variant; `out` is `[parts, kh, kw, ci, co]`. */
+/** The kernel of a variant; `out` is `[parts, kh kw ci + 1, co]`, of which the last row is the bias's. */
 export function narrowKernel({ scans, tile }: NarrowVariant, stride: number): Kernel {
   const fromX = scans === "x";
   const [height, width, many] = fromX ? ["h", "w", "ci"] : ["oh", "ow", "co"];
@@ -59,7 +59,7 @@ export function narrowKernel({ scans, tile }: NarrowVariant, stride: number): Ke
       dy: { type: full(fromX ? 1 : 4), access: "read" },
       out: { type: full(1), access: "write" },
     },
-    params: { ...shapeTypes(false), linesPerPart: "u32" },
+    params: { ...shapeTypes(false), linesPerPart: "u32", dyLinesPerPart: "u32" },
     workgroupSize: [tile.lanes, 1, 1],
     subgroups: true,
     wgsl: `
@@ -67,8 +67,15 @@ fn partner(at: u32, tap: u32, pad: u32, size: u32) -> i32 {
   ${partner}
 }
 @compute @workgroup_size(WX, WY, WZ)
-fn main(@builtin(workgroup_id) group: vec3u, @builtin(local_invocation_id) local: vec3u) {
+fn main(@builtin(workgroup_id) group: vec3u, @builtin(num_workgroups) groups: vec3u,
+        @builtin(local_invocation_id) local: vec3u) {
   let lane = local.x;
+  let weights = params.kh * params.kw * params.ci;
+  let sums = group.z * (weights + 1u) * params.co;
+  if (group.y == groups.y - 1u) {
+    ${biasSums(fromX ? 1 : 4, tile.lanes)}
+    return;
+  }
   let columns = params.kh * params.kw * params.${few};
   ${declareColumns(tile, `group.x * ${tile.lanes}u`)}
   let tap = safe0 / params.${few};
@@ -117,11 +124,33 @@ fn main(@builtin(workgroup_id) group: vec3u, @builtin(local_invocation_id) local
       image++;
     }
   }
-  let start = group.z * columns * params.${many}${
+  let start = sums${
       fromX ? " + (tap * params.ci + row) * params.co + channel" : " + column0 * params.co + row"
     };
   let rows = params.${many} - row;
   ${storeTile(tile, (row, value) => `out[start + ${row}${fromX ? " * params.co" : ""}] = ${value}`)}
 }`,
   };
+}
+
+/** WGSL: sums a part of dy, whose channels the lanes of a row of workgroups share out. */
+function biasSums(width: 1 | 4, lanes: number): string {
+  const type = full(width);
+  const store = width === 1
+    ? "out[at] = sum;"
+    : [0, 1, 2, 3].map((i) => `out[4u * at + ${i}u] = sum[${i}];`).join(" ");
+  return `let quads = params.co / ${width}u;
+    let firstLine = group.z * params.dyLinesPerPart;
+    let endLine = min(firstLine + params.dyLinesPerPart, params.n * params.oh);
+    for (var c = group.x * ${lanes}u + lane; c < quads; c += groups.x * ${lanes}u) {
+      var sum = ${type}();
+      for (var line = firstLine; line < endLine; line++) {
+        // Lines are summed apart, which keeps round-off small.
+        var ofLine = ${type}();
+        for (var p = line * params.ow; p < (line + 1u) * params.ow; p++) { ofLine += dy[p * quads + c]; }
+        sum += ofLine;
+      }
+      let at = (sums + weights * params.co) / ${width}u + c;
+      ${store}
+    }`;
 }

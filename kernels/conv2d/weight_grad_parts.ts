@@ -23,14 +23,14 @@ export interface WeightGradProduct {
 export interface WeightGrads {
   /** Of the weight, `[kh, kw, ci, co]`. */
   readonly weight: PartialSum;
-  /** Of the bias, `[co]`; absent where the variant that was chosen does not see all of dy. */
-  readonly bias?: PartialSum;
+  /** Of the bias, `[co]`. */
+  readonly bias: PartialSum;
 }
 
 /** Bytes that all parts of one gradient may take together: large batches have many pixels. */
 const MOST_BYTES = 32 << 20;
 
-/** Rows of a part that belong to the weight; one more may hold the bias's. */
+/** Rows of a part that belong to the weight; one more holds the bias's. */
 export function weightRows({ kh, kw, ci }: Conv2dShape): number {
   return kh * kw * ci;
 }
@@ -57,14 +57,13 @@ export function layerTypes(layers: number): Record<string, "u32"> {
   return layers === 1 ? {} : { layers: "u32" };
 }
 
-/** A new tensor `[parts, layers, rows, co]`: with the bias's row, the last, or without. */
+/** A new tensor `[parts, layers, rows, co]`, of which the last row is the bias's. */
 export function partialSums(
   capture: Capture,
   { shape, layers }: WeightGradProduct,
   parts: number,
-  { bias }: { readonly bias: boolean },
 ): TensorRef {
-  const rows = weightRows(shape) + (bias ? 1 : 0);
+  const rows = weightRows(shape) + 1;
   return capture.transient([parts, layers, rows, shape.co], "conv2d weight gradient");
 }
 
@@ -75,9 +74,9 @@ export function gradsOf(parts: TensorRef, shape: Conv2dShape): WeightGrads[] {
   return Array.from({ length: layers }, (_, layer) => {
     const start = layer * rows * co, ofBias = start + weightRows(shape) * co;
     const sum = { parts, count, stride: layers * rows * co };
-    const weight = { ...sum, start, shape: [kh, kw, ci, co] };
-    return rows > weightRows(shape)
-      ? { weight, bias: { ...sum, start: ofBias, shape: [co] } }
-      : { weight };
+    return {
+      weight: { ...sum, start, shape: [kh, kw, ci, co] },
+      bias: { ...sum, start: ofBias, shape: [co] },
+    };
   });
 }

@@ -93,7 +93,7 @@ function recordTiled(
   const unit = lines ? Math.max(ow, tile.depth) : 1;
   const pixelsPerPart = Math.ceil(pixels / wantedParts / unit) * unit;
   const parts = Math.ceil(pixels / pixelsPerPart);
-  const out = partialSums(capture, product, parts, { bias: true });
+  const out = partialSums(capture, product, parts);
   const [columns, blocks, batches] = tileGrid(tile, paddedRows(product), co, parts * layers);
   capture.dispatch({
     kernel: weightGradKernel({
