@@ -34,7 +34,7 @@ for (const chip of ["navi21", "navi31"] as const) {
       );
       for (const { name, spilled, scratchBytes, loop } of kernels) {
         assert(loop.bound >= FLOORS[chip], `${name}: ${loop.bound}`);
-        if (chip === "navi21") assertEquals([spilled, scratchBytes], [0, 0], name);
+        assertEquals([spilled, scratchBytes], [0, 0], name);
       }
       assertStringIncludes(reportText(kernels, chip, 1), kernels[0]!.name);
     },
@@ -57,7 +57,7 @@ Deno.test({
     );
     for (const { name, spilled, loop, limit } of kernels) {
       assert(loop.bound >= 0.5 || limit === "bandwidth", `${name}: ${loop.bound}`);
-      if (name.includes("tiled")) assertEquals(spilled, 0, name);
+      assertEquals(spilled, 0, name);
     }
     const kinds = new Set(kernels.map(({ name }) => name.split(".").slice(0, 2).join(".")));
     for (const kind of ["forward", "dq", "dkdv"]) assert(kinds.has(`attention.${kind}`), kind);
