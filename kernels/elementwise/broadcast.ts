@@ -13,7 +13,7 @@ import { full } from "../../device/element.ts";
 import type { BindingSpec, Kernel, ParamType } from "../../device/kernel.ts";
 import { formatShape, sizeOf, storedAs, type TensorRef } from "../../device/tensor.ts";
 import { FLAT_INDEX, flatGrid, STREAM_WORKGROUP } from "../shared/grid.ts";
-import { definePointwise, type Pointwise } from "../shared/pointwise.ts";
+import { boundNames, definePointwise, onceName, type Pointwise } from "../shared/pointwise.ts";
 
 /**
  * The shape that operands of these shapes are broadcast to.
@@ -96,8 +96,9 @@ export function broadcast<I extends string, P extends string>(
     op.name,
     storedAs(...op.inputs.map((name) => inputs[name])),
   );
+  const bound = boundNames(op.inputs, inputs);
   capture.dispatch({
-    kernel: broadcastKernel(op, width, axes.length, inner.varies),
+    kernel: broadcastKernel(op, width, axes.length, inner.varies, bound),
     bindings: { ...inputs, result },
     params: { ...params, items: count, ...strideParams(axes, width) },
     workgroups: flatGrid(count, STREAM_WORKGROUP),
@@ -130,10 +131,11 @@ function broadcastKernel<I extends string, P extends string>(
   width: 1 | 4,
   rank: number,
   vector: readonly boolean[],
+  bound: readonly I[],
 ): Kernel {
   const type = full(width);
   const bindings: Record<string, BindingSpec> = {};
-  op.inputs.forEach((name, i) => {
+  bound.forEach((name, i) => {
     bindings[name] = { type: vector[i] ? type : "f32", access: "read" };
   });
   bindings.result = { type, access: "write" };
@@ -149,7 +151,9 @@ function broadcastKernel<I extends string, P extends string>(
     });
   }
   return {
-    name: `${op.name}.broadcast${rank}.${type}.${vector.map((v) => v ? "v" : "s").join("")}`,
+    name: `${op.name}.broadcast${rank}.${type}.${vector.map((v) => v ? "v" : "s").join("")}${
+      onceName(bound)
+    }`,
     bindings,
     params,
     workgroupSize: [STREAM_WORKGROUP, 1, 1],
@@ -164,7 +168,7 @@ fn main(@builtin(global_invocation_id) global: vec3u, @builtin(num_workgroups) g
   var at = 0u;
   ${op.inputs.map((_, k) => `var i${k} = 0u;`).join(" ")}
   ${steps.join("\n  ")}
-  result[i] = f(${op.inputs.map((name, k) => `V(${name}[i${k}])`).join(", ")});
+  result[i] = f(${bound.map((name, k) => `V(${name}[i${k}])`).join(", ")});
 }`,
   };
 }

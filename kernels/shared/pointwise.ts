@@ -60,13 +60,33 @@ export function pointwise<I extends string, P extends string>(
   const count = sizeOf(first.shape);
   const width = count % 4 === 0 ? 4 : 1;
   const result = capture.transient(first.shape, op.name, storedAs(first, ...others));
+  const bound = boundNames(op.inputs, inputs);
   capture.dispatch({
-    kernel: pointwiseKernel(op, width),
+    kernel: pointwiseKernel(op, width, bound),
     bindings: { ...inputs, result },
     params: { ...params, items: count / width },
     workgroups: flatGrid(count / width, STREAM_WORKGROUP),
   });
   return result;
+}
+
+/**
+ * The names that operands are bound by: those that are one tensor by that of the first. Two bindings of a
+ * range in a buffer that the kernel writes too are refused by Dawn and browsers (device/encode.ts).
+ */
+export function boundNames<I extends string>(
+  names: readonly I[],
+  inputs: Readonly<Record<I, TensorRef>>,
+): I[] {
+  const same = (a: TensorRef, b: TensorRef) =>
+    a.storage === b.storage && a.byteOffset === b.byteOffset && a.dtype === b.dtype &&
+    a.seam === b.seam && formatShape(a.shape) === formatShape(b.shape);
+  return names.map((name) => names.find((other) => same(inputs[other], inputs[name]))!);
+}
+
+/** Ends the names of kernels whose operands are one tensor. */
+export function onceName(bound: readonly string[]): string {
+  return new Set(bound).size < bound.length ? `.${bound.join("=")}` : "";
 }
 
 /** WGSL: `U`, the type of the bits of a vector of so many floats. */
@@ -77,15 +97,16 @@ export function bitsAlias(width: 1 | 4): string {
 function pointwiseKernel<I extends string, P extends string>(
   op: Pointwise<I, P>,
   width: 1 | 4,
+  bound: readonly I[],
 ): Kernel {
   const type = full(width);
   const bindings: Record<string, BindingSpec> = {};
-  for (const name of op.inputs) bindings[name] = { type, access: "read" };
+  for (const name of bound) bindings[name] = { type, access: "read" };
   bindings.result = { type, access: "write" };
-  const operands = op.inputs.map((name) => `${name}[i]`);
+  const operands = bound.map((name) => `${name}[i]`);
   // Operands are parameters of f, which hide the arrays of the same names.
   return {
-    name: `${op.name}.${type}`,
+    name: `${op.name}.${type}${onceName(bound)}`,
     bindings,
     params: { ...op.params, items: "u32" },
     workgroupSize: [STREAM_WORKGROUP, 1, 1],

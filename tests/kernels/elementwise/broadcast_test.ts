@@ -2,7 +2,14 @@ import { add } from "../../../autograd/ops/add.ts";
 import { mul } from "../../../autograd/ops/mul.ts";
 import { scale } from "../../../autograd/ops/scale.ts";
 import { reshape } from "../../../autograd/ops/reshape.ts";
-import { broadcastShape, expandTo } from "../../../kernels/elementwise/broadcast.ts";
+import { addSame } from "../../../kernels/elementwise/add.ts";
+import {
+  addForward,
+  broadcastShape,
+  expandTo,
+  mulForward,
+} from "../../../kernels/elementwise/broadcast.ts";
+import { scaleForward } from "../../../kernels/elementwise/scale.ts";
 import { broadcastReference } from "../../reference/broadcast.ts";
 import { finiteDifference } from "../../reference/finite_difference.ts";
 import { assertAllClose, assertEquals, assertThrows } from "../../support/assert.ts";
@@ -115,4 +122,23 @@ Deno.test("add() covers more than 65535 workgroups", async () => {
   assertEquals(y.length, rows);
   assertEquals([y[0], y[64 * 65535], y[rows - 1]], [3, 3, 3]);
   assertEquals(y.indexOf(0), -1);
+});
+
+Deno.test("add() and mul() bind a tensor once that is both operands, of one shape and broadcast, next to their result", async () => {
+  const gpu = await testGpu();
+  const values = [1, -2, 3, 0.5, -4, 7], x = upload(gpu, [2, 3], values);
+  const names: string[][] = [];
+  const { square, double, same } = await compute(gpu, (capture) => {
+    const own = scaleForward(capture, x, 1);
+    const results = {
+      square: mulForward(capture, own, own),
+      double: addForward(capture, own, own),
+      same: addSame(capture, own, own),
+    };
+    names.push(...capture.dispatches.map(({ bindings }) => bindings.map(({ name }) => name)));
+    return results;
+  });
+  assertEquals(names.slice(1), Array(3).fill(["a", "result"]));
+  assertAllClose(square, values.map((v) => v * v));
+  for (const sum of [double, same]) assertAllClose(sum, values.map((v) => 2 * v));
 });
