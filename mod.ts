@@ -26,7 +26,7 @@
  */
 export { Arena, type ArenaEntry } from "./device/arena.ts";
 export { Capture, type DispatchArgs } from "./device/capture.ts";
-export type { Binding, Dispatch, Fused, Task, Work } from "./device/dispatch.ts";
+export type { AddedColumns, Binding, Dispatch, Fused, Task, Work } from "./device/dispatch.ts";
 export { Gpu, type GpuEnvironment, type GpuFeature, openGpu } from "./device/gpu.ts";
 export {
   type Access,
