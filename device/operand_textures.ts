@@ -64,10 +64,19 @@ function rowsOf(bytes: number, texelBytes: number): number {
   return Math.ceil(bytes / (texelBytes * ROW_TEXELS));
 }
 
+/**
+ * Rows of a texture for so many bytes: never a power of two of them, as Mesa's CPU driver compiles a kernel
+ * once for textures of such sides and once more for others.
+ */
+function sideOf({ bytes, texelBytes }: Operand): number {
+  const rows = Math.max(3, rowsOf(bytes, texelBytes));
+  return Number.isInteger(Math.log2(rows)) ? rows + 1 : rows;
+}
+
 /** Bytes of a program's textures. */
 export function textureBytes(recording: Pick<Recording, "dispatches">): number {
   return [...largestOperands(placeOperands(recording)).values()].reduce(
-    (sum, { bytes, texelBytes }) => sum + rowsOf(bytes, texelBytes) * texelBytes * ROW_TEXELS,
+    (sum, operand) => sum + sideOf(operand) * operand.texelBytes * ROW_TEXELS,
     0,
   );
 }
@@ -78,9 +87,10 @@ export function createTextures(
   placed: readonly Operands[],
 ): Map<string, GPUTexture> {
   return new Map(
-    [...largestOperands(placed)].map(([slot, { format, bytes, texelBytes }]) => {
-      const size: [number, number] = [ROW_TEXELS, rowsOf(bytes, texelBytes)];
-      return [slot, gpu.createTexture(format, size, `${name} operand ${slot}`)];
+    [...largestOperands(placed)].map(([slot, operand]) => {
+      const rows = Math.min(sideOf(operand), gpu.limits.maxTextureDimension2D);
+      const label = `${name} operand ${slot}`;
+      return [slot, gpu.createTexture(operand.format, [ROW_TEXELS, rows], label)];
     }),
   );
 }

@@ -202,14 +202,15 @@ export function transposedB(tile: GemmTile, load: (i: number, j: number) => stri
   return lines.join("\n");
 }
 
-/** Rows that are stored by the same code. */
+/** Rows after which the accumulators move up; the same code stores every other one of them. */
 const STORED_ROWS = 4;
 
 /**
- * WGSL: stores every accumulator inside the product. A loop over a few rows at a time, each time moving
- * the accumulators of the rows to come into the place of those just stored: a store, with what an
- * epilogue loads, is a page of machine code on a CPU driver. With one for each row, kernels that add a
- * residual took Mesa 25.0.7 1.2 times as long to compile.
+ * WGSL: stores every accumulator inside the product, in a loop of two stores: a store, with what an
+ * epilogue loads, is a page of machine code on a CPU driver, and much of what a kernel takes to compile.
+ * Four of them took up to three times as long, and one makes more steps of the loop than it saves. A row
+ * is chosen among the first few accumulators; after those the ones to come move into their place. Both
+ * loops end where rows do, which no compiler knows, so that none unrolls them.
  *
  * @param store WGSL assignment of `value` at `row` (expressions; rows count from the tile's first) and
  *   column vector `j`; `rows` is what is left below the tile's first row.
@@ -219,16 +220,22 @@ export function storeTile(
   store: (row: string, value: string, j: number) => string,
 ): string {
   const assign = perVector(tile, (j) => {
-    const rows = range(STORED_ROWS).map((i) =>
-      `if (step + ${i}u < rows) { ${store(`(step + ${i}u)`, `c${i}_${j}`, j)}; }`
-    );
+    const rows = [0, 1].map((i) => {
+      const value = `select(c${i}_${j}, c${i + 2}_${j}, inStep > 0u)`;
+      return `if (storedRow + ${i}u < storedRows) { ${store(`(storedRow + ${i}u)`, value, j)}; }`;
+    });
     return `if (column${j} < columns) {\n${rows.join("\n")}\n}`;
   });
   const shift = range(tile.rows - STORED_ROWS).map((i) =>
     perVector(tile, (j) => `c${i}_${j} = c${i + STORED_ROWS}_${j};`)
   );
-  return `for (var step = 0u; step < ${tile.rows}u; step += ${STORED_ROWS}u) {
+  return `let storedRows = min(rows, ${tile.rows}u);
+for (var step = 0u; step < storedRows; step += ${STORED_ROWS}u) {
+let ofStep = min(storedRows - step, ${STORED_ROWS}u);
+for (var inStep = 0u; inStep < ofStep; inStep += 2u) {
+let storedRow = step + inStep;
 ${assign}
+}
 ${shift.join("\n")}
 }`;
 }

@@ -1,7 +1,8 @@
 import { Capture } from "../../device/capture.ts";
+import type { Recording } from "../../device/dispatch.ts";
 import { full } from "../../device/element.ts";
 import { BYTES, type DType, type Width } from "../../device/element.ts";
-import { fitsTexture } from "../../device/operand_textures.ts";
+import { createTextures, fitsTexture } from "../../device/operand_textures.ts";
 import { toHostArray } from "../../device/tensor.ts";
 import { assert, assertEquals } from "../support/assert.ts";
 import { randomValues, testGpu, upload } from "../support/gpu.ts";
@@ -55,6 +56,24 @@ fn main(@builtin(global_invocation_id) global: vec3u) {
       assert(program.memory.peakBytes >= out.shape[0]! * 4 + 2 * 2048 * BYTES[dtype] * width);
       program.destroy();
     }
+  }
+});
+
+Deno.test("createTextures() makes enough rows, and never a power of two of them", async () => {
+  const gpu = await testGpu();
+  for (const rows of [1, 2, 3, 4, 5, 7, 8, 31, 32]) {
+    const bytes = rows * 2048 * 4 - 4;
+    const format = "r32float";
+    const operand = { binding: 0, slot: "0", format, bytes, texelBytes: 4, copied: true } as const;
+    const [texture] = createTextures({ gpu, name: "test" } as Recording, [{
+      operands: [operand],
+      startsPass: false,
+    }]).values();
+    const { width, height } = texture!;
+    assertEquals(width, 2048);
+    assert(height >= rows && height <= Math.max(3, rows + 1), `${rows} rows, got ${height}`);
+    assert((height & (height - 1)) !== 0, `${rows} rows, got ${height}`);
+    texture!.destroy();
   }
 });
 
