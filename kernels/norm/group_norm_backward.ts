@@ -22,6 +22,7 @@ import {
   reader,
 } from "./group_norm_kernels.ts";
 import {
+  FIRST_PIXEL,
   GROUP_MAIN,
   type GroupNormLayout,
   groupParamTypes,
@@ -122,16 +123,17 @@ const backwardSums = (
     ${place.prepare}
     var sumX = V(0.0);
     var sum = V(0.0);
+    ${FIRST_PIXEL}
     for (var start = firstPixel; start < params.pixels; start += rows * CHUNK) {
       let end = min(start + rows * CHUNK, params.pixels);
       var chunkX = V(0.0);
       var chunk = V(0.0);
       for (var p = start; p < end; p += rows) {
-        let i = origin + v + p * params.stride;
         let xhat = (${read("x", place.at)} - m) * r;
         let dz = dzOf(${keptText(read("dy", "i"), dropout)}, xhat, w, b);
         chunkX += dz * xhat;
         chunk += dz;
+        i += step;
       }
       sumX += chunkX;
       sum += chunk;
@@ -195,11 +197,11 @@ const backwardDx = (
     ${place.prepare}
     ${y ? "let scale = r * w;\n    let shift = b;" : ""}
     ${sums && inTurns ? "var total = V(0.0);" : ""}
+    ${FIRST_PIXEL}
     for (var start = firstPixel; start < params.pixels; start += rows * CHUNK) {
       let end = min(start + rows * CHUNK, params.pixels);
       ${sums ? "var chunk = V(0.0);" : ""}
       for (var p = start; p < end; p += rows) {
-        let i = origin + v + p * params.stride;
         let xhat = (${read("x", place.at)} - m) * r;
         let d = ${
     ["", `plus[${place.at}] + `, `plus[${place.at}] + plus2[${place.at}] + `][plus]
@@ -207,6 +209,7 @@ const backwardDx = (
         dx[${place.at}] = d;
         ${y ? `${textured ? "again" : "dy"}[i] = ${outputText(dropout, place, read)};` : ""}
         ${sums ? "chunk += d;" : ""}
+        i += step;
       }
       ${sums ? "total += chunk;" : ""}
     }

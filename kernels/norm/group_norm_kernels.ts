@@ -8,6 +8,7 @@ import { elementOf, full, type VectorType } from "../../device/element.ts";
 import type { BindingSpec, Kernel } from "../../device/kernel.ts";
 import { DROPOUT_PARAMS, KEPT } from "../elementwise/dropout.ts";
 import {
+  FIRST_PIXEL,
   GROUP_MAIN,
   type GroupNormLayout,
   groupParamTypes,
@@ -108,7 +109,7 @@ export function outputText(dropout: boolean, { at }: PlaceInX, read: Reader): st
 
 /** WGSL: what dropout leaves of vector `i` of the tensor. */
 export function keptText(value: string, dropout: boolean): string {
-  return dropout ? `kept(${value}, image, i - image * params.pixels * params.stride)` : value;
+  return dropout ? `kept(${value}, sample, i - imageStart)` : value;
 }
 
 /** Moments of a lane and of a channel, before they are combined a group. */
@@ -204,9 +205,10 @@ const forwardText = (
     let scale = loadB(v * W) * ${weight("firstVector + v")};
     let shift = ${bias("firstVector + v")};
     ${place.prepare}
+    ${FIRST_PIXEL}
     for (var p = firstPixel; p < params.pixels; p += rows) {
-      let i = origin + v + p * params.stride;
       y[i] = ${outputText(dropout, place, read)};
+      i += step;
     }
   }
 }`;

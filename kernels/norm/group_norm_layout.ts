@@ -243,6 +243,16 @@ export function placeInX({ seam }: GroupNormLayout): PlaceInX {
   };
 }
 
+/**
+ * WGSL ahead of a loop over the pixels of vector `v`: `i`, which the loop moves on by `step`, `sample` and
+ * `imageStart`. LLVM makes what is computed before a barrier and used behind it again where it is used,
+ * so a product or quotient of such values costs its time at every pixel; hence names of their own here.
+ */
+export const FIRST_PIXEL = `let sample = min(image, params.items);
+    let imageStart = sample * params.pixels * params.stride;
+    let step = rows * params.stride;
+    var i = origin + v + firstPixel * params.stride;`;
+
 /** Opening of `main`: where an invocation works. */
 export const GROUP_MAIN = `
 @compute @workgroup_size(WX, WY, WZ)
