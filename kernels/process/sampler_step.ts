@@ -24,6 +24,7 @@ import { full } from "../../device/element.ts";
 import { type BindingSpec, defineKernel, type ParamType } from "../../device/kernel.ts";
 import { formatShape, sizeOf, type TensorRef } from "../../device/tensor.ts";
 import { FLAT_INDEX, flatGrid, STREAM_WORKGROUP } from "../shared/grid.ts";
+import { boundNames, onceName } from "../shared/pointwise.ts";
 
 /** Length of the tensor of coefficients where nothing is kept. */
 export const SAMPLER_SCALARS = 8;
@@ -201,14 +202,15 @@ export function samplerStep(
   const width = length % 4 === 0 ? 4 : 1;
   const type = full(width);
   const result = capture.transient(x.shape, "samplerStep");
+  // A step without noise may be given any tensor for it, and one without a network any output.
+  const given: Record<string, TensorRef> = { x, f, z, ...unguided && { unguided } };
+  const bound = boundNames(Object.keys(given), given), [, ofF, ofZ, ofUnguided] = bound;
   const specs: Record<string, BindingSpec> = {
-    x: { type, access: "read" },
-    f: { type, access: "read" },
-    z: { type, access: "read" },
+    ...Object.fromEntries(bound.map((name) => [name, { type, access: "read" } as const])),
     scalars: { type: full(1), access: "read" },
     result: { type, access: "write" },
   };
-  const bindings: Record<string, TensorRef> = { x, f, z, scalars, result };
+  const bindings: Record<string, TensorRef> = { ...given, scalars, result };
   let remember = "", threshold = "", noiseFrom = "";
   const sizes: Record<string, ParamType> = { items: "u32" };
   const values: Record<string, number> = { items: count / width };
@@ -224,13 +226,11 @@ export function samplerStep(
   }`;
   }
   if (unguided) {
-    specs.unguided = { type, access: "read" };
-    bindings.unguided = unguided;
     noiseFrom = `
-  let told = unguided[i];
+  let told = ${ofUnguided}[i];
   var plain = scalars[0] * image + scalars[1] * told;
   if (scalars[6] > 0.0) { plain = clamp(plain, V(-scalars[6]), V(scalars[6])); }
-  next = (scalars[2] * plain + scalars[3] * image) + (scalars[4] * told + scalars[5] * z[i]);
+  next = (scalars[2] * plain + scalars[3] * image) + (scalars[4] * told + scalars[5] * ${ofZ}[i]);
   next += scalars[${SAMPLER_SCALARS}] * (clean - plain);`;
   }
   if (predicted) {
@@ -254,7 +254,9 @@ export function samplerStep(
     kernel: defineKernel({
       name: `samplerStep.${predicted ? "remembering." : ""}${
         registers > 0 ? `keeping${registers}.` : ""
-      }${limits ? "thresholding." : ""}${unguided ? "unguidedNoise." : ""}${type}`,
+      }${limits ? "thresholding." : ""}${unguided ? "unguidedNoise." : ""}${type}${
+        onceName(bound)
+      }`,
       bindings: specs,
       params: sizes,
       workgroupSize: [STREAM_WORKGROUP, 1, 1],
@@ -265,10 +267,10 @@ fn main(@builtin(global_invocation_id) global: vec3u, @builtin(num_workgroups) g
   let i = flatInvocation(global, groups);
   if (i >= params.items) { return; }
   let image = x[i];
-  let output = f[i];
+  let output = ${ofF}[i];
   var clean = scalars[0] * image + scalars[1] * output;
   if (scalars[6] > 0.0) { clean = clamp(clean, V(-scalars[6]), V(scalars[6])); }${threshold}
-  var next = (scalars[2] * clean + scalars[3] * image) + (scalars[4] * output + scalars[5] * z[i]);${noiseFrom}${remember}
+  var next = (scalars[2] * clean + scalars[3] * image) + (scalars[4] * output + scalars[5] * ${ofZ}[i]);${noiseFrom}${remember}
   result[i] = next;
 }`,
     }),

@@ -1,3 +1,4 @@
+import { scaleForward } from "../../../kernels/elementwise/scale.ts";
 import {
   samplerScalars,
   samplerStep,
@@ -40,6 +41,22 @@ Deno.test("samplerStep() refuses unequal shapes and the wrong number of coeffici
     assertThrows(() => samplerStep(capture, { x, f: x, z: x }, x), RangeError, "scalars 8");
     return { y: samplerStep(capture, { x, f: x, z: x }, scalars) };
   });
+});
+
+Deno.test("samplerStep() binds a tensor once that is image, output and noise, next to its result", async () => {
+  const gpu = await testGpu();
+  const values = randomValues(6, 1), x = upload(gpu, [2, 3], values);
+  let bound: string[] = [];
+  const { y } = await compute(gpu, (capture) => {
+    const own = scaleForward(capture, x, 1);
+    const scalars = upload(gpu, [8], samplerScalars({ ...STEP, clip: false }));
+    const y = samplerStep(capture, { x: own, f: own, z: own }, scalars);
+    bound = capture.dispatches.at(-1)!.bindings.map(({ name }) => name);
+    return { y };
+  });
+  assertEquals(bound, ["x", "scalars", "result"]);
+  const factor = STEP.fromX0 * (STEP.xToX0 + STEP.fToX0) + STEP.fromX + STEP.fromF + STEP.noise;
+  assertAllClose(y, values.map((value) => factor * value));
 });
 
 Deno.test("samplerStep() adds what the step before predicted and remembers its own", async () => {
