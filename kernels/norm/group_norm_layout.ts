@@ -25,12 +25,12 @@ interface Tuning {
 }
 
 /**
- * A CPU driver runs a subgroup as one vector of a core and pays for barriers between subgroups; a
- * slab one cache line wide is still in the nearest cache when it is looked at again (8 vectors take
- * a third longer). With vectors of 16 floats a slab as wide as the subgroup, whose rows need not be
- * added up, takes half as long. A GPU reads 128 bytes together.
+ * A CPU driver runs a subgroup as one vector of a core and pays for barriers between subgroups. A slab as
+ * wide as the subgroup needs no sums over rows, and takes a longer piece of each pixel: with vectors of 8
+ * floats the gradient is 1.2 to 1.5 times as fast as with slabs of one cache line, with 16 floats twice. A
+ * GPU reads 128 bytes together.
  */
-const CPU_TUNING = { slab: 4, most: 96, enough: 4 };
+const CPU_TUNING = { slab: 8, most: 96, enough: 4 };
 const WIDE_CPU_TUNING = { slab: 16, most: 96, enough: 4 };
 const GPU_TUNING: Tuning = { workgroup: 256, slab: 8, most: 8, enough: 128 };
 
