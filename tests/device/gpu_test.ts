@@ -7,7 +7,9 @@ import { testGpu } from "../support/gpu.ts";
 
 Deno.test("openGpu() raises the limits to the adapter's", async () => {
   const gpu = await testGpu();
-  const adapter = await navigator.gpu.requestAdapter({ powerPreference: "high-performance" });
+  const adapter = await gpu.parts.provider.gpu!.requestAdapter({
+    powerPreference: "high-performance",
+  });
   assertEquals(gpu.limits.maxBufferSize, adapter!.limits.maxBufferSize);
   assertEquals(
     gpu.limits.maxStorageBufferBindingSize,
