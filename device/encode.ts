@@ -24,8 +24,6 @@ export interface EncodedDispatch {
   readonly workgroups: readonly [number, number, number];
   /** Copies of operands into textures, made first. */
   readonly copies: readonly OperandCopy[];
-  /** Whether they may not be made before the dispatches that come before it in a pass. */
-  readonly startsPass: boolean;
 }
 
 /**
@@ -38,24 +36,28 @@ export function encodeInto(
   list: readonly EncodedDispatch[],
   descriptor: GPUComputePassDescriptor,
 ): void {
-  for (let next = 0; next < list.length;) {
-    const first = next++;
-    while (next < list.length && !list[next]!.startsPass) next++;
-    const dispatches = list.slice(first, next);
-    for (const { copies } of dispatches) {
-      for (const { source, destination, size } of copies) {
+  let pass: GPUComputePassEncoder | undefined;
+  let pipeline: GPUComputePipeline | undefined;
+  let next: GPUComputePassDescriptor | undefined = descriptor;
+  for (const dispatch of list) {
+    if (dispatch.copies.length > 0) {
+      pass?.end();
+      pass = undefined;
+      for (const { source, destination, size } of dispatch.copies) {
         encoder.copyBufferToTexture(source, destination, size);
       }
     }
-    const pass = encoder.beginComputePass(first === 0 ? descriptor : undefined);
-    let last: GPUComputePipeline | undefined;
-    for (const { pipeline, bindGroup, workgroups } of dispatches) {
-      if (pipeline !== last) pass.setPipeline(last = pipeline);
-      pass.setBindGroup(0, bindGroup);
-      pass.dispatchWorkgroups(workgroups[0], workgroups[1], workgroups[2]);
+    if (!pass) {
+      pass = encoder.beginComputePass(next);
+      next = undefined;
+      pipeline = undefined;
     }
-    pass.end();
+    if (dispatch.pipeline !== pipeline) pass.setPipeline(pipeline = dispatch.pipeline);
+    pass.setBindGroup(0, dispatch.bindGroup);
+    const { workgroups } = dispatch;
+    pass.dispatchWorkgroups(workgroups[0], workgroups[1], workgroups[2]);
   }
+  pass?.end();
 }
 
 /** All dispatches' parameters in one uniform buffer, equal blocks stored once. */
@@ -86,7 +88,7 @@ export async function encodeAll(
       const { buffer, byteOffset: offset } = locate(tensor);
       return { buffer, offset, size: byteLengthOf(tensor) };
     });
-    const { operands, startsPass } = placed[index]!;
+    const operands = placed[index]!;
     const pipeline = await gpu.pipeline(kernel, readOnlyBindings(bindings, places, operands));
     const resources: GPUBindingResource[] = [...places];
     const copies = operands.flatMap((operand) => {
@@ -105,8 +107,7 @@ export async function encodeAll(
     });
     const error = await gpu.device.popErrorScope();
     if (error) throw new Error(`Cannot bind kernel ${kernel.name}: ${error.message}`);
-    const { name } = kernel;
-    encoded.push({ name, bindings, pipeline, bindGroup, workgroups, copies, startsPass });
+    encoded.push({ name: kernel.name, bindings, pipeline, bindGroup, workgroups, copies });
   }
   return { encoded, buffers: buffer ? [buffer] : [], textures: [...textures.values()] };
 }

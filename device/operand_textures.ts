@@ -2,8 +2,8 @@
  * Operands that a kernel reads from a texture. Mesa's CPU driver reads a storage buffer lane by lane,
  * each with a test of its bounds, and the texels of a storage image so much faster that products run 1.5
  * (AVX-512) to 4 times (AVX2) as fast from textures, copies included. Before each such
- * dispatch, or before the pass that it is in, its operands are copied into textures that all dispatches of
- * a program share, but for those that lie there still (texture_slots.ts).
+ * dispatch its operands are copied into textures that all dispatches of a program share, but for those
+ * that lie there still (texture_slots.ts).
  *
  * An element is a texel; they are laid out row by row in a texture of {@linkcode ROW_TEXELS} columns.
  *
@@ -14,7 +14,7 @@ import { BYTES, type Width } from "./element.ts";
 import type { Gpu } from "./gpu.ts";
 import { hasOperandFormat, ROW_TEXELS } from "./operand_format.ts";
 import { byteLengthOf, type TensorRef } from "./tensor.ts";
-import { type Operand, type Operands, placeOperands } from "./texture_slots.ts";
+import { type Operand, placeOperands } from "./texture_slots.ts";
 
 /** Whether a tensor can be read from a texture, `width` floats at a time. */
 export function fitsTexture({ limits }: Gpu, tensor: TensorRef, width: Width): boolean {
@@ -22,7 +22,7 @@ export function fitsTexture({ limits }: Gpu, tensor: TensorRef, width: Width): b
     rowsOf(byteLengthOf(tensor), BYTES[tensor.dtype] * width) <= limits.maxTextureDimension2D;
 }
 
-/** A copy that is made before a dispatch, or before its pass. */
+/** A copy that is made before a dispatch. */
 export interface OperandCopy {
   readonly source: GPUTexelCopyBufferInfo;
   readonly destination: GPUTexelCopyTextureInfo;
@@ -51,9 +51,9 @@ export function copiesOf(
 }
 
 /** Of each of a program's textures, the largest operand that it holds. */
-function largestOperands(placed: readonly Operands[]): Map<string, Operand> {
+function largestOperands(operands: readonly (readonly Operand[])[]): Map<string, Operand> {
   const largest = new Map<string, Operand>();
-  for (const operand of placed.flatMap(({ operands }) => operands)) {
+  for (const operand of operands.flat()) {
     const { slot, bytes } = operand;
     if (bytes > (largest.get(slot)?.bytes ?? 0)) largest.set(slot, operand);
   }
@@ -84,10 +84,10 @@ export function textureBytes(recording: Pick<Recording, "dispatches">): number {
 /** The textures of a program by their names, for operands of {@linkcode placeOperands}. */
 export function createTextures(
   { gpu, name }: Recording,
-  placed: readonly Operands[],
+  operands: readonly (readonly Operand[])[],
 ): Map<string, GPUTexture> {
   return new Map(
-    [...largestOperands(placed)].map(([slot, operand]) => {
+    [...largestOperands(operands)].map(([slot, operand]) => {
       const rows = Math.min(sideOf(operand), gpu.limits.maxTextureDimension2D);
       const label = `${name} operand ${slot}`;
       return [slot, gpu.createTexture(operand.format, [ROW_TEXELS, rows], label)];

@@ -65,10 +65,7 @@ Deno.test("createTextures() makes enough rows, and never a power of two of them"
     const bytes = rows * 2048 * 4 - 4;
     const format = "r32float";
     const operand = { binding: 0, slot: "0", format, bytes, texelBytes: 4, copied: true } as const;
-    const [texture] = createTextures({ gpu, name: "test" } as Recording, [{
-      operands: [operand],
-      startsPass: false,
-    }]).values();
+    const [texture] = createTextures({ gpu, name: "test" } as Recording, [[operand]]).values();
     const { width, height } = texture!;
     assertEquals(width, 2048);
     assert(height >= rows && height <= Math.max(3, rows + 1), `${rows} rows, got ${height}`);
