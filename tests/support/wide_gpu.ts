@@ -5,6 +5,17 @@
  * @module
  */
 import type { Capture } from "../../device/capture.ts";
+import type { Gpu } from "../../device/gpu.ts";
+import { variantPolicy } from "../../kernels/shared/variants.ts";
+
+/**
+ * Whether kernels are right under a size that is pretended: those of subgroups, which a forced family may be
+ * of, believe it.
+ */
+export function canPretend(gpu: Gpu, size: number): boolean {
+  const { forced } = variantPolicy(gpu);
+  return size === gpu.subgroupSize || (forced !== "subgroup" && forced !== "texture");
+}
 
 /** `capture` with a GPU that claims subgroups of `size`. */
 export function withSubgroupSize(capture: Capture, size: number): Capture {
