@@ -1,41 +1,26 @@
 import { fuseSums } from "../../../autograd/passes/fuse_sums.ts";
-import { Capture } from "../../../device/capture.ts";
+import type { Capture } from "../../../device/capture.ts";
 import type { TensorRef } from "../../../device/tensor.ts";
 import { scaleForward } from "../../../kernels/elementwise/scale.ts";
 import { fillZero } from "../../../kernels/layout/fill.ts";
-import { groupNormBackward, groupNormForward } from "../../../kernels/norm/group_norm.ts";
+import { groupNormBackward } from "../../../kernels/norm/group_norm.ts";
 import { sumMiddleInto } from "../../../kernels/reduce/reduce.ts";
 import { assertAllClose, assertEquals } from "../../support/assert.ts";
-import { randomValues, testGpu, upload } from "../../support/gpu.ts";
+import { recordedNorm } from "../../support/group_norm.ts";
 
-const SHAPE = [2, 5, 3, 8], SUMMED = [2, 15, 8] as const, COLUMNS = 12;
+const SUMMED = [2, 15, 8] as const, COLUMNS = 12;
 
 /** Sums of the gradient of a normalisation, `between` it and which anything may be. */
 async function sums(between: (capture: Capture, dx: TensorRef, matrix: TensorRef) => TensorRef) {
-  const gpu = await testGpu();
-  const capture = new Capture(gpu, "sums");
-  const tensor = (shape: readonly number[], seed: number) =>
-    upload(gpu, shape, randomValues(shape.reduce((a, b) => a * b, 1), seed));
-  const x = tensor(SHAPE, 1), weight = tensor([8], 2), bias = tensor([8], 3);
-  const options = { groups: 2, eps: 1e-5, silu: true };
-  const { mean, rstd } = groupNormForward(capture, x, weight, bias, options);
-  const first = capture.dispatches.length;
-  const saved = { x, weight, bias, mean, rstd };
-  const dx = groupNormBackward(capture, saved, tensor(SHAPE, 4), options).dx!;
+  const norm = await recordedNorm();
+  const { capture, saved, dy, options, first } = norm;
+  const dx = groupNormBackward(capture, saved, dy, options).dx!;
   const matrix = capture.keep(capture.transient([2, COLUMNS], "matrix"));
   sumMiddleInto(capture, between(capture, dx, matrix), SUMMED, matrix, 4);
-  const run = async () => {
-    const plan = await capture.plan();
-    plan.run();
-    const values = await plan.readF32(matrix);
-    plan.destroy();
-    return values;
-  };
-  const names = () =>
-    capture.dispatches.slice(first).map(({ kernel }) => kernel.name.split(".")[0]);
-  const apart = { names: names(), values: await run() };
+  const names = () => norm.names().map((name) => name.split(".")[0]);
+  const apart = { names: names(), values: await norm.run(matrix) };
   fuseSums(capture, first);
-  return { apart, fused: { names: names(), values: await run() } };
+  return { apart, fused: { names: names(), values: await norm.run(matrix) } };
 }
 
 Deno.test("fuseSums() moves a sum into the dispatch that makes what is summed, and zeros ahead of it", async () => {

@@ -1,48 +1,34 @@
 import { storeSums } from "../../../autograd/passes/store_sums.ts";
-import { Capture } from "../../../device/capture.ts";
+import type { Capture } from "../../../device/capture.ts";
 import { slice, type TensorRef } from "../../../device/tensor.ts";
 import { scaleForward } from "../../../kernels/elementwise/scale.ts";
 import { fillZero } from "../../../kernels/layout/fill.ts";
-import { groupNormBackward, groupNormForward } from "../../../kernels/norm/group_norm.ts";
+import { groupNormBackward } from "../../../kernels/norm/group_norm.ts";
 import { sumMiddleInto } from "../../../kernels/reduce/reduce.ts";
 import { assertEquals } from "../../support/assert.ts";
-import { randomValues, testGpu, upload } from "../../support/gpu.ts";
+import { recordedNorm } from "../../support/group_norm.ts";
 
-const SHAPE = [2, 5, 3, 8], SUMMED = [2, 15, 8] as const, COLUMNS = 20;
+const SUMMED = [2, 15, 8] as const, COLUMNS = 20;
 
 /** Adds sums of eight columns, from `starts` on and the last by a normalisation's gradient, and four more. */
 async function sums(
   starts: readonly [number, number],
   before: (capture: Capture, matrix: TensorRef) => void = () => {},
 ) {
-  const gpu = await testGpu();
-  const capture = new Capture(gpu, "sums");
-  const tensor = (shape: readonly number[], seed: number) =>
-    upload(gpu, shape, randomValues(shape.reduce((a, b) => a * b, 1), seed));
-  const x = tensor(SHAPE, 1), weight = tensor([8], 2), bias = tensor([8], 3);
-  const options = { groups: 2, eps: 1e-5, silu: true };
-  const { mean, rstd } = groupNormForward(capture, x, weight, bias, options);
+  const norm = await recordedNorm();
+  const { capture, saved, dy, options, first } = norm, { x } = saved;
   const matrix = capture.keep(capture.transient([2, COLUMNS], "matrix"));
-  const first = capture.dispatches.length;
   fillZero(capture, matrix);
   before(capture, matrix);
   sumMiddleInto(capture, x, SUMMED, matrix, starts[0]);
-  groupNormBackward(capture, { x, weight, bias, mean, rstd }, tensor(SHAPE, 4), options, {
+  groupNormBackward(capture, saved, dy, options, {
     x: true,
     sums: { matrix, start: starts[1] },
   });
   sumMiddleInto(capture, slice(x, 0, [2, 5, 4]), [2, 5, 4], matrix, 16);
-  const run = async () => {
-    const plan = await capture.plan();
-    plan.run();
-    const values = await plan.readF32(matrix);
-    plan.destroy();
-    return values;
-  };
-  const names = () => capture.dispatches.slice(first).map(({ kernel }) => kernel.name);
-  const added = { names: names(), values: await run() };
+  const added = { names: norm.names(), values: await norm.run(matrix) };
   storeSums(capture, first);
-  return { added, stored: { names: names(), values: await run() } };
+  return { added, stored: { names: norm.names(), values: await norm.run(matrix) } };
 }
 
 Deno.test("storeSums() stores sums that cover a matrix, which then need not be zeroed, to the same bits", async () => {
