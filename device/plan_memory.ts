@@ -26,6 +26,8 @@ export interface PlanOptions {
 export interface MemoryReport {
   /** Bytes of transient buffers and of the textures of operands, which is the plan's peak. */
   readonly peakBytes: number;
+  /** Bytes of the textures alone, which whatever is recomputed leaves as they are. */
+  readonly textureBytes: number;
   /** Bytes that the transients would need without sharing. */
   readonly unsharedBytes: number;
   /** The transients alive at the fullest moment, largest first. */
@@ -136,6 +138,7 @@ function reportMemory(
   holders.sort((a, b) => b.bytes - a.bytes);
   return {
     peakBytes: bufferBytes.reduce((a, b) => a + b, textureBytes),
+    textureBytes,
     unsharedBytes: sum(all) + textureBytes,
     holders,
   };

@@ -35,7 +35,8 @@ async function train(recompute: Recompute, accumulate: number) {
   for (const tensor of trainer.state.weights.tensors.values()) {
     numbers.push(...await gpu.readF32(tensor));
   }
-  const result = { numbers, peak: trainer.memory.peakBytes };
+  const { peakBytes, textureBytes } = trainer.memory;
+  const result = { numbers, peak: peakBytes - textureBytes };
   trainer.destroy();
   return result;
 }

@@ -20,7 +20,7 @@ Deno.test("formatCount() groups digits by thousands", () => {
 Deno.test("describeMemory() names the three biggest holders", () => {
   const holders = ["a", "b", "c", "d"].map((label, i) => ({ label, bytes: 4096 - i * 1024 }));
   assertEquals(
-    describeMemory({ peakBytes: 10240, unsharedBytes: 20480, holders }),
+    describeMemory({ peakBytes: 10240, textureBytes: 0, unsharedBytes: 20480, holders }),
     "10.0 KiB of activations (20.0 KiB without sharing); biggest at the peak: " +
       "a 4.00 KiB, b 3.00 KiB, c 2.00 KiB",
   );
