@@ -9,9 +9,11 @@ import {
   checkGrid,
   checkOverlaps,
   type Dispatch,
+  readAgain,
   type Recording,
   type Work,
 } from "./dispatch.ts";
+import { copyTensor } from "./copy_tensor.ts";
 import type { DType } from "./element.ts";
 import { type Gpu, TENSOR_ALIGNMENT } from "./gpu.ts";
 import { withHalves } from "./half_storage.ts";
@@ -189,7 +191,8 @@ export class Capture implements Recording {
   }
 
   /**
-   * Records a dispatch after checking everything that the runtime would let pass in silence.
+   * Records a dispatch after checking everything that the runtime would let pass in silence. What it
+   * would read twice beside what it writes is copied first, see {@linkcode readAgain}.
    *
    * @throws {TypeError} When a binding is missing or of another type, or two overlap and one is
    *   written.
@@ -202,7 +205,7 @@ export class Capture implements Recording {
     checkGrid(asked, workgroups, limits);
     if (workgroups.includes(0)) return;
     const half = new Set<string>();
-    const bindings = Object.entries<BindingSpec>(asked.bindings).map(([name, spec]) => {
+    let bindings = Object.entries<BindingSpec>(asked.bindings).map(([name, spec]) => {
       const tensor = (args.bindings as Readonly<Record<string, TensorRef>>)[name];
       checkBinding(asked, name, spec, tensor, limits);
       if (tensor.dtype === "f16") half.add(name);
@@ -210,6 +213,10 @@ export class Capture implements Recording {
     });
     const kernel = withHalves(asked, half);
     checkOverlaps({ kernel, bindings });
+    const again = readAgain({ kernel, bindings });
+    bindings = bindings.map((binding) =>
+      again.has(binding) ? { ...binding, tensor: copyTensor(this, binding.tensor) } : binding
+    );
     const params = packParams(kernel, args.params);
     const touched: Readonly<Partial<Record<string, number>>> = args.bytes ?? {};
     let bytes = 0;

@@ -169,21 +169,46 @@ export function checkBinding(
  *
  * @throws {TypeError} When two overlap and one is written.
  */
-export function checkOverlaps({ kernel, bindings }: Pick<Dispatch, "kernel" | "bindings">): void {
-  const ranges = bindings.map((binding) => {
+export function checkOverlaps(dispatch: Pick<Dispatch, "kernel" | "bindings">): void {
+  for (const pair of overlapsOf(dispatch)) {
+    if (pair.every(({ access }) => access === "read")) continue;
+    const [one, other] = pair.map(({ name, tensor }) => `${name} (${tensor.label})`);
+    throw new TypeError(
+      `Cannot dispatch ${dispatch.kernel.name}: ${one} and ${other} must not overlap, as one of them is written`,
+    );
+  }
+}
+
+/**
+ * Bindings that read what one before them reads too, in memory that the dispatch may write at another
+ * place: transient tensors share buffers. Dawn and browsers refuse those, as a buffer that is written has
+ * no read-only bindings (encode.ts), and two of the others may not overlap.
+ */
+export function readAgain(
+  dispatch: Pick<Dispatch, "kernel" | "bindings">,
+): ReadonlySet<Binding> {
+  const space = ({ tensor }: Binding) => {
+    const { storage } = resolve(tensor);
+    return storage.kind === "buffer" ? storage.buffer : storage.kind;
+  };
+  const written = new Set(dispatch.bindings.filter(({ access }) => access !== "read").map(space));
+  return new Set(
+    overlapsOf(dispatch).map(([, second]) => second).filter((second) => written.has(space(second))),
+  );
+}
+
+/** Pairs of bindings from buffers whose bytes overlap, each in the order of the kernel's. */
+function overlapsOf(
+  { kernel, bindings }: Pick<Dispatch, "kernel" | "bindings">,
+): (readonly [Binding, Binding])[] {
+  const ranges = bindings.filter(({ name }) => !kernel.bindings[name]?.textured).map((binding) => {
     const { storage, byteOffset: start } = resolve(binding.tensor);
     const space = storage.kind === "buffer" ? storage.buffer : storage;
     return { binding, space, start, end: start + byteLengthOf(binding.tensor) };
   });
-  ranges.forEach((a, i) => {
-    for (const b of ranges.slice(i + 1)) {
-      if (a.space !== b.space || a.start >= b.end || b.start >= a.end) continue;
-      if (a.binding.access === "read" && b.binding.access === "read") continue;
-      if ([a, b].some(({ binding }) => kernel.bindings[binding.name]?.textured)) continue;
-      const [one, other] = [a, b].map(({ binding }) => `${binding.name} (${binding.tensor.label})`);
-      throw new TypeError(
-        `Cannot dispatch ${kernel.name}: ${one} and ${other} must not overlap, as one of them is written`,
-      );
-    }
-  });
+  return ranges.flatMap((a, i) =>
+    ranges.slice(i + 1)
+      .filter((b) => a.space === b.space && a.start < b.end && b.start < a.end)
+      .map((b) => [a.binding, b.binding] as const)
+  );
 }

@@ -1,13 +1,15 @@
 import { Arena } from "../../device/arena.ts";
 import { Capture } from "../../device/capture.ts";
+import { type Dispatch, readAgain } from "../../device/dispatch.ts";
 import { Program } from "../../device/program.ts";
 import { defineKernel } from "../../device/kernel.ts";
 import { placeAt, reshape, slice, type TensorRef } from "../../device/tensor.ts";
 import { addInto, addSame, copyInto } from "../../kernels/elementwise/add.ts";
 import { reluForward } from "../../kernels/elementwise/relu.ts";
 import { siluForward } from "../../kernels/elementwise/silu.ts";
+import { concatForward } from "../../kernels/layout/concat.ts";
 import { assert, assertEquals, assertRejects, assertThrows } from "../support/assert.ts";
-import { randomValues, testGpu, upload } from "../support/gpu.ts";
+import { compute, randomValues, testGpu, upload } from "../support/gpu.ts";
 
 /** A chain whose intermediate tensors can share memory. */
 function chain(capture: Capture, x: TensorRef): TensorRef {
@@ -124,6 +126,29 @@ Deno.test("Capture refuses bindings that overlap when one is written", async () 
   const copy = siluForward(moved, tensor);
   placeAt(copy, tensor);
   await assertRejects(() => moved.plan(), TypeError, "must not overlap");
+});
+
+Deno.test("Capture copies what a dispatch reads twice in memory that it writes, where bindings must not overlap", async () => {
+  const gpu = await testGpu();
+  const values = randomValues(256);
+  const given = upload(gpu, [256], values);
+  for (const dtype of ["f32", "f16"] as const) {
+    const dispatches: Dispatch[] = [];
+    const { y } = await compute(gpu, (capture) => {
+      const x = capture.transient([256], "x", dtype);
+      copyInto(capture, x, given);
+      const y = concatForward(capture, x, slice(x, 128, [67]));
+      dispatches.push(...capture.dispatches);
+      return { y };
+    });
+    const stored = dtype === "f16" ? Float16Array.from(values) : values;
+    assertEquals([...y], [...stored, ...stored.slice(128, 195)]);
+    assertEquals(dispatches.filter(({ kernel }) => kernel.name === "copy").length, 1);
+    assertEquals(readAgain(dispatches.at(-1)!).size, 0);
+  }
+  const read = new Capture(gpu, "read only");
+  concatForward(read, given, given);
+  assertEquals(read.dispatches.length, 1, "what is in a buffer that is not written needs no copy");
 });
 
 Deno.test("Capture refuses to read what was never written", async () => {
