@@ -71,8 +71,8 @@ export function pointwise<I extends string, P extends string>(
 }
 
 /**
- * The names that operands are bound by: those that are one tensor by that of the first. Two bindings of a
- * range in a buffer that the kernel writes too are refused by Dawn and browsers (device/encode.ts).
+ * The names that operands are bound by: those that are one tensor by that of the first, which would be
+ * copied else (`readAgain` in device/dispatch.ts).
  */
 export function boundNames<I extends string>(
   names: readonly I[],
