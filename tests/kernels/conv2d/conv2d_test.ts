@@ -258,8 +258,8 @@ Deno.test("conv2dWeightGrad() keeps the parts of large batches within 32 MiB", a
   const gpu = await testGpu();
   const capture = new Capture(gpu, "large");
   const weight = capture.transient([3, 3, 256, 256], "weight");
-  const x = capture.transient([64, 32, 32, 256], "x");
-  conv2dWeightGrad(capture, x, x, conv2dShape(x.shape, weight, { padding: [1, 1] }));
+  const [x, dy] = ["x", "dy"].map((name) => capture.transient([64, 32, 32, 256], name));
+  conv2dWeightGrad(capture, x!, dy!, conv2dShape(x!.shape, weight, { padding: [1, 1] }));
   const written = capture.dispatches.flatMap(({ bindings }) =>
     bindings.filter(({ access }) => access === "write").map(({ tensor }) => byteLengthOf(tensor))
   );
