@@ -11,6 +11,7 @@ import {
   requestAdapter,
   requestDevice,
 } from "./adapter.ts";
+import { hasSlowBroadcasts } from "./broadcasts.ts";
 import type { DType } from "./element.ts";
 import { DeviceHealth } from "./health.ts";
 import { IdleMeter, type IdleTime } from "./idle_meter.ts";
@@ -96,6 +97,12 @@ export class Gpu {
   readonly health: DeviceHealth = new DeviceHealth();
   /** Lanes of a subgroup, or 0 where subgroups are absent or their size varies. */
   readonly subgroupSize: number;
+  /**
+   * Whether kernels do better without broadcasts; see {@linkcode hasSlowBroadcasts}.
+   *
+   * @internal
+   */
+  slowBroadcasts = false;
   /**
    * What its matrix units multiply; none where it has no such units, or WebGPU hides them.
    *
@@ -393,5 +400,7 @@ export async function openGpu(
   const adapter = await requestAdapter(provider, platform, request);
   const device = await requestDevice(adapter, provider.features);
   const enables = await acceptedEnables(device, provider.enables);
-  return new Gpu({ device, info: adapter.info, provider, enables });
+  const gpu = new Gpu({ device, info: adapter.info, provider, enables });
+  gpu.slowBroadcasts = await hasSlowBroadcasts(gpu);
+  return gpu;
 }

@@ -49,7 +49,9 @@ export function planningGpu(gpu: Gpu | null, { unlimited = false }: PlanningOpti
       enables: new Set<string>(),
     };
   const device = planningDevice(unlimited ? withoutSizes(limits) : limits, features);
-  return new Gpu({ device, info, provider, enables });
+  const planning = new Gpu({ device, info, provider, enables });
+  planning.slowBroadcasts = gpu?.slowBroadcasts ?? false;
+  return planning;
 }
 
 function withoutSizes(limits: GPUSupportedLimits): GPUSupportedLimits {

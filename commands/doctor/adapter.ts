@@ -28,13 +28,18 @@ export function examineAdapter(gpu: Gpu): Finding[] {
   const data = {
     ...{ vendor: info.vendor, architecture: info.architecture, description: info.description },
     ...{ device: info.device, fallback: info.isFallbackAdapter, subgroupSize: gpu.subgroupSize },
+    slowBroadcasts: gpu.slowBroadcasts,
   };
   const adapter: Finding = {
     ...{ area: "gpu", name: "adapter", status: "ok", text: `${describeGpu(gpu)}; ${kind}`, data },
   };
   const features = Object.entries(FEATURES).map(([name, lost]): Finding => {
     const there = gpu.has(name as GpuFeature);
-    const size = gpu.subgroupSize > 0 ? `, of ${gpu.subgroupSize}` : ", of varying size, so unused";
+    const size = gpu.subgroupSize === 0
+      ? ", of varying size, so unused"
+      : `, of ${gpu.subgroupSize}${
+        gpu.slowBroadcasts ? ", whose broadcasts are slow and avoided" : ""
+      }`;
     const sure = there ? `yes${name === "subgroups" ? size : ""}` : `no: ${lost}`;
     return { area: "gpu", name, status: there ? "ok" : "note", text: sure, data: { there } };
   });

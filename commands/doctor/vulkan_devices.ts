@@ -31,7 +31,7 @@ export function examineVulkanDevices(): Finding[] {
 }
 
 /**
- * Whether a newer driver would train faster: Mesa 22.3 is the only one here, on a CPU without AVX-512.
+ * Whether a newer driver would train faster: Mesa 22.3 is the only one here, on a CPU with AVX2 alone.
  *
  * @param devices What Vulkan lists.
  * @param vectors Widest vector instructions of the CPU.
@@ -42,10 +42,10 @@ export function examineCpuDriver(
 ): Finding[] {
   const old = devices.length > 0 &&
     devices.every(({ kind, driver }) => kind === "CPU" && /Mesa 22\./.test(driver));
-  if (!old || vectors === undefined || vectors === "avx512") return [];
+  if (!old || vectors !== "avx2") return [];
   return [{
     ...{ area: "vulkan", name: "newer driver", status: "note" },
-    text: "Mesa 25 trains 1.4 times as fast as 22.3 on a CPU without AVX-512",
+    text: "Mesa 25 trains 1.4 times as fast as 22.3 on a CPU with AVX2 and no AVX-512",
     remedy: "on Debian 12, start ./denow with DIFFRACT_MESA=backports",
   }];
 }

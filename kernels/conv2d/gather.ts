@@ -27,6 +27,7 @@ import {
   endBlock,
   fittingTiles,
   type GemmTile,
+  itemOfA,
   multiplyAdd,
   multiplyAddOne,
   operandAt,
@@ -131,7 +132,7 @@ function subgroupVariants(
   const powers = Number.isInteger(Math.log2(height)) && Number.isInteger(Math.log2(width));
   const vectors = depth % 4 === 0;
   const oneImage = (tile: GemmTile) => height * width % tile.rows === 0;
-  const tiles = fittingTiles(capture.gpu.subgroupSize, rows, columns);
+  const tiles = fittingTiles(capture.gpu, rows, columns);
   const fits = (tile: GemmTile) =>
     columnStrides(product).every((n) => n % tile.width === 0) &&
     Math.ceil(rows / tile.rows) <= 65535 &&
@@ -248,10 +249,10 @@ fn main(@builtin(workgroup_id) group: vec3u, @builtin(local_invocation_id) local
   ${declareColumns(tile, `group.x * ${tile.lanes * tile.vectors}u`)}
   let depth = params.${size.depth}${vectors ? " / 4u" : ""};
   let pixels = params.n * params.${size.height} * params.${size.width};
-  // Each lane loads one pixel of A a load; pixels beyond the last are clamped and never stored.
+  // A load of A is one pixel; pixels beyond the last are clamped and never stored.
   ${
       perLoad((i) =>
-        `let p${i} = min(row + ${i * tile.lanes}u + lane, pixels - 1u);
+        `let p${i} = min(row + ${itemOfA(tile, i)}, pixels - 1u);
   let px${i} = p${i} ${by("x")};
   let py${i} = (p${i} ${by("y")}) ${rowOf};
   let pn${i} = (p${i} ${by("n")}) * params.${size.sh};`

@@ -104,17 +104,16 @@ export function conv2dWeightGrads(
 function subgroupVariants(capture: Capture, product: WeightGradProduct): Variant[] {
   const { shape, layers } = product;
   const { ci, co } = shape;
-  const lanes = capture.gpu.subgroupSize;
   const variants: Variant[] = [];
   const whole = shape.seam === undefined && !shape.doubled && layers === 1;
-  const narrow = lanes && whole ? chooseNarrow(lanes, shape) : undefined;
+  const narrow = whole ? chooseNarrow(capture.gpu, shape) : undefined;
   if (narrow) {
     const record = (capture: Capture) => recordNarrow(capture, product, narrow);
     variants.push({ family: "subgroup", name: `narrow${narrow.tile.rows}`, record });
   }
   for (const from of ["buffer", "texture"] as const) {
     const family = from === "buffer" ? "subgroup" : "texture";
-    for (const tile of ci % 4 === 0 ? fittingTiles(lanes, ci, co) : []) {
+    for (const tile of ci % 4 === 0 ? fittingTiles(capture.gpu, ci, co) : []) {
       if (co % tile.width !== 0) continue;
       if (from === "texture" && (narrow || !readsTextures(capture, product, tile))) continue;
       const record = (capture: Capture) => recordSubgroups(capture, product, tile, from);

@@ -14,6 +14,7 @@ import {
   declareColumns,
   directB,
   type GemmTile,
+  type Lanes,
   multiplyAdd,
   perLoadOfA,
   rowsLoad,
@@ -32,10 +33,10 @@ export interface NarrowVariant {
 }
 
 /** The variant for a shape, or undefined where neither side is narrow or the other is no multiple of 4. */
-export function chooseNarrow(lanes: number, { ci, co, kh, kw }: Conv2dShape) {
+export function chooseNarrow(gpu: Lanes, { ci, co, kh, kw }: Conv2dShape) {
   const [few, many] = ci < co ? [ci, co] : [co, ci];
   if (few >= NARROW || many % 4 !== 0) return undefined;
-  const tile = chooseTile(lanes, many, kh * kw * few, 1);
+  const tile = chooseTile(gpu, many, kh * kw * few, 1);
   return tile && { scans: ci < co ? "dy" : "x", tile } satisfies NarrowVariant;
 }
 
@@ -53,7 +54,9 @@ export function narrowKernel({ scans, tile }: NarrowVariant, stride: number): Ke
     : `let other = i32(at * ${stride}u + tap) - i32(pad);
   return select(-1, other, other < i32(size));`;
   return {
-    name: `conv2d.weight.narrow${tile.rows}.${scans}${stride === 1 ? "" : `.stride${stride}`}`,
+    name: `conv2d.weight.narrow${tile.rows}${tile.direct ? ".direct" : ""}.${scans}${
+      stride === 1 ? "" : `.stride${stride}`
+    }`,
     bindings: {
       x: { type: full(fromX ? 4 : 1), access: "read" },
       dy: { type: full(fromX ? 1 : 4), access: "read" },

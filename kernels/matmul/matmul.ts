@@ -21,6 +21,7 @@ import {
   directB,
   fittingTiles,
   type GemmTile,
+  itemOfA,
   multiplyAdd,
   operandAt,
   type OperandSource,
@@ -84,7 +85,7 @@ export function matmul(capture: Capture, args: MatmulArgs): TensorRef {
 
 function subgroupVariants(capture: Capture, args: MatmulArgs, from: OperandSource): Variant[] {
   const { m, n, outer = 1, inner = 1 } = args;
-  const tiles = fittingTiles(capture.gpu.subgroupSize, m, n).filter((tile) =>
+  const tiles = fittingTiles(capture.gpu, m, n).filter((tile) =>
     fitsSubgroups(args, tile) && (from === "buffer" || readsTextures(capture.gpu, args, tile))
   );
   const family = from === "buffer" ? "subgroup" : "texture";
@@ -158,7 +159,7 @@ function subgroupKernel(
   // Rows and columns beyond the matrix are clamped when loading and skipped when storing.
   const prepareA = perLoadOfA(tile, (i) => {
     if (!transposed.a) {
-      return `let at${i} = aStart + min(row + ${i * tile.lanes}u + lane, params.m - 1u) * aRow;`;
+      return `let at${i} = aStart + min(row + ${itemOfA(tile, i)}, params.m - 1u) * aRow;`;
     }
     const { k, quad } = rowsLoad(tile, i);
     return `let at${i} = aStart + ${k} * aRow + min(row / 4u + ${quad}, params.m / 4u - 1u);`;

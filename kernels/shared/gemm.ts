@@ -7,6 +7,10 @@
  * loads by itself, with a mask and a bounds test), so few of them feed many multiply-adds; loops stay
  * rolled, because the code of an unrolled body no longer fits the instruction cache.
  *
+ * Where broadcasts are slow (`device/broadcasts.ts`) each lane loads all of the tile of A by itself, which is
+ * the same in all of them: such a load is 1 to 5 times as many instructions as a broadcast load (Mesa 26
+ * makes one scalar load of it, 25 a loop over the lanes), and a broadcast would be 15 times as many.
+ *
  * Operands may be stored in fewer bits; values are loaded as f32 and so are the accumulators.
  *
  * @module
@@ -34,7 +38,7 @@ const LEAST_REUSE = 48;
 
 /**
  * Whether a product is worth reading from textures, and fits; where that family is forced, whether it
- * fits, so that what tests force is what runs.
+ * fits, so that what tests force is what runs. Loads that are the same in all lanes are faster from buffers.
  *
  * @param operands What would be copied, and the floats of an element.
  */
@@ -45,7 +49,8 @@ export function suitsTextures(
 ): boolean {
   const floats = operands.reduce((sum, [{ shape }]) => sum + sizeOf(shape), 0);
   const pays = multiplyAdds >= LEAST_REUSE * floats || variantPolicy(gpu).forced === "texture";
-  return pays && operands.every(([tensor, width]) => fitsTexture(gpu, tensor, width));
+  return pays && !gpu.slowBroadcasts &&
+    operands.every(([tensor, width]) => fitsTexture(gpu, tensor, width));
 }
 
 /** WGSL: element `index` of an operand; see `device/operand_textures.ts`. */
@@ -63,14 +68,19 @@ export interface GemmTile {
   readonly vectors: number;
   /** Lanes of the subgroup. */
   readonly lanes: number;
+  /** Whether each lane loads all of A itself. */
+  readonly direct: boolean;
 }
+
+/** What of a GPU tiles depend on. */
+export type Lanes = Pick<Gpu, "subgroupSize" | "slowBroadcasts">;
 
 /** How the tile of A is loaded: `k` runs along memory, or the rows do. */
 export type Contiguity = "k" | "rows";
 
 /** `16x8` in kernel names: rows and floats of a lane. */
-export function tileName({ rows, width, vectors }: GemmTile): string {
-  return `${rows}x${width * vectors}`;
+export function tileName({ rows, width, vectors, direct }: GemmTile): string {
+  return `${rows}x${width * vectors}${direct ? ".direct" : ""}`;
 }
 
 /** Columns of C that a tile covers. */
@@ -81,8 +91,13 @@ export function tileColumns({ lanes, width, vectors }: GemmTile): number {
 const range = (n: number) => [...Array(n).keys()];
 
 /** Loads of A that a lane makes for each step of four k. */
-export function loadsOfA(tile: GemmTile): number {
-  return tile.rows / tile.lanes;
+export function loadsOfA({ rows, lanes, direct }: GemmTile): number {
+  return direct ? rows : rows / lanes;
+}
+
+/** WGSL: which of the tile's loads of A a lane makes as its own `load`-th: a row, or a place in {@linkcode rowsLoad}. */
+export function itemOfA({ lanes, direct }: GemmTile, load: number): string {
+  return direct ? `${load}u` : `${load * lanes}u + lane`;
 }
 
 /** WGSL lines, one a load of A. */
@@ -128,14 +143,14 @@ function perAccumulator(tile: GemmTile, text: (at: string) => string): string {
 }
 
 /**
- * For contiguous rows: which k and which quad of rows a lane's load covers. Load `n` of lane `l` is
- * item `n * lanes + l`, counted along rows first.
+ * For contiguous rows: which k and which quad of rows a lane's load covers: its {@linkcode itemOfA}, counted
+ * along rows first.
  *
  * @returns WGSL expressions over `lane`.
  */
 export function rowsLoad(tile: GemmTile, load: number): { k: string; quad: string } {
   const quads = tile.rows / 4;
-  const item = `(lane + ${load * tile.lanes}u)`;
+  const item = `(${itemOfA(tile, load)})`;
   return { k: `(${item} / ${quads}u)`, quad: `(${item} % ${quads}u)` };
 }
 
@@ -150,7 +165,7 @@ export function multiplyAdd(tile: GemmTile, contiguity: Contiguity): string {
     const factors = range(4).map((q) => {
       // Where element (row i, k q) of A was loaded.
       const item = contiguity === "k" ? i : q * (tile.rows / 4) + Math.floor(i / 4);
-      return `let f${q} = ${broadcast(tile, item, `[${contiguity === "k" ? q : i % 4}]`)};`;
+      return `let f${q} = ${elementOfA(tile, item, `[${contiguity === "k" ? q : i % 4}]`)};`;
     });
     const sums = range(tile.vectors).map((j) => {
       const [a, b, c, d] = range(4).map((q) => `f${q} * b${q}_${j}`);
@@ -164,12 +179,13 @@ export function multiplyAdd(tile: GemmTile, contiguity: Contiguity): string {
 export function multiplyAddOne(tile: GemmTile): string {
   return range(tile.rows).map((i) => {
     const sums = range(tile.vectors).map((j) => `c${i}_${j} += f * b0_${j};`);
-    return `{ let f = ${broadcast(tile, i, "")}; ${sums.join(" ")} }`;
+    return `{ let f = ${elementOfA(tile, i, "")}; ${sums.join(" ")} }`;
   }).join("\n");
 }
 
-/** WGSL: an element of A by the number of its load and lane. */
-function broadcast(tile: GemmTile, item: number, component: string): string {
+/** WGSL: an element of A by the number of its load among all lanes'. */
+function elementOfA(tile: GemmTile, item: number, component: string): string {
+  if (tile.direct) return `a${item}${component}`;
   const load = Math.floor(item / tile.lanes), lane = item % tile.lanes;
   return `subgroupBroadcast(a${load}${component}, ${lane}u)`;
 }
@@ -244,12 +260,11 @@ ${shift.join("\n")}
  * A tile for a product of `rows` by `columns`: wide where the columns fill it, and as many rows as keep
  * the accumulators near 128 floats a lane without padding the product much.
  *
- * @param lanes Lanes of a subgroup.
  * @param mostWidth Widest column vector, 4 unless given.
  * @returns Undefined where the subgroup scheme does not fit.
  */
 export function chooseTile(
-  lanes: number,
+  { subgroupSize: lanes, slowBroadcasts: direct }: Lanes,
   rows: number,
   columns: number,
   mostWidth: 1 | 2 | 4 = 4,
@@ -266,7 +281,7 @@ export function chooseTile(
   while (tileRows > lanes && padded(rows, tileRows) > 1.25 * padded(rows, tileRows / 2)) {
     tileRows /= 2;
   }
-  return { rows: tileRows, width, vectors: 1, lanes };
+  return { rows: tileRows, width, vectors: 1, lanes, direct };
 }
 
 /** Most accumulators of a lane, in floats: 24 rows of 8, or 48 of 4. */
@@ -276,11 +291,11 @@ const MOST_ACCUMULATORS = 192;
 const TILE_ROWS = [8, 16, 24, 32, 48];
 
 /** The tiles that fit such a product, {@linkcode chooseTile}'s first. */
-export function fittingTiles(lanes: number, rows: number, columns: number): GemmTile[] {
-  const best = chooseTile(lanes, rows, columns);
+export function fittingTiles(gpu: Lanes, rows: number, columns: number): GemmTile[] {
+  const best = chooseTile(gpu, rows, columns);
   if (!best) return [];
   const tiles = [best];
-  for (const tileRows of TILE_ROWS.filter((tileRows) => tileRows % lanes === 0)) {
+  for (const tileRows of TILE_ROWS.filter((tileRows) => tileRows % best.lanes === 0)) {
     for (const vectors of best.width === 4 ? [1, 2] : [1]) {
       if (tileRows * vectors * best.width > MOST_ACCUMULATORS) continue;
       if (tileRows === best.rows && vectors === best.vectors) continue;

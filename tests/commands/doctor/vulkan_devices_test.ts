@@ -7,7 +7,9 @@ Deno.test("examineCpuDriver() tells of a newer driver where it is known to be fa
   const [finding] = examineCpuDriver([old], "avx2");
   assertEquals(finding?.status, "note");
   assertStringIncludes(finding?.remedy ?? "", "DIFFRACT_MESA=backports");
-  assertEquals(examineCpuDriver([old], "avx512"), []);
+  for (const vectors of ["avx512", "avx", "sse"] as const) {
+    assertEquals(examineCpuDriver([old], vectors), []);
+  }
   assertEquals(examineCpuDriver([newer], "avx2"), []);
   assertEquals(examineCpuDriver([old, { kind: "discrete GPU", driver: "radv" }], "avx2"), []);
   assertEquals(examineCpuDriver([], "avx2"), []);
