@@ -27,7 +27,8 @@
 export { Arena, type ArenaEntry } from "./device/arena.ts";
 export { Capture, type DispatchArgs } from "./device/capture.ts";
 export type { AddedColumns, Binding, Dispatch, Fused, Task, Work } from "./device/dispatch.ts";
-export { Gpu, type GpuEnvironment, type GpuFeature, openGpu } from "./device/gpu.ts";
+export { Gpu, type GpuFeature } from "./device/gpu.ts";
+export { type GpuEnvironment, openGpu } from "./device/open_gpu.ts";
 export {
   type Access,
   type BindingSpec,

@@ -9,7 +9,7 @@
 import process from "node:process";
 import type { BenchRun } from "./bench_case.ts";
 import { CASES } from "./cases.ts";
-import { openGpu } from "../device/gpu.ts";
+import { openGpu } from "../device/open_gpu.ts";
 import { setVariantPolicy } from "../kernels/shared/variants.ts";
 
 /** What is measured: the ceiling of the benchmarks, and two products. */

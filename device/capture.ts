@@ -13,7 +13,7 @@ import {
   type Recording,
   type Work,
 } from "./dispatch.ts";
-import { copyTensor } from "./copy_tensor.ts";
+import { copyGrid, copyKernel } from "./copy_kernel.ts";
 import type { DType } from "./element.ts";
 import { type Gpu, TENSOR_ALIGNMENT } from "./gpu.ts";
 import { withHalves } from "./half_storage.ts";
@@ -215,7 +215,7 @@ export class Capture implements Recording {
     checkOverlaps({ kernel, bindings });
     const again = readAgain({ kernel, bindings });
     bindings = bindings.map((binding) =>
-      again.has(binding) ? { ...binding, tensor: copyTensor(this, binding.tensor) } : binding
+      again.has(binding) ? { ...binding, tensor: this.#copyOf(binding.tensor) } : binding
     );
     const params = packParams(kernel, args.params);
     const touched: Readonly<Partial<Record<string, number>>> = args.bytes ?? {};
@@ -235,6 +235,19 @@ export class Capture implements Recording {
       ...(touches ? { touches } : {}),
       ...(adds ? { adds } : {}),
     });
+  }
+
+  /** The same tensor in a place of its own. */
+  #copyOf(tensor: TensorRef): TensorRef {
+    const { storage, byteOffset, label } = tensor;
+    const words = byteLengthOf(tensor) / 4;
+    const y = this.transient([words], label, "u32");
+    this.dispatch({
+      kernel: copyKernel,
+      bindings: { x: { storage, byteOffset, label, shape: [words], dtype: "u32" }, y },
+      ...copyGrid(words, this.gpu.limits),
+    });
+    return { ...tensor, storage: y.storage, byteOffset: 0 };
   }
 
   /**

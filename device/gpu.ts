@@ -1,24 +1,18 @@
 /**
- * The GPU: adapter choice, raised limits, probed features, buffers, pipelines and strict errors.
+ * The GPU: buffers, pipelines and strict errors.
  * Everything that makes a GPU object goes through here and is counted, so that a test can tell that
  * a replay makes none.
  *
  * @module
  */
-import {
-  acceptedEnables,
-  type OPTIONAL_FEATURES,
-  requestAdapter,
-  requestDevice,
-} from "./adapter.ts";
-import { hasSlowBroadcasts } from "./broadcasts.ts";
+import type { OPTIONAL_FEATURES } from "./adapter.ts";
 import type { DType } from "./element.ts";
 import { DeviceHealth } from "./health.ts";
 import { IdleMeter, type IdleTime } from "./idle_meter.ts";
 import type { Kernel } from "./kernel.ts";
 import { type MatrixShape, matrixShapesOf } from "./matrix_units.ts";
 import { Pipelines } from "./pipelines.ts";
-import { type GpuConstants, type GpuProvider, runtimeProvider } from "./provider.ts";
+import type { GpuConstants, GpuProvider } from "./provider.ts";
 import { Readback } from "./readback.ts";
 import { Tables } from "./tables.ts";
 import {
@@ -42,16 +36,6 @@ export interface GpuCounters {
   pipelines: number;
   shaderModules: number;
   submits: number;
-}
-
-/** What {@linkcode openGpu} needs to know of its surroundings. */
-export interface GpuEnvironment {
-  /** The implementation of WebGPU; the runtime's own unless given. */
-  readonly provider?: GpuProvider;
-  /** Operating system; on "linux" the silent OpenGL fallback is refused. */
-  readonly platform?: string;
-  /** How the adapter is asked for; the fastest unless given. */
-  readonly request?: GPURequestAdapterOptions;
 }
 
 /** @internal */
@@ -98,7 +82,7 @@ export class Gpu {
   /** Lanes of a subgroup, or 0 where subgroups are absent or their size varies. */
   readonly subgroupSize: number;
   /**
-   * Whether kernels do better without broadcasts; see {@linkcode hasSlowBroadcasts}.
+   * Whether kernels do better without broadcasts; see `device/broadcasts.ts`.
    *
    * @internal
    */
@@ -128,7 +112,7 @@ export class Gpu {
   #destroyed = false;
 
   /**
-   * Made by {@linkcode openGpu}.
+   * Made by `openGpu`.
    *
    * @internal
    */
@@ -386,21 +370,4 @@ export class Gpu {
     this.#destroyed = true;
     this.device.destroy();
   }
-}
-
-/**
- * Opens the fastest adapter with its own limits and every optional feature that it really grants.
- *
- * @throws {Error} When there is no adapter, or only the OpenGL fallback that Deno takes in silence
- *   when Vulkan is missing.
- */
-export async function openGpu(
-  { provider = runtimeProvider(), platform, request }: GpuEnvironment = {},
-): Promise<Gpu> {
-  const adapter = await requestAdapter(provider, platform, request);
-  const device = await requestDevice(adapter, provider.features);
-  const enables = await acceptedEnables(device, provider.enables);
-  const gpu = new Gpu({ device, info: adapter.info, provider, enables });
-  gpu.slowBroadcasts = await hasSlowBroadcasts(gpu);
-  return gpu;
 }

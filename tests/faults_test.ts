@@ -5,7 +5,7 @@
  * @module
  */
 import { dirname, join } from "node:path";
-import { openGpu } from "../device/gpu.ts";
+import { openGpu } from "../device/open_gpu.ts";
 import { NonFiniteError } from "../training/non_finite.ts";
 import type { Observer } from "../training/observer.ts";
 import { idxPair } from "./data/fixtures.ts";

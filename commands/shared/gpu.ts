@@ -3,7 +3,8 @@
  *
  * @module
  */
-import { type Gpu, openGpu } from "../../device/gpu.ts";
+import type { Gpu } from "../../device/gpu.ts";
+import { openGpu } from "../../device/open_gpu.ts";
 import { MATRIX_ENABLE, MATRIX_FEATURE } from "../../device/matrix_units.ts";
 import {
   type GpuConstants,

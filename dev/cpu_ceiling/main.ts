@@ -5,7 +5,7 @@
  * @module
  */
 import { join } from "node:path";
-import { openGpu } from "../../device/gpu.ts";
+import { openGpu } from "../../device/open_gpu.ts";
 import { defineCommand, runCommand } from "../../support/command_line.ts";
 import { UsageError } from "../../support/errors.ts";
 import { integer } from "../../support/numbers.ts";

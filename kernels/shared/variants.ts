@@ -2,7 +2,8 @@
  * Which of several kernels computes an op. Matrix products and convolutions come in five families that
  * agree within round-off:
  *
- * - `subgroup`: operands reach other lanes by broadcast; for CPU drivers, whose lanes are a SIMD vector;
+ * - `subgroup`: operands reach other lanes by broadcast; for CPU drivers, whose lanes are a SIMD vector.
+ *   Where those broadcast slowly, each lane loads for itself;
  * - `texture`: the same, with operands that are copied into textures first, which CPU drivers read so
  *   much faster than buffers that the copies pay;
  * - `tiled`: operands are shared through workgroup memory; for graphics cards;

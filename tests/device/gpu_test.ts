@@ -1,5 +1,5 @@
 import { Capture } from "../../device/capture.ts";
-import { openGpu } from "../../device/gpu.ts";
+import { openGpu } from "../../device/open_gpu.ts";
 import { runtimeProvider } from "../../device/provider.ts";
 import { scaleForward } from "../../kernels/elementwise/scale.ts";
 import { assert, assertEquals, assertRejects, assertStringIncludes } from "../support/assert.ts";
@@ -91,7 +91,9 @@ Deno.test("Gpu.tables has a table once, and frees it with the last program that 
 
 Deno.test("Gpu ends the program on an uncaptured error and names what was running", async () => {
   const script = `
-    import { openGpu } from ${JSON.stringify(new URL("../../device/gpu.ts", import.meta.url).href)};
+    import { openGpu } from ${
+    JSON.stringify(new URL("../../device/open_gpu.ts", import.meta.url).href)
+  };
     const gpu = await openGpu();
     gpu.running("train step");
     const buffer = gpu.createBuffer(64, "small");

@@ -1,6 +1,6 @@
 import { setImmediate } from "node:timers";
 import { DeviceHealth } from "../../device/health.ts";
-import { openGpu } from "../../device/gpu.ts";
+import { openGpu } from "../../device/open_gpu.ts";
 import { assertEquals, assertRejects, assertThrows } from "../support/assert.ts";
 import { testGpu } from "../support/gpu.ts";
 

@@ -5,7 +5,8 @@
  */
 import { Capture } from "../../device/capture.ts";
 import type { DType } from "../../device/element.ts";
-import { type Gpu, openGpu } from "../../device/gpu.ts";
+import type { Gpu } from "../../device/gpu.ts";
+import { openGpu } from "../../device/open_gpu.ts";
 import type { PlanOptions } from "../../device/plan_memory.ts";
 import { type HostArray, sizeOf, type TensorRef, toHostArray } from "../../device/tensor.ts";
 import { setVariantPolicy } from "../../kernels/shared/variants.ts";

@@ -3,7 +3,8 @@
  *
  * @module
  */
-import { type Gpu, openGpu } from "../../../device/gpu.ts";
+import type { Gpu } from "../../../device/gpu.ts";
+import { openGpu } from "../../../device/open_gpu.ts";
 import { runtimeProvider } from "../../../device/provider.ts";
 import { setVariantPolicy } from "../../../kernels/shared/variants.ts";
 

@@ -111,6 +111,7 @@ Deno.test("join() has gradients of concat() where they come to it one by one", a
 });
 
 Deno.test("join() joins halves", async () => {
+  if (!(await testGpu()).has("shader-f16")) return;
   const one = await runBlock(CASES[1]!, concat, { dtype: "f16" });
   const two = await runBlock(CASES[1]!, join, { dtype: "f16" });
   assertEquals(copies(two.names), 0);

@@ -3,7 +3,8 @@
  * operations of the units written out, and that Dawn's compiler takes them with Dawn's null backend.
  */
 import { Capture } from "../../../device/capture.ts";
-import { type Gpu, openGpu } from "../../../device/gpu.ts";
+import type { Gpu } from "../../../device/gpu.ts";
+import { openGpu } from "../../../device/open_gpu.ts";
 import { type Kernel, shaderCode } from "../../../device/kernel.ts";
 import { MATRIX_ENABLE, MATRIX_FEATURE, type MatrixShape } from "../../../device/matrix_units.ts";
 import { type GpuConstants, STANDARD_ENABLES } from "../../../device/provider.ts";
