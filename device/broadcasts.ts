@@ -1,8 +1,8 @@
 /**
- * Whether a CPU driver's broadcasts are slow: Mesa's, since 23, makes a loop over the lanes of each
- * unless vectors have eight floats and the CPU has AVX2, which takes ten times as long as the multiply-adds
- * that a broadcast feeds. SSE, ARM's vectors and those of 16 floats are slow there; Mesa 22.3 is fast
- * with all. Nothing tells the driver's version, so it is measured.
+ * Whether a CPU driver's broadcasts are slow: those of Mesa 25 and 26 are loops over the lanes, which take
+ * ten times as long as the multiply-adds that a broadcast feeds, unless vectors have eight floats. So
+ * those of SSE and of 16 floats are slow there, and fast with Mesa 22.3. Nothing tells the driver's
+ * version, so it is measured.
  *
  * @module
  */
