@@ -10,6 +10,7 @@ import { Checkpoint, stepName } from "../../training/checkpoint.ts";
 import { networkOf } from "../../training/run.ts";
 import { assert, assertEquals, assertThrows } from "../support/assert.ts";
 import { inFolder } from "../support/folder.ts";
+import { testGpu } from "../support/gpu.ts";
 import { checkResumed } from "../support/network_runs.ts";
 import { trainInFolder } from "../support/runs.ts";
 
@@ -80,6 +81,7 @@ for (const [name, { anyOutputs }] of Object.entries(KINDS)) {
 
 Deno.test("trainRun() trains two outputs with instruments, in f16, in micro-batches and of colour", () =>
   inFolder(async (folder) => {
+    if (!(await testGpu()).has("shader-f16")) return;
     const own = { ...configOf("ho2020"), instruments: undefined };
     const config = parseConfig(
       JSON.stringify({
