@@ -1,7 +1,7 @@
 /**
  * Whether a CPU driver's broadcasts are slow: those of Mesa 25 and 26 are loops over the lanes, which take
- * ten times as long as the multiply-adds that a broadcast feeds, unless vectors have eight floats. So
- * those of SSE and of 16 floats are slow there, and fast with Mesa 22.3. Nothing tells the driver's
+ * 5 to 10 times as long as the multiply-adds that they feed, unless vectors have eight floats. So those of
+ * SSE and of 16 floats are slow there, and fast with Mesa 22.3. Nothing tells the driver's
  * version, so it is measured.
  *
  * @module
@@ -14,14 +14,14 @@ import { defineKernel, type Kernel, packParams } from "./kernel.ts";
 /** Steps of an invocation, and workgroups: half a millisecond of one core without broadcasts. */
 const STEPS = 256, WORKGROUPS = 64;
 
-/** Runs of either kind, of which the fastest counts: most must be made before broadcasts are slow. */
+/** Runs of either kind, of which the fastest counts: more where broadcasts seem slow, which may be chance. */
 const LEAST_RUNS = 4, MOST_RUNS = 12;
 
-/** Times as long as without broadcasts from which they are slow; measured are 1 and 5 to 15. */
+/** Times as long as without broadcasts from which they are slow; measured are 1.2 to 1.3 and 4.7 to 11. */
 const SLOW = 2.5;
 
 /**
- * Measures it; takes some 30 ms, and 0.1 s where the kernel must be compiled.
+ * Measures it: 4 to 7 ms, 50 to 90 where they are slow, and 0.1 s where the kernel must be compiled.
  *
  * @returns False on a graphics card, or one without subgroups.
  */

@@ -8,8 +8,7 @@
  * rolled, because the code of an unrolled body no longer fits the instruction cache.
  *
  * Where broadcasts are slow (`device/broadcasts.ts`) each lane loads all of the tile of A by itself, which is
- * the same in all of them: such a load is 1 to 5 times as many instructions as a broadcast load (Mesa 26
- * makes one scalar load of it, 25 a loop over the lanes), and a broadcast would be 15 times as many.
+ * the same in all of them.
  *
  * Operands may be stored in fewer bits; values are loaded as f32 and so are the accumulators.
  *
@@ -38,7 +37,7 @@ const LEAST_REUSE = 48;
 
 /**
  * Whether a product is worth reading from textures, and fits; where that family is forced, whether it
- * fits, so that what tests force is what runs. Loads that are the same in all lanes are faster from buffers.
+ * fits, so that what tests force is what runs. Where lanes load all of A themselves, textures bring nothing.
  *
  * @param operands What would be copied, and the floats of an element.
  */

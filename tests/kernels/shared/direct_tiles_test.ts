@@ -1,7 +1,5 @@
-import { hasSlowBroadcasts } from "../../../device/broadcasts.ts";
 import type { Capture } from "../../../device/capture.ts";
 import type { Gpu } from "../../../device/gpu.ts";
-import { planningGpu } from "../../../device/planning_gpu.ts";
 import type { TensorRef } from "../../../device/tensor.ts";
 import { conv2dForward, conv2dInputGrad, conv2dShape } from "../../../kernels/conv2d/conv2d.ts";
 import { matmul } from "../../../kernels/matmul/matmul.ts";
@@ -9,7 +7,6 @@ import { setVariantPolicy } from "../../../kernels/shared/variants.ts";
 import { assert, assertEquals } from "../../support/assert.ts";
 import { compute, randomTensor, restorePolicy, testGpu } from "../../support/gpu.ts";
 import { weightGrads } from "../../support/weight_grads.ts";
-import { pretending } from "../../support/wide_gpu.ts";
 
 type Recorder = (capture: Capture) => Record<string, TensorRef>;
 
@@ -71,16 +68,4 @@ Deno.test("products without broadcasts have the bits of those with them", async 
     assert(!direct.text.includes("subgroupBroadcast"), name);
     assertEquals(direct.values, shared.values, name);
   }
-});
-
-Deno.test("openGpu() measures broadcasts of CPU drivers alone, and plans know what it found", async () => {
-  const gpu = await testGpu();
-  const card = pretending(gpu, "subgroupSize", 32);
-  assertEquals(await hasSlowBroadcasts(card), false);
-  const before = gpu.slowBroadcasts;
-  for (const slow of [true, false]) {
-    gpu.slowBroadcasts = slow;
-    assertEquals(planningGpu(gpu).slowBroadcasts, slow);
-  }
-  gpu.slowBroadcasts = before;
 });
