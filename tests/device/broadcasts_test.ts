@@ -12,7 +12,9 @@ Deno.test("openGpu() measures the broadcasts of CPU drivers alone", async () => 
   const gpu = await openGpu({ provider: chosenProvider(), platform: Deno.build.os });
   assertEquals(gpu.counters.pipelines, isCpu(gpu) ? 1 : 0);
   gpu.destroy();
+  const { submits } = shared.counters;
   assertEquals(await hasSlowBroadcasts(pretending(shared, "subgroupSize", 32)), false);
+  assertEquals(shared.counters.submits, submits);
 });
 
 Deno.test("hasSlowBroadcasts() compares runs with broadcasts to those without", async () => {

@@ -1,5 +1,6 @@
 import { Arena } from "../../device/arena.ts";
 import { Capture } from "../../device/capture.ts";
+import { copyGrid, copyKernel } from "../../device/copy_kernel.ts";
 import { type Dispatch, readAgain } from "../../device/dispatch.ts";
 import { Program } from "../../device/program.ts";
 import { defineKernel } from "../../device/kernel.ts";
@@ -10,6 +11,9 @@ import { siluForward } from "../../kernels/elementwise/silu.ts";
 import { concatForward } from "../../kernels/layout/concat.ts";
 import { assert, assertEquals, assertRejects, assertThrows } from "../support/assert.ts";
 import { compute, randomValues, testGpu, upload } from "../support/gpu.ts";
+
+/** The same bytes. */
+const toWords = (tensor: TensorRef): TensorRef => ({ ...tensor, dtype: "u32" });
 
 /** A chain whose intermediate tensors can share memory. */
 function chain(capture: Capture, x: TensorRef): TensorRef {
@@ -149,6 +153,22 @@ Deno.test("Capture copies what a dispatch reads twice in memory that it writes, 
   const read = new Capture(gpu, "read only");
   concatForward(read, given, given);
   assertEquals(read.dispatches.length, 1, "what is in a buffer that is not written needs no copy");
+});
+
+Deno.test("copyKernel copies more words than a grid has invocations", async () => {
+  const gpu = await testGpu();
+  const values = randomValues(1000), given = toWords(upload(gpu, [1000], values));
+  const limits = { ...gpu.limits, maxComputeWorkgroupsPerDimension: 3 };
+  const { y } = await compute(gpu, (capture) => {
+    const y = capture.transient([1000], "copy");
+    capture.dispatch({
+      kernel: copyKernel,
+      bindings: { x: given, y: toWords(y) },
+      ...copyGrid(1000, limits),
+    });
+    return { y };
+  });
+  assertEquals([...y], [...values]);
 });
 
 Deno.test("Capture refuses to read what was never written", async () => {

@@ -3,6 +3,7 @@ import { networkOf } from "../../../training/run.ts";
 import { planStep } from "../../../training/step_plan.ts";
 import { assert, assertEquals, assertMatch, assertStringIncludes } from "../../support/assert.ts";
 import { testGpu } from "../../support/gpu.ts";
+import { pretending } from "../../support/wide_gpu.ts";
 import { inFolder } from "../../support/folder.ts";
 import { smokeConfig } from "../../support/runs.ts";
 
@@ -15,6 +16,14 @@ Deno.test("examineAdapter() tells the adapter and each feature", async () => {
     "shader-f16",
     "matrix units",
   ]);
+});
+
+Deno.test("examineAdapter() says that slow broadcasts are avoided", async () => {
+  const gpu = pretending(await testGpu(), "subgroupSize", 4);
+  for (const slow of [true, false]) {
+    const [, subgroups] = examineAdapter(pretending(gpu, "slowBroadcasts", slow));
+    assertEquals(/slow and avoided/.test(subgroups!.text), slow);
+  }
 });
 
 /** Examines a config with this content. */

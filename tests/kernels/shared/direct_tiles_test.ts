@@ -1,11 +1,13 @@
-import type { Capture } from "../../../device/capture.ts";
+import { Capture } from "../../../device/capture.ts";
 import type { Gpu } from "../../../device/gpu.ts";
+import type { BindingSpec } from "../../../device/kernel.ts";
 import type { TensorRef } from "../../../device/tensor.ts";
 import { conv2dForward, conv2dInputGrad, conv2dShape } from "../../../kernels/conv2d/conv2d.ts";
 import { matmul } from "../../../kernels/matmul/matmul.ts";
 import { setVariantPolicy } from "../../../kernels/shared/variants.ts";
 import { assert, assertEquals } from "../../support/assert.ts";
 import { compute, randomTensor, restorePolicy, testGpu } from "../../support/gpu.ts";
+import { pretending } from "../../support/wide_gpu.ts";
 import { weightGrads } from "../../support/weight_grads.ts";
 
 type Recorder = (capture: Capture) => Record<string, TensorRef>;
@@ -67,5 +69,24 @@ Deno.test("products without broadcasts have the bits of those with them", async 
     assert(shared.text.includes("subgroupBroadcast"), name);
     assert(!direct.text.includes("subgroupBroadcast"), name);
     assertEquals(direct.values, shared.values, name);
+  }
+});
+
+Deno.test("products without broadcasts read no textures", async () => {
+  const gpu = await testGpu();
+  if (gpu.subgroupSize === 0) return;
+  setVariantPolicy(gpu, { forced: "texture" });
+  try {
+    for (const slow of [true, false]) {
+      const pretended = pretending(gpu, "slowBroadcasts", slow);
+      const capture = new Capture(pretended, "textures");
+      products(gpu)["matmul false false"]!(capture);
+      const textured = capture.dispatches.some(({ kernel }) =>
+        Object.values<BindingSpec>(kernel.bindings).some(({ textured }) => textured)
+      );
+      assertEquals(textured, !slow);
+    }
+  } finally {
+    restorePolicy(gpu);
   }
 });
